@@ -1,0 +1,16 @@
+"""Discrete-event simulation on SimPy, in two planes; knows nothing of AWS.
+
+The control plane is SimPy processes (`Simulation`); the data plane is numpy arrays
+of requests, advanced from one control event to the next (`Station`).
+"""
+
+from labsim.engine.budget import Budget, Estimate
+from labsim.engine.recorder import Recorder
+from labsim.engine.simulation import Cancelled, Event, Order, Simulation
+from labsim.engine.station import Station
+from labsim.engine.streams import stream
+from labsim.engine.token_bucket import TokenBucket
+from labsim.engine.workload import RateCurve, ServiceTimes, replay
+
+__all__ = ["Budget", "Cancelled", "Estimate", "Event", "Order", "RateCurve", "Recorder",
+           "ServiceTimes", "Simulation", "Station", "TokenBucket", "replay", "stream"]

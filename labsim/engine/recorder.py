@@ -1,0 +1,114 @@
+"""What happened during a run: counted, followed and measured at a fixed grid of instants.
+
+Picture a lab notebook with one line per instant t = 0, dt, 2 dt, ..., duration. Rows are
+written when something happens; every table and curve is derived from them afterwards.
+
+* `count`: things that happen at points in time (an arrival). Kept: how many in each interval.
+* `observe`: a value measured at a point in time (a wait). Kept: each value, and per interval
+  the sum, so that percentiles are exact.
+* `level`: a value that holds until it changes (instances in service). Kept: each change.
+
+An event at exactly an instant belongs to it. Memory: 8 bytes per observation; counts take
+none beyond the grid, however many requests there are.
+"""
+
+import numpy as np
+
+_FOLD_AT = 65_536   # rows kept in passing before they are folded into the grid
+
+
+class Recorder:
+    """The record of one run over `duration` seconds with `points` intervals."""
+
+    def __init__(self, duration: float, points: int = 600):
+        self.t = np.linspace(0.0, duration, points + 1)
+        self._counts: dict[str, np.ndarray] = {}
+        self._pending: dict[str, list[np.ndarray]] = {}
+        self._values: dict[str, list[np.ndarray]] = {}
+        self._sums: dict[str, np.ndarray] = {}
+        self._levels: dict[str, list[tuple[float, float]]] = {}
+
+    # -- writing ---------------------------------------------------------------------------
+
+    def count(self, name: str, times: np.ndarray) -> None:
+        """Count an event called `name` at each of `times` (s, any order)."""
+        if len(times):
+            rows = self._pending.setdefault(name, [])
+            rows.append(times)
+            if sum(map(len, rows)) > _FOLD_AT:
+                self._fold(name)
+
+    def observe(self, name: str, times: np.ndarray, values: np.ndarray) -> None:
+        """Measure `values` at `times` (s, any order; same length); counts them too."""
+        if len(times):
+            self.count(name, times)
+            self._values.setdefault(name, []).append(values)
+            index = np.searchsorted(self.t, times, side="left")
+            sums = self._sums.setdefault(name, np.zeros(len(self.t)))
+            sums += np.bincount(index, weights=values, minlength=len(self.t))[:len(self.t)]
+
+    def level(self, name: str, t: float, value: float) -> None:
+        """From `t` on the level `name` is `value`; `t` never decreases within a name."""
+        self._levels.setdefault(name, []).append((t, float(value)))
+
+    def _fold(self, name: str) -> np.ndarray:
+        counts = self._counts.setdefault(name, np.zeros(len(self.t), dtype=np.int64))
+        rows = self._pending.pop(name, [])
+        if rows:
+            counts += np.searchsorted(np.sort(np.concatenate(rows), kind="stable"), self.t, side="right")
+        return counts
+
+    # -- reading ---------------------------------------------------------------------------
+
+    def counted(self, name: str) -> np.ndarray:
+        """How many `name` events have happened by each instant, shape (points + 1,)."""
+        return self._fold(name).copy()
+
+    def rate(self, name: str) -> np.ndarray:
+        """Events of `name` per second in the interval that ends at each instant."""
+        counts = np.diff(self.counted(name), prepend=0).astype(float)
+        counts[1] += counts[0]
+        counts[1:] /= np.diff(self.t)
+        counts[0] = counts[1]
+        return counts
+
+    def values(self, name: str) -> np.ndarray:
+        """Every observed value of `name`, in the order observed."""
+        return np.concatenate(self._values.get(name) or [np.empty(0)])
+
+    def mean_by_interval(self, name: str) -> np.ndarray:
+        """Mean of `name`'s values in the interval that ends at each instant.
+
+        An interval with no observation repeats the last mean (0 before the first).
+        """
+        counts = np.diff(self.counted(name), prepend=0)
+        sums = self._sums.get(name, np.zeros(len(self.t)))
+        last = np.maximum.accumulate(np.where(counts > 0, np.arange(len(counts)), -1))
+        means = np.divide(sums, counts, out=np.zeros(len(counts)), where=counts > 0)
+        return np.where(last >= 0, means[last], 0.0)
+
+    def sampled(self, name: str) -> np.ndarray:
+        """Level `name` at each instant (after the changes at that instant; 0 before the first)."""
+        t, value = self._changes(name)
+        index = np.searchsorted(t, self.t, side="right") - 1
+        return np.where(index >= 0, value[np.maximum(index, 0)], 0.0)
+
+    def level_mean(self, name: str) -> float:
+        """Time average of level `name` over the run."""
+        return self.level_integral(name) / self.t[-1]
+
+    def level_integral(self, name: str) -> float:
+        """Integral of level `name` over the run, in its unit times seconds."""
+        t, value = self._changes(name)
+        return float(np.sum(value * np.diff(t, append=self.t[-1])))
+
+    def level_max(self, name: str) -> float:
+        """Largest value of level `name` that held for any time."""
+        t, value = self._changes(name)
+        held = np.diff(t, append=self.t[-1]) > 0
+        return float(value[held].max(initial=0.0))
+
+    def _changes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        rows = self._levels.get(name) or [(0.0, 0.0)]
+        t, value = np.array(rows).T
+        return t, value

@@ -1,0 +1,200 @@
+"""Station: identical servers behind one first-come, first-served queue.
+
+Picture a row of counters and one line of people: whoever is first in line goes to the first
+counter that gets free. Counters open and close at control events; the line doesn't care when
+it is looked at.
+
+*Models:* FCFS with c identical servers, exactly: requests start at max(arrival, earliest free
+server), in order. c changes only between two calls of `advance`. A request that starts or ends
+exactly at the end of a window does so inside it. A closing server finishes its job (`retire`)
+or drops it (`kill`).
+*Leaves out:* which of several idle servers takes a request (they are alike), priorities,
+preemption.
+
+The state is a heap of the times at which servers get free, so a request costs one
+`heapreplace`: no process, no event. The inner loop `serve` is compiled where numba is
+installed, and gives the same floats either way.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import NamedTuple
+
+import numpy as np
+
+from labsim.engine.compiled import compiled
+
+
+def serve(ready, service, free, until):
+    """Start times of the requests that start by `until`; `free` is the servers' heap, updated.
+
+    ready, service: arrival and service times in order, s; free: non-empty heap, s.
+    """
+    starts = []
+    for at, work in zip(ready, service):
+        start = free[0]
+        if start < at:
+            start = at
+        if start > until:
+            break
+        heapreplace(free, start + work)
+        starts.append(start)
+    return starts
+
+
+class Job(NamedTuple):
+    """A request that was being served: when it was first sent, its start and service time, s."""
+
+    sent: float
+    start: float
+    service: float
+
+
+class Window(NamedTuple):
+    """What happened in one advance: arrays of times, s.
+
+    `sent` and `start` of the requests that started; `done_sent` and `done` of those that ended.
+    """
+
+    sent: np.ndarray
+    start: np.ndarray
+    done_sent: np.ndarray
+    done: np.ndarray
+
+
+class Station:
+    """A station fed by `source`: blocks of (arrival times, service times), sorted, s."""
+
+    def __init__(self, source: Iterable[tuple[np.ndarray, np.ndarray]] = (), servers: int = 0):
+        self.now = 0.0
+        self.loaded = 0             # requests taken from the source and from `offer` so far
+        self.started = 0
+        self._source = iter(source)
+        self._free = [0.0] * servers
+        self._line: deque[list] = deque()   # blocks [ready, service, sent]; the last may be ahead
+        self._first = 0                     # the next request to start, in the first block
+        self._offered: list[tuple[float, int, float, float]] = []   # heap of later arrivals
+        self._serial = 0
+        self._working = (np.empty(0),) * 4  # end, sent, start, service of the jobs in service
+
+    # -- the queue -------------------------------------------------------------------------
+
+    def offer(self, ready: float, service: float, sent: float) -> None:
+        """A request first sent at `sent` joins the line at `ready` >= now (a retry, say)."""
+        self._serial += 1
+        heappush(self._offered, (ready, self._serial, service, sent))
+
+    def advance(self, until: float) -> Window:
+        """Serve the line up to and including `until` s."""
+        if until < self.now:
+            raise ValueError(f"until {until} s is before now, {self.now} s")
+        self.now = until
+        begun = [self._working]
+        self._load(until)
+        while self._line and self._free:
+            ready, service, sent = self._line[0]
+            first = self._first
+            last = first + int(np.searchsorted(ready[first:], until, side="right"))
+            starts = self._serve(ready[first:last], service[first:last], until)
+            n = len(starts)
+            work = service[first:first + n]
+            begun.append((starts + work, sent[first:first + n], starts, work))
+            self._first += n
+            self.started += n
+            if self._first < len(ready):
+                break
+            self._line.popleft()
+            self._first = 0
+        end, sent, start, work = jobs = [np.concatenate(column) for column in zip(*begun)]
+        old = len(self._working[0])
+        ended = end <= until
+        on = np.flatnonzero(~ended)
+        self._working = tuple(column[on] for column in jobs)
+        return Window(sent[old:], start[old:], sent[ended], end[ended])
+
+    def _serve(self, ready, service, until) -> np.ndarray:
+        if fast := compiled(serve):
+            starts, free = fast(ready, service, np.array(self._free), until)
+            self._free = free.tolist()
+            return starts
+        return np.array(serve(ready.tolist(), service.tolist(), self._free, until), dtype=float)
+
+    def _load(self, until: float) -> None:
+        """Bring blocks into the line until the last one reaches beyond `until`."""
+        while not self._line or self._line[-1][0][-1] <= until:
+            block = next(self._source, None)
+            if block is None:
+                break
+            ready, service = block
+            if len(ready):
+                self._line.append([ready, service, ready])
+                self.loaded += len(ready)
+        end = self._line[-1][0][-1] if self._line else until
+        late = []
+        while self._offered and self._offered[0][0] <= max(end, until):
+            late.append(heappop(self._offered))
+        if late:
+            ready, _, service, sent = np.array(late).T
+            self.loaded += len(ready)
+            if not self._line:
+                self._line.append([np.empty(0)] * 3)
+            block = self._line[-1]
+            place = np.searchsorted(block[0], ready, side="right")
+            self._line[-1] = [np.insert(old, place, new)
+                              for old, new in zip(block, (ready, service, sent))]
+
+    # -- the servers -----------------------------------------------------------------------
+
+    @property
+    def servers(self) -> int:
+        """Servers that take new requests."""
+        return len(self._free)
+
+    def add(self, ready: float) -> None:
+        """A server opens at `ready` >= now."""
+        heappush(self._free, ready)
+
+    def retire(self, which: int = 0) -> float:
+        """The server that gets free as number `which` (0: first) takes no more requests.
+
+        Returns the time at which it has finished, at least now.
+        """
+        self._free.sort()       # a sorted list is a heap
+        return max(self._free.pop(which), self.now)
+
+    def kill(self, which: int = 0) -> Job | None:
+        """Like `retire`, but the server leaves now: returns the job that it drops, or None."""
+        self._free.sort()
+        end = self._free.pop(which)
+        heapify(self._free)
+        if end <= self.now:
+            return None
+        index = int(np.flatnonzero(self._working[0] == end)[0])
+        _, *job = [float(column[index]) for column in self._working]
+        self._working = tuple(np.delete(column, index) for column in self._working)
+        return Job(*job)
+
+    # -- what can be seen now --------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """Requests in line now."""
+        ahead = 0
+        if self._line:
+            ready = self._line[-1][0]
+            ahead = len(ready) - int(np.searchsorted(ready, self.now, side="right"))
+        return self.loaded - ahead - self.started
+
+    @property
+    def in_service(self) -> int:
+        """Requests being served now."""
+        return len(self._working[0])
+
+    @property
+    def oldest_sent(self) -> float:
+        """When the oldest of the jobs in service and the head of the line was sent; inf if none."""
+        oldest = self._working[1].min(initial=np.inf)
+        if self._line and self._line[0][0][self._first] <= self.now:
+            oldest = min(oldest, self._line[0][2][self._first])
+        return float(oldest)

@@ -1,0 +1,48 @@
+"""Token bucket: a rate limit that allows bursts.
+
+Picture a bucket that holds `burst` tokens, filled by a tap at `rate` tokens per second.
+Each request takes a token; a request that finds none is throttled.
+
+*Models:* continuous refill, or refill in portions every `interval` seconds (some AWS APIs
+add a whole second's tokens at each second); one bucket, or an array of buckets (one per key)
+filled and emptied together.
+*Leaves out:* queueing in front of the bucket; whoever is throttled decides what to do.
+"""
+
+import numpy as np
+
+
+class TokenBucket:
+    """Buckets of `burst` tokens refilled at `rate` tokens/s; full at time 0.
+
+    `rate` and `burst` may be arrays of shape (keys,): then so are `tokens` and the results.
+    """
+
+    def __init__(self, rate, burst, *, interval: float = 0.0):
+        self.rate = np.asarray(rate, dtype=float)
+        self.burst = np.asarray(burst, dtype=float)
+        if not (np.all(self.rate >= 0) and np.all(self.burst >= 0) and interval >= 0):
+            raise ValueError(f"rate {rate}, burst {burst} and interval {interval}: at least 0")
+        self.interval = interval
+        self.tokens = np.broadcast_to(self.burst, np.broadcast(self.rate, self.burst).shape).copy()
+        self._filled_to = 0.0
+
+    def fill(self, now: float) -> None:
+        """Let the tap run until `now` (s); time never goes back."""
+        if now < self._filled_to:
+            raise ValueError(f"now {now} s is before {self._filled_to} s")
+        if self.interval:
+            portions = now // self.interval - self._filled_to // self.interval
+            elapsed = portions * self.interval
+        else:
+            elapsed = now - self._filled_to
+        self.tokens = np.minimum(self.burst, self.tokens + self.rate * elapsed)
+        self._filled_to = now
+
+    def take(self, now: float, wanted):
+        """Serve as many of the `wanted` requests at `now` as there are whole tokens; how many."""
+        self.fill(now)
+        # A token that arithmetic left one rounding error short of whole is whole.
+        served = np.minimum(np.asarray(wanted), np.floor(self.tokens + 1e-9))
+        self.tokens = np.maximum(self.tokens - served, 0.0)
+        return served

@@ -1,0 +1,115 @@
+"""Where requests come from: a rate that changes over time, or a trace replayed.
+
+Picture a tap whose opening follows a curve drawn on paper. The drops are random (Poisson),
+the curve is not. Drops are made in blocks of fixed size, so they never depend on when
+somebody looks.
+
+*Models:* Poisson arrivals at a rate that is piecewise linear in time; replay of counts per
+period (each count exact, its requests placed uniformly in the period); service times of any
+mean and coefficient of variation (fixed, gamma; exponential at 1).
+*Leaves out:* correlation between arrivals beyond the curve, and between service times.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+BLOCK = 8_192   # requests made at a time
+
+
+@dataclass(frozen=True)
+class RateCurve:
+    """Arrivals per second, linear between the knots (`t` s, `rate` 1/s); two at one t: a jump."""
+
+    t: np.ndarray
+    rate: np.ndarray
+
+    @classmethod
+    def through(cls, *knots: tuple[float, float], duration: float) -> "RateCurve":
+        """The curve through `knots` (t, rate), t non-decreasing from 0, cut at `duration`."""
+        t, rate = np.array(knots, dtype=float).T
+        inside = t < duration
+        end = np.interp(duration, t, rate)
+        return cls(np.append(t[inside], duration), np.append(rate[inside], end))
+
+    @classmethod
+    def steady(cls, rate: float, duration: float) -> "RateCurve":
+        """The same rate throughout."""
+        return cls.through((0, rate), duration=duration)
+
+    @classmethod
+    def spike(cls, rate, factor, start, length, duration) -> "RateCurve":
+        """`rate`, then `factor` times as much from `start` for `length` seconds, then `rate`."""
+        high, end = rate * factor, start + length
+        return cls.through((0, rate), (start, rate), (start, high), (end, high), (end, rate),
+                           duration=duration)
+
+    @classmethod
+    def ramp(cls, rate, factor, start, length, duration) -> "RateCurve":
+        """`rate` until `start`, then in `length` seconds linearly to `factor` times as much."""
+        return cls.through((0, rate), (start, rate), (start + length, rate * factor),
+                           duration=duration)
+
+    @classmethod
+    def diurnal(cls, rate, factor, day, duration) -> "RateCurve":
+        """A sine (48 straight pieces per `day` s) from `rate` at t = 0 up to `factor` times it."""
+        t = np.append(np.arange(0.0, duration, day / 48), duration)
+        wave = (1 - np.cos(2 * np.pi * t / day)) / 2
+        return cls(t, rate * (1 + (factor - 1) * wave))
+
+    @property
+    def cumulative(self) -> np.ndarray:
+        """Expected arrivals up to each knot."""
+        pieces = np.diff(self.t) * (self.rate[1:] + self.rate[:-1]) / 2
+        return np.concatenate([[0.0], np.cumsum(pieces)])
+
+    def inverse(self, expected: np.ndarray, cumulative: np.ndarray) -> np.ndarray:
+        """The times at which the expected number of arrivals reaches `expected` (sorted)."""
+        k = np.clip(np.searchsorted(cumulative, expected, side="right") - 1, 0, len(self.t) - 2)
+        more, rate = expected - cumulative[k], self.rate[k]
+        width = self.t[k + 1] - self.t[k]
+        slope = np.divide(self.rate[k + 1] - rate, width, out=np.zeros_like(rate), where=width > 0)
+        # rate * x + slope * x**2 / 2 = more, in the form that holds for slope 0 too
+        return self.t[k] + 2 * more / (rate + np.sqrt(np.maximum(rate**2 + 2 * slope * more, 0)))
+
+    def arrivals(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """Poisson arrival times (s, sorted), in blocks: a unit-rate process, its time stretched.
+
+        Source: time-scale transformation, Law, Simulation Modeling and Analysis (2015), 8.6.2.
+        """
+        cumulative = self.cumulative
+        total, reached = cumulative[-1], 0.0
+        while reached < total:
+            expected = reached + np.cumsum(rng.standard_exponential(BLOCK))
+            reached = expected[-1]
+            times = self.inverse(expected[expected < total], cumulative)
+            yield np.maximum.accumulate(np.minimum(times, self.t[-1])) if len(times) else times
+
+
+def replay(counts: np.ndarray, period: float, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Arrival times (s, sorted) with exactly `counts[i]` in the i-th `period` (s), in blocks."""
+    batches = np.cumsum(counts) // BLOCK
+    edges = np.flatnonzero(np.diff(batches, append=-1)) + 1
+    for first, last in zip(np.concatenate([[0], edges[:-1]]), edges):
+        starts = np.repeat(np.arange(first, last, dtype=float), counts[first:last])
+        yield np.sort((starts + rng.random(len(starts))) * period)
+
+
+@dataclass(frozen=True)
+class ServiceTimes:
+    """Service times of `mean` s and coefficient of variation `cv`: 0 fixed, 1 exponential."""
+
+    mean: float
+    cv: float = 1.0
+
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """`n` service times, s: gamma with shape 1 / cv**2 (an Erlang mix; exponential at 1)."""
+        if self.cv == 0:
+            return np.full(n, self.mean)
+        return rng.standard_gamma(self.cv**-2, n) * (self.mean * self.cv**2)
+
+    def source(self, arrivals: Iterator[np.ndarray], rng) -> Iterator[tuple]:
+        """Blocks of (arrival times, service times) for a `Station`."""
+        for times in arrivals:
+            yield times, self.draw(len(times), rng)

@@ -1,0 +1,38 @@
+"""What goes wrong, in words that say what was given and what is allowed."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class LabsimError(ValueError):
+    """Any error of labsim that a user can mend."""
+
+
+class ParameterError(LabsimError):
+    """A parameter that a lab refuses: `name`, what was `given`, what is `allowed`."""
+
+    def __init__(self, name: str, given: object, allowed: str):
+        self.name, self.given, self.allowed = name, given, allowed
+        super().__init__(f"{name}: given {short(given)}, allowed {allowed}")
+
+
+class BudgetError(ParameterError):
+    """A run that would take more than its budget; `name` is the parameter to lower."""
+
+
+class ResultError(LabsimError):
+    """A text that is not a result written by labsim."""
+
+
+def short(value: object) -> str:
+    """`repr(value)` on one line, cut at 60 characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> ParameterError:
+    """The error for a name that is not known: suggests the nearest."""
+    known = list(known)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}"
+    return ParameterError(what, name, hint)

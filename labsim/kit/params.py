@@ -1,0 +1,145 @@
+"""Parameters of a lab: typed, bounded, frozen; each number said once, with its unit.
+
+Picture a control panel where every knob carries its name plate: what it sets, in which unit,
+how far it turns without force (`slider`), and where it stops for good (`bounds`).
+
+A lab declares a subclass of `Params`; its fields are made by `number`, `integer`, `choice`,
+`flag` and `path`. Types come from the annotations, and pydantic checks them strictly.
+"""
+
+import math
+import typing
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from labsim.errors import ParameterError, unknown
+
+
+@dataclass(frozen=True)
+class Knob:
+    """The name plate of one parameter: all that a slider, an option or a table shows of it."""
+
+    name: str
+    type: type
+    default: Any
+    unit: str
+    label: str
+    help: str
+    group: str
+    bounds: tuple[float, float] | None = None   # hard: enforced, both ends included
+    slider: tuple[float, float] | None = None   # soft: where the slider ends
+    step: float | None = None
+    log: bool = False                           # the slider moves in factors
+    choices: tuple[str, ...] = ()
+    options: tuple[float, ...] = ()             # the values worth a menu instead of a slider
+    fact: str | None = None                     # id in facts.csv of the number it comes from
+    when: tuple[str, tuple] | None = None       # shown only if another parameter is one of these
+
+    @property
+    def allowed(self) -> str:
+        """What values are allowed, in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.type is bool:
+            return "True or False"
+        if self.type is str:
+            return "a text"
+        kind = "a whole number" if self.type is int else "a number"
+        low, high = self.bounds
+        return f"{kind} from {low:,g} to {high:,g} {self.unit}".rstrip()
+
+
+def _field(default, **plate):
+    return Field(default, json_schema_extra=plate)
+
+
+def number(default: float, *, unit: str, bounds, slider, step, label: str, help: str,
+           group: str, log=False, options=(), fact=None, when=None):
+    """A real number in `unit`; `bounds` are enforced, `slider` is where the slider ends."""
+    return _field(default, unit=unit, bounds=bounds, slider=slider, step=step, label=label,
+                  help=help, group=group, log=log, options=options, fact=fact, when=when)
+
+
+integer = number    # the annotation `int` makes the difference
+
+
+def choice(default: str, *, label: str, help: str, group: str, fact=None, when=None):
+    """One of the texts in the annotation `Literal[...]`."""
+    return _field(default, unit="", label=label, help=help, group=group, fact=fact, when=when)
+
+
+def flag(default: bool, *, label: str, help: str, group: str, fact=None, when=None):
+    """True or False."""
+    return _field(default, unit="", label=label, help=help, group=group, fact=fact, when=when)
+
+
+def path(default: str = "", *, label: str, help: str, group: str, when=None):
+    """The path of a file; empty for none."""
+    return _field(default, unit="", label=label, help=help, group=group, when=when)
+
+
+class Params(BaseModel):
+    """A frozen set of parameters; a change (`changed`) makes a new one."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    def __init__(self, **values):
+        knobs = self.knobs()
+        for name, value in values.items():
+            if name not in knobs:
+                raise unknown("parameter", name, knobs)
+            values[name] = _plain(value, knobs[name])
+        values = self.complete(values)
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = first["loc"][0]
+            raise ParameterError(name, first["input"], knobs[name].allowed) from None
+        for name, knob in knobs.items():
+            value = getattr(self, name)
+            if knob.bounds and not knob.bounds[0] <= value <= knob.bounds[1]:
+                raise ParameterError(name, value, knob.allowed)
+        self.check()
+
+    @classmethod
+    def complete(cls, values: dict) -> dict:
+        """The given values with those added that follow from them. None here."""
+        return values
+
+    def check(self) -> None:
+        """Rules across fields: raise `ParameterError` for the field to change. None here."""
+
+    def changed(self, **values) -> "Params":
+        """A copy with some values changed, checked anew."""
+        return type(self)(**{**self.model_dump(), **values})
+
+    @classmethod
+    def knobs(cls) -> dict[str, Knob]:
+        """{name: Knob} of every parameter, in the order declared."""
+        if "_knobs" not in cls.__dict__:
+            cls._knobs = {name: _knob(name, field) for name, field in cls.model_fields.items()}
+        return cls._knobs
+
+
+def _knob(name: str, field) -> Knob:
+    choices: tuple = ()
+    kind = field.annotation
+    if typing.get_origin(kind) is Literal:
+        kind, choices = str, typing.get_args(kind)
+    return Knob(name=name, type=kind, default=field.default, choices=choices,
+                **field.json_schema_extra)
+
+
+def _plain(value, knob: Knob):
+    """A numpy scalar as the Python number it is; a whole float for an int; no bool for a number."""
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if knob.type in (int, float):
+        if isinstance(value, bool):
+            raise ParameterError(knob.name, value, knob.allowed)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ParameterError(knob.name, value, knob.allowed)
+    return value

@@ -1,0 +1,136 @@
+"""The result of a run: what ran, what came out, and a text that says both.
+
+`to_json` writes a result so that anyone can check it; `from_json` reads only what `to_json`
+wrote: its shape, its lab, its parameters and its digest are checked, and nothing is executed.
+"""
+
+import hashlib
+import importlib
+import json
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from labsim.engine import Event
+from labsim.errors import LabsimError, ResultError
+
+FORMAT = "labsim-result-1"
+MAX_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A curve: `value[i]` (in `unit`) at `t[i]` seconds; two float arrays of one shape."""
+
+    t: np.ndarray
+    value: np.ndarray
+    unit: str
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What one run gave. `summary` is {metric: float}, `series` {name: Series}, `events` the
+    log of the control plane, `cost` {line item: USD}; `notes` tells what was done to the input."""
+
+    slug: str
+    params: Any
+    seed: int
+    summary: dict[str, float]
+    series: dict[str, Series]
+    events: list[Event] = field(repr=False)
+    cost: dict[str, float]
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Result({self.slug!r}, seed={self.seed}, {len(self.summary)} metrics)"
+
+    def to_frame(self):
+        """The series as a `pandas.DataFrame`, one column each, indexed by seconds."""
+        import pandas as pd
+
+        index = pd.Index(next(iter(self.series.values())).t, name="t")
+        return pd.DataFrame({name: s.value for name, s in self.series.items()}, index=index)
+
+    def plot(self):
+        """The lab's figure for this run, a `matplotlib.figure.Figure`."""
+        return importlib.import_module("labsim.view").plot(self)
+
+    def to_json(self) -> str:
+        """This result as text, the same bytes for the same seed and parameters."""
+        body = _body(self)
+        return _dump({**body, "digest": _digest(body)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Result":
+        """The result that `to_json` wrote as `text`; anything else is a `ResultError`."""
+        return _read(cls, text)
+
+
+def _body(r: Result) -> dict:
+    first = next(iter(r.series.values()))
+    return {
+        "format": FORMAT, "lab": r.slug, "seed": r.seed, "params": r.params.model_dump(),
+        "summary": r.summary, "cost": r.cost, "notes": list(r.notes), "t": first.t.tolist(),
+        "series": {name: {"unit": s.unit, "value": s.value.tolist()}
+                   for name, s in r.series.items()},
+        "events": [[e.t, e.kind, e.text] for e in r.events],
+    }
+
+
+def _dump(data) -> str:
+    return json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def _digest(body: dict) -> str:
+    return hashlib.sha256(_dump(body).encode()).hexdigest()
+
+
+def _need(condition: bool, what: str) -> None:
+    if not condition:
+        raise ResultError(f"not a result written by labsim: {what}")
+
+
+def _read(cls, text) -> Result:
+    from labsim.kit.registry import lab     # the registry reads labs, which read this module
+
+    _need(isinstance(text, str), "not a text")
+    _need(len(text) <= MAX_BYTES, f"{len(text):,} characters, at most {MAX_BYTES:,}")
+    try:
+        data = json.loads(text, parse_constant=lambda name: _need(False, name))
+    except (ValueError, RecursionError) as error:
+        raise ResultError(f"not a result written by labsim: {str(error)[:100]}") from None
+    _need(isinstance(data, dict), "not an object")
+    digest = data.pop("digest", None)
+    try:
+        _need(data.get("format") == FORMAT, f"format is not {FORMAT}")
+        _need(digest == _digest(data), "it was changed after it was written (digest)")
+        _need(isinstance(data["lab"], str), "lab is not a name")
+        declared = lab(data["lab"])
+        t = _numbers(data["t"])
+        series = {name: Series(t, _numbers(s["value"], len(t)), str(s["unit"]))
+                  for name, s in data["series"].items()}
+        _need(set(data["summary"]) == {m.name for m in declared.metrics}, "other metrics")
+        _need(type(data["seed"]) is int, "seed is not a whole number")
+        return cls(slug=declared.slug, params=declared.Params(**data["params"]),
+                   seed=data["seed"], summary=_floats(data["summary"]), series=series,
+                   events=[Event(float(a), str(b), str(c)) for a, b, c in data["events"]],
+                   cost=_floats(data["cost"]), notes=tuple(map(str, data["notes"])))
+    except ResultError:
+        raise
+    except LabsimError as error:
+        raise ResultError(f"not a result written by labsim: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ResultError(f"not a result written by labsim: {type(error).__name__}") from None
+
+
+def _numbers(values, length: int | None = None) -> np.ndarray:
+    _need(isinstance(values, list) and all(type(v) in (int, float) for v in values), "numbers")
+    _need(length is None or len(values) == length, "series of different lengths")
+    return np.array(values, dtype=float)
+
+
+def _floats(values: dict) -> dict[str, float]:
+    _need(all(type(v) in (int, float) and math.isfinite(v) for v in values.values()), "numbers")
+    return {str(name): float(value) for name, value in values.items()}

@@ -1,0 +1,1 @@
+"""One module per AWS service, built on `labsim.engine`; each opens with what it models."""

@@ -1,0 +1,160 @@
+"""Amazon EC2 Auto Scaling: a group that launches and terminates instances when alarms say so.
+
+Picture a foreman who may hire and dismiss between a minimum and a maximum. He only looks up
+when a bell rings, new people take their time to arrive, and whom he dismisses is a rule's
+choice, not his.
+
+*Models:* min, max and desired capacity; AWS's arithmetic of adjustments and target tracking;
+cooldown (simple scaling) and warm-up (step, target tracking: warming instances count as
+capacity, and nothing scales in meanwhile); zones kept even; the default termination policy;
+termination at once, or drained by a lifecycle hook.
+*Leaves out:* health checks, several policies at once, rebalancing of zones, AWS's undisclosed
+tuning of target tracking.
+
+The policies that call `Group.scale_to` are in `labsim.services.scaling_policies`.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from labsim.engine import Simulation
+from labsim.services.ec2 import Fleet, Instance
+
+CHANGE, PERCENT, EXACT = "ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity"
+_ROUNDING = 1e-9    # a quotient that arithmetic left this close to a whole number is whole
+
+
+def adjusted(capacity: int, kind: str, adjustment: float, minimum_magnitude: int = 0) -> int:
+    """The capacity after an adjustment of this kind (before min and max).
+
+    A percentage is rounded toward zero, but changes by at least one instance, then by at least
+    `minimum_magnitude`. Source: EC2 Auto Scaling User Guide, as-scaling-simple-step.
+    """
+    if kind == EXACT:
+        return int(adjustment)
+    if kind == CHANGE:
+        return capacity + int(adjustment)
+    if kind != PERCENT:
+        raise ValueError(f"kind {kind!r}: {CHANGE}, {PERCENT} or {EXACT}")
+    change = percent_change(capacity, adjustment)
+    if change and abs(change) < minimum_magnitude:
+        change = int(math.copysign(minimum_magnitude, change))
+    return capacity + change
+
+
+def percent_change(capacity: int, percent: float) -> int:
+    """Instances that `percent` of `capacity` stands for: toward zero, but not to zero."""
+    change = capacity * percent / 100
+    if 0 < abs(change) < 1:
+        return int(math.copysign(1, change))
+    return math.trunc(change + math.copysign(_ROUNDING, change))
+
+
+def tracked(capacity: int, metric: float, target: float) -> int:
+    """Target tracking's capacity: in proportion to metric / target, rounded up.
+
+    Source: EC2 Auto Scaling User Guide, as-scaling-target-tracking.
+    """
+    return math.ceil(capacity * metric / target - _ROUNDING)
+
+
+def backlog_target(latency: float, service_time: float) -> float:
+    """Messages per instance that can wait if each is to start within `latency` s.
+
+    Source: EC2 Auto Scaling User Guide, as-using-sqs-queue.
+    """
+    return latency / service_time
+
+
+def step_adjustment(steps: Sequence[tuple[float, float, float]], breach: float) -> float:
+    """The adjustment of the step (lower, upper, adjustment) that holds `breach`; 0 if none does.
+
+    breach: metric - threshold. Above the threshold lower bounds are inside a step and upper
+    ones outside; below it the reverse. Source: as as-scaling-simple-step.
+    """
+    for lower, upper, adjustment in steps:
+        if (lower <= breach < upper) if breach >= 0 else (lower < breach <= upper):
+            return adjustment
+    return 0
+
+
+def default_termination(instances: Sequence[Instance], now: float,
+                        rng: np.random.Generator) -> Instance:
+    """The instance that the default termination policy picks.
+
+    The zone with most instances; in it the oldest launch template; then the one closest to its
+    next billing hour; then at random. Source: as-termination-policies.
+    """
+    zones = Counter(i.zone for i in instances)
+    most = max(zones.values())
+    left = [i for i in instances if zones[i.zone] == most]
+    oldest = min(i.template for i in left)
+    left = [i for i in left if i.template == oldest]
+    to_hour = [-(now - i.launched) % 3600 for i in left]
+    left = [i for i, wait in zip(left, to_hour) if wait == min(to_hour)]
+    return left[int(rng.integers(len(left)))] if len(left) > 1 else left[0]
+
+
+class Group:
+    """An Auto Scaling group on a `fleet`, from `min_size` to `max_size` instances.
+
+    `release(instance)` is called when an instance leaves service; it returns the time at which
+    the instance has finished (now, or later if a lifecycle hook lets it drain).
+    """
+
+    def __init__(self, sim: Simulation, fleet: Fleet, *, desired: int, min_size: int,
+                 max_size: int, warmup: float, release: Callable[[Instance], float]):
+        self.sim, self.fleet, self.release = sim, fleet, release
+        self.min_size, self.max_size, self.warmup = min_size, max_size, warmup
+        self.desired = desired
+        self.scale_outs = self.scale_ins = 0
+        self._random = sim.stream("termination")
+        sim.record.level("desired", 0.0, desired)
+        for _ in range(desired):
+            fleet.launch(ready=True)
+
+    @property
+    def in_service(self) -> int:
+        """GroupInServiceInstances, now."""
+        return self.fleet.count("in service")
+
+    @property
+    def warming(self) -> int:
+        """Instances that boot or have been in service for less than the warm-up."""
+        now = self.sim.now
+        return sum(i.state == "pending" or (i.state == "in service" and i.launched > 0.0
+                                            and now < i.in_service_at + self.warmup)
+                   for i in self.fleet.instances)
+
+    def scale_to(self, wanted: int, why: str) -> float | None:
+        """Set the desired capacity to `wanted`, within min and max.
+
+        Returns the time at which the last launch or termination of this activity is complete,
+        or None if there is nothing to do.
+        """
+        capped = min(max(wanted, self.min_size), self.max_size)
+        change = capped - self.desired
+        if change == 0:
+            return None
+        self.desired = capped
+        self.sim.record.level("desired", self.sim.now, capped)
+        limit = "" if capped == wanted else f", {'max' if wanted > capped else 'min'} size reached"
+        self.sim.log("scale-out" if change > 0 else "scale-in",
+                     f"{change:+d} instances to {capped} ({why}{limit})")
+        if change > 0:
+            self.scale_outs += 1
+            for _ in range(change):
+                self.fleet.launch()
+            return self.sim.now + self.fleet.boot_time
+        self.scale_ins += 1
+        return max(self._terminate_one() for _ in range(-change))
+
+    def _terminate_one(self) -> float:
+        alive = [i for i in self.fleet.instances if i.state != "terminating"]
+        instance = default_termination(alive, self.sim.now, self._random)
+        finished = self.release(instance) if instance.state == "in service" else self.sim.now
+        self.fleet.terminate(instance, finished)
+        return finished
