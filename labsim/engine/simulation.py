@@ -51,7 +51,7 @@ class Simulation:
                  progress: Callable[[float], None] | None = None):
         self.seed = seed
         self.duration = float(duration)
-        self.env = simpy.Environment()
+        self.env = simpy.Environment(initial_time=0.0)
         self.record = Recorder(self.duration, points)
         self.events: list[Event] = []
         self._progress = progress

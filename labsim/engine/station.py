@@ -115,7 +115,7 @@ class Station:
 
     def _serve(self, ready, service, until) -> np.ndarray:
         if fast := compiled(serve):
-            starts, free = fast(ready, service, np.array(self._free), until)
+            starts, free = fast(ready, service, np.array(self._free, dtype=float), until)
             self._free = free.tolist()
             return starts
         return np.array(serve(ready.tolist(), service.tolist(), self._free, until), dtype=float)

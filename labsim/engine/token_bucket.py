@@ -42,7 +42,7 @@ class TokenBucket:
     def take(self, now: float, wanted):
         """Serve as many of the `wanted` requests at `now` as there are whole tokens; how many."""
         self.fill(now)
-        # A token that arithmetic left one rounding error short of whole is whole.
-        served = np.minimum(np.asarray(wanted), np.floor(self.tokens + 1e-9))
+        # A token that rounding left a millionth short of whole is whole.
+        served = np.minimum(np.asarray(wanted), np.floor(self.tokens + 1e-6))
         self.tokens = np.maximum(self.tokens - served, 0.0)
         return served
