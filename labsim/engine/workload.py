@@ -105,7 +105,7 @@ class ServiceTimes:
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """`n` service times, s: gamma with shape 1 / cv**2 (an Erlang mix; exponential at 1)."""
-        if self.cv == 0:
+        if self.cv < 1e-6:      # a gamma as narrow as that is beyond arithmetic
             return np.full(n, self.mean)
         return rng.standard_gamma(self.cv**-2, n) * (self.mean * self.cv**2)
 

@@ -83,7 +83,7 @@ def path(default: str = "", *, label: str, help: str, group: str, when=None):
 class Params(BaseModel):
     """A frozen set of parameters; a change (`changed`) makes a new one."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True)
 
     def __init__(self, **values):
         knobs = self.knobs()

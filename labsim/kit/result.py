@@ -111,6 +111,7 @@ def _read(cls, text) -> Result:
         t = _numbers(data["t"])
         series = {name: Series(t, _numbers(s["value"], len(t)), str(s["unit"]))
                   for name, s in data["series"].items()}
+        _need(len(series) > 0, "no series")
         _need(set(data["summary"]) == {m.name for m in declared.metrics}, "other metrics")
         _need(type(data["seed"]) is int, "seed is not a whole number")
         return cls(slug=declared.slug, params=declared.Params(**data["params"]),

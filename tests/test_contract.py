@@ -1,0 +1,296 @@
+"""What every lab promises, held for every lab that is registered."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import labsim
+from labsim.engine import Budget
+from labsim.errors import BudgetError, ParameterError, ResultError
+from labsim.facts import fact
+
+LABS = labsim.labs()
+each_lab = pytest.mark.parametrize("slug", LABS)
+SMALL = Budget(requests=20_000, events=20_000)
+
+
+def values(knob, low, high):
+    """A strategy for one knob between low and high."""
+    if knob.type is bool:
+        return st.booleans()
+    if knob.choices:
+        return st.sampled_from(knob.choices)
+    if knob.options:
+        return st.sampled_from(knob.options)
+    if knob.type is int:
+        return st.integers(math.ceil(low), math.floor(high))
+    return st.floats(low, high) | st.sampled_from([float(low), float(high), knob.default])
+
+
+@st.composite
+def parameters(draw, lab):
+    """Parameters within the sliders: only some are changed, as a learner does."""
+    knobs = [k for k in lab.Params.knobs().values() if k.type is not str or k.choices]
+    changed = draw(st.lists(st.sampled_from(knobs), unique_by=lambda k: k.name, max_size=10))
+    return {k.name: draw(values(k, *(k.slider or (0, 0)))) for k in changed}
+
+
+@each_lab
+def test_invariants_hold_on_random_parameters(slug):
+    """Conservation laws and the rest, on thousands of parameter sets; every number is finite."""
+    lab, ran = LABS[slug], []
+
+    @settings(max_examples=2_000, suppress_health_check=list(HealthCheck))
+    @given(parameters(lab), st.integers(0, 2**32))
+    def check(changed, seed):
+        try:
+            result = lab.run(lab.Params(**changed), seed, budget=SMALL)
+        except ParameterError:
+            return      # a rule across fields, or beyond the budget: refused before it ran
+        ran.append(1)
+        for law in lab.invariants:
+            assert law.holds(result), law.name
+        assert all(math.isfinite(v) for v in result.summary.values())
+        assert all(np.isfinite(s.value).all() for s in result.series.values())
+    check()
+    print(f"{slug}: invariants held in {len(ran)} runs of 2000 parameter sets")
+    assert len(ran) > 500
+
+
+@each_lab
+@pytest.mark.parametrize("end", [0, 1])
+def test_every_slider_at_both_ends(slug, end):
+    """Each alone at its end: a run whose invariants hold, or a refusal in words."""
+    lab = LABS[slug]
+    for name, knob in lab.Params.knobs().items():
+        for value in ([knob.slider[end]] if knob.slider else knob.choices):
+            try:
+                result = lab.run(lab.Params(**{name: knob.type(value)}))
+            except ParameterError as error:
+                assert str(error).startswith(error.name)
+                continue
+            for law in lab.invariants:
+                assert law.holds(result), (name, value, law.name)
+
+
+@each_lab
+def test_every_bound_is_enforced(slug):
+    """Just outside, NaN, infinity, wrong types: ParameterError with name, given, allowed, unit."""
+    Params = LABS[slug].Params
+    for name, knob in Params.knobs().items():
+        wrong = [None, [], {}, b"x", object(), 1j]
+        if knob.bounds:
+            low, high = knob.bounds
+            outside = ([low - 1, high + 1] if knob.type is int else
+                       [math.nextafter(low, -math.inf), math.nextafter(high, math.inf)])
+            wrong += [*outside, math.nan, math.inf, -math.inf, "1", True, 10**400]
+        elif knob.type is bool:
+            wrong += [1, "yes", 0.0]
+        else:
+            wrong += [1, True, *(["no such choice", ""] if knob.choices else [])]
+        for value in wrong:
+            with pytest.raises(ParameterError) as caught:
+                Params(**{name: value})
+            assert caught.value.name == name, (name, value)
+            assert knob.unit in str(caught.value) and "allowed" in str(caught.value)
+            assert "\n" not in str(caught.value)
+
+
+@each_lab
+def test_hard_bounds_themselves_are_allowed(slug):
+    """Both ends of every parameter, alone, pass its own check."""
+    Params = LABS[slug].Params
+    for name, knob in Params.knobs().items():
+        for value in knob.bounds or ():
+            try:
+                Params(**{name: knob.type(value)})
+            except ParameterError as error:
+                assert "from min" in error.allowed or "most" in error.allowed, (name, value)
+
+
+@each_lab
+def test_an_unknown_parameter_suggests_the_nearest(slug):
+    """A name with its last letter missing."""
+    for name in LABS[slug].Params.knobs():
+        with pytest.raises(ParameterError, match=f"did you mean {name}"):
+            LABS[slug].Params(**{name[:-1] + "q": 1})
+
+
+def test_an_unknown_lab_suggests_the_nearest():
+    """A typing error of one letter."""
+    with pytest.raises(ParameterError, match="did you mean sqs-asg"):
+        labsim.run("sqs-asq")
+
+
+@each_lab
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.0, "1", None, True])
+def test_a_bad_seed_is_refused(slug, seed):
+    """A seed is a whole number from 0 to 2**63 - 1."""
+    with pytest.raises(ParameterError, match="seed: given"):
+        labsim.run(slug, seed=seed)
+
+
+@each_lab
+def test_numpy_numbers_are_numbers(slug):
+    """A sweep over np.arange and np.linspace passes."""
+    lab = LABS[slug]
+    for name, knob in lab.Params.knobs().items():
+        if knob.bounds:
+            kind = np.int64 if knob.type is int else np.float64
+            assert getattr(lab.Params(**{name: kind(knob.default)}), name) == knob.default
+
+
+@each_lab
+def test_parameters_are_frozen_and_a_change_makes_new_ones(slug):
+    """`changed` leaves the old ones alone."""
+    Params = LABS[slug].Params
+    name, knob = next((n, k) for n, k in Params.knobs().items() if k.bounds)
+    before = Params()
+    with pytest.raises(ValueError):
+        setattr(before, name, knob.default)
+    assert getattr(before.changed(**{name: knob.slider[1]}), name) == knob.slider[1]
+    assert getattr(before, name) == knob.default
+
+
+@each_lab
+def test_the_declaration_is_complete(slug):
+    """Metrics are the summary's keys; panels, boxes and links show series that exist."""
+    lab = LABS[slug]
+    result = lab.run()
+    assert [m.name for m in lab.metrics] == list(result.summary)
+    assert set(lab.headline) <= set(result.summary)
+    shown = [line.series for panel in lab.panels for line in panel.lines if line.series]
+    shown += [series for box in lab.boxes for _, series in box.show]
+    shown += [box.alarm for box in lab.boxes if box.alarm]
+    shown += [link.series for link in lab.links if link.series]
+    assert set(shown) <= set(result.series)
+    assert {end for link in lab.links for end in (link.start, link.end)} <= {
+        box.name for box in lab.boxes}
+    for id in [*lab.facts, *(k.fact for k in lab.Params.knobs().values() if k.fact)]:
+        assert fact(id).id == id
+    for knob in lab.Params.knobs().values():
+        assert knob.help.endswith(".") and knob.label and knob.group
+        if knob.bounds:
+            low, high = knob.bounds
+            assert low <= knob.slider[0] < knob.slider[1] <= high and low <= knob.default <= high
+
+
+@each_lab
+def test_defaults_that_are_facts_are_those_facts(slug):
+    """A knob whose fact is a number starts at that number."""
+    for knob in LABS[slug].Params.knobs().values():
+        if knob.fact and knob.bounds:
+            try:
+                number = fact(knob.fact).number
+            except ValueError:
+                continue    # a rule, not a number
+            assert knob.default == number, knob.name
+
+
+@each_lab
+def test_presets_run_and_tell_a_story(slug):
+    """Each is valid, numbered, has a sentence to say, and obeys the laws."""
+    lab = LABS[slug]
+    assert len(lab.presets) >= 4
+    for number, preset in enumerate(lab.presets, 1):
+        assert preset.title.startswith(f"{number} ") and preset.say.endswith((".", "?", "!"))
+        result = lab.run(lab.preset(str(number)))
+        for law in lab.invariants:
+            assert law.holds(result), (preset.title, law.name)
+
+
+SAME = """
+import hashlib, sys, labsim
+for slug in labsim.labs():
+    print(slug, hashlib.sha256(labsim.run(slug, seed=7).to_json().encode()).hexdigest())
+"""
+
+
+def test_the_same_seed_gives_the_same_bytes_everywhere():
+    """In other processes, under other hash seeds, with and without numba."""
+    def elsewhere(**env):
+        return subprocess.run([sys.executable, "-c", SAME], env={**os.environ, **env}, text=True,
+                              check=True, capture_output=True).stdout
+    first = elsewhere(PYTHONHASHSEED="1", LABSIM_NUMBA="0")
+    assert first.count("\n") == len(LABS)
+    assert elsewhere(PYTHONHASHSEED="2", LABSIM_NUMBA="1") == first
+
+
+@each_lab
+def test_json_round_trip(slug):
+    """What was written is read, and writing it again gives the same text."""
+    text = labsim.run(slug, seed=3).to_json()
+    again = labsim.Result.from_json(text)
+    assert again.to_json() == text and again.params == LABS[slug].Params()
+
+
+def spoiled(text):
+    """Texts that `to_json` did not write."""
+    data = json.loads(text)
+    yield "summary changed", json.dumps({**data, "summary": {**data["summary"], "cost_usd": 0}})
+    yield "unknown lab", json.dumps({**data, "lab": "no-such-lab"})
+    yield "another format", json.dumps({**data, "format": "x"})
+    yield "no digest", json.dumps({k: v for k, v in data.items() if k != "digest"})
+    yield "extra key", json.dumps({**data, "run": "__import__('os').system('true')"})
+    yield "NaN", text.replace('"seed":3', '"seed":NaN')
+    yield "a list", "[]"
+    yield "a number", "1"
+    yield "nothing", ""
+    yield "half of it", text[:len(text) // 2]
+    yield "nested", "[" * 100_000
+    yield "deep digest", '{"format":' + "[" * 5_000 + "]" * 5_000 + "}"
+    yield "huge", " " * (64 * 2**20 + 1)
+    yield "not a text", None
+    yield "bytes", text.encode()
+
+
+@each_lab
+def test_a_result_that_labsim_did_not_write_is_refused(slug):
+    """Each with ResultError, in one line; a rewritten digest does not help wrong contents."""
+    from labsim.kit import result as module
+    text = labsim.run(slug, seed=3).to_json()
+    for what, bad in spoiled(text):
+        with pytest.raises(ResultError):
+            labsim.Result.from_json(bad)
+            pytest.fail(what)
+    body = json.loads(text)
+    del body["digest"]
+    for key, value in [("seed", "3"), ("seed", True), ("lab", ["x"]), ("params", {"x": 1}),
+                       ("series", {}), ("t", ["a"]), ("events", [[1]]), ("summary", {"a": 1}),
+                       ("cost", {"a": "b"}), ("params", {"seed": math.pi}), ("t", [])]:
+        forged = {**body, key: value}
+        with pytest.raises(ResultError):
+            labsim.Result.from_json(json.dumps({**forged, "digest": module._digest(forged)}))
+            pytest.fail(key)
+
+
+@each_lab
+def test_a_run_beyond_the_budget_is_refused_before_it_starts(slug):
+    """With the estimate, and the parameter to lower."""
+    lab = LABS[slug]
+    with pytest.raises(BudgetError) as caught:
+        lab.run(budget=Budget(requests=1, events=1))
+    assert caught.value.name in lab.Params.knobs() and "lower" in str(caught.value)
+
+
+@each_lab
+def test_at_least_five_exercises_of_three_kinds(slug):
+    """The known good answers are right; blanks and nonsense are taken kindly."""
+    lab = LABS[slug]
+    assert len(lab.exercises) >= 5
+    assert {e.kind for e in lab.exercises} == {"predict", "explain", "design"}
+    for exercise in lab.exercises:
+        assert exercise.check(lab, exercise.answer(lab)).right, exercise.id
+        assert exercise.check(lab, None).right is None
+        for nonsense in ("?", -1, math.nan, [], {"x": 1}, object()):
+            feedback = exercise.check(lab, nonsense)
+            assert feedback.right is False and feedback.text, (exercise.id, nonsense)
+        texts = {exercise.check(lab, "?", wrong).text for wrong in range(3)}
+        assert len(texts) == 3, exercise.id
