@@ -6,11 +6,12 @@ a second another one, a third the worked solution.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from labsim.errors import LabsimError
 from labsim.kit.result import Result
+from labsim.kit.text import figure
 
 BLANK = "Not answered yet."
 
@@ -27,13 +28,30 @@ class Feedback:
 class Exercise:
     """What all kinds share. `hints` lead on, in order; `solution` closes the case.
 
-    `solution` may hold {answer} and the names of the summary of the run it speaks of.
+    No text says a number twice: {name} in a text stands for that parameter of the run in
+    question, with its unit, or for an entry of `numbers(params)`; {answer} for the answer.
     """
 
     id: str
     question: str
     hints: tuple[str, str]
     solution: str
+    numbers: Callable[[Any], Mapping[str, str]] = lambda params: {}
+
+    def told(self, lab, text: str) -> str:
+        """`text` with its numbers filled in."""
+        params = lab.Params(**self._values())
+        words = {name: figure(value, knob.unit) if isinstance(value, (int, float)) else value
+                 for name, knob in lab.Params.knobs().items()
+                 for value in [getattr(params, name)]}
+        answer = self._answer_text(lab) if "{answer}" in text else ""
+        return text.format(**{**words, **self.numbers(params), "answer": answer})
+
+    def _values(self) -> Mapping[str, Any]:
+        return {}
+
+    def _answer_text(self, lab) -> str:
+        return str(self.answer(lab))
 
     def check(self, lab, answer: Any, wrong_before: int = 0) -> Feedback:
         """Feedback for `answer`; `wrong_before` counts earlier wrong answers."""
@@ -41,15 +59,16 @@ class Exercise:
             return Feedback(None, BLANK)
         right, text = self._judge(lab, answer)
         if right:
-            return Feedback(True, f"Right. {text} {self._worked(lab)}".strip())
-        more = (*self.hints, "Solution: " + self._worked(lab))[min(wrong_before, 2)]
-        return Feedback(False, f"Not yet. {text} {more}".replace("  ", " "))
+            return Feedback(True, f"Right. {text} {self.told(lab, self.solution)}")
+        more = (*self.hints, f"Solution: {self.solution}")[min(wrong_before, 2)]
+        return Feedback(False, f"Not yet. {text} {self.told(lab, more)}")
+
+    def answer(self, lab) -> Any:
+        """A right answer, from the model."""
+        raise NotImplementedError
 
     def _judge(self, lab, answer) -> tuple[bool, str]:
         raise NotImplementedError
-
-    def _worked(self, lab) -> str:
-        return self.solution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,11 +93,14 @@ class Predict(Exercise):
             return False, f"The answer is a number in {self.unit or 'no unit'}."
         truth = self.answer(lab)
         if math.isfinite(answer) and abs(answer - truth) <= self.within * abs(truth) + 1e-9:
-            return True, f"The model gives {truth:,.3g} {self.unit}.".replace(" .", ".")
+            return True, f"The model gives {figure(truth, self.unit)}."
         return False, f"{answer:g} is too {'high' if answer > truth else 'low'}."
 
-    def _worked(self, lab) -> str:
-        return self.solution.format(answer=f"{self.answer(lab):,.3g} {self.unit}".strip())
+    def _values(self):
+        return self.runs[0]
+
+    def _answer_text(self, lab) -> str:
+        return figure(self.answer(lab), self.unit)
 
 
 @dataclass(frozen=True)
@@ -127,7 +149,6 @@ class Design(Exercise):
     cost: str = "cost_usd"
     seeds: tuple[int, ...] = (1, 2, 3)
     slack: float = 1.1
-    notes: Mapping[str, str] = field(default_factory=dict)
 
     def answer(self, lab=None) -> dict[str, Any]:
         """The known good design."""
@@ -143,8 +164,8 @@ class Design(Exercise):
                 met = summary[name] <= goal if sign == "<=" else summary[name] >= goal
                 if not met:
                     unit = lab.metric(name).unit
-                    missed.append(f"{name} is {summary[name]:,.3g} {unit} with seed {seed}, "
-                                  f"goal {sign} {goal:g} {unit}.")
+                    missed.append(f"{name} is {figure(summary[name], unit)} with seed {seed}, "
+                                  f"goal {sign} {figure(goal, unit)}.")
         return sum(costs) / len(costs), missed
 
     def _judge(self, lab, answer):
@@ -161,9 +182,13 @@ class Design(Exercise):
         if missed:
             return False, missed[0]
         if cost > self.slack * best:
-            return False, (f"All goals are met, for {cost:,.3g} {unit}; "
-                           f"it can be done for {best:,.3g} {unit}.")
-        return True, f"All goals are met, for {cost:,.3g} {unit} (a good design: {best:,.3g})."
+            return False, (f"All goals are met, for {figure(cost, unit)}; "
+                           f"it can be done for {figure(best, unit)}.")
+        return True, (f"All goals are met, for {figure(cost, unit)} "
+                      f"(a good design: {figure(best, unit)}).")
+
+    def _values(self):
+        return self.start
 
 
 def _run(lab, values: Mapping[str, Any], seed: int = 1) -> Result:

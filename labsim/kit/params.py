@@ -8,6 +8,7 @@ A lab declares a subclass of `Params`; its fields are made by `number`, `integer
 """
 
 import math
+import os
 import typing
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -134,7 +135,9 @@ def _knob(name: str, field) -> Knob:
 
 
 def _plain(value, knob: Knob):
-    """A numpy scalar as the Python number it is; a whole float for an int; no bool for a number."""
+    """A numpy scalar as the Python number it is, a path as text; no bool or NaN for a number."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()
     if knob.type in (int, float):

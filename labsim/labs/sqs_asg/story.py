@@ -25,18 +25,18 @@ METRICS = (
 )
 
 PRESETS = (
-    Preset("1 Steady", "Eight instances' worth of work, ten instances: the queue stays short.",
-           {"workload": "steady", "policy": "none", "instances": 10, "duration": 3600}),
-    Preset("2 The spike", "The load goes up fourfold. The group looks every five minutes and "
-                          "installs its software at boot: watch how late help arrives.",
+    Preset("1 Steady", "More instances than work, nobody scales: the queue stays short.",
+           {"workload": "steady", "policy": "none", "duration": 3_600}),
+    Preset("2 The spike", "The group looks rarely and installs its software at boot: watch how "
+                          "late help arrives.",
            {"metric_period": 300, "low_datapoints": 3, "user_data_time": 240}),
     Preset("3 Faster alarms", "The same spike, seen every minute.", {"user_data_time": 240}),
     Preset("4 Golden AMI", "And nothing to install at boot.", {"user_data_time": 0}),
-    Preset("5 A patient foreman", "Simple scaling adds four at a time and then waits out its "
+    Preset("5 A patient foreman", "Simple scaling adds a few at a time, then waits out its "
                                   "cooldown, however long the line.",
            {"policy": "simple", "user_data_time": 0}),
-    Preset("6 The sawtooth", "Steady load, minimum size one: no backlog looks like no work, so "
-                             "the group dismisses the people who keep the line short.",
+    Preset("6 The sawtooth", "Steady load, a tiny minimum: no backlog looks like no work, so the "
+                             "group dismisses the people who keep the line short.",
            {"workload": "steady", "min_size": 1, "user_data_time": 0, "duration": 14_400}),
     Preset("7 Mind the hook", "The same, but an instance finishes its message before it goes.",
            {"workload": "steady", "min_size": 1, "user_data_time": 0, "duration": 14_400,
