@@ -15,6 +15,7 @@ _HOMES = {
     "facts": "labsim.facts",
     "lab": "labsim.kit.registry",
     "labs": "labsim.labs",
+    "theory": "labsim.theory",
 }
 __all__ = ["__version__", "run", *_HOMES]
 

@@ -62,6 +62,8 @@ def policy(p: SqsAsgParams, sim: Simulation, group: Group, metric: cloudwatch.Me
 def simulate(p: SqsAsgParams, sim: Simulation) -> Run:
     """Messages arrive, instances take them one by one, alarms on the backlog move the group."""
     blocks, notes = arrivals(p, sim)
+    for note in notes:
+        sim.log("note", note)
     work = ServiceTimes(p.service_time, p.service_cv)
     queue = Queue(sim, work.source(blocks, sim.stream("service")), p.visibility_timeout)
     choosing = sim.stream("consumer")
