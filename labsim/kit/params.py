@@ -88,10 +88,8 @@ class Params(BaseModel):
 
     def __init__(self, **values):
         knobs = self.knobs()
-        for name, value in values.items():
-            if name not in knobs:
-                raise unknown("parameter", name, knobs)
-            values[name] = _plain(value, knobs[name])
+        self.refuse_unknown(values)
+        values = {name: _plain(value, knobs[name]) for name, value in values.items()}
         values = self.complete(values)
         try:
             super().__init__(**values)
@@ -104,6 +102,13 @@ class Params(BaseModel):
             if knob.bounds and not knob.bounds[0] <= value <= knob.bounds[1]:
                 raise ParameterError(name, value, knob.allowed)
         self.check()
+
+    @classmethod
+    def refuse_unknown(cls, names) -> None:
+        """Raise `ParameterError` for the first of `names` that is no parameter."""
+        for name in names:
+            if name not in cls.knobs():
+                raise unknown("parameter", name, cls.knobs())
 
     @classmethod
     def complete(cls, values: dict) -> dict:

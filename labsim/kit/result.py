@@ -93,7 +93,7 @@ def _need(condition: bool, what: str) -> None:
 
 
 def _read(cls, text) -> Result:
-    from labsim.kit.registry import lab     # the registry reads labs, which read this module
+    from labsim.kit.registry import lab  # the registry reads labs, which read this module
 
     _need(isinstance(text, str), "not a text")
     _need(len(text) <= MAX_BYTES, f"{len(text):,} characters, at most {MAX_BYTES:,}")

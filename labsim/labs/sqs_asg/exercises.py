@@ -93,7 +93,8 @@ EXERCISES = (
                  "a metric with in-flight messages cures it."),
     Explain(
         id="returned",
-        question="At a scale-in some messages are received a second time a little later. Which setting makes that stop without keeping more instances?",
+        question="At a scale-in some messages are received a second time a little later. Which "
+                 "setting makes that stop without keeping more instances?",
         choices=(
             Choice("A longer visibility timeout.", "Then they come back even later."),
             Choice("A shorter metric period.", "It changes when the group scales in, not what "

@@ -1,0 +1,140 @@
+"""The left side of the explorer: one row of widgets per parameter.
+
+A row never changes a value by itself. The slider has soft ends; a number beyond them, typed or
+set by a preset, stays in the box beside it, and whether it is allowed is for the parameters to
+say.
+"""
+
+import math
+
+import ipywidgets as w
+
+LABEL = w.Layout(width="172px", min_width="172px")
+
+
+class Control:
+    """The row of one knob. `on_change()` is called when the learner changes its value."""
+
+    def __init__(self, knob, value, on_change):
+        self.knob, self._on_change, self._quiet = knob, on_change, False
+        self.error = w.HTML(layout=w.Layout(display="none"))
+        self.error.add_class("labsim-error")
+        label = w.Label(knob.label, layout=LABEL, tooltip=knob.help)
+        self.reset = w.Button(icon="undo", tooltip=f"{knob.label}: reset to the default",
+                              layout=w.Layout(width="30px", min_width="30px"))
+        self.reset.on_click(lambda _: self.set(knob.default, tell=True))
+        self._build(value)
+        unit = w.Label(knob.unit, layout=w.Layout(width="62px", min_width="62px"))
+        self.row = w.VBox([w.HBox([label, *self.parts, unit, self.reset]), self.error])
+        self.row.add_class("labsim-row")
+
+    def _build(self, value) -> None:
+        knob, tip = self.knob, {"tooltip": self.knob.help}
+        self.slider = None
+        wide = w.Layout(width="218px")
+        if knob.type is bool:
+            self.box = w.Checkbox(value=value, indent=False, layout=wide, **tip)
+        elif knob.choices:
+            self.box = w.Dropdown(options=knob.choices, value=value, layout=wide, **tip)
+        elif knob.options:
+            self.box = w.Dropdown(options=self._options(value), value=value, layout=wide, **tip)
+        elif knob.type is str:
+            self.box = w.Text(value=value, continuous_update=False, layout=wide, **tip)
+        else:
+            number, slider = ((w.IntText, w.IntSlider) if knob.type is int
+                              else (w.FloatText, w.FloatSlider))
+            self.box = number(value=value, step=knob.step, layout=w.Layout(width="86px"), **tip)
+            low, high = knob.slider
+            if knob.log:
+                self.slider = w.FloatLogSlider(
+                    min=math.log10(low), max=math.log10(high), step=0.05, readout=False,
+                    value=self._soft(value), layout=w.Layout(width="128px"), **tip)
+            else:
+                self.slider = slider(min=low, max=high, step=knob.step, readout=False,
+                                     value=self._soft(value), layout=w.Layout(width="128px"),
+                                     **tip)
+            self.slider.observe(self._slid, "value")
+        self.box.observe(self._typed, "value")
+        self.parts = [self.slider, self.box] if self.slider else [self.box]
+
+    def _options(self, value) -> list:
+        return sorted({*self.knob.options, value})
+
+    def _soft(self, value):
+        low, high = self.knob.slider
+        return self.knob.type(min(max(value, low), high))
+
+    def _slid(self, change) -> None:
+        if not self._quiet:
+            self.set(self.knob.type(change["new"]), slide=False, tell=True)
+
+    def _typed(self, change) -> None:
+        if not self._quiet:
+            self.set(change["new"], tell=True)
+
+    @property
+    def value(self):
+        """What the learner sees."""
+        return self.box.value
+
+    def set(self, value, *, slide: bool = True, tell: bool = False) -> None:
+        """Show `value`; with `tell` as if the learner had done it."""
+        self._quiet = True
+        try:
+            if self.knob.options:
+                self.box.options = self._options(value)
+            self.box.value = value
+            if self.slider and slide:
+                self.slider.value = self._soft(value)
+        finally:
+            self._quiet = False
+        if tell:
+            self._on_change()
+
+    def complain(self, text: str) -> None:
+        """Show one line beside the field; an empty text takes it away."""
+        self.error.value = text
+        self.error.layout.display = "block" if text else "none"
+
+
+class Controls:
+    """The rows of all knobs, in groups; rows that don't matter now are hidden."""
+
+    def __init__(self, knobs, values: dict, on_change):
+        self.rows = {name: Control(knob, values[name], on_change)
+                     for name, knob in knobs.items()}
+        groups: dict[str, list] = {}
+        for name, knob in knobs.items():
+            groups.setdefault(knob.group, []).append(self.rows[name].row)
+        children = []
+        for title, rows in groups.items():
+            children += [w.HTML(f'<h4 class="labsim-group">{title}</h4>'), *rows]
+        self.widget = w.VBox(children, layout=w.Layout(
+            width="506px", min_width="506px", height="760px", overflow="auto"))
+        self.widget.add_class("labsim-controls")
+        self.show()
+
+    @property
+    def values(self) -> dict:
+        """{name: value} of what the learner sees."""
+        return {name: row.value for name, row in self.rows.items()}
+
+    def set(self, values: dict) -> None:
+        """Show other values, without telling."""
+        for name, value in values.items():
+            self.rows[name].set(value)
+        self.show()
+
+    def show(self) -> None:
+        """Hide the rows whose knob has no effect with the present values."""
+        values = self.values
+        for row in self.rows.values():
+            name, among = row.knob.when or ("", ())
+            hidden = bool(name) and values[name] not in among
+            row.row.layout.display = "none" if hidden else "flex"
+
+    def complain(self, name: str, text: str) -> bool:
+        """Show a line beside field `name`, and beside no other; False if there is no such field."""
+        for row in self.rows.values():
+            row.complain(text if row.knob.name == name else "")
+        return name in self.rows

@@ -1,0 +1,205 @@
+"""The figure of a lab: its panels, built once, its data replaced at every change.
+
+Picture a printed form: frame, titles and scales are printed once, and the curves are drawn onto
+it again and again. Only when a curve no longer fits is a new form printed. That keeps a slider
+alive: filling in takes a tenth of the time of printing.
+"""
+
+import io
+import math
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from PIL import Image
+
+from labsim.kit.text import figure as number
+from labsim.view.style import DASHES, Style
+
+TIME_UNITS = ((7200 * 24, 86_400, "d"), (3 * 3600 + 1, 3600, "h"), (600, 60, "min"), (0, 1, "s"))
+MARKS = {0: "^", 1: "v", 2: "o", 3: "s"}
+
+
+class LabFigure(Figure):
+    """A `Figure` that shows itself in a notebook without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=self.dpi)
+        return buffer.getvalue()
+
+
+def time_unit(duration: float) -> tuple[float, str]:
+    """(seconds, name) of the unit in which a run of `duration` s reads well."""
+    return next((seconds, name) for least, seconds, name in TIME_UNITS if duration >= least)
+
+
+def nice_top(value: float) -> float:
+    """A round number with room above `value` (1 for 0)."""
+    if not value > 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12)
+                if step * power >= 1.06 * value)
+
+
+class LiveFigure:
+    """The figure of `lab`. `update` returns PNG bytes; `draw` a figure to keep (live=False)."""
+
+    def __init__(self, lab, style: Style | None = None, *, live: bool = True):
+        self.lab, self.style, self._live = lab, style or Style(), live
+        self.figure = LabFigure(figsize=self.style.size, dpi=self.style.dpi,
+                                facecolor=self.style.paper)
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.redraws = 0
+        self._form = None           # what the printed form shows: limits and unit of time
+        self._background = None
+        columns = 1 if len(lab.panels) < 3 else 2
+        rows = math.ceil(len(lab.panels) / columns)
+        large = self.style.large
+        self.figure.subplots_adjust(left=0.08, right=0.985, bottom=0.11 if large else 0.09,
+                                    top=0.90 if large else 0.92, wspace=0.2,
+                                    hspace=0.48 if large else 0.4)
+        self._panels = [_Panel(self.figure.add_subplot(rows, columns, i + 1), panel, self.style,
+                               live) for i, panel in enumerate(lab.panels)]
+
+    def draw(self, result, pinned=None) -> LabFigure:
+        """The figure of `result`, with `pinned` behind it; for `live=False`."""
+        self._fill(result, pinned, None)
+        return self.figure
+
+    def update(self, result, pinned=None, t: float | None = None) -> bytes:
+        """PNG of `result`, with a `pinned` run faintly behind it and a cursor at `t` seconds."""
+        form = self._fill(result, pinned, t)
+        if form != self._form or self._background is None:
+            self.canvas.draw()
+            self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+            self._form = form
+            self.redraws += 1
+        else:
+            self.canvas.restore_region(self._background)
+        for panel in self._panels:
+            panel.blit()
+        buffer = io.BytesIO()
+        Image.fromarray(np.asarray(self.canvas.buffer_rgba())[..., :3]).save(
+            buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
+
+    def _fill(self, result, pinned, t) -> tuple:
+        unit = time_unit(result.params.duration)
+        return tuple(panel.fill(result, pinned, t, unit) for panel in self._panels)
+
+
+class _Panel:
+    """One set of axes and its artists."""
+
+    def __init__(self, axes, panel, style: Style, live: bool):
+        self.axes, self.panel, self.style = axes, panel, style
+        self.top = 0.0
+        self._unit = None
+        self._legend = None
+        self._scale(axes)
+        new = dict(animated=live, linewidth=style.width)
+        self.pinned = [axes.plot([], [], color=style.faint, linestyle=":", **new)[0]
+                       for _ in panel.lines]
+        self.lines = []
+        for i, line in enumerate(panel.lines):
+            if line.limit:
+                kind = dict(color=style.faint, linestyle=(0, (8, 4)))
+            else:
+                kind = dict(color=style.lines[i % 4], linestyle=DASHES[i % 4],
+                            drawstyle="steps-post" if line.step else "default")
+            self.lines.append(axes.plot([], [], label=line.label, **kind, **new)[0])
+        self.marks = [axes.plot([], [], linestyle="", marker=MARKS[i % 4], clip_on=False,
+                                color=style.ink, markersize=style.font * 0.55, animated=live,
+                                label=kind)[0]
+                      for i, kind in enumerate(panel.marks)]
+        self.limits = [axes.text(0, 0, line.label, color=style.faint, fontsize=style.font - 1,
+                                 ha="right", va="bottom", animated=live)
+                       for line in panel.lines if line.limit]
+        self.cursor = axes.axvline(0, color=style.ink, linewidth=1, animated=live, visible=False)
+
+    def _scale(self, axes) -> None:
+        style = self.style
+        axes.set_facecolor(style.paper)
+        axes.set_title(f"{self.panel.title} ({self.panel.unit})" if self.panel.unit
+                       not in self.panel.title.lower() else self.panel.title,
+                       loc="left", fontsize=style.font + 0.5, color=style.ink, fontweight="bold",
+                       pad=style.font * 2.0)
+        axes.grid(True, color=style.grid, linewidth=0.8)
+        axes.tick_params(colors=style.ink, labelsize=style.font - 0.5, length=3)
+        for name, spine in axes.spines.items():
+            spine.set_visible(name in ("left", "bottom"))
+            spine.set_color(style.faint)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(7))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: number(y)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x)))
+
+    def fill(self, result, pinned, t, unit) -> tuple:
+        """Put the data in; returns all that the printed form depends on."""
+        seconds, name = unit
+        highest = 0.0
+        shown = []
+        for line, artist, ghost in zip(self.panel.lines, self.lines, self.pinned):
+            x, y = self._data(line, result)
+            shown.append(len(x) > 0)
+            artist.set_data(x / seconds, y)
+            highest = max(highest, y.max(initial=0.0))
+            x, y = self._data(line, pinned) if pinned is not None and not line.limit else (
+                np.empty(0), np.empty(0))
+            ghost.set_data(x / seconds, y)
+            highest = max(highest, y.max(initial=0.0))
+        limits = (line.limit(result.params) for line in self.panel.lines if line.limit)
+        for artist, limit in zip(self.limits, limits):
+            artist.set_visible(limit is not None)
+            artist.set_position((result.params.duration / seconds, limit or 0.0))
+        for kind, artist in zip(self.panel.marks, self.marks):
+            times = np.array([e.t for e in result.events if e.kind == kind])
+            artist.set_data(times / seconds, np.zeros(len(times)))
+            shown.append(len(times) > 0)
+        if highest > self.top or highest < 0.35 * self.top:
+            self.top = nice_top(highest)
+            self.axes.set_ylim(0, self.top)
+        self.axes.set_xlim(0, result.params.duration / seconds)
+        self.cursor.set_visible(t is not None)
+        if t is not None:
+            self.cursor.set_xdata([t / seconds, t / seconds])
+        form = (self.top, result.params.duration, name, tuple(shown))
+        if form[2:] != self._unit:
+            self._unit = form[2:]
+            self._print_legend(shown, name)
+        return form
+
+    def _data(self, line, result):
+        if line.limit:
+            limit = line.limit(result.params)
+            if limit is None:
+                return np.empty(0), np.empty(0)
+            return np.array([0.0, result.params.duration]), np.array([limit, limit], dtype=float)
+        series = result.series[line.series]
+        return series.t, series.value
+
+    def _print_legend(self, shown, unit: str) -> None:
+        marks = [] if self.style.large else self.marks     # the event log tells them too
+        artists = [a for a, yes, line in zip(self.lines, shown, self.panel.lines)
+                   if yes and not line.limit]
+        artists += [a for a, yes in zip(marks, shown[len(self.lines):]) if yes]
+        size = self.style.font - 0.5
+        if self._legend:
+            self._legend.remove()
+        self._legend = self.axes.legend(
+            handles=artists, loc="lower left", bbox_to_anchor=(-0.02, 0.985), ncols=6,
+            frameon=False, fontsize=size, labelcolor=self.style.ink, handlelength=1.8,
+            columnspacing=0.9, handletextpad=0.35, borderaxespad=0.1)
+        for handle in self._legend.legend_handles:
+            handle.set_animated(False)
+        if self.axes.get_subplotspec().is_last_row():
+            self.axes.set_xlabel(f"time ({unit})", fontsize=size, color=self.style.ink,
+                                 labelpad=2)
+
+    def blit(self) -> None:
+        """Draw the curves onto the form."""
+        for artist in (*self.pinned, *self.lines, *self.marks, *self.limits, self.cursor):
+            self.axes.draw_artist(artist)
