@@ -12,6 +12,7 @@ _HOMES = {
     "ParameterError": "labsim.errors",
     "Result": "labsim.kit.result",
     "ResultError": "labsim.errors",
+    "compare": "labsim.view",
     "facts": "labsim.facts",
     "lab": "labsim.kit.registry",
     "labs": "labsim.labs",

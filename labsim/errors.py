@@ -11,9 +11,9 @@ class LabsimError(ValueError):
 class ParameterError(LabsimError):
     """A parameter that a lab refuses: `name`, what was `given`, what is `allowed`."""
 
-    def __init__(self, name: str, given: object, allowed: str):
+    def __init__(self, name: str, given: object, allowed: str, text: str = ""):
         self.name, self.given, self.allowed = name, given, allowed
-        super().__init__(f"{name}: given {short(given)}, allowed {allowed}")
+        super().__init__(text or f"{name}: given {short(given)}, allowed {allowed}")
 
 
 class BudgetError(ParameterError):
@@ -34,5 +34,6 @@ def unknown(what: str, name: object, known: Iterable[str]) -> ParameterError:
     """The error for a name that is not known: suggests the nearest."""
     known = list(known)
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}"
-    return ParameterError(what, name, hint)
+    allowed = f"one of {', '.join(known)}"
+    hint = f"did you mean {near[0]}?" if near else allowed
+    return ParameterError(what, name, allowed, f"unknown {what} {short(name)}: {hint}")

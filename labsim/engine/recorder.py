@@ -55,7 +55,8 @@ class Recorder:
         counts = self._counts.setdefault(name, np.zeros(len(self.t), dtype=np.int64))
         rows = self._pending.pop(name, [])
         if rows:
-            counts += np.searchsorted(np.sort(np.concatenate(rows), kind="stable"), self.t, side="right")
+            times = np.sort(np.concatenate(rows), kind="stable")    # quick where mostly sorted
+            counts += np.searchsorted(times, self.t, side="right")
         return counts
 
     # -- reading ---------------------------------------------------------------------------

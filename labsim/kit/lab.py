@@ -131,7 +131,7 @@ class Lab:
         if excess := (budget or Budget()).excess(estimate):
             name = estimate.lower
             raise BudgetError(name, getattr(params, name),
-                              f"less: this run would take {excess}; lower {name}")
+                              f"a smaller run: this one would take {excess}; lower {name}")
         sim = Simulation(seed, params.duration, progress=progress)
         out = self.simulate(params, sim)
         series = {name: Series(sim.record.t, value, unit)

@@ -49,7 +49,7 @@ class Knob:
             return "a text"
         kind = "a whole number" if self.type is int else "a number"
         low, high = self.bounds
-        return f"{kind} from {low:,g} to {high:,g} {self.unit}".rstrip()
+        return f"{kind} from {low:,.10g} to {high:,.10g} {self.unit}".rstrip()
 
 
 def _field(default, **plate):

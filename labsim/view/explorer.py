@@ -214,4 +214,5 @@ class Explorer:
     def _repr_mimebundle_(self, **options):
         bundle = self.widget._repr_mimebundle_(**options)
         bundle = bundle[0] if isinstance(bundle, tuple) else bundle
-        return {**bundle, "text/plain": repr(self)}
+        still = base64.b64encode(self.image.value).decode()     # for a page without a kernel
+        return {**bundle, "image/png": still, "text/plain": repr(self)}
