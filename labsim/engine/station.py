@@ -25,8 +25,6 @@ import numpy as np
 
 from labsim.engine.compiled import compiled
 
-import os
-PIECE = int(os.environ.get("PIECE","4096"))
 
 def serve(ready, service, free, until):
     """Start times of the requests that start by `until`; `free` is the servers' heap, updated.
@@ -97,22 +95,21 @@ class Station:
         while self._line and self._free:
             ready, service, sent = self._line[0]
             first = self._first
-            some = slice(first, first + PIECE)
-            starts = self._serve(ready[some], service[some], until)
+            last = first + int(np.searchsorted(ready[first:], until, side="right"))
+            starts = self._serve(ready[first:last], service[first:last], until)
             n = len(starts)
             work = service[first:first + n]
             begun.append((starts + work, sent[first:first + n], starts, work))
             self._first += n
             self.started += n
-            if self._first == len(ready):
-                self._line.popleft()
-                self._first = 0
-            elif n < PIECE:
+            if self._first < len(ready):
                 break
+            self._line.popleft()
+            self._first = 0
         end, sent, start, work = jobs = [np.concatenate(column) for column in zip(*begun)]
         old = len(self._working[0])
         ended = end <= until
-        on = (~ended).nonzero()[0]
+        on = np.flatnonzero(~ended)
         self._working = tuple(column[on] for column in jobs)
         return Window(sent[old:], start[old:], sent[ended], end[ended])
 
