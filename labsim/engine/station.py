@@ -25,6 +25,7 @@ import numpy as np
 
 from labsim.engine.compiled import compiled
 
+PIECE = 2_048   # requests looked at together: behind a long line few of them start
 
 def serve(ready, service, free, until):
     """Start times of the requests that start by `until`; `free` is the servers' heap, updated.
@@ -64,19 +65,24 @@ class Window(NamedTuple):
 
 
 class Station:
-    """A station fed by `source`: blocks of (arrival times, service times), sorted, s."""
+    """A station fed by `source`: blocks of (arrival times, service times), sorted, s.
 
-    def __init__(self, source: Iterable[tuple[np.ndarray, np.ndarray]] = (), servers: int = 0):
+    fast: False keeps the inner loop in plain Python even where numba is installed.
+    """
+
+    def __init__(self, source: Iterable[tuple[np.ndarray, np.ndarray]] = (), servers: int = 0,
+                 *, fast: bool = True):
         self.now = 0.0
         self.loaded = 0             # requests taken from the source and from `offer` so far
         self.started = 0
+        self._fast = fast
         self._source = iter(source)
         self._free = [0.0] * servers
         self._line: deque[list] = deque()   # blocks [ready, service, sent]; the last may be ahead
         self._first = 0                     # the next request to start, in the first block
         self._offered: list[tuple[float, int, float, float]] = []   # heap of later arrivals
         self._serial = 0
-        self._working = (np.empty(0),) * 4  # end, sent, start, service of the jobs in service
+        self._working = (np.empty(0),) * 3  # sent, start, service of the jobs in service
 
     # -- the queue -------------------------------------------------------------------------
 
@@ -94,28 +100,28 @@ class Station:
         self._load(until)
         while self._line and self._free:
             ready, service, sent = self._line[0]
-            first = self._first
-            last = first + int(np.searchsorted(ready[first:], until, side="right"))
+            first, beyond = self._first, min(self._first + PIECE, len(ready))
+            last = first + int(ready[first:beyond].searchsorted(until, side="right"))
             starts = self._serve(ready[first:last], service[first:last], until)
-            n = len(starts)
-            work = service[first:first + n]
-            begun.append((starts + work, sent[first:first + n], starts, work))
-            self._first += n
-            self.started += n
-            if self._first < len(ready):
+            self._first += len(starts)
+            self.started += len(starts)
+            begun.append((sent[first:self._first], starts, service[first:self._first]))
+            if self._first < beyond:
                 break
-            self._line.popleft()
-            self._first = 0
-        end, sent, start, work = jobs = [np.concatenate(column) for column in zip(*begun)]
+            if self._first == len(ready):
+                self._line.popleft()
+                self._first = 0
+        sent, start, work = jobs = [np.concatenate(column) for column in zip(*begun)]
         old = len(self._working[0])
+        end = start + work
         ended = end <= until
-        on = np.flatnonzero(~ended)
+        on = (~ended).nonzero()[0]
         self._working = tuple(column[on] for column in jobs)
         return Window(sent[old:], start[old:], sent[ended], end[ended])
 
     def _serve(self, ready, service, until) -> np.ndarray:
-        if fast := compiled(serve):
-            starts, free = fast(ready, service, np.array(self._free, dtype=float), until)
+        if self._fast and (inner := compiled(serve)):
+            starts, free = inner(ready, service, np.array(self._free, dtype=float), until)
             self._free = free.tolist()
             return starts
         return np.array(serve(ready.tolist(), service.tolist(), self._free, until), dtype=float)
@@ -170,8 +176,9 @@ class Station:
         heapify(self._free)
         if end <= self.now:
             return None
-        index = int(np.flatnonzero(self._working[0] == end)[0])
-        _, *job = [float(column[index]) for column in self._working]
+        _, start, service = self._working
+        index = int(np.flatnonzero(start + service == end)[0])
+        job = [float(column[index]) for column in self._working]
         self._working = tuple(np.delete(column, index) for column in self._working)
         return Job(*job)
 
@@ -194,7 +201,7 @@ class Station:
     @property
     def oldest_sent(self) -> float:
         """When the oldest of the jobs in service and the head of the line was sent; inf if none."""
-        oldest = self._working[1].min(initial=np.inf)
+        oldest = self._working[0].min(initial=np.inf)
         if self._line and self._line[0][0][self._first] <= self.now:
             oldest = min(oldest, self._line[0][2][self._first])
         return float(oldest)

@@ -1,15 +1,16 @@
 """Reads what Amazon CloudWatch exports: counts per period, to be replayed as arrivals.
 
-Picture a clerk with a strip of readings. He accepts four kinds of strip, reads every line,
-and where something is odd he names the line and stops; what he fills in, he says.
+Picture a clerk with a strip of readings. He accepts four kinds of strip, reads every line, and
+where something is odd he names the line and stops; what he fills in or turns round, he says.
 
 *Models:* the CSV that the console downloads (lines of description, then timestamp,value), the
-JSON of `get-metric-statistics` and of `get-metric-data`, and a plain CSV of timestamp,count.
-The period is the commonest step between timestamps. A missing period counts as 0, and a count
-that is no whole number is carried on to the next, so that the total is kept; both are said in
-`Trace.notes`.
-*Leaves out:* several metrics in one file (refused), time zones (timestamps are UTC unless they
-say otherwise).
+JSON of `get-metric-statistics` (in no order) and of `get-metric-data` (newest first, unless asked
+otherwise), and a plain CSV of timestamp,count. What a file is, its content says, not its name.
+*Leaves out:* several metrics in one file, and timestamps written in several ways (both refused);
+time zones: a timestamp without an offset, as the console writes it, is kept without one.
+
+Source: the CloudWatch API reference; AWS describes the console's CSV nowhere, so of its
+description only `Period` is used, where it is there.
 """
 
 import csv
@@ -17,30 +18,49 @@ import functools
 import io
 import json
 import os
+import re
+import stat
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
+from typing import NamedTuple
 
 import numpy as np
+
+from labsim.errors import LabsimError, short
 
 MAX_BYTES = 64 * 2**20
 MAX_PERIODS = 1_000_000
 MAX_COUNT = 1e12
 STATISTICS = ("Sum", "SampleCount", "Average", "Maximum", "Minimum")
+DESCRIPTION = ("full label", "label", "id", "metric", "metric name", "namespace", "dimensions",
+               "statistic", "period", "unit", "region", "account", "account id", "yaxis")
+UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+EPOCH = re.compile(r"(\d{10}|\d{13})(\.\d+)?", re.A)     # s from 2001 on, or ms
+STRING_OR_BRACE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|}')
 
 
-class TraceError(ValueError):
+class TraceError(LabsimError):
     """A file that is no usable export: `NAME:LINE: what was found, what is expected`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Counts per period: `counts[i]` in the i-th `period` (s) after `first` (ISO time)."""
+    """Counts per period.
 
+    `start`: when the first period begins, s of the trace. `period`: s. `counts`: whole numbers,
+    shape (n,), read-only. `first`: ISO timestamp of the first datapoint, with an offset only
+    where the file has one. `gaps`: (index of the first missing period, how many) of each gap,
+    counted as 0. `notes`: all that was done to the data, in words.
+    """
+
+    start: float
     period: float
     counts: np.ndarray
     first: str
-    notes: tuple[str, ...] = ()
+    gaps: tuple[tuple[int, int], ...]
+    notes: tuple[str, ...]
 
     @property
     def duration(self) -> float:
@@ -48,202 +68,155 @@ class Trace:
         return self.period * len(self.counts)
 
 
-@dataclass(frozen=True)
-class Row:
-    """A datapoint and where it stands: `value` is None where the export has an empty cell."""
+class Point(NamedTuple):
+    """A datapoint on its line: `written` is how its timestamp is; no value: an empty cell."""
 
-    where: str
-    t: float
+    line: int
+    moment: datetime
+    written: str
     value: float | None
 
 
+class _Refused(Exception):
+    """(line, what was found and what is expected)"""
+
+
 def read_trace(path, max_bytes: int = MAX_BYTES) -> Trace:
-    """The trace in the file at `path`; `TraceError` in one line for anything else."""
-    name = os.path.basename(os.fspath(path)) or os.fspath(path)
+    """The trace in the file at `path`; `TraceError`, in one line, for any other file."""
+    path = os.fsdecode(path)
+    name = os.path.basename(path) or path
+    name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in name)
     try:
         status = os.stat(path)
-        if status.st_size > max_bytes:
-            raise TraceError(f"{name}: {status.st_size:,} bytes, at most {max_bytes:,}")
-        if not os.path.isfile(path):
-            raise TraceError(f"{name}: not a file")
-        return _read(os.fspath(path), status.st_mtime_ns, status.st_size)
-    except (OSError, ValueError) as error:
-        if isinstance(error, TraceError):
-            raise
-        raise TraceError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
+        if not stat.S_ISREG(status.st_mode):
+            raise _Refused(1, "a folder or a device, expected a file")
+        with open(path, "rb") as file:
+            _limit(status.st_size, max_bytes)
+            raw = file.read(max_bytes + 1)
+        _limit(len(raw), max_bytes)
+        return _parse(raw)
+    except _Refused as refused:
+        line, message = refused.args
+    except RecursionError:
+        line, message = 1, "JSON nested too deeply"
+    except (OSError, ValueError) as error:      # ValueError: a path that cannot be
+        line, message = 1, f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    raise TraceError(f"{name}:{line}: {message}")
 
 
-@functools.lru_cache(maxsize=4)
-def _read(path: str, modified: int, size: int) -> Trace:
-    name = os.path.basename(path)
-    with open(path, "rb") as file:
-        raw = file.read()
+def _limit(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise _Refused(1, f"{size:,} bytes, at most {max_bytes:,}")
+
+
+@functools.lru_cache(maxsize=2)     # a lab reads its trace several times for one run
+def _parse(raw: bytes) -> Trace:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[:error.start].count(b"\n") + 1
-        raise TraceError(f"{name}:{line}: not a text file (UTF-8)") from None
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise _Refused(line, "a binary file, expected text in UTF-8") from None
     if "\0" in text:
-        line = text[:text.index("\0")].count("\n") + 1
-        raise TraceError(f"{name}:{line}: a binary file, not an export")
+        raise _Refused(_line(text, "\0"), "a binary file (a NUL byte), expected text in UTF-8")
     if not text.strip():
-        raise TraceError(f"{name}:1: the file is empty")
-    is_json = text.lstrip()[0] in "{["
-    rows, period, notes = (_from_json if is_json else _from_csv)(name, text)
-    return _trace(name, rows, period, notes)
+        raise _Refused(1, "the file is empty, expected lines of timestamp,count")
+    if text.lstrip()[0] in "{[":
+        return _trace(*_from_json(text))
+    return _trace(*_from_csv(text))
 
 
-def _from_csv(name: str, text: str) -> tuple[list[Row], float | None, list[str]]:
-    """Rows in the file's order: it must be the order of time."""
-    rows: list[Row] = []
-    described, period = False, None
-    reader = csv.reader(io.StringIO(text), strict=True)
+def _from_csv(text: str) -> tuple[list[Point], list[str], float | None]:
+    """Points in the file's order, notes, and the period where the console's description has it."""
+    points, notes, period, described, began = [], [], None, False, False
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for cells in reader:
-            where = f"{name}:{reader.line_num}"
-            cells = [cell.strip() for cell in cells]
+            cells, line = [cell.strip() for cell in cells] + [""], reader.line_num
+            key, value = cells[0].casefold(), cells[1]
             if not any(cells):
                 continue
-            t = _time(cells[0])
-            if t is None:
-                if rows:
-                    raise TraceError(f"{where}: {cells[0][:40]!r} is not a timestamp")
-                described = described or cells[0].casefold() in ("full label", "label", "id")
-                if cells[0].casefold() == "period" and len(cells) > 1:
-                    period = _number(where, cells[1])
-                if reader.line_num > 100:
-                    raise TraceError(f"{where}: no timestamp in the first 100 lines")
+            described = described or (not began and key in DESCRIPTION)
+            header = described or (not began and not re.match(r"[-+.]?\d", value))
+            began = True
+            if not points and header and not key[:1].isdigit():
+                if described and key == "period":
+                    given = re.fullmatch(r"(\d{1,9}) ?(second|minute|hour|day)?s?", value.lower())
+                    period = int(given[1]) * UNITS[given[2] or "second"] if given else None
+                    if not period:
+                        notes.append(f"period {short(value)} not understood: commonest step taken")
                 continue
-            if len(cells) > 2 and any(cells[2:]):
-                raise TraceError(f"{where}: {len(cells)} columns; keep one metric, two columns: "
-                                 "timestamp and count")
-            value = cells[1] if len(cells) > 1 else ""
-            missing = described and not value   # the console writes an empty cell
-            rows.append(Row(where, t, None if missing else _number(where, value)))
-            if len(rows) > 1 and t <= rows[-2].t:
-                wrong = "a duplicate timestamp" if t == rows[-2].t else "out of order"
-                raise TraceError(f"{where}: {cells[0]} is {wrong}; each line must be later than "
-                                 "the one before")
+            if any(cells[2:]):
+                raise _Refused(line, f"{len(cells) - 1} columns, expected timestamp,count: keep "
+                                     "one metric")
+            empty = described and not value     # the console's sign of no data
+            points.append(_point(line, cells[0], None if empty else _count(line, value), points))
     except csv.Error as error:
-        raise TraceError(f"{name}:{reader.line_num}: {error}") from None
-    if not rows:
-        raise TraceError(f"{name}:{max(reader.line_num, 1)}: no line starts with a timestamp")
-    return rows, period, []
+        raise _Refused(reader.line_num, f"not CSV: {error}") from None
+    if not points:
+        raise _Refused(reader.line_num, "no datapoints, expected lines of timestamp,count")
+    return points, notes, period
 
 
-def _from_json(name: str, text: str) -> tuple[list[Row], float | None, list[str]]:
-    """Datapoints in any order: the two commands promise none, so they are sorted."""
+def _from_json(text: str) -> tuple[list[Point], list[str]]:
+    """Points from the oldest to the newest, as far as the format promises an order, and notes."""
     try:
-        data = json.loads(text)
-    except RecursionError:
-        raise TraceError(f"{name}:1: JSON nested too deeply") from None
+        data = json.loads(text, object_pairs_hook=_unique_keys(text))
     except json.JSONDecodeError as error:
-        raise TraceError(f"{name}:{error.lineno}: not JSON: {error.msg}") from None
-    except ValueError as error:     # a number of thousands of digits
-        raise TraceError(f"{name}:1: not JSON: {str(error)[:60]}") from None
-    found = []
-    if isinstance(data, dict) and isinstance(data.get("Datapoints"), list):
-        for i, point in enumerate(data["Datapoints"]):
-            where = f"{name}: Datapoints[{i}]"
-            if not isinstance(point, dict):
-                raise TraceError(f"{where}: not an object")
-            statistic = next((s for s in STATISTICS if s in point), None)
-            if statistic is None:
-                raise TraceError(f"{where}: none of {', '.join(STATISTICS)}")
-            found.append((where, point.get("Timestamp"), point[statistic]))
-    elif isinstance(data, dict) and isinstance(data.get("MetricDataResults"), list):
-        results = data["MetricDataResults"]
-        if len(results) != 1 or not isinstance(results[0], dict):
-            raise TraceError(f"{name}: MetricDataResults has {len(results)} metrics, expected 1")
-        if results[0].get("StatusCode", "Complete") != "Complete":
-            raise TraceError(f"{name}: StatusCode is {str(results[0]['StatusCode'])[:40]!r}: "
-                             "the export is not complete")
-        times, values = results[0].get("Timestamps"), results[0].get("Values")
-        if not isinstance(times, list) or not isinstance(values, list) or (
-                len(times) != len(values)):
-            raise TraceError(f"{name}: Timestamps and Values are not lists of one length")
-        found = [(f"{name}: Timestamps[{i}]", t, v) for i, (t, v) in enumerate(zip(times, values))]
-    else:
-        raise TraceError(f"{name}:1: neither Datapoints (get-metric-statistics) nor "
-                         "MetricDataResults (get-metric-data)")
-    rows = []
-    for where, stamp, value in found:
-        t = _time(str(stamp)) if isinstance(stamp, (str, int, float)) else None
-        if t is None:
-            raise TraceError(f"{where}: {str(stamp)[:40]!r} is not a timestamp")
-        rows.append(Row(where, t, _number(where, value)))
-    if not rows:
-        raise TraceError(f"{name}:1: no datapoints")
-    ordered = sorted(rows, key=lambda row: row.t)
-    for before, row in zip(ordered, ordered[1:]):
-        if row.t == before.t:
-            raise TraceError(f"{row.where}: a duplicate timestamp, also at {before.where}")
-    notes = [] if ordered == rows else ["datapoints sorted by time"]
-    return ordered, None, notes
-
-
-def _trace(name: str, rows: list[Row], period: float | None, notes: list[str]) -> Trace:
-    """Rows in order of time as counts per period, gaps filled with 0."""
-    steps = Counter(round(b.t - a.t, 3) for a, b in zip(rows, rows[1:]))
-    if not steps and not period:
-        raise TraceError(f"{rows[0].where}: one datapoint has no period; at least two are needed")
-    if steps:
-        period = min(steps, key=lambda step: (-steps[step], step))
-    if period <= 0:
-        raise TraceError(f"{rows[0].where}: a period of {period:g} s")
-    total = (rows[-1].t - rows[0].t) / period + 1
-    if total > MAX_PERIODS:
-        raise TraceError(f"{rows[-1].where}: {total:,.0f} periods of {period:g} s, "
-                         f"at most {MAX_PERIODS:,}")
-    values, gaps = [], []
-    for row in rows:
-        at = (row.t - rows[0].t) / period
-        index = round(at)
-        if abs(at - index) * period > min(1.0, period / 10) or index < len(values):
-            raise TraceError(f"{row.where}: {(row.t - rows[0].t) % period:g} s off the period "
-                             f"of {period:g} s")
-        if index > len(values):
-            gaps.append((row.where, index - len(values)))
-        values.extend([0.0] * (index - len(values)))
-        if row.value is None:
-            gaps.append((row.where, 1))
-        values.append(row.value or 0.0)
-    if gaps:
-        notes = [*notes, f"{sum(n for _, n in gaps):,} missing periods counted as 0, the first "
-                         f"before {gaps[0][0]}"]
-    exact = np.array(values)
-    whole = np.floor(np.cumsum(exact) + 1e-6)
-    if not np.array_equal(exact, np.floor(exact)):
-        notes = [*notes, "counts that are no whole numbers: fractions carried on to the next"]
-    first = datetime.fromtimestamp(rows[0].t, UTC).isoformat()
-    return Trace(float(period), np.diff(whole, prepend=0.0).astype(np.int64), first,
-                 tuple(notes))
-
-
-def _number(where: str, value) -> float:
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            raise TraceError(f"{where}: count {value[:40]!r} is not a number") from None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TraceError(f"{where}: count {str(value)[:40]!r} is not a number")
-    if not 0 <= value <= MAX_COUNT:     # NaN is neither
-        raise TraceError(f"{where}: count {value!r}, allowed 0 to {MAX_COUNT:g}"[:200])
-    return float(value)
-
-
-def _time(text: str) -> float | None:
-    """Seconds since 1970 of an ISO time, the console's YYYY/MM/DD, or epoch s or ms."""
-    text = text.strip()
-    try:
-        number = float(text)
-        seconds = number / 1000 if number > 1e11 else number
-        return seconds if 1e8 < seconds < 1e10 else None
+        raise _Refused(error.lineno, f"not JSON: {error.msg}") from None
     except ValueError:
-        pass
-    try:
-        moment = datetime.fromisoformat(text.replace("/", "-"))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
+        raise _Refused(1, "not JSON: a number of thousands of digits") from None
+    data = data if isinstance(data, dict) else {}
+    if "Datapoints" in data:
+        found, notes = _statistics(_list(text, data, "Datapoints"))
+    elif "MetricDataResults" in data:
+        found, notes = _metric_data(text, data), []
+    else:
+        raise _Refused(1, "neither Datapoints (get-metric-statistics) nor MetricDataResults "
+                          "(get-metric-data), expected one of them")
+    points: list[Point] = []
+    for line, stamp, count in found:
+        if isinstance(count, bool) or not isinstance(count, (int, float)):
+            raise _Refused(line, f"count {_shown(count)}, expected a number")
+        points.append(_point(line, stamp, _count(line, count), points))
+    if not points:
+        raise _Refused(1, "no datapoints, expected two or more")
+    if "Datapoints" in data and any(a.moment > b.moment for a, b in pairwise(points)):
+        points.sort(key=lambda point: point.moment)
+        notes.append("datapoints sorted by time: get-metric-statistics gives them in no order")
+    elif points[0].moment > points[-1].moment:
+        points.reverse()
+        notes.append("datapoints reversed: get-metric-data gives the newest first")
+    return points, notes
+
+
+def _statistics(datapoints: list[tuple[int, object]]) -> tuple[list[tuple], list[str]]:
+    """(line, timestamp, count) of each datapoint, all of the first one's foremost statistic."""
+    for line, point in datapoints:
+        if not isinstance(point, dict):
+            raise _Refused(line, f"{_shown(point)}, expected an object with Timestamp and Sum")
+    there = [s for s in STATISTICS if datapoints and s in datapoints[0][1]] or ["Sum"]
+    for line, point in datapoints:
+        if there[0] not in point:
+            raise _Refused(line, f"no {there[0]}, expected one statistic in all datapoints")
+    others = f"; not used: {', '.join(there[1:])}" if there[1:] else ""
+    notes = [f"the counts are the {there[0]} of each period{others}"] if there != ["Sum"] else []
+    return [(line, point.get("Timestamp"), point[there[0]]) for line, point in datapoints], notes
+
+
+def _metric_data(text: str, data: dict) -> list[tuple]:
+    """(line, timestamp, count) of each datapoint of the only metric."""
+    results = _list(text, data, "MetricDataResults")
+    if len(results) != 1 or not isinstance(results[0][1], dict):
+        raise _Refused(_line(text, '"MetricDataResults"'),
+                       f"{len(results)} results, expected 1: keep one metric, all its pages joined")
+    result = results[0][1]
+    status = "PartialData" if data.get("NextToken") else result.get("StatusCode", "Complete")
+    if status != "Complete":
+        where = _line(text, '"NextToken"' if data.get("NextToken") else '"StatusCode"')
+        raise _Refused(where, f"StatusCode {_shown(status)}, expected 'Complete': fetch the rest")
+    times, values = _list(text, result, "Timestamps"), _list(text, result, "Values")
+    if len(times) != len(values):
+        raise _Refused(_line(text, '"Values"'),
+                       f"{len(values)} Values, expected one for each of {len(times)} Timestamps")
+    return [(line if isinstance(stamp, str) and isinstance(count, str) else at, stamp, count)
+            for (line, stamp), (at, count) in zip(times, values)]

@@ -1,15 +1,20 @@
 """The left side of the explorer: one row of widgets per parameter.
 
-A row never changes a value by itself. The slider has soft ends; a number beyond them, typed or
-set by a preset, stays in the box beside it, and whether it is allowed is for the parameters to
-say.
+A row never changes a value by itself. The slider counts steps, so that no rounding of the browser
+becomes a value; it has soft ends. A number between its steps or beyond its ends, typed or set by
+a preset, stays in the box beside it, and whether it is allowed is for the parameters to say.
 """
 
 import math
 
 import ipywidgets as w
 
-LABEL = w.Layout(width="172px", min_width="172px")
+LOG_STEPS = 60
+
+
+def fixed(width: int) -> w.Layout:
+    """A layout of this width in pixels, whatever is around it."""
+    return w.Layout(width=f"{width}px", min_width=f"{width}px")
 
 
 class Control:
@@ -19,19 +24,20 @@ class Control:
         self.knob, self._on_change, self._quiet = knob, on_change, False
         self.error = w.HTML(layout=w.Layout(display="none"))
         self.error.add_class("labsim-error")
-        label = w.Label(knob.label, layout=LABEL, tooltip=knob.help)
-        self.reset = w.Button(icon="undo", tooltip=f"{knob.label}: reset to the default",
-                              layout=w.Layout(width="30px", min_width="30px"))
+        label = w.Label(knob.label, layout=fixed(166), tooltip=knob.help)
+        self.reset = w.Button(description="\u21ba", layout=fixed(28),
+                              tooltip=f"{knob.label}: reset to the default")
+        self.reset.add_class("labsim-reset")
         self.reset.on_click(lambda _: self.set(knob.default, tell=True))
         self._build(value)
-        unit = w.Label(knob.unit, layout=w.Layout(width="62px", min_width="62px"))
+        unit = w.Label(knob.unit, layout=fixed(74))
         self.row = w.VBox([w.HBox([label, *self.parts, unit, self.reset]), self.error])
         self.row.add_class("labsim-row")
 
     def _build(self, value) -> None:
         knob, tip = self.knob, {"tooltip": self.knob.help}
         self.slider = None
-        wide = w.Layout(width="218px")
+        wide = fixed(190)
         if knob.type is bool:
             self.box = w.Checkbox(value=value, indent=False, layout=wide, **tip)
         elif knob.choices:
@@ -41,18 +47,10 @@ class Control:
         elif knob.type is str:
             self.box = w.Text(value=value, continuous_update=False, layout=wide, **tip)
         else:
-            number, slider = ((w.IntText, w.IntSlider) if knob.type is int
-                              else (w.FloatText, w.FloatSlider))
-            self.box = number(value=value, step=knob.step, layout=w.Layout(width="86px"), **tip)
-            low, high = knob.slider
-            if knob.log:
-                self.slider = w.FloatLogSlider(
-                    min=math.log10(low), max=math.log10(high), step=0.05, readout=False,
-                    value=self._soft(value), layout=w.Layout(width="128px"), **tip)
-            else:
-                self.slider = slider(min=low, max=high, step=knob.step, readout=False,
-                                     value=self._soft(value), layout=w.Layout(width="128px"),
-                                     **tip)
+            kind = w.IntText if knob.type is int else w.FloatText
+            self.box = kind(value=value, step=knob.step, layout=fixed(76), **tip)
+            self.slider = w.IntSlider(self._position(value), 0, self._steps, readout=False,
+                                      layout=fixed(110), **tip)
             self.slider.observe(self._slid, "value")
         self.box.observe(self._typed, "value")
         self.parts = [self.slider, self.box] if self.slider else [self.box]
@@ -60,13 +58,29 @@ class Control:
     def _options(self, value) -> list:
         return sorted({*self.knob.options, value})
 
-    def _soft(self, value):
+    @property
+    def _steps(self) -> int:
         low, high = self.knob.slider
-        return self.knob.type(min(max(value, low), high))
+        return LOG_STEPS if self.knob.log else round((high - low) / self.knob.step)
+
+    def _position(self, value) -> int:
+        """The slider's step that is nearest to `value`."""
+        low, high = self.knob.slider
+        value = min(max(value, low), high)
+        if self.knob.log:
+            return round(LOG_STEPS * math.log(value / low) / math.log(high / low))
+        return min(round((value - low) / self.knob.step), self._steps)
+
+    def _at(self, position: int):
+        """The value at a step of the slider."""
+        low, high = self.knob.slider
+        if self.knob.log:
+            return self.knob.type(float(f"{low * (high / low) ** (position / LOG_STEPS):.3g}"))
+        return self.knob.type(round(low + position * self.knob.step, 9))
 
     def _slid(self, change) -> None:
-        if not self._quiet:
-            self.set(self.knob.type(change["new"]), slide=False, tell=True)
+        if not self._quiet and change["new"] != self._position(self.value):
+            self.set(self._at(change["new"]), slide=False, tell=True)
 
     def _typed(self, change) -> None:
         if not self._quiet:
@@ -85,7 +99,7 @@ class Control:
                 self.box.options = self._options(value)
             self.box.value = value
             if self.slider and slide:
-                self.slider.value = self._soft(value)
+                self.slider.value = self._position(value)
         finally:
             self._quiet = False
         if tell:
@@ -109,8 +123,7 @@ class Controls:
         children = []
         for title, rows in groups.items():
             children += [w.HTML(f'<h4 class="labsim-group">{title}</h4>'), *rows]
-        self.widget = w.VBox(children, layout=w.Layout(
-            width="506px", min_width="506px", height="760px", overflow="auto"))
+        self.widget = w.VBox(children)
         self.widget.add_class("labsim-controls")
         self.show()
 

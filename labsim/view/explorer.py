@@ -134,9 +134,12 @@ class Explorer:
         else:
             self._waiting = loop.call_later(DELAY, self.render)
 
-    def _moved(self, _=None) -> None:
-        if self.result is not None:
-            self._draw()
+    def _played(self, change) -> None:
+        self.frame.value = change["new"]
+
+    def _moved(self, change) -> None:
+        self.play.value = change["new"]     # playing goes on from where the learner scrubbed to
+        self._draw()
 
     def _looks(self, _=None) -> None:
         for name, on in (("labsim-large", self.large.value), ("labsim-dark", self.dark.value)):
@@ -180,7 +183,7 @@ class Explorer:
         self.files, self.status, self.say = w.HTML(), w.HTML(), w.HTML()
         top = w.HBox([self.presets, w.Label("Seed"), self.seed, self.pin_button,
                       self.unpin_button, button("Export", "Links to save this run", self._export),
-                      self.large, self.dark, self.files])
+                      self.large, self.dark, self.files], layout=w.Layout(flex_flow="row wrap"))
         self.controls = Controls(self.lab.Params.knobs(), values, self._changed)
         self.line = w.Text(layout=w.Layout(width="100%"), tooltip="This run as a line of Python")
         width, height = (int(100 * inches) for inches in Style().size)
@@ -192,8 +195,8 @@ class Explorer:
         self.picture.add_class("labsim-picture")
         self.play = w.Play(min=0, max=FRAMES, interval=100, tooltip="Play the run")
         self.frame = w.IntSlider(FRAMES, 0, FRAMES, readout=False,
-                                 layout=w.Layout(width="560px"), tooltip="Moment of the run")
-        w.jslink((self.play, "value"), (self.frame, "value"))
+                                 layout=w.Layout(width="440px"), tooltip="Moment of the run")
+        self.play.observe(self._played, "value")
         self.frame.observe(self._moved, "value")
         self.moment = w.Label()
         self.metrics, self.log = w.HTML(), w.HTML()
@@ -203,7 +206,7 @@ class Explorer:
         right = w.VBox([self.cards, self.image,
                         w.HBox([self.play, self.frame, self.moment]), self.picture, tables])
         left = w.VBox([self.controls.widget, w.Label("This run as code:"), self.line],
-                      layout=w.Layout(width="520px", min_width="520px"))
+                      layout=w.Layout(width="480px", min_width="480px"))
         self.widget = w.VBox([w.HTML(panes.CSS), top, self.say, self.status,
                               w.HBox([left, right])])
         self.widget.add_class("labsim-explorer")

@@ -18,7 +18,7 @@ from labsim.kit.text import figure as number
 from labsim.view.style import DASHES, Style
 
 TIME_UNITS = ((7200 * 24, 86_400, "d"), (3 * 3600 + 1, 3600, "h"), (600, 60, "min"), (0, 1, "s"))
-MARKS = {0: "^", 1: "v", 2: "o", 3: "s"}
+MARKS, SIGNS = "^vos", "\u25b2\u25bc\u25cf\u25a0"
 
 
 class LabFigure(Figure):
@@ -58,7 +58,7 @@ class LiveFigure:
         columns = 1 if len(lab.panels) < 3 else 2
         rows = math.ceil(len(lab.panels) / columns)
         large = self.style.large
-        self.figure.subplots_adjust(left=0.08, right=0.985, bottom=0.11 if large else 0.09,
+        self.figure.subplots_adjust(left=0.075, right=0.97, bottom=0.11 if large else 0.09,
                                     top=0.90 if large else 0.92, wspace=0.2,
                                     hspace=0.48 if large else 0.4)
         self._panels = [_Panel(self.figure.add_subplot(rows, columns, i + 1), panel, self.style,
@@ -112,9 +112,8 @@ class _Panel:
                             drawstyle="steps-post" if line.step else "default")
             self.lines.append(axes.plot([], [], label=line.label, **kind, **new)[0])
         self.marks = [axes.plot([], [], linestyle="", marker=MARKS[i % 4], clip_on=False,
-                                color=style.ink, markersize=style.font * 0.55, animated=live,
-                                label=kind)[0]
-                      for i, kind in enumerate(panel.marks)]
+                                color=style.ink, markersize=style.font * 0.55, animated=live)[0]
+                      for i in range(len(panel.marks))]
         self.limits = [axes.text(0, 0, line.label, color=style.faint, fontsize=style.font - 1,
                                  ha="right", va="bottom", animated=live)
                        for line in panel.lines if line.limit]
@@ -127,6 +126,10 @@ class _Panel:
                        not in self.panel.title.lower() else self.panel.title,
                        loc="left", fontsize=style.font + 0.5, color=style.ink, fontweight="bold",
                        pad=style.font * 2.0)
+        signs = "  ".join(f"{SIGNS[i % 4]} {kind}" for i, kind in enumerate(self.panel.marks))
+        axes.annotate(signs, (1, 1), xycoords="axes fraction", xytext=(0, style.font * 2.0),
+                      textcoords="offset points", ha="right", fontsize=style.font - 1,
+                      color=style.faint)
         axes.grid(True, color=style.grid, linewidth=0.8)
         axes.tick_params(colors=style.ink, labelsize=style.font - 0.5, length=3)
         for name, spine in axes.spines.items():
@@ -182,10 +185,8 @@ class _Panel:
         return series.t, series.value
 
     def _print_legend(self, shown, unit: str) -> None:
-        marks = [] if self.style.large else self.marks     # the event log tells them too
         artists = [a for a, yes, line in zip(self.lines, shown, self.panel.lines)
                    if yes and not line.limit]
-        artists += [a for a, yes in zip(marks, shown[len(self.lines):]) if yes]
         size = self.style.font - 0.5
         if self._legend:
             self._legend.remove()

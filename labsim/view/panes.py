@@ -8,7 +8,10 @@ from labsim.view.compare import change
 CSS = """<style>
 .labsim-error{color:#a40000;font-weight:bold;line-height:1.3;white-space:normal}
 .labsim-group{margin:8px 0 2px;font-size:13px;border-bottom:1px solid #9a9a9a}
+.labsim-row{flex:0 0 auto}
 .labsim-row .widget-label{font-size:12.5px}
+.labsim-reset{padding:0}
+.labsim-picture .widget-html-content,.labsim-picture{overflow:hidden}
 .labsim-cards{display:flex;gap:10px;margin:2px 0}
 .labsim-card{border:1px solid #9a9a9a;border-radius:6px;padding:4px 12px;min-width:128px}
 .labsim-card b{font-size:19px;display:block;line-height:1.25}

@@ -21,11 +21,11 @@ class Style:
 
     @property
     def size(self) -> tuple[float, float]:
-        return (9.0, 5.6)
+        return (7.8, 5.4)
 
     @property
     def font(self) -> float:
-        return 12.5 if self.large else 9.0
+        return 11.5 if self.large else 8.5
 
     @property
     def width(self) -> float:

@@ -65,7 +65,7 @@ class SqsAsgParams(Params):
         help="What the group does when the backlog per instance is too high or too low.")
     target_backlog: float = number(
         30, unit="messages", bounds=(0.1, 1_000_000), slider=(1, 200), step=1,
-        label="Target backlog per instance", group=SCALING, fact="asg.backlog_rule", when=ALARMS,
+        label="Target per instance", group=SCALING, fact="asg.backlog_rule", when=ALARMS,
         help="Visible messages per instance to keep: acceptable latency / service time.")
     metric_period: int = integer(
         60, unit="s", bounds=(10, 3_600), slider=(10, 600), step=10, options=(10, 30, 60, 300),
