@@ -1,6 +1,11 @@
-"""The `labsim` command: every lab from a terminal. `labsim --help` shows what it can do."""
+"""The `labsim` command: every lab from a terminal. `labsim --help` shows what it can do.
+
+A command is a function of `COMMANDS`; its docstring is its help. `run SLUG` takes an option for
+every parameter that the lab declares. An error is one line on stderr and exit status 2.
+"""
 
 import argparse
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -9,119 +14,113 @@ from pathlib import Path
 
 import labsim
 from labsim.errors import LabsimError, ParameterError, unknown
-from labsim.kit.text import figure
 
 EXAMPLES = """examples:
-  labsim list                                    the labs there are
-  labsim show sqs-asg                            parameters, presets and metrics of a lab
-  labsim run sqs-asg --arrival-rate 4 --seed 7   one run, its figures as a table
-  labsim run sqs-asg --preset 2 --plot spike.png the second preset, as a picture
+  labsim list                                     the labs there are
+  labsim show sqs-asg                             parameters, presets and metrics of a lab
+  labsim run sqs-asg --arrival-rate 4 --seed 7    one run, its figures as a table
+  labsim run sqs-asg --preset 2 --plot spike.png  the second preset, as a picture
   labsim run sqs-asg --workload trace --trace requests.csv
-  labsim facts sqs                               limits and defaults, with their source
-  labsim open sqs-asg                            the lab's notebook in JupyterLab
+                                                  a CloudWatch export, replayed
+  labsim facts sqs                                limits and defaults
+  labsim open sqs-asg                             the lab's notebook in JupyterLab
 """
+PICTURES = (".png", ".svg", ".pdf")
 
 
-class Parser(argparse.ArgumentParser):
-    """Tells a wrong option in one line, with the nearest right one."""
-
-    def error(self, message):
-        if message.startswith("unrecognized arguments: --"):
-            given = message.split()[2].split("=")[0]
-            message = str(unknown("option", given, self._options()))
-        elif "invalid choice" in message:
-            given, choices = message.split("'")[1], self._commands()
-            message = str(unknown("command", given, choices))
-        self.exit(2, f"{self.prog}: {message}\n")
-
-    def _commands(self) -> dict:
-        return next((a.choices for a in self._actions if isinstance(a.choices, dict)), {})
-
-    def _options(self) -> list[str]:
-        own = [o for a in self._actions for o in a.option_strings if o.startswith("--")]
-        return own + [o for sub in self._commands().values() for o in sub._options()]
+# -- commands ------------------------------------------------------------------------------------
 
 
 def list_labs(args) -> None:
-    """The labs there are, in course order."""
+    """the labs there are, in course order"""
     for lab in labsim.labs().values():
         print(f"{lab.slug:18} {lab.title}\n{'':18} {lab.summary}")
 
 
 def show(args) -> None:
-    """What a lab asks, its parameters, presets and metrics."""
-    lab = labsim.lab(args.slug)
-    print(f"{lab.title}\n{lab.summary}")
-    group = None
-    for name, knob in lab.Params.knobs().items():
-        if knob.group != group:
-            group = knob.group
-            print(f"\n{group}")
-        print(f"  {name:20} {knob.help}\n{'':23}{knob.allowed}; default {knob.default}")
-    print("\nPresets")
-    for preset in lab.presets:
-        print(f"  {preset.title:20} {preset.say}")
-    print("\nMetrics")
-    for metric in lab.metrics:
-        unit = f" ({metric.unit})" if metric.unit else ""
-        print(f"  {metric.name:20} {metric.meaning}{unit}")
+    """what a lab asks, its parameters, presets and metrics"""
+    from labsim.kit.report import describe
+    print(describe(labsim.lab(args.slug)))
 
 
 def facts(args) -> None:
-    """The facts of a topic; without one, the topics."""
+    """limits, defaults and prices of a topic; without one, the topics"""
     if args.topic:
         print(labsim.facts(args.topic))
-    else:
-        for topic in dict.fromkeys(f.service for f in labsim.facts.all_facts().values()):
-            print(topic)
+        return
+    topics = [fact.service for fact in labsim.facts.all_facts().values()]
+    for topic in dict.fromkeys(topics):
+        print(f"{topic:18} {topics.count(topic)} facts")
 
 
 def run(args) -> None:
-    """One run of a lab."""
-    lab = labsim.lab(args.slug)
-    given = {name: getattr(args, name) for name in lab.Params.knobs() if hasattr(args, name)}
+    """one run of a lab"""
+    from labsim.kit.options import given
+    from labsim.kit.report import csv_text, report
+    lab, values = labsim.lab(args.slug), {}
     if args.preset:
-        preset = lab.preset(args.preset)
-        given = {**{n: getattr(preset, n) for n in preset.model_fields_set}, **given}
-    params = lab.Params(**given)
+        lab.preset(args.preset)     # an unknown one suggests the nearest
+        values = next(p.values for p in lab.presets
+                      if args.preset in (p.title, p.title.split()[0]))
+    if args.plot and not args.plot.lower().endswith(PICTURES):
+        raise ParameterError("plot", args.plot, f"a file name that ends in {', '.join(PICTURES)}")
+    if args.json == args.csv == "-":
+        raise LabsimError("--json and --csv both on standard output: give one of them a FILE")
+    seed = int(args.seed) if args.seed.isdecimal() else args.seed
+    params = lab.Params(**{**values, **given(args, lab)})
     with Bar(args.progress) as bar:
-        result = lab.run(params, args.seed, progress=bar.update)
+        result = lab.run(params, seed, progress=bar.update)
     if args.plot:
-        save(args.plot, lambda path: result.plot().savefig(path))
+        save(args.plot, lambda path: draw(result, path))
     if args.json:
         write(args.json, result.to_json() + "\n")
     if args.csv:
         write(args.csv, csv_text(result))
-    if not (args.json or args.csv or args.plot):
-        report(lab, result)
+    if "-" not in (args.json, args.csv):
+        print(report(lab, result))
 
 
-def report(lab, result) -> None:
-    """The run as a table for a reader."""
-    for note in result.notes:
-        print(f"note: {note}")
-    for metric in lab.metrics:
-        value = figure(result.summary[metric.name])
-        print(f"{metric.name:18} {value:>12} {metric.unit:10} {metric.meaning}")
-    for line, usd in result.cost.items():
-        print(f"{'  ' + line:18} {figure(usd):>12} USD")
-    for event in result.events[:10]:
-        print(f"{event.t:10,.0f} s  {event.text}")
-    if len(result.events) > 10:
-        print(f"{'':13} ... and {len(result.events) - 10:,} more events (--json has them all)")
+def open_lab(args) -> None:
+    """a lab's notebook in JupyterLab; without SLUG, the page to start with"""
+    if args.slug is not None:
+        labsim.lab(args.slug)       # an unknown name suggests the nearest
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise LabsimError('JupyterLab is not installed: pip install "labsim[lab]"')
+    start([sys.executable, "-m", "jupyterlab", str(find_notebook(args.slug)), *args.rest])
 
 
-def csv_text(result) -> str:
-    """The series as CSV: t and one column each."""
-    names = list(result.series)
-    columns = [result.series[names[0]].t.tolist(),
-               *(result.series[name].value.tolist() for name in names)]
-    lines = [",".join(["t", *names]), *(",".join(map(repr, row)) for row in zip(*columns))]
-    return "\n".join(lines) + "\n"
+def bench(args) -> None:
+    """how fast this machine runs a station, beside plain SimPy and others"""
+    from labsim import bench as race
+    with Bar(args.progress) as bar:
+        times, pictures = race.race(args.customers, progress=bar.update), race.run_and_draw()
+    print((race.as_json if args.json else race.report)(times, pictures, args.customers))
+
+
+def build(args) -> None:
+    """the notebooks, from their sources (for course builders)"""
+    from labsim.course.build import build as build_notebooks
+    only = args.only.split(",") if args.only else None
+    build_notebooks(only=only, check=args.check, tell=print)
+
+
+COMMANDS = {"list": list_labs, "show": show, "run": run, "facts": facts, "open": open_lab,
+            "bench": bench, "build": build}
+
+
+# -- files and progress -------------------------------------------------------------------------
+
+
+def draw(result, path: str) -> None:
+    """The figure of a run, the same bytes for the same run."""
+    import matplotlib
+    date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path[-4:].lower())
+    with matplotlib.rc_context({"svg.hashsalt": "labsim"}):
+        result.plot().savefig(path, metadata=date)
 
 
 def write(path: str, text: str) -> None:
-    """Write a text to a file, or to the standard output for "-"."""
+    """Write a text to a file, or to standard output for "-"."""
     if path == "-":
         sys.stdout.write(text)
     else:
@@ -132,26 +131,23 @@ def save(path: str, action) -> None:
     """Do `action(path)`; what goes wrong with the file is said in one line."""
     try:
         action(path)
-    except (OSError, ValueError) as error:
-        raise LabsimError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise LabsimError(f"{path}: cannot be written: {error.strerror}") from None
     print(f"wrote {path}", file=sys.stderr)
 
 
 class Bar:
-    """A progress bar on stderr, for what takes more than a second."""
+    """A progress bar on stderr for what takes more than a second, by tqdm where installed."""
 
     def __init__(self, wanted: bool):
         self._bar = None
-        if wanted or sys.stderr.isatty():
-            try:
-                from tqdm import tqdm
-            except ImportError:
-                return
+        if (wanted or sys.stderr.isatty()) and importlib.util.find_spec("tqdm"):
+            from tqdm import tqdm
             self._bar = tqdm(total=100, delay=1, file=sys.stderr, leave=False,
-                             bar_format="{desc}{percentage:3.0f}%|{bar:40}| {remaining} left")
+                             bar_format="{percentage:3.0f}%|{bar:40}| {remaining} left")
 
     def update(self, share: float) -> None:
-        """`share` of the run is done."""
+        """`share` of the work is done."""
         if self._bar is not None:
             self._bar.update(100 * share - self._bar.n)
 
@@ -163,133 +159,130 @@ class Bar:
             self._bar.close()
 
 
-def open_lab(args) -> None:
-    """JupyterLab with a lab's notebook."""
-    notebook = find_notebook(args.slug)
-    lab = shutil.which("jupyter-lab", path=os.pathsep.join(
-        [str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
-    if lab is None:
-        raise LabsimError('JupyterLab is not installed: pip install "labsim[lab]"')
-    command = [lab, str(notebook), *(["--no-browser"] if args.no_browser else [])]
+# -- JupyterLab ----------------------------------------------------------------------------------
+
+
+def find_notebook(slug: str | None, package: Path | None = None) -> Path:
+    """The notebook of a lab: where it stands in a checkout, or copied from the installed package
+    into this folder, where a file that is there already is kept."""
+    package = package or Path(labsim.__file__).parent
+    name = f"[0-9][0-9]-{slug or 'start-here'}.ipynb"
+    if found := sorted((package / "notebooks").glob(name)):
+        copy = Path.cwd() / found[0].name
+        if not copy.exists():
+            shutil.copyfile(found[0], copy)
+        return copy
+    if found := sorted((package.parent / "notebooks").glob(name)):
+        return found[0]
+    raise LabsimError(f"there is no notebook NN-{slug or 'start-here'}.ipynb here")
+
+
+def start(command: list[str]) -> None:
+    """Become this command, so that signals reach it; on Windows, wait for it."""
+    if os.name == "posix":
+        sys.stdout.flush()
+        os.execv(command[0], command)
     raise SystemExit(subprocess.call(command))
 
 
-def find_notebook(slug: str | None) -> Path:
-    """The notebook of a lab: in the checkout, or copied from the package into this folder."""
-    if slug is not None:
-        labsim.lab(slug)        # an unknown name suggests the nearest
-    name = f"*-{slug or 'start-here'}.ipynb"
-    package = Path(labsim.__file__).parent
-    if found := sorted((package.parent / "notebooks").glob(name)):
-        return found[0]
-    found = sorted((package / "notebooks").glob(name))
-    if not found:
-        raise LabsimError(f"there is no notebook {name} in this installation")
-    copy = Path.cwd() / found[0].name
-    if not copy.exists():
-        shutil.copyfile(found[0], copy)
-    return copy
+# -- the command line ----------------------------------------------------------------------------
 
 
-def bench(args) -> None:
-    """How fast this machine runs a station, against plain SimPy and others."""
-    from labsim.bench import main as bench_main
-    bench_main(as_json=args.json)
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message):
+        raise LabsimError(f"{message} ({self.prog} --help tells more)")
+
+    def exit(self, status=0, message=None):
+        sys.stdout.flush()      # the help, as far as anybody reads it
+        super().exit(status, message)
 
 
-def build(args) -> None:
-    """Notebooks from their sources."""
-    from labsim.course.build import build as build_notebooks
-    only = args.only.split(",") if args.only else None
-    build_notebooks(only=only, check=args.check, tell=print)
-
-
-def add_run_options(parser, slug: str) -> None:
-    """One option per parameter of the lab, named and explained by its declaration."""
-    lab = labsim.lab(slug)
-    groups: dict = {}
-    for name, knob in lab.Params.knobs().items():
-        if knob.group not in groups:
-            groups[knob.group] = parser.add_argument_group(knob.group)
-        dashed = "--" + name.replace("_", "-")
-        names = [dashed] if dashed == "--" + name else [dashed, "--" + name]
-        text = f"{knob.help} {knob.allowed}; default {knob.default}".replace("%", "%%")
-        how = {"dest": name, "default": argparse.SUPPRESS, "help": text}
-        if knob.type is bool:
-            how["action"] = argparse.BooleanOptionalAction
-        else:
-            how["metavar"] = (knob.unit or knob.type.__name__).split()[0].upper()
-            how["type"] = reader(knob)
-        groups[knob.group].add_argument(*names, **how)
-
-
-def reader(knob):
-    """Text to the knob's type; a text that is none is a ParameterError in words."""
-    def read(text: str):
-        try:
-            return knob.type(text)
-        except ValueError:
-            error = ParameterError(knob.name, text, knob.allowed)
-            raise argparse.ArgumentTypeError(str(error)) from None
-    return read
-
-
-def parser(argv: list[str]) -> argparse.ArgumentParser:
-    """The command line; `run SLUG` brings that lab's options."""
-    top = Parser(prog="labsim", epilog=EXAMPLES, description=labsim.__doc__,
+def read(words: list[str]) -> argparse.Namespace:
+    """What the words of a command line ask for; `run SLUG` has that lab's options."""
+    top = Parser(prog="labsim", epilog=EXAMPLES, description=labsim.__doc__, allow_abbrev=False,
                  formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--version", action="version", version=f"labsim {labsim.__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True,
-                                  parser_class=Parser)
-
-    def command(name, action):
-        made = commands.add_parser(name, help=action.__doc__, description=action.__doc__,
-                                   allow_abbrev=False)
-        made.set_defaults(action=action)
-        return made
-    command("list", list_labs)
-    command("show", show).add_argument("slug", metavar="SLUG", help="a lab's name")
-    one = command("run", run)
-    one.add_argument("slug", metavar="SLUG", help="a lab's name; then --help lists its parameters")
-    one.add_argument("--seed", type=int, default=1, help="which luck; default 1")
-    one.add_argument("--preset", help="start from a preset, by number or title")
+    commands = top.add_subparsers(metavar="COMMAND")
+    made = {}
+    for name, action in COMMANDS.items():
+        made[name] = commands.add_parser(name, help=action.__doc__, allow_abbrev=False,
+                                         description=f"labsim {name}: {action.__doc__}.")
+        made[name].set_defaults(action=action)
+    made["show"].add_argument("slug", metavar="SLUG", help="a lab's name")
+    made["facts"].add_argument("topic", metavar="TOPIC", nargs="?", help="a service, such as sqs")
+    made["open"].add_argument("slug", metavar="SLUG", nargs="?", help="a lab's name")
+    made["open"].add_argument("--no-browser", action="store_true", help="start the server only; "
+                              "other options, such as --port=8899, go to JupyterLab too")
+    made["bench"].add_argument("--customers", type=int, default=200_000, metavar="N",
+                               help="how many are served in a race (default 200,000)")
+    made["bench"].add_argument("--json", action="store_true", help="as JSON")
+    made["build"].add_argument("--only", help="numbers of notebooks, such as 00,01")
+    made["build"].add_argument("--check", action="store_true", help="only say whether the "
+                               "notebooks are what their sources make")
+    one = made["run"]
+    one.add_argument("slug", metavar="SLUG", help="a lab's name; `labsim run SLUG --help` "
+                     "explains its parameters")
+    one.add_argument("--preset", metavar="N", help="start from a preset, by number or title")
+    one.add_argument("--seed", default="1", metavar="N", help="which luck (default 1)")
     for name, what in (("json", "the whole result"), ("csv", "the series")):
         one.add_argument(f"--{name}", nargs="?", const="-", metavar="FILE",
                          help=f"write {what} as {name.upper()} to FILE or standard output")
-    one.add_argument("--plot", metavar="FILE", help="draw the figure into FILE (png, svg, pdf)")
-    one.add_argument("--progress", action="store_true",
-                     help="show the progress bar even if this is no terminal")
-    slug = next((word for word in argv[1:] if not word.startswith("-")), None)
-    if argv[:1] == ["run"] and slug in labsim.labs():
-        add_run_options(one, slug)
-    command("facts", facts).add_argument("topic", nargs="?", help="a service, such as sqs")
-    opened = command("open", open_lab)
-    opened.add_argument("slug", nargs="?", metavar="SLUG", help="a lab's name")
-    opened.add_argument("--no-browser", action="store_true", help="start the server only")
-    command("bench", bench).add_argument("--json", action="store_true", help="as JSON")
-    built = command("build", build)
-    built.add_argument("--only", help="numbers of notebooks, such as 00,01")
-    built.add_argument("--check", action="store_true",
-                       help="only say whether the notebooks are what their sources make")
-    return top
+    one.add_argument("--plot", metavar="FILE", help="draw the figure into FILE (png, svg or pdf)")
+    for name in ("run", "bench"):
+        made[name].add_argument("--progress", action="store_true",
+                                help="show progress even where stderr is no terminal")
+    name = next((word for word in words if not word.startswith("-")), None)
+    if name is None:
+        return top.parse_args(words or ["--help"])
+    if name not in COMMANDS:
+        raise unknown("command", name, COMMANDS)
+    if name == "run":
+        words = add_lab(one, words)
+    args, rest = top.parse_known_args(words)
+    if name == "open":
+        args.rest = [*(["--no-browser"] if args.no_browser else []), *rest]
+    elif rest and not rest[0].startswith("-"):
+        raise LabsimError(f"{rest[0]}: one word too many (labsim {name} --help tells more)")
+    elif rest:
+        raise unknown("option", rest[0].split("=")[0],
+                      [o for action in made[name]._actions for o in action.option_strings])
+    return args
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns its exit status."""
-    argv = sys.argv[1:] if argv is None else argv
+def add_lab(parser, words: list[str]) -> list[str]:
+    """Give `run` the options of the lab among the words; returns the words, made tidy."""
+    from labsim.kit.options import add_options, tidy
+    words = words[words.index("run") + 1:]
+    first = words[0] if words and not words[0].startswith("-") else None
+    slug = next((word for word in words if word in labsim.labs()), first)
+    if slug is None:
+        return ["run", *words]
+    lab = labsim.lab(slug)
+    words.remove(slug)
+    add_options(parser, lab)
+    return ["run", slug, *tidy(words, lab, "--preset", "--seed", "--plot")]
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run a command; returns its exit status: 0, 2 for an error that a user can mend, 130."""
     try:
-        args = parser(argv).parse_args(argv)
+        args = read(sys.argv[1:] if words is None else words)
         args.action(args)
         sys.stdout.flush()
+        return 0
     except LabsimError as error:
         print(f"labsim: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
+    except OSError as error:        # standard output is closed (| head), or its disk is full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return 0
+        if isinstance(error, BrokenPipeError):
+            return 0
+        print(f"labsim: standard output: {error.strerror}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -24,20 +24,20 @@ class Control:
         self.knob, self._on_change, self._quiet = knob, on_change, False
         self.error = w.HTML(layout=w.Layout(display="none"))
         self.error.add_class("labsim-error")
-        label = w.Label(knob.label, layout=fixed(166), tooltip=knob.help)
+        label = w.Label(knob.label, layout=fixed(150), tooltip=knob.help)
         self.reset = w.Button(description="\u21ba", layout=fixed(28),
                               tooltip=f"{knob.label}: reset to the default")
         self.reset.add_class("labsim-reset")
         self.reset.on_click(lambda _: self.set(knob.default, tell=True))
         self._build(value)
-        unit = w.Label(knob.unit, layout=fixed(74))
+        unit = w.Label(knob.unit, layout=fixed(70))
         self.row = w.VBox([w.HBox([label, *self.parts, unit, self.reset]), self.error])
         self.row.add_class("labsim-row")
 
     def _build(self, value) -> None:
         knob, tip = self.knob, {"tooltip": self.knob.help}
         self.slider = None
-        wide = fixed(190)
+        wide = fixed(176)
         if knob.type is bool:
             self.box = w.Checkbox(value=value, indent=False, layout=wide, **tip)
         elif knob.choices:
@@ -48,9 +48,9 @@ class Control:
             self.box = w.Text(value=value, continuous_update=False, layout=wide, **tip)
         else:
             kind = w.IntText if knob.type is int else w.FloatText
-            self.box = kind(value=value, step=knob.step, layout=fixed(76), **tip)
+            self.box = kind(value=value, step=knob.step, layout=fixed(70), **tip)
             self.slider = w.IntSlider(self._position(value), 0, self._steps, readout=False,
-                                      layout=fixed(110), **tip)
+                                      layout=fixed(102), **tip)
             self.slider.observe(self._slid, "value")
         self.box.observe(self._typed, "value")
         self.parts = [self.slider, self.box] if self.slider else [self.box]

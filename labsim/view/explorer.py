@@ -21,7 +21,7 @@ from labsim.view.style import Style
 # What a slider may start: about a second in plain Python. A run by hand may take more.
 LIVE = Budget(requests=3e6, events=1e5)
 FRAMES = 120    # moments of a run that the play button steps through
-DELAY = 0.01    # seconds in which further changes join the same render
+DELAY = 0.002   # seconds in which further changes join the same render
 
 
 class Explorer:
@@ -187,15 +187,14 @@ class Explorer:
         self.controls = Controls(self.lab.Params.knobs(), values, self._changed)
         self.line = w.Text(layout=w.Layout(width="100%"), tooltip="This run as a line of Python")
         width, height = (int(100 * inches) for inches in Style().size)
-        self.image = w.Image(format="png", width=width, height=height,
-                             layout=w.Layout(width=f"{width}px", height=f"{height}px"))
+        self.image = w.Image(format="png", width=width, height=height)
         self.image.add_class("labsim-figure")
         self.cards = w.HTML(layout=w.Layout(min_height="78px"))
-        self.picture = w.HTML(layout=w.Layout(width=f"{width}px"))
+        self.picture = w.HTML(layout=w.Layout(max_width=f"{width}px"))
         self.picture.add_class("labsim-picture")
         self.play = w.Play(min=0, max=FRAMES, interval=100, tooltip="Play the run")
         self.frame = w.IntSlider(FRAMES, 0, FRAMES, readout=False,
-                                 layout=w.Layout(width="440px"), tooltip="Moment of the run")
+                                 layout=w.Layout(width="380px"), tooltip="Moment of the run")
         self.play.observe(self._played, "value")
         self.frame.observe(self._moved, "value")
         self.moment = w.Label()
@@ -204,9 +203,10 @@ class Explorer:
         tables = w.Tab([w.VBox([pane], layout=w.Layout(height="330px", overflow="auto"))
                         for pane in (self.metrics, self.log)], titles=["Metrics", "Event log"])
         right = w.VBox([self.cards, self.image,
-                        w.HBox([self.play, self.frame, self.moment]), self.picture, tables])
+                        w.HBox([self.play, self.frame, self.moment]), self.picture, tables],
+                       layout=w.Layout(max_width=f"{width + 10}px"))
         left = w.VBox([self.controls.widget, w.Label("This run as code:"), self.line],
-                      layout=w.Layout(width="480px", min_width="480px"))
+                      layout=w.Layout(width="442px", min_width="442px"))
         self.widget = w.VBox([w.HTML(panes.CSS), top, self.say, self.status,
                               w.HBox([left, right])])
         self.widget.add_class("labsim-explorer")

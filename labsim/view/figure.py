@@ -1,8 +1,8 @@
 """The figure of a lab: its panels, built once, its data replaced at every change.
 
 Picture a printed form: frame, titles and scales are printed once, and the curves are drawn onto
-it again and again. Only when a curve no longer fits is a new form printed. That keeps a slider
-alive: filling in takes a tenth of the time of printing.
+it again and again. Only where a curve no longer fits is that panel's form printed anew. That
+keeps a slider alive: filling in takes a tenth of the time of printing.
 """
 
 import io
@@ -11,6 +11,7 @@ import math
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
@@ -40,8 +41,16 @@ def nice_top(value: float) -> float:
     if not value > 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 12)
+    return next(step * power for step in (1, 1.5, 2, 3, 5, 8, 10, 15)
                 if step * power >= 1.06 * value)
+
+
+def compact(value: float) -> str:
+    """A number of at most six characters for an axis: 15k, 2.5M."""
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if letter == 'k' else size):g}{letter}"
+    return number(value)
 
 
 class LiveFigure:
@@ -52,14 +61,14 @@ class LiveFigure:
         self.figure = LabFigure(figsize=self.style.size, dpi=self.style.dpi,
                                 facecolor=self.style.paper)
         self.canvas = FigureCanvasAgg(self.figure)
-        self.redraws = 0
-        self._form = None           # what the printed form shows: limits and unit of time
+        self.redraws = 0            # panels printed so far
+        self._forms: list = []      # what each panel's printed form shows: limits, unit of time
         self._background = None
         columns = 1 if len(lab.panels) < 3 else 2
         rows = math.ceil(len(lab.panels) / columns)
         large = self.style.large
         self.figure.subplots_adjust(left=0.075, right=0.97, bottom=0.11 if large else 0.09,
-                                    top=0.90 if large else 0.92, wspace=0.2,
+                                    top=0.90 if large else 0.92, wspace=0.26,
                                     hspace=0.48 if large else 0.4)
         self._panels = [_Panel(self.figure.add_subplot(rows, columns, i + 1), panel, self.style,
                                live) for i, panel in enumerate(lab.panels)]
@@ -71,14 +80,18 @@ class LiveFigure:
 
     def update(self, result, pinned=None, t: float | None = None) -> bytes:
         """PNG of `result`, with a `pinned` run faintly behind it and a cursor at `t` seconds."""
-        form = self._fill(result, pinned, t)
-        if form != self._form or self._background is None:
+        forms = self._fill(result, pinned, t)
+        if self._background is None:
             self.canvas.draw()
-            self._background = self.canvas.copy_from_bbox(self.figure.bbox)
-            self._form = form
-            self.redraws += 1
+            self._keep(forms, len(forms))
         else:
             self.canvas.restore_region(self._background)
+            stale = [panel for panel, old, new in zip(self._panels, self._forms, forms)
+                     if old != new]
+            for panel in stale:
+                panel.print(self.canvas.renderer)
+            if stale:
+                self._keep(forms, len(stale))
         for panel in self._panels:
             panel.blit()
         buffer = io.BytesIO()
@@ -86,9 +99,14 @@ class LiveFigure:
             buffer, "PNG", compress_level=1)
         return buffer.getvalue()
 
-    def _fill(self, result, pinned, t) -> tuple:
+    def _keep(self, forms: list, printed: int) -> None:
+        self._background = self.canvas.copy_from_bbox(self.figure.bbox)
+        self._forms = forms
+        self.redraws += printed
+
+    def _fill(self, result, pinned, t) -> list:
         unit = time_unit(result.params.duration)
-        return tuple(panel.fill(result, pinned, t, unit) for panel in self._panels)
+        return [panel.fill(result, pinned, t, unit) for panel in self._panels]
 
 
 class _Panel:
@@ -137,7 +155,7 @@ class _Panel:
             spine.set_color(style.faint)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_locator(MaxNLocator(7))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: number(y)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: compact(y)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x)))
 
     def fill(self, result, pinned, t, unit) -> tuple:
@@ -162,7 +180,7 @@ class _Panel:
             times = np.array([e.t for e in result.events if e.kind == kind])
             artist.set_data(times / seconds, np.zeros(len(times)))
             shown.append(len(times) > 0)
-        if highest > self.top or highest < 0.35 * self.top:
+        if highest > self.top or highest < 0.3 * self.top:
             self.top = nice_top(highest)
             self.axes.set_ylim(0, self.top)
         self.axes.set_xlim(0, result.params.duration / seconds)
@@ -199,6 +217,20 @@ class _Panel:
         if self.axes.get_subplotspec().is_last_row():
             self.axes.set_xlabel(f"time ({unit})", fontsize=size, color=self.style.ink,
                                  labelpad=2)
+
+    def print(self, renderer) -> None:
+        """Print this panel's form over the old one."""
+        figure, grid = self.axes.figure, self.axes.get_subplotspec()
+        box, space = self.axes.get_position(), figure.subplotpars
+        labels = 0.075                                          # left of the axes
+        ticks = (self.style.font + 7) / 72 / self.style.size[1]     # below them
+        left = 0.0 if grid.is_first_col() else box.x0 - labels
+        right = 1.0 if grid.is_last_col() else box.x1 + space.wspace * box.width - labels
+        bottom = 0.0 if grid.is_last_row() else box.y0 - ticks
+        top = 1.0 if grid.is_first_row() else box.y1 + space.hspace * box.height - ticks
+        Rectangle((left, bottom), right - left, top - bottom, color=self.style.paper,
+                  linewidth=0, transform=figure.transFigure).draw(renderer)
+        self.axes.draw(renderer)
 
     def blit(self) -> None:
         """Draw the curves onto the form."""

@@ -6,15 +6,16 @@ from labsim.kit.text import figure
 from labsim.view.compare import change
 
 CSS = """<style>
-.labsim-error{color:#a40000;font-weight:bold;line-height:1.3;white-space:normal}
+.labsim-error{color:#a40000;font-weight:bold;font-size:11.5px;line-height:1.3;white-space:normal}
 .labsim-group{margin:8px 0 2px;font-size:13px;border-bottom:1px solid #9a9a9a}
 .labsim-row{flex:0 0 auto}
 .labsim-row .widget-label{font-size:12.5px}
 .labsim-reset{padding:0}
 .labsim-picture .widget-html-content,.labsim-picture{overflow:hidden}
-.labsim-cards{display:flex;gap:10px;margin:2px 0}
-.labsim-card{border:1px solid #9a9a9a;border-radius:6px;padding:4px 12px;min-width:128px}
-.labsim-card b{font-size:19px;display:block;line-height:1.25}
+.labsim-cards{display:flex;gap:8px;margin:2px 0}
+.labsim-figure{max-width:100%;height:auto!important}
+.labsim-card{border:1px solid #9a9a9a;border-radius:6px;padding:4px 10px;flex:1 1 auto}
+.labsim-card b{font-size:17px;display:block;line-height:1.25;white-space:nowrap}
 .labsim-card span{font-size:11.5px}
 .labsim-table{border-collapse:collapse;font-size:12.5px;line-height:1.45;width:100%}
 .labsim-table th,.labsim-table td{text-align:left;padding:1px 10px 1px 0;white-space:nowrap}
@@ -24,7 +25,7 @@ CSS = """<style>
 .labsim-log .later{opacity:.55}
 .labsim-log time{display:inline-block;min-width:58px;font-variant-numeric:tabular-nums}
 .labsim-say{font-size:14px}
-.labsim-large .labsim-card b{font-size:26px}
+.labsim-large .labsim-card b{font-size:21px}
 .labsim-large .labsim-card span,.labsim-large .labsim-say{font-size:17px}
 .labsim-large .labsim-table,.labsim-large .labsim-log{font-size:16px}
 .labsim-dark{background:#181818;color:#e8e8e8}

@@ -1,0 +1,76 @@
+"""A lab and its results as text for a terminal or a file. Each function returns the text."""
+
+import shutil
+import textwrap
+
+from labsim.kit.text import figure
+
+EVENTS = 10     # rows of the event log that a report shows
+
+
+def describe(lab) -> str:
+    """What a lab asks, its parameters with unit and range, its presets and metrics."""
+    lines = [lab.title, wrapped(lab.summary), f"Topics: {', '.join(lab.topics)}", "", "Parameters"]
+    group = None
+    for name, knob in lab.Params.knobs().items():
+        if knob.group != group:
+            group = knob.group
+            lines += ["", f"  {group}"]
+        lines += [f"    {name} = {in_full(knob, knob.default)}   ({knob.allowed})",
+                  wrapped(knob.help + condition(knob), 8)]
+    lines += ["", "Presets", ""]
+    for preset in lab.presets:
+        lines += [f"  {preset.title}", wrapped(preset.say, 8)]
+    lines += ["", "Metrics", ""]
+    for m in lab.metrics:
+        better = f" ({m.better} is better)" if m.better else ""
+        lines.append(f"  {m.name:18} {m.unit:10} {m.meaning}{better}")
+    return "\n".join(lines)
+
+
+def report(lab, result) -> str:
+    """A run: what was changed, every metric, the cost, and the first events."""
+    changed = [f"{name} {in_full(knob, value)}" for name, knob in lab.Params.knobs().items()
+               if (value := getattr(result.params, name)) != knob.default]
+    lines = [wrapped(f"{lab.title}. " + ", ".join([f"Seed {result.seed}", *changed])
+                     + "; everything else as default.")]
+    lines += [wrapped(f"Note: {note}") for note in result.notes]
+    lines.append("")
+    lines += [f"{m.name:18} {figure(result.summary[m.name]):>12} {m.unit:10} {m.meaning}"
+              for m in lab.metrics]
+    if result.cost:
+        lines += ["", "Cost"]
+        lines += [f"  {item:16} {figure(usd):>12} USD" for item, usd in result.cost.items()]
+    if result.events:
+        lines += ["", "Events"]
+        lines += [f"{e.t:10,.0f} s  {e.text}" for e in result.events[:EVENTS]]
+    if len(result.events) > EVENTS:
+        lines.append(f"{'':13} and {len(result.events) - EVENTS:,} more (--json has them all)")
+    return "\n".join(lines)
+
+
+def csv_text(result) -> str:
+    """The series as CSV, what `Result.to_frame` holds: t (s), and one column each."""
+    names = list(result.series)
+    columns = [result.series[names[0]].t.tolist(),
+               *(result.series[name].value.tolist() for name in names)]
+    lines = [",".join(["t", *names]), *(",".join(map(repr, row)) for row in zip(*columns))]
+    return "\n".join(lines) + "\n"
+
+
+def in_full(knob, value) -> str:
+    """A parameter's value, unrounded, with its unit."""
+    if isinstance(value, (bool, str)):
+        return str(value) or "none"
+    return f"{f'{value:,}'.removesuffix('.0')} {knob.unit}".strip()
+
+
+def condition(knob) -> str:
+    """When a parameter counts, in words; empty for always."""
+    return f" Only with {knob.when[0]} {', '.join(knob.when[1])}." if knob.when else ""
+
+
+def wrapped(text: str, indent: int = 0) -> str:
+    """`text` in lines as wide as the terminal, each indented."""
+    width = max(shutil.get_terminal_size((96, 24)).columns - 1, indent + 30)
+    return textwrap.fill(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent)

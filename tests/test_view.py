@@ -1,0 +1,339 @@
+"""Pictures and explorer: they show what the result says, quickly, and never swallow an error."""
+
+import asyncio
+import io
+import re
+import statistics
+import time
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import labsim
+from labsim.errors import BudgetError, ParameterError
+from labsim.view import picture as picture_module
+from labsim.view.controls import Control
+from labsim.view.figure import LiveFigure, nice_top, time_unit
+from labsim.view.picture import at, picture
+from labsim.view.style import Style
+
+LABS = labsim.labs()
+each_lab = pytest.mark.parametrize("slug", LABS)
+
+
+def pixels(png):
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
+
+
+@each_lab
+@pytest.mark.parametrize("style", [Style(), Style(large=True), Style(dark=True)])
+def test_a_blitted_picture_is_the_picture_drawn_anew(slug, style):
+    """Filling in the printed form gives the same pixels as printing a new one."""
+    lab = LABS[slug]
+    first, second = (lab.run(lab.Params(), seed) for seed in (1, 2))
+    live, fresh = LiveFigure(lab, style), LiveFigure(lab, style)
+    live.update(first)
+    drawn = live.redraws
+    quick = live.update(second, t=600.0)
+    for old, new in zip(live._panels, fresh._panels):
+        new.top = old.top
+        new.axes.set_ylim(0, old.top)
+    assert live.redraws == drawn
+    assert (pixels(quick) == pixels(fresh.update(second, t=600.0))).all()
+
+
+@each_lab
+@pytest.mark.parametrize("style", [Style(), Style(large=True, dark=True)])
+def test_a_panel_printed_anew_leaves_no_trace_of_the_old(slug, style):
+    """Through all presets: only the panels that changed are printed, to the same pixels."""
+    lab = LABS[slug]
+    live = LiveFigure(lab, style)
+    for preset in lab.presets:
+        result = lab.run(lab.Params(**preset.values))
+        fast = live.update(result)
+        fresh = LiveFigure(lab, style)
+        for old, new in zip(live._panels, fresh._panels):
+            new.top = old.top
+            new.axes.set_ylim(0, old.top)
+        assert (pixels(fast) == pixels(fresh.update(result))).all(), preset.title
+
+
+@each_lab
+def test_every_preset_is_drawn_and_differs(slug):
+    """No two scenes of the story look the same; curves lie inside their axes."""
+    lab, seen = LABS[slug], set()
+    for preset in lab.presets:
+        result = lab.run(lab.Params(**preset.values))
+        live = LiveFigure(lab)
+        seen.add(live.update(result))
+        for panel in live._panels:
+            for line in panel.lines:
+                assert np.max(line.get_ydata(), initial=0.0) <= panel.axes.get_ylim()[1]
+    assert len(seen) == len(lab.presets)
+
+
+@each_lab
+def test_the_curves_are_the_series(slug):
+    """What is drawn is what the result holds, in the unit of time that reads well."""
+    lab = LABS[slug]
+    result = lab.run()
+    live = LiveFigure(lab)
+    live.update(result)
+    seconds, _ = time_unit(result.params.duration)
+    for panel in live._panels:
+        for line, artist in zip(panel.panel.lines, panel.lines):
+            if line.series:
+                series = result.series[line.series]
+                assert (artist.get_xdata() == series.t / seconds).all()
+                assert (artist.get_ydata() == series.value).all()
+
+
+@each_lab
+def test_a_plot_is_a_figure_that_shows_itself(slug):
+    """A bare Figure, without pyplot; the same bytes every time."""
+    result = labsim.run(slug)
+    png = result.plot()._repr_png_()
+    assert png.startswith(b"\x89PNG") and png == result.plot()._repr_png_()
+    assert len(np.unique(pixels(png).reshape(-1, 3), axis=0)) > 50
+
+
+@pytest.mark.parametrize("value, top", [(0, 1), (0.9, 1), (1, 1.5), (95, 150), (5_000, 8_000), (99, 150),
+                                        (1e-9, 1.5e-9)])
+def test_axes_end_at_a_round_number(value, top):
+    """With room above the highest point."""
+    assert nice_top(value) == pytest.approx(top)
+
+
+@each_lab
+def test_the_system_picture_says_the_numbers_of_the_moment(slug):
+    """Well-formed SVG, with a description in words; each number is the series' at that time."""
+    lab = LABS[slug]
+    result = lab.run()
+    for t in (0.0, 777.0, result.params.duration):
+        root = ElementTree.fromstring(picture(lab, result, t))
+        words = root.find("{http://www.w3.org/2000/svg}desc").text
+        for box in lab.boxes:
+            for label, series in box.show:
+                value = picture_module.figure(at(result, series, t))
+                assert f"{value} {label}" in words
+    assert root.get("role") == "img"
+    assert picture(lab, result, 777.0) != picture(lab, result, 0.0)
+
+
+@each_lab
+def test_comparing_two_runs(slug):
+    """The parameters that differ, every metric, and the change in words."""
+    knob = next(k for k in LABS[slug].Params.knobs().values() if k.bounds and k.name != "duration")
+    one, two = labsim.run(slug), labsim.run(slug, **{knob.name: knob.type(knob.slider[1])})
+    comparison = labsim.compare(one, two)
+    assert list(comparison.parameters()) == [knob.name]
+    assert [row[0] for row in comparison.rows()] == list(one.summary)
+    assert comparison.plot()._repr_png_() and "<table>" in comparison._repr_html_()
+    same = labsim.compare(one, labsim.run(slug))
+    assert all(row[-1] == "same" for row in same.rows()) and same.parameters() == {}
+
+
+# -- the explorer -----------------------------------------------------------------------------
+
+@each_lab
+def test_a_slider_changes_picture_and_tables(slug):
+    """Every slider in turn moves its parameter to where it points, and to no other place."""
+    explorer = LABS[slug].explore()
+    for name, row in explorer.controls.rows.items():
+        if row.slider is None or name == "duration":
+            continue
+        before = row.slider.value
+        row.slider.value = 1 if before != 1 else 2
+        if explorer.error is None:
+            knob = row.knob
+            value = getattr(explorer.result.params, name)
+            assert value == pytest.approx(knob.slider[0] + row.slider.value * knob.step)
+        row.reset.click()
+        assert explorer.controls.values == LABS[slug].Params().model_dump()
+    assert explorer.error is None
+
+
+@each_lab
+def test_a_value_between_the_steps_of_a_slider_stays(slug):
+    """What the browser says about the slider's position never changes a value by itself."""
+    explorer = LABS[slug].explore()
+    for row in explorer.controls.rows.values():
+        if row.slider is not None:
+            low, high = row.knob.slider
+            odd = row.knob.type(low + (high - low) * 0.37123)
+            row.set(odd)
+            position = row.slider.value
+            row._slid({"new": position})      # an echo
+            assert row.value == odd
+
+
+@each_lab
+def test_presets_pin_scrub_and_code(slug):
+    """The buttons' methods: each changes what it says."""
+    lab = LABS[slug]
+    explorer = lab.explore()
+    for preset in lab.presets:
+        explorer.apply_preset(preset.title)
+        assert explorer.error is None and explorer.result.params == lab.Params(**preset.values)
+        assert preset.say in explorer.say.value
+    explorer.pin()
+    assert explorer.pinned is explorer.result
+    explorer.apply_preset("1")
+    assert "pinned" in explorer.metrics.value
+    picture_before, image_before = explorer.picture.value, bytes(explorer.image.value)
+    explorer.scrub(explorer.result.params.duration / 2)
+    assert explorer.picture.value != picture_before and explorer.image.value != image_before
+    explorer.unpin()
+    assert explorer.pinned is None and "pinned" not in explorer.metrics.value
+
+
+@each_lab
+def test_the_code_makes_the_run_that_is_shown(slug):
+    """Copied and run, it gives the same bytes."""
+    lab = LABS[slug]
+    explorer = lab.explore()
+    explorer.apply_preset("2")
+    explorer.seed.value = 7
+    result = eval(explorer.code(), {"labsim": labsim})
+    assert result.to_json() == explorer.result.to_json()
+
+
+def test_a_refused_value_leaves_the_picture_and_says_why_beside_its_field():
+    """One readable line at the field; the last good picture stays; a good value clears it."""
+    explorer = labsim.lab("sqs-asg").explore()
+    picture_before = bytes(explorer.image.value)
+    rows = explorer.controls.rows
+    for name, value, kind in [("arrival_rate", -1.0, ParameterError), ("max_size", 5,
+                              ParameterError), ("arrival_rate", 1e5, BudgetError)]:
+        good = rows[name].value
+        rows[name].box.value = value
+        assert type(explorer.error) is kind
+        row = rows[explorer.error.name]
+        assert row.error.value == str(explorer.error) and row.error.layout.display == "block"
+        assert "\n" not in row.error.value
+        assert bytes(explorer.image.value) == picture_before
+        rows[name].box.value = good
+        assert explorer.error is None and row.error.layout.display == "none"
+
+
+def test_any_other_error_is_shown_and_kept(monkeypatch):
+    """Nothing vanishes in a callback."""
+    explorer = labsim.lab("sqs-asg").explore()
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("the model broke")
+    monkeypatch.setattr(type(explorer.lab), "run", broken)
+    explorer.controls.rows["arrival_rate"].slider.value = 9
+    assert isinstance(explorer.error, RuntimeError)
+    assert "RuntimeError: the model broke" in explorer.status.value
+
+
+def test_an_unknown_name_suggests_the_nearest():
+    """In explore() as in run()."""
+    with pytest.raises(ParameterError, match="did you mean arrival_rate"):
+        labsim.lab("sqs-asg").explore(arival_rate=3)
+    with pytest.raises(ParameterError, match="did you mean cooldown"):
+        labsim.lab("sqs-asg").explore().set(cooldwn=3)
+
+
+def test_many_changes_make_one_render():
+    """On a running loop twenty quick changes are one run, of the latest values."""
+    explorer = labsim.lab("sqs-asg").explore()
+    runs = []
+    real = explorer.lab.run
+
+    async def drag():
+        for position in range(20):
+            explorer.controls.rows["arrival_rate"].slider.value = position + 5
+        await asyncio.sleep(0.3)
+    object.__setattr__(explorer, "render", lambda render=explorer.render: (
+        runs.append(1), render())[1])
+    asyncio.run(drag())
+    assert len(runs) == 1 and explorer.result.params.arrival_rate == 12
+    assert real is not None
+
+
+def test_rows_without_effect_are_hidden():
+    """The cooldown matters to simple scaling only."""
+    explorer = labsim.lab("sqs-asg").explore()
+    row = explorer.controls.rows["cooldown"].row
+    assert row.layout.display == "none"
+    explorer.set(policy="simple")
+    assert row.layout.display == "flex"
+
+
+def test_the_explorer_has_a_fixed_text_and_a_still_picture():
+    """For strict nbval, and for pages without a kernel."""
+    bundle = labsim.lab("sqs-asg").explore()._repr_mimebundle_()
+    assert bundle["text/plain"] == "Explorer of sqs-asg" and bundle["image/png"]
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_export_offers_the_run():
+    """CSV, PNG and JSON, as links that need no server; the JSON is a result."""
+    import base64
+    explorer = labsim.lab("sqs-asg").explore()
+    explorer._export()
+    links = dict(re.findall(r'download="sqs-asg\.(\w+)" href="data:[\w/]+;base64,([^"]+)"',
+                            explorer.files.value))
+    assert set(links) == {"csv", "png", "json"}
+    again = labsim.Result.from_json(base64.b64decode(links["json"]).decode())
+    assert again.summary == explorer.result.summary
+
+
+def test_an_option_that_is_not_in_the_menu_is_added():
+    """A metric period of 120 s is allowed, so the menu shows it."""
+    explorer = labsim.lab("sqs-asg").explore(metric_period=120)
+    row = explorer.controls.rows["metric_period"]
+    assert isinstance(row, Control) and row.value == 120 and 120 in row.box.options
+
+
+@each_lab
+def test_a_slider_costs_at_most_twice_a_redraw(slug):
+    """Validate, run, update, encode against redrawing the same figure with no simulation.
+
+    Medians of 25 in turn, in one process; the better of three tries on a noisy machine.
+    """
+    lab = LABS[slug]
+    explorer = lab.explore()
+    knob = next(k for k in lab.Params.knobs().values() if k.type is float and k.slider)
+    base = getattr(explorer.result.params, knob.name)
+
+    def once():
+        with_run, alone = [], []
+        for i in range(25):
+            begin = time.perf_counter()
+            explorer.set(**{knob.name: base * (1 + i / 1_000)})
+            middle = time.perf_counter()
+            explorer._show()
+            with_run.append(middle - begin)
+            alone.append(time.perf_counter() - middle)
+        return statistics.median(with_run), statistics.median(alone)
+    tries = []
+    for _ in range(3):
+        tries.append(once())
+        if tries[-1][0] <= 2 * tries[-1][1]:
+            break
+    run, draw = tries[-1]
+    print(f"{slug}: slider {run * 1e3:.1f} ms, redraw {draw * 1e3:.1f} ms, ratio {run / draw:.2f}")
+    assert run <= 2 * draw
+
+
+@each_lab
+def test_the_default_run_takes_less_time_than_drawing_its_figure(slug):
+    """The simulation is not what a learner waits for."""
+    lab = LABS[slug]
+    result = lab.run()
+
+    def median(action):
+        times = []
+        for _ in range(7):
+            begin = time.perf_counter()
+            action()
+            times.append(time.perf_counter() - begin)
+        return statistics.median(times)
+    run, draw = median(lab.run), median(lambda: result.plot()._repr_png_())
+    print(f"{slug}: run {run * 1e3:.1f} ms, figure {draw * 1e3:.1f} ms")
+    assert run < draw
