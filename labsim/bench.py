@@ -25,11 +25,12 @@ import simpy
 from labsim.engine import Station, stream
 from labsim.engine.compiled import compiled
 from labsim.engine.station import serve
-from labsim.errors import LabsimError
+from labsim.errors import LabsimError, ParameterError
 from labsim.kit.registry import labs
 
 SERVERS, UTILIZATION = 10, 0.9
 CUSTOMERS, WINDOWS, ROUNDS = 200_000, 100, 3
+LEAST, MOST = 1_000, 5_000_000
 BLOCK = 8_192       # customers that a source hands over at a time
 
 
@@ -146,6 +147,8 @@ def asimpy_processes(d: Draws) -> list[float]:
     starts = []
 
     class Customer(asimpy.Process):
+        """Waits for a counter and is served."""
+
         def init(self, service):
             self.service = service
 
@@ -155,6 +158,8 @@ def asimpy_processes(d: Draws) -> list[float]:
                 await self.timeout(self.service)
 
     class Source(asimpy.Process):
+        """Lets the customers in."""
+
         async def run(self):
             for gap, service in zip(d.gaps.tolist(), d.services.tolist()):
                 await self.timeout(gap)
@@ -213,6 +218,9 @@ def race(customers: int = CUSTOMERS, rounds: int = ROUNDS, contenders=CONTENDERS
 
     LabsimError if one does not start every customer exactly when the first does.
     """
+    if not isinstance(customers, int) or not LEAST <= customers <= MOST:
+        raise ParameterError("customers", customers,
+                             f"a whole number from {LEAST:,} to {MOST:,}")
     everyone = draws(customers)
     fields = {c: Draws(*(column[:max(1, int(c.share * customers))] for column in everyone))
               for c in contenders if not absent(c)}

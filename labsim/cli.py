@@ -59,17 +59,14 @@ def run(args) -> None:
     from labsim.kit.report import csv_text, report
     lab, values = labsim.lab(args.slug), {}
     if args.preset:
-        lab.preset(args.preset)     # an unknown one suggests the nearest
-        values = next(p.values for p in lab.presets
-                      if args.preset in (p.title, p.title.split()[0]))
+        values = lab.scene(args.preset).values
     if args.plot and not args.plot.lower().endswith(PICTURES):
         raise ParameterError("plot", args.plot, f"a file name that ends in {', '.join(PICTURES)}")
     if args.json == args.csv == "-":
         raise LabsimError("--json and --csv both on standard output: give one of them a FILE")
-    seed = int(args.seed) if args.seed.isdecimal() else args.seed
     params = lab.Params(**{**values, **given(args, lab)})
     with Bar(args.progress) as bar:
-        result = lab.run(params, seed, progress=bar.update)
+        result = lab.run(params, whole(args.seed), progress=bar.update)
     if args.plot:
         save(args.plot, lambda path: draw(result, path))
     if args.json:
@@ -78,6 +75,14 @@ def run(args) -> None:
         write(args.csv, csv_text(result))
     if "-" not in (args.json, args.csv):
         print(report(lab, result))
+
+
+def whole(text: str):
+    """`text` as a whole number, or as it is: then it is refused by whoever wants the number."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def open_lab(args) -> None:
@@ -93,8 +98,9 @@ def bench(args) -> None:
     """how fast this machine runs a station, beside plain SimPy and others"""
     from labsim import bench as race
     with Bar(args.progress) as bar:
-        times, pictures = race.race(args.customers, progress=bar.update), race.run_and_draw()
-    print((race.as_json if args.json else race.report)(times, pictures, args.customers))
+        times = race.race(whole(args.customers), progress=bar.update)
+        pictures = race.run_and_draw()
+    print((race.as_json if args.json else race.report)(times, pictures, whole(args.customers)))
 
 
 def build(args) -> None:
@@ -215,13 +221,15 @@ def read(words: list[str]) -> argparse.Namespace:
     made["open"].add_argument("slug", metavar="SLUG", nargs="?", help="a lab's name")
     made["open"].add_argument("--no-browser", action="store_true", help="start the server only; "
                               "other options, such as --port=8899, go to JupyterLab too")
-    made["bench"].add_argument("--customers", type=int, default=200_000, metavar="N",
+    made["bench"].add_argument("--customers", default="200_000", metavar="N",
                                help="how many are served in a race (default 200,000)")
     made["bench"].add_argument("--json", action="store_true", help="as JSON")
     made["build"].add_argument("--only", help="numbers of notebooks, such as 00,01")
     made["build"].add_argument("--check", action="store_true", help="only say whether the "
                                "notebooks are what their sources make")
     one = made["run"]
+    one.usage = ("labsim run SLUG [--parameter value ...] [--preset N] [--seed N]\n"
+                 "                       [--json [FILE]] [--csv [FILE]] [--plot FILE]")
     one.add_argument("slug", metavar="SLUG", help="a lab's name; `labsim run SLUG --help` "
                      "explains its parameters")
     one.add_argument("--preset", metavar="N", help="start from a preset, by number or title")

@@ -99,8 +99,8 @@ def test_a_plot_is_a_figure_that_shows_itself(slug):
     assert len(np.unique(pixels(png).reshape(-1, 3), axis=0)) > 50
 
 
-@pytest.mark.parametrize("value, top", [(0, 1), (0.9, 1), (1, 1.5), (95, 150), (5_000, 8_000), (99, 150),
-                                        (1e-9, 1.5e-9)])
+@pytest.mark.parametrize("value, top", [(0, 1), (0.9, 1), (1, 1.5), (95, 150), (5_000, 8_000),
+                                        (99, 150), (1e-9, 1.5e-9)])
 def test_axes_end_at_a_round_number(value, top):
     """With room above the highest point."""
     assert nice_top(value) == pytest.approx(top)

@@ -113,7 +113,7 @@ def _value(name: str, lab) -> str:
     if lab is None:
         raise BuildError("this notebook is no lab's")
     if name.startswith("preset:"):
-        return next(p.title for p in lab.presets if p.title.split()[0] == name[7:])
+        return lab.scene(name[7:]).title
     if name.startswith("result:"):
         *preset, metric = name.split(":")[1:]
         params = lab.preset(preset[0]) if preset else lab.Params()
@@ -131,6 +131,7 @@ def execute(notebook, path: Path) -> None:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
         client = NotebookClient(notebook, timeout=120, kernel_name="python3",
                                 resources={"metadata": {"path": str(path.parent)}},
@@ -144,7 +145,6 @@ def execute(notebook, path: Path) -> None:
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     notebook.metadata = METADATA
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".tmp")
     draft.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
     os.replace(draft, path)

@@ -27,6 +27,7 @@ from labsim.engine.compiled import compiled
 
 PIECE = 2_048   # requests looked at together: behind a long line few of them start
 
+
 def serve(ready, service, free, until):
     """Start times of the requests that start by `until`; `free` is the servers' heap, updated.
 

@@ -141,9 +141,13 @@ class Lab:
 
     def preset(self, title: str) -> Params:
         """The parameters of a preset, by its title or its number ("2")."""
+        return self.Params(**self.scene(title).values)
+
+    def scene(self, title: str) -> Preset:
+        """A preset by its title or its number; an unknown one suggests the nearest."""
         for preset in self.presets:
             if title in (preset.title, preset.title.split()[0]):
-                return self.Params(**preset.values)
+                return preset
         raise unknown("preset", title, [p.title for p in self.presets])
 
     def metric(self, name: str) -> Metric:

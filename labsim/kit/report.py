@@ -73,4 +73,5 @@ def condition(knob) -> str:
 def wrapped(text: str, indent: int = 0) -> str:
     """`text` in lines as wide as the terminal, each indented."""
     width = max(shutil.get_terminal_size((96, 24)).columns - 1, indent + 30)
-    return textwrap.fill(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent)
+    return textwrap.fill(text, width, initial_indent=" " * indent, subsequent_indent=" " * indent,
+                         break_long_words=False, break_on_hyphens=False)

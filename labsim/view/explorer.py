@@ -48,9 +48,8 @@ class Explorer:
 
     def apply_preset(self, title: str) -> None:
         """Set the parameters of a preset, by its title or number, and render."""
-        params = self.lab.preset(title)
-        self.controls.set(params.model_dump())
-        preset = next(p for p in self.lab.presets if title in (p.title, p.title.split()[0]))
+        preset = self.lab.scene(title)
+        self.controls.set(self.lab.preset(title).model_dump())
         self.presets.value = preset.title
         self.say.value = f'<div class="labsim-say">{preset.say}</div>'
         self.render()

@@ -1,0 +1,387 @@
+"""The `labsim` command: what it prints, what it writes, and how it refuses."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import labsim
+from labsim import cli
+
+LABS = labsim.labs()
+SLUG = next(iter(LABS))
+each_lab = pytest.mark.parametrize("slug", LABS)
+CHECKOUT = Path(labsim.__file__).parent.parent
+
+
+@pytest.fixture
+def says(capsys):
+    """Runs a command that must succeed, in silence on stderr; returns its standard output."""
+    def run(*words):
+        assert cli.main(list(words)) == 0
+        out, err = capsys.readouterr()
+        assert err == ""
+        return out
+    return run
+
+
+@pytest.fixture
+def refuses(capsys):
+    """Runs a command that must fail with status 2 and one line; returns the line."""
+    def run(*words):
+        assert cli.main(list(words)) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith("labsim: ") and err.count("\n") == 1
+        return err.removeprefix("labsim: ").rstrip("\n")
+    return run
+
+
+def elsewhere(*words, **how):
+    """The command in a process of its own."""
+    return subprocess.Popen([sys.executable, "-m", "labsim.cli", *words], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+
+
+# -- looking around ------------------------------------------------------------------------------
+
+
+def test_list_names_every_lab(says):
+    """In course order, each with its title."""
+    first_words = [line.split()[0] for line in says("list").splitlines() if line[0] != " "]
+    assert first_words == list(LABS)
+
+
+@each_lab
+def test_show_says_all_that_is_declared(says, slug):
+    """Every parameter with its range, every preset, every metric."""
+    lab, text = LABS[slug], says("show", slug)
+    for knob in lab.Params.knobs().values():
+        assert f"{knob.name} = " in text and f"({knob.allowed})" in text
+    for name in [*(p.title for p in lab.presets), *(m.name for m in lab.metrics)]:
+        assert f"\n  {name}" in text
+
+
+def test_facts_lists_topics_and_tells_one(says):
+    """`facts` names every service, `facts sqs` prints the table that Python prints."""
+    topics = {fact.service for fact in labsim.facts.all_facts().values()}
+    assert {line.split("  ")[0] for line in says("facts").splitlines()} == topics
+    assert says("facts", "sqs") == f"{labsim.facts('SQS')}\n"
+
+
+def test_help_names_every_command_and_ends_with_examples(says, capsys):
+    """`labsim` alone is `labsim --help`; it leaves through SystemExit 0."""
+    for words in ([], ["--help"]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(words)
+        assert end.value.code == 0
+        text = capsys.readouterr().out
+        assert all(f"\n    {name} " in text for name in cli.COMMANDS)
+        assert text.endswith(cli.EXAMPLES)
+
+
+def test_every_example_of_the_help_is_understood():
+    """Each line that starts with labsim parses."""
+    examples = [line for line in cli.EXAMPLES.splitlines() if line.startswith("  labsim ")]
+    for line in examples:
+        words = line.strip().split("  ")[0].split()[1:]
+        assert cli.read(words).action is cli.COMMANDS[words[0]]
+    assert len(examples) == 7
+
+
+@each_lab
+def test_help_of_run_explains_every_parameter(slug, capsys, monkeypatch):
+    """Its option, help, default with unit, and what is allowed."""
+    monkeypatch.setenv("COLUMNS", "10000")      # no line breaks
+    with pytest.raises(SystemExit):
+        cli.main(["run", slug, "--help"])
+    text = capsys.readouterr().out
+    for name, knob in LABS[slug].Params.knobs().items():
+        line = next(ln for ln in text.splitlines() if f"--{name.replace('_', '-')}" in ln)
+        assert knob.help in line or knob.help in text
+        assert knob.type is bool or knob.allowed in text
+        assert not knob.unit or f" {knob.unit}" in text
+
+
+def test_version(capsys):
+    """`labsim --version` prints the package's."""
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"labsim {labsim.__version__}\n"
+
+
+def test_help_is_there_at_once():
+    """Under 0.3 s of processor time, the best of five; nothing big is loaded."""
+    code = ("import sys; from labsim.cli import main\n"
+            "try: main(['--help'])\n"
+            "except SystemExit: assert not {'numpy', 'pydantic', 'simpy'} & set(sys.modules)")
+
+    def seconds():
+        before = os.times()
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+        after = os.times()
+        return sum(after[2:4]) - sum(before[2:4])
+    assert min(seconds() for _ in range(5)) < 0.3
+
+
+# -- running -------------------------------------------------------------------------------------
+
+
+@each_lab
+def test_json_is_the_result(says, slug):
+    """`--json` writes what `Result.to_json` does."""
+    assert says("run", slug, "--seed", "7", "--json") == labsim.run(slug, seed=7).to_json() + "\n"
+
+
+@each_lab
+def test_csv_is_the_frame(says, slug):
+    """`--csv` writes the numbers of `Result.to_frame`, in full."""
+    header, *rows = csv.reader(io.StringIO(says("run", slug, "--csv")))
+    frame = labsim.run(slug).to_frame()
+    assert header == ["t", *frame.columns]
+    assert [[float(x) for x in row] for row in rows] == frame.reset_index().values.tolist()
+
+
+def test_dashes_underscores_and_order_do_not_matter(says):
+    """The same run, however it is written."""
+    expected = labsim.run(SLUG, seed=3, arrival_rate=3.0, drain=True, instances=12).to_json() + "\n"
+    for words in (["run", SLUG, "--arrival-rate", "3", "--drain", "--instances=12", "--seed", "3"],
+                  ["run", "--seed=3", SLUG, "--arrival_rate=3.0", "--drain", "--instances", "12"],
+                  ["run", "--drain", "--arrival_rate", "3e0", "--instances", "12", "--seed", "3",
+                   SLUG, "--no-drain", "--drain"]):
+        assert says(*words, "--json") == expected
+
+
+@each_lab
+def test_a_preset_is_where_the_run_starts(says, slug):
+    """By number or by title; parameters that are given come on top."""
+    lab = LABS[slug]
+    for preset in lab.presets:
+        expected = lab.run(lab.Params(**preset.values)).to_json() + "\n"
+        for name in (preset.title, preset.title.split()[0]):
+            assert says("run", slug, "--preset", name, "--json") == expected
+
+
+def test_only_what_is_given_is_passed(says, tmp_path):
+    """So a trace is run whole unless `--duration` says less."""
+    trace = tmp_path / "trace.csv"
+    trace.write_text("".join(f"2026-01-01T00:{5 * i:02}:00Z,{i}\n" for i in range(4)))
+    words = ["run", SLUG, "--workload", "trace", "--trace", str(trace), "--json"]
+    assert json.loads(says(*words))["params"]["duration"] == 4 * 300
+    assert json.loads(says(*words, "--duration", "600"))["params"]["duration"] == 600
+
+
+@each_lab
+def test_the_report_has_every_metric_the_cost_and_the_first_events(says, slug):
+    """And says that everything was left at its default."""
+    text, result = says("run", slug), labsim.run(slug)
+    lines = text.splitlines()
+    assert "Seed 1; everything else as default." in " ".join(lines[:3])
+    for metric in LABS[slug].metrics:
+        assert any(ln.startswith(f"{metric.name} ") and metric.meaning in ln for ln in lines)
+    assert all(f"\n  {item} " in text for item in result.cost)
+    assert all(event.text in text for event in result.events[:10])
+
+
+def test_the_report_says_what_was_changed_and_done_to_the_input(says, tmp_path):
+    """The parameter with its unit; a trace's notes."""
+    trace = tmp_path / "trace.csv"
+    trace.write_text("2026-01-01T00:00:00Z,9\n2026-01-01T00:05:00Z,9\n2026-01-01T00:15:00Z,9\n")
+    text = says("run", SLUG, "--workload", "trace", "--trace", str(trace), "--boot-time", "90")
+    assert f"trace {trace}, " in " ".join(text.split()) and "boot_time 90 s" in text
+    assert "\nNote: " in text
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml"),
+                                             ("a.PDF", b"%PDF")])
+def test_a_plot_is_written_the_same_every_time(tmp_path, capsys, name, start):
+    """In the format of the file's name; the report is printed too."""
+    files = [tmp_path / "1" / name, tmp_path / "2" / name]
+    for file in files:
+        file.parent.mkdir()
+        assert cli.main(["run", SLUG, "--plot", str(file)]) == 0
+    assert files[0].read_bytes().startswith(start)
+    assert files[0].read_bytes() == files[1].read_bytes()
+    out, err = capsys.readouterr()
+    assert LABS[SLUG].title in out and err == "".join(f"wrote {file}\n" for file in files)
+
+
+def test_files_beside_the_report(tmp_path, capsys):
+    """`--json FILE --csv FILE` write both; the JSON can be read back."""
+    one, other = tmp_path / "a.json", tmp_path / "a.csv"
+    assert cli.main(["run", SLUG, "--json", str(one), "--csv", str(other)]) == 0
+    assert labsim.Result.from_json(one.read_text()).seed == 1
+    assert other.read_text().startswith("t,") and LABS[SLUG].title in capsys.readouterr().out
+
+
+def test_progress_is_for_terminals_and_for_more_than_a_second(monkeypatch, capsys):
+    """tqdm on stderr, told to wait a second; nothing where stderr is no terminal."""
+    tqdm = pytest.importorskip("tqdm")
+    bars = []
+
+    class Fake:
+        def __init__(self, **how):
+            bars.append(how)
+            self.n = 0
+
+        def update(self, more):
+            self.n += more
+
+        def close(self):
+            bars.append(round(self.n))
+    monkeypatch.setattr(tqdm, "tqdm", Fake)
+    cli.main(["run", SLUG])
+    assert bars == []
+    cli.main(["run", SLUG, "--progress"])
+    assert bars[0]["delay"] == 1 and bars[0]["file"] is sys.stderr and bars[1] == 100
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    cli.main(["run", SLUG])
+    assert len(bars) == 4
+    capsys.readouterr()
+
+
+# -- refusing ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("words", "line"), [
+    ("--arrival-rate -3", "arrival_rate: given -3.0, allowed a number from 0 to 100,000 msg/s"),
+    ("--arrival_rate -1e6",
+     "arrival_rate: given -1000000.0, allowed a number from 0 to 100,000 msg/s"),
+    ("--arrival-rate=-inf", "arrival_rate: given -inf, allowed a number from 0 to 100,000 msg/s"),
+    ("--arrival-rate nan", "arrival_rate: given nan, allowed a number from 0 to 100,000 msg/s"),
+    ("--arrival-rate x", "arrival_rate: given 'x', allowed a number from 0 to 100,000 msg/s"),
+    ("--instances 1.5",
+     "instances: given 1.5, allowed a whole number from 0 to 1,000 instances"),
+    ("--policy best", "policy: given 'best', allowed one of none, target-tracking, simple, step"),
+    ("--arival-rate 3", "unknown option '--arival-rate': did you mean --arrival-rate?"),
+    ("--seed -1", "seed: given -1, allowed a whole number from 0 to 2**63 - 1"),
+    ("--seed x", "seed: given 'x', allowed a whole number from 0 to 2**63 - 1"),
+    ("--preset 8spike", "unknown preset '8spike': did you mean 2 The spike?"),
+    ("--plot a.bmp", "plot: given 'a.bmp', allowed a file name that ends in .png, .svg, .pdf"),
+    ("more", "more: one word too many (labsim run --help tells more)"),
+    ("--boot-time --drain",
+     "argument --boot-time: expected one argument (labsim run --help tells more)"),
+    ("--json --csv", "--json and --csv both on standard output: give one of them a FILE"),
+])
+def test_a_wrong_word_gets_one_line(refuses, words, line):
+    """With the name, what was given, what is allowed, or the nearest name."""
+    assert refuses("run", "sqs-asg", *words.split()) == line
+
+
+@pytest.mark.parametrize(("words", "line"), [
+    ("run sqs-asq", "unknown lab 'sqs-asq': did you mean sqs-asg?"),
+    ("show sqs-ag", "unknown lab 'sqs-ag': did you mean sqs-asg?"),
+    ("open sqs_asg", "unknown lab 'sqs_asg': did you mean sqs-asg?"),
+    ("rum", "unknown command 'rum': did you mean run?"),
+    ("facts EC3", "unknown topic 'EC3': did you mean EC2?"),
+    ("run", "the following arguments are required: SLUG (labsim run --help tells more)"),
+    ("bench --customers 5",
+     "customers: given 5, allowed a whole number from 1,000 to 5,000,000"),
+])
+def test_a_wrong_name_suggests_the_nearest(refuses, words, line):
+    """Labs, commands, topics."""
+    assert refuses(*words.split()) == line
+
+
+@each_lab
+def test_every_option_misspelt_suggests_itself(refuses, slug):
+    """A letter at the end that does not belong there."""
+    for name in LABS[slug].Params.knobs():
+        option = f"--{name.replace('_', '-')}"
+        assert refuses("run", slug, f"{option}q=1").endswith(f"did you mean {option}?")
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv", "--plot"])
+def test_a_file_that_cannot_be_written_gets_one_line(refuses, tmp_path, option):
+    """A folder that is not there."""
+    path = str(tmp_path / "none" / "a.png")
+    assert refuses("run", SLUG, option, path) == (
+        f"{path}: cannot be written: No such file or directory")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["show", SLUG], ["run", SLUG, "--csv"]])
+def test_a_closed_pipe_is_quiet(words):
+    """As in `labsim show sqs-asg | head -1`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = subprocess.run([sys.executable, "-m", "labsim.cli", *words], stdout=writing,
+                             stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (process.returncode, process.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a Linux device")
+def test_a_full_disk_gets_one_line():
+    """On standard output."""
+    with open("/dev/full", "w") as full:
+        process = subprocess.run([sys.executable, "-m", "labsim.cli", "list"], stdout=full,
+                                 stderr=subprocess.PIPE, text=True)
+    assert process.returncode == 2
+    assert process.stderr == "labsim: standard output: No space left on device\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_is_quiet():
+    """Exit status 130."""
+    process = elsewhere("bench", "--customers", "150000", "--progress")
+    try:
+        process.stderr.read(1)      # the progress bar: it has begun
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130 and out == "" and "Traceback" not in err
+
+
+# -- opening -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The commands that would have been started."""
+    commands = []
+    monkeypatch.setattr(cli, "start", commands.append)
+    return commands
+
+
+@each_lab
+def test_open_starts_jupyterlab_on_the_notebook(says, started, slug):
+    """In a checkout the notebook that stands there; options of JupyterLab are handed on."""
+    pytest.importorskip("jupyterlab")
+    says("open", slug, "--no-browser", "--ServerApp.token=x_y")
+    python, m, module, path, *rest = started[0]
+    assert [python, m, module] == [sys.executable, "-m", "jupyterlab"]
+    assert Path(path).parent == CHECKOUT / "notebooks" and path.endswith(f"-{slug}.ipynb")
+    assert rest == ["--no-browser", "--ServerApp.token=x_y"]
+
+
+def test_open_alone_starts_at_the_beginning(says, started):
+    """00-start-here."""
+    pytest.importorskip("jupyterlab")
+    says("open")
+    assert started[0][3] == str(CHECKOUT / "notebooks" / "00-start-here.ipynb")
+
+
+def test_an_installed_notebook_is_copied_and_nothing_is_overwritten(tmp_path, monkeypatch):
+    """The learner's own copy stays as it is."""
+    package, here = tmp_path / "labsim", tmp_path / "here"
+    (package / "notebooks").mkdir(parents=True)
+    here.mkdir()
+    (package / "notebooks" / "01-x.ipynb").write_text("new")
+    monkeypatch.chdir(here)
+    assert cli.find_notebook("x", package) == here / "01-x.ipynb"
+    assert (here / "01-x.ipynb").read_text() == "new"
+    (here / "01-x.ipynb").write_text("my answers")
+    assert cli.find_notebook("x", package).read_text() == "my answers"
+
+
+def test_without_jupyterlab_open_says_what_to_install(refuses, started, monkeypatch):
+    """One line, and nothing is started or copied."""
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    assert refuses("open") == 'JupyterLab is not installed: pip install "labsim[lab]"'
+    assert started == []
