@@ -33,7 +33,8 @@ def short(value: object) -> str:
 def unknown(what: str, name: object, known: Iterable[str]) -> ParameterError:
     """The error for a name that is not known: suggests the nearest."""
     known = list(known)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+    folded = {str(k).casefold(): k for k in reversed(known)}
+    near = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.4)
     allowed = f"one of {', '.join(known)}"
-    hint = f"did you mean {near[0]}?" if near else allowed
+    hint = f"did you mean {folded[near[0]]}?" if near else allowed
     return ParameterError(what, name, allowed, f"unknown {what} {short(name)}: {hint}")

@@ -207,7 +207,8 @@ def test_presets_run_and_tell_a_story(slug):
 
 
 SAME = """
-import hashlib, sys, labsim
+import hashlib, labsim, labsim.kit.lab
+labsim.kit.lab.COMPILE_FROM = 0     # compiled, however small, where numba may be used
 for slug in labsim.labs():
     print(slug, hashlib.sha256(labsim.run(slug, seed=7).to_json().encode()).hexdigest())
 """

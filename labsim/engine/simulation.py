@@ -43,13 +43,16 @@ class Cancelled(Exception):
 
 
 class Simulation:
-    """A run of `duration` seconds from `seed`; `progress(share)` is called as it advances."""
+    """A run of `duration` seconds from `seed`; `progress(share)` is called as it advances.
+
+    fast: big enough that its stations had better be compiled, where numba is installed.
+    """
 
     chunks = 20     # how often progress is told, and a cancellation is noticed
 
-    def __init__(self, seed: int, duration: float, *, points: int = 600,
+    def __init__(self, seed: int, duration: float, *, points: int = 600, fast: bool = False,
                  progress: Callable[[float], None] | None = None):
-        self.seed = seed
+        self.seed, self.fast = seed, fast
         self.duration = float(duration)
         self.env = simpy.Environment(initial_time=0.0)
         self.record = Recorder(self.duration, points)

@@ -14,6 +14,8 @@ from labsim.errors import BudgetError, ParameterError, unknown
 from labsim.kit.params import Params
 from labsim.kit.result import Result, Series
 
+COMPILE_FROM = 500_000  # requests in a run; compiling takes as long as this many in plain Python
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -132,7 +134,8 @@ class Lab:
             name = estimate.lower
             raise BudgetError(name, getattr(params, name),
                               f"a smaller run: this one would take {excess}; lower {name}")
-        sim = Simulation(seed, params.duration, progress=progress)
+        sim = Simulation(seed, params.duration, progress=progress,
+                         fast=estimate.requests > COMPILE_FROM)
         out = self.simulate(params, sim)
         series = {name: Series(sim.record.t, value, unit)
                   for name, (value, unit) in out.series.items()}

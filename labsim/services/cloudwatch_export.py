@@ -86,9 +86,9 @@ def _from_csv(text: str) -> tuple[list[Point], list[str], float | None]:
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for cells in reader:
-            line, (stamp, value, *more) = reader.line_num, [c.strip() for c in [*cells, "", ""]]
-            if not any(cells):
+            if not any(map(str.strip, cells)):
                 continue
+            line, (stamp, value, *more) = reader.line_num, [c.strip() for c in [*cells, "", ""]]
             described = described or first and stamp.casefold() in ("full label", "label", "id")
             header = described or first and not re.match(r"[-+.]?\d", value)
             first = False
@@ -172,7 +172,7 @@ def _object(text: str, pairs: list[tuple]) -> dict:
     """A JSON object; one that has a key twice is refused."""
     if len(made := dict(pairs)) < len(pairs):
         key = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        twice = re.search('"{0}"[^{{}}]*"{0}"'.format(re.escape(key)), text)
+        twice = re.search('{0}:[^{{}}]*{0}:'.format(rf'"{re.escape(key)}"\s*'), text)
         line = text.count("\n", 0, twice.end()) + 1 if twice else _line(text, key)
         raise TraceError(f"{line}: the key {short(key)} twice in an object, expected once")
     return made

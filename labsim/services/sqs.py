@@ -26,7 +26,7 @@ class Queue:
 
     def __init__(self, sim: Simulation, source: Iterable, visibility_timeout: float):
         self.sim, self.visibility_timeout = sim, visibility_timeout
-        self.station = Station(self._counted(source))
+        self.station = Station(self._counted(source), fast=sim.fast)
         self.busy = 0.0             # consumer-seconds of work begun, less what is still ahead
         self.oldest_age = 0.0       # largest age that any message has had, s
         self._lost = 0

@@ -24,13 +24,13 @@ class Control:
         self.knob, self._on_change, self._quiet = knob, on_change, False
         self.error = w.HTML(layout=w.Layout(display="none"))
         self.error.add_class("labsim-error")
-        label = w.Label(knob.label, layout=fixed(150), tooltip=knob.help)
+        label = w.Label(knob.label, layout=fixed(146), tooltip=knob.help)
         self.reset = w.Button(description="\u21ba", layout=fixed(28),
                               tooltip=f"{knob.label}: reset to the default")
         self.reset.add_class("labsim-reset")
         self.reset.on_click(lambda _: self.set(knob.default, tell=True))
         self._build(value)
-        unit = w.Label(knob.unit, layout=fixed(70))
+        unit = w.Label(knob.unit, layout=fixed(76))
         self.row = w.VBox([w.HBox([label, *self.parts, unit, self.reset]), self.error])
         self.row.add_class("labsim-row")
 

@@ -19,6 +19,7 @@ from labsim.kit.text import figure as number
 from labsim.view.style import DASHES, Style
 
 TIME_UNITS = ((7200 * 24, 86_400, "d"), (3 * 3600 + 1, 3600, "h"), (600, 60, "min"), (0, 1, "s"))
+MOST_MARKS = 30
 MARKS, SIGNS = "^vos", "\u25b2\u25bc\u25cf\u25a0"
 
 
@@ -178,6 +179,8 @@ class _Panel:
             artist.set_position((result.params.duration / seconds, limit or 0.0))
         for kind, artist in zip(self.panel.marks, self.marks):
             times = np.array([e.t for e in result.events if e.kind == kind])
+            if len(times) > MOST_MARKS:     # a black bar says nothing; the event log has them
+                times = times[:0]
             artist.set_data(times / seconds, np.zeros(len(times)))
             shown.append(len(times) > 0)
         if highest > self.top or highest < 0.3 * self.top:

@@ -13,7 +13,7 @@ CSS = """<style>
 .labsim-reset{padding:0}
 .labsim-picture .widget-html-content,.labsim-picture{overflow:hidden}
 .labsim-cards{display:flex;gap:8px;margin:2px 0}
-.labsim-figure{max-width:100%;height:auto!important}
+.labsim-figure{max-width:calc(100% - 6px);height:auto!important}
 .labsim-card{border:1px solid #9a9a9a;border-radius:6px;padding:4px 10px;flex:1 1 auto}
 .labsim-card b{font-size:17px;display:block;line-height:1.25;white-space:nowrap}
 .labsim-card span{font-size:11.5px}

@@ -147,7 +147,7 @@ for number in "67":
 # lets the instance finish.
 
 # %% [markdown]
-# ### A real day
+# ### A whole day
 #
 # `workload="trace"` replays what CloudWatch exports: the console's CSV, the JSON of the command
 # line, or two columns. This one is a made-up shop with a sale at noon; try your own.

@@ -122,7 +122,7 @@ class SqsAsgParams(Params):
         group=INSTANCES, fact="ec2.user_data_rule",
         help="Added to the boot: installing at first boot. 0 with a golden AMI.")
     drain: bool = flag(
-        False, label="Drain before termination", group=INSTANCES, fact="asg.hook_rule",
+        False, label="Drain before it goes", group=INSTANCES, fact="asg.hook_rule",
         help="A lifecycle hook lets an instance finish its message before it is terminated.")
 
     instance_price: float = number(
