@@ -118,10 +118,10 @@ def test_empty_cells_of_the_console_are_a_gap(tmp_path):
 
 
 def test_the_commonest_step_is_the_period_and_of_two_the_shorter(tmp_path):
-    """Steps of 300 and 600 s, as many of each."""
+    """A step of 600 s, then one of 300 s."""
     lines = plain([1, 2, 3, 4]).splitlines(keepends=True)
-    trace = read(tmp_path, "".join(lines[:3] + lines[4:]))
-    assert trace.period == 300 and trace.counts.tolist() == [1, 2, 0, 4]
+    trace = read(tmp_path, "".join(lines[:2] + lines[3:]))
+    assert trace.period == 300 and trace.counts.tolist() == [1, 0, 3, 4]
 
 
 def test_a_period_that_the_file_gives_is_its_period(tmp_path):
@@ -165,6 +165,7 @@ def test_what_is_sorted_or_reversed_or_chosen_is_said(tmp_path):
 def test_a_file_of_the_same_size_and_time_is_read_anew(tmp_path):
     """What is remembered between reads is told apart by content; nobody can change it."""
     trace = read(tmp_path, plain([1, 2]))
+    assert read_trace(tmp_path / "file") is trace
     status = os.stat(tmp_path / "file")
     (tmp_path / "file").write_text(plain([3, 4]))
     os.utime(tmp_path / "file", ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -196,6 +197,7 @@ BAD = {
     "two metrics of the console": (TWO, "file:8: 3 columns, expected 2: keep one metric"),
     "no timestamp": (GOOD.replace("2026-03-01 00:05:00", "soon"), "file:3: 'soon' is no time"),
     "first timestamp": (GOOD.replace("2026-03-01 00:00:00", "soon"), "file:2: 'soon' is no time"),
+    "no header": ("soon,5\n" + plain([1, 2], header=""), "file:1: 'soon' is no time"),
     "no such day": (GOOD.replace("03-01 00:05", "02-30 00:05"), "file:3: '2026-02-30 00:05:00'"),
     "duplicate": (GOOD.replace("00:05:00", "00:00:00"),
                   "file:3: 2026-03-01 00:00:00 is a duplicate, expected after line 2"),

@@ -47,7 +47,7 @@ def test_invariants_hold_on_random_parameters(slug):
     """Conservation laws and the rest, on thousands of parameter sets; every number is finite."""
     lab, ran = LABS[slug], []
 
-    @settings(max_examples=2_000, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=3_000, suppress_health_check=list(HealthCheck))
     @given(parameters(lab), st.integers(0, 2**32))
     def check(changed, seed):
         try:
@@ -60,8 +60,8 @@ def test_invariants_hold_on_random_parameters(slug):
         assert all(math.isfinite(v) for v in result.summary.values())
         assert all(np.isfinite(s.value).all() for s in result.series.values())
     check()
-    print(f"{slug}: invariants held in {len(ran)} runs of 2000 parameter sets")
-    assert len(ran) > 500
+    print(f"{slug}: invariants held in {len(ran)} runs of 3000 parameter sets")
+    assert len(ran) > 1_000
 
 
 @each_lab
@@ -222,6 +222,17 @@ def test_the_same_seed_gives_the_same_bytes_everywhere():
     first = elsewhere(PYTHONHASHSEED="1", LABSIM_NUMBA="0")
     assert first.count("\n") == len(LABS)
     assert elsewhere(PYTHONHASHSEED="2", LABSIM_NUMBA="1") == first
+
+
+@each_lab
+def test_a_result_as_a_table(slug):
+    """`to_frame`: one column per series, indexed by seconds."""
+    result = labsim.run(slug)
+    frame = result.to_frame()
+    assert list(frame.columns) == list(result.series) and frame.index.name == "t"
+    for name, series in result.series.items():
+        assert (frame[name].to_numpy() == series.value).all()
+        assert (frame.index.to_numpy() == series.t).all()
 
 
 @each_lab

@@ -24,6 +24,7 @@ class Recorder:
         self.t = np.linspace(0.0, duration, points + 1)
         self._counts: dict[str, np.ndarray] = {}
         self._pending: dict[str, list[np.ndarray]] = {}
+        self._pending_values: dict[str, list[np.ndarray]] = {}
         self._values: dict[str, list[np.ndarray]] = {}
         self._sums: dict[str, np.ndarray] = {}
         self._levels: dict[str, list[tuple[float, float]]] = {}
@@ -41,11 +42,9 @@ class Recorder:
     def observe(self, name: str, times: np.ndarray, values: np.ndarray) -> None:
         """Measure `values` at `times` (s, any order; same length); counts them too."""
         if len(times):
-            self.count(name, times)
             self._values.setdefault(name, []).append(values)
-            index = np.searchsorted(self.t, times, side="left")
-            sums = self._sums.setdefault(name, np.zeros(len(self.t)))
-            sums += np.bincount(index, weights=values, minlength=len(self.t))[:len(self.t)]
+            self._pending_values.setdefault(name, []).append(values)
+            self.count(name, times)
 
     def level(self, name: str, t: float, value: float) -> None:
         """From `t` on the level `name` is `value`; `t` never decreases within a name."""
@@ -55,7 +54,12 @@ class Recorder:
         counts = self._counts.setdefault(name, np.zeros(len(self.t), dtype=np.int64))
         rows = self._pending.pop(name, [])
         if rows:
-            times = np.sort(np.concatenate(rows), kind="stable")    # quick where mostly sorted
+            times = np.concatenate(rows)
+            if values := self._pending_values.pop(name, None):
+                index = np.searchsorted(self.t, times, side="left")
+                sums = self._sums.setdefault(name, np.zeros(len(self.t)))
+                sums += np.bincount(index, np.concatenate(values), len(self.t))[:len(self.t)]
+            times = np.sort(times, kind="stable")   # quick where mostly sorted
             counts += np.searchsorted(times, self.t, side="right")
         return counts
 

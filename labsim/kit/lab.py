@@ -60,7 +60,7 @@ class Panel:
 class Box:
     """A box of the system picture at column, row; `show` names series shown as numbers in it.
 
-    `fill` names a series drawn as a bar of dots (instances, say) instead of a number.
+    Series in instances are also drawn as little squares.
     """
 
     name: str

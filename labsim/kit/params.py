@@ -32,7 +32,6 @@ class Knob:
     bounds: tuple[float, float] | None = None   # hard: enforced, both ends included
     slider: tuple[float, float] | None = None   # soft: where the slider ends
     step: float | None = None
-    log: bool = False                           # the slider moves in factors
     choices: tuple[str, ...] = ()
     options: tuple[float, ...] = ()             # the values worth a menu instead of a slider
     fact: str | None = None                     # id in facts.csv of the number it comes from
@@ -57,10 +56,10 @@ def _field(default, **plate):
 
 
 def number(default: float, *, unit: str, bounds, slider, step, label: str, help: str,
-           group: str, log=False, options=(), fact=None, when=None):
+           group: str, options=(), fact=None, when=None):
     """A real number in `unit`; `bounds` are enforced, `slider` is where the slider ends."""
     return _field(default, unit=unit, bounds=bounds, slider=slider, step=step, label=label,
-                  help=help, group=group, log=log, options=options, fact=fact, when=when)
+                  help=help, group=group, options=options, fact=fact, when=when)
 
 
 integer = number    # the annotation `int` makes the difference

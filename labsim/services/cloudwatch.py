@@ -112,9 +112,12 @@ class Alarm:
     def evaluate(self) -> None:
         """Look at the datapoints now; act on ALARM."""
         values = self.metric.datapoints(self.n + self.extra)
-        state = alarm_state([None if v is None else self.breaches(v) for v in values],
-                            self.m, self.n, self.missing, self.state)
+        limit, above = self.threshold, self.above
+        state = alarm_state([v if v is None else v > limit if above else v < limit
+                             for v in values], self.m, self.n, self.missing, self.state)
         changed, self.state = state != self.state, state
+        if not changed and state != ALARM:
+            return
         if changed:
             self.sim.record.level(f"alarm_{self.name}", self.sim.now, state == ALARM)
         newest = next((v for v in reversed(values) if v is not None), None)
@@ -125,7 +128,3 @@ class Alarm:
                 changed or self.sim.now - self._acted >= REPEAT_ACTION):
             self._acted = self.sim.now
             self.action(newest)
-
-    def breaches(self, value: float) -> bool:
-        """Whether a datapoint is on the wrong side of the threshold."""
-        return value > self.threshold if self.above else value < self.threshold

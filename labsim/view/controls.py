@@ -5,11 +5,7 @@ becomes a value; it has soft ends. A number between its steps or beyond its ends
 a preset, stays in the box beside it, and whether it is allowed is for the parameters to say.
 """
 
-import math
-
 import ipywidgets as w
-
-LOG_STEPS = 60
 
 
 def fixed(width: int) -> w.Layout:
@@ -61,21 +57,17 @@ class Control:
     @property
     def _steps(self) -> int:
         low, high = self.knob.slider
-        return LOG_STEPS if self.knob.log else round((high - low) / self.knob.step)
+        return round((high - low) / self.knob.step)
 
     def _position(self, value) -> int:
         """The slider's step that is nearest to `value`."""
         low, high = self.knob.slider
         value = min(max(value, low), high)
-        if self.knob.log:
-            return round(LOG_STEPS * math.log(value / low) / math.log(high / low))
         return min(round((value - low) / self.knob.step), self._steps)
 
     def _at(self, position: int):
         """The value at a step of the slider."""
-        low, high = self.knob.slider
-        if self.knob.log:
-            return self.knob.type(float(f"{low * (high / low) ** (position / LOG_STEPS):.3g}"))
+        low, _ = self.knob.slider
         return self.knob.type(round(low + position * self.knob.step, 9))
 
     def _slid(self, change) -> None:

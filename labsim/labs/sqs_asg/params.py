@@ -45,7 +45,7 @@ class SqsAsgParams(Params):
         group=LOAD, help="Every count of the trace is multiplied by this.",
         when=("workload", ("trace",)))
     duration: float = number(
-        7_200, unit="s", bounds=(60, 8_640_000), slider=(1800, 86_400), step=600,
+        5_400, unit="s", bounds=(60, 8_640_000), slider=(1800, 86_400), step=600,
         label="Duration", group=LOAD,
         help="Simulated time. A trace is run as a whole unless this says less.")
 
