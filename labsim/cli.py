@@ -91,7 +91,9 @@ def open_lab(args) -> None:
         labsim.lab(args.slug)       # an unknown name suggests the nearest
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabsimError('JupyterLab is not installed: pip install "labsim[lab]"')
-    start([sys.executable, "-m", "jupyterlab", str(find_notebook(args.slug)), *args.rest])
+    # In a container one is root, and JupyterLab wants to be told that this is meant.
+    root = ["--allow-root"] if os.name == "posix" and os.geteuid() == 0 else []
+    start([sys.executable, "-m", "jupyterlab", str(find_notebook(args.slug)), *root, *args.rest])
 
 
 def bench(args) -> None:

@@ -357,7 +357,8 @@ def test_open_starts_jupyterlab_on_the_notebook(says, started, slug):
     python, m, module, path, *rest = started[0]
     assert [python, m, module] == [sys.executable, "-m", "jupyterlab"]
     assert Path(path).parent == CHECKOUT / "notebooks" and path.endswith(f"-{slug}.ipynb")
-    assert rest == ["--no-browser", "--ServerApp.token=x_y"]
+    root = ["--allow-root"] if os.geteuid() == 0 else []
+    assert rest == [*root, "--no-browser", "--ServerApp.token=x_y"]
 
 
 def test_open_alone_starts_at_the_beginning(says, started):

@@ -12,6 +12,7 @@ import ipywidgets as w
 
 from labsim.engine import Budget
 from labsim.errors import LabsimError, ParameterError
+from labsim.kit.report import csv_text
 from labsim.view import panes
 from labsim.view.controls import Controls
 from labsim.view.figure import LiveFigure
@@ -151,12 +152,8 @@ class Explorer:
             text = base64.b64encode(data).decode()
             return (f'<a download="{self.lab.slug}.{name}" '
                     f'href="data:{kind};base64,{text}">{name.upper()}</a>')
-        names = list(self.result.series)
-        columns = [next(iter(self.result.series.values())).t.tolist(),
-                   *(self.result.series[name].value.tolist() for name in names)]
-        rows = [",".join(["t", *names]), *(",".join(map(repr, row)) for row in zip(*columns))]
         self.files.value = "Save as " + ", ".join((
-            link("csv", "text/csv", ("\n".join(rows) + "\n").encode()),
+            link("csv", "text/csv", csv_text(self.result).encode()),
             link("png", "image/png", bytes(self.image.value)),
             link("json", "application/json", self.result.to_json().encode())))
 

@@ -23,16 +23,18 @@ CSS = """<style>
 .labsim-log{font-size:12px;line-height:1.5}
 .labsim-log .now{font-weight:bold;border-left:4px solid #0072B2;padding-left:6px}
 .labsim-log .later{opacity:.55}
-.labsim-log time{display:inline-block;min-width:58px;font-variant-numeric:tabular-nums}
+.labsim-log time{display:inline-block;min-width:58px;margin-right:8px;font-variant-numeric:tabular-nums}
 .labsim-say{font-size:14px}
 .labsim-large .labsim-card b{font-size:21px}
 .labsim-large .labsim-card span,.labsim-large .labsim-say{font-size:17px}
 .labsim-large .labsim-table,.labsim-large .labsim-log{font-size:16px}
-.labsim-dark{background:#181818;color:#e8e8e8}
+.labsim-dark{background:#181818;color:#e8e8e8;--jp-layout-color1:#181818;
+--jp-layout-color2:#333;--jp-layout-color3:#5a5a5a;--jp-ui-font-color0:#fff;--jp-ui-font-color1:#e8e8e8;
+--jp-ui-font-color2:#c8c8c8;--jp-border-color1:#777;--jp-widgets-input-color:#e8e8e8;
+--jp-widgets-input-background-color:#2a2a2a;--jp-widgets-label-color:#e8e8e8}
 .labsim-dark .labsim-table,.labsim-dark .labsim-log,.labsim-dark .labsim-card,
 .labsim-dark .labsim-say,.labsim-dark .widget-label,.labsim-dark h4{color:#e8e8e8}
 .labsim-dark .labsim-error{color:#ffb3b3}
-.labsim-dark input,.labsim-dark select{background:#2a2a2a;color:#e8e8e8}
 </style>"""
 
 
@@ -72,13 +74,14 @@ def metrics(lab, result, pinned) -> str:
 
 
 def log(result, t: float, most: int = 200) -> str:
-    """The event log; what comes after `t` is faint, the newest before it is marked."""
-    events = result.events[:most]
+    """The event log; what comes after `t` is faint, the newest before it is marked and in sight."""
+    events = result.events
     now = max((i for i, e in enumerate(events) if e.t <= t), default=-1)
-    rows = []
-    for i, event in enumerate(events):
+    first = max(0, now - 5) if t < result.params.duration else 0
+    rows = [f"<div>{first:,} earlier ...</div>"] if first else []
+    for i, event in enumerate(events[first:first + most], first):
         kind = "now" if i == now else "later" if event.t > t else ""
         rows.append(f'<div class="{kind}"><time>{clock(event.t)}</time>{escape(event.text)}</div>')
-    if len(result.events) > most:
-        rows.append(f"<div>... and {len(result.events) - most:,} more</div>")
+    if len(events) > first + most:
+        rows.append(f"<div>... and {len(events) - first - most:,} more</div>")
     return f'<div class="labsim-log">{"".join(rows) or "Nothing happened."}</div>'
