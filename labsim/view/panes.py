@@ -23,7 +23,8 @@ CSS = """<style>
 .labsim-log{font-size:12px;line-height:1.5}
 .labsim-log .now{font-weight:bold;border-left:4px solid #0072B2;padding-left:6px}
 .labsim-log .later{opacity:.55}
-.labsim-log time{display:inline-block;min-width:58px;margin-right:8px;font-variant-numeric:tabular-nums}
+.labsim-log time{display:inline-block;min-width:58px;margin-right:8px;
+font-variant-numeric:tabular-nums}
 .labsim-say{font-size:14px}
 .labsim-large .labsim-card b{font-size:21px}
 .labsim-large .labsim-card span,.labsim-large .labsim-say{font-size:17px}

@@ -128,6 +128,7 @@ def estimate(p: SqsAsgParams) -> Estimate:
         messages, lower = float(inside.sum()) * p.trace_factor, "trace_factor"
     else:
         messages, lower = float(curve(p).cumulative[-1]), "arrival_rate"
-    ticks = 0 if p.policy == "none" else p.duration / min(p.metric_period, 60)
+    ticks = 0 if p.policy == "none" else p.duration / min(
+        p.metric_period, cloudwatch.STANDARD_RESOLUTION)
     return Estimate(requests=messages, events=3 * ticks + 20 * p.max_size,
                     lower=lower if messages > ticks else "duration")
