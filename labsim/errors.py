@@ -1,6 +1,8 @@
 """What goes wrong, in words that say what was given and what is allowed."""
 
 import difflib
+import importlib
+import sys
 from collections.abc import Iterable
 
 
@@ -20,6 +22,14 @@ class BudgetError(ParameterError):
     """A run that would take more than its budget; `name` is the parameter to lower."""
 
 
+class NotApplicable(LabsimError):
+    """A closed form that says nothing about these parameters; the message says why."""
+
+
+class CourseError(LabsimError):
+    """A course.toml that can't be used; the message names the file, the key and what is allowed."""
+
+
 class ResultError(LabsimError):
     """A text that is not a result written by labsim."""
 
@@ -33,8 +43,28 @@ def short(value: object) -> str:
 def unknown(what: str, name: object, known: Iterable[str]) -> ParameterError:
     """The error for a name that is not known: suggests the nearest."""
     known = list(known)
+    return ParameterError(what, name, f"one of {', '.join(known)}",
+                          f"unknown {what} {short(name)}: {nearest(name, known)}")
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """"did you mean ...?" with the nearest of the known names, or, if none is near, all."""
+    known = list(known)
     folded = {str(k).casefold(): k for k in reversed(known)}
     near = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.4)
-    allowed = f"one of {', '.join(known)}"
-    hint = f"did you mean {folded[near[0]]}?" if near else allowed
-    return ParameterError(what, name, allowed, f"unknown {what} {short(name)}: {hint}")
+    return f"did you mean {folded[near[0]]}?" if near else f"one of {', '.join(known)}"
+
+
+def optional(module: str):
+    """The module of an optional dependency; where it is missing, an error that says how to get
+    it: by pip, or in a browser by a cell that imports it (then Pyodide loads it)."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        package = module.split(".")[0]
+        if error.name != package:       # it is there, and something of its own is missing
+            raise
+        raise LabsimError(
+            f"{package} is not loaded: run a cell `import {package}` first"
+            if sys.platform == "emscripten" else
+            f'{package} is not installed: pip install "labsim[lab]"') from None

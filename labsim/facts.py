@@ -1,18 +1,25 @@
 """The facts table: every limit, default, delay and price that a model uses, with its source.
 
-`data/facts.csv` holds one row per fact: the course notes' value, today's value, unit, source
-and confidence. A model asks for a number by id (`value("sqs.visibility_default_s")`), a reader
-for a topic's table (`facts("sqs")`).
+`data/facts.csv` and `data/prices.csv` hold one row per fact: the course notes' value, today's
+value, unit, source and confidence. A model asks for a number by id
+(`value("sqs.visibility_default_s")`), a reader for a topic's table (`facts("sqs")`).
+
+Another package adds facts of its own, files of the same names and columns, see `labsim.packages`;
+a course may have other values in its notes, see `labsim.coursefile`.
 """
 
 import csv
 import functools
-import html
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from labsim import coursefile, packages
 from labsim._callable import make_callable
 from labsim.errors import unknown
+from labsim.tables import as_html, as_text
+
+FILES = "facts.csv", "prices.csv"
 
 
 def data_folder() -> Path:
@@ -36,13 +43,22 @@ class Fact:
     source: str
     comment: str
 
-    @property
-    def number(self) -> float:
-        """Today's value as a number; ValueError where it is not one."""
+    def number(self, side: str = "today") -> float:
+        """The value as a number, as of `side`: "today" or "notes"; where that side says nothing,
+        the other's. ValueError where it is not a number."""
+        text = self.notes or self.today if side == "notes" else self.today or self.notes
         try:
-            return float(self.today or self.notes)
+            return float(text)
         except ValueError:
-            raise ValueError(f"fact {self.id} is not a number: {self.today!r}") from None
+            raise ValueError(f"fact {self.id} is not a number: {text!r}") from None
+
+    @property
+    def numbers_differ(self) -> bool:
+        """Whether notes and today both have a number, and another one."""
+        try:
+            return self.number("notes") != self.number("today")
+        except ValueError:
+            return False
 
     @property
     def differs(self) -> bool:
@@ -56,29 +72,81 @@ class FactTable(tuple):
     columns = ("Fact", "In the notes", "Today", "Unit", "Confidence")
 
     def _rows(self):
-        return [(f.quantity, f.notes or "-", f.today or "-", f.unit, f.confidence) for f in self]
+        return [(f.quantity, _spaced(f.notes), _spaced(f.today), f.unit, f.confidence)
+                for f in self]
 
     def __repr__(self) -> str:
-        rows = [self.columns, *self._rows()]
-        widths = [min(44, max(len(row[i]) for row in rows)) for i in range(len(self.columns))]
-        lines = ["  ".join(cell[:44].ljust(w) for cell, w in zip(row, widths)).rstrip()
-                 for row in rows]
-        return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+        return as_text(self.columns, self._rows())
 
     def _repr_html_(self) -> str:
-        def row(cells, tag):
-            return "<tr>" + "".join(f'<{tag} style="text-align:left">{html.escape(c)}</{tag}>'
-                                    for c in cells) + "</tr>"
-        body = "".join(row(cells, "td") for cells in self._rows())
-        return f"<table><thead>{row(self.columns, 'th')}</thead><tbody>{body}</tbody></table>"
+        return as_html(self.columns, self._rows())
+
+
+def _spaced(text: str) -> str:
+    """A value to look at: thousands separated, a dash for nothing."""
+    return f"{int(text):,}" if text.isdecimal() else text or "-"
+
+
+def all_facts() -> dict[str, Fact]:
+    """{id: Fact} of every row of facts.csv and prices.csv, here and in other packages; the notes'
+    values as the course in effect has them."""
+    course = coursefile.current()
+    return _all() if course is None else _noted(course)
 
 
 @functools.cache
-def all_facts() -> dict[str, Fact]:
-    """{id: Fact} of every row of facts.csv."""
-    with open(data_folder() / "facts.csv", encoding="utf-8", newline="") as file:
-        rows = [Fact(**row) for row in csv.DictReader(file)]
-    return {fact.id: fact for fact in rows}
+def _all() -> dict[str, Fact]:
+    found = {fact.id: fact for fact in _rows(data_folder())}
+    for package, entry in packages.entries(packages.FACTS):
+        try:
+            more = {fact.id: fact for fact in _rows(packages.folder(entry))}
+            if taken := sorted(set(more) & set(found)):
+                raise ValueError(f"another package has the facts {', '.join(taken)}")
+            found |= more
+        except Exception as error:      # whatever is wrong with another's files
+            packages.tell(package, error)
+    return found
+
+
+def _rows(folder: Path) -> list[Fact]:
+    rows = []
+    for path in (folder / name for name in FILES):
+        if not path.is_file():
+            continue
+        with open(path, encoding="utf-8", newline="") as file:
+            table = csv.DictReader(file)
+            wanted = [field.name for field in fields(Fact)]
+            if table.fieldnames != wanted:
+                raise ValueError(f"{path.name}: its columns are not {', '.join(wanted)}")
+            rows += [Fact(**row) for row in table]
+    if not rows:
+        raise ValueError(f"no facts: neither {' nor '.join(FILES)} has a row")
+    if bad := [row.id for row in rows if not row.id or None in vars(row).values()]:
+        raise ValueError(f"a row of facts.csv or prices.csv is short: {bad[0]}")
+    return rows
+
+
+@functools.cache
+def _noted(course: coursefile.CourseFile) -> dict[str, Fact]:
+    found = dict(_all())
+    for id, given in course.read["notes"].items():
+        if id not in found:
+            raise course.unknown("fact", f"notes.{id}", id, found)
+        found[id] = _with_notes(course, found[id], given)
+    return found
+
+
+def _with_notes(course, fact: Fact, given: float | str) -> Fact:
+    """The fact with other notes. Today's value stays, also where that is the notes' of old."""
+    try:
+        old = fact.number()
+    except ValueError:      # a rule, in words
+        return replace(fact, notes=str(given), today=fact.today or fact.notes)
+    if isinstance(given, str) or given < 0 or (given == 0 < old) or math.isinf(given):
+        raise course.wrong(f"notes.{fact.id}", given,
+                           f"a number above zero, in {fact.unit or 'no unit'}")
+    return replace(fact, notes=repr(given),
+                   today=fact.today or fact.notes)
 
 
 def fact(id: str) -> Fact:
@@ -88,9 +156,9 @@ def fact(id: str) -> Fact:
     return all_facts()[id]
 
 
-def value(id: str) -> float:
-    """Today's value of a fact, in its unit."""
-    return fact(id).number
+def value(id: str, side: str = "today") -> float:
+    """The value of a fact, in its unit: AWS's today, or with side "notes" the course notes'."""
+    return fact(id).number(side)
 
 
 def facts(topic: str) -> FactTable:

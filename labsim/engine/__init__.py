@@ -1,10 +1,12 @@
 """Discrete-event simulation on SimPy, in two planes; knows nothing of AWS.
 
 The control plane is SimPy processes (`Simulation`); the data plane is numpy arrays
-of requests, advanced from one control event to the next (`Station`).
+of requests, advanced from one control event to the next (`Station`), or counts of them, tick by
+tick (`Attempts`).
 """
 
 from labsim.engine.budget import Budget, Estimate
+from labsim.engine.counted import Attempts, spread
 from labsim.engine.recorder import Recorder
 from labsim.engine.simulation import Cancelled, Event, Order, Simulation
 from labsim.engine.station import Station
@@ -12,5 +14,6 @@ from labsim.engine.streams import stream
 from labsim.engine.token_bucket import TokenBucket
 from labsim.engine.workload import RateCurve, ServiceTimes, replay
 
-__all__ = ["Budget", "Cancelled", "Estimate", "Event", "Order", "RateCurve", "Recorder",
-           "ServiceTimes", "Simulation", "Station", "TokenBucket", "replay", "stream"]
+__all__ = ["Attempts", "Budget", "Cancelled", "Estimate", "Event", "Order", "RateCurve", "Recorder",
+           "ServiceTimes", "Simulation", "Station", "TokenBucket", "replay", "spread",
+           "stream"]

@@ -24,6 +24,7 @@ class Recorder:
         self.t = np.linspace(0.0, duration, points + 1)
         self._counts: dict[str, np.ndarray] = {}
         self._pending: dict[str, list[np.ndarray]] = {}
+        self._rows: dict[str, int] = {}     # how many are pending
         self._pending_values: dict[str, list[np.ndarray]] = {}
         self._values: dict[str, list[np.ndarray]] = {}
         self._sums: dict[str, np.ndarray] = {}
@@ -34,9 +35,9 @@ class Recorder:
     def count(self, name: str, times: np.ndarray) -> None:
         """Count an event called `name` at each of `times` (s, any order)."""
         if len(times):
-            rows = self._pending.setdefault(name, [])
-            rows.append(times)
-            if sum(map(len, rows)) > _FOLD_AT:
+            self._pending.setdefault(name, []).append(times)
+            self._rows[name] = self._rows.get(name, 0) + len(times)
+            if self._rows[name] > _FOLD_AT:
                 self._fold(name)
 
     def observe(self, name: str, times: np.ndarray, values: np.ndarray) -> None:
@@ -53,6 +54,7 @@ class Recorder:
     def _fold(self, name: str) -> np.ndarray:
         counts = self._counts.setdefault(name, np.zeros(len(self.t), dtype=np.int64))
         rows = self._pending.pop(name, [])
+        self._rows[name] = 0
         if rows:
             times = np.concatenate(rows)
             if values := self._pending_values.pop(name, None):
@@ -112,6 +114,10 @@ class Recorder:
         t, value = self._changes(name)
         held = np.diff(t, append=self.t[-1]) > 0
         return float(value[held].max(initial=0.0))
+
+    def changes(self, name: str) -> list[tuple[float, float]]:
+        """Each (time, value) from which on level `name` held."""
+        return list(self._levels.get(name, []))
 
     def _changes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         rows = self._levels.get(name) or [(0.0, 0.0)]

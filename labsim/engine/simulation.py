@@ -5,6 +5,7 @@ and when several wake at the same time they go on stage in a fixed order, `Order
 Whatever flows through the data plane up to and including that time has already happened.
 """
 
+import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -20,13 +21,15 @@ class Order(IntEnum):
     """Who goes first among control events at equal times (SimPy priorities, lowest first).
 
     The data plane goes before all of them: a request that arrives, starts or ends exactly
-    at the time of a control event does so before it.
+    at the time of a control event does so before it. A counted tick begins after all of them:
+    what a control event changes holds from the tick that begins then.
     """
 
     CAPACITY = 2    # an instance enters or leaves service, a replica fails, a shard splits
     METRIC = 3      # a metric period ends: it counts the capacity that has just arrived
     ALARM = 4       # an alarm is evaluated on the datapoint that has just been published
     SCALING = 5     # a scaling policy acts on the alarm's state
+    TICK = 6        # a counted data plane moves on to the end of its tick
 
 
 @dataclass(frozen=True)
@@ -46,12 +49,15 @@ class Simulation:
     """A run of `duration` seconds from `seed`; `progress(share)` is called as it advances.
 
     fast: big enough that its stations had better be compiled, where numba is installed.
+    stop: cancels the run when it is set, from any thread.
     """
 
-    chunks = 20     # how often progress is told, and a cancellation is noticed
+    chunks = 20     # how often progress is told; how often a big run's data plane catches up
+    patience = 200  # control events between two looks at whether the run was cancelled
 
     def __init__(self, seed: int, duration: float, *, points: int = 600, fast: bool = False,
-                 progress: Callable[[float], None] | None = None):
+                 progress: Callable[[float], None] | None = None,
+                 stop: threading.Event | None = None):
         self.seed, self.fast = seed, fast
         self.duration = float(duration)
         self.env = simpy.Environment(initial_time=0.0)
@@ -59,7 +65,7 @@ class Simulation:
         self.events: list[Event] = []
         self._progress = progress
         self._advance: list[Callable[[float], None]] = []
-        self._cancelled = False
+        self._stop = stop or threading.Event()
 
     @property
     def now(self) -> float:
@@ -70,13 +76,33 @@ class Simulation:
         """This run's random generator for one named use."""
         return stream(self.seed, name)
 
-    def log(self, kind: str, text: str) -> None:
-        """Write a row into the event log at the present time."""
-        self.events.append(Event(self.now, kind, text))
+    def beside(self) -> "Simulation":
+        """Another run of this seed and length: the same dice, but a clock, record and log of its
+        own. For a system that nothing of this run touches, on the same traffic."""
+        return Simulation(self.seed, self.duration, points=len(self.record.t) - 1,
+                          fast=self.fast, stop=self._stop)
+
+    def log(self, kind: str, text: str, t: float | None = None) -> None:
+        """Write a row into the event log, at the present time or at `t` s."""
+        self.events.append(Event(self.now if t is None else t, kind, text))
 
     def process(self, generator: Generator) -> simpy.Process:
         """Start a control-plane process."""
         return self.env.process(generator)
+
+    def each_tick(self, step: Callable[[int], None]) -> None:
+        """Have `step(k)` called at `record.t[k]` for k = 0, 1, ...; it moves a counted data plane
+        to `record.t[k + 1]`. There are as many ticks as the record has intervals."""
+        def ticking():
+            for k, t in enumerate(self.record.t[:-1].tolist()):
+                yield self.until(t, Order.TICK)
+                step(k)
+        self.process(ticking())
+
+    @property
+    def tick(self) -> float:
+        """Length of a tick of the counted data plane, s."""
+        return float(self.record.t[1])
 
     def until(self, t: float, order: Order) -> simpy.Event:
         """An event to yield on: wakes the process at time `t`, in its order."""
@@ -91,21 +117,36 @@ class Simulation:
 
     def cancel(self) -> None:
         """Stop the run at the next opportunity; may be called from another thread."""
-        self._cancelled = True
+        self._stop.set()
 
     def check(self) -> None:
         """Raise `Cancelled` if the run was cancelled; long loops call this."""
-        if self._cancelled:
+        if self._stop.is_set():
             raise Cancelled(f"cancelled at {self.now:.0f} s of {self.duration:.0f} s")
 
     def run(self) -> None:
-        """Run to the end. Control events at exactly `duration` do not happen any more."""
-        for chunk in range(1, self.chunks + 1):
-            t = self.duration * chunk / self.chunks if chunk < self.chunks else self.duration
-            if t > self.now:
-                self.env.run(until=t)
-            for advance in self._advance:
+        """Run to the end. Control events at exactly `duration` do not happen any more.
+
+        Whoever watches the progress changes nothing: where the data plane catches up depends on
+        the size of the run alone, for sums of floats depend on where they are cut.
+        """
+        chunks = self.chunks if self._progress or self.fast else 1
+        for chunk in range(1, chunks + 1):
+            t = self.duration * chunk / chunks if chunk < chunks else self.duration
+            self._run_until(t)
+            for advance in self._advance if self.fast or chunk == chunks else ():
                 advance(t)
             self.check()
             if self._progress:
-                self._progress(chunk / self.chunks)
+                self._progress(chunk / chunks)
+
+    def _run_until(self, t: float) -> None:
+        """SimPy's `run(until=t)`, with a look now and then at whether the run was cancelled."""
+        steps = 0
+        while self.env.peek() < t:
+            self.env.step()
+            steps += 1
+            if steps % self.patience == 0:
+                self.check()
+        if t > self.now:
+            self.env.run(until=t)

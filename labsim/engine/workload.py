@@ -64,6 +64,14 @@ class RateCurve:
         pieces = np.diff(self.t) * (self.rate[1:] + self.rate[:-1]) / 2
         return np.concatenate([[0.0], np.cumsum(pieces)])
 
+    def expected(self, t: np.ndarray) -> np.ndarray:
+        """Expected arrivals between the instants `t` (sorted), shape (len(t) - 1,)."""
+        k = np.clip(np.searchsorted(self.t, t, side="right") - 1, 0, len(self.t) - 2)
+        more, width = t - self.t[k], self.t[k + 1] - self.t[k]
+        slope = np.divide(self.rate[k + 1] - self.rate[k], width,
+                          out=np.zeros(len(t)), where=width > 0)
+        return np.diff(self.cumulative[k] + more * (self.rate[k] + slope * more / 2))
+
     def inverse(self, expected: np.ndarray, cumulative: np.ndarray) -> np.ndarray:
         """The times at which the expected number of arrivals reaches `expected` (sorted)."""
         k = np.clip(np.searchsorted(cumulative, expected, side="right") - 1, 0, len(self.t) - 2)

@@ -4,13 +4,28 @@ Everything else is generated from the declaration: the sliders, the command line
 validation, tables, tests. A lab module imports from here and from `labsim.services`.
 """
 
-from labsim.errors import BudgetError, LabsimError, ParameterError, ResultError
+from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
 from labsim.kit.exercises import Choice, Design, Explain, Feedback, Predict
-from labsim.kit.lab import Box, Invariant, Lab, Line, Link, Metric, Panel, Preset, Run
+from labsim.kit.lab import (
+    MOST_BARS,
+    Box,
+    Invariant,
+    Lab,
+    Line,
+    Link,
+    Metric,
+    Panel,
+    Preset,
+    Run,
+    Theory,
+    bar_name,
+    per_tick,
+)
 from labsim.kit.params import Params, choice, flag, integer, number, path
-from labsim.kit.result import Result, Series
+from labsim.kit.result import Result, Series, Span
 
-__all__ = ["Box", "BudgetError", "Choice", "Design", "Explain", "Feedback", "Invariant",
-           "Lab", "LabsimError", "Line", "Link", "Metric", "Panel", "ParameterError", "Params",
-           "Predict", "Preset", "Result", "ResultError", "Run", "Series", "choice", "flag",
-           "integer", "number", "path"]
+__all__ = ["Box", "BudgetError", "Choice", "Design", "Explain", "Feedback", "Invariant", "Lab",
+           "LabsimError", "Line", "Link", "MOST_BARS", "Metric", "NotApplicable", "Panel",
+           "ParameterError", "Params", "Predict", "Preset", "Result", "ResultError", "Run",
+           "Series", "Span", "Theory", "bar_name", "choice", "flag", "integer", "number", "path",
+           "per_tick"]

@@ -4,7 +4,7 @@ Picture a teacher who never says "wrong" twice in the same way: a first wrong an
 a second another one, a third the worked solution.
 """
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +18,12 @@ BLANK = "Not answered yet."
 
 @dataclass(frozen=True)
 class Feedback:
-    """What an answer gets: `right` is None for a blank, and `text` says what comes next."""
+    """What an answer gets: `right` is None for a blank, `text` says all there is to say, and
+    `reason` what the model says of this answer alone, without hint or solution."""
 
     right: bool | None
     text: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +42,16 @@ class Exercise:
 
     def told(self, lab, text: str) -> str:
         """`text` with its numbers filled in."""
-        params = lab.Params(**self._values())
+        params = self.params(lab)
         words = {name: figure(value, knob.unit) if isinstance(value, (int, float)) else value
                  for name, knob in lab.Params.knobs().items()
                  for value in [getattr(params, name)]}
         answer = self._answer_text(lab) if "{answer}" in text else ""
         return text.format(**{**words, **self.numbers(params), "answer": answer})
+
+    def params(self, lab):
+        """The parameters of the run in question."""
+        return lab.Params(**self._values())
 
     def _values(self) -> Mapping[str, Any]:
         return {}
@@ -59,9 +65,9 @@ class Exercise:
             return Feedback(None, BLANK)
         right, text = self._judge(lab, answer)
         if right:
-            return Feedback(True, f"Right. {text} {self.told(lab, self.solution)}")
+            return Feedback(True, f"Right. {text} {self.told(lab, self.solution)}", text)
         more = (*self.hints, f"Solution: {self.solution}")[min(wrong_before, 2)]
-        return Feedback(False, f"Not yet. {text} {self.told(lab, more)}")
+        return Feedback(False, f"Not yet. {text} {self.told(lab, more)}", text)
 
     def answer(self, lab) -> Any:
         """A right answer, from the model."""
@@ -89,10 +95,11 @@ class Predict(Exercise):
         return float(self.ask(*(_run(lab, values) for values in self.runs)))
 
     def _judge(self, lab, answer):
-        if isinstance(answer, bool) or not isinstance(answer, (int, float)):
+        number = isinstance(answer, (int, float)) and not isinstance(answer, bool)
+        if not number or not abs(answer) <= sys.float_info.max:     # nor infinite, nor NaN
             return False, f"The answer is a number in {self.unit or 'no unit'}."
         truth = self.answer(lab)
-        if math.isfinite(answer) and abs(answer - truth) <= self.within * abs(truth) + 1e-9:
+        if abs(answer - truth) <= self.within * abs(truth) + 1e-9:
             return True, f"The model gives {figure(truth, self.unit)}."
         return False, f"{answer:g} is too {'high' if answer > truth else 'low'}."
 

@@ -42,6 +42,20 @@ def plain(text, knob):
     return int(value) if knob.type is int and value.is_integer() else value
 
 
+def listed(text: str, lab) -> tuple[str, list]:
+    """A parameter's name and values: "cooldown=60,300"."""
+    name, sign, values = text.partition("=")
+    name = name.replace("-", "_")
+    lab.Params.refuse_unknown([name])
+    if not sign or not values:
+        raise ParameterError("over", text, f"{name}=VALUE,VALUE,...")
+    knob = lab.Params.knobs()[name]
+    if knob.type is bool:
+        words = {"true": True, "false": False}
+        return name, [words.get(v.casefold(), v) for v in values.split(",")]
+    return name, [plain(v, knob) for v in values.split(",")]
+
+
 def tidy(words: list[str], lab, *others: str) -> list[str]:
     """`--arrival_rate -1e5` as `--arrival-rate=-1e5`, and so on for every option with a value.
 

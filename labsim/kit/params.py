@@ -7,14 +7,17 @@ A lab declares a subclass of `Params`; its fields are made by `number`, `integer
 `flag` and `path`. Types come from the annotations, and pydantic checks them strictly.
 """
 
+import copy
 import math
 import os
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from labsim import facts
 from labsim.errors import ParameterError, unknown
 
 
@@ -81,14 +84,25 @@ def path(default: str = "", *, label: str, help: str, group: str, when=None):
 
 
 class Params(BaseModel):
-    """A frozen set of parameters; a change (`changed`) makes a new one."""
+    """A frozen set of parameters; a change (`changed`) makes a new one.
+
+    Every lab has `facts`: with "notes", what is not given is as the course notes have it.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True)
+
+    own: ClassVar[dict[str, Any]] = {}      # a course's own defaults; see `starting_at`
+
+    facts: Literal["today", "notes"] = choice(
+        "today", label="Facts", group="Facts",
+        help="Limits, defaults and prices as AWS has them today, or as in the course notes.")
 
     def __init__(self, **values):
         knobs = self.knobs()
         self.refuse_unknown(values)
         values = {name: _plain(value, knobs[name]) for name, value in values.items()}
+        if values.get("facts", knobs["facts"].default) == "notes":
+            values = {**self.in_notes(), **values}
         values = self.complete(values)
         try:
             super().__init__(**values)
@@ -118,8 +132,46 @@ class Params(BaseModel):
         """Rules across fields: raise `ParameterError` for the field to change. None here."""
 
     def changed(self, **values) -> "Params":
-        """A copy with some values changed, checked anew."""
-        return type(self)(**{**self.model_dump(), **values})
+        """A copy with some values changed, checked anew; see `as_of` for a change of `facts`."""
+        side = values.get("facts", self.facts)
+        return type(self)(**{**self.as_of(side, self.model_dump()), **values})
+
+    @classmethod
+    def as_of(cls, side: str, values: dict) -> dict:
+        """`values` as of `side`: those that are facts of the other side become that side's."""
+        knobs, noted = cls.knobs(), cls.in_notes()
+        if side == values["facts"]:
+            return values
+        pairs = {name: (knobs[name].default, notes) for name, notes in noted.items()}
+        return {**values, "facts": side, **{
+            name: pair[side == "notes"] for name, pair in pairs.items()
+            if values[name] == pair[side != "notes"]}}
+
+    @classmethod
+    def in_notes(cls) -> dict[str, Any]:
+        """{name: value} of the parameters whose fact is another number in the course notes."""
+        found = {}
+        for name, knob in cls.knobs().items():
+            if knob.fact and knob.bounds and facts.fact(knob.fact).numbers_differ:
+                found[name] = knob.type(facts.value(knob.fact, "notes"))
+        return found
+
+    def fact(self, id: str) -> float:
+        """The number of a fact, as of the side that `facts` says."""
+        return facts.value(id, self.facts)
+
+    @classmethod
+    def starting_at(cls, own: Mapping[str, Any]) -> type["Params"]:
+        """These parameters with other defaults; `ParameterError` for one that can't be."""
+        start = cls(**own).model_dump()
+        fields = {}
+        for name in own:
+            field = copy.copy(cls.model_fields[name])
+            field.default = start[name]
+            fields[name] = (field.annotation, field)
+        made = create_model(cls.__name__, __base__=cls, __module__=cls.__module__, **fields)
+        made.own = {name: start[name] for name in own}
+        return made
 
     @classmethod
     def knobs(cls) -> dict[str, Knob]:

@@ -41,12 +41,28 @@ def report(lab, result) -> str:
     if result.cost:
         lines += ["", "Cost"]
         lines += [f"  {item:16} {figure(usd):>12} USD" for item, usd in result.cost.items()]
+    if result.spans:
+        rows = timeline(result).splitlines()
+        lines += ["", "Timeline", *(wrapped(row, 2) for row in rows[:EVENTS])]
+        if len(rows) > EVENTS:
+            lines.append(f"  and {len(rows) - EVENTS:,} more rows (--json has them all)")
     if result.events:
         lines += ["", "Events"]
         lines += [f"{e.t:10,.0f} s  {e.text}" for e in result.events[:EVENTS]]
     if len(result.events) > EVENTS:
         lines.append(f"{'':13} and {len(result.events) - EVENTS:,} more (--json has them all)")
     return "\n".join(lines)
+
+
+def timeline(result, *rows: str) -> str:
+    """The spans in words, a line per row of the timeline: all of them, or those named."""
+    told: dict[str, list[str]] = {}
+    for span in sorted(result.spans, key=lambda span: (span.start, span.end)):
+        when = f"{figure(span.start)} s" if span.start == span.end else (
+            f"{figure(span.start)} to {figure(span.end)} s")
+        told.setdefault(span.row, []).append(f"{span.kind} {when}")
+    order = rows or dict.fromkeys(span.row for span in result.spans)
+    return "\n".join(f"{row}: {', '.join(told.get(row, []))}" for row in order)
 
 
 def csv_text(result) -> str:
@@ -58,6 +74,21 @@ def csv_text(result) -> str:
     return "\n".join(lines) + "\n"
 
 
+def changed(lab, params) -> dict:
+    """{name: value} of the parameters that are not as they come, the side of the facts first."""
+    base = lab.Params(facts=params.facts)       # "notes" brings values of its own
+    own = {"facts": params.facts} if params.facts != lab.Params().facts else {}
+    return own | {name: getattr(params, name) for name in lab.Params.knobs()
+                  if getattr(params, name) != getattr(base, name)}
+
+
+def as_code(lab, result) -> str:
+    """The line of Python that makes a run."""
+    words = [repr(lab.slug), f"seed={result.seed}",
+             *(f"{name}={value!r}" for name, value in changed(lab, result.params).items())]
+    return f"labsim.run({', '.join(words)})"
+
+
 def in_full(knob, value) -> str:
     """A parameter's value, unrounded, with its unit."""
     if isinstance(value, (bool, str)):
@@ -67,7 +98,10 @@ def in_full(knob, value) -> str:
 
 def condition(knob) -> str:
     """When a parameter counts, in words; empty for always."""
-    return f" Only with {knob.when[0]} {', '.join(knob.when[1])}." if knob.when else ""
+    if not knob.when:
+        return ""
+    name, values = knob.when
+    return f" Only with {name} {', '.join(map(str, values))}."
 
 
 def wrapped(text: str, indent: int = 0) -> str:

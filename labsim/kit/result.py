@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from labsim.engine import Event
-from labsim.errors import LabsimError, ResultError
+from labsim.errors import LabsimError, ResultError, optional
 
 FORMAT = "labsim-result-1"
 MAX_BYTES = 64 * 2**20
@@ -29,10 +29,22 @@ class Series:
     unit: str
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A bar of a timeline: in `row`, a `kind` of thing lasts from `start` to `end` s; a moment
+    where both are the same."""
+
+    row: str
+    kind: str
+    start: float
+    end: float
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """What one run gave. `summary` is {metric: float}, `series` {name: Series}, `events` the
-    log of the control plane, `cost` {line item: USD}; `notes` tells what was done to the input."""
+    log of the control plane, `cost` {line item: USD}; `notes` tells what was done to the input;
+    `spans` is the timeline of a lab that has one."""
 
     slug: str
     params: Any
@@ -42,20 +54,25 @@ class Result:
     events: list[Event] = field(repr=False)
     cost: dict[str, float]
     notes: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
         return f"Result({self.slug!r}, seed={self.seed}, {len(self.summary)} metrics)"
 
     def to_frame(self):
         """The series as a `pandas.DataFrame`, one column each, indexed by seconds."""
-        import pandas as pd
-
+        pd = optional("pandas")
         index = pd.Index(next(iter(self.series.values())).t, name="t")
         return pd.DataFrame({name: s.value for name, s in self.series.items()}, index=index)
 
     def plot(self):
         """The lab's figure for this run, a `matplotlib.figure.Figure`."""
         return importlib.import_module("labsim.view").plot(self)
+
+    def report(self, file) -> None:
+        """Write a page about this run into `file`, whose name ends in .html or .pdf: figure,
+        metrics, what was changed, the line that makes it again, the facts used."""
+        importlib.import_module("labsim.view.report").save(self, file)
 
     def to_json(self) -> str:
         """This result as text, the same bytes for the same seed and parameters."""
@@ -76,6 +93,7 @@ def _body(r: Result) -> dict:
         "series": {name: {"unit": s.unit, "value": s.value.tolist()}
                    for name, s in r.series.items()},
         "events": [[e.t, e.kind, e.text] for e in r.events],
+        **({"spans": [[s.row, s.kind, s.start, s.end] for s in r.spans]} if r.spans else {}),
     }
 
 
@@ -117,7 +135,8 @@ def _read(cls, text) -> Result:
         return cls(slug=declared.slug, params=declared.Params(**data["params"]),
                    seed=data["seed"], summary=_floats(data["summary"]), series=series,
                    events=[Event(float(a), str(b), str(c)) for a, b, c in data["events"]],
-                   cost=_floats(data["cost"]), notes=tuple(map(str, data["notes"])))
+                   cost=_floats(data["cost"]), notes=tuple(map(str, data["notes"])),
+                   spans=tuple(_span(*row) for row in data.get("spans", ())))
     except ResultError:
         raise
     except LabsimError as error:
@@ -130,6 +149,13 @@ def _numbers(values, length: int | None = None) -> np.ndarray:
     _need(isinstance(values, list) and all(type(v) in (int, float) for v in values), "numbers")
     _need(length is None or len(values) == length, "series of different lengths")
     return np.array(values, dtype=float)
+
+
+def _span(row, kind, start, end) -> Span:
+    _need(type(row) is str and type(kind) is str, "spans")
+    start, end = _numbers([start, end]).tolist()
+    _need(0 <= start <= end < math.inf, "spans")
+    return Span(row, kind, start, end)
 
 
 def _floats(values: dict) -> dict[str, float]:
