@@ -19,6 +19,7 @@ from labsim.engine import Order, Simulation
 OK, ALARM, INSUFFICIENT_DATA = "OK", "ALARM", "INSUFFICIENT_DATA"
 STANDARD_RESOLUTION = facts.value("sqs.metric_period_s")
 REPEAT_ACTION = facts.value("cw.alarm_repeat_s")
+LONGEST_WINDOW = facts.value("cw.alarm_max_window")
 
 
 def alarm_state(points: Sequence[bool | None], m: int, n: int, missing: str = "missing",
@@ -27,11 +28,14 @@ def alarm_state(points: Sequence[bool | None], m: int, n: int, missing: str = "m
 
     points: the evaluation range, at least n long: True breaching, False not, None missing.
     missing: "missing", "ignore", "breaching" or "notBreaching". state: the one before.
-    Source: CloudWatch User Guide, AlarmThatSendsEmail, "Configuring how CloudWatch alarms treat
-    missing data" (its tables are in tests/test_cloudwatch.py).
+    Facts: cw.alarm_rule, cw.alarm_missing_default, cw.alarm_missing_rule, cw.alarm_premature_rule;
+    the tables of their source, AlarmThatSendsEmail, are in tests/test_cloudwatch.py.
     """
     if not 1 <= m <= n <= len(points):
         raise ValueError(f"M={m}, N={n} on {len(points)} points: needs 1 <= M <= N <= points")
+    newest = points[-n:]
+    if None not in newest:
+        return ALARM if sum(newest) >= m else OK
     real = [p for p in points if p is not None][-n:]
     lacking = n - len(real)
     if missing == "breaching":
@@ -50,6 +54,16 @@ def alarm_state(points: Sequence[bool | None], m: int, n: int, missing: str = "m
     return ALARM if oldest >= m else OK     # only breaching data, and old enough: premature alarm
 
 
+def evaluation_window(period: float, n: int) -> float:
+    """Seconds that an alarm with `n` evaluation periods looks back on; a day at most.
+
+    Facts: cw.alarm_eval_rate, cw.alarm_max_window.
+    """
+    if not 0 < period * n <= LONGEST_WINDOW:
+        raise ValueError(f"{n} periods of {period} s: at most {LONGEST_WINDOW:g} s together")
+    return period * n
+
+
 class Metric:
     """A value read every `resolution` seconds; `read()` returns None where there is no data."""
 
@@ -57,6 +71,7 @@ class Metric:
                  period: float):
         self.name, self.period, self._read, self._sim = name, period, read, sim
         self.resolution = min(period, STANDARD_RESOLUTION)
+        self._per_period = round(period / self.resolution)
         self.samples: list[float | None] = []
         self._averages: list[float | None] = []     # of the period that ends at each sample
         sim.process(self._sampling())
@@ -71,17 +86,14 @@ class Metric:
             if value is not None:
                 self._sim.record.level(self.name, self._sim.now, value)
 
-    @property
-    def _per_period(self) -> int:
-        return round(self.period / self.resolution)
-
     def _average(self) -> float | None:
         real = [s for s in self.samples[-self._per_period:] if s is not None]
         return sum(real) / len(real) if real else None
 
     def datapoints(self, count: int) -> list[float | None]:
         """The averages of the last `count` periods that end now, oldest first; None: no data."""
-        real = self._averages[::-self._per_period][:count]
+        step = self._per_period
+        real = self._averages[:-count * step - 1:-step]
         return [None] * (count - len(real)) + real[::-1]
 
 
@@ -110,7 +122,10 @@ class Alarm:
             self.evaluate()
 
     def evaluate(self) -> None:
-        """Look at the datapoints now; act on ALARM."""
+        """Look at the datapoints now; act on ALARM.
+
+        Facts: cw.alarm_eval_rate, cw.alarm_actions_rule.
+        """
         values = self.metric.datapoints(self.n + self.extra)
         limit, above = self.threshold, self.above
         state = alarm_state([v if v is None else v > limit if above else v < limit

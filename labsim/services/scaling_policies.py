@@ -6,23 +6,36 @@ to bring the number back to the target (target tracking).
 
 *Models:* dynamic scaling on one metric with a high and a low alarm, as AWS documents it; the
 alarms' datapoints and the low threshold of target tracking are arguments, as AWS doesn't
-promise them.
-*Leaves out:* scheduled and predictive scaling, several policies at once.
+promise them. What several policies on one group come to: `largest`.
+*Leaves out:* scaling ahead of the load; that is in `labsim.services.scaling_ahead`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labsim import facts
 from labsim.engine import Simulation
 from labsim.services import autoscaling
 from labsim.services.autoscaling import Group, adjusted, step_adjustment, tracked
 from labsim.services.cloudwatch import Alarm, Metric
 
 
+def largest(current: int, wanted: Sequence[int]) -> int:
+    """The capacity when policies on one group want these at once: whoever wants most wins, so the
+    group shrinks only as far as all that speak agree. Facts: asg.multi_policy_rule."""
+    return max(wanted, default=current)
+
+
+def largest_of(current: int, adjustments: Sequence[tuple[str, float]]) -> int:
+    """The same for policies given by their adjustments, (kind, adjustment)."""
+    return largest(current, [adjusted(current, kind, by) for kind, by in adjustments])
+
+
 @dataclass
 class Policy:
     """What all policies share: they act on `group` when `metric` is far from `threshold`.
 
+    metric: None if somebody else looks at the alarms (`labsim.services.watch`).
     high_points, low_points: datapoints in a row before the alarm rings.
     low: the low alarm's threshold as a share of `threshold`.
     """
@@ -36,6 +49,9 @@ class Policy:
     low: float
 
     def __post_init__(self):
+        self.deaf_until = 0.0       # nothing it hears before has any effect
+        if self.metric is None:
+            return
         for name, above, points, threshold, action in (
                 ("high", True, self.high_points, self.threshold, self.on_high),
                 ("low", False, self.low_points, self.low * self.threshold, self.on_low)):
@@ -53,7 +69,10 @@ class Policy:
 
 @dataclass
 class TargetTracking(Policy):
-    """Capacity in proportion to the metric; scale-in waits for warming instances."""
+    """Capacity in proportion to the metric; scale-in waits for warming instances.
+
+    Facts: asg.tt_capacity_rule, asg.tt_missing_data.
+    """
 
     def on_high(self, value: float) -> None:
         needed = tracked(max(self.group.in_service, 1), value, self.threshold)
@@ -70,16 +89,16 @@ class TargetTracking(Policy):
 
 @dataclass
 class SimpleScaling(Policy):
-    """One fixed adjustment; then deaf until the activity is complete and the cooldown is over."""
+    """One fixed adjustment; then deaf until the activity is complete and the cooldown is over.
+
+    magnitude: the least that a percentage changes, MinAdjustmentMagnitude.
+    """
 
     kind: str = autoscaling.CHANGE
     out: float = 1
     in_: float = -1
-    cooldown: float = 300.0
-
-    def __post_init__(self):
-        self._deaf_until = 0.0
-        super().__post_init__()
+    cooldown: float = facts.value("asg.default_cooldown")
+    magnitude: int = 0
 
     def on_high(self, value: float) -> None:
         self._adjust(self.out)
@@ -88,12 +107,12 @@ class SimpleScaling(Policy):
         self._adjust(self.in_)
 
     def _adjust(self, adjustment: float) -> None:
-        if self.sim.now < self._deaf_until:
+        if self.sim.now < self.deaf_until:
             return
-        done = self.group.scale_to(adjusted(self.group.desired, self.kind, adjustment),
-                                   f"simple scaling: {self.kind} {adjustment:+g}")
+        wanted = adjusted(self.group.desired, self.kind, adjustment, self.magnitude)
+        done = self.group.scale_to(wanted, f"simple scaling: {self.kind} {adjustment:+g}")
         if done is not None:
-            self._deaf_until = done + self.cooldown
+            self.deaf_until = done + self.cooldown
 
 
 @dataclass
@@ -109,18 +128,19 @@ class StepScaling(Policy):
     kind: str = autoscaling.CHANGE
     out_steps: Sequence[tuple[float, float, float]] = ()
     in_steps: Sequence[tuple[float, float, float]] = ()
+    magnitude: int = 0
 
     def on_high(self, value: float) -> None:
         adjustment = step_adjustment(self.out_steps, value - self.threshold)
         settled = self.group.desired - self.group.warming
-        wanted = adjusted(settled, self.kind, adjustment)
+        wanted = adjusted(settled, self.kind, adjustment, self.magnitude)
         if adjustment and wanted > self.group.desired:
             self.group.scale_to(wanted, f"step scaling: {value:,.1f} per instance, "
                                         f"{self.kind} {adjustment:+g}")
 
     def on_low(self, value: float) -> None:
         adjustment = step_adjustment(self.in_steps, value - self.low * self.threshold)
-        wanted = adjusted(self.group.desired, self.kind, adjustment)
+        wanted = adjusted(self.group.desired, self.kind, adjustment, self.magnitude)
         if adjustment and wanted < self.group.desired and not self.group.warming:
             self.group.scale_to(wanted, f"step scaling: {value:,.1f} per instance, "
                                         f"{self.kind} {adjustment:+g}")

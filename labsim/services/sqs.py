@@ -6,7 +6,8 @@ timeout ends, and somebody else starts it from the beginning.
 
 *Models:* visible and in-flight messages, age of the oldest; one message at a time per consumer;
 a consumer that is terminated while it works: its message comes back at the end of the visibility
-timeout that runs then (consumers renew it while they work), and is counted as received again.
+timeout that runs then (consumers renew it while they work), and is counted as received again
+(fact sqs.at_least_once).
 *Leaves out:* order within the pile beyond first come, first served; duplicates, batches, polling
 latency, dead-letter queues, retention (the lab `sqs-delivery` is about those).
 

@@ -121,14 +121,29 @@ def report(p: SqsAsgParams, sim: Simulation, queue: Queue, fleet: Fleet, group: 
 
 
 def estimate(p: SqsAsgParams) -> Estimate:
-    """What a run will take: its messages, and the ticks of the metric and its two alarms."""
+    """What a run will take: its messages, the ticks of the metric and its two alarms, and the
+    instances that it may start."""
     if p.workload == "trace":
         trace = load(p.trace)
         inside = trace.counts[:int(p.duration // trace.period) + 1]
         messages, lower = float(inside.sum()) * p.trace_factor, "trace_factor"
+        peak = float(inside.max(initial=0)) * p.trace_factor / trace.period
     else:
-        messages, lower = float(curve(p).cumulative[-1]), "arrival_rate"
+        rate = curve(p)
+        messages, lower, peak = float(rate.cumulative[-1]), "arrival_rate", float(rate.rate.max())
     ticks = 0 if p.policy == "none" else p.duration / min(
         p.metric_period, cloudwatch.STANDARD_RESOLUTION)
-    return Estimate(requests=messages, events=3 * ticks + 20 * p.max_size,
+    scales = ticks >= p.high_datapoints and messages > p.target_backlog
+    # As many as work the peak off, or as the backlog asks for that there is when help arrives.
+    late = p.high_datapoints * p.metric_period + p.boot_time + p.user_data_time
+    backlog = max((peak - p.instances / p.service_time) * late, messages**0.5)
+    tracked = backlog / p.target_backlog if p.policy == "target-tracking" else 0
+    needed = p.instances + max(2 * peak * p.service_time, tracked)
+    started = min(p.max_size, needed) if scales else 0
+    # Each that is terminated is chosen among all the others, as often as alarms can take turns.
+    working = max(0.0, p.duration - p.boot_time - p.user_data_time)
+    turn = p.metric_period * (p.high_datapoints + p.low_datapoints) + p.boot_time
+    chosen = started**2 / 100 * min(2, max(0, p.duration // turn - 1)) / 2
+    return Estimate(requests=messages, events=2 * ticks + started + chosen + p.instances / 2,
+                    served=(p.instances * p.duration + started * working) / p.service_time,
                     lower=lower if messages > ticks else "duration")

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from labsim import facts
 from labsim.errors import ParameterError
 from labsim.kit import Params, choice, flag, integer, number, path
 from labsim.services.autoscaling import CHANGE
@@ -56,8 +57,9 @@ class SqsAsgParams(Params):
         1, unit="", bounds=(0, 5), slider=(0, 2), step=0.1, label="Service variation",
         group=WORK, help="Coefficient of variation of the service time: 0 fixed, 1 exponential.")
     visibility_timeout: float = number(
-        30, unit="s", bounds=(1, 43_200), slider=(5, 600), step=5, label="Visibility timeout",
-        group=WORK, help="How long a message stays hidden once received; renewed during work.",
+        30, unit="s", bounds=(1, facts.value("sqs.visibility_max_s")), slider=(5, 600), step=5,
+        label="Visibility timeout", group=WORK,
+        help="How long a message stays hidden once received; renewed during work.",
         fact="sqs.visibility_default_s")
 
     policy: Literal["none", "target-tracking", "simple", "step"] = choice(

@@ -1,6 +1,17 @@
 """What the lab `sqs-asg` measures, tells, draws and guarantees."""
 
-from labsim.kit import Box, Invariant, Line, Link, Metric, Panel, Preset
+from labsim import theory
+from labsim.kit import (
+    Box,
+    Invariant,
+    Line,
+    Link,
+    Metric,
+    NotApplicable,
+    Panel,
+    Preset,
+    Theory,
+)
 
 METRICS = (
     Metric("arrived", "messages", "messages sent to the queue"),
@@ -23,6 +34,15 @@ METRICS = (
     Metric("instance_hours", "h", "instance hours billed", "lower"),
     Metric("cost_usd", "USD", "instances and SQS requests", "lower"),
 )
+
+def steady_wait(p) -> float:
+    """Erlang C, Pollaczek-Khinchine or Allen-Cunneen: the mean wait of a steady queue, s."""
+    if p.workload != "steady" or p.policy != "none":
+        raise NotApplicable("the load or the number of instances changes")
+    if not p.instances:
+        raise NotApplicable("there is no instance")
+    return theory.wait_mean(p.arrival_rate, p.service_time, p.service_cv, p.instances)[0]
+
 
 PRESETS = (
     Preset("1 Steady", "More instances than work, nobody scales: the queue stays short.",
@@ -58,7 +78,8 @@ PANELS = (
     Panel("Wait until work starts", "s", (
         Line("mean wait", "wait"),
         Line("acceptable latency", limit=lambda p: p.target_backlog * p.service_time
-             if p.policy != "none" else None))),
+             if p.policy != "none" else None)),
+        theory=Theory("mean wait", steady_wait)),
 )
 
 BOXES = (

@@ -1,0 +1,139 @@
+"""Amazon SQS: a message, and which one comes next, in a standard and in a FIFO queue.
+
+Picture the rail of a kitchen again. In one kitchen a cook takes about the oldest slip that he can
+see. In the other, slips of one table go to one cook at a time and in their order; a table whose
+slip lies face down gets nothing else until it is spiked or turns face up.
+
+*Models:* best-effort order: any of the oldest few; message groups: strictly in order, shut while
+one of their messages is in flight, but for the call that receives several of them at once.
+*Leaves out:* time and timeouts: the queue (`sqs_messages`) says what is visible.
+"""
+
+from collections import Counter, defaultdict
+from heapq import heappop, heappush
+
+import numpy as np
+
+DELAYED, VISIBLE, IN_FLIGHT = "delayed", "visible", "in flight"
+DELETED, DEAD, EXPIRED = "deleted", "dead letter", "expired"
+STATES = DELAYED, VISIBLE, IN_FLIGHT, DELETED, DEAD, EXPIRED
+
+
+
+class Message:
+    """A message: its `number` in the queue, when it was `sent`, its `state` now, the `history`
+    [(s, state)], and when it was `received`, its timeout `changed`, and a repeat of it dropped
+    (`repeats`) [s]."""
+
+    __slots__ = ("number", "group", "sent", "state", "history", "received", "changed", "repeats",
+                 "receives", "due")
+
+    def __init__(self, number: int, group: str, sent: float, receives: int = 0):
+        self.number, self.group, self.sent, self.receives = number, group, sent, receives
+        self.state, self.due = "", 0.0
+        self.history: list[tuple[float, str]] = []
+        self.received: list[float] = []
+        self.changed: list[float] = []
+        self.repeats: list[float] = []
+
+
+class Pile:
+    """The visible messages of a standard queue: about the oldest first."""
+
+    def __init__(self, window: int = 1, rng: np.random.Generator | None = None):
+        self._window, self._rng = window, rng
+        self._heap: list[tuple[int, Message]] = []
+
+    def put(self, message: Message) -> None:
+        """A message is visible now."""
+        heappush(self._heap, (message.number, message))
+
+    def any(self) -> bool:
+        """Whether one can be taken."""
+        heap = self._heap
+        while heap and heap[0][1].state != VISIBLE:
+            heappop(heap)
+        return bool(heap)
+
+    def take(self) -> Message | None:
+        """The next one, off the shelf."""
+        if self._window == 1:
+            return heappop(self._heap)[1] if self.any() else None
+        oldest = []
+        while len(oldest) < self._window and self.any():
+            oldest.append(heappop(self._heap)[1])
+        if not oldest:
+            return None
+        chosen = oldest.pop(int(self._rng.random() * len(oldest)))
+        for message in oldest:
+            self.put(message)
+        return chosen
+
+    def flew(self, message: Message) -> None:
+        """A message is in flight now. It shuts nothing."""
+
+    landed = flew
+
+    def end_of_call(self) -> None:
+        """The receive that took messages has ended."""
+
+
+class Groups:
+    """The visible messages of a FIFO queue, the oldest of all open groups first. A group is shut
+    while one of its messages is in flight, but for the call that has just received it."""
+
+    def __init__(self):
+        self._lines: dict[str, list] = defaultdict(list)    # of each group, a heap
+        self._heads: list[tuple[int, str]] = []             # of the open groups, a heap
+        self._flying: Counter = Counter()
+        self._opened: set[str] = set()                      # by this call
+
+    def put(self, message: Message) -> None:
+        """A message is visible now."""
+        line = self._lines[message.group]
+        heappush(line, (message.number, message))
+        if line[0][1] is message:
+            self._offer(message.group)
+
+    def _offer(self, group: str) -> None:
+        line = self._lines[group]
+        while line and line[0][1].state != VISIBLE:
+            heappop(line)
+        if line and (not self._flying[group] or group in self._opened):
+            heappush(self._heads, (line[0][0], group))
+
+    def any(self) -> bool:
+        """Whether one can be taken."""
+        while self._heads:
+            number, group = self._heads[0]
+            line = self._lines[group]
+            if line and line[0][0] == number and line[0][1].state == VISIBLE and (
+                    not self._flying[group] or group in self._opened):
+                return True
+            heappop(self._heads)
+            if line and line[0][1].state != VISIBLE:
+                self._offer(group)
+        return False
+
+    def take(self) -> Message | None:
+        """The next one, off the shelf."""
+        if not self.any():
+            return None
+        _, group = heappop(self._heads)
+        _, message = heappop(self._lines[group])
+        self._opened.add(group)
+        self._offer(group)
+        return message
+
+    def flew(self, message: Message) -> None:
+        """A message is in flight now."""
+        self._flying[message.group] += 1
+
+    def landed(self, message: Message) -> None:
+        """A message is in flight no more."""
+        self._flying[message.group] -= 1
+        self._offer(message.group)
+
+    def end_of_call(self) -> None:
+        """The receive that took messages has ended."""
+        self._opened.clear()
