@@ -5,6 +5,7 @@ from html import escape
 from labsim.errors import ParameterError
 from labsim.kit.registry import lab
 from labsim.kit.text import figure
+from labsim.tables import as_html, as_text
 from labsim.view.figure import LiveFigure
 
 
@@ -13,7 +14,8 @@ def change(metric, now: float, before: float) -> str:
     if now == before:
         return "same"
     if abs(before) > 1e-12:
-        text = f"{100 * (now - before) / abs(before):+,.0f}%"
+        percent = 100 * (now - before) / abs(before)
+        text = f"{percent:+,.0f}%" if abs(percent) >= 1 else f"{percent:+.1g}%"
     else:
         text = f"{'+' if now > before else ''}{figure(now - before)}"
     if metric.better:
@@ -45,26 +47,23 @@ class Comparison:
                  m.unit, change(m, self.second.summary[m.name], self.first.summary[m.name]))
                 for m in self.lab.metrics]
 
+    def report(self, file) -> None:
+        """Write a page about the two into `file`, whose name ends in .html or .pdf."""
+        from labsim.view.report import save
+        save(self, file)
+
     def plot(self):
         """The second run's figure, with the first dotted behind it."""
         return LiveFigure(self.lab, live=False).draw(self.second, self.first)
 
     def __repr__(self) -> str:
         changed = ", ".join(f"{n}: {a} -> {b}" for n, (a, b) in self.parameters().items())
-        rows = [self.columns, *self.rows()]
-        widths = [max(len(row[i]) for row in rows) for i in range(5)]
-        table = "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip()
-                          for row in rows)
-        return f"{changed or 'no parameter differs'}\n{table}"
+        return f"{changed or 'no parameter differs'}\n{as_text(self.columns, self.rows())}"
 
     def _repr_html_(self) -> str:
-        def row(cells, tag):
-            return "<tr>" + "".join(f'<{tag} style="text-align:left">{escape(c)}</{tag}>'
-                                    for c in cells) + "</tr>"
         changed = "; ".join(f"{n}: {a} → {b}" for n, (a, b) in self.parameters().items())
-        body = "".join(row(cells, "td") for cells in self.rows())
-        return (f"<p>{escape(changed or 'no parameter differs')}</p><table><thead>"
-                f"{row(self.columns, 'th')}</thead><tbody>{body}</tbody></table>")
+        return (f"<p>{escape(changed or 'no parameter differs')}</p>"
+                f"{as_html(self.columns, self.rows())}")
 
 
 def compare(first, second) -> Comparison:

@@ -5,6 +5,8 @@ becomes a value; it has soft ends. A number between its steps or beyond its ends
 a preset, stays in the box beside it, and whether it is allowed is for the parameters to say.
 """
 
+from html import escape
+
 import ipywidgets as w
 
 
@@ -13,8 +15,13 @@ def fixed(width: int) -> w.Layout:
     return w.Layout(width=f"{width}px", min_width=f"{width}px")
 
 
+def named(widget, name: str):
+    """The widget, with a name for screen readers (see names.js)."""
+    return widget.add_class("labsim-is-" + name.replace(" ", "-"))
+
+
 class Control:
-    """The row of one knob. `on_change()` is called when the learner changes its value."""
+    """The row of one knob. `on_change(name)` is called when the learner changes its value."""
 
     def __init__(self, knob, value, on_change):
         self.knob, self._on_change, self._quiet = knob, on_change, False
@@ -44,9 +51,9 @@ class Control:
             self.box = w.Text(value=value, continuous_update=False, layout=wide, **tip)
         else:
             kind = w.IntText if knob.type is int else w.FloatText
-            self.box = kind(value=value, step=knob.step, layout=fixed(70), **tip)
+            self.box = kind(value=value, step=knob.step, layout=fixed(84), **tip)
             self.slider = w.IntSlider(self._position(value), 0, self._steps, readout=False,
-                                      layout=fixed(102), **tip)
+                                      layout=fixed(88), **tip)
             self.slider.observe(self._slid, "value")
         self.box.observe(self._typed, "value")
         self.parts = [self.slider, self.box] if self.slider else [self.box]
@@ -95,27 +102,29 @@ class Control:
         finally:
             self._quiet = False
         if tell:
-            self._on_change()
+            self._on_change(self.knob.name)
 
     def complain(self, text: str) -> None:
         """Show one line beside the field; an empty text takes it away."""
-        self.error.value = text
+        self.error.value = escape(text, quote=False)
         self.error.layout.display = "block" if text else "none"
 
 
 class Controls:
-    """The rows of all knobs, in groups; rows that don't matter now are hidden."""
+    """The rows of all knobs, in groups; rows that don't matter now are hidden, and `hidden`."""
 
-    def __init__(self, knobs, values: dict, on_change):
+    def __init__(self, knobs, values: dict, on_change, hidden=()):
+        self.hidden = hidden
         self.rows = {name: Control(knob, values[name], on_change)
                      for name, knob in knobs.items()}
         groups: dict[str, list] = {}
         for name, knob in knobs.items():
             groups.setdefault(knob.group, []).append(self.rows[name].row)
-        children = []
-        for title, rows in groups.items():
-            children += [w.HTML(f'<h4 class="labsim-group">{title}</h4>'), *rows]
-        self.widget = w.VBox(children)
+        self._groups = [w.VBox([w.HTML(f'<h4 class="labsim-group">{title}</h4>'), *rows])
+                        for title, rows in groups.items()]
+        for group in self._groups:
+            group.add_class("labsim-row")
+        self.widget = w.VBox(self._groups)
         self.widget.add_class("labsim-controls")
         self.show()
 
@@ -135,8 +144,11 @@ class Controls:
         values = self.values
         for row in self.rows.values():
             name, among = row.knob.when or ("", ())
-            hidden = bool(name) and values[name] not in among
+            hidden = bool(name) and values[name] not in among or row.knob.name in self.hidden
             row.row.layout.display = "none" if hidden else "flex"
+        for group in self._groups:
+            shown = any(row.layout.display != "none" for row in group.children[1:])
+            group.layout.display = "flex" if shown else "none"
 
     def complain(self, name: str, text: str) -> bool:
         """Show a line beside field `name`, and beside no other; False if there is no such field."""

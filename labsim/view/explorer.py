@@ -1,51 +1,42 @@
 """The explorer: sliders on the left, the run they stand for on the right.
 
-A change asks for one render; however many changes come before it, the latest values win. The
-run and the drawing happen in plain calls, so that an error is never swallowed: it becomes one
-line, the last good picture stays, and `error` holds it.
+`shown` holds what it has in common with the demo: running, drawing, pinning, errors in one line.
 """
 
 import asyncio
 import base64
+from html import escape
 
 import ipywidgets as w
 
-from labsim.engine import Budget
-from labsim.errors import LabsimError, ParameterError
-from labsim.kit.report import csv_text
+from labsim.kit import links
+from labsim.kit.lite_links import anchor
+from labsim.kit.report import as_code, csv_text
 from labsim.view import panes
-from labsim.view.controls import Controls
-from labsim.view.figure import LiveFigure
-from labsim.view.picture import picture
+from labsim.view.alt import alt, described
+from labsim.view.compare import compare
+from labsim.view.controls import named
+from labsim.view.replications import Replications
+from labsim.view.report import html, pdf
+from labsim.view.shown import LIVE, Shown
 from labsim.view.style import Style
 
-# What a slider may start: about a second in plain Python. A run by hand may take more.
-LIVE = Budget(requests=3e6, events=1e5)
 FRAMES = 120    # moments of a run that the play button steps through
-DELAY = 0.002   # seconds in which further changes join the same render
+REPLICATIONS = 30
+PAUSE = 0.4     # seconds without a change before they begin, and between two looks at them
+BREATH = 0.02   # seconds for the sliders between two runs, where there are no threads
 
 
-class Explorer:
-    """The explorer of `lab`, starting at its defaults changed by `values`.
-
-    `result` is the run shown, `pinned` the one compared with, `error` the last failure or None.
-    """
+class Explorer(Shown):
+    """The explorer of `lab`, starting at its defaults changed by `values`."""
 
     def __init__(self, lab, **values):
-        self.lab, self.result, self.pinned, self.error = lab, None, None, None
-        self._waiting = None
-        self._figures: dict[Style, LiveFigure] = {}
-        params = lab.Params(**values)
-        self._build(params.model_dump())
+        super().__init__(lab, lab.Params(**values).model_dump())
+        self._looking = self.replications = None
+        self._build()
         self.render()
 
     # -- what a learner, a test and a button do alike -----------------------------------------
-
-    def set(self, **values) -> None:
-        """Set some parameters, and render."""
-        self.lab.Params.refuse_unknown(values)
-        self.controls.set(values)
-        self.render()
 
     def apply_preset(self, title: str) -> None:
         """Set the parameters of a preset, by its title or number, and render."""
@@ -55,15 +46,20 @@ class Explorer:
         self.say.value = f'<div class="labsim-say">{preset.say}</div>'
         self.render()
 
-    def pin(self) -> None:
-        """Keep the run shown, to compare the next ones with it."""
-        self.pinned = self.result
-        self._show()
+    def replicate(self, wanted: int = REPLICATIONS) -> Replications:
+        """Begin to repeat the run shown with other seeds, in the background."""
+        self.stop_replicating()
+        self.replications = Replications(self.lab, self.result.params, self.result.seed, wanted,
+                                         LIVE, lambda: None)
+        self.replications.start()
+        return self.replications
 
-    def unpin(self) -> None:
-        """Compare no more."""
-        self.pinned = None
-        self._show()
+    def stop_replicating(self) -> None:
+        """Stop that, and forget what it gave."""
+        if self.replications:
+            self.replications.cancel()
+        self.replications = None
+        self.many_runs.value = ""
 
     def scrub(self, t: float) -> None:
         """Move the moment shown to `t` seconds."""
@@ -71,68 +67,82 @@ class Explorer:
 
     def code(self) -> str:
         """The line of Python that makes the run shown."""
-        params, knobs = self.result.params, self.lab.Params.knobs()
-        changed = [f"{name}={getattr(params, name)!r}" for name, knob in knobs.items()
-                   if getattr(params, name) != knob.default]
-        words = ", ".join([repr(self.lab.slug), f"seed={self.result.seed}", *changed])
-        return f"labsim.run({words})"
+        return as_code(self.lab, self.result)
+
+    def link(self) -> str:
+        """The end of the link, "?lab=...", that opens a demo of the run shown."""
+        preset = self.presets.value if self.presets.index else ""
+        return links.query(self.lab, self.result.params, preset, self.result.seed)
 
     def render(self) -> None:
         """Run the model with the values shown, and draw; on an error say so and keep the last."""
-        self._waiting = None
-        self.controls.show()
-        try:
-            params = self.lab.Params(**self.controls.values)
-            self.result = self.lab.run(params, self.seed.value, budget=LIVE)
-            self._show()
-            self.error = None
-            self.controls.complain("", "")
-            self.status.value = ""
-        except ParameterError as error:
-            self.error = error
-            if not self.controls.complain(error.name, str(error)):
-                self.status.value = f'<span class="labsim-error">{error}</span>'
-        except Exception as error:      # shown, and kept in self.error
-            self.error = error
-            kind = "" if isinstance(error, LabsimError) else f"{type(error).__name__}: "
-            self.status.value = f'<span class="labsim-error">{kind}{error}</span>'
+        self.stop_replicating()
+        super().render()
+        if self.error is None:
+            self._look_again()
 
     # -- drawing -------------------------------------------------------------------------------
 
     @property
-    def _t(self) -> float:
-        return self.frame.value / FRAMES * self.result.params.duration
+    def share(self) -> float:
+        """The part of the run that has passed at the moment shown."""
+        return self.frame.value / FRAMES
+
+    def _say(self, text: str) -> None:
+        line = escape(text, quote=False)
+        self.status.value = f'<span class="labsim-error">{line}</span>' if line else ""
 
     def _show(self) -> None:
         self._draw()
-        self.cards.value = panes.cards(self.lab, self.result, self.pinned)
-        self.metrics.value = panes.metrics(self.lab, self.result, self.pinned)
-        self.line.value = self.code()
+        self._tables()
+        self.line.value, self.address.value = self.code(), self.link()
+        self.theory.value = panes.theory(self.lab, self.result.params)
         self.unpin_button.disabled = self.pinned is None
         self.files.value = ""
+
+    def _tables(self) -> None:
+        shown = self.lab, self.result, self.pinned, self.replications
+        self.cards.value, self.metrics.value = panes.cards(*shown), panes.metrics(*shown)
 
     def _draw(self) -> None:
         """What depends on the moment shown: figure, system picture, log."""
         style = Style(dark=self.dark.value, large=self.large.value)
-        if style not in self._figures:
-            self._figures[style] = LiveFigure(self.lab, style)
-        live = self._figures[style]
-        t = self._t if self.frame.value < FRAMES else None
-        self.image.value = live.update(self.result, self.pinned, t)
-        self.picture.value = picture(self.lab, self.result, self._t, dark=style.dark)
-        self.log.value = panes.log(self.result, self._t)
-        self.moment.value = panes.clock(self._t)
+        bands = self.replications and self.replications.bands()
+        self.image.value, self.picture.value = self.draw(style, bands)
+        self.log.value = panes.log(self.result, self.t)
+        self.moment.value = panes.clock(self.t)
 
-    def _changed(self, _=None) -> None:
-        """A value changed: render soon, once."""
-        if self._waiting is not None:
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.render()
-        else:
-            self._waiting = loop.call_later(DELAY, self.render)
+    def _look_again(self) -> None:
+        """While "30 runs" is on: begin them once nothing changes any more, then show how far
+        they are, until all are made."""
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        if self.many.value:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return
+            stepwise = self.replications and self.replications.stepwise
+            self._looking = loop.call_later(BREATH if stepwise else PAUSE, self._look)
+
+    def _look(self) -> None:
+        self._looking = None
+        many = self.replications or self.replicate()
+        many.step()
+        made = many.runs        # more may be made while these are drawn
+        self._tables()
+        self._draw()
+        note = f"; no intervals: {many.note}" if many.note else ""
+        self.many_runs.value = many.error or f"{made} of {many.wanted} runs{note}"
+        if made < many.wanted and not many.error:
+            self._look_again()
+
+    def _many(self, change) -> None:
+        if not change["new"]:
+            self.stop_replicating()
+            self._show()
+        self._look_again()
 
     def _played(self, change) -> None:
         self.frame.value = change["new"]
@@ -147,19 +157,24 @@ class Explorer:
         self._show()
 
     def _export(self, _=None) -> None:
-        """Links to the run as CSV, PNG and JSON, made when asked for."""
+        """Links to the run as CSV, PNG and JSON, and to a page about it (and about the pinned
+        one), made when asked for."""
         def link(name, kind, data):
             text = base64.b64encode(data).decode()
             return (f'<a download="{self.lab.slug}.{name}" '
                     f'href="data:{kind};base64,{text}">{name.upper()}</a>')
+        shown = compare(self.pinned, self.result) if self.pinned else self.result
         self.files.value = "Save as " + ", ".join((
             link("csv", "text/csv", csv_text(self.result).encode()),
             link("png", "image/png", bytes(self.image.value)),
-            link("json", "application/json", self.result.to_json().encode())))
+            link("json", "application/json", self.result.to_json().encode()),
+            link("html", "text/html", html(shown).encode()),
+            link("pdf", "application/pdf", pdf(shown)))) + anchor(
+                self.lab, self.result.params, self.result.seed)
 
     # -- the widgets ---------------------------------------------------------------------------
 
-    def _build(self, values: dict) -> None:
+    def _build(self) -> None:
         def button(text, tip, action, width="76px"):
             made = w.Button(description=text, tooltip=tip, layout=w.Layout(width=width))
             made.on_click(lambda _: action())
@@ -167,23 +182,31 @@ class Explorer:
         titles = [p.title for p in self.lab.presets]
         self.presets = w.Dropdown(options=["Presets ...", *titles], layout=w.Layout(width="190px"))
         self.presets.observe(lambda c: c["new"] in titles and self.apply_preset(c["new"]), "value")
-        self.seed = w.BoundedIntText(1, 0, 2**31 - 1, layout=w.Layout(width="86px"),
-                                     tooltip="Another seed: the same system, other luck")
-        self.seed.observe(self._changed, "value")
         self.unpin_button = button("Unpin", "Compare no more", self.unpin)
         self.large = w.ToggleButton(description="Large type", layout=w.Layout(width="92px"))
         self.dark = w.ToggleButton(description="Dark", layout=w.Layout(width="60px"))
         for toggle in (self.large, self.dark):
             toggle.observe(self._looks, "value")
+        self.many = w.ToggleButton(description=f"{REPLICATIONS} runs",
+                                   layout=w.Layout(width="76px"), tooltip=(
+                                   "Is that luck? Repeat it with other seeds; again to cancel"))
+        self.many.observe(self._many, "value")
+        self.many_runs = w.Label()
         self.pin_button = button("Pin", "Keep this run to compare with", self.pin)
-        self.files, self.status, self.say = w.HTML(), w.HTML(), w.HTML()
+        self.files, self.status, self.say, self.theory = (w.HTML() for _ in range(4))
         top = w.HBox([self.presets, w.Label("Seed"), self.seed, self.pin_button,
-                      self.unpin_button, button("Export", "Links to save this run", self._export),
+                      self.unpin_button, self.many, self.many_runs,
+                      button("Export", "Links to save this run", self._export),
                       self.large, self.dark, self.files], layout=w.Layout(flex_flow="row wrap"))
-        self.controls = Controls(self.lab.Params.knobs(), values, self._changed)
-        self.line = w.Text(layout=w.Layout(width="100%"), tooltip="This run as a line of Python")
+        named(self.presets, "Presets")
+        wide = w.Layout(width="100%")
+        self.line = w.Text(layout=wide, tooltip="This run as a line of Python")
+        self.address = w.Text(layout=wide, tooltip="The end of a link that opens this run")
+        named(self.line, "This run as code")
+        named(self.address, "This run as a link")
         width, height = (int(100 * inches) for inches in Style().size)
         self.image = w.Image(format="png", width=width, height=height)
+        named(self.image, panes.figure_in_words(self.lab))
         self.image.add_class("labsim-figure")
         self.cards = w.HTML(layout=w.Layout(min_height="78px"))
         self.picture = w.HTML(layout=w.Layout(max_width=f"{width}px"))
@@ -193,17 +216,22 @@ class Explorer:
                                  layout=w.Layout(width="380px"), tooltip="Moment of the run")
         self.play.observe(self._played, "value")
         self.frame.observe(self._moved, "value")
+        named(self.play, "The run")
+        named(self.frame, "Moment of the run")
         self.moment = w.Label()
         self.metrics, self.log = w.HTML(), w.HTML()
         self.metrics.add_class("labsim-metrics")
-        tables = w.Tab([w.VBox([pane], layout=w.Layout(height="330px", overflow="auto"))
-                        for pane in (self.metrics, self.log)], titles=["Metrics", "Event log"])
-        right = w.VBox([self.cards, self.image,
+        tabs = ["Metrics", "Event log"]
+        tables = w.Tab([
+            named(w.VBox([pane], layout=w.Layout(height="330px", overflow="auto")), title)
+            for pane, title in zip((self.metrics, self.log), tabs)], titles=tabs)
+        right = w.VBox([self.cards, self.image, self.theory,
                         w.HBox([self.play, self.frame, self.moment]), self.picture, tables],
                        layout=w.Layout(max_width=f"{width + 10}px"))
-        left = w.VBox([self.controls.widget, w.Label("This run as code:"), self.line],
+        left = w.VBox([self.controls.widget, w.Label("This run as code:"), self.line,
+                       w.Label("As a link, after the address of a demo:"), self.address],
                       layout=w.Layout(width="442px", min_width="442px"))
-        self.widget = w.VBox([w.HTML(panes.CSS), top, self.say, self.status,
+        self.widget = w.VBox([w.HTML(panes.HEAD), top, self.say, self.status,
                               w.HBox([left, right])])
         self.widget.add_class("labsim-explorer")
 
@@ -213,5 +241,6 @@ class Explorer:
     def _repr_mimebundle_(self, **options):
         bundle = self.widget._repr_mimebundle_(**options)
         bundle = bundle[0] if isinstance(bundle, tuple) else bundle
-        still = base64.b64encode(self.image.value).decode()     # for a page without a kernel
+        told = alt(self.lab, self.result, self.pinned)
+        still = base64.b64encode(described(self.image.value, told)).decode()    # without a kernel
         return {**bundle, "image/png": still, "text/plain": repr(self)}

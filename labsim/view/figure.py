@@ -16,19 +16,24 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
 from labsim.kit.text import figure as number
+from labsim.view.alt import KEY, alt
 from labsim.view.style import DASHES, Style
+from labsim.view.timeline import Timeline
 
 TIME_UNITS = ((7200 * 24, 86_400, "d"), (3 * 3600 + 1, 3600, "h"), (600, 60, "min"), (0, 1, "s"))
 MOST_MARKS = 30
+TALL = 1.6      # height of a timeline, in panels
 MARKS, SIGNS = "^vos", "\u25b2\u25bc\u25cf\u25a0"
 
 
 class LabFigure(Figure):
-    """A `Figure` that shows itself in a notebook without pyplot."""
+    """A `Figure` that shows itself in a notebook without pyplot; `alt` says what it shows."""
+
+    alt = ""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=self.dpi)
+        self.savefig(buffer, format="png", dpi=self.dpi, metadata={KEY: self.alt})
         return buffer.getvalue()
 
 
@@ -54,6 +59,21 @@ def compact(value: float) -> str:
     return number(value)
 
 
+def cells(figure: Figure, panels) -> list:
+    """Where each panel goes: two in a row if there are more than two; a timeline has its own."""
+    columns = 1 if len(panels) < 3 else 2
+    places, row, column = [], 0, 0
+    for panel in panels:
+        if column and (panel.bars or column == columns):
+            row, column = row + 1, 0
+        places.append((row, slice(None) if panel.bars else column))
+        column = columns if panel.bars else column + 1
+    tall = {row for (row, _), panel in zip(places, panels) if panel.bars}
+    grid = figure.add_gridspec(row + 1, columns, height_ratios=[
+        TALL if i in tall else 1 for i in range(row + 1)])
+    return [grid[place] for place in places]
+
+
 class LiveFigure:
     """The figure of `lab`. `update` returns PNG bytes; `draw` a figure to keep (live=False)."""
 
@@ -65,23 +85,25 @@ class LiveFigure:
         self.redraws = 0            # panels printed so far
         self._forms: list = []      # what each panel's printed form shows: limits, unit of time
         self._background = None
-        columns = 1 if len(lab.panels) < 3 else 2
-        rows = math.ceil(len(lab.panels) / columns)
         large = self.style.large
         self.figure.subplots_adjust(left=0.075, right=0.97, bottom=0.11 if large else 0.09,
                                     top=0.90 if large else 0.92, wspace=0.26,
                                     hspace=0.48 if large else 0.4)
-        self._panels = [_Panel(self.figure.add_subplot(rows, columns, i + 1), panel, self.style,
-                               live) for i, panel in enumerate(lab.panels)]
+        self._panels = [_Panel(self.figure.add_subplot(cell), panel, self.style, live)
+                        for cell, panel in zip(cells(self.figure, lab.panels), lab.panels)]
 
     def draw(self, result, pinned=None) -> LabFigure:
         """The figure of `result`, with `pinned` behind it; for `live=False`."""
         self._fill(result, pinned, None)
+        self.figure.alt = alt(self.lab, result, pinned)
         return self.figure
 
-    def update(self, result, pinned=None, t: float | None = None) -> bytes:
-        """PNG of `result`, with a `pinned` run faintly behind it and a cursor at `t` seconds."""
-        forms = self._fill(result, pinned, t)
+    def update(self, result, pinned=None, t: float | None = None, bands=None) -> bytes:
+        """PNG of `result`, with a `pinned` run faintly behind it and a cursor at `t` seconds.
+
+        bands: {series: (low, high)} drawn as a shade behind their curves.
+        """
+        forms = self._fill(result, pinned, t, bands)
         if self._background is None:
             self.canvas.draw()
             self._keep(forms, len(forms))
@@ -105,9 +127,9 @@ class LiveFigure:
         self._forms = forms
         self.redraws += printed
 
-    def _fill(self, result, pinned, t) -> list:
+    def _fill(self, result, pinned, t, bands=None) -> list:
         unit = time_unit(result.params.duration)
-        return [panel.fill(result, pinned, t, unit) for panel in self._panels]
+        return [panel.fill(result, pinned, t, unit, bands or {}) for panel in self._panels]
 
 
 class _Panel:
@@ -115,15 +137,19 @@ class _Panel:
 
     def __init__(self, axes, panel, style: Style, live: bool):
         self.axes, self.panel, self.style = axes, panel, style
-        self.top = 0.0
+        self._drawn = panel.drawn
+        self.top = -1.0             # nothing is printed yet
+        self._shaded = 0.0      # where the axis ended before there were shades; 0 without any
         self._unit = None
         self._legend = None
         self._scale(axes)
         new = dict(animated=live, linewidth=style.width)
+        self.bands = [axes.fill_between([], [], color=style.lines[i % 4], alpha=0.25, linewidth=0,
+                                        animated=live) for i in range(len(panel.drawn))]
         self.pinned = [axes.plot([], [], color=style.faint, linestyle=":", **new)[0]
-                       for _ in panel.lines]
+                       for _ in panel.drawn]
         self.lines = []
-        for i, line in enumerate(panel.lines):
+        for i, line in enumerate(panel.drawn):
             if line.limit:
                 kind = dict(color=style.faint, linestyle=(0, (8, 4)))
             else:
@@ -135,14 +161,16 @@ class _Panel:
                       for i in range(len(panel.marks))]
         self.limits = [axes.text(0, 0, line.label, color=style.faint, fontsize=style.font - 1,
                                  ha="right", va="bottom", animated=live)
-                       for line in panel.lines if line.limit]
+                       for line in panel.drawn if line.limit]
+        self.timeline = Timeline(axes, panel, style, live) if panel.bars else None
         self.cursor = axes.axvline(0, color=style.ink, linewidth=1, animated=live, visible=False)
 
     def _scale(self, axes) -> None:
         style = self.style
         axes.set_facecolor(style.paper)
-        axes.set_title(f"{self.panel.title} ({self.panel.unit})" if self.panel.unit
-                       not in self.panel.title.lower() else self.panel.title,
+        title, unit = self.panel.title, self.panel.unit
+        said = not unit or unit in title.lower().split()
+        axes.set_title(title if said else f"{title} ({unit})",
                        loc="left", fontsize=style.font + 0.5, color=style.ink, fontweight="bold",
                        pad=style.font * 2.0)
         signs = "  ".join(f"{SIGNS[i % 4]} {kind}" for i, kind in enumerate(self.panel.marks))
@@ -159,12 +187,18 @@ class _Panel:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: compact(y)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x)))
 
-    def fill(self, result, pinned, t, unit) -> tuple:
+    def fill(self, result, pinned, t, unit, bands) -> tuple:
         """Put the data in; returns all that the printed form depends on."""
         seconds, name = unit
         highest = 0.0
         shown = []
-        for line, artist, ghost in zip(self.panel.lines, self.lines, self.pinned):
+        for line, artist, ghost, shade in zip(self._drawn, self.lines, self.pinned,
+                                              self.bands):
+            shade.set_visible(line.series in bands)
+            if line.series in bands:
+                low, high = bands[line.series]
+                shade.set_data(result.series[line.series].t / seconds, low, high)
+                highest = max(highest, high.max())
             x, y = self._data(line, result)
             shown.append(len(x) > 0)
             artist.set_data(x / seconds, y)
@@ -173,7 +207,7 @@ class _Panel:
                 np.empty(0), np.empty(0))
             ghost.set_data(x / seconds, y)
             highest = max(highest, y.max(initial=0.0))
-        limits = (line.limit(result.params) for line in self.panel.lines if line.limit)
+        limits = (line.limit(result.params) for line in self._drawn if line.limit)
         for artist, limit in zip(self.limits, limits):
             artist.set_visible(limit is not None)
             artist.set_position((result.params.duration / seconds, limit or 0.0))
@@ -183,14 +217,24 @@ class _Panel:
                 times = times[:0]
             artist.set_data(times / seconds, np.zeros(len(times)))
             shown.append(len(times) > 0)
+        rows = ()
+        if self.timeline:
+            rows, kinds = self.timeline.fill(result.spans, seconds)
+            shown += kinds
+            highest = self.top = float(len(rows))
+        shaded = any(line.series in bands for line in self._drawn)
+        if self._shaded and not shaded:     # as it was before the shades
+            self.top, self._shaded = self._shaded, 0.0
+        elif shaded and not self._shaded:
+            self._shaded = self.top
         if highest > self.top or highest < 0.3 * self.top:
             self.top = nice_top(highest)
-            self.axes.set_ylim(0, self.top)
+        self.axes.set_ylim(0, self.top)
         self.axes.set_xlim(0, result.params.duration / seconds)
         self.cursor.set_visible(t is not None)
         if t is not None:
             self.cursor.set_xdata([t / seconds, t / seconds])
-        form = (self.top, result.params.duration, name, tuple(shown))
+        form = (self.top, result.params.duration, name, tuple(shown), rows)
         if form[2:] != self._unit:
             self._unit = form[2:]
             self._print_legend(shown, name)
@@ -206,14 +250,17 @@ class _Panel:
         return series.t, series.value
 
     def _print_legend(self, shown, unit: str) -> None:
-        artists = [a for a, yes, line in zip(self.lines, shown, self.panel.lines)
+        artists = [a for a, yes, line in zip(self.lines, shown, self._drawn)
                    if yes and not line.limit]
+        if self.timeline:
+            artists = self.timeline.handles()
         size = self.style.font - 0.5
         if self._legend:
             self._legend.remove()
         self._legend = self.axes.legend(
-            handles=artists, loc="lower left", bbox_to_anchor=(-0.02, 0.985), ncols=6,
-            frameon=False, fontsize=size, labelcolor=self.style.ink, handlelength=1.8,
+            handles=artists, loc="lower left", bbox_to_anchor=(-0.02, 0.985), ncols=8,
+            frameon=False, fontsize=size, labelcolor=self.style.ink,
+            handlelength=1.2 if self.timeline else 1.8,
             columnspacing=0.9, handletextpad=0.35, borderaxespad=0.1)
         for handle in self._legend.legend_handles:
             handle.set_animated(False)
@@ -230,12 +277,16 @@ class _Panel:
         left = 0.0 if grid.is_first_col() else box.x0 - labels
         right = 1.0 if grid.is_last_col() else box.x1 + space.wspace * box.width - labels
         bottom = 0.0 if grid.is_last_row() else box.y0 - ticks
-        top = 1.0 if grid.is_first_row() else box.y1 + space.hspace * box.height - ticks
+        rows = grid.get_gridspec().nrows
+        height = (space.top - space.bottom) / (rows + space.hspace * (rows - 1))    # on average
+        top = 1.0 if grid.is_first_row() else box.y1 + space.hspace * height - ticks
         Rectangle((left, bottom), right - left, top - bottom, color=self.style.paper,
                   linewidth=0, transform=figure.transFigure).draw(renderer)
         self.axes.draw(renderer)
 
     def blit(self) -> None:
         """Draw the curves onto the form."""
-        for artist in (*self.pinned, *self.lines, *self.marks, *self.limits, self.cursor):
+        spans = self.timeline.artists if self.timeline else ()
+        for artist in (*self.bands, *self.pinned, *self.lines, *spans, *self.marks, *self.limits,
+                       self.cursor):
             self.axes.draw_artist(artist)

@@ -21,32 +21,40 @@ class Style:
 
     @property
     def size(self) -> tuple[float, float]:
+        """Width and height of the figure, inches."""
         return (7.8, 5.4)
 
     @property
     def font(self) -> float:
+        """Size of the type, points."""
         return 11.5 if self.large else 8.5
 
     @property
     def width(self) -> float:
+        """Width of a curve, points."""
         return 2.4 if self.large else 1.5
 
     @property
     def lines(self) -> tuple[str, ...]:
+        """Colour of the n-th curve of a panel."""
         return LINES_DARK if self.dark else LINES
 
     @property
     def ink(self) -> str:
+        """Colour of text."""
         return "#e8e8e8" if self.dark else "#222222"
 
     @property
     def faint(self) -> str:
+        """Colour of frames and arrows."""
         return "#9a9a9a" if self.dark else "#6f6f6f"
 
     @property
     def grid(self) -> str:
+        """Colour of grid lines."""
         return "#3a3a3a" if self.dark else "#e3e3e3"
 
     @property
     def paper(self) -> str:
+        """Colour of the background."""
         return "#181818" if self.dark else "#ffffff"

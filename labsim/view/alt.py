@@ -1,0 +1,48 @@
+"""A figure in words, for those who can't see it; the words travel inside the PNG.
+
+Picture somebody who describes a chart over the telephone: what it is about, then one panel after
+the other, each curve with the highest value that it reaches.
+"""
+
+import io
+
+import numpy as np
+
+from labsim.kit.text import figure
+
+KEY = "Description"     # the PNG standard's name of a text that says what a picture shows
+
+
+def alt(lab, result, pinned=None) -> str:
+    """What the figure of `result` shows, in a few sentences, with the units of its panels."""
+    told = [f"{lab.title}, over {figure(result.params.duration, 's')}, seed {result.seed}."]
+    for panel in lab.panels:
+        unit = "" if panel.unit in panel.title.lower().split() else panel.unit
+        curves = [f"{line.label} up to {figure(_top(result, line), unit)}"
+                  for line in panel.lines if line.series]
+        told.append(f"{panel.title}: {', '.join(curves)}.")
+    if pinned is not None:
+        told.append("The run that it is compared with is dotted.")
+    return " ".join(told)
+
+
+def _top(result, line) -> float:
+    return float(np.nanmax(result.series[line.series].value, initial=0.0))
+
+
+def described(png: bytes, text: str) -> bytes:
+    """The same picture, with `text` in it."""
+    from PIL import Image, PngImagePlugin
+
+    words, buffer = PngImagePlugin.PngInfo(), io.BytesIO()
+    words.add_itxt(KEY, text)
+    Image.open(io.BytesIO(png)).save(buffer, "PNG", pnginfo=words)
+    return buffer.getvalue()
+
+
+def description(png: bytes) -> str:
+    """The text in a picture; empty if there is none."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png)) as image:
+        return str(getattr(image, "text", {}).get(KEY, ""))
