@@ -16,6 +16,7 @@ _HOMES = {
     "facts": "labsim.facts",
     "lab": "labsim.kit.registry",
     "labs": "labsim.labs",
+    "sweep": "labsim.study",
     "theory": "labsim.theory",
 }
 __all__ = ["__version__", "run", *_HOMES]

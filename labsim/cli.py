@@ -7,13 +7,12 @@ every parameter that the lab declares. An error is one line on stderr and exit s
 import argparse
 import importlib.util
 import os
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
 import labsim
+from labsim.course import command, desk
 from labsim.errors import LabsimError, ParameterError, unknown
+from labsim.terminal import Bar, draw, save, start, write
 
 EXAMPLES = """examples:
   labsim list                                     the labs there are
@@ -22,10 +21,16 @@ EXAMPLES = """examples:
   labsim run sqs-asg --preset 2 --plot spike.png  the second preset, as a picture
   labsim run sqs-asg --workload trace --trace requests.csv
                                                   a CloudWatch export, replayed
+  labsim sweep sqs-asg --over cooldown=60,300 --policy simple
+                                                  a study: means with their intervals
+  labsim check sqs-asg                            its known answers
   labsim facts sqs                                limits and defaults
   labsim open sqs-asg                             the lab's notebook in JupyterLab
+  labsim progress                                 what is done and what is next
+  labsim quiz                                     the questions that are due today
+  labsim demo sqs-asg --preset 2                  the lab alone, for a projector
 """
-PICTURES = (".png", ".svg", ".pdf")
+PICTURES, PAGES = (".png", ".svg", ".pdf"), (".html", ".pdf")
 
 
 # -- commands ------------------------------------------------------------------------------------
@@ -45,12 +50,16 @@ def show(args) -> None:
 
 def facts(args) -> None:
     """limits, defaults and prices of a topic; without one, the topics"""
+    if args.diff:
+        rows = labsim.facts(args.topic) if args.topic else labsim.facts.all_facts().values()
+        print(labsim.facts.FactTable(fact for fact in rows if fact.differs))
+        return
     if args.topic:
         print(labsim.facts(args.topic))
         return
     topics = [fact.service for fact in labsim.facts.all_facts().values()]
     for topic in dict.fromkeys(topics):
-        print(f"{topic:18} {topics.count(topic)} facts")
+        print(f"{topic:24} {topics.count(topic)} facts")
 
 
 def run(args) -> None:
@@ -60,8 +69,9 @@ def run(args) -> None:
     lab, values = labsim.lab(args.slug), {}
     if args.preset:
         values = lab.scene(args.preset).values
-    if args.plot and not args.plot.lower().endswith(PICTURES):
-        raise ParameterError("plot", args.plot, f"a file name that ends in {', '.join(PICTURES)}")
+    for name, ends in (("plot", PICTURES), ("report", PAGES)):
+        if (file := getattr(args, name)) and not file.lower().endswith(ends):
+            raise ParameterError(name, file, f"a file name that ends in {', '.join(ends)}")
     if args.json == args.csv == "-":
         raise LabsimError("--json and --csv both on standard output: give one of them a FILE")
     params = lab.Params(**{**values, **given(args, lab)})
@@ -69,6 +79,8 @@ def run(args) -> None:
         result = lab.run(params, whole(args.seed), progress=bar.update)
     if args.plot:
         save(args.plot, lambda path: draw(result, path))
+    if args.report:
+        save(args.report, result.report)
     if args.json:
         write(args.json, result.to_json() + "\n")
     if args.csv:
@@ -77,23 +89,60 @@ def run(args) -> None:
         print(report(lab, result))
 
 
+def sweep(args) -> None:
+    """a lab over a set of points, each with several seeds: means with their intervals"""
+    from labsim.kit.options import given, listed
+    lab = labsim.lab(args.slug)
+    over = dict(listed(text, lab) for text in args.over)
+    table = labsim.sweep(
+        args.slug, over=over, replications=whole(args.replications), design=args.design,
+        points=whole(args.points), seed=whole(args.seed), until=args.until and float(args.until),
+        file=args.file, progress=True if args.progress else None, **given(args, lab))
+    if args.csv:
+        write(args.csv, table.to_csv(index=False))
+    if args.csv != "-":
+        shown = table[table.metric.isin([*(args.metric or lab.headline), ""])]
+        print(shown.to_string(index=False))
+    if table.error.any():
+        raise LabsimError("some points have no result: see the column error")
+
+
+def check(args) -> None:
+    """the known answers of a lab, or of all; exit status 1 if any differs"""
+    chosen = [labsim.lab(args.slug)] if args.slug else labsim.labs().values()
+    tables = {lab: lab.trust() for lab in chosen}
+    for lab, table in tables.items():
+        print(f"{lab.title}\n\n{table}\n")
+    wrong = sum(not c.passed for table in tables.values() for c in table)
+    print(f"{sum(map(len, tables.values()))} known answers, {wrong} differ")
+    if wrong:
+        raise SystemExit(1)
+
+
 def whole(text: str):
     """`text` as a whole number, or as it is: then it is refused by whoever wants the number."""
     try:
         return int(text)
-    except ValueError:
+    except (TypeError, ValueError):
         return text
 
 
 def open_lab(args) -> None:
-    """a lab's notebook in JupyterLab; without SLUG, the page to start with"""
+    """a lab's notebook in JupyterLab; without SLUG, the one to go on with"""
     if args.slug is not None:
         labsim.lab(args.slug)       # an unknown name suggests the nearest
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabsimError('JupyterLab is not installed: pip install "labsim[lab]"')
     # In a container one is root, and JupyterLab wants to be told that this is meant.
     root = ["--allow-root"] if os.name == "posix" and os.geteuid() == 0 else []
-    start([sys.executable, "-m", "jupyterlab", str(find_notebook(args.slug)), *root, *args.rest])
+    notebook = desk.welcome(args.slug)
+    start([sys.executable, "-m", "jupyterlab", str(notebook), *root, *args.rest])
+
+
+def demo(args) -> None:
+    """a lab alone, for an instructor with a projector (Voila); --list shows the steps"""
+    from labsim.demos import command as show_demo
+    show_demo(args)
 
 
 def bench(args) -> None:
@@ -105,92 +154,10 @@ def bench(args) -> None:
     print((race.as_json if args.json else race.report)(times, pictures, whole(args.customers)))
 
 
-def build(args) -> None:
-    """the notebooks, from their sources (for course builders)"""
-    from labsim.course.build import build as build_notebooks
-    only = args.only.split(",") if args.only else None
-    build_notebooks(only=only, check=args.check, tell=print)
-
-
-COMMANDS = {"list": list_labs, "show": show, "run": run, "facts": facts, "open": open_lab,
-            "bench": bench, "build": build}
-
-
-# -- files and progress -------------------------------------------------------------------------
-
-
-def draw(result, path: str) -> None:
-    """The figure of a run, the same bytes for the same run."""
-    import matplotlib
-    date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path[-4:].lower())
-    with matplotlib.rc_context({"svg.hashsalt": "labsim"}):
-        result.plot().savefig(path, metadata=date)
-
-
-def write(path: str, text: str) -> None:
-    """Write a text to a file, or to standard output for "-"."""
-    if path == "-":
-        sys.stdout.write(text)
-    else:
-        save(path, lambda p: Path(p).write_text(text, encoding="utf-8"))
-
-
-def save(path: str, action) -> None:
-    """Do `action(path)`; what goes wrong with the file is said in one line."""
-    try:
-        action(path)
-    except OSError as error:
-        raise LabsimError(f"{path}: cannot be written: {error.strerror}") from None
-    print(f"wrote {path}", file=sys.stderr)
-
-
-class Bar:
-    """A progress bar on stderr for what takes more than a second, by tqdm where installed."""
-
-    def __init__(self, wanted: bool):
-        self._bar = None
-        if (wanted or sys.stderr.isatty()) and importlib.util.find_spec("tqdm"):
-            from tqdm import tqdm
-            self._bar = tqdm(total=100, delay=1, file=sys.stderr, leave=False,
-                             bar_format="{percentage:3.0f}%|{bar:40}| {remaining} left")
-
-    def update(self, share: float) -> None:
-        """`share` of the work is done."""
-        if self._bar is not None:
-            self._bar.update(100 * share - self._bar.n)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self._bar is not None:
-            self._bar.close()
-
-
-# -- JupyterLab ----------------------------------------------------------------------------------
-
-
-def find_notebook(slug: str | None, package: Path | None = None) -> Path:
-    """The notebook of a lab: where it stands in a checkout, or copied from the installed package
-    into this folder, where a file that is there already is kept."""
-    package = package or Path(labsim.__file__).parent
-    name = f"[0-9][0-9]-{slug or 'start-here'}.ipynb"
-    if found := sorted((package / "notebooks").glob(name)):
-        copy = Path.cwd() / found[0].name
-        if not copy.exists():
-            shutil.copyfile(found[0], copy)
-        return copy
-    if found := sorted((package.parent / "notebooks").glob(name)):
-        return found[0]
-    raise LabsimError(f"there is no notebook NN-{slug or 'start-here'}.ipynb here")
-
-
-def start(command: list[str]) -> None:
-    """Become this command, so that signals reach it; on Windows, wait for it."""
-    if os.name == "posix":
-        sys.stdout.flush()
-        os.execv(command[0], command)
-    raise SystemExit(subprocess.call(command))
+# A command of another module may have an attribute `options`, which is given its parser.
+COMMANDS = {"list": list_labs, "show": show, "run": run, "sweep": sweep, "check": check,
+            "facts": facts, "open": open_lab, "demo": demo, **desk.COMMANDS, "bench": bench,
+            "build": command.build}
 
 
 # -- the command line ----------------------------------------------------------------------------
@@ -218,29 +185,55 @@ def read(words: list[str]) -> argparse.Namespace:
         made[name] = commands.add_parser(name, help=action.__doc__, allow_abbrev=False,
                                          description=f"labsim {name}: {action.__doc__}.")
         made[name].set_defaults(action=action)
+        if hasattr(action, "options") and name in words:
+            action.options(made[name])
     made["show"].add_argument("slug", metavar="SLUG", help="a lab's name")
     made["facts"].add_argument("topic", metavar="TOPIC", nargs="?", help="a service, such as sqs")
-    made["open"].add_argument("slug", metavar="SLUG", nargs="?", help="a lab's name")
+    made["facts"].add_argument("--diff", action="store_true",
+                               help="only where notes and today differ")
+    for name in ("open", "check", "demo"):
+        made[name].add_argument("slug", metavar="SLUG", nargs="?", help="a lab's name")
     made["open"].add_argument("--no-browser", action="store_true", help="start the server only; "
                               "other options, such as --port=8899, go to JupyterLab too")
+    for option, word, text in (
+            ("--preset", "N", "open at a preset, by number or title"),
+            ("--port", "N", "port on this machine (default: the first free one from 8866)")):
+        made["demo"].add_argument(option, metavar=word, help=text)
+    for option, text in (("--list", "the labs with their steps"),
+                         ("--no-browser", "only say the address"), ("--dark", "light on dark")):
+        made["demo"].add_argument(option, action="store_true", help=text)
     made["bench"].add_argument("--customers", default="200_000", metavar="N",
                                help="how many are served in a race (default 200,000)")
     made["bench"].add_argument("--json", action="store_true", help="as JSON")
-    made["build"].add_argument("--only", help="numbers of notebooks, such as 00,01")
-    made["build"].add_argument("--check", action="store_true", help="only say whether the "
-                               "notebooks are what their sources make")
-    one = made["run"]
-    one.usage = ("labsim run SLUG [--parameter value ...] [--preset N] [--seed N]\n"
-                 "                       [--json [FILE]] [--csv [FILE]] [--plot FILE]")
-    one.add_argument("slug", metavar="SLUG", help="a lab's name; `labsim run SLUG --help` "
-                     "explains its parameters")
+    for name, text in (("run", "[--preset N] [--seed N]\n                       "
+                               "[--json [FILE]] [--csv [FILE]] [--plot FILE] [--report FILE]"),
+                       ("sweep", "--over NAME=V,V,...\n                         "
+                                 "[--replications N] [--until SHARE] [--file FILE] ...")):
+        made[name].usage = f"labsim {name} SLUG [--parameter value ...] {text}"
+        made[name].add_argument("slug", metavar="SLUG", help="a lab's name; `labsim "
+                                f"{name} SLUG --help` explains its parameters")
+        made[name].add_argument("--seed", default="1", metavar="N",
+                                help="which luck, or the first of it (default 1)")
+    one, many = made["run"], made["sweep"]
     one.add_argument("--preset", metavar="N", help="start from a preset, by number or title")
-    one.add_argument("--seed", default="1", metavar="N", help="which luck (default 1)")
-    for name, what in (("json", "the whole result"), ("csv", "the series")):
-        one.add_argument(f"--{name}", nargs="?", const="-", metavar="FILE",
-                         help=f"write {what} as {name.upper()} to FILE or standard output")
+    one.add_argument("--json", nargs="?", const="-", metavar="FILE",
+                     help="write the whole result as JSON to FILE or standard output")
     one.add_argument("--plot", metavar="FILE", help="draw the figure into FILE (png, svg or pdf)")
-    for name in ("run", "bench"):
+    one.add_argument("--report", metavar="FILE", help="a page about the run into FILE (html, pdf)")
+    for name, what in (("run", "the series"), ("sweep", "the whole table")):
+        made[name].add_argument("--csv", nargs="?", const="-", metavar="FILE",
+                                help=f"write {what} as CSV to FILE or standard output")
+    many.add_argument("--over", action="append", default=[], metavar="NAME=V,V,...",
+                      help="a parameter and its values; may be given several times")
+    many.add_argument("--replications", default="10", metavar="N", help="seeds per point")
+    many.add_argument("--design", default="grid", metavar="KIND", help="grid, list or latin")
+    many.add_argument("--points", metavar="N", help="points of a latin hypercube")
+    many.add_argument("--until", metavar="SHARE", help="stop a point when every interval's half "
+                      "width is at most this share of its mean")
+    many.add_argument("--file", metavar="FILE", help="a Parquet file to go on with")
+    many.add_argument("--metric", action="append", metavar="NAME", help="show this metric; may "
+                      "be given several times (default: the lab's headline)")
+    for name in ("run", "sweep", "bench", "build"):
         made[name].add_argument("--progress", action="store_true",
                                 help="show progress even where stderr is no terminal")
     name = next((word for word in words if not word.startswith("-")), None)
@@ -248,11 +241,13 @@ def read(words: list[str]) -> argparse.Namespace:
         return top.parse_args(words or ["--help"])
     if name not in COMMANDS:
         raise unknown("command", name, COMMANDS)
-    if name == "run":
-        words = add_lab(one, words)
+    if name in ("run", "sweep"):
+        words = add_lab(made[name], words)
     args, rest = top.parse_known_args(words)
     if name == "open":
         args.rest = [*(["--no-browser"] if args.no_browser else []), *rest]
+    elif name == "demo" and all("." in w.split("=")[0] or w[:7] == "--token" for w in rest):
+        args.rest = rest        # options of Voila's
     elif rest and not rest[0].startswith("-"):
         raise LabsimError(f"{rest[0]}: one word too many (labsim {name} --help tells more)")
     elif rest:
@@ -262,17 +257,20 @@ def read(words: list[str]) -> argparse.Namespace:
 
 
 def add_lab(parser, words: list[str]) -> list[str]:
-    """Give `run` the options of the lab among the words; returns the words, made tidy."""
+    """Give a command the options of the lab among its words; returns the words, made tidy."""
     from labsim.kit.options import add_options, tidy
-    words = words[words.index("run") + 1:]
+    command = next(word for word in words if not word.startswith("-"))
+    words = words[words.index(command) + 1:]
     first = words[0] if words and not words[0].startswith("-") else None
     slug = next((word for word in words if word in labsim.labs()), first)
     if slug is None:
-        return ["run", *words]
+        return [command, *words]
     lab = labsim.lab(slug)
     words.remove(slug)
+    valued = [o for action in parser._actions if action.nargs is None and action.const is None
+              for o in action.option_strings]
     add_options(parser, lab)
-    return ["run", slug, *tidy(words, lab, "--preset", "--seed", "--plot")]
+    return [command, slug, *tidy(words, lab, *valued)]
 
 
 def main(words: list[str] | None = None) -> int:

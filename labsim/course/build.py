@@ -1,168 +1,276 @@
-"""Notebooks from their sources: `notebooks/src/NN-slug.py` makes a learner's and a solution.
+"""Everything that is made from the notebooks' sources, part by part.
 
-The sources are percent-format scripts. A code cell tagged `solution` holds both forms: what
-stands between `# >>> solution` and `# <<< solution` is the instructor's, the lines that begin
-with `# blank: ` are the learner's. A markdown cell tagged `solution` is the instructor's only.
-In markdown, {{...}} is filled in:
+Picture a printing works: one manuscript per chapter goes in, and every form of the course comes
+out, each from a machine (a part) of its own. What has not changed since the last time is not
+printed again; what is half printed is never handed out.
 
-  {{arrival_rate}}               a parameter's default, with its unit
-  {{fact:asg.default_cooldown}}  a fact's value today, with its unit
-  {{result:wait_p95}}            a metric of the default run, seed 1
-  {{result:2:wait_p95}}          of preset 2
-  {{preset:2}}, {{version}}      a preset's title, the version of labsim
+A part is a module with `make(course, out, tell)`: it writes everything below `out`, an empty
+folder, and `tell`s in a line what it has made. The folder takes its place only when it is whole.
+The notebooks themselves, learner's and instructor's, are made one by one (`executed`).
 """
 
+import contextlib
+import importlib
+import importlib.util
 import os
-import re
-import tempfile
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import labsim
-from labsim import facts
-from labsim.errors import LabsimError
-from labsim.kit.registry import labs
-from labsim.kit.text import figure
+from labsim import coursefile
+from labsim.course import executed, outline, stamps
+from labsim.course.executed import put
+from labsim.course.notebooks import BuildError, compare, generate
+from labsim.course.outline import FORMS, Course
+from labsim.errors import nearest
 
-MOST_LINES = 15
-METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"}}
-
-
-class BuildError(LabsimError):
-    """What is wrong, with the notebook and the cell."""
+NEEDED = ("jupytext", "nbclient", "nbval", "pytest", "xdist")
 
 
-def build(only: list[str] | None = None, check: bool = False, folder: Path | None = None,
-          tell: Callable[[str], None] = lambda text: None) -> None:
-    """Make the notebooks in `folder` from folder/src; with `check` only compare them.
+@dataclass(frozen=True)
+class Part:
+    """A form of the course: the module that makes it, and the notebooks it is made from.
 
-    only: numbers ("01") of the notebooks to make. Raises `BuildError` naming notebook and cell.
+    links: parts that it links to where they are. keeps: others put files of their own into its
+    folder (hand-ins, a gradebook); they stay.
     """
-    folder = folder or Path(labsim.__file__).parent.parent / "notebooks"
-    sources = [s for s in sorted((folder / "src").glob("*.py"))
-               if not only or s.name.split("-")[0] in only]
-    if not sources:
-        raise BuildError(f"{folder / 'src'} has no sources"
-                         + (f" numbered {', '.join(only)}" if only else ""))
-    for source in sources:
-        for solution, place in ((False, folder), (True, folder / "solutions")):
-            path = place / f"{source.stem}.ipynb"
-            notebook = generate(source, solution)
-            if check:
-                compare(path, notebook)
-                tell(f"{path.name}: as its source makes it")
-            else:
-                execute(notebook, path)
-                tell(f"made {path.parent.name}/{path.name}")
+
+    module: str
+    needs: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    keeps: bool = False
+
+    def make(self, course: Course, out: Path, tell: Callable[[str], None]) -> None:
+        """Make it below `out`."""
+        importlib.import_module(self.module).make(course, out, tell)
 
 
-def generate(source: Path, solution: bool):
-    """The notebook of a source, not executed."""
-    import jupytext
+PARTS = {
+    "learner": Part("labsim.course.executed"),
+    "instructor": Part("labsim.course.executed"),
+    "lite": Part("labsim.course.lite", FORMS),
+    "site": Part("labsim.course.site", FORMS, links=("lite",)),
+    "zip": Part("labsim.course.archive", FORMS),
+    "nbgrader": Part("labsim.course.nbgrader", FORMS, keeps=True),
+}
 
-    slug = source.stem.split("-", 1)[1]
-    lab = labs().get(slug)
-    notebook = jupytext.read(source)
-    cells = []
-    for number, cell in enumerate(notebook.cells, 1):
-        where = f"{source.name}, cell {number}"
-        tagged = "solution" in cell.metadata.get("tags", ())
-        if cell.cell_type == "markdown":
-            if tagged and not solution:
-                continue
-            cell.source = filled(cell.source, lab, where)
+
+def build(only: list[str] | None = None, parts: list[str] | None = None, *,
+          course: Path | str | None = None, to: Path | str | None = None,
+          folder: Path | None = None, force: bool = False,
+          tell: Callable[[str], None] = lambda text: None,
+          progress: Callable[[float], None] = lambda share: None) -> None:
+    """Make what is not as its inputs would make it now.
+
+    only: numbers ("01") of the chapters; parts: names of `PARTS`, by default all, with the
+    notebooks that they need. course: a course.toml, by default that in effect. to: the folder for
+    what is built, by default build/ beside the notebooks or the course.toml. force: make it all.
+    Raises `BuildError`, naming notebook and cell where it is one's, and `CourseError`.
+    """
+    chosen = _chosen(parts)
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        raise BuildError(f'{missing[0]} is not installed: pip install "labsim[build]"')
+    with _opened(course, to, folder) as whole, _alone(whole.out) as drafts:
+        works = _Works(whole, _only(whole, only), drafts, force, tell, progress)
+        works.plan(chosen)
+        works.make(chosen)
+        if not works.made:
+            tell("nothing to do: everything is as its sources make it")
+
+
+def check(course: Path | str | None = None, *, to: Path | str | None = None,
+          folder: Path | None = None) -> list[str]:
+    """What of the executed notebooks is not what their sources make, a line each; nothing is
+    executed. Of the built-in course those that are committed."""
+    differ = []
+    with _opened(course, to, folder) as whole:
+        chapters = [c for c in whole.chapters if not c.added]
+        places = {whole.place(c, form) for c in chapters for form in FORMS}
+        for place in sorted({place.parent for place in places}):
+            differ += [f"{path.parent.name}/{path.name}: no source makes it"
+                       for path in sorted(place.glob("*.ipynb")) if path not in places]
+        for chapter in chapters:
+            for form in FORMS:
+                path = whole.place(chapter, form)
+                try:
+                    compare(path, generate(chapter, form == "instructor"))
+                except BuildError as error:
+                    differ.append(f"{path.parent.name}/{error}")
+    return differ
+
+
+# -- what is asked for ---------------------------------------------------------------------------
+
+
+def _chosen(parts: list[str] | None) -> list[str]:
+    """The parts in the order of `PARTS`."""
+    for name in parts or ():
+        if name not in PARTS:
+            raise BuildError(f"unknown part {name!r}: {nearest(name, PARTS)}")
+    return [name for name in PARTS if not parts or name in parts]
+
+
+def _only(course: Course, only: list[str] | None) -> Course:
+    if not course.chapters:
+        raise BuildError(f"{course.notebooks / 'src'} has no sources")
+    there = [chapter.number for chapter in course.chapters]
+    only = [number.zfill(2) for number in only or ()]
+    for number in only:
+        if number not in there:
+            raise BuildError(f"there is no chapter {number}, only {', '.join(there)}")
+    return replace(course, chapters=tuple(c for c in course.chapters
+                                          if not only or c.number in only))
+
+
+@contextlib.contextmanager
+def _opened(path, to, folder: Path | None) -> Iterator[Course]:
+    """The course, in effect in this process and in those that it starts."""
+    file = coursefile.load(path) if path else None if folder else coursefile.current()
+    out = Path(to).absolute() if to else None
+    before = os.environ.get(coursefile.VARIABLE)
+    with coursefile.using(file):
+        try:
+            if file is not None:
+                os.environ[coursefile.VARIABLE] = file.path
+            yield outline.own(file, out) if file else outline.built_in(folder, out)
+        finally:
+            os.environ.pop(coursefile.VARIABLE, None)
+            if before is not None:
+                os.environ[coursefile.VARIABLE] = before
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[Path]:
+    """An empty folder for drafts in `out`, for one build at a time."""
+    drafts = out / ".drafts"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with open(out / ".lock", "w") as lock:
+            if importlib.util.find_spec("fcntl"):
+                import fcntl
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    raise BuildError(f"{out}: another build is at work there") from None
+            shutil.rmtree(drafts, ignore_errors=True)
+            drafts.mkdir()
+            try:
+                yield drafts
+            finally:
+                shutil.rmtree(drafts, ignore_errors=True)
+    except OSError as error:
+        raise BuildError(f"{error.filename or out}: {error.strerror}") from None
+
+
+# -- the works -----------------------------------------------------------------------------------
+
+
+class _Works:
+    """One build: what has to be made, and the making of it."""
+
+    def __init__(self, whole: Course, course: Course, drafts: Path, force: bool, tell, progress):
+        self.whole, self.course, self.drafts, self.force = whole, course, drafts, force
+        self._stamps: dict[str, stamps.Stamps] = {}
+        self.tell, self.progress = tell, progress
+        self.made = self.steps = self.all_steps = 0
+        self.forms: list[str] = []
+        self.sheets: list[executed.Sheet] = []
+
+    def stamps(self, part: str) -> stamps.Stamps:
+        """The stamps of a part."""
+        if part not in self._stamps:
+            self._stamps[part] = stamps.Stamps(self.course.out / ".stamps" / f"{part}.json",
+                                               self.course.out)
+        return self._stamps[part]
+
+    def plan(self, chosen: list[str]) -> None:
+        """Find the notebooks that have to be made, for themselves or for other parts."""
+        self.forms = [form for form in FORMS
+                      if form in chosen or any(form in PARTS[name].needs for name in chosen)]
+        self.sheets = [executed.Sheet(chapter, form) for chapter in self.course.chapters
+                       for form in self.forms
+                       if not self._fresh(chapter, form)]
+        self.all_steps = 2 * len(self.sheets) + 5 * len([p for p in chosen if p not in FORMS])
+
+    def make(self, chosen: list[str]) -> None:
+        """Make the notebooks, then the other parts."""
+        if self.sheets:
+            executed.make(self.course, self.sheets, self.drafts / "notebooks", self._done,
+                          self._step)
+        for form in self.forms:
+            self._keep_beside(form)
+        for name in chosen:
+            if name not in FORMS:
+                self._make_part(name)
+                self._step(5)
+
+    def _fresh(self, chapter, form: str) -> bool:
+        return not self.force and self.stamps(form).fresh(
+            chapter.name, stamps.of_chapter(self.course, chapter, form),
+            self.course.place(chapter, form))
+
+    def _done(self, sheet) -> None:
+        inputs = stamps.of_chapter(self.course, sheet.chapter, sheet.form)
+        self.stamps(sheet.form).add(sheet.chapter.name, inputs,
+                                    self.course.place(sheet.chapter, sheet.form))
+        self._say(sheet.name)
+
+    def _keep_beside(self, form: str) -> None:
+        """What stands beside the notebooks is there; those of chapters that are no more are not."""
+        beside, folder = self.course.beside, self.course.out / form
+        inputs = stamps.of_text(*(f"{name} {stamps.of_file(path)}"
+                                  for name, path in beside.items()))
+        places = [folder / name for name in beside]
+        if beside and not self.stamps(form).fresh("beside", inputs, *places):
+            for path, source in zip(places, beside.values()):
+                put(source, path)
+            self.stamps(form).add("beside", inputs, *places)
+            self._say(f"{form}/{', '.join(beside)}")
+        for path in self.stamps(form).forget([*(c.name for c in self.whole.chapters), "beside"]):
+            self._say(f"no {form}/{path.name}: its chapter is no more")
+
+    def _make_part(self, name: str) -> None:
+        part, out = PARTS[name], self.course.out / name
+        sources = [stamps.of_file(self.course.place(chapter, form))
+                   for chapter in self.course.chapters for form in part.needs]
+        sources += [other for other in part.links if (self.course.out / other).is_dir()]
+        inputs = stamps.of_part(self.course, sources)
+        mine = self.stamps(name).made(name) if part.keeps else {out}
+        if not self.force and out.is_dir() and mine and self.stamps(name).fresh(
+                name, inputs, *mine):
+            return
+        draft = self.drafts / name
+        draft.mkdir()
+        try:
+            part.make(self.course, draft, self.tell)
+        except ModuleNotFoundError as error:
+            raise BuildError(f"part {name}: {error.name} is not installed: "
+                             'pip install "labsim[build]"') from None
+        made = [path.relative_to(draft) for path in stamps.files(draft)]
+        if not made:
+            raise BuildError(f"part {name}: has made nothing")
+        if part.keeps:
+            self._put_into(out, draft, made, mine)
         else:
-            cell.source = form(cell.source, solution and tagged).strip()
-            if cell.source.count("\n") >= MOST_LINES:
-                raise BuildError(f"{where}: a code cell of more than {MOST_LINES} lines")
-        cell.metadata = {}
-        cell.id = f"{slug}-{number:02}"
-        cells.append(cell)
-    notebook.cells, notebook.metadata = cells, METADATA
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
-    return notebook
+            if out.exists():
+                os.replace(out, self.drafts / f"{name}.old")
+            os.replace(draft, out)
+        self.stamps(name).add(name, inputs, *(out / path for path in made))
+        self._say(f"{name}/")
 
+    def _put_into(self, out: Path, draft: Path, made: list[Path], before: set[Path]) -> None:
+        """File by file: what the last build made and this one has not goes, all else stays."""
+        for path in before - {out / path for path in made}:
+            path.unlink(missing_ok=True)
+        for path in made:
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(draft / path, out / path)
 
-def form(source: str, solution: bool) -> str:
-    """The instructor's or the learner's form of a code cell."""
-    if solution:
-        lines = [line for line in source.splitlines() if not line.startswith("# blank: ")]
-        return "\n".join(line for line in lines if line not in ("# >>> solution",
-                                                                "# <<< solution"))
-    source = re.sub(r"^# >>> solution\n.*?^# <<< solution$", "", source, flags=re.S | re.M)
-    return re.sub(r"^# blank: ", "", source, flags=re.M)
+    def _say(self, name: str) -> None:
+        self.made += 1
+        self.tell(f"made {name}")
 
-
-def filled(text: str, lab, where: str) -> str:
-    """Markdown with its {{...}} filled in."""
-    def fill(match) -> str:
-        try:
-            return _value(match[1].strip(), lab)
-        except (LabsimError, ValueError, AttributeError, KeyError, IndexError) as error:
-            raise BuildError(f"{where}: {match[0]}: {error}") from None
-    return re.sub(r"\{\{(.*?)\}\}", fill, text)
-
-
-def _value(name: str, lab) -> str:
-    if name == "version":
-        return labsim.__version__
-    if name.startswith("fact:"):
-        fact = facts.fact(name[5:])
-        return f"{fact.today or fact.notes} {fact.unit}".strip()
-    if lab is None:
-        raise BuildError("this notebook is no lab's")
-    if name.startswith("preset:"):
-        return lab.scene(name[7:]).title
-    if name.startswith("result:"):
-        *preset, metric = name.split(":")[1:]
-        params = lab.preset(preset[0]) if preset else lab.Params()
-        return figure(lab.run(params).summary[lab.metric(metric).name], lab.metric(metric).unit)
-    knobs = lab.Params.knobs()
-    if name not in knobs:
-        raise BuildError("no such parameter")
-    default = knobs[name].default
-    return figure(default, knobs[name].unit) if isinstance(default, (int, float)) else default
-
-
-def execute(notebook, path: Path) -> None:
-    """Run the notebook and write it with its outputs, in one step."""
-    import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home:
-        client = NotebookClient(notebook, timeout=120, kernel_name="python3",
-                                resources={"metadata": {"path": str(path.parent)}},
-                                store_widget_state=False)
-        try:
-            client.execute(env={**os.environ, "LABSIM_HOME": home})
-        except CellExecutionError as error:
-            raise BuildError(f"{path.name}: {error.ename}: {error.evalue}\n{error}") from None
-    for cell in notebook.cells:
-        cell.metadata = {}
-        for output in cell.get("outputs", ()):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-    notebook.metadata = METADATA
-    draft = path.with_suffix(".tmp")
-    draft.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
-    os.replace(draft, path)
-
-
-def compare(path: Path, made) -> None:
-    """Raise `BuildError` unless the notebook at `path` has the cells of `made`, all executed."""
-    import nbformat
-
-    if not path.is_file():
-        raise BuildError(f"{path.name} is missing; labsim build makes it")
-    there = nbformat.read(path, as_version=4)
-    if len(there.cells) != len(made.cells):
-        raise BuildError(f"{path.name} has {len(there.cells)} cells, its source makes "
-                         f"{len(made.cells)}; run labsim build")
-    for number, (old, new) in enumerate(zip(there.cells, made.cells), 1):
-        if (old.cell_type, old.source) != (new.cell_type, new.source):
-            raise BuildError(f"{path.name}, cell {number}: not what its source makes; "
-                             "run labsim build")
-        if old.cell_type == "code" and old.execution_count is None:
-            raise BuildError(f"{path.name}, cell {number}: was never executed; run labsim build")
+    def _step(self, count: int = 1) -> None:
+        self.steps += count
+        self.progress(min(self.steps / max(self.all_steps, 1), 1.0))

@@ -1,13 +1,20 @@
-"""Exercises in a notebook: the question shown, the answer checked."""
+"""Exercises in a notebook: the question shown, the answer checked.
+
+An exercise is about the lab as it is, also in a course with own defaults: then its question says
+which of its parameters are not the course's.
+"""
 
 from html import escape
 
+from labsim import coursefile
 from labsim.course import progress
 from labsim.errors import ParameterError
 from labsim.kit.registry import lab
+from labsim.kit.report import in_full
 from labsim.kit.text import figure
 
 KINDS = {"predict": "Predict", "explain": "Explain", "design": "Design"}
+_right: dict[tuple[str, int], bool] = {}    # the answers checked last in this process
 
 
 def _find(slug: str, number: int):
@@ -22,7 +29,8 @@ class Question:
     """The text of an exercise; shows itself in a notebook and in a terminal."""
 
     def __init__(self, slug: str, number: int):
-        self.lab, self.exercise = _find(slug, number)
+        found, self.exercise = _find(slug, number)
+        self.lab, self.own = found.original or found, found.Params.own
         self.number = number
 
     @property
@@ -33,10 +41,20 @@ class Question:
     @property
     def text(self) -> str:
         """The question, its numbers filled in."""
-        return self.exercise.told(self.lab, self.exercise.question)
+        with coursefile.using(None):
+            return self.exercise.told(self.lab, self.exercise.question)
 
     def lines(self) -> list[str]:
         """What belongs to the question: choices, or goals and what may change."""
+        return [*self._lines(), *self._not_the_courses()]
+
+    def _not_the_courses(self) -> list[str]:
+        params, knobs = self.exercise.params(self.lab), self.lab.Params.knobs()
+        other = [f"{name} {in_full(knobs[name], getattr(params, name))}"
+                 for name, value in self.own.items() if getattr(params, name) != value]
+        return [f"Other than in this course, here: {', '.join(other)}"] if other else []
+
+    def _lines(self) -> list[str]:
         e = self.exercise
         if e.kind == "explain":
             return [f"{letter}) {choice.text}" for letter, choice in zip("abcdefgh", e.choices)]
@@ -66,7 +84,24 @@ def check(slug: str, number: int, answer) -> None:
     The first wrong answer gets a hint, the second another, the third the solution.
     """
     found, asked = _find(slug, number)
-    feedback = asked.check(found, answer, progress.wrong_before(slug, asked.id))
-    print(feedback.text)
-    if feedback.right is not None and not progress.record(slug, asked.id, feedback.right):
-        print("(Progress could not be saved: the disk is full, or the folder can't be written.)")
+    if answer is not ...:
+        answer = progress.plain(answer)     # what is checked is what is kept and handed in
+    _right[slug, number] = False            # until it is judged
+    with coursefile.using(None):
+        feedback = asked.check(found.original or found, answer,
+                               progress.wrong_before(slug, asked.id))
+    _right[slug, number] = bool(feedback.right)
+    if feedback.right is None:
+        print(feedback.text)
+        return
+    trouble = progress.noted(slug, asked.id, feedback.right, answer)
+    print(feedback.text)        # only now: "Right." is on the disk
+    if trouble:
+        print(trouble)
+
+
+def points(slug: str, number: int, most: int) -> int:
+    """What the answer to an exercise that was checked last in this process is worth: `most` if it
+    is right; 0 if it is wrong or blank, or if nothing was checked."""
+    _find(slug, number)
+    return most if _right.get((slug, number)) else 0

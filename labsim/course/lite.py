@@ -1,0 +1,146 @@
+"""The course in the browser alone: a JupyterLite site, in which the labs run with no install.
+
+Picture a travelling laboratory: the benches (JupyterLab), the instruments (labsim and the pure
+Python that it needs, as wheels) and the sheets (the learner's notebooks) are packed into one
+folder of files, which any web server may show. Python itself, numpy and matplotlib are Pyodide's;
+the browser fetches them from its CDN when a notebook is opened, and nothing else from anywhere.
+
+No network is needed to build it, see `labsim.course.wheels`. The same sources and the same
+installed versions make the same bytes.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from labsim.course import wheels
+from labsim.course.notebooks import BuildError
+from labsim.course.outline import Course
+
+KERNEL = "@jupyterlite/pyodide-kernel-extension"
+WIDGETS = "@jupyter-widgets/jupyterlab-manager"
+# What JupyterLite's kernel installs when it starts (`initKernel` in its worker.js).
+STARTS_WITH = "ipykernel", "comm", "pyodide-kernel", "jedi", "ipython"
+# From a kernel's worker, which is a file of its extension, to the site's own wheels.
+TO_WHEELS = "../../../../pypi/"
+
+
+def make(course: Course, out: Path, tell: Callable[[str], None] = lambda text: None) -> None:
+    """Make the site of `course` in the folder `out`, in the place of what was there.
+
+    The learner's notebooks have to be there, executed. Raises `BuildError` where something that
+    the site needs is missing or can't run in a browser; `out` is then as it was.
+    """
+    extensions = found_extensions()
+    parcel = packed(course, extensions[KERNEL])
+    tell(f"in the site: {', '.join(sorted(parcel.wheels))}")
+    tell(f"from Pyodide {wheels.pyodide().version}: {', '.join(sorted(parcel.from_pyodide))}")
+    with TemporaryDirectory() as name:
+        desk = Path(name)
+        lay_out(course, parcel, desk)
+        tell("JupyterLite puts the site together")
+        run_jupyterlite(desk, extensions.values())
+        replace(desk / "site", out)
+    files = [path for path in out.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / 1e6
+    tell(f"made {out.name}: {len(files)} files, {size:.0f} MB; open it through a web server")
+
+
+def found_extensions() -> dict[str, Path]:
+    """{name: folder} of the two extensions of JupyterLab that the site has, and no others."""
+    from jupyter_core.paths import jupyter_path
+
+    if find_spec("jupyterlite_core") is None or find_spec("jupyterlite_pyodide_kernel") is None:
+        raise BuildError('JupyterLite is not installed: pip install "labsim[build]"')
+    found = {}
+    for extension in (KERNEL, WIDGETS):
+        folders = [Path(path) / extension for path in jupyter_path("labextensions")]
+        found[extension] = next((f for f in folders if (f / "package.json").is_file()), None)
+        if found[extension] is None:
+            raise BuildError(f"JupyterLab's extension {extension} is not installed: "
+                             'pip install "labsim[build]"')
+    return found
+
+
+def packed(course: Course, kernel: Path) -> wheels.Parcel:
+    """The wheels of labsim, of the packages that the course's labs come from, and their needs."""
+    from jupyterlite_pyodide_kernel.constants import PYODIDE_VERSION
+
+    shop = wheels.pyodide()
+    if shop.version != PYODIDE_VERSION:
+        raise BuildError(
+            f"the installed jupyterlite-pyodide-kernel runs Pyodide {PYODIDE_VERSION}, and "
+            f"{wheels.TABLE} is Pyodide {shop.version}'s; make it anew from the npm package "
+            "pyodide: python -m labsim.course.wheels package/pyodide-lock.json")
+    modules = {chapter.lab.Params.__module__.split(".")[0]
+               for chapter in course.chapters if chapter.lab}
+    roots = [wheels.own_wheel(module) for module in sorted({"labsim"} | modules)]
+    bundled = sorted((kernel / "static" / "pypi").glob("*.whl"))
+    given = {wheels.normal(path.name.split("-")[0]): path.name.split("-")[1] for path in bundled}
+    also = [line for path in bundled for line in wheels.requirements(path.read_bytes())]
+    return wheels.pack(roots, [*STARTS_WITH, *also], given, shop)
+
+
+def lay_out(course: Course, parcel: wheels.Parcel, desk: Path) -> None:
+    """What `jupyter lite build` finds: notebooks in files/, wheels in pypi/, the settings."""
+    (desk / "files").mkdir()
+    (desk / "pypi").mkdir()
+    for chapter in course.chapters:
+        path = course.learner(chapter)
+        if not path.is_file():
+            raise BuildError(f"{path.name} is missing; labsim build --parts learner makes it")
+        shutil.copyfile(path, desk / "files" / path.name)
+    outline = course.notebooks / "course.toml"
+    if outline.is_file():
+        shutil.copyfile(outline, desk / "files" / outline.name)
+    for name, data in parcel.wheels.items():
+        (desk / "pypi" / name).write_bytes(data)
+    settings = {
+        # labsim is there when the kernel is: `import labsim` is all that a notebook says.
+        "loadPyodideOptions": {"packages": [*sorted(parcel.from_pyodide), *(
+            TO_WHEELS + name for name in sorted(parcel.wheels))],
+            # Progress goes where the notebooks are, which outlive the tab.
+            "env": {"LABSIM_HOME": "/drive/progress"}},
+        "disablePyPIFallback": True,        # what is not in the site is not asked for elsewhere
+    }
+    (desk / "jupyter-lite.json").write_text(json.dumps({
+        "jupyter-lite-schema-version": 0,
+        "jupyter-config-data": {"appName": course.title,
+                                "litePluginSettings": {f"{KERNEL}:kernel": settings}}}))
+    for path in desk.rglob("*"):
+        os.utime(path, (wheels.EPOCH, wheels.EPOCH))
+
+
+def run_jupyterlite(desk: Path, extensions: Iterable[Path]) -> None:
+    """`jupyter lite build` in `desk`, into its folder site/.
+
+    The machine's own settings and other extensions of JupyterLab stay out.
+    """
+    words = [sys.executable, "-m", "jupyterlite_core", "build", f"--lite-dir={desk}",
+             f"--output-dir={desk / 'site'}", f"--contents={desk / 'files'}",
+             f"--source-date-epoch={wheels.EPOCH}", "--no-sourcemaps", "--no-libarchive",
+             "--ignore-sys-prefix", *(f"--LiteBuildConfig.federated_extensions={path}"
+                                      for path in extensions)]
+    empty = {"JUPYTER_CONFIG_DIR": str(desk), "JUPYTER_NO_CONFIG": "1", "JUPYTERLITE_DIR": ""}
+    env = {name: value for name, value in {**os.environ, **empty}.items()
+           if not name.startswith("JUPYTERLITE_")}
+    done = subprocess.run(words, cwd=desk, env=env, capture_output=True, text=True)
+    if done.returncode or not (desk / "site" / "jupyter-lite.json").is_file():
+        lines = (done.stdout + done.stderr).strip().splitlines() or ["no reason given"]
+        raise BuildError(f"jupyter lite build failed: {lines[-1]}\n" + "\n".join(lines[-20:]))
+
+
+def replace(made: Path, out: Path) -> None:
+    """Put the folder `made` where `out` is, in one step as far as file systems allow."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as beside:
+        shutil.copytree(made, Path(beside) / "new")
+        if out.exists():
+            os.replace(out, Path(beside) / "old")
+        os.replace(Path(beside) / "new", out)

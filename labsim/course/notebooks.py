@@ -1,0 +1,176 @@
+"""Notebooks from their sources: `notebooks/src/NN-slug.py` makes a learner's and a solution.
+
+The sources are percent-format scripts. A code cell tagged `solution` holds both forms: what
+stands between `# >>> solution` and `# <<< solution` is the instructor's, the lines that begin
+with `# blank: ` are the learner's. A markdown cell tagged `solution` is the instructor's only.
+The course's title for a chapter, if it has one, takes the place of the first heading.
+In markdown, {{...}} is filled in:
+
+  {{arrival_rate}}               a parameter's default, with its unit
+  {{fact:asg.default_cooldown}}  a fact's value today, with its unit
+  {{notes:asg.default_cooldown}} as the course notes have it
+  {{result:wait_p95}}            a metric of the default run, seed 1
+  {{result:2:wait_p95}}          of preset 2
+  {{preset:2}}, {{version}}      a preset's title, the version of labsim
+"""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import labsim
+from labsim import facts
+from labsim.course.outline import Chapter
+from labsim.errors import LabsimError
+from labsim.kit.text import figure
+
+MOST_LINES = 15
+BEGIN, END, BLANK = "# >>> solution", "# <<< solution", "# blank: "
+METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"}}
+
+
+class BuildError(LabsimError):
+    """What is wrong, with the notebook and the cell."""
+
+
+def generate(chapter: Chapter | Path, solution: bool):
+    """The notebook of a chapter (or of a source), not executed."""
+    import jupytext
+
+    chapter = chapter if isinstance(chapter, Chapter) else Chapter(chapter)
+    try:
+        notebook = jupytext.reads(chapter.text, fmt="py:percent")
+    except (OSError, ValueError) as error:
+        raise BuildError(f"{chapter.source.name}: cannot be read: {error}") from None
+    cells = []
+    for number, cell in enumerate(notebook.cells, 1):
+        where = f"{chapter.source.name}, cell {number}"
+        tagged = "solution" in cell.metadata.get("tags", ())
+        if cell.cell_type == "markdown":
+            if tagged and not solution:
+                continue
+            cell.source = filled(cell.source, chapter.lab, where)
+            if chapter.own_title and not cells:
+                cell.source = re.sub(r"^# .*$", lambda _: f"# {chapter.own_title}", cell.source,
+                                     count=1, flags=re.M)
+        else:
+            _check_marks(cell.source, tagged, where)
+            cell.source = form(cell.source, solution and tagged).strip()
+            if cell.source.count("\n") >= MOST_LINES:
+                raise BuildError(f"{where}: a code cell of more than {MOST_LINES} lines")
+        cell.metadata = {}
+        cell.id = f"{chapter.slug[:50]}-{number:02}"
+        cells.append(cell)
+    if not cells:
+        raise BuildError(f"{chapter.source.name}: has no cells")
+    notebook.cells, notebook.metadata = cells, METADATA
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def _check_marks(source: str, tagged: bool, where: str) -> None:
+    """A cell with a solution is tagged and says where it begins and ends: or it would be shown."""
+    lines = source.splitlines()
+    marks = [line for line in lines if line in (BEGIN, END)]
+    if tagged and (not marks or marks != [BEGIN, END] * (len(marks) // 2)):
+        raise BuildError(f"{where}: tagged `solution`, but `{BEGIN}` and `{END}` don't enclose one")
+    if not tagged and (marks or any(line.startswith(BLANK) for line in lines)):
+        raise BuildError(f"{where}: has marks of a solution but is not tagged `solution`")
+
+
+def form(source: str, solution: bool) -> str:
+    """The instructor's or the learner's form of a code cell."""
+    if solution:
+        lines = [line for line in source.splitlines() if not line.startswith(BLANK)]
+        return "\n".join(line for line in lines if line not in (BEGIN, END))
+    source = re.sub(rf"^{BEGIN}\n.*?^{END}$", "", source, flags=re.S | re.M)
+    return re.sub(f"^{BLANK}", "", source, flags=re.M)
+
+
+def filled(text: str, lab, where: str) -> str:
+    """Markdown with its {{...}} filled in."""
+    def fill(match) -> str:
+        try:
+            return _value(match[1].strip(), lab)
+        except (LabsimError, ValueError, AttributeError, KeyError, IndexError) as error:
+            raise BuildError(f"{where}: {match[0]}: {error}") from None
+    text = re.sub(r"\{\{(.*?)\}\}", fill, text)
+    if mark := re.search(r".*(\{\{|\}\}).*", text):
+        raise BuildError(f"{where}: {mark[1]} is not filled in: {mark[0].strip()}")
+    return text
+
+
+def _value(name: str, lab) -> str:
+    if name == "version":
+        return labsim.__version__
+    if name.startswith(("fact:", "notes:")):
+        side, id = name.split(":", 1)
+        fact = facts.fact(id)
+        try:
+            return figure(fact.number("notes" if side == "notes" else "today"), fact.unit)
+        except ValueError:      # a rule, in words
+            first, second = fact.today, fact.notes
+            words = (second or first) if side == "notes" else (first or second)
+            return f"{words} {fact.unit}".strip()
+    if lab is None:
+        raise BuildError("this notebook is no lab's")
+    if name.startswith("preset:"):
+        return lab.scene(name[7:]).title
+    if name.startswith("result:"):
+        *preset, metric = name.split(":")[1:]
+        params = lab.preset(preset[0]) if preset else lab.Params()
+        return figure(lab.run(params).summary[lab.metric(metric).name], lab.metric(metric).unit)
+    knobs = lab.Params.knobs()
+    if name not in knobs:
+        raise BuildError("no such parameter")
+    default = knobs[name].default
+    return figure(default, knobs[name].unit) if isinstance(default, (int, float)) else default
+
+
+def finish(notebook) -> str:
+    """The text of an executed notebook, without what differs from run to run, and sealed."""
+    import nbformat
+
+    for cell in notebook.cells:
+        cell.metadata = {}
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    notebook.metadata = METADATA
+    notebook = nbformat.reads(nbformat.writes(notebook), as_version=4)
+    notebook.metadata = {**METADATA, "labsim": {"seal": seal(notebook)}}
+    return nbformat.writes(notebook) + "\n"
+
+
+def seal(notebook) -> str:
+    """A digest of the cells and their outputs: whether they are as the build has written them."""
+    cells = [(cell.cell_type, cell.source, cell.get("execution_count"), cell.get("outputs"))
+             for cell in notebook.cells]
+    return hashlib.sha256(json.dumps(cells, sort_keys=True).encode()).hexdigest()
+
+
+def compare(path: Path, made) -> None:
+    """Raise `BuildError` unless the notebook at `path` has the cells of `made`, all executed,
+    with the outputs that the build wrote."""
+    import nbformat
+
+    if not path.is_file():
+        raise BuildError(f"{path.name} is missing; labsim build makes it")
+    try:
+        there = nbformat.read(path, as_version=4)
+    except Exception as error:      # whatever nbformat says of a file that is no notebook
+        raise BuildError(f"{path.name} is no notebook: {type(error).__name__}; "
+                         "run labsim build") from None
+    if len(there.cells) != len(made.cells):
+        raise BuildError(f"{path.name} has {len(there.cells)} cells, its source makes "
+                         f"{len(made.cells)}; run labsim build")
+    for number, (old, new) in enumerate(zip(there.cells, made.cells), 1):
+        if (old.cell_type, old.source) != (new.cell_type, new.source):
+            raise BuildError(f"{path.name}, cell {number}: not what its source makes; "
+                             "run labsim build")
+        if old.cell_type == "code" and old.execution_count is None:
+            raise BuildError(f"{path.name}, cell {number}: was never executed; run labsim build")
+    if there.metadata.get("labsim", {}).get("seal") != seal(there):
+        raise BuildError(f"{path.name}: its outputs are not those that labsim build wrote; "
+                         "run labsim build")

@@ -1,0 +1,66 @@
+"""A quiz in a notebook: the questions of a lab's topics shown, the answers checked."""
+
+from html import escape
+
+from labsim._callable import make_callable
+from labsim.course import progress
+from labsim.errors import ParameterError
+from labsim.kit import quiz as cards
+from labsim.kit.registry import lab
+
+
+class Quiz:
+    """The questions of a lab's topics; shows itself in a notebook and in a terminal."""
+
+    def __init__(self, slug: str):
+        self.lab = lab(slug)
+        self.questions = cards.of_lab(self.lab)
+
+    def __repr__(self) -> str:
+        return "\n".join(line for number, q in enumerate(self.questions, 1)
+                         for line in (f"{number}. {q.question}", *self.choices(q)))
+
+    def _repr_html_(self) -> str:
+        items = "".join(
+            f'<p style="margin:8px 0 2px"><b>{number}. {escape(q.question)}</b></p>'
+            + "".join(f'<div style="margin-left:1.5em">{escape(c)}</div>' for c in self.choices(q))
+            for number, q in enumerate(self.questions, 1))
+        return f'<div style="border-left:4px solid #009E73;padding:4px 12px">{items}</div>'
+
+    @staticmethod
+    def choices(question) -> list[str]:
+        """The choices with their letters."""
+        return [f"   {letter}) {choice.text}"
+                for letter, choice in zip("abcdefgh", question.choices)]
+
+    def check(self, answers: str) -> None:
+        """Print, for one letter per question, why it is right or wrong; "." leaves one out."""
+        letters = [c for c in str(answers).casefold() if not c.isspace()]
+        if len(letters) != len(self.questions):
+            raise ParameterError("answers", answers, f"{len(self.questions)} letters, one per "
+                                 "question; a dot leaves a question out")
+        right, trouble = 0, ""
+        for number, (letter, q) in enumerate(zip(letters, self.questions), 1):
+            if letter == ".":
+                print(f"{number}. Not answered yet.")
+                continue
+            allowed = "abcdefgh"[:len(q.choices)]
+            if letter not in allowed:
+                raise ParameterError("answers", letter, f"for question {number} one of "
+                                     + ", ".join(allowed))
+            choice = q.choices[allowed.index(letter)]
+            right += choice.right
+            trouble = progress.noted(self.lab.slug, f"quiz:{q.id}", choice.right, letter) or trouble
+            print(f"{number}. {'Right.' if choice.right else 'No.'} {choice.why}")
+        print(f"{right} of {len(self.questions)} right.")
+        if trouble:
+            print(trouble)
+
+
+def quiz(slug: str, answers: str | None = None):
+    """The quiz of a lab's topics to be shown; or, with `answers` (one letter each), checked."""
+    asked = Quiz(slug)
+    return asked if answers is None else asked.check(answers)
+
+
+make_callable(__name__, quiz)
