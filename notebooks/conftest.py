@@ -1,16 +1,5 @@
-"""For `pytest --nbval notebooks/`: kernels that don't race, and progress in a folder of its own."""
+"""For `pytest --nbval notebooks/`: the kernels are those with which the notebooks were made."""
 
-import atexit
-import itertools
-import os
-import shutil
-import tempfile
+from labsim.course.kernels import pytest_configure
 
-import nbval.kernel
-
-_folder = tempfile.mkdtemp(prefix="nbval-")
-atexit.register(shutil.rmtree, _folder, ignore_errors=True)
-os.environ["LABSIM_HOME"] = _folder
-_Manager, _number = nbval.kernel.KernelManager, itertools.count()
-nbval.kernel.KernelManager = lambda **kw: _Manager(
-    transport="ipc", ip=f"{_folder}/k{next(_number)}", **kw)
+__all__ = ["pytest_configure"]

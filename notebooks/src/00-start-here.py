@@ -68,6 +68,27 @@ except labsim.ParameterError as error:
 labsim.facts("CloudWatch")
 
 # %% [markdown]
+# ## Where you are
+#
+# Every answer is kept on your machine before you read whether it is right. What is done, and
+# what is next (`labsim progress` in a terminal):
+
+# %%
+from labsim.course import review, standing
+
+standing()
+
+# %% [markdown]
+# Quiz questions of the labs you have begun come again, after longer and longer pauses, before
+# you forget them (`labsim quiz`). To answer, write `cards.check("abc")`, a letter for each:
+
+# %%
+cards = review()
+cards
+
+# %% [markdown]
+# For an instructor, `labsim hand-in sqs-asg` writes your answers to a lab into one file.
+#
 # ## How a lab is built
 #
 # 1. What you will be able to answer, and the facts.
