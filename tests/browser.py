@@ -15,6 +15,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import labsim
+
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 RUN_ALL = """async () => {
@@ -86,6 +88,48 @@ def jupyter(folder: Path):
 
 
 @contextlib.contextmanager
+def demo(slug: str, *options: str, home: Path):
+    """`labsim demo`; yields its address without the query, and the process."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "labsim.cli", "demo", slug, "--no-browser", "--port=0", *options],
+        env=_own(home), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield server.stdout.readline().split("?")[0], server
+    finally:
+        server.terminate()
+        server.wait(20)
+        server.stdout.close()
+
+
+@contextlib.contextmanager
+def voila(path: Path, home: Path):
+    """Plain Voila on a notebook; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "voila", str(path), "--no-browser", f"--port={port}"],
+        env=_own(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            with contextlib.suppress(OSError), socket.create_connection(("localhost", port), 1):
+                break
+            time.sleep(0.1)
+        yield f"http://localhost:{port}/"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _own(home: Path) -> dict:
+    """The environment of a server that leaves the user's own files alone."""
+    return {**os.environ, "JUPYTER_CONFIG_DIR": str(home), "LABSIM_HOME": str(home),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"), "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(Path(labsim.__file__).parents[1]),
+                              os.environ.get("PYTHONPATH")]))}
+
+
+@contextlib.contextmanager
 def page(width: int = 1440, height: int = 1500):
     """A page of a fresh Chromium."""
     from playwright.sync_api import sync_playwright
@@ -105,6 +149,15 @@ def run_all(page, address: str) -> None:
                            timeout=60_000)
     page.evaluate(FOCUS)
     page.evaluate(RUN_ALL)
+
+
+def violations(page, part: str | None = None) -> list:
+    """What axe-core finds in a page, or a part of it, that is serious or critical."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context=part).response["violations"]
+    return [(v["id"], [node["html"][:150] for node in v["nodes"]]) for v in found
+            if v["impact"] in ("serious", "critical")]
 
 
 def main(target: str) -> None:

@@ -1,7 +1,31 @@
 """Settings that all tests share."""
 
+import os
+from pathlib import Path
+
 import hypothesis
+import pytest
 
 # These machines are noisy: how long one example takes is no finding.
 hypothesis.settings.register_profile("labsim", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("labsim")
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory):
+    """A folder for screenshots; its name is printed."""
+    folder = Path(os.environ.get("LABSIM_SHOTS") or tmp_path_factory.mktemp("shots"))
+    folder.mkdir(exist_ok=True)
+    print(f"screenshots in {folder}")
+    return folder
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What passing tests have measured: their lines that begin with "measured: "."""
+    told = [(report.nodeid, line.removeprefix("measured: "))
+            for report in terminalreporter.stats.get("passed", ())
+            for line in report.capstdout.splitlines() if line.startswith("measured: ")]
+    if told:
+        terminalreporter.section("measured")
+        for _, line in sorted(told):
+            terminalreporter.write_line(line)

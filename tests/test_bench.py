@@ -92,7 +92,7 @@ def fast_enough(contender, least):
         ratios.append(bench.race(contenders=[PLAIN, contender])[1].ratio)
         if ratios[-1] >= least:
             return True
-    print(f"{contender.name}: {ratios} times plain SimPy, expected {least}")
+    print(f"measured: {contender.name}: {ratios} times plain SimPy, expected {least}")
     return False
 
 

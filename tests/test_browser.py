@@ -73,15 +73,6 @@ def lab_server(tmp_path_factory):
         yield address
 
 
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory):
-    """A folder for screenshots; its name is printed."""
-    folder = Path(os.environ.get("LABSIM_SHOTS") or tmp_path_factory.mktemp("shots"))
-    folder.mkdir(exist_ok=True)
-    print(f"screenshots in {folder}")
-    return folder
-
-
 def notebook_of(slug):
     return next(p.name for p in sorted(NOTEBOOKS.glob(f"*-{slug}.ipynb")))
 
@@ -122,11 +113,12 @@ def test_a_learner_uses_the_explorer(slug, lab_server, shots):
 
         presets = explorer.locator("select").first
         changes(page, image, lambda: presets.select_option(label=lab.presets[1].title), "src")
-        assert lab.presets[1].say in explorer.inner_text()
+        explorer.get_by_text(lab.presets[1].say).first.wait_for()
 
         explorer.get_by_role("button", name="Pin", exact=True).click()
         explorer.get_by_text("pinned", exact=True).first.wait_for()
         changes(page, image, lambda: presets.select_option(label=lab.presets[3].title), "src")
+        explorer.get_by_text(lab.presets[3].say).first.wait_for()
         assert "better" in metrics.inner_text() or "worse" in metrics.inner_text()
         explorer.screenshot(path=shots / f"{slug}-pinned.png")
 
@@ -154,7 +146,7 @@ def test_a_learner_uses_the_explorer(slug, lab_server, shots):
 
 @pytest.mark.parametrize("width", [1280])
 def test_the_explorer_fits_a_projector(width, lab_server, shots):
-    """At 1280 px nothing is cut off at the right."""
+    """At 1280 px nothing is cut off at the right; axe-core finds nothing serious in it."""
     with browser.page(width, 720) as page:
         browser.run_all(page, lab_server("ours.ipynb"))
         explorer = page.locator(".labsim-explorer")
@@ -165,6 +157,7 @@ def test_the_explorer_fits_a_projector(width, lab_server, shots):
         figure = explorer.locator(FIGURE).bounding_box()
         assert figure["x"] + figure["width"] <= area["x"] + area["width"] + 1
         assert figure["x"] + figure["width"] <= width
+        assert browser.violations(page, ".labsim-explorer") == []
 
 
 def presses(page, picture, handle, times=12):
@@ -186,7 +179,7 @@ def test_twice_as_quick_as_the_usual_way(lab_server):
         for _ in range(3):      # a noisy machine gets three tries
             usual = measure("usual.ipynb", usual_picture, usual_handle)
             ours = measure("ours.ipynb", ours_picture, ours_handle)
-            print(f"key press to picture: ours {ours:.0f} ms, usual {usual:.0f} ms")
+            print(f"measured: key press to picture: ours {ours:.0f} ms, usual {usual:.0f} ms")
             if ours <= usual / 2:
                 break
         assert ours <= usual / 2

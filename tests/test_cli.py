@@ -13,6 +13,7 @@ import pytest
 
 import labsim
 from labsim import cli
+from labsim.terminal import find_notebook
 
 LABS = labsim.labs()
 SLUG = next(iter(LABS))
@@ -91,7 +92,7 @@ def test_every_example_of_the_help_is_understood():
     for line in examples:
         words = line.strip().split("  ")[0].split()[1:]
         assert cli.read(words).action is cli.COMMANDS[words[0]]
-    assert len(examples) == 7
+    assert len(examples) == 12
 
 
 @each_lab
@@ -342,10 +343,11 @@ def test_ctrl_c_is_quiet():
 
 
 @pytest.fixture
-def started(monkeypatch):
+def started(monkeypatch, tmp_path):
     """The commands that would have been started."""
     commands = []
     monkeypatch.setattr(cli, "start", commands.append)
+    monkeypatch.setenv("LABSIM_HOME", str(tmp_path / "home"))
     return commands
 
 
@@ -375,10 +377,10 @@ def test_an_installed_notebook_is_copied_and_nothing_is_overwritten(tmp_path, mo
     here.mkdir()
     (package / "notebooks" / "01-x.ipynb").write_text("new")
     monkeypatch.chdir(here)
-    assert cli.find_notebook("x", package) == here / "01-x.ipynb"
+    assert find_notebook("x", package) == here / "01-x.ipynb"
     assert (here / "01-x.ipynb").read_text() == "new"
     (here / "01-x.ipynb").write_text("my answers")
-    assert cli.find_notebook("x", package).read_text() == "my answers"
+    assert find_notebook("x", package).read_text() == "my answers"
 
 
 def test_without_jupyterlab_open_says_what_to_install(refuses, started, monkeypatch):
@@ -386,3 +388,45 @@ def test_without_jupyterlab_open_says_what_to_install(refuses, started, monkeypa
     monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
     assert refuses("open") == 'JupyterLab is not installed: pip install "labsim[lab]"'
     assert started == []
+
+
+def test_a_study_from_the_command_line(says, tmp_path):
+    """The table that Python gives; as CSV all of it, and a file to go on with."""
+    words = ("sweep", "sqs-asg", "--over", "cooldown=60,300", "--policy", "simple",
+             "--duration=600", "--replications", "2", "--file", str(tmp_path / "a.parquet"))
+    shown = says(*words)
+    assert shown.count("wait_p95") == 2 and (tmp_path / "a.parquet").exists()
+    table = labsim.sweep("sqs-asg", over={"cooldown": [60.0, 300.0]}, policy="simple",
+                         duration=600.0, replications=2)
+    assert says(*words, "--csv") == table.to_csv(index=False)
+    assert "wait_p50" in says(*words, "--metric", "wait_p50")
+
+
+@pytest.mark.parametrize("words, told", [
+    (("--over", "cooldwn=1"), "did you mean cooldown"), (("--over", "cooldown"), "over"),
+    (("--over", "cooldown=x"), "cooldown"), (("--replications", "many"), "replications")])
+def test_a_study_that_makes_no_sense(refuses, words, told):
+    """One line that says what is wrong."""
+    assert told in refuses("sweep", "sqs-asg", "--duration", "600", *words)
+
+
+@each_lab
+def test_known_answers_from_the_command_line(slug, says):
+    """The table, and how many agree."""
+    assert says("check", slug).endswith(" known answers, 0 differ\n")
+
+
+def test_a_known_answer_that_differs_is_exit_status_1(monkeypatch, capsys):
+    """For a check in CI."""
+    from labsim.kit import trust
+    wrong = trust.TrustTable([trust.Check("x", "y", 1, 2, 0.0, False)])
+    monkeypatch.setattr(type(labsim.lab(SLUG)), "trust", lambda self: wrong)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["check", SLUG])
+    assert end.value.code == 1 and "1 known answers, 1 differ" in capsys.readouterr().out
+
+
+def test_facts_that_differ(says):
+    """Where the notes say one thing and AWS another today."""
+    text = says("facts", "--diff", "kms")
+    assert "5,500" in text and "10,000" in text and "0.03" not in text

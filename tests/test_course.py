@@ -1,19 +1,15 @@
-"""Exercises, progress, and notebooks that are what their sources make."""
+"""Exercises, and notebooks that are what their sources make."""
 
 import json
 import os
-import signal
 import statistics
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 import labsim
 from labsim.course import check, exercise, progress
-from labsim.course.build import BuildError, compare, filled, form, generate
+from labsim.course.notebooks import BuildError, compare, filled, form, generate
 from labsim.errors import ParameterError
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -68,55 +64,6 @@ def test_questions_show_themselves():
         exercise("sqs-asg", 6))
 
 
-# -- progress ---------------------------------------------------------------------------------
-
-def test_a_damaged_line_is_kept_aside_and_told(home):
-    """The others count; the copy is made once."""
-    progress.record("lab", "a", True)
-    with open(progress.journal(), "ab") as file:
-        file.write(b'{"lab": "lab", "exer')
-    progress.record("lab", "b", True)
-    with pytest.warns(UserWarning, match="1 lines of progress.jsonl can't be read"):
-        assert progress.solved("lab") == {"a", "b"}
-    assert b'"exer' in (home / "progress.damaged").read_bytes()
-    assert progress.solved("lab") == {"a", "b"}     # no second warning
-
-
-def test_a_disk_that_cannot_be_written_breaks_nothing(monkeypatch, capsys, tmp_path):
-    """The answer is checked, and one line says that it was not saved."""
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("LABSIM_HOME", str(tmp_path / "file" / "below"))
-    check("sqs-asg", 4, "b")
-    out = capsys.readouterr().out
-    assert out.startswith("Right.") and "could not be saved" in out
-
-
-WRITER = """
-import sys
-from labsim.course import progress
-for i in range(100_000):
-    assert progress.record("lab", str(i), True)
-    print(i, flush=True)
-"""
-
-
-def test_a_killed_kernel_loses_no_confirmed_answer(home):
-    """kill -9 at twenty moments while two notebooks write: all that was confirmed is there."""
-    confirmed = 0
-    for round in range(10):
-        writers = [subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE)
-                   for _ in range(2)]
-        for writer in writers:
-            confirmed += writer.stdout.readline().endswith(b"\n")
-        time.sleep(0.007 * round)
-        for writer in writers:
-            writer.send_signal(signal.SIGKILL)
-            confirmed += writer.communicate()[0].count(b"\n")
-    assert confirmed > 10
-    entries = progress.answers()
-    assert confirmed <= len(entries) <= confirmed + 20
-
-
 # -- notebooks --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
@@ -135,7 +82,7 @@ def test_committed_notebooks_are_what_their_sources_make(source):
         assert os.getcwd() not in path.read_text() and str(Path.home()) not in path.read_text()
 
 
-@pytest.mark.parametrize("slug", labsim.labs())
+@pytest.mark.parametrize("slug", [slug for slug, lab in labsim.labs().items() if not lab.home])
 def test_blanks_and_solutions(slug):
     """The learner's checks are unanswered, the instructor's all right, for every exercise."""
     (source,) = [s for s in SOURCES if s.stem.endswith(slug)]
@@ -185,66 +132,3 @@ def test_an_unknown_name_in_the_prose_is_told_with_its_place(text):
     """Notebook, cell, reason."""
     with pytest.raises(BuildError, match="file.py, cell 3"):
         filled(text, labsim.lab("sqs-asg"), "file.py, cell 3")
-
-
-SCRATCH = """# %% [markdown]
-# # Scratch {{version}}
-
-# %%
-import labsim
-print(1 + 1)
-
-# %% tags=["solution"]
-# blank: answer = None
-# >>> solution
-answer = 7
-# <<< solution
-
-# %%
-raise_or_not = 1
-"""
-
-
-@pytest.fixture
-def scratch(tmp_path):
-    """A folder with one source."""
-    (tmp_path / "nb" / "src").mkdir(parents=True)
-    (tmp_path / "nb" / "src" / "07-scratch.py").write_text(SCRATCH)
-    return tmp_path / "nb"
-
-
-def test_build_twice_gives_the_same_bytes(scratch):
-    """And the check is content; until somebody edits the notebook, or the source."""
-    from labsim.course.build import build
-    build(folder=scratch)
-    first = {p.name: p.read_bytes() for p in scratch.rglob("*.ipynb")}
-    build(folder=scratch)
-    assert {p.name: p.read_bytes() for p in scratch.rglob("*.ipynb")} == first
-    build(folder=scratch, check=True)
-    path = scratch / "07-scratch.ipynb"
-    path.write_text(path.read_text().replace("1 + 1", "1 + 2"))
-    with pytest.raises(BuildError, match="07-scratch.ipynb, cell 2: not what its source makes"):
-        build(folder=scratch, check=True)
-
-
-@pytest.mark.parametrize("change, message", [
-    (("raise_or_not = 1", "raise ValueError('x')"), "ValueError: x"),
-    (("{{version}}", "{{nothing}}"), "07-scratch.py, cell 1"),
-    (("print(1 + 1)", "\n".join(f"x = {i}" for i in range(20))), "more than 15 lines"),
-])
-def test_a_build_that_goes_wrong_names_the_place(scratch, change, message):
-    """Notebook, cell, reason."""
-    from labsim.course.build import build
-    source = scratch / "src" / "07-scratch.py"
-    source.write_text(SCRATCH.replace(*change))
-    with pytest.raises(BuildError, match="07-scratch") as caught:
-        build(folder=scratch)
-    assert message in str(caught.value)
-
-
-def test_only_some_are_built(scratch):
-    """By number; an unknown one is an error."""
-    from labsim.course.build import build
-    with pytest.raises(BuildError, match="no sources numbered 08"):
-        build(folder=scratch, only=["08"])
-    assert build is not None

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import venv
 import zipfile
@@ -47,7 +48,7 @@ def test_every_dependency_has_a_reason():
 def test_the_readme_names_every_lab():
     """The table holds what the registry holds."""
     rows = dict(re.findall(r"^\| `([\w-]+)` \| (.+?) \|$", README, re.M))
-    assert rows == {lab.slug: lab.summary for lab in labsim.labs().values()}
+    assert rows == {lab.slug: lab.summary for lab in labsim.labs().values() if not lab.home}
 
 
 def test_ci_runs_the_readmes_test_command():
@@ -57,6 +58,29 @@ def test_ci_runs_the_readmes_test_command():
         line for line in script.splitlines() if line.startswith("command=")) + "; echo $command"],
         cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert found.strip().endswith(".venv/bin/pytest") and found.strip() in README
+
+
+def test_the_readmes_commands_are_one_line_each():
+    """The first opens the labs, the second runs all tests; plain venv and pip."""
+    lines = re.findall(r"^```sh\n(.*?)\n?```", README, re.M | re.S)
+    start = "python3 -m venv .venv && .venv/bin/pip install -e "
+    assert lines == [f'{start}".[lab]" && .venv/bin/labsim open',
+                     f'{start}".[test]" && .venv/bin/pytest']
+
+
+def test_the_readmes_python_runs():
+    """As it stands, each block in a new process."""
+    blocks = re.findall(r"^```python\n(.*?)```", README, re.M | re.S)
+    assert len(blocks) == 2
+    for code in blocks:
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_files_that_the_readme_names_are_there():
+    """Tests, data, folders and pictures."""
+    names = re.findall(r"`((?:tests|data|labsim|notebooks)/[a-z0-9_/.]*)`", README)
+    assert len(names) > 5
+    assert not [name for name in names if not (ROOT / name).exists()]
 
 
 def test_the_picture_of_the_readme_is_there():
@@ -91,31 +115,51 @@ def wheel(tmp_path_factory):
 
 
 def test_the_wheel_carries_data_and_notebooks(wheel):
-    """Facts, traces, the learner's notebooks; no tests."""
-    names = zipfile.ZipFile(wheel).namelist()
-    assert "labsim/data/facts.csv" in names and "labsim/notebooks/01-sqs-asg.ipynb" in names
-    assert "labsim/data/traces/shop-day.csv" in names
-    assert not [n for n in names if n.startswith("tests")]
+    """All of data/ and every notebook, inside the package, and the package's own files."""
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    carried = {f"labsim/{path.relative_to(ROOT).as_posix()}" for path in [
+        *(p for p in (ROOT / "data").rglob("*") if p.is_file()),
+        *(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks/solutions").glob("*.ipynb")]}
+    carried |= {f"labsim/known_answers/{path.name}"
+                for path in (ROOT / "tests/known_answers").glob("*.yaml")}
+    carried |= {path.relative_to(ROOT).as_posix()       # style sheets, templates
+                for path in (ROOT / "labsim").rglob("*")
+                if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert {name for name in names if not name.endswith(".py")} == carried
+    assert {name.split("/")[0] for name in names} == {"labsim"}
+
+
+def test_an_editable_install_is_a_pointer(tmp_path):
+    """No copy of data or notebooks, which would grow old."""
+    subprocess.run([sys.executable, "-c", "import sys; from hatchling.build import "
+                    "build_editable; build_editable(sys.argv[1])", tmp_path], cwd=ROOT,
+                   check=True, capture_output=True)
+    names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
+    assert [n for n in names if ".dist-info/" not in n] == ["_labsim.pth"]
 
 
 def test_the_wheel_works_from_an_empty_folder(wheel, tmp_path):
-    """Installed beside the dependencies that are here; run where there is no checkout."""
-    venv.create(tmp_path / "env", system_site_packages=False, with_pip=False)
-    python = tmp_path / "env" / "bin" / "python"
-    site = next((tmp_path / "env" / "lib").glob("python3*/site-packages"))
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
-    others = next(p for p in sys.path if p.endswith("site-packages"))
-    (site / "others.pth").write_text(f"{others}\n")
+    """Installed by pip beside the dependencies that are here; run where there is no checkout."""
+    venv.create(tmp_path / "env", with_pip=False)
+    scripts = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin")
+    subprocess.run([sys.executable, "-m", "pip", "--python", scripts / "python", "install", "-q",
+                    "--no-index", "--no-deps", wheel], check=True)
+    site = Path(subprocess.run([scripts / "python", "-c",
+                                "import sysconfig; print(sysconfig.get_path('purelib'))"],
+                               capture_output=True, text=True, check=True).stdout.strip())
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
     empty = tmp_path / "empty"
     empty.mkdir()
-    code = ("import labsim, sys; from labsim.cli import main; "
-            "assert labsim.__file__.startswith(sys.prefix), labsim.__file__; "
-            "sys.exit(main(sys.argv[1:]))")
 
-    def run(*args):
-        return subprocess.run([python, "-c", code, *args], cwd=empty, capture_output=True,
-                              text=True, check=True).stdout
-    assert "sqs-asg" in run("list")
-    assert "Default visibility timeout" in run("facts", "sqs")
-    assert json.loads(run("run", "sqs-asg", "--duration", "600", "--json"))["lab"] == "sqs-asg"
+    def run(*command):
+        return subprocess.run(command, cwd=empty, capture_output=True, text=True,
+                              check=True).stdout
+    where = run(scripts / "python", "-c", "import labsim; print(labsim.__file__)").strip()
+    assert Path(where).is_relative_to(site)
+    assert [line.split()[0] for line in run(scripts / "labsim", "list").splitlines()[::2]] == [
+        *labsim.labs()]
+    assert "Default visibility timeout" in run(scripts / "labsim", "facts", "sqs")
+    for slug, lab in labsim.labs().items():
+        told = run(scripts / "labsim", "run", slug, "--json", "-")
+        assert json.loads(told)["lab"] == lab.slug
+    assert not list(empty.iterdir())

@@ -13,6 +13,7 @@ from PIL import Image
 
 import labsim
 from labsim.errors import BudgetError, ParameterError
+from labsim.kit import MOST_BARS, bar_name
 from labsim.view import picture as picture_module
 from labsim.view.controls import Control
 from labsim.view.figure import LiveFigure, nice_top, time_unit
@@ -97,6 +98,22 @@ def test_a_plot_is_a_figure_that_shows_itself(slug):
     png = result.plot()._repr_png_()
     assert png.startswith(b"\x89PNG") and png == result.plot()._repr_png_()
     assert len(np.unique(pixels(png).reshape(-1, 3), axis=0)) > 50
+
+
+@pytest.mark.parametrize("style", [Style(), Style(large=True)], ids=["normal", "large"])
+@each_lab
+def test_titles_fit(slug, style):
+    """No title leaves its half of the figure or runs into the signs of the marks."""
+    live = LiveFigure(LABS[slug], style)
+    live.update(LABS[slug].run())
+    width = live.figure.bbox.width
+    for panel in live._panels:
+        title = panel.axes._left_title.get_window_extent()
+        signs = panel.axes.texts[0].get_window_extent()
+        column = panel.axes.get_subplotspec().colspan.start
+        columns = panel.axes.get_gridspec().ncols
+        assert title.x1 <= width * (column + 1) / columns + 1, panel.panel.title
+        assert not panel.panel.marks or title.x1 < signs.x0, panel.panel.title
 
 
 @pytest.mark.parametrize("value, top", [(0, 1), (0.9, 1), (1, 1.5), (95, 150), (5_000, 8_000),
@@ -264,6 +281,50 @@ def test_rows_without_effect_are_hidden():
     assert row.layout.display == "flex"
 
 
+def test_the_facts_switch_takes_the_facts_with_it():
+    """To the notes' values and back; a value that is no fact stays."""
+    explorer = LABS["s3-prefix"].explore(encryption="sse-kms")
+    row = explorer.controls.rows["facts"]
+    assert row.row.layout.display == "flex"
+    row.set("notes", tell=True)
+    assert explorer.result.params.kms_quota == 5_500 and "facts='notes'" in explorer.code()
+    row.set("today", tell=True)
+    assert explorer.result.params.kms_quota == 10_000
+    explorer.set(kms_quota=7.0)
+    explorer.set(facts="notes")
+    assert explorer.result.params.kms_quota == 7 and explorer.error is None
+
+
+@each_lab
+def test_the_facts_switch_is_there_where_facts_differ(slug):
+    """And nowhere else."""
+    row = LABS[slug].explore().controls.rows["facts"]
+    assert (row.row.layout.display == "flex") == LABS[slug].facts_differ
+
+
+def test_a_group_without_rows_has_no_heading():
+    """Where all of a group's parameters have no effect."""
+    controls = LABS["sqs-asg"].explore().controls
+    shown = [g.layout.display for g in controls.widget.children]
+    assert "none" in shown and "flex" in shown
+
+
+@pytest.mark.parametrize("slug", [s for s in LABS if any(b.bars for b in LABS[s].boxes)])
+def test_a_bar_per_key_and_a_mark_on_those_over_the_limit(slug):
+    """As many columns as there are shards, partitions or replicas, at most sixteen."""
+    lab = LABS[slug]
+    for preset in lab.presets:
+        r = lab.run(lab.preset(preset.title))
+        for t in (0.0, 0.5 * r.params.duration, r.params.duration):
+            text = picture(lab, r, t)
+            bars = [box.bars for box in lab.boxes if box.bars]
+            counts = [min(int(at(r, count, t)), MOST_BARS) for _, count in bars]
+            over = sum(at(r, bar_name(prefix, i), t) > 1.001
+                       for (prefix, _), n in zip(bars, counts) for i in range(n))
+            assert text.count('class="bar"') == sum(counts)
+            assert text.count(">!<") == over
+
+
 def test_the_explorer_has_a_fixed_text_and_a_still_picture():
     """For strict nbval, and for pages without a kernel."""
     bundle = labsim.lab("sqs-asg").explore()._repr_mimebundle_()
@@ -272,13 +333,13 @@ def test_the_explorer_has_a_fixed_text_and_a_still_picture():
 
 
 def test_export_offers_the_run():
-    """CSV, PNG and JSON, as links that need no server; the JSON is a result."""
+    """CSV, PNG, JSON and a page, as links that need no server; the JSON is a result."""
     import base64
     explorer = labsim.lab("sqs-asg").explore()
     explorer._export()
     links = dict(re.findall(r'download="sqs-asg\.(\w+)" href="data:[\w/]+;base64,([^"]+)"',
                             explorer.files.value))
-    assert set(links) == {"csv", "png", "json"}
+    assert set(links) == {"csv", "png", "json", "html", "pdf"}
     again = labsim.Result.from_json(base64.b64decode(links["json"]).decode())
     assert again.summary == explorer.result.summary
 
@@ -317,7 +378,8 @@ def test_a_slider_costs_at_most_twice_a_redraw(slug):
         if tries[-1][0] <= 2 * tries[-1][1]:
             break
     run, draw = tries[-1]
-    print(f"{slug}: slider {run * 1e3:.1f} ms, redraw {draw * 1e3:.1f} ms, ratio {run / draw:.2f}")
+    print(f"measured: {slug}: slider {run * 1e3:.1f} ms, redraw {draw * 1e3:.1f} ms, "
+          f"ratio {run / draw:.2f}")
     assert run <= 2 * draw
 
 
@@ -335,5 +397,38 @@ def test_the_default_run_takes_less_time_than_drawing_its_figure(slug):
             times.append(time.perf_counter() - begin)
         return statistics.median(times)
     run, draw = median(lab.run), median(lambda: result.plot()._repr_png_())
-    print(f"{slug}: run {run * 1e3:.1f} ms, figure {draw * 1e3:.1f} ms")
+    print(f"measured: {slug}: run {run * 1e3:.1f} ms, figure {draw * 1e3:.1f} ms")
     assert run < draw
+
+
+def test_theory_is_drawn_where_it_applies_and_says_why_not():
+    """Erlang C beside a steady queue; beside a spike a reason; with too much load another."""
+    explorer = LABS["sqs-asg"].explore()
+    assert "does not apply: the load or the number of instances changes" in explorer.theory.value
+    explorer.apply_preset("1")
+    wait = labsim.theory.mmc_wait_mean(2, 4, 10)
+    assert f"{wait:.3g} s, the dashed line" in explorer.theory.value
+    line = explorer._figures[Style()]._panels[3].lines[-1]
+    assert line.get_ydata() == pytest.approx([wait, wait])
+    explorer.set(arrival_rate=3.0)
+    assert "does not apply: utilization" in explorer.theory.value
+    assert len(line.get_ydata()) == 0
+
+
+@pytest.mark.parametrize("number", "2345")
+def test_what_the_prefixes_allow_is_what_is_served(number):
+    """The closed form of s3-prefix is the mean of the curve beside it, to a hundredth."""
+    lab = LABS["s3-prefix"]
+    r = lab.run(lab.preset(number))
+    value, why = lab.panels[0].theory.applied(r.params)
+    assert not why and r.series["served"].value.mean() == pytest.approx(value, rel=0.01)
+
+
+def test_even_replicas_read_as_theory_says():
+    """Many clients whose connections are short: the mean latency is M/M/c's; with auto scaling
+    it says nothing."""
+    lab = LABS["aurora-replicas"]
+    p = lab.Params(clients=1_000, pool_size=10, connection_lifetime=5, connect_cost=0, dns_ttl=0)
+    value, why = lab.panels[2].theory.applied(p)
+    assert lab.run(p).series["latency"].value.mean() == pytest.approx(value, rel=0.05) and not why
+    assert "changes" in lab.panels[2].theory.applied(p.changed(autoscaling=True))[1]

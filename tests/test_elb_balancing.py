@@ -1,0 +1,377 @@
+"""Load balancers: who gets which request, what is noticed when, who is waited for."""
+
+import statistics
+
+import numpy as np
+import plain_balancer
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import labsim
+from labsim import theory
+from labsim.engine import Simulation
+from labsim.errors import NotApplicable, ParameterError
+from labsim.kit.trust import T_99
+from labsim.labs.elb_balancing import model
+from labsim.services import elb
+from labsim.services.elb_nodes import LeastOutstanding, RoundRobin
+
+LAB = labsim.lab("elb-balancing")
+ONE = dict(a_targets=6, b_targets=0, c_targets=0)
+LEAST = dict(algorithm="least_outstanding_requests")
+
+
+def summary(seed=1, **values):
+    return LAB.run(LAB.Params(**values), seed).summary
+
+
+def insides(monkeypatch, seed=1, **values):
+    """The balancer, the traffic and every request's outcome of a run."""
+    seen = {}
+    monkeypatch.setattr(model, "report", lambda p, sim, balancer, traffic: seen.update(
+        balancer=balancer, traffic=traffic))
+    p = LAB.Params(**values)
+    model.simulate(p, Simulation(seed, p.duration, points=model.TICKS))
+    b, t = seen["balancer"], seen["traffic"]
+    return b, t, t.outcome(b.died, b.hangs, b.unused, b.lost)
+
+
+# -- beside plain SimPy -----------------------------------------------------------------------
+
+@pytest.mark.parametrize("fault", ["none", "target-refuses", "target-hangs"])
+@pytest.mark.parametrize("algorithm", ["round_robin", "least_outstanding_requests"])
+@pytest.mark.parametrize("counts", [(4, 0, 0), (1, 3, 2)])
+def test_request_by_request_as_plain_simpy_has_it(monkeypatch, counts, algorithm, fault):
+    """Two seeds: the same target, the same end, the same fate for each request; each node
+    finds the dead target unhealthy and healthy at the same moment."""
+    a, b, c = counts
+    for seed in range(2):
+        balancer, _, done = insides(
+            monkeypatch, seed, a_targets=a, b_targets=b, c_targets=c, algorithm=algorithm,
+            fault=fault, fault_zone="a", fault_at=200, fault_duration=250, duration=600,
+            health_interval=20, health_timeout=5, healthy_threshold=3, idle_timeout=30,
+            request_rate=0.75 * sum(counts) / 0.5)
+        first = (Simulation(seed, 600).stream("turns").random(3) * sum(counts)).astype(int)
+        dead = {} if fault == "none" else dict(dead=[0], died=200, heals=450)
+        results, marks = plain_balancer.run(
+            done.sent.tolist(), done.work.tolist(), done.node, zones=balancer.zone,
+            phases=balancer.phase, algorithm=algorithm, interval=20, timeout=5, unhealthy=2,
+            healthy=3, idle=30, first=first, hangs=fault == "target-hangs", **dead)
+        target, ended, answered = map(np.array, zip(*results))
+        assert (target == done.target).all()
+        assert np.allclose(ended, done.ended, rtol=1e-12)
+        assert (answered == (done.kind == 0)).all()
+        told = [t for t, *_ in sorted(marks) if t < 600]
+        p = LAB.Params(a_targets=a, b_targets=b, c_targets=c, algorithm=algorithm, fault=fault,
+                       fault_at=200, fault_duration=250, duration=600, health_interval=20,
+                       health_timeout=5, healthy_threshold=3, idle_timeout=30,
+                       request_rate=0.75 * sum(counts) / 0.5)
+        monkeypatch.undo()
+        events = [e.t for e in LAB.run(p, seed).events if e.kind in ("unhealthy", "healthy")]
+        assert np.allclose(told, events) and bool(told) == (fault != "none")
+
+
+# -- the split --------------------------------------------------------------------------------
+
+@given(st.lists(st.integers(0, 100), min_size=3, max_size=3).filter(sum), st.booleans())
+def test_shares_are_all_there_is(targets, cross):
+    """Over all targets they add up to one; with cross-zone they are equal."""
+    shares = elb.shares(targets, cross)
+    assert sum(n * share for n, share in zip(targets, shares)) == pytest.approx(1)
+    assert not cross or len({s for n, s in zip(targets, shares) if n}) == 1
+
+
+@pytest.mark.parametrize("targets", [(2, 8, 0), (1, 2, 4), (10, 30, 5), (3, 0, 5)])
+@pytest.mark.parametrize("balancer, cross", [("alb", "on"), ("alb", "off"), ("nlb", "default"),
+                                             ("nlb", "on"), ("alb", "default")])
+def test_the_run_has_the_shares_of_the_rule(targets, balancer, cross):
+    """Each zone's mean share is inside the 99.9% interval over ten runs (sixty are looked at)."""
+    p = LAB.Params(**dict(zip(("a_targets", "b_targets", "c_targets"), targets)),
+                   balancer=balancer, cross_zone=cross, request_rate=4, service_time=0.1,
+                   connection_time=10, users=2_000, user_cv=0, duration=600)
+    runs = [LAB.run(p, seed).summary for seed in range(10)]
+    for zone, share in zip(elb.ZONES, elb.shares(list(targets), p.crosses)):
+        values = [s[f"share_{zone}"] for s in runs]
+        half = 4.781 * statistics.stdev(values) / 10**0.5
+        assert abs(statistics.mean(values) - share) <= half + 1e-12, (zone, values)
+
+
+def test_defaults_of_cross_zone():
+    """An ALB crosses, an NLB doesn't, unless told otherwise."""
+    assert elb.crosses("alb", "default") and not elb.crosses("nlb", "default")
+    assert not elb.crosses("alb", "off") and elb.crosses("nlb", "on")
+    assert summary(balancer="nlb")["cross_zone_share"] == 0
+    assert summary()["cross_zone_share"] == pytest.approx(2 / 3, abs=0.01)
+
+
+def test_only_an_nlb_pays_between_zones():
+    """The ALB's lines hold no such thing; the NLB's do, both ways."""
+    assert "data between zones" not in LAB.run(LAB.Params()).cost
+    r = LAB.run(LAB.Params(balancer="nlb", cross_zone="on"))
+    crossed = r.summary["cross_zone_share"] * r.summary["requests"] * 1e5 / 1e9
+    assert r.cost["data between zones"] == pytest.approx(2 * crossed * 0.01)
+
+
+# -- algorithms and theory --------------------------------------------------------------------
+
+def interval(metric, runs=20, **values):
+    got = [summary(seed, **values)[metric] for seed in range(runs)]
+    return statistics.mean(got), T_99[runs] * statistics.stdev(got) / runs**0.5
+
+
+def test_turns_are_better_than_chance_and_the_shortest_line_than_turns():
+    """And one line for all is better than any of them; run by run."""
+    for seed in range(5):
+        wait = [summary(seed, **ONE, request_rate=9, algorithm=a)["latency_mean"] for a in (
+            "weighted_random", "round_robin", "least_outstanding_requests")]
+        assert wait[0] > wait[1] > wait[2] > 0.95 * (0.5 + theory.mmc_wait_mean(9, 0.5, 6))
+
+
+@pytest.mark.parametrize("zones", [(6, 0, 0), (2, 5, 0)])
+@pytest.mark.parametrize("algorithm, cross", [("weighted_random", "on"), ("weighted_random", "off"),
+                                              ("round_robin", "off")])
+def test_the_curve_lies_around_its_closed_form(zones, algorithm, cross):
+    """M/M/1 at random, E_k/M/1 in turns; weighted by zone where zones differ."""
+    values = dict(zip(("a_targets", "b_targets"), zones), c_targets=0, algorithm=algorithm,
+                  cross_zone=cross, request_rate=4, user_cv=0, users=5_000, duration=3_000)
+    expected, why = LAB.panels[2].theory.applied(LAB.Params(**values))
+    mean, half = interval("latency_mean", **values)
+    assert not why and abs(mean - expected) <= half < 0.1 * expected
+
+
+@pytest.mark.parametrize("values, why", [
+    (LEAST, "no closed form"), ({}, "several nodes"), ({"sticky": True}, "stay"),
+    ({"fault": "zone-lost"}, "die"), ({**ONE, "service_cv": 2}, "exponential"),
+    ({**ONE, "request_rate": 20}, "below 1")])
+def test_theory_says_why_it_says_nothing(values, why):
+    """In words, for each case where it doesn't apply."""
+    value, text = LAB.panels[2].theory.applied(LAB.Params(**values))
+    assert value is None and why in text
+
+
+def shortest_of_two(rho, most=40):
+    """Mean time in the system over the service time: balance equations, solved."""
+    states = [(a, b) for a in range(most + 1) for b in range(a + 1)]
+    place = {s: i for i, s in enumerate(states)}
+    q = np.zeros((len(states), len(states)))
+    for (a, b), i in place.items():
+        for to, rate in (((max(a, b + 1), min(a, b + 1)), 2 * rho), ((max(a - 1, b), min(a - 1, b)),
+                         a > 0), ((a, b - 1), b > 0)):
+            if to in place and rate:
+                q[place[to], i] += rate
+                q[i, i] -= rate
+    q[0] = 1.0
+    share = np.linalg.solve(q, np.eye(len(states))[0])
+    return share @ [a + b for a, b in states] / (2 * rho)
+
+
+@pytest.mark.parametrize("rho", [0.5, 0.75])
+def test_the_shortest_of_two_lines(rho):
+    """As the balance equations of the symmetric shortest queue have it."""
+    expected = shortest_of_two(rho)
+    assert rho != 0.5 or expected == pytest.approx(1.4263, abs=1e-4)
+    mean, half = interval("latency_mean", a_targets=2, b_targets=0, c_targets=0, service_time=0.5,
+                          request_rate=4 * rho, duration=4_000, **LEAST)
+    assert abs(mean - expected / 2) <= half < 0.1 * mean
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.floats(0, 30)), max_size=60))
+def test_the_shortest_line_is_the_shortest(requests):
+    """At every pick: as a count of all that is unfinished has it."""
+    picker, out, now = LeastOutstanding(), [], 0.0
+    picker.set_members([2, 5, 7])
+    for gap, lasts in requests:
+        now += gap
+        count = {k: sum(end > now for end, j in out if j == k) for k in (2, 5, 7)}
+        k = picker.pick(now, 0.0)
+        assert count[k] == min(count.values())
+        picker.sent(k, now, now + lasts)
+        out.append((now + lasts, k))
+
+
+def test_an_idle_balancer_takes_turns_by_the_shortest_line_too():
+    """Of several that are alike, the one not picked for longest."""
+    picker = LeastOutstanding()
+    picker.set_members([0, 1, 2])
+    picked = []
+    for now in range(6):
+        picked.append(picker.pick(float(now), 0.0))
+        picker.sent(picked[-1], float(now), now + 0.5)
+    assert picked == [0, 1, 2, 0, 1, 2]
+
+
+# -- faults -----------------------------------------------------------------------------------
+
+@given(st.floats(0, 1e4), st.integers(5, 300), st.floats(0, 1), st.integers(2, 10),
+       st.floats(0, 5))
+def test_a_death_is_noticed_within_the_bounds(died, interval, phase, threshold, timeout):
+    """Whatever the phase of the checks."""
+    after = elb.noticed(died, phase * interval, interval, threshold, timeout) - died
+    low, high = elb.detection_bounds(interval, threshold, timeout)
+    assert low - 1e-6 <= after <= high + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_quick_failure_looks_like_speed_and_a_hang_does_not(seed):
+    """The shortest line sends more to a target that refuses than turns do, less to one that
+    hangs."""
+    for fault, metric, more in (("target-refuses", "refused", True),
+                                ("target-hangs", "timed_out", False)):
+        values = dict(**ONE, request_rate=9, fault=fault)
+        turns, least = (summary(seed, **values, **a)[metric] for a in ({}, LEAST))
+        assert (least > 1.3 * turns) if more else (least < 0.5 * turns)
+
+
+@pytest.mark.parametrize("fault, metric", [("target-refuses", "refused"),
+                                           ("target-hangs", "timed_out")])
+def test_what_a_dead_target_costs(fault, metric):
+    """Its turn, for as long as it is unnoticed: the mean over thirty runs, one node."""
+    low, high = elb.detection_bounds(30, 2, 0 if fault == "target-refuses" else 6)
+    mean, half = interval(metric, 30, **ONE, request_rate=6, fault=fault)
+    assert abs(mean - (low + high) / 2) <= half + 1     # and one in service when it hangs
+
+
+def test_all_targets_dead_and_the_balancer_fails_open():
+    """Nobody is turned away: everybody is refused, to the end, noticed or not."""
+    s = summary(**ONE, fault="target-refuses", fault_targets=6, fault_duration=0)
+    assert s["turned_away"] == 0 and s["noticed_seconds"] > 0
+    assert s["refused"] == pytest.approx(8 * 1_200, rel=0.05)
+
+
+def test_a_lost_zone_is_forgotten_when_dns_and_the_answers_are(monkeypatch):
+    """Its node gets nothing after the eviction and a TTL, and something in between."""
+    _, _, done = insides(monkeypatch, fault="zone-lost", fault_at=600, fault_duration=600,
+                               eviction_time=30, dns_ttl=60)
+    asked = done.sent[done.node == 0]
+    asked = asked[(asked > 600) & (asked < 1_200)]
+    assert 630 < asked.max() <= 690
+    assert (done.kind[(done.node == 0) & (done.sent > 600) & (done.sent < 1_200)] == 4).all()
+
+
+def test_a_zone_alone_takes_only_its_own_down():
+    """Cross-zone off: the others never meet a dead target; on: until each node has noticed."""
+    zone = dict(fault="zone-lost", request_rate=6)
+    assert summary(**zone, cross_zone="off")["timed_out"] == 0
+    assert summary(**zone, cross_zone="on")["timed_out"] > 20
+
+
+def test_a_fault_that_is_shorter_than_the_checks_is_never_noticed():
+    """Ten seconds, checks every thirty."""
+    r = LAB.run(LAB.Params(fault="target-refuses", fault_duration=10))
+    assert r.summary["noticed_seconds"] == 0
+    assert not [e for e in r.events if e.kind == "unhealthy"] and r.summary["refused"] > 3
+
+
+# -- coming and leaving -----------------------------------------------------------------------
+
+def test_a_new_target_gets_its_share_at_once_or_slowly():
+    """At once: a half of all for six beside six. In slow start the share grows in a line, so the
+    added ones get r / (1 + r) at each moment, r = age / duration."""
+    values = dict(**ONE, request_rate=9, add_targets=6, duration=900, add_at=300,
+                  health_interval=5, health_timeout=2, service_time=0.2)
+    assert summary(**values)["new_share"] == pytest.approx(0.5, abs=0.01)
+    r = np.linspace(0, 1, 1_001)
+    slow = np.mean(r / (1 + r))
+    s = summary(**{**values, "slow_start": 595})
+    assert s["new_share"] == pytest.approx(slow, abs=0.02)
+    assert summary(**values, **LEAST)["new_share"] == summary(
+        **{**values, "slow_start": 595}, **LEAST)["new_share"]
+
+
+def test_turns_in_slow_start():
+    """A quarter of the way: one turn of four."""
+    picker = RoundRobin(100.0)
+    picker.set_members([0, 1])
+    picker.start_slowly(1, 0.0)
+    assert [picker.pick(25.0, 0.0) for _ in range(10)].count(1) == 2
+    assert [picker.pick(100.0, 0.0) for _ in range(10)].count(1) == 5
+
+
+def test_cookies_keep_a_scale_out_from_helping():
+    """The added targets get a tenth and not a half, and nobody who stays is moved."""
+    free, kept = (LAB.run(LAB.preset(n)).summary for n in "76")
+    assert free["new_share"] > 0.49 and kept["new_share"] < 0.2
+    assert kept["moved"] == 0 and kept["latency_p95"] > 3 * free["latency_p95"]
+
+
+def test_a_short_cookie_moves_people():
+    """Most of them in a minute's time, without one nearly all."""
+    moved = [summary(sticky=True, cookie_duration=d)["moved"] for d in (86_400, 60, 1)]
+    assert moved[0] == 0 < moved[1] < moved[2] <= summary()["moved"]
+
+
+def test_an_nlb_keeps_a_connection_on_its_target():
+    """Short connections move people, long ones don't; an address is kept for good."""
+    moved = [summary(balancer="nlb", connection_time=t)["moved"] for t in (1, 100, 86_400)]
+    assert moved[0] > 0.7 > moved[1] > moved[2] == 0
+    assert summary(balancer="nlb", connection_time=1, sticky=True)["moved"] == 0
+
+
+def leaving(in_flight, delay):
+    """One request of `in_flight` s, just begun when one of two targets leaves, (cut, drained)."""
+    p = LAB.Params(a_targets=2, b_targets=0, c_targets=0, request_rate=0.2, service_cv=0,
+                   service_time=in_flight, remove_targets=1, deregistration_delay=delay,
+                   idle_timeout=4_000, duration=3_600)
+    s = LAB.run(p).summary
+    return s["cut_off"], s["drain_seconds"]
+
+
+@pytest.mark.parametrize("in_flight, delay, cut", [(400, 300, True), (2, 300, False),
+                                                   (2, 0, None), (100, 3_600, False)])
+def test_who_leaves_is_waited_for_but_not_for_ever(in_flight, delay, cut):
+    """A long request loses what is beyond the delay; a short one ends before it."""
+    lost, drained = leaving(in_flight, delay)
+    assert drained <= delay and (cut is None or (lost > 0) == cut)
+    assert not cut or drained == delay
+
+
+@pytest.mark.parametrize("delay, in_flight, seconds, unprotected", [
+    (300, 12, 12, 0), (300, 400, 300, 100), (0, 5, 0, 5), (3_600, 3_600, 3_600, 0)])
+def test_how_long_a_leaving_target_is_waited_for(delay, in_flight, seconds, unprotected):
+    """The documented cases and their ends."""
+    assert elb.drain(delay, in_flight) == [seconds, unprotected]
+
+
+def test_nothing_new_comes_to_a_target_that_leaves(monkeypatch):
+    """On an ALB from that moment on; on an NLB who has a connection goes on to the end of the
+    delay."""
+    for balancer, until in (("alb", 600), ("nlb", 900)):
+        b, _, done = insides(monkeypatch, balancer=balancer, remove_targets=2, request_rate=5,
+                             connection_time=3_000)
+        gone = np.flatnonzero(np.isfinite(b.left))
+        last = done.sent[np.isin(done.target, gone)].max()
+        assert until - 60 < last <= until
+
+
+# -- parameters and chance --------------------------------------------------------------------
+
+@pytest.mark.parametrize("values, name", [
+    ({"a_targets": 0, "b_targets": 0, "c_targets": 0}, "a_targets"),
+    ({"health_interval": 5}, "health_timeout"), ({"slow_start": 10}, "slow_start"),
+    ({"sticky": True, "cross_zone": "off"}, "sticky")])
+def test_what_elb_refuses_is_refused(values, name):
+    """No target at all, a timeout beyond the interval, slow start under 30 s, cookies without
+    cross-zone on an ALB (an NLB may)."""
+    with pytest.raises(ParameterError) as caught:
+        LAB.Params(**values)
+    assert caught.value.name == name
+    assert LAB.Params(sticky=True, balancer="nlb").kept == float("inf")
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.sampled_from(LAB.Params.knobs()["algorithm"].choices), st.integers(1, 20),
+       st.booleans())
+def test_the_same_users_come_whatever_the_balancer_does(algorithm, targets, sticky):
+    """The same requests, in number and in work: common random numbers."""
+    base = LAB.run(LAB.Params(duration=300))
+    other = LAB.run(LAB.Params(duration=300, algorithm=algorithm, a_targets=targets,
+                               sticky=sticky, fault="zone-lost", fault_at=100))
+    assert (base.series["offered"].value == other.series["offered"].value).all()
+    assert base.summary["requests"] == other.summary["requests"]
+
+
+def test_no_closed_form_is_an_error_of_its_own():
+    """So that a view can say why."""
+    with pytest.raises(NotApplicable):
+        LAB.panels[2].theory.value(LAB.Params(sticky=True))

@@ -1,0 +1,56 @@
+"""The facts: one row each, in the right file, used, and read as either side has them."""
+
+import csv
+import re
+
+import pytest
+
+import labsim
+from labsim.facts import FILES, all_facts, data_folder, fact, value
+
+
+def rows(name):
+    with open(data_folder() / name, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_ids_are_one_fact_each():
+    """In both files together; prices are in the file of prices."""
+    facts, prices = map(rows, FILES)
+    ids = [row["id"] for row in facts + prices]
+    assert len(set(ids)) == len(ids) == len(all_facts())
+    assert {row["kind"] for row in prices} == {"price"}
+    assert "price" not in {row["kind"] for row in facts}
+
+
+@pytest.mark.parametrize("row", all_facts().values(), ids=lambda row: row.id)
+def test_a_fact_says_where_it_comes_from(row):
+    """A source, a confidence that is one of three, and something to say."""
+    assert row.source and row.confidence in ("verified", "unverified", "notes-only")
+    assert row.notes or row.today
+    assert not re.search(r"find_string|mirrored (copy|file)|id \d{6}", row.source)
+
+
+def test_every_fact_is_used():
+    """By a model, a notebook, a question or a known answer: none is there for its own sake."""
+    top = data_folder().parent
+    files = [*top.glob("labsim/**/*.py"), *top.glob("notebooks/src/*.py"),
+             *top.glob("tests/known_answers/*.yaml"), *top.glob("data/*.yaml")]
+    used = set(re.findall(r"[a-z0-9]+\.[a-z0-9_]+", "".join(f.read_text() for f in files)))
+    assert not [row["id"] for name in FILES for row in rows(name) if row["id"] not in used]
+
+
+def test_both_sides_of_a_fact():
+    """The notes' value, today's; where one says nothing, the other's."""
+    assert (value("kms.rate_default", "notes"), value("kms.rate_default")) == (5_500, 10_000)
+    assert fact("kms.rate_default").numbers_differ
+    assert value("kinesis.reshard_s", "notes") == value("kinesis.reshard_s") == 30
+    assert not fact("kinesis.reshard_s").numbers_differ
+    with pytest.raises(ValueError, match="not a number"):
+        value("s3.prefix_rule")
+
+
+def test_a_topic_is_a_service_or_the_start_of_its_ids():
+    """In any case of letters."""
+    assert labsim.facts("kinesis") == labsim.facts("Kinesis Data Streams")
+    assert {f.id.split(".")[0] for f in labsim.facts("S3")} == {"s3"}

@@ -1,0 +1,225 @@
+"""The page about a run, or about two: complete, on one sheet, the same bytes every time."""
+
+import ast
+import dataclasses
+import html as htmllib
+import re
+import zlib
+from html.parser import HTMLParser
+
+import pytest
+
+import labsim
+from labsim import cli
+from labsim.errors import ParameterError
+from labsim.kit.report import as_code
+from labsim.view.page import page
+from labsim.view.report import html, pdf
+from labsim.view.sheet import HEIGHT, MARGIN, Sheet, fit, measured, wrapped
+
+LABS = labsim.labs()
+each_lab = pytest.mark.parametrize("slug", LABS)
+HOSTILE = '<script>alert(1)</script> $x^{ "a" & \\ \u6f22\u5b57 '
+
+
+def everything_changed(lab):
+    """A run with every number a step off its default."""
+    values = {}
+    for name, knob in lab.Params.knobs().items():
+        if knob.type in (int, float) and name != "duration":
+            step = knob.step or 1
+            up = knob.default + step <= knob.bounds[1]
+            new = {**values, name: knob.type(knob.default + (step if up else -step))}
+            try:
+                lab.Params(**new)
+            except ParameterError:
+                continue
+            values = new
+    return lab.run(lab.Params(**values), seed=2**62)
+
+
+def hostile(run):
+    """The same with long notes that no page is prepared for."""
+    return dataclasses.replace(run, notes=tuple(f"{HOSTILE} {i} " * 12 for i in range(9)))
+
+
+def text(source: str) -> str:
+    """What a reader reads of an HTML page."""
+    return htmllib.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", source, flags=re.S))
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """{slug: (the default run, one with everything changed)}"""
+    return {slug: (lab.run(), everything_changed(lab)) for slug, lab in LABS.items()}
+
+
+@each_lab
+@pytest.mark.parametrize("two", [False, True], ids=["run", "comparison"])
+def test_the_page_says_all_there_is_to_know(slug, two, pairs):
+    """Title, version, seed, every headline and metric, every change, every fact with its source."""
+    lab, (first, second) = LABS[slug], pairs[slug]
+    source = html(labsim.compare(first, second) if two else second)
+    said = text(source)
+    for word in (lab.title, f"labsim {labsim.__version__}", str(second.seed), lab.slug,
+                 *(m.name for m in lab.metrics)):
+        assert word in said
+    for name in lab.Params.knobs():
+        assert (f"<dt>{name}</dt>" in source) == (getattr(second.params, name)
+                                         != getattr(first.params, name))
+    for id in lab.facts:
+        fact = labsim.facts.fact(id)
+        assert fact.quantity in said and fact.source in said
+
+
+@each_lab
+def test_the_line_of_code_makes_the_run_again(slug, pairs):
+    """Also with the notes' facts, and with a value put back to today's."""
+    lab = LABS[slug]
+    runs = [*pairs[slug], lab.run(lab.Params(facts="notes"))]
+    noted = lab.Params.in_notes()
+    if noted:
+        back = {name: lab.Params.knobs()[name].default for name in noted}
+        runs.append(lab.run(lab.Params(facts="notes", **back)))
+    for run in runs:
+        call = ast.parse(as_code(lab, run)).body[0].value
+        given = {k.arg: ast.literal_eval(k.value) for k in call.keywords}
+        assert labsim.run(*map(ast.literal_eval, call.args), **given).to_json() == run.to_json()
+
+
+@each_lab
+@pytest.mark.parametrize("two", [False, True], ids=["run", "comparison"])
+def test_it_fits_on_one_sheet(slug, two, pairs):
+    """Also with everything changed and long notes: nothing below the margin, nothing left out."""
+    first, second = pairs[slug]
+    shown = labsim.compare(first, hostile(second)) if two else hostile(second)
+    p = page(shown)
+    scale, sources = fit(p)
+    assert Sheet(p, scale, sources).bottom <= HEIGHT - MARGIN and sources == list(p.sources)
+    made = pdf(shown)
+    assert made.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", made)) == 1
+
+
+def test_what_can_never_fit_is_left_out_and_said(pairs):
+    """Sources from the end; the page says how many."""
+    first, second = pairs["sqs-asg"]
+    p = dataclasses.replace(page(second), sources={
+        f"source {i}": [f"fact {i} of this source: {i} s"] * 9 for i in range(120)})
+    scale, sources = fit(p)
+    assert 0 < len(sources) < 120 and Sheet(p, scale, sources).bottom <= HEIGHT - MARGIN
+
+
+@pytest.mark.parametrize("two", [False, True], ids=["run", "comparison"])
+def test_the_same_run_gives_the_same_bytes(two, tmp_path, pairs):
+    """HTML and PDF; no date is in them."""
+    first, second = pairs["s3-prefix"]
+    for name in ("a.html", "a.pdf"):
+        made = []
+        for _ in range(2):
+            shown = labsim.compare(first, second) if two else labsim.run("s3-prefix")
+            shown.report(tmp_path / name)
+            made.append((tmp_path / name).read_bytes())
+        assert made[0] == made[1] and b"CreationDate" not in made[0]
+
+
+class Reader(HTMLParser):
+    """Collects tags and addresses, and checks that tags close."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.addresses, self.open = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.addresses += [v for k, v in attributes if k in ("src", "srcset", "href")]
+        if tag not in ("meta", "img", "source", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_nothing_in_a_page_is_anybody_elses(pairs, tmp_path):
+    """No script comes of a note or of a trace's name, and nothing is fetched."""
+    trace = tmp_path / f"{HOSTILE.strip().replace('/', '_')}.csv"
+    trace.write_text("".join(f"2026-01-01T00:{5 * i:02}:00Z,{90 * i}\n" for i in range(4)))
+    traced = labsim.run("sqs-asg", workload="trace", trace=str(trace))
+    first = pairs["sqs-asg"][0]
+    for shown in (hostile(traced), labsim.compare(first, hostile(traced))):
+        reader = Reader()
+        reader.feed(html(shown))
+        assert not reader.open and "script" not in reader.tags and "link" not in reader.tags
+        assert all(a.startswith("data:image/png;base64,") for a in reader.addresses)
+        assert repr(str(trace)) in text(html(shown)) and len(pdf(shown)) > 10_000
+
+
+def test_text_of_a_pdf_can_be_copied(pairs):
+    """Fonts are embedded as such, with the characters they stand for."""
+    made = pdf(pairs["sqs-asg"][0])
+    streams = [zlib.decompress(s) for s in re.findall(rb"stream\n(.*?)\nendstream", made,
+                                                      re.S) if s[:1] == b"x"]
+    assert b"/ToUnicode" in made and any(b"beginbfchar" in s or b"beginbfrange" in s
+                                         for s in streams)
+
+
+def test_lines_are_broken_where_they_must(tmp_path):
+    """None is wider than its column; a word that is too long is cut, and nothing is lost."""
+    said = "one two " + "x" * 300 + " three"
+    lines = wrapped(said, 7, 120)
+    assert all(measured(line, 7) <= 120 for line in lines)
+    assert "".join(lines).replace(" ", "") == said.replace(" ", "")
+    assert wrapped("", 7, 120) == [] and wrapped("\u6f22\0", 7, 120) == ["??"]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a", "a.html.txt", ""])
+def test_another_kind_of_file_is_refused(name, pairs):
+    """By its name, before anything is made."""
+    with pytest.raises(ParameterError, match=r"report: given .* ends in .html or .pdf"):
+        pairs["sqs-asg"][0].report(name)
+
+
+def test_a_report_from_the_command_line(tmp_path, capsys):
+    """The bytes that Python gives; a folder that is not there is one line."""
+    for name in ("a.html", "a.PDF"):     # capitals are fine
+        assert cli.main(["run", "s3-prefix", "--report", str(tmp_path / name)]) == 0
+        labsim.run("s3-prefix").report(tmp_path / f"b{name[1:]}")
+        assert (tmp_path / name).read_bytes() == (tmp_path / f"b{name[1:]}").read_bytes()
+    capsys.readouterr()
+    assert cli.main(["run", "s3-prefix", "--report", str(tmp_path / "no" / "a.pdf")]) == 2
+    assert capsys.readouterr().err.endswith("cannot be written: No such file or directory\n")
+    assert cli.main(["run", "s3-prefix", "--report", "a.doc"]) == 2
+
+
+def test_the_explorer_offers_the_page():
+    """Of the run, and of both where one is pinned."""
+    explorer = LABS["s3-prefix"].explore()
+    explorer._export()
+    assert 'download="s3-prefix.html"' in explorer.files.value
+    explorer.pin()
+    explorer.apply_preset("2")
+    explorer._export()
+    import base64
+    (data,) = re.findall('s3-prefix.html" href="data:text/html;base64,(.*?)"',
+                         explorer.files.value)
+    assert "two runs compared" in base64.b64decode(data).decode()
+
+
+@pytest.mark.parametrize("two", [False, True], ids=["run", "comparison"])
+def test_a_browser_prints_one_sheet(two, tmp_path, pairs):
+    """In light and dark, with everything changed; and at 375 px nothing is wider than the page."""
+    browser = pytest.importorskip("browser")
+    pytest.importorskip("playwright")
+    if not browser.chromium():
+        pytest.skip("no Chromium")
+    with browser.page(375, 800) as tab:
+        for slug, (first, second) in pairs.items():
+            shown = labsim.compare(first, hostile(second)) if two else second
+            shown.report(tmp_path / "a.html")
+            failed = []
+            tab.on("console", lambda message, failed=failed: failed.append(message.text))
+            tab.goto((tmp_path / "a.html").as_uri())
+            assert tab.evaluate("document.documentElement.scrollWidth") == 375, slug
+            tab.emulate_media(color_scheme="dark")
+            printed = tab.pdf(prefer_css_page_size=True, print_background=True)
+            assert len(re.findall(rb"/Type /Page\b", printed)) == 1, slug
+            assert failed == []

@@ -1,0 +1,209 @@
+"""S3's partitions, KMS's quota and the SDK's retries, rule by rule."""
+
+import time
+
+import alone
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import labsim
+from labsim.errors import ParameterError
+from labsim.services import kms, s3, sdk
+
+LAB = labsim.lab("s3-prefix")
+WARM = LAB.Params(partition_time=0, retry_mode="none", put_rate=0, duration=600)
+
+
+def served(**values):
+    """GETs served per second with every prefix a partition and no retries."""
+    r = LAB.run(WARM.changed(**values))
+    return r.summary["gets_served"] / r.params.duration
+
+
+@given(st.integers(1, 64))
+def test_every_prefix_adds_its_rate(n):
+    """n prefixes serve n times 5,500 GETs a second, exactly, when more are asked for."""
+    assert served(prefixes=n, get_rate=10_000 * n) == n * 5_500
+
+
+def test_a_partition_keeps_what_it_did_not_use_for_a_second():
+    """After minutes with little load, a tick of a spike serves a second's worth more, once."""
+    r = LAB.run(WARM.changed(prefixes=1, get_rate=2_000, spike_factor=10, spike_start=300,
+                             spike_duration=60))
+    served = np.sort(r.series["gets_served"].value) * r.series["gets_served"].t[1]
+    assert served[-1] == pytest.approx(5_500 * (r.series["gets_served"].t[1] + 1))
+    assert served[-2] == pytest.approx(5_500 * r.series["gets_served"].t[1])
+
+
+@pytest.mark.parametrize("scheme, prefixes", [
+    ("one-prefix", 1), ("date", 8), ("hashed", 8), ("random", 256)])
+def test_how_many_prefixes_a_scheme_makes(scheme, prefixes):
+    """One, one per day, one per hash, one per first byte."""
+    assert s3.prefixes_in_use(scheme, 8) == prefixes
+
+
+def test_with_dates_all_writes_meet_in_one_prefix():
+    """3,500 writes a second, however many days there are; reads spread over them."""
+    r = LAB.run(WARM.changed(key_scheme="date", prefixes=10, get_rate=50_000, put_rate=10_000))
+    assert r.summary["puts_served"] == 3_500 * 600
+    assert r.summary["gets_served"] == r.summary["gets_offered"]
+
+
+def splits(**values):
+    r = labsim.run("s3-prefix", **{"put_rate": 0, "duration": 7_200, **values})
+    return [event.t for event in r.events if event.kind == "split"]
+
+
+def test_a_partition_splits_after_sustained_load():
+    """Each round takes the time to split, and makes twice the partitions, until none is over."""
+    assert splits(get_rate=20_000, prefixes=4) == [900, 1_800]
+    assert splits(get_rate=5_000, prefixes=4) == []
+    assert splits(get_rate=1e6, prefixes=4) == [900, 1_800]
+    assert splits(get_rate=20_000, prefixes=4, partition_time=600) == [600, 1_200]
+
+
+def test_load_that_pauses_splits_nothing():
+    """Heat does not add up over a break."""
+    on_and_off = dict(get_rate=3_000, prefixes=4, spike_factor=3, spike_start=600)
+    assert splits(**on_and_off, spike_duration=840) == []
+    assert len(splits(**on_and_off, spike_duration=960)) == 1
+
+
+def test_one_prefix_never_splits():
+    """A partition covers whole prefixes."""
+    assert splits(key_scheme="one-prefix", get_rate=50_000) == []
+
+
+def test_partitions_get_whole_prefixes():
+    """Ten prefixes: ten partitions at the end, after four rounds."""
+    r = labsim.run("s3-prefix", get_rate=100_000, put_rate=0, prefixes=10, duration=7_200)
+    assert r.series["partitions"].value[-1] == r.summary["prefixes_effective"] == 10
+    assert [e.t for e in r.events if e.kind == "split"] == [900, 1_800, 2_700, 3_600]
+
+
+# -- KMS --------------------------------------------------------------------------------------
+
+@given(st.integers(1, 8), st.integers(0, 60_000))
+def test_kms_throttles_what_the_partitions_let_through(prefixes, quota):
+    """n x 5,500 calls a second, less the quota."""
+    r = LAB.run(WARM.changed(prefixes=prefixes, get_rate=10_000 * prefixes, kms_quota=quota,
+                             encryption="sse-kms"))
+    assert r.summary["kms_throttled"] / 600 == pytest.approx(
+        kms.throttled(5_500 * prefixes, quota), abs=1e-6)
+
+
+def test_bucket_keys_save_99_of_100_calls():
+    """The same requests, a hundredth of the calls."""
+    calls = [LAB.run(WARM.changed(get_rate=1_000, encryption=e)).summary["kms_calls"]
+             for e in ("sse-kms", "sse-kms-bucket-key", "sse-s3")]
+    assert calls[1] == pytest.approx(calls[0] / 100) and calls[2] == 0
+
+
+def test_the_notes_know_another_quota():
+    """5,500 in the notes, 10,000 today; what is given stays; a change back restores it."""
+    Params = LAB.Params
+    assert (Params().kms_quota, Params(facts="notes").kms_quota) == (10_000, 5_500)
+    assert Params(facts="notes", kms_quota=7).kms_quota == 7
+    assert Params(kms_quota=7).changed(facts="notes").kms_quota == 7
+    assert Params().changed(facts="notes").kms_quota == 5_500
+    assert Params(facts="notes").changed(facts="today") == Params()
+
+
+# -- retries ----------------------------------------------------------------------------------
+
+def test_waits_of_each_mode():
+    """Fixed stays, exponential doubles up to the cap, full jitter is from 0 to that."""
+    assert sdk.waits("none", 5, 1, 20) == []
+    assert sdk.waits("fixed", 3, 2, 20) == [(2, 2), (2, 2)]
+    assert sdk.waits("exponential", 7, 1, 20) == [(w, w) for w in (1, 2, 4, 8, 16, 20)]
+    assert sdk.waits("full-jitter", 4, 1, 20) == [(0, 1), (0, 2), (0, 4)]
+
+
+def test_a_client_retries_a_hundred_times_in_an_outage():
+    """500 tokens at 5 each; 50 times after timeouts; successes bring tokens back."""
+    quota = sdk.RetryQuota()
+    assert quota.affordable() == 100 and quota.affordable(timeout=True) == 50
+    quota.spend(100)
+    assert quota.affordable() == 0
+    quota.refund(first=4, retried=0)
+    assert quota.affordable() == 0
+    quota.refund(first=1, retried=1)
+    assert quota.affordable() == 2
+    quota.refund(first=1e9, retried=0)
+    assert quota.tokens == 500
+
+
+@pytest.mark.parametrize("clients", [1, 7])
+def test_the_quota_bounds_the_retries_of_a_total_outage(clients):
+    """In the lab as on paper: nothing is served, and each client retries a hundred times."""
+    r = labsim.run("s3-prefix", key_scheme="one-prefix", get_rate=500, put_rate=0, clients=clients,
+                   encryption="sse-kms", kms_quota=0, max_attempts=5, duration=600)
+    assert r.summary["retries"] == pytest.approx(100 * clients)
+
+
+def test_patience_without_a_quota_is_paid_for_in_attempts():
+    """A lasting overload of twice the limit: the same are served, all attempts are used up."""
+    lasting = LAB.Params(key_scheme="one-prefix", get_rate=11_000, put_rate=0, duration=600,
+                         retry_quota=False)
+    few, many = (LAB.run(lasting.changed(max_attempts=n)) for n in (2, 8))
+    assert few.summary["gets_served"] == many.summary["gets_served"] == 5_500 * 600
+    assert many.summary["attempts_per_request"] > 3 * few.summary["attempts_per_request"]
+
+
+def test_more_attempts_take_longer_and_no_attempt_takes_less_than_a_first_byte():
+    """The median answer at the first attempt is the middle of AWS's range."""
+    quiet = LAB.run(WARM.changed(get_rate=100)).summary
+    assert quiet["latency_p50"] == pytest.approx(np.sqrt(0.1 * 0.2), rel=0.03)
+    assert LAB.run(LAB.preset("7")).summary["latency_p99"] > 10 * quiet["latency_p99"]
+
+
+def test_ranges_divide_the_transfer_not_the_first_byte():
+    """Half of the bytes in half of the time, plus the slower of two first bytes."""
+    rng = np.random.default_rng(1)
+    one, two = (np.median(s3.download_time(85e6, n, 20_000, rng)) for n in (1, 2))
+    assert one == pytest.approx(1 + 0.1414, rel=0.01)
+    assert 0.5 + 0.1414 < two < 0.5 + 0.2
+
+
+# -- speed ------------------------------------------------------------------------------------
+
+DAY = dict(prefixes=400, duration=86_400)
+ALONE = """
+import labsim
+labsim.run("s3-prefix", get_rate=900_000, put_rate=100_000, prefixes=400, duration=86_400)
+"""
+
+
+def test_a_day_at_a_million_requests_per_second():
+    """400 prefixes, 24 hours: under 3 s and 500 MB, in a process of its own."""
+    begin = time.perf_counter()
+    LAB.run(LAB.Params(get_rate=900_000, put_rate=100_000, **DAY))
+    took = time.perf_counter() - begin
+    _, peak = alone.run(ALONE)
+    print(f"measured: a day at a million requests per second: {took:.2f} s, {peak / 2**20:.0f} MiB")
+    assert took < 3 and peak < 500e6
+
+
+def test_ten_times_the_rate_takes_no_longer():
+    """At most 1.2 times; in turn, medians, the best of six tries on a noisy machine."""
+    def once(rate):
+        begin = time.perf_counter()
+        LAB.run(LAB.Params(get_rate=rate, put_rate=rate / 9, **DAY))
+        return time.perf_counter() - begin
+    tries = []
+    for _ in range(6):
+        pairs = [(once(90_000), once(900_000)) for _ in range(7)]
+        slow, fast = (sorted(times)[3] for times in zip(*pairs))
+        tries.append(fast / slow)
+        if tries[-1] <= 1.2:
+            break
+    print(f"measured: ten times the rate: {tries[-1]:.2f} times the time")
+    assert tries[-1] <= 1.2
+
+
+def test_too_many_prefixes_are_refused_before_the_run():
+    """With the estimate, and the parameter to lower."""
+    with pytest.raises(ParameterError, match="lower prefixes"):
+        labsim.run("s3-prefix", prefixes=100_000)
