@@ -1,4 +1,4 @@
-"""Closed-form queueing results, to check models against and to draw beside them.
+"""Closed-form results for queues and caches, to check models against and to draw beside them.
 
 One line of customers before `servers` (c) equal servers. Arrivals are Poisson unless an
 `arrival_cv` is given; a cv is a standard deviation over its mean (0 fixed, 1 exponential). Rates
@@ -10,6 +10,8 @@ number); its kind `Unstable` where rho is 1 or more, save in `erlang_b`, which n
 """
 
 import math
+
+import numpy as np
 
 _UNITS = {"arrival_rate": " per second", "service_time": " s", "offered_load": " erlangs"}
 
@@ -165,3 +167,51 @@ def wait_mean(arrival_rate: float, service_time: float, service_cv: float,
     if servers == 1:        # and Pollaczek-Khinchine here
         return value, "Pollaczek-Khinchine", True
     return value, "Allen-Cunneen", False
+
+
+def _check_rates(arrival_rates) -> np.ndarray:
+    rates = np.asarray(arrival_rates, dtype=float)
+    if rates.ndim != 1 or not len(rates) or not np.all(np.isfinite(rates) & (rates >= 0)):
+        raise ValueError(f"arrival_rates: given {arrival_rates!r}, allowed one or more, each "
+                         f"finite, at least 0 per second")
+    return rates
+
+
+def characteristic_time(arrival_rates, capacity: float) -> float:
+    """How long an item stays in an LRU cache when nobody asks for it, s (Che's approximation).
+
+    The cache holds `capacity` items of one size; item i is asked for at `arrival_rates[i]` per
+    second, (items,), in a Poisson stream of its own. The root t of sum(1 - exp(-rate_i t)) =
+    capacity; infinite if all items fit. `ValueError`. Source: Che, Tung and Wang, IEEE JSAC 20
+    (2002); why it is so good: Fricker, Robert and Roberts, ITC 24 (2012).
+    """
+    rates = _check_rates(arrival_rates)
+    _check(capacity=capacity)
+    if capacity >= np.count_nonzero(rates):
+        return math.inf
+    high = 1.0 / rates.max()
+    while -np.expm1(-rates * high).sum() < capacity:
+        high *= 2.0
+    low = 0.0
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if -np.expm1(-rates * middle).sum() < capacity else (low, middle)
+    return (low + high) / 2
+
+
+def lru_hit_ratios(arrival_rates, capacity: float) -> np.ndarray:
+    """Share of the requests for each item that an LRU cache of `capacity` items answers, (items,):
+    1 - exp(-rate t), t of `characteristic_time`. `ValueError`. Source: as there."""
+    rates = _check_rates(arrival_rates)
+    stays = characteristic_time(rates, capacity)
+    return (rates > 0).astype(float) if math.isinf(stays) else -np.expm1(-rates * stays)
+
+
+def ttl_hit_ratios(arrival_rates, ttl: float) -> np.ndarray:
+    """Share of the requests for each item that a cache without limit of size answers, (items,),
+    which keeps an item for `ttl` s from when it was fetched: rate ttl / (1 + rate ttl), for one
+    miss begins a cycle in which rate ttl hits follow. Poisson arrivals. `ValueError`. Source:
+    Jung, Berger and Balakrishnan, IEEE INFOCOM (2003)."""
+    rates = _check_rates(arrival_rates)
+    _check(ttl=ttl)
+    return rates * ttl / (1.0 + rates * ttl)

@@ -1,4 +1,4 @@
-"""The rest of the engine: streams, workloads, recorder, token bucket, order of equal times."""
+"""The rest of the engine: streams, workloads, recorder, token bucket, cache, order of equal times."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from labsim.engine import (
     Budget,
     Cancelled,
     Estimate,
+    LruCache,
     Order,
     RateCurve,
     Recorder,
@@ -214,3 +215,40 @@ def test_a_token_bucket_never_lets_through_more_than_burst_plus_rate(steps, rate
         now += dt
         served += float(bucket.take(now, wanted))
         assert served <= burst + rate * now + 1e-6
+
+
+class PlainLru:
+    """The same by a list, in plain words."""
+
+    def __init__(self, capacity):
+        self.capacity, self.items = capacity, []
+
+    def get(self, key, now):
+        for item in self.items:
+            if item[0] == key:
+                self.items.remove(item)
+                if item[3] > now:
+                    self.items.append(item)
+                    return item[1]
+        return None
+
+    def put(self, key, value, size, expires):
+        self.items = [item for item in self.items if item[0] != key]
+        if size <= self.capacity:
+            self.items.append((key, value, size, expires))
+        while sum(item[2] for item in self.items) > self.capacity:
+            self.items.pop(0)
+
+
+@given(st.integers(0, 12), st.lists(st.tuples(st.integers(0, 5), st.booleans(),
+                                              st.integers(1, 5), st.integers(1, 20))))
+def test_the_cache_is_the_plain_list(capacity, moves):
+    """Gets and puts of items with sizes and expiry times, one a second."""
+    cache, plain = LruCache(capacity), PlainLru(capacity)
+    for now, (key, put, size, ttl) in enumerate(moves):
+        if put:
+            cache.put(key, now + 1, size=size, expires=now + ttl)
+            plain.put(key, now + 1, size, now + ttl)
+        else:
+            assert cache.get(key, now) == plain.get(key, now)
+        assert cache.used == sum(item[2] for item in plain.items) <= capacity

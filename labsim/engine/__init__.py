@@ -7,6 +7,8 @@ tick (`Attempts`).
 
 from labsim.engine.budget import Budget, Estimate
 from labsim.engine.counted import Attempts, spread
+from labsim.engine.lru_cache import LruCache
+from labsim.engine.popularity import draw_keys, popularity
 from labsim.engine.recorder import Recorder
 from labsim.engine.simulation import Cancelled, Event, Order, Simulation
 from labsim.engine.station import Station
@@ -14,6 +16,6 @@ from labsim.engine.streams import stream
 from labsim.engine.token_bucket import TokenBucket
 from labsim.engine.workload import RateCurve, ServiceTimes, replay
 
-__all__ = ["Attempts", "Budget", "Cancelled", "Estimate", "Event", "Order", "RateCurve", "Recorder",
-           "ServiceTimes", "Simulation", "Station", "TokenBucket", "replay", "spread",
-           "stream"]
+__all__ = ["Attempts", "Budget", "Cancelled", "Estimate", "Event", "LruCache", "Order", "RateCurve",
+           "Recorder", "ServiceTimes", "Simulation", "Station", "TokenBucket", "draw_keys",
+           "popularity", "replay", "spread", "stream"]

@@ -18,7 +18,7 @@ from bisect import bisect_left
 
 import numpy as np
 
-from labsim.engine import Attempts, Simulation, spread
+from labsim.engine import Attempts, Simulation, popularity, spread
 from labsim.services import kinesis
 from labsim.services.kinesis import Shard, ShardMap
 
@@ -31,15 +31,6 @@ def keys_by_hash(n: int) -> tuple[list[int], np.ndarray]:
     hashes = [kinesis.hash_key(f"key-{i}") for i in range(n)]
     order = sorted(range(n), key=hashes.__getitem__)
     return [hashes[i] for i in order], np.array(order)
-
-
-def popularity(n: int, skew: float = 0.0, hot: float = 0.0) -> np.ndarray:
-    """Share of all records that each of `n` keys has: key-0 gets the share `hot`, the rest goes
-    to all by Zipf's law, 1 / rank ** skew (0: evenly)."""
-    shares = np.arange(1, n + 1) ** -float(skew)
-    shares *= (1.0 - hot) / shares.sum()
-    shares[0] += hot
-    return shares
 
 
 class Keys:

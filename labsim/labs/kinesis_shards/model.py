@@ -13,12 +13,12 @@ import math
 
 import numpy as np
 
-from labsim.engine import Estimate, RateCurve, Simulation
+from labsim.engine import Estimate, RateCurve, Simulation, popularity
 from labsim.kit import MOST_BARS, Run, bar_name, per_tick
 from labsim.labs.kinesis_shards.params import KinesisShardsParams
 from labsim.services import kinesis, kinesis_reshard
 from labsim.services.kinesis_reshard import OnDemand, merge_shards, split_shards
-from labsim.services.kinesis_stream import Keys, Stream, popularity
+from labsim.services.kinesis_stream import Keys, Stream
 
 TICKS = 240             # of a run, however long it is
 MOST_SHARDS = 10_000    # of a stream that grows on demand
