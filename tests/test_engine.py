@@ -1,4 +1,4 @@
-"""The rest of the engine: streams, workloads, recorder, token bucket, cache, order of equal times."""
+"""The rest of the engine: streams, workloads, recorder, token bucket, cache, equal times."""
 
 import numpy as np
 import pytest
