@@ -1,7 +1,8 @@
 """Thousands of random parameter sets per lab: a run is finite, lawful, and as quick as was said.
 
 Half of the values are drawn from the sliders, half from everything that is allowed, so that the
-corners are met. LABSIM_FUZZ says how many sets (2,000; `.ci/run` asks for 10,000).
+corners are met. LABSIM_FUZZ says how many sets: 2,000 if it doesn't, 1,000 in `.ci/run`, 10,000
+before a release, which takes about an hour.
 """
 
 import gc
