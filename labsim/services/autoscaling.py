@@ -15,7 +15,6 @@ The policies that call `Group.scale_to` are in `scaling_policies` and `scaling_a
 """
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -83,9 +82,10 @@ def step_adjustment(steps: Sequence[tuple[float, float, float]], breach: float) 
 
 def in_fullest_zone(instances: Sequence[Instance]) -> list[Instance]:
     """Those in the zone with most instances (in all such zones)."""
-    zones = Counter([i.zone for i in instances])
-    most = max(zones.values())
-    return [i for i in instances if zones[i.zone] == most]
+    zones = [i.zone for i in instances]
+    counts = {zone: zones.count(zone) for zone in dict.fromkeys(zones)}
+    most = max(counts.values())
+    return [i for i in instances if counts[i.zone] == most]
 
 
 def terminated(policy: str, instances: Sequence[Instance], now: float,

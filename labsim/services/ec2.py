@@ -13,6 +13,7 @@ types. What it costs is in `labsim.services.ec2_billing`, who loses Spot in `ec2
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from labsim import facts
 from labsim.engine import Order, Simulation
@@ -78,7 +79,8 @@ class Fleet:
         else:
             wait, comes = self.boots()
             instance.ready_at = self.sim.now + wait
-            self.sim.process(self._boot(instance, comes))
+            self.sim.until(instance.ready_at, Order.CAPACITY).callbacks.append(
+                partial(self._boot, instance, comes))
         return instance
 
     def change_template(self, t: float) -> None:
@@ -94,8 +96,7 @@ class Fleet:
         alive = [i for i in self.instances if i.state != "terminating"]
         return sum(i.spot for i in alive) + 1 <= self.spot_share * (len(alive) + 1) + 1e-9
 
-    def _boot(self, instance: Instance, comes: bool):
-        yield self.sim.until(instance.ready_at, Order.CAPACITY)
+    def _boot(self, instance: Instance, comes: bool, _event) -> None:
         if instance.state == "pending" and comes:
             self.entered.append(instance)
             self._enter(instance)

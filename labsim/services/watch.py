@@ -84,10 +84,15 @@ class Condition:
         """Find the states at the datapoints from `first` to before `end`."""
         window = values[max(first - self.n + 1, 0):end]
         breach = window > self.threshold if self.high else window < self.threshold
+        if not breach.any():
+            self.on[first:end] = self.due[first:end] = False
+            return
         total = np.zeros(end - first + self.n, dtype=int)
-        np.cumsum(breach, out=total[len(total) - len(breach):])
+        np.add.accumulate(breach, out=total[len(total) - len(breach):])
         self.on[first:end] = on = total[self.n:] - total[:-self.n] >= self.n
-        if self.repeat > 1:
+        if self.repeat > 1 and not on.any():
+            self.due[first:end] = False
+        elif self.repeat > 1:
             index = np.arange(first, end)
             off = np.maximum.accumulate(np.where(on, -1, index))
             start = self.since[first - 1] if first and self.on[first - 1] else first

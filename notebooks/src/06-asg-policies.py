@@ -89,7 +89,7 @@ table(lab.run(lab.preset("1").changed(flash_factor=1)))
 # The target is the only number of target tracking. How high can it be?
 
 # %%
-plain = lab.Params(flash_factor=1)
+plain = lab.Params(flash_factor=1, max_size=20)
 print("target  mean CPU  instances  missed     cost")
 for target in (30, 40, 50, 60, 70, 80, 90, 95):
     s = lab.run(plain.changed(target=target)).summary

@@ -135,7 +135,7 @@ class AsgPoliciesParams(Params):
         2, unit="instances", bounds=(1, 100), slider=(1, 20), step=1, label="Minimum size",
         group=INSTANCES, help="The group never scales in below this.")
     max_size: int = integer(
-        20, unit="instances", bounds=(1, 100), slider=(1, 50), step=1, label="Maximum size",
+        12, unit="instances", bounds=(1, 100), slider=(1, 50), step=1, label="Maximum size",
         group=INSTANCES, help="The group never scales out beyond this.")
     termination: Literal["default", "oldest-instance", "newest-instance"] = choice(
         "default", label="Termination policy", group=INSTANCES, fact="asg.termination_rule",

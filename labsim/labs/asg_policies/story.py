@@ -48,7 +48,7 @@ RISE = {"workload": "ramp", "flash_factor": 1, "duration": 7_200, "schedule_end"
         "schedule_start": 3_600}
 LATE = {**RISE, "metric_period": 300, "boot": "user-data", "low_datapoints": 3}
 EVEN = {"workload": "steady", "arrival_rate": 2_400, "instances": 10, "flash_factor": 1,
-        "duration": 7_200, "variability": 0.1, "schedule_size": 10}
+        "duration": 7_200, "variability": 0.1, "schedule_size": 10, "max_size": 20}
 NERVOUS = {**EVEN, "metric_period": 300, "high_datapoints": 1, "low_datapoints": 1,
            "low_ratio": 0.95, "warmup": 0, "cooldown": 0, "scale_out_by": 3, "scale_in_by": 2}
 
@@ -70,7 +70,7 @@ PRESETS = (
            {**NERVOUS, "warmup": 600, "cooldown": 600, "low_datapoints": 4, "low_ratio": 0.7}),
     Preset("8 An unusual day", "All groups have known quieter days: today brings twice the load of "
                                "the last two weeks.",
-           {"today_factor": 2, "flash_factor": 1, "policy": "together"}),
+           {"today_factor": 2, "flash_factor": 1, "policy": "together", "max_size": 20}),
     Preset("9 Rooms for a third", "Four of five instances are Spot; now and then a whole zone is "
                                   "wanted back, in two minutes.",
            {"spot_share": 80, "reclaims": 6, "flash_factor": 1, "boot": "user-data",
