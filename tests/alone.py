@@ -1,4 +1,4 @@
-"""Code in a process of its own: what it prints, and the most memory that it held."""
+"""Code in a process of its own: what it prints, the most memory that it held, its interruption."""
 
 import subprocess
 import sys
@@ -11,6 +11,15 @@ if os.path.exists("/proc/self/status"):
 else:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
+
+# Whoever started the tests may have told them, and so all their children, to ignore interrupts, as
+# a shell does for what runs in its background.
+INTERRUPTIBLE = [sys.executable, "-c", """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from labsim.cli import main
+sys.exit(main())
+"""]
 
 
 def run(code: str) -> tuple[list[float], float]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import alone
 import pytest
 
 import labsim
@@ -329,7 +330,9 @@ def test_a_full_disk_gets_one_line():
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_is_quiet():
     """Exit status 130."""
-    process = elsewhere("bench", "--customers", "150000", "--progress")
+    process = subprocess.Popen([*alone.INTERRUPTIBLE, "bench", "--customers", "150000",
+                                "--progress"], text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
     try:
         process.stderr.read(1)      # the progress bar: it has begun
         process.send_signal(signal.SIGINT)

@@ -7,10 +7,10 @@ import re
 import signal
 import statistics
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
+import alone
 import browser
 import numpy as np
 import pytest
@@ -220,7 +220,7 @@ def test_a_port_in_use_is_told():
 def test_ctrl_c_stops_it_and_leaves_nothing(tmp_path):
     """One line with an address that answers; after an interrupt no file and no process."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "labsim.cli", "demo", "sqs-asg", "--no-browser", "--port=0"],
+        [*alone.INTERRUPTIBLE, "demo", "sqs-asg", "--no-browser", "--port=0"],
         env={**browser._own(tmp_path / "home"), "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     line = server.stdout.readline()

@@ -103,6 +103,9 @@ def test_random_valid_parameters(slug, monkeypatch):
             refused += 1
             continue
         ran += 1
+        if held:
+            fattest = max(fattest, memory("VmHWM") - held)
+            assert fattest < MOST_BYTES - ITSELF, changed
         for _ in range(4):
             if estimated / 3 <= took <= min(3 * estimated, MOST_SECONDS):
                 break
@@ -115,9 +118,6 @@ def test_random_valid_parameters(slug, monkeypatch):
         assert all(np.isfinite(s.value).all() for s in result.series.values()), changed
         ratios.append(took / estimated)
         slowest = max(slowest, took)
-        if held:
-            fattest = max(fattest, memory("VmHWM") - held)
-            assert fattest < MOST_BYTES - ITSELF, changed
     low, mid, high = np.percentile(ratios, (0, 50, 100))
     outside = sum(not 1 / 3 <= ratio <= 3 for ratio in ratios)
     print(f"measured: {slug}: {ran:,} valid sets ran ({again} measured again), "
