@@ -104,7 +104,7 @@ def report(p: EbsIopsParams, sim: Simulation, flow: Flow) -> Run:
     series = {
         "wanted": rate(comes), "done": rate(done), "failed": rate(failed),
         "limit": per_tick(np.array(flow.limit), "I/Os/s"),
-        "throughput": rate(moved, "MiB/s"), "latency": per_tick(latency, "s"),
+        "throughput": rate(moved, "MiB/s"), "latency": per_tick(1_000 * latency, "ms"),
         "waiting": per_tick(waiting, "I/Os"), "depth": per_tick(depth, "I/Os"),
         "credits": per_tick(left), "dry": per_tick(dry / tick),
     }

@@ -45,8 +45,8 @@ class EbsIopsParams(Params):
         32, unit="I/Os", bounds=(1, 100_000), slider=(1, 128), step=1, label="Queue depth",
         group=LOAD, help="I/Os that the application has under way at a time, at most.")
     timeout: float = number(
-        30, unit="s", bounds=(0.01, 3_600), slider=(1, 120), step=1, label="I/O timeout",
-        group=LOAD, help="An I/O that has waited so long for its turn fails.")
+        5, unit="s", bounds=(0.01, 3_600), slider=(1, 60), step=1, label="Patience",
+        group=LOAD, help="An I/O that has waited so long for its turn is given up.")
     duration: float = number(
         28_800, unit="s", bounds=(60, 8_640_000), slider=(600, 86_400), step=600,
         label="Duration", group=LOAD, help="Simulated time; a tick of the model is a part of it.")

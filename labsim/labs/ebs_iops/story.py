@@ -89,21 +89,21 @@ def sustained(p) -> float:
 
 
 def saturated(p) -> float:
-    """Time at the storage and in line when it is full: Little's law for all who wait, s."""
+    """Time at the storage and in line when it is full: Little's law for all who wait, ms."""
     here = model.seen(p)
     if p.io_rate < 1.05 * here.burst:
         raise NotApplicable("the storage keeps up, or only just falls behind")
     if here.steady < here.burst:
         raise NotApplicable("the limit changes when the credits are gone")
     sustained(p)
-    return p.timeout + here.latency
+    return 1_000 * (p.timeout + here.latency)
 
 
 PANELS = (
     Panel("I/Os", "I/Os/s", (
         Line("wanted", "wanted"), Line("done", "done"), Line("limit", "limit", step=True)),
-        marks=("credits", "stop", "start"), theory=Theory("for good", sustained)),
-    Panel("Time of an I/O", "s", (Line("mean latency", "latency"),),
+        marks=("credits", "stop"), theory=Theory("for good", sustained)),
+    Panel("Time of an I/O", "ms", (Line("mean latency", "latency"),),
           theory=Theory("Little's law, full", saturated)),
     Panel("Credits", "of bucket", (Line("left", "credits"),), marks=("credits",)),
     Panel("Moved", "MiB/s", (Line("throughput", "throughput"),)),
@@ -146,7 +146,7 @@ INVARIANTS = (
     Invariant("Little's law", lambda r: near(
         r.summary["latency_mean"] * r.summary["done"],
         float(np.sum(r.series["latency"].value[1:] * r.series["done"].value[1:])
-              * r.series["done"].t[1]))),
+              * r.series["done"].t[1] / 1_000))),
     Invariant("nothing is negative", lambda r: bool(
         all((s.value >= -1e-6).all() for s in r.series.values())
         and all(v >= -1e-6 for v in r.summary.values()))),
