@@ -25,6 +25,13 @@ def all_arrivals(curve, seed=1):
     return np.concatenate([*curve.arrivals(stream(seed, "arrivals")), []])
 
 
+def test_a_jump_at_the_end_of_the_run_comes_too_late():
+    """The rate before it holds to the end; a jump a moment earlier is there."""
+    for start, expected in ((120.0, 2_400.0), (200.0, 2_400.0), (119.0, 119 * 20 + 300)):
+        curve = RateCurve.spike(20.0, 15.0, start, 50.0, 120.0)
+        assert curve.expected(np.array([0.0, 120.0])).sum() == pytest.approx(expected)
+
+
 def test_streams_are_independent_of_each_other():
     """Another stream, however much it is used, changes nothing in this one."""
     alone = stream(7, "service").random(5)

@@ -30,7 +30,8 @@ class RateCurve:
         """The curve through `knots` (t, rate), t non-decreasing from 0, cut at `duration`."""
         t, rate = np.array(knots, dtype=float).T
         inside = t < duration
-        end = np.interp(duration, t, rate)
+        k = min(int(inside.sum()), len(t) - 1)      # a jump at the end itself comes too late
+        end = np.interp(duration, t[:k + 1], rate[:k + 1])
         return cls(np.append(t[inside], duration), np.append(rate[inside], end))
 
     @classmethod
