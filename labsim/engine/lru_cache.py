@@ -38,6 +38,11 @@ class LruCache:
         self._items.move_to_end(key)
         return item[0]
 
+    def peek(self, key):
+        """The value of `key`, expired or not, without using it; None if there is none."""
+        item = self._items.get(key)
+        return None if item is None else item[0]
+
     def put(self, key, value, *, size: float = 1.0, expires: float = float("inf")) -> None:
         """Keep `value` (not None) under `key` until `expires` (s), as the most recently used.
         The least recently used go until there is room; what is larger than all is not kept."""
