@@ -186,7 +186,7 @@ def numbers_in(path):
 
 
 # Numbers that are no facts: conversions of units, percentiles, sizes of windows and of samples.
-PLAIN = {10, 60, 100, 1_000, 3_600, 86_400, 50, 95, 99, 1_000_000, 10_000, 64, 20}
+PLAIN = {10, 60, 100, 1_000, 1_024, 3_600, 86_400, 50, 95, 99, 1_000_000, 10_000, 64, 20}
 
 
 @pytest.mark.parametrize("path", [*sorted((PACKAGE / "services").glob("*.py")),

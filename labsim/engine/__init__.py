@@ -8,7 +8,7 @@ tick (`Attempts`).
 from labsim.engine.budget import Budget, Estimate
 from labsim.engine.counted import Attempts, spread
 from labsim.engine.lru_cache import LruCache
-from labsim.engine.popularity import draw_keys, popularity
+from labsim.engine.popularity import draw_keys, popularity, scatter
 from labsim.engine.recorder import Recorder
 from labsim.engine.simulation import Cancelled, Event, Order, Simulation
 from labsim.engine.station import Station
@@ -18,4 +18,4 @@ from labsim.engine.workload import RateCurve, ServiceTimes, replay
 
 __all__ = ["Attempts", "Budget", "Cancelled", "Estimate", "Event", "LruCache", "Order", "RateCurve",
            "Recorder", "ServiceTimes", "Simulation", "Station", "TokenBucket", "draw_keys",
-           "popularity", "replay", "spread", "stream"]
+           "popularity", "replay", "scatter", "spread", "stream"]

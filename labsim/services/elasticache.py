@@ -16,12 +16,11 @@ Data plane: request-level, exact LRU in each node.
 import numpy as np
 
 from labsim import facts
-from labsim.engine import LruCache
+from labsim.engine import LruCache, scatter
 
 REDIS, MEMCACHED = ENGINES = "redis", "memcached"
 RESERVED = facts.value("ec.reserved_memory") / 100
 POINTS = 160        # of each node on the ring, as usual clients have it
-MIX = np.array([0x9E3779B97F4A7C15, 30, 0xBF58476D1CE4E5B9, 27, 0x94D049BB133111EB, 31], np.uint64)
 NODES = 1 << 40     # points are numbered from here, keys from 0
 
 
@@ -38,18 +37,10 @@ def by_modulo(keys: int, nodes: list[int]) -> np.ndarray:
 def by_ring(keys: int, nodes: list[int]) -> np.ndarray:
     """The node of each key, (keys,): the next of all nodes' points on a ring of hashes."""
     nodes = np.array(nodes)
-    points = _hash(nodes[:, None] * POINTS + np.arange(POINTS) + NODES).ravel()
+    points = scatter(nodes[:, None] * POINTS + np.arange(POINTS) + NODES).ravel()
     order = np.argsort(points)
-    after = np.searchsorted(points[order], _hash(np.arange(keys)), side="right")
+    after = np.searchsorted(points[order], scatter(np.arange(keys)), side="right")
     return nodes[order[after % len(points)] // POINTS]
-
-
-def _hash(numbers: np.ndarray) -> np.ndarray:
-    """Whole numbers as 64 random-looking bits each (SplitMix64, Steele et al. 2014)."""
-    z = (numbers.astype(np.uint64) + np.uint64(1)) * MIX[0]
-    z = (z ^ (z >> MIX[1])) * MIX[2]
-    z = (z ^ (z >> MIX[3])) * MIX[4]
-    return z ^ (z >> MIX[5])
 
 
 def moved(before: np.ndarray, after: np.ndarray) -> float:
