@@ -5,7 +5,7 @@ validation, tables, tests. A lab module imports from here and from `labsim.servi
 """
 
 from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
-from labsim.kit.exercises import Choice, Design, Explain, Feedback, Predict
+from labsim.kit.exercises import Choice, Design, Explain, Feedback, Predict, metric, percent
 from labsim.kit.lab import (
     MOST_BARS,
     Box,
@@ -21,11 +21,12 @@ from labsim.kit.lab import (
     bar_name,
     per_tick,
 )
+from labsim.kit.laws import COST_ADDS_UP, NOTHING_IS_NEGATIVE, near
 from labsim.kit.params import Params, choice, flag, integer, number, path
 from labsim.kit.result import Result, Series, Span
 
-__all__ = ["Box", "BudgetError", "Choice", "Design", "Explain", "Feedback", "Invariant", "Lab",
-           "LabsimError", "Line", "Link", "MOST_BARS", "Metric", "NotApplicable", "Panel",
-           "ParameterError", "Params", "Predict", "Preset", "Result", "ResultError", "Run",
-           "Series", "Span", "Theory", "bar_name", "choice", "flag", "integer", "number", "path",
-           "per_tick"]
+__all__ = ["Box", "BudgetError", "COST_ADDS_UP", "Choice", "Design", "Explain", "Feedback",
+           "Invariant", "Lab", "LabsimError", "Line", "Link", "MOST_BARS", "Metric",
+           "NOTHING_IS_NEGATIVE", "NotApplicable", "Panel", "ParameterError", "Params", "Predict",
+           "Preset", "Result", "ResultError", "Run", "Series", "Span", "Theory", "bar_name",
+           "choice", "flag", "integer", "metric", "near", "number", "path", "per_tick", "percent"]

@@ -200,3 +200,13 @@ class Design(Exercise):
 
 def _run(lab, values: Mapping[str, Any], seed: int = 1) -> Result:
     return lab.run(lab.Params(**values), seed)
+
+
+def metric(name: str) -> Callable[[Result], float]:
+    """What a `Predict` asks for: a metric as it is."""
+    return lambda result: result.summary[name]
+
+
+def percent(name: str) -> Callable[[Result], float]:
+    """What a `Predict` asks for: a metric that is a part, in per cent."""
+    return lambda result: 100 * result.summary[name]

@@ -19,7 +19,7 @@
 # * Is it IOPS, throughput, queue depth or the instance that limits?
 # * What are small random I/Os on a hard disk volume charged as?
 # * Which volume holds a load at the least price, and who may share it?
-# * What lives on credits besides gp2, and what does a stop lose?
+# * What lives on credits besides `gp2`, and what does a stop lose?
 
 # %%
 import labsim
@@ -46,7 +46,7 @@ lab.explore()
 #
 # ### Raise one number until it breaks
 #
-# A gp2 volume of {{size}} for eight hours, from eight in the morning to four.
+# A `gp2` volume of {{size}} for eight hours, from eight in the morning to four.
 
 # %%
 print("I/Os/s   credits gone after   left at the end     p99")
@@ -113,14 +113,14 @@ for change in ({"size": 250}, {"storage": "gp3"},
     print(f"{s['month_usd']:6.2f} USD a month, p99 {1000 * s['latency_p99']:.1f} ms   {change}")
 
 # %% [markdown]
-# The old cure was to buy room for the sake of its baseline. A gp3 has three thousand IOPS at any
-# size, no credits, and costs less. io2 is for those who need its latency, its durability, or more
-# than a gp3 has.
+# The old cure was to buy room for the sake of its baseline. A `gp3` has three thousand IOPS at any
+# size, no credits, and costs less. `io2` is for those who need its latency, its durability, or more
+# than a `gp3` has.
 
 # %% [markdown]
 # ### IOPS or throughput?
 #
-# A gp3 as it comes; larger and larger I/Os, as many as it takes.
+# A `gp3` as it comes; larger and larger I/Os, as many as it takes.
 
 # %%
 flat_out = lab.Params(storage="gp3", size=500, io_rate=5_000)
@@ -136,7 +136,7 @@ for size in (4, 16, 32, 64, 256, 1_024):
 # %% [markdown]
 # ### One at a time
 #
-# An io2 with ten thousand IOPS, and an application that keeps so many I/Os under way:
+# An `io2` with ten thousand IOPS, and an application that keeps so many I/Os under way:
 
 # %%
 for depth in (1, 2, 4, 8, 16):
@@ -172,7 +172,7 @@ print(ebs.multi_attach(50_000, [30_000, 40_000], [99_999, 99_999]), "both")
 # %% [markdown]
 # ### Hard disks
 #
-# Logs on st1, written here and there or one behind the other.
+# Logs on `st1`, written here and there or one behind the other.
 
 # %%
 for storage in ("st1", "sc1"):
@@ -208,7 +208,7 @@ for load in (Load(100, 300), Load(100, 300, peak=1_800, peak_seconds=3_600), Loa
           f"{v.size:,} GiB, {sum(ebs.month_price(v).values()):8,.2f} USD a month")
 
 # %% [markdown]
-# gp3 nearly always; hard disks for streams; io2 beyond what a gp3 can do.
+# `gp3` nearly always; hard disks for streams; `io2` beyond what a `gp3` can do.
 
 # %% [markdown]
 # ### A file system for many
@@ -257,8 +257,8 @@ from labsim.services import storage_device
 print(inspect.getsource(storage_device.Device.change))
 
 # %% [markdown]
-# **Change it.** AWS's text on gp2 says that credits come in full while no more than the baseline is
-# asked for. Suppose they came less what is used:
+# **Change it.** AWS's text on `gp2` says that credits come in full while no more than the baseline
+# is asked for. Suppose they came less what is used:
 
 
 # %%
@@ -402,14 +402,14 @@ quiz("ebs-iops", "bacbadcb")
 # %% [markdown]
 # ## For the exam
 #
-# * **gp2**: IOPS grow with the size, small volumes live on credits. **gp3**: IOPS and throughput
-#   are bought apart from the size. **io1, io2**: provisioned IOPS, for databases that need more
-#   than {{fact:ebs.gp2_max_iops}} (as the notes have it; a gp3 does
+# * **`gp2`**: IOPS grow with the size, small volumes live on credits. **`gp3`**: IOPS and
+#   throughput are bought apart from the size. **`io1`, `io2`**: provisioned IOPS, for databases
+#   that need more than {{fact:ebs.gp2_max_iops}} (as the notes have it; a `gp3` does
 #   {{fact:ebs.gp3_max_iops}} today), and Multi-Attach.
-# * **st1**: streams, big data, logs. **sc1**: data that is hardly ever read. Neither boots.
+# * **`st1`**: streams, big data, logs. **`sc1`**: data that is hardly ever read. Neither boots.
 # * A volume is in **one zone** and at one instance; a snapshot takes it elsewhere. Its IOPS need a
 #   **Nitro** instance with enough of its own.
-# * **EFS**: many instances, several zones, Linux only, about three times the price of gp2 per GB;
+# * **EFS**: many instances, several zones, Linux only, about three times the price of `gp2` per GB;
 #   bursting, provisioned or elastic throughput.
 # * **Instance store**: the best I/O there is, lost at a stop; buffers, caches, scratch.
 # * A snapshot restored in a hurry is slow at first; **fast snapshot restore** is paid by the hour.
@@ -430,7 +430,7 @@ lab.trust()
 # * An I/O takes {{ssd_latency}} at an SSD volume and {{hdd_latency}} at a hard disk volume; AWS
 #   promises single-digit milliseconds for the one and says nothing of the other. Both are
 #   parameters. Reads and writes are alike but on EFS.
-# * Whether gp2's credits come in full below the baseline is AWS's wording; see the change above.
+# * Whether `gp2`'s credits come in full below the baseline is AWS's wording; see the change above.
 # * A volume gives nearly all of its IOPS nearly all of the time; here it is always all.
 # * Small instances may burst for half an hour a day with EBS; here their limit stays.
 # * A restored volume is slow until each block has been read, and a changed one for hours; neither
@@ -438,4 +438,4 @@ lab.trust()
 # * EFS's operations on metadata, its per-file limits and its storage classes are left out; the
 #   prices of elastic throughput are from memory. An instance store's IOPS are those of a large
 #   type.
-# * io2's price per IOPS falls in steps for large volumes; here it doesn't.
+# * `io2`'s price per IOPS falls in steps for large volumes; here it doesn't.

@@ -3,6 +3,8 @@
 import numpy as np
 
 from labsim.kit import (
+    COST_ADDS_UP,
+    NOTHING_IS_NEGATIVE,
     Box,
     Invariant,
     Line,
@@ -179,9 +181,7 @@ INVARIANTS = (
     Invariant("all groups have the same traffic, and miss no more than there is", lambda r: all(
         -1e-6 <= r.summary[f"missed_{name}"] <= r.summary["arrived"] * (1 + 1e-9) + 1e-6
         for name in NAMES)),
-    Invariant("nothing is negative", lambda r: bool(
-        all((s.value >= -1e-6).all() for s in r.series.values())
-        and all(v >= -1e-6 for v in r.summary.values()))),
+    NOTHING_IS_NEGATIVE,
     Invariant("desired capacity stays between its limits", sizes),
     Invariant("the zones add up", lambda r: bool((sum(
         r.series[f"zone_{zone}"].value for zone in ZONES)
@@ -191,6 +191,5 @@ INVARIANTS = (
     Invariant("instances in service are paid", lambda r: (
         r.summary["instances_mean"] * r.params.duration / 3600
         <= r.summary["instance_hours"] * (1 + 1e-9) + 1e-9)),
-    Invariant("the cost is its lines' sum", lambda r:
-              abs(sum(r.cost.values()) - r.summary["cost_usd"]) < 1e-9),
+    COST_ADDS_UP,
 )

@@ -2,6 +2,7 @@
 
 from labsim import theory
 from labsim.kit import (
+    COST_ADDS_UP,
     Box,
     Invariant,
     Line,
@@ -144,7 +145,5 @@ INVARIANTS = (
         and all(v >= 0 for v in r.summary.values()))),
     Invariant("Aurora has no more than six copies, whatever reads them", lambda r: bool(
         r.params.engine == "rds" or (r.series["copies"].value <= COPIES).all())),
-    Invariant("the cost is its lines' sum", lambda r:
-              abs(sum(r.cost.values()) - r.summary["cost_usd"]) < 1e-9 * max(
-                  1.0, r.summary["cost_usd"])),
+    COST_ADDS_UP,
 )

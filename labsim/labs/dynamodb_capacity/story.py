@@ -1,6 +1,8 @@
 """What the lab `dynamodb-capacity` measures, tells, draws and guarantees."""
 
 from labsim.kit import (
+    COST_ADDS_UP,
+    NOTHING_IS_NEGATIVE,
     Box,
     Invariant,
     Line,
@@ -151,10 +153,6 @@ INVARIANTS = (
         (r.series["used_writes"].value <= r.summary["partitions"] * dynamodb.PARTITION_WRITES
          * (1 + 1e-9)).all())),
     Invariant("without DAX nothing hits", lambda r: r.params.dax or r.summary["hits"] == 0),
-    Invariant("nothing is negative", lambda r: bool(
-        all((s.value >= -1e-6).all() for s in r.series.values())
-        and all(v >= -1e-6 for v in r.summary.values()))),
-    Invariant("the cost is its lines' sum", lambda r:
-              abs(sum(r.cost.values()) - r.summary["cost_usd"]) < 1e-9 * max(
-                  1.0, r.summary["cost_usd"])),
+    NOTHING_IS_NEGATIVE,
+    COST_ADDS_UP,
 )

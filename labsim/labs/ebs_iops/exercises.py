@@ -1,14 +1,9 @@
 """The questions of the lab `ebs-iops`; every number in an answer comes from the model."""
 
-from labsim.kit import Choice, Design, Explain, Predict
+from labsim.kit import Choice, Design, Explain, Predict, metric
 from labsim.kit.text import figure
 from labsim.labs.ebs_iops import model
 from labsim.services import ebs, efs
-
-
-def metric(name: str):
-    """A metric as it is."""
-    return lambda result: result.summary[name]
 
 
 def hours(name: str):

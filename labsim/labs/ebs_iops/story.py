@@ -3,6 +3,8 @@
 import numpy as np
 
 from labsim.kit import (
+    COST_ADDS_UP,
+    NOTHING_IS_NEGATIVE,
     Box,
     Invariant,
     Line,
@@ -12,6 +14,7 @@ from labsim.kit import (
     Panel,
     Preset,
     Theory,
+    near,
 )
 from labsim.labs.ebs_iops import model
 
@@ -122,11 +125,6 @@ LINKS = (
 )
 
 
-def near(a: float, b: float) -> bool:
-    """Equal but for rounding: an I/O, or a billionth of them."""
-    return abs(a - b) <= 1.0 + 1e-9 * max(abs(a), abs(b))
-
-
 def within_limits(r) -> bool:
     """No tick does more than the burst limit allows."""
     return bool((r.series["done"].value <= r.summary["burst_limit"] * (1 + 1e-6) + 1e-6).all())
@@ -147,11 +145,8 @@ INVARIANTS = (
         r.summary["latency_mean"] * r.summary["done"],
         float(np.sum(r.series["latency"].value[1:] * r.series["done"].value[1:])
               * r.series["done"].t[1] / 1_000))),
-    Invariant("nothing is negative", lambda r: bool(
-        all((s.value >= -1e-6).all() for s in r.series.values())
-        and all(v >= -1e-6 for v in r.summary.values()))),
+    NOTHING_IS_NEGATIVE,
     Invariant("only a stopped instance store loses data", lambda r:
               r.summary["lost_gib"] == 0 or r.params.storage == "instance-store"),
-    Invariant("the cost is its lines' sum", lambda r:
-              abs(sum(r.cost.values()) - r.summary["cost_usd"]) < 1e-9),
+    COST_ADDS_UP,
 )

@@ -1,13 +1,8 @@
 """The questions of `elasticache-strategies`; every number in an answer comes from the model."""
 
-from labsim.kit import Choice, Design, Explain, Predict
+from labsim.kit import Choice, Design, Explain, Predict, percent
 from labsim.kit.text import figure
 from labsim.services import elasticache
-
-
-def percent(name: str):
-    """A metric that is a part, in per cent."""
-    return lambda result: 100 * result.summary[name]
 
 
 def room(p) -> dict[str, str]:

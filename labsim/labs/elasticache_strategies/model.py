@@ -9,8 +9,6 @@ others hit, and many that miss together make each other wait: some thousand requ
 or two each.
 """
 
-from itertools import chain
-
 import numpy as np
 
 from labsim.engine import Estimate, Order, RateCurve, Simulation, draw_keys, popularity
@@ -77,8 +75,7 @@ def requests(p: ElasticacheStrategiesParams, sim: Simulation, app: Application):
 def arrivals(sim: Simulation, name: str, rate: float) -> np.ndarray:
     """Poisson arrivals of the run, s."""
     curve = RateCurve.steady(rate, sim.duration)
-    times = np.fromiter(chain.from_iterable(curve.arrivals(sim.stream(name))), float)
-    return times[times <= sim.duration]
+    return curve.times(sim.stream(name))
 
 
 def lose(p: ElasticacheStrategiesParams, sim: Simulation, cluster: Cluster, advance):

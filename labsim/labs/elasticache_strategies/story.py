@@ -5,6 +5,8 @@ import numpy as np
 from labsim import theory
 from labsim.engine import popularity
 from labsim.kit import (
+    COST_ADDS_UP,
+    NOTHING_IS_NEGATIVE,
     Box,
     Invariant,
     Line,
@@ -154,9 +156,6 @@ INVARIANTS = (
               r.summary["items_end"] <= r.params.room),
     Invariant("with a lock nobody reads twice", lambda r:
               not r.params.lock or r.summary["doubled"] == 0),
-    Invariant("nothing is negative", lambda r: bool(
-        all((s.value >= -1e-6).all() for s in r.series.values())
-        and all(v >= -1e-6 for v in r.summary.values()))),
-    Invariant("the cost is its lines' sum", lambda r:
-              abs(sum(r.cost.values()) - r.summary["cost_usd"]) < 1e-9),
+    NOTHING_IS_NEGATIVE,
+    COST_ADDS_UP,
 )

@@ -1,18 +1,8 @@
 """The questions of the lab `elb-balancing`; every number in an answer comes from the model."""
 
-from labsim.kit import Choice, Design, Explain, Predict
+from labsim.kit import Choice, Design, Explain, Predict, metric, percent
 from labsim.kit.text import figure
 from labsim.services import elb
-
-
-def percent(metric: str):
-    """A metric that is a part, in per cent."""
-    return lambda result: 100 * result.summary[metric]
-
-
-def metric(name: str):
-    """A metric as it is."""
-    return lambda result: result.summary[name]
 
 
 def checks(p) -> dict[str, str]:

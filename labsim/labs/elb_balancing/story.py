@@ -2,6 +2,7 @@
 
 from labsim import theory
 from labsim.kit import (
+    COST_ADDS_UP,
     Box,
     Invariant,
     Line,
@@ -200,6 +201,5 @@ INVARIANTS = (
     Invariant("no more target hours than targets times hours", lambda r: (
         r.summary["target_hours"] <= (sum(r.params.counts) + r.params.add_targets)
         * r.params.duration / 3600 + 1e-9)),
-    Invariant("the cost is its lines' sum", lambda r:
-              abs(sum(r.cost.values()) - r.summary["cost_usd"]) < 1e-9),
+    COST_ADDS_UP,
 )

@@ -1,6 +1,6 @@
 """What the lab `kinesis-shards` measures, tells, draws and guarantees."""
 
-from labsim.kit import Box, Invariant, Line, Link, Metric, Panel, Preset
+from labsim.kit import COST_ADDS_UP, Box, Invariant, Line, Link, Metric, Panel, Preset
 from labsim.labs.kinesis_shards.model import shard_limit
 
 METRICS = (
@@ -128,6 +128,5 @@ INVARIANTS = (
               r.summary["iterator_age_max"] <= r.params.retention * (1 + 1e-9)),
     Invariant("shares are shares", lambda r: all(
         0 <= r.summary[name] <= 1 + 1e-9 for name in ("throttle_ratio", "hottest_shard_share"))),
-    Invariant("the cost is its lines' sum", lambda r:
-              abs(sum(r.cost.values()) - r.summary["cost_usd"]) < 1e-9),
+    COST_ADDS_UP,
 )

@@ -1,18 +1,8 @@
 """The questions of the lab `lambda-concurrency`; every number in an answer comes from the model."""
 
-from labsim.kit import Choice, Design, Explain, Predict
+from labsim.kit import Choice, Design, Explain, Predict, metric, percent
 from labsim.kit.text import figure
 from labsim.services import aws_lambda
-
-
-def metric(name: str):
-    """A metric as it is."""
-    return lambda result: result.summary[name]
-
-
-def percent(name: str):
-    """A metric that is a part, in per cent."""
-    return lambda result: 100 * result.summary[name]
 
 
 def load(p) -> dict[str, str]:

@@ -7,8 +7,6 @@ Start reading at `simulate`. Data plane: request-level, exact, since it matters 
 an idle environment and which one the limit: some thousand requests, a microsecond each.
 """
 
-from itertools import chain
-
 import numpy as np
 
 from labsim.engine import Estimate, Order, RateCurve, ServiceTimes, Simulation
@@ -38,8 +36,7 @@ def calls(p: LambdaConcurrencyParams, sim: Simulation, pool: Pool) -> Calls:
     """The requests of a run, before the caller that brings them."""
     curve = RateCurve.spike(p.arrival_rate, p.spike_factor, p.spike_start, p.spike_duration,
                             p.duration)
-    times = np.fromiter(chain.from_iterable(curve.arrivals(sim.stream("arrivals"))), float)
-    times = times[times <= p.duration]
+    times = curve.times(sim.stream("arrivals"))
     work = ServiceTimes(p.mean_duration, p.work_cv).draw(len(times), sim.stream("work"))
     args = pool, times.tolist(), work.tolist(), sim.stream("errors").random(len(times)).tolist()
     how = dict(error_share=p.error_share, timeout=p.timeout)

@@ -2,6 +2,8 @@
 
 from labsim import theory
 from labsim.kit import (
+    COST_ADDS_UP,
+    NOTHING_IS_NEGATIVE,
     Box,
     Invariant,
     Line,
@@ -155,9 +157,6 @@ INVARIANTS = (
     Invariant("who waits for the answer is never dead-lettered", lambda r:
               r.params.caller not in ("synchronous", "api-gateway")
               or not r.summary["dead_lettered"]),
-    Invariant("nothing is negative", lambda r: bool(
-        all((s.value >= -1e-6).all() for s in r.series.values())
-        and all(v >= -1e-6 for v in r.summary.values()))),
-    Invariant("the cost is its lines' sum", lambda r:
-              abs(sum(r.cost.values()) - r.summary["cost_usd"]) < 1e-9),
+    NOTHING_IS_NEGATIVE,
+    COST_ADDS_UP,
 )

@@ -3,6 +3,8 @@
 import numpy as np
 
 from labsim.kit import (
+    COST_ADDS_UP,
+    NOTHING_IS_NEGATIVE,
     Box,
     Invariant,
     Line,
@@ -12,6 +14,7 @@ from labsim.kit import (
     Panel,
     Preset,
     Theory,
+    near,
 )
 from labsim.services import kms, s3
 
@@ -110,11 +113,6 @@ def attempts(r) -> float:
     return s["attempts_per_request"] * (s["gets_offered"] + s["puts_offered"])
 
 
-def near(a: float, b: float) -> bool:
-    """Equal but for rounding: a request more or less, or a billionth of them."""
-    return abs(a - b) <= 1.0 + 1e-9 * max(abs(a), abs(b))
-
-
 INVARIANTS = (
     Invariant("offered = served + failed", lambda r: near(
         r.summary["gets_offered"] + r.summary["puts_offered"],
@@ -124,14 +122,11 @@ INVARIANTS = (
         + r.summary["kms_throttled"]))),
     Invariant("attempts = requests + retries", lambda r: near(attempts(r), (
         r.summary["gets_offered"] + r.summary["puts_offered"] + r.summary["retries"]))),
-    Invariant("nothing is negative", lambda r: bool(
-        all((s.value >= -1e-6).all() for s in r.series.values())
-        and all(v >= -1e-6 for v in r.summary.values()))),
+    NOTHING_IS_NEGATIVE,
     Invariant("no more is served than the partitions may", lambda r: bool((
         r.series["gets_served"].value <= r.series["get_limit"].value
         * (1 + 1 / min(r.series["offered"].t[1], 1.0)) + 1e-6).all())),
     Invariant("partitions only split", lambda r: bool(
         (np.diff(r.series["partitions"].value) >= 0).all())),
-    Invariant("the cost is its lines' sum", lambda r:
-              abs(sum(r.cost.values()) - r.summary["cost_usd"]) < 1e-9),
+    COST_ADDS_UP,
 )
