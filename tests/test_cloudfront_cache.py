@@ -167,7 +167,7 @@ def caches(requests, ttl, *, room=1e9, regional_room=None, sizes=(1.0,) * 9, reg
 def kinds(made):
     """How each request went, a list."""
     found = [HIT] * len(made.times)
-    for i, kind in zip(made.missed, made.kind):
+    for i, kind, _ in made.noted:
         found[i] = kind
     return found
 
@@ -195,7 +195,7 @@ def test_an_error_is_kept_for_its_ttl(error_ttl, times):
         if t >= until:
             asked.append(t)
             until = t + world.ROUND_TRIP[0][0] + error_ttl
-    assert made.origin.asked == asked and set(made.kind) == {ERROR}
+    assert made.origin.asked == asked and set(kinds(made)) == {ERROR}
 
 
 def test_stale_if_error_is_cut_to_the_maximum():
@@ -233,7 +233,7 @@ def test_the_same_as_plain_simpy(drawn):
     names = {HIT: "hit", REGIONAL: "regional"}
     assert [names.get(k, "origin") for k in kinds(made)] == [
         plain.kind[i] for i in range(len(requests))]
-    waits = dict(zip(made.missed, made.wait))
+    waits = {i: wait for i, _, wait in made.noted}
     for i in range(len(requests)):
         assert waits.get(i, 0.0) == pytest.approx(plain.wait[i], abs=1e-6)
     assert set(made.old) == plain.old and set(made.unchanged) == plain.unchanged
@@ -272,8 +272,8 @@ def test_cut_anywhere_it_is_the_same():
         for t in cuts:
             made.advance(t)
         sim.run()
-        books.append((made.missed, made.kind, made.wait, made.evictions))
-    assert books[0] == books[1] and books[0][3] > 0
+        books.append((made.noted, made.evictions))
+    assert books[0] == books[1] and books[0][1] > 0
 
 
 # -- hit ratios in theory -------------------------------------------------------------------------

@@ -33,9 +33,7 @@ class Buckets:
         self._random, self.done = sim.stream("replication"), 0
         self.arrives: dict[tuple[int, int], float] = {}     # region, object: when, s
         self.regions = sorted({*served.tolist()} - {0})
-        self.missed: list[int] = []
-        self.kind: list[int] = []
-        self.wait: list[float] = []
+        self.noted: list[tuple[int, int, float]] = []
         self.shared: list[int] = []
         self.unchanged: list[int] = []
         self.old: list[int] = []
@@ -49,16 +47,13 @@ class Buckets:
         for i in range(self.done, last):
             now, one, region = next(self._rows)
             if region:
-                self.kind.append(FROM_ORIGIN)
-                self.wait.append(service)
+                self.noted.append((i, FROM_ORIGIN, service))
                 if arrives and arrives.get((region, one), now) > now:
                     self.old.append(i)
                     self.old_for.append(now - self.content.changed[one])
             else:
                 there, who = ask(now, 0.0, 0.0)
-                self.kind.append(ERROR if who == FAILED else FROM_ORIGIN)
-                self.wait.append(there - now)
-        self.missed.extend(range(self.done, last))
+                self.noted.append((i, ERROR if who == FAILED else FROM_ORIGIN, there - now))
         self.done = max(self.done, last)
 
     def changed(self, objects: list[int], now: float) -> None:

@@ -46,15 +46,14 @@ class Edges:
         self.regional = None if regional_room is None else [
             LruCache(regional_room) for _ in world.REGIONS]
         self.ttl, self.stale, self.error_ttl = ttl, stale, error_ttl
+        self.hops = [world.ROUND_TRIP[here][here] for here in range(len(world.REGIONS))]
         self.ways = [(function + world.ROUND_TRIP[here][home],
                       function + world.ROUND_TRIP[here][second])
                      for here in range(len(world.REGIONS))]
         self.failing: dict = {}     # (cache, name): answered when, forgotten when, both s
         self.done = self.paths = 0  # requests served, invalidation paths submitted so far
         # Of the requests that were more than a hit of a copy that is there and right:
-        self.missed: list[int] = []
-        self.kind: list[int] = []
-        self.wait: list[float] = []
+        self.noted: list[tuple[int, int, float]] = []   # which, how it went, how long it took (s)
         self.shared: list[int] = []
         self.old: list[int] = []
         self.old_for: list[float] = []      # how long there had been a newer version, s
@@ -72,17 +71,12 @@ class Edges:
             if copy is None or copy[1] <= now:
                 miss(i, now, one, name, edge, copy)
             elif copy[0] > now:             # on its way already
-                self._note(i, HIT, copy[0] - now)
+                self.noted.append((i, HIT, copy[0] - now))
                 self.shared.append(i)
                 self._look(i, now, one, copy)
             elif copy[2] != version[one]:
                 self._look(i, now, one, copy)
         self.done = max(self.done, last)
-
-    def _note(self, i: int, kind: int, wait: float) -> None:
-        self.missed.append(i)
-        self.kind.append(kind)
-        self.wait.append(wait)
 
     def _look(self, i: int, now: float, one: int, copy: tuple) -> None:
         """Whether a newer version than this copy's is out."""
@@ -96,13 +90,13 @@ class Edges:
         here, wait, place = self.region[edge], 0.0, edge
         size, version = self.content.sizes[one], self.content.version[one]
         if self.regional:
-            wait, place = world.ROUND_TRIP[here][here], len(self.region) + here
+            wait, place = self.hops[here], len(self.region) + here
             larger = self.regional[here].get(name, now)
             if larger is not None and now < larger[1]:
                 there = max(now, larger[0]) + wait
-                larger = (there, *larger[1:])
+                larger = (there, larger[1], larger[2])
                 self.caches[edge].put(name, larger, size=size)
-                self._note(i, REGIONAL, there - now)
+                self.noted.append((i, REGIONAL, there - now))
                 return self._look(i, now, one, larger)
             if larger is not None and (copy is None or larger[1] > copy[1]):
                 copy = larger
@@ -116,7 +110,7 @@ class Edges:
             return self._fail(i, now, one, copy, there)
         if copy is not None and copy[2] == version:
             self.unchanged.append(i)
-        self._note(i, FROM_ORIGIN if who == PRIMARY else FROM_SECOND, there - now)
+        self.noted.append((i, FROM_ORIGIN if who == PRIMARY else FROM_SECOND, there - now))
         fresh = self.ttl(there)
         if fresh > 0:
             copy = (there, there + fresh, version)
@@ -127,10 +121,10 @@ class Edges:
     def _fail(self, i: int, now: float, one: int, copy: tuple | None, there: float) -> None:
         """No origin has answered until `there` s: a copy that is not too old, or an error."""
         if copy is not None and there - copy[1] < self.stale:
-            self._note(i, EXPIRED, there - now)
+            self.noted.append((i, EXPIRED, there - now))
             self._look(i, now, one, copy)
         else:
-            self._note(i, ERROR, there - now)
+            self.noted.append((i, ERROR, there - now))
 
     def changed(self, objects: list[int], now: float) -> None:
         """The site has changed; nobody tells the caches."""

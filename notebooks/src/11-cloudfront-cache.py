@@ -83,8 +83,8 @@ for number in ("1", "9", "2", "4"):
 # A new connection takes three round trips: TCP, TLS, the request. From Asia to the bucket that is
 # most of a second. Look at *{{preset:9}}*: nothing is cached, and yet Asia waits little more than
 # half as long. The three trips are to the edge near by; the edge's connection to the origin is open
-# already. With four edges alone half of the answers abroad still cross the ocean; with regional
-# caches they don't.
+# already. With four edges alone more than half of the answers abroad still cross an ocean; with
+# regional caches a third of all does.
 
 # %% [markdown]
 # ### How many edges?
@@ -233,13 +233,12 @@ for name, values in ways.items():
 # %%
 import math
 
+from labsim.services.cloudfront import admitted
+
 for lifetime in (60, 300, 600, 3_600):
     s = labsim.run("cloudfront-cache", url_lifetime=lifetime).summary
     print(f"valid for {lifetime:5,} s: {s['refused'] / s['requests']:6.1%} refused "
           f"(theory {math.exp(-lifetime / 120):.1%})")
-
-from labsim.services.cloudfront import admitted
-
 print("parts asked for at 0, 40, 80 s, URL until 60 s:", admitted([0, 40, 80], until=60))
 
 # %% [markdown]
@@ -289,7 +288,7 @@ for who, (europe, asia, south) in audiences.items():
 
 # %%
 busy = lab.Params(change_every=3_600, change_share=1)
-offers = {"CloudFront, 4 h": {}, "CloudFront, 10 min": {"header_age": 600},
+offers = {"CloudFront, 6 h": {}, "CloudFront, 10 min": {"header_age": 600},
           "replicas": {"delivery": "replicas"},
           "replicas, 10 min lag": {"delivery": "replicas", "replication_lag": 600}}
 for name, values in offers.items():
@@ -322,15 +321,10 @@ print(inspect.getsource(cloudfront_edges.Edges._miss))
 
 # %%
 class Patient(cloudfront_edges.Edges):
-    def _note(self, i, kind, wait):
-        super()._note(i, kind, 0.0 if self.has_copy else wait)
-
     def _miss(self, i, now, one, name, edge, copy):
-        self.has_copy = copy is not None
         super()._miss(i, now, one, name, edge, copy)
-        self.has_copy = False
-
-    has_copy = False
+        if copy is not None:
+            self.noted[-1] = (*self.noted[-1][:2], 0.0)
 
 
 # %%
@@ -394,7 +388,7 @@ exercise("cloudfront-cache", 4)
 # blank: answer = None    # your number, in USD
 # blank: check("cloudfront-cache", 4, answer)
 # >>> solution
-check("cloudfront-cache", 4, 13.5)
+check("cloudfront-cache", 4, 22)
 # <<< solution
 
 # %%
@@ -490,15 +484,17 @@ quiz("cloudfront-cache", "bcadbaccabca")
 #   copies to the regions you set up, nearly at once: changing content for a few regions.
 # * Origins: an S3 bucket, closed to all but CloudFront by **OAC** (once OAI); any HTTP server that
 #   CloudFront's addresses can reach: ALB, instance, website. Behaviours by path choose among
-#   several. An **origin group** has a primary and a secondary origin.
+#   several. An **origin group** has a primary and a secondary origin. Requests go through with
+#   what the origin needs of headers and query strings, uploads to S3 as well.
 # * Without headers the **default TTL** holds; the **minimum** beats even `no-store`.
 # * New files: **versioned names**; invalidation is for accidents.
 # * **Signed URL**: one file; **signed cookies**: many files. A policy says until when, from which
-#   addresses, and who may sign. An S3 **pre-signed URL** has the rights of who made it, and goes to
-#   the bucket itself, past the cache.
+#   addresses, and who may sign; your application signs, with the SDK and the account's key, for any
+#   origin. An S3 **pre-signed URL** has the rights of who made it, lives a limited time, and goes
+#   to the bucket itself, past the cache.
 # * **Price class** `100`: North America and Europe; `200`: all but the dearest; all.
-# * **Lambda@Edge** has {{fact:lambda_edge.event_types}}: viewer request and response, origin
-#   request and response.
+# * **Lambda@Edge** has four triggers: viewer request, origin request, origin response, viewer
+#   response. At the first a function may answer by itself, without cache and origin.
 # * **Geo restriction** by country; **field-level encryption** at the edge for a few fields of a
 #   form; Shield and WAF are in front. Fixed addresses, UDP, or no HTTP: Global Accelerator instead.
 

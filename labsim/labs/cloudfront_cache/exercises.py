@@ -155,7 +155,7 @@ EXERCISES = (
                  "storage and transfer for each copy, asked for or not. A cache holds what is "
                  "asked for, wherever that is, and is late by its TTL."),
     Design(
-        id="cheapest", start={"header_age": 14_400},
+        id="cheapest", start={"header_age": 21_600},
         free=("price_class", "edges", "regional", "header", "header_age", "update"),
         goals=(("stale_share", "<=", 0.005), ("offload", ">=", 0.8), ("first_sa", "<=", 0.45)),
         cost="month_usd", slack=1.03,

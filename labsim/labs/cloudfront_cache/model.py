@@ -107,9 +107,25 @@ def outage(p: CloudfrontCacheParams, sim: Simulation):
     sim.log("back", "the origin is back")
 
 
-# Parts of a control event's time: what there is anyhow, a request, a release, each of all objects
-# then, each that changes, each cache that drops one.
-ANYHOW, REQUEST, RELEASE, OBJECT, CHANGED, CACHE = 70, 1 / 13, 1 / 2, 1 / 2_500, 1 / 80, 1 / 120
+def missing(p: CloudfrontCacheParams) -> float:
+    """Part of the requests that an edge has nothing fresh for, roughly: rate times TTL at a few
+    ranks of popularity, less of it where there is no room."""
+    ranks = np.geomspace(1, p.objects, RANKS)
+    widths = np.gradient(ranks) + 1 / RANKS
+    shares = ranks ** -p.skew / (widths * ranks ** -p.skew).sum()
+    fresh = min(p.ttl(), p.duration + p.warm_up)
+    asked = p.request_rate * p.let_in / len(world.REGIONS) / p.edges * fresh * shares
+    found = float((widths * shares * asked / (1 + asked)).sum())
+    if p.header == "expires" and not p.min_ttl:
+        found *= min(1.0, p.header_age / p.duration)
+    return 1.0 - found * min(1.0, p.edge_size / p.size_mean / p.objects) ** 0.5
+
+
+RANKS = 40
+# Parts of a control event's time: what there is anyhow, a hit, a miss in addition, a request to a
+# bucket, a release, each of all objects then, each that changes, each cache that drops one.
+ANYHOW, HIT, MISS, DIRECT = 70, 1 / 24, 1 / 12, 1 / 18
+RELEASE, OBJECT, CHANGED, CACHE = 1 / 2, 1 / 2_500, 1 / 80, 1 / 120
 
 
 def estimate(p: CloudfrontCacheParams) -> Estimate:
@@ -120,9 +136,9 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
     caches = len(world.REGIONS) * p.edges * CACHE if p.by_edges else 0.0
     each = p.change_share * (CHANGED + caches * (p.update == "invalidate"))
     wiped = p.objects * caches / 100 if p.update == "wildcard" else 0.0
-    one_by_one = REQUEST * p.let_in if p.by_edges else REQUEST / 2
+    one = (HIT + MISS * missing(p)) * p.let_in if p.by_edges else DIRECT
     return Estimate(requests=requests,
-                    events=ANYHOW + one_by_one * requests
+                    events=ANYHOW + one * requests
                     + releases * (RELEASE + p.objects * (OBJECT + each) + wiped),
-                    cells=TICKS * len(world.REGIONS) * p.edges + 11 * p.objects + 6 * requests,
+                    cells=TICKS * len(world.REGIONS) * p.edges + 8 * p.objects + 6 * requests,
                     lower="request_rate" if requests > releases * p.objects else "objects")

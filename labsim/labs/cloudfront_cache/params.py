@@ -29,7 +29,7 @@ class CloudfrontCacheParams(Params):
     """Parameters of `cloudfront-cache`."""
 
     request_rate: float = number(
-        0.06, unit="req/s", bounds=(0, 10_000), slider=(0.02, 0.5), step=0.02,
+        0.04, unit="req/s", bounds=(0, 10_000), slider=(0.02, 0.5), step=0.02,
         label="Request rate", group=VIEWERS, help="Requests per second of all viewers, mean.")
     europe_share: float = share(0.3, "Europe", "From Europe")
     asia_share: float = share(0.2, "Asia", "From Asia")
@@ -100,7 +100,7 @@ class CloudfrontCacheParams(Params):
         "max-age", label="Origin's header", group=HEADERS, fact="cf.ttl_rule", when=BY_EDGES,
         help="What the origin says of its answers: Cache-Control or Expires, a fixed date.")
     header_age: float = number(
-        14_400, unit="s", bounds=(0, 3.2e9), slider=(0, 86_400), step=600, label="Header's time",
+        21_600, unit="s", bounds=(0, 3.2e9), slider=(0, 86_400), step=600, label="Header's time",
         group=HEADERS, when=AGED,
         help="The value of max-age or s-maxage, or when the date of Expires is, from the start.")
     min_ttl: float = number(
@@ -119,7 +119,7 @@ class CloudfrontCacheParams(Params):
         21_600, unit="s", bounds=(0, 8_640_000), slider=(0, 43_200), step=1_800,
         label="A release every", group=CHANGES, help="Time between two releases; 0 for none.")
     change_share: float = number(
-        0.2, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Changed objects",
+        0.3, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Changed objects",
         group=CHANGES, help="Part of the objects that a release changes, drawn at random.")
     update: Literal["expire", "invalidate", "wildcard", "versioned"] = choice(
         "expire", label="Old copies", group=CHANGES, when=BY_EDGES, fact="cf.versioned_rule",

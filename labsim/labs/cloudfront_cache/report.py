@@ -61,8 +61,10 @@ def keep(p: CloudfrontCacheParams, viewers: Viewers, content: Content, caches) -
     n, let_in = len(viewers.times), np.flatnonzero(viewers.admitted)
     kind, wait, size = np.full(n, REFUSED), np.zeros(n), np.array(content.sizes)[viewers.objects]
     kind[let_in] = HIT
-    missed = let_in[np.array(caches.missed, dtype=np.int64)]
-    kind[missed], wait[missed] = caches.kind, caches.wait
+    if caches.noted:
+        which, how, took = zip(*caches.noted)
+        which = let_in[list(which)]
+        kind[which], wait[which] = how, took
     old = np.zeros(n, dtype=bool)
     old[let_in[np.array(caches.old, dtype=np.int64)]] = True
     unchanged = np.zeros(n, dtype=bool)
@@ -153,15 +155,16 @@ def report(p: CloudfrontCacheParams, sim: Simulation, viewers: Viewers, content:
     hit, near = books.kind == HIT, books.kind <= REGIONAL
     asked_in = np.bincount(np.minimum((asked / sim.tick).astype(np.int64), TICKS - 1),
                            minlength=TICKS)
-    failed = books.kind == ERROR
+    failed, all_of = books.kind == ERROR, slice(None)
+
+    def rate(counts):
+        return per_tick(rolling(counts) / rolling(np.ones(TICKS)) / sim.tick, "req/s")
+
     series = {
-        "offered": per_tick(count(slice(None)) / sim.tick, "req/s"),
-        "origin": per_tick(asked_in / sim.tick, "req/s"),
-        "failed": per_tick(count(failed) / sim.tick, "req/s"),
+        "offered": rate(count(all_of)), "origin": rate(asked_in), "failed": rate(count(failed)),
         "hit_ratio": part(hit, let_in), "offload": part(near, let_in),
         "stale": part(books.old, let_in), "errors": part(failed, let_in),
-        "refused": part(~let_in, slice(None)),
-        "second": per_tick(count(books.kind == FROM_SECOND) / sim.tick, "req/s"),
+        "refused": part(~let_in, all_of), "second": rate(count(books.kind == FROM_SECOND)),
         "edges": (np.full(TICKS + 1, float(p.edges if p.by_edges else 0)), "edges"),
     }
     firsts = {}
@@ -170,7 +173,7 @@ def report(p: CloudfrontCacheParams, sim: Simulation, viewers: Viewers, content:
         came = mine & let_in
         late = np.bincount(tick[came], books.latency[came], TICKS)
         series[f"first_{code}"] = per_tick(mean(rolling(late), rolling(count(came))), "s")
-        series[f"viewers_{code}"] = per_tick(count(mine) / sim.tick, "req/s")
+        series[f"viewers_{code}"] = rate(count(mine))
         there = (books.served == here) & let_in
         series[f"hits_{code}"] = part(there & hit, there)
         series[f"regional_{code}"] = part(there & near & ~hit, there & ~hit)

@@ -74,14 +74,15 @@ PRESETS = (
     Preset("6 A long date", "A max-age of a day spares the origin, and the bread is old: look what "
                             "a release does.", LONG),
     Preset("7 Ask for it back", "The same, and after each release every changed file is "
-                                "invalidated. Look at the bill.", {**LONG, "update": "invalidate"}),
+                                "invalidated. Look at the bill.", {**LONG, "update": "invalidate",
+                                                           "invalidation_time": 300}),
     Preset("8 New names", "The same, but what changes gets a new name. Nothing is old, and nothing "
                           "is paid for that.", {**LONG, "update": "versioned"}),
     Preset("9 The factory's word", "No-cache, says the origin: each request goes all the way.",
            {"header": "no-cache"}),
-    Preset("10 The head office's", "No-cache, says the origin; four hours at least, says "
+    Preset("10 The head office's", "No-cache, says the origin; six hours at least, says "
                                    "the behaviour. The behaviour wins.",
-           {"header": "no-cache", "min_ttl": 14_400}),
+           {"header": "no-cache", "min_ttl": 21_600}),
     Preset("11 The gate is shut", "The origin doesn't answer for two hours. What is fresh is still "
                                   "sold; who wants more waits half a minute for an error.", SHUT),
     Preset("12 Old bread", "The same, but expired copies may stand in.",
@@ -143,17 +144,17 @@ def steady_offload(p) -> float:
 
 PANELS = (
     Panel("Requests", "req/s", (
-        Line("of viewers", "offered"), Line("at the origin", "origin"), Line("failed", "failed")),
-        marks=("release", "outage")),
+        Line("viewers", "offered"), Line("origin", "origin"), Line("failed", "failed")),
+        marks=("outage",)),
     Panel("Found on the way", "of requests", (
         Line("at the edges", "hit_ratio"), Line("no origin needed", "offload")),
         theory=Theory("steady state", steady_offload)),
     Panel("Time to an answer", "s", (
         Line("US", "first_us"), Line("Europe", "first_eu"), Line("Asia", "first_as"),
-        Line("South America", "first_sa"))),
+        Line("S. Am.", "first_sa"))),
     Panel("Trouble", "of requests", (
         Line("old version", "stale"), Line("failed", "errors"), Line("URL expired", "refused")),
-        marks=("release", "outage")),
+        marks=("release",)),
 )
 
 NAMES = {"us": "US", "eu": "Europe", "as": "Asia", "sa": "S. America"}

@@ -25,9 +25,10 @@ class Viewers:
     def draw(cls, p: CloudfrontCacheParams, sim: Simulation) -> "Viewers":
         """Poisson arrivals of each region, with dice of their own, in order of time."""
         likes, columns = popularity(p.objects, p.skew), []
+        shares, serving = p.shares, p.serving
         signed = p.by_edges and p.url_lifetime > 0
         for here, name in enumerate(world.REGIONS):
-            curve = world.awake(here, p.request_rate * p.shares[here], p.day_swing, -p.warm_up,
+            curve = world.awake(here, p.request_rate * shares[here], p.day_swing, -p.warm_up,
                                 p.duration)
             blocks = [*curve.arrivals(sim.stream(f"viewers {name}")), np.empty(0)]
             times = np.concatenate(blocks) - p.warm_up
@@ -37,8 +38,8 @@ class Viewers:
             age = sim.stream(f"clicks {name}").exponential(p.click_delay, n) if signed else None
             let_in = (np.array(cloudfront.admitted(age.tolist(), p.url_lifetime), dtype=bool)
                       if signed else np.ones(n, dtype=bool))
-            columns.append((times, np.full(n, here), np.full(n, p.serving[here]), objects,
-                            p.serving[here] * p.edges + edge, let_in))
+            columns.append((times, np.full(n, here), np.full(n, serving[here]), objects,
+                            serving[here] * p.edges + edge, let_in))
         joined = [np.concatenate(column) for column in zip(*columns)]
         order = np.argsort(joined[0], kind="stable")
         return cls(*(column[order] for column in joined))
