@@ -13,7 +13,7 @@ Data plane: request-level, with the same books as `cloudfront_edges`, so that on
 import numpy as np
 
 from labsim.engine import Simulation
-from labsim.services.cloudfront_edges import ERROR, FROM_ORIGIN
+from labsim.services.cloudfront_edges import AT_ONCE, ERROR, FROM_ORIGIN
 from labsim.services.cloudfront_origin import FAILED, Content, Origin
 
 
@@ -28,6 +28,7 @@ class Buckets:
 
     def __init__(self, sim: Simulation, times: np.ndarray, objects: np.ndarray, served: np.ndarray,
                  content: Content, origin: Origin, lag: float = 0.0):
+        self.sim = sim
         self.times, self.content, self.origin, self.lag = times, content, origin, lag
         self._rows = zip(times.tolist(), objects.tolist(), served.tolist())
         self._random, self.done = sim.stream("replication"), 0
@@ -45,6 +46,8 @@ class Buckets:
         last = int(self.times.searchsorted(until, side="right"))
         ask, service, arrives = self.origin.ask, self.origin.service, self.arrives
         for i in range(self.done, last):
+            if not i % AT_ONCE:
+                self.sim.check()
             now, one, region = next(self._rows)
             if region:
                 self.noted.append((i, FROM_ORIGIN, service))

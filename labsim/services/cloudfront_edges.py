@@ -25,6 +25,7 @@ from labsim.services import world
 from labsim.services.cloudfront_origin import FAILED, PRIMARY, Content, Origin
 
 HIT, REGIONAL, FROM_ORIGIN, FROM_SECOND, EXPIRED, ERROR, REFUSED = range(7)
+AT_ONCE = 4_096     # requests between two looks at whether the run was cancelled
 
 
 class Edges:
@@ -66,6 +67,8 @@ class Edges:
         get = [cache.get for cache in self.caches]
         names, version, miss = self.content.name, self.content.version, self._miss
         for i, (now, one, edge) in zip(range(self.done, last), self._rows):
+            if not i % AT_ONCE:
+                self.sim.check()
             name = names[one]
             copy = get[edge](name, now)
             if copy is None or copy[1] <= now:

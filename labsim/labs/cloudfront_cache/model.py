@@ -5,7 +5,7 @@ in the shop around the corner has it at once; every other wish crosses an ocean.
 loaf decides how often, and how old the bread may be.
 
 Start reading at `simulate`. Data plane: request-level, since what an edge has depends on every
-request before. A day of some nine thousand requests takes a few milliseconds.
+request before. A day of some three thousand requests takes a few milliseconds.
 """
 
 import numpy as np
@@ -107,6 +107,9 @@ def outage(p: CloudfrontCacheParams, sim: Simulation):
     sim.log("back", "the origin is back")
 
 
+RANKS = 40          # of popularity that stand for all
+
+
 def missing(p: CloudfrontCacheParams) -> float:
     """Part of the requests that an edge has nothing fresh for, roughly: rate times TTL at a few
     ranks of popularity, less of it where there is no room."""
@@ -121,11 +124,10 @@ def missing(p: CloudfrontCacheParams) -> float:
     return 1.0 - found * min(1.0, p.edge_size / p.size_mean / p.objects) ** 0.5
 
 
-RANKS = 40
 # Parts of a control event's time: what there is anyhow, a hit, a miss in addition, a request to a
 # bucket, a release, each of all objects then, each that changes, each cache that drops one.
 ANYHOW, HIT, MISS, DIRECT = 70, 1 / 24, 1 / 12, 1 / 18
-RELEASE, OBJECT, CHANGED, CACHE = 1 / 2, 1 / 2_500, 1 / 80, 1 / 120
+RELEASE, OBJECT, CHANGED, CACHE = 1 / 2, 1 / 3_500, 1 / 110, 1 / 120
 
 
 def estimate(p: CloudfrontCacheParams) -> Estimate:
@@ -140,5 +142,5 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
     return Estimate(requests=requests,
                     events=ANYHOW + one * requests
                     + releases * (RELEASE + p.objects * (OBJECT + each) + wiped),
-                    cells=TICKS * len(world.REGIONS) * p.edges + 8 * p.objects + 6 * requests,
+                    cells=TICKS * len(world.REGIONS) * p.edges + 7 * p.objects + 6 * requests,
                     lower="request_rate" if requests > releases * p.objects else "objects")

@@ -165,7 +165,7 @@ BOXES = (
             bars=(f"hit_{code}", "edges")),
         Box(f"Regional {NAMES[code]}", (2, row), (("hits", f"regional_{code}"),)))),
     Box("Origin", (3, 1), (("req/s", "origin"), ("failed", "failed")), alarm="failed"),
-    Box("Second origin", (3, 3), (("req/s", "second"),)),
+    Box("Second origin", (4, 1), (("req/s", "second"),)),
 )
 LINKS = (
     *(link for name in NAMES.values() for link in (
