@@ -82,10 +82,6 @@ class RateCurve:
         # rate * x + slope * x**2 / 2 = more, in the form that holds for slope 0 too
         return self.t[k] + 2 * more / (rate + np.sqrt(np.maximum(rate**2 + 2 * slope * more, 0)))
 
-    def times(self, rng: np.random.Generator) -> np.ndarray:
-        """All `arrivals` at once, s."""
-        return np.concatenate([*self.arrivals(rng), np.zeros(0)])
-
     def arrivals(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """Poisson arrival times (s, sorted), in blocks: a unit-rate process, its time stretched.
 

@@ -27,6 +27,7 @@ WAITS, DONE, THROTTLED, FAILED, DEAD, TIMED_OUT, CACHED, TURNED_AWAY = range(8) 
 POLLERS = facts.value("lambda.esm_sqs_start")
 POLLERS_PER_SECOND = facts.value("lambda.esm_sqs_ramp") / 60
 POLLERS_MOST = facts.value("lambda.esm_sqs_max")
+PATIENCE = 1_000                # steps between two looks at whether the run was cancelled
 GOLDEN = 0.6180339887498949     # turns a request's die between its attempts
 
 
@@ -45,6 +46,7 @@ class Calls:
         self.fate, self.end = [WAITS] * len(times), [float("inf")] * len(times)
         self.runs: list[tuple[float, float, int]] = []
         self.throttles: list[float] = []        # when
+        self.look = lambda: None                # called now and then: it may stop the run
         self._next = 0
 
     def invoke(self, t: float, which: list[int], attempt: int) -> tuple[float, bool]:
@@ -82,6 +84,8 @@ class Synchronous(Calls):
         i = self._next
         while i < len(times) and times[i] <= until:
             t = times[i]
+            if not i % PATIENCE:
+                self.look()
             if gateway and gateway.ttl and gateway.cached(self.keys[i], t):
                 fate[i], ends[i] = CACHED, t
             elif gateway and not gateway.admit(t):
@@ -115,8 +119,11 @@ class Later(Calls):
 
     def advance(self, until: float) -> None:
         """Take what comes, for the first time or again, up to `until` s."""
-        times, due, i, n = self.times, self.due, self._next, len(self.times)
+        times, due, i, n, steps = self.times, self.due, self._next, len(self.times), 0
         while True:
+            steps += 1
+            if not steps % PATIENCE:
+                self.look()
             first = times[i] if i < n else float("inf")
             if due and due[0][0] <= first:
                 if due[0][0] > until:

@@ -19,6 +19,7 @@ from labsim.services.cache_aside import NEVER, Application, Database
 from labsim.services.elasticache import REDIS, Cluster
 
 POINTS = 60
+PATIENCE = 1_000    # requests between two looks at whether the run was cancelled
 COST = 7.0          # what a request takes here, in those of a station
 REPORT = 50         # what the report takes, in control events
 
@@ -42,25 +43,31 @@ def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> Run:
 
 def requests(p: ElasticacheStrategiesParams, sim: Simulation, app: Application):
     """All reads and writes of the run; a function that has those up to a time done."""
-    reads, writes = (arrivals(sim, name, rate) for name, rate in (
-        ("reads", p.read_rate), ("writes", p.write_rate)))
-    shares = popularity(p.keys, p.skew)
-    times = np.concatenate([reads, writes])
-    order = np.argsort(times, kind="stable")
-    keys = np.concatenate([draw_keys(shares, len(t), sim.stream(f"{name} keys"))
-                           for t, name in ((reads, "read"), (writes, "written"))])
-    work, dice = (np.concatenate([sim.stream(f"{what} {name}").random(n) for name, n in (
-        ("of reads", len(reads)), ("of writes", len(writes)))]) for what in ("work", "dice"))
-    work = -p.database_time * np.log1p(-work)
-    rows = [a[order].tolist() for a in (times, keys, work, dice, np.arange(len(times))
-                                        >= len(reads))]
+    shares, columns = popularity(p.keys, p.skew), []
+    for name, rate in (("reads", p.read_rate), ("writes", p.write_rate)):
+        curve = RateCurve.steady(rate, sim.duration)
+        keys, work, dice = (sim.stream(f"{what} of {name}") for what in ("keys", "work", "dice"))
+        for times in curve.arrivals(sim.stream(name)):
+            sim.check()
+            n = len(times)
+            columns.append((times, draw_keys(shares, n, keys),
+                            -p.database_time * np.log1p(-work.random(n)), dice.random(n),
+                            np.full(n, name == "writes")))
+    whole = [np.concatenate(column) for column in zip(*columns)] or [np.zeros(0)] * 5
+    order, rows = np.argsort(whole[0], kind="stable"), []
+    for column in whole:
+        sim.check()
+        rows.append(column[order].tolist())
     due = zip(*rows)
     held: list = [next(due, None)]
 
     def advance(until: float) -> None:
-        row, settle, read, write = held[0], app.settle, app.read, app.write
+        row, settle, read, write, steps = held[0], app.settle, app.read, app.write, 0
         while row is not None and row[0] <= until:
             t, key, takes, die, is_write = row
+            steps += 1
+            if not steps % PATIENCE:
+                sim.check()
             settle(t)
             if is_write:
                 write(t, key, takes, die)
@@ -70,12 +77,6 @@ def requests(p: ElasticacheStrategiesParams, sim: Simulation, app: Application):
         held[0] = row
         settle(until)
     return advance
-
-
-def arrivals(sim: Simulation, name: str, rate: float) -> np.ndarray:
-    """Poisson arrivals of the run, s."""
-    curve = RateCurve.steady(rate, sim.duration)
-    return curve.times(sim.stream(name))
 
 
 def lose(p: ElasticacheStrategiesParams, sim: Simulation, cluster: Cluster, advance):

@@ -26,6 +26,7 @@ def simulate(p: LambdaConcurrencyParams, sim: Simulation) -> Run:
     pool = Pool(p.limit(others=False), init=p.init_time, keep=p.keep_time,
                 provisioned=p.provisioned)
     source = calls(p, sim, pool)
+    source.look = sim.check
     sim.on_advance(source.advance)
     if p.other_concurrency and p.other_duration:
         sim.process(others(p, sim, source))
@@ -36,9 +37,13 @@ def calls(p: LambdaConcurrencyParams, sim: Simulation, pool: Pool) -> Calls:
     """The requests of a run, before the caller that brings them."""
     curve = RateCurve.spike(p.arrival_rate, p.spike_factor, p.spike_start, p.spike_duration,
                             p.duration)
-    times = curve.times(sim.stream("arrivals"))
-    work = ServiceTimes(p.mean_duration, p.work_cv).draw(len(times), sim.stream("work"))
-    args = pool, times.tolist(), work.tolist(), sim.stream("errors").random(len(times)).tolist()
+    work, dice = ServiceTimes(p.mean_duration, p.work_cv), sim.stream("errors")
+    drawn: tuple[list, list, list] = ([], [], [])       # times, work, chances
+    for times, works in work.source(curve.arrivals(sim.stream("arrivals")), sim.stream("work")):
+        sim.check()
+        for column, values in zip(drawn, (times, works, dice.random(len(times)))):
+            column += values.tolist()
+    args, n = (pool, *drawn), len(drawn[0])
     how = dict(error_share=p.error_share, timeout=p.timeout)
     if p.caller == aws_lambda.ASYNCHRONOUS:
         return Asynchronous(*args, **how, retries=p.retries, age=p.event_age)
@@ -46,11 +51,11 @@ def calls(p: LambdaConcurrencyParams, sim: Simulation, pool: Pool) -> Calls:
         return Queue(*args, **how, batch=p.batch_size, most=p.max_concurrency,
                      visibility=p.visibility_timeout, receives=p.max_receives)
     if p.caller == aws_lambda.KINESIS:
-        lane = sim.stream("lanes").integers(p.lanes, size=len(times)).tolist()
+        lane = sim.stream("lanes").integers(p.lanes, size=n).tolist()
         return Stream(*args, **how, lanes=p.lanes, lane=lane, batch=p.batch_size,
                       attempts=p.batch_attempts)
     if p.caller == aws_lambda.GATEWAY:
-        keys = sim.stream("keys").integers(p.cache_keys, size=len(times)).tolist()
+        keys = sim.stream("keys").integers(p.cache_keys, size=n).tolist()
         return Synchronous(*args, **how, keys=keys, patience=p.gateway_timeout,
                            gateway=Gateway(p.gateway_rate, p.gateway_burst, p.cache_ttl))
     return Synchronous(*args, **how)
