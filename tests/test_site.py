@@ -481,7 +481,7 @@ def test_without_sphinx_it_says_what_to_install(monkeypatch, tmp_path):
     ("counts (ticks, *keys) and (*keys)", r"counts (ticks, \*keys) and (\*keys)"),
     ("*emphasis* and **strong** and `a*b`", "*emphasis* and **strong** and `a*b`"),
     ("* an item of 2 * 3", r"* an item of 2 \* 3"), ("name_ and |x|", r"name\_ and \|x\|"),
-    ("a_b stays", "a_b stays")])
+    ("a_b stays", "a_b stays"), ("Lambda@Edge", r"Lambda\@Edge")])
 def test_a_docstring_is_plain_text(line, shown):
     """Stars, bars and underscores mean themselves, unless they are an emphasis."""
     from labsim.course.binding import plain

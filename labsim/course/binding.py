@@ -70,12 +70,12 @@ def _docstring(app, what, name, obj, options, lines) -> None:
 
 
 def plain(line: str) -> str:
-    """A line whose stars, bars and final underscores are only themselves, unless they are a
-    list's, an emphasis or quoted: a docstring may say (ticks, *keys)."""
+    """A line whose stars, bars, at signs and final underscores are only themselves, unless they are
+    a list's, an emphasis or quoted: a docstring may say (ticks, *keys), or Lambda@Edge."""
     bullet = re.match(r"\s*\* ", line)
     start = bullet.end() if bullet else 0
     parts = re.split(KEPT, line[start:])        # every other part is what is kept
-    parts[::2] = [re.sub(r"[*|]|(?<=\w)_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"[*|@]|(?<=\w)_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
     return line[:start] + "".join(parts)
 
 
