@@ -112,8 +112,8 @@ print(f"run: {s['concurrency_max']:,.0f} after {p.duration:.0f} s, {s['too_fast'
 
 # %% [markdown]
 # A thousand at once, then a hundred more each second. A steep crowd is throttled long before the
-# account's limit. (Texts of before the end of the year the notes were written in know another rule:
-# three thousand at once in large regions, then five hundred a minute.)
+# account's limit. (Older texts know
+# another rule: three thousand at once in large regions, then five hundred a minute.)
 
 # %% [markdown]
 # ### Which environment?
