@@ -1,5 +1,6 @@
 """An instructor's hands: a demo under Voila, in a real browser; and the links that open it."""
 
+import contextlib
 import dataclasses
 import io
 import os
@@ -492,29 +493,39 @@ def test_two_tabs_have_a_kernel_each_and_a_dead_one_is_told(server, tab, tmp_pat
 @in_browser
 def test_at_most_half_the_usual_time(server, tab, tmp_path):
     """Key press to changed picture, against Output + clear_output + plt.show under Voila."""
+    from playwright.sync_api import TimeoutError
+
     path = tmp_path / "usual.ipynb"
     browser.notebook(path, USUAL)
     page = tab.context.browser.new_page(viewport={"width": 1280, "height": 720})
-    page.set_default_timeout(90_000)    # plain Voila, on a busy machine
+    page.set_default_timeout(60_000)
     page.route("**/*", lambda route: route.continue_() if "localhost" in route.request.url
                else route.abort())
-    with browser.voila(path, tmp_path) as usual:
-        def measure(address, picture, handle):
-            page.goto(address)
-            page.locator(picture).first.wait_for(timeout=60_000)
-            page.locator(handle).first.wait_for()
-            page.wait_for_timeout(1_000)
-            times = [page.evaluate(PRESS, [picture, handle]) for _ in range(9)]
-            return statistics.median(times[2:])
-        for _ in range(3):      # a noisy machine gets three tries
-            theirs = measure(usual, ".usual-output img", ".usual-slider .noUi-handle")
-            ours = measure(f"{server}?lab=sqs-asg", FIGURE,
-                           ".labsim-hand [aria-label^='Arrival rate'].noUi-handle")
-            print(f"measured: key press to picture: ours {ours:.0f} ms, usual {theirs:.0f} ms")
-            if ours <= theirs / 2:
-                break
-        page.close()
-        assert ours <= theirs / 2
+
+    def measure(address, picture, handle):
+        page.goto(address)
+        page.locator(picture).first.wait_for()
+        page.locator(handle).first.wait_for()
+        page.wait_for_timeout(1_000)
+        times = [page.evaluate(PRESS, [picture, handle]) for _ in range(9)]
+        return statistics.median(times[2:])
+
+    def usual():
+        """In a new server each time: with an `Output`, Voila now and then waits for ever."""
+        for _ in range(5):
+            with browser.voila(path, tmp_path) as address, contextlib.suppress(TimeoutError):
+                return measure(address, ".usual-output img", ".usual-slider .noUi-handle")
+        pytest.fail("plain Voila showed no page in five tries")
+
+    for _ in range(3):      # a noisy machine gets three tries
+        theirs = usual()
+        ours = measure(f"{server}?lab=sqs-asg", FIGURE,
+                       ".labsim-hand [aria-label^='Arrival rate'].noUi-handle")
+        print(f"measured: key press to picture: ours {ours:.0f} ms, usual {theirs:.0f} ms")
+        if ours <= theirs / 2:
+            break
+    page.close()
+    assert ours <= theirs / 2
 
 
 def test_what_a_demo_may_start_is_what_a_slider_may():
