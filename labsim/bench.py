@@ -15,7 +15,7 @@ import json
 import platform
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -214,6 +214,15 @@ def absent(contender: Contender) -> str:
     return ""
 
 
+def runs(contender: Contender, field: Draws) -> Iterator[tuple[float, np.ndarray]]:
+    """A contender's turn: (seconds, start times in s) of each run of it."""
+    begin = time.perf_counter()
+    while (before := time.perf_counter()) <= begin + TURN:
+        starts = contender.starts(field)
+        took = time.perf_counter() - before
+        yield took, np.hstack(starts) if np.ndim(starts[0]) else np.array(starts)
+
+
 def race(customers: int = CUSTOMERS, rounds: int = ROUNDS, contenders=CONTENDERS,
          progress: Callable[[float], None] = lambda share: None) -> list[Time]:
     """Every contender's best time. The first contender is the one that others are measured by.
@@ -233,15 +242,13 @@ def race(customers: int = CUSTOMERS, rounds: int = ROUNDS, contenders=CONTENDERS
             if turn == 0:       # compiled and imported before it counts
                 contender.starts(Draws(*(column[:200] for column in everyone)))
             gc.collect()
-            begin = time.perf_counter()
-            while (before := time.perf_counter()) <= begin + TURN:
-                starts = contender.starts(field)
-                took = time.perf_counter() - before
+            for took, starts in runs(contender, field):
                 best[contender] = min(best[contender], 1e6 * took / len(field.gaps))
-            starts = np.hstack(starts) if np.ndim(starts[0]) else np.array(starts)
-            truth = starts if truth is None else truth
-            if not np.array_equal(starts, truth[:len(starts)]) or len(starts) != len(field.gaps):
-                raise LabsimError(f"{contender.name} does not start as {contenders[0].name} does")
+                truth = starts if truth is None else truth
+                if (len(starts) != len(field.gaps)
+                        or not np.array_equal(starts, truth[:len(starts)])):
+                    raise LabsimError(f"{contender.name} does not start as "
+                                      f"{contenders[0].name} does")
             progress((turn + (place + 1) / len(fields)) / rounds)
     return [Time(c.name, best[c], best[contenders[0]] / best[c]) if c in best
             else Time(c.name, None, None, absent(c)) for c in contenders]

@@ -59,6 +59,18 @@ def test_whoever_starts_a_customer_otherwise_is_refused():
             bench.race(1_000, 1, [PLAIN, bench.Contender("cheat", wrong)])
 
 
+def test_every_run_of_a_turn_is_looked_at():
+    """Whoever starts the first run right and a later one wrong has no time either."""
+    seen = []
+
+    def tires(d):
+        seen.append(len(d.gaps))
+        return bench.plain_simpy(d)[seen.count(1_000) > 1:]
+    with pytest.raises(LabsimError, match="cheat does not start as plain SimPy does"):
+        bench.race(1_000, 1, [PLAIN, bench.Contender("cheat", tires)])
+    assert seen.count(1_000) == 2
+
+
 def test_who_is_not_installed_is_said_not_timed():
     """And the others race on."""
     nobody = bench.Contender("nobody", bench.plain_simpy, "no_such_package")
