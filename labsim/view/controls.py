@@ -51,9 +51,9 @@ class Control:
             self.box = w.Text(value=value, continuous_update=False, layout=wide, **tip)
         else:
             kind = w.IntText if knob.type is int else w.FloatText
-            self.box = kind(value=value, step=knob.step, layout=fixed(84), **tip)
+            self.box = kind(value=value, step=knob.step, layout=fixed(90), **tip)
             self.slider = w.IntSlider(self._position(value), 0, self._steps, readout=False,
-                                      layout=fixed(88), **tip)
+                                      layout=fixed(82), **tip)
             self.slider.observe(self._slid, "value")
         self.box.observe(self._typed, "value")
         self.parts = [self.slider, self.box] if self.slider else [self.box]

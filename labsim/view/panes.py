@@ -12,6 +12,7 @@ CSS = """
 .labsim-group{margin:8px 0 2px;font-size:13px;border-bottom:1px solid #9a9a9a}
 .labsim-row{flex:0 0 auto}
 .labsim-row .widget-label{font-size:12.5px}
+.labsim-controls .widget-text.widget-text input[type=number]{padding:4px 2px;font-size:12px}
 .labsim-reset{padding:0}
 .labsim-picture .widget-html-content,.labsim-picture{overflow:hidden}
 .labsim-cards{display:flex;gap:8px;margin:2px 0}

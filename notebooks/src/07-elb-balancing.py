@@ -447,5 +447,5 @@ lab.trust()
 #   published, and isn't modelled. Nor is how it grows under a sudden load.
 # * A new target's slowness and how long it lasts are assumptions; set them to what you have
 #   measured.
-# * Capacity units of an NLB are from memory; those of an ALB and all prices per hour are from
+# * Capacity units of an NLB are unverified; those of an ALB and all prices per hour are from
 #   AWS's price list.

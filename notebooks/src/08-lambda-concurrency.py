@@ -499,6 +499,6 @@ lab.trust()
 # * Pollers of a queue grow here while messages wait and never shrink; when AWS shrinks them isn't
 #   published in detail. Back-off of a stream's failed batches isn't published; here it doubles.
 # * An attempt's failure is a toss of its own; a truly bad record fails each time.
-# * The bill has no free tier unless it is asked for, and the gateway's price is from memory. Its
+# * The bill has no free tier unless it is asked for, and the gateway's price is unverified. Its
 #   cache costs by the hour, which isn't counted.
 # * A client that gets an error doesn't try again. SDKs do: see the lab on S3 for what comes of it.

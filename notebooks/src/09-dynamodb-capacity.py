@@ -83,7 +83,7 @@ for factor in (1, 1.4, 1.6, 2, 3, 5):
     print(f"x{factor:3} {100 * factor:8.0f}/s {after:>14} {r.summary['failed']:12,.0f}")
 
 # %% [markdown]
-# What isn't used is kept for {{fact:ddb.burst_window_s}} seconds. A little too much is carried for
+# What isn't used is kept for {{fact:ddb.burst_window_s}}. A little too much is carried for
 # long, much too much for minutes. Whoever tests for one minute sees nothing.
 
 # %%
@@ -188,7 +188,7 @@ for factor in (1.5, 2, 3, 5):
 # high. It lowers after a quarter of an hour, and only so often a day:
 
 # %%
-print("decreases within", *(f"{h} h: {dynamodb.decreases(h)}," for h in (1, 2, 12, 24)))
+print("decreases within", ", ".join(f"{h} h: {dynamodb.decreases(h)}" for h in (1, 2, 12, 24)))
 print("100 RCU at 70%: out above, in up to", dynamodb.thresholds(100, 0.7))
 print("140 consumed: new capacity", round(dynamodb.scaled(140, 0.7)))
 

@@ -518,7 +518,7 @@ lab.trust()
 # * Caches are looked up as they are when the viewer asks; the ways only add to the answer's time.
 # * Browsers cache nothing here. They answer many requests before an edge sees them.
 # * How much room a site gets at an edge AWS doesn't say; nor how much larger a regional cache is.
-# * `stale-if-error` is modelled from memory of the documentation; errors are kept per object.
+# * How `stale-if-error` behaves in detail is unverified; errors are kept per object.
 # * An invalidation takes as long everywhere, and nothing that is on its way meets it.
 # * The second origin always answers, has all that the first one has, and no limit.
 # * A month's bill takes the run for the whole month. What the server itself costs isn't in it.

@@ -436,6 +436,6 @@ lab.trust()
 # * A restored volume is slow until each block has been read, and a changed one for hours; neither
 #   is modelled.
 # * EFS's operations on metadata, its per-file limits and its storage classes are left out; the
-#   prices of elastic throughput are from memory. An instance store's IOPS are those of a large
+#   prices of elastic throughput are unverified. An instance store's IOPS are those of a large
 #   type.
 # * `io2`'s price per IOPS falls in steps for large volumes; here it doesn't.
