@@ -126,6 +126,17 @@ def test_numbers_in_the_prose_are_filled_in(text, value):
     assert filled("{{result:cost_usd}}", labsim.lab("sqs-asg"), "x") == f"{cost:.3g} USD"
 
 
+@pytest.mark.parametrize("text", ["after {{boot_time}} s", "{{fact:asg.default_cooldown}}\ns.",
+                                  "{{arrival_rate}} msg/s"])
+def test_a_unit_that_is_said_twice_is_told(text):
+    """What is filled in brings its own; what only begins alike, or comes later, may follow."""
+    lab = labsim.lab("sqs-asg")
+    with pytest.raises(BuildError, match="cell 3: .* says (s|msg/s) already"):
+        filled(text, lab, "file.py, cell 3")
+    for right in ("{{boot_time}} spent", "{{boot_time}}, s is a second", "{{trace}} . x"):
+        assert filled(right, lab, "x")
+
+
 @pytest.mark.parametrize("text", ["{{nothing}}", "{{fact:no.such}}", "{{result:no}}",
                                   "{{result:9:wait_p95}}", "{{preset:x}}"])
 def test_an_unknown_name_in_the_prose_is_told_with_its_place(text):

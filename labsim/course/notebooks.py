@@ -93,9 +93,13 @@ def filled(text: str, lab, where: str) -> str:
     """Markdown with its {{...}} filled in."""
     def fill(match) -> str:
         try:
-            return _value(match[1].strip(), lab)
+            value = _value(match[1].strip(), lab)
         except (LabsimError, ValueError, AttributeError, KeyError, IndexError) as error:
             raise BuildError(f"{where}: {match[0]}: {error}") from None
+        last = value.rpartition(" ")[2]
+        if last and re.match(rf"\s+{re.escape(last)}(?!\w)", text[match.end():]):
+            raise BuildError(f"{where}: {match[0]} {last}: {value!r} says {last} already")
+        return value
     text = re.sub(r"\{\{(.*?)\}\}", fill, text)
     if mark := re.search(r".*(\{\{|\}\}).*", text):
         raise BuildError(f"{where}: {mark[1]} is not filled in: {mark[0].strip()}")
