@@ -1,25 +1,33 @@
-"""labsim: interactive labs in which you feel how AWS services behave under load."""
+"""labsim: interactive labs in which you feel how AWS services behave under load.
 
-import importlib
+The public API, on top of everything. What a function needs is imported when it is called, so that
+importing labsim is quick.
+"""
 
-__version__ = "0.1.0"
+from labsim import hooks
+from labsim.errors import BudgetError, LabsimError, ParameterError, ResultError
+from labsim.version import __version__
 
-# The public API: name -> where it lives. Loaded when used, so that importing labsim is quick.
-# `labsim.facts` and `labsim.labs` are modules that can be called.
-_HOMES = {
-    "BudgetError": "labsim.errors",
-    "LabsimError": "labsim.errors",
-    "ParameterError": "labsim.errors",
-    "Result": "labsim.kit.result",
-    "ResultError": "labsim.errors",
-    "compare": "labsim.view",
-    "facts": "labsim.facts",
-    "lab": "labsim.kit.registry",
-    "labs": "labsim.labs",
-    "sweep": "labsim.study",
-    "theory": "labsim.theory",
-}
-__all__ = ["__version__", "run", *_HOMES]
+__all__ = [
+    "BudgetError", "LabsimError", "ParameterError", "Result", "ResultError", "__version__",
+    "compare", "exponential", "facts", "fixed", "gamma", "lab", "labs", "ramp", "run", "simulate",
+    "spike", "steady", "sweep", "theory", "use_course",
+]
+
+
+# -- labs ----------------------------------------------------------------------------------------
+
+
+def labs() -> dict:
+    """{slug: Lab} of every lab, in course order."""
+    from labsim.course import in_effect
+    return in_effect.labs()
+
+
+def lab(slug: str):
+    """The `Lab` called `slug`; `ParameterError` for an unknown name suggests the nearest."""
+    from labsim.course import in_effect
+    return in_effect.lab(slug)
 
 
 def run(slug: str, *, seed: int = 1, **parameters):
@@ -28,16 +36,140 @@ def run(slug: str, *, seed: int = 1, **parameters):
     Returns a `Result`. Raises `ParameterError` (name, given, allowed, unit) for bad input and
     `BudgetError` for a run that would be too big.
     """
-    declared = importlib.import_module("labsim.kit.registry").lab(slug)
+    declared = lab(slug)
     return declared.run(declared.Params(**parameters), seed)
 
 
+def sweep(lab, over: dict, **options):
+    """Run a lab over a set of points, each with several seeds; returns a tidy DataFrame.
+
+    lab: a lab's name, a `Lab`, or the function that builds a system (see `simulate`). What else
+    may be given, and the columns: `labsim.study.sweeps.sweep`.
+    """
+    from labsim.study.sweeps import sweep
+    return sweep(_declared(lab, options), over, **options)
+
+
+def compare(first, second):
+    """Two results of one lab side by side: a table and a figure that show themselves."""
+    from labsim.view.compare import compare
+    return compare(first, second)
+
+
+def facts(topic: str):
+    """Limits, defaults and prices of a topic with their sources: a table that shows itself.
+
+    topic: a service ("S3") or an id's first part ("s3"), any case; `ParameterError` suggests.
+    """
+    from labsim.course import in_effect
+    return in_effect.book().facts(topic)
+
+
+def use_course(file=None) -> None:
+    """From now on labs start where the course.toml `file` says, and its notes are the notes.
+
+    Without `file`, labsim as it is. A folder changes nothing by itself: who wants a course says
+    so, here or with the environment variable LABSIM_COURSE. `CourseError` for what can't be.
+    """
+    from labsim.course import in_effect
+    in_effect.use(file)
+
+
+# -- systems of one's own ------------------------------------------------------------------------
+
+
+def simulate(build, duration: float, seed: int = 1, **parameters):
+    """Run a system without a lab: `build(sim, **parameters)` wires its parts, see README.
+
+    duration: s. Returns a `Result` like a lab's: figure, summary ("part.metric"), series, cost,
+    events, report, JSON. `ParameterError` for two parts of one name, or a parameter that `build`
+    does not take.
+    """
+    from labsim.declare.system import system
+    declared = system(build, duration=duration)
+    return declared.run(declared.Params(**parameters), seed)
+
+
+def steady(rate: float):
+    """`rate` requests/s, always: what a source sends (`sim.send`)."""
+    from labsim.engine import Load
+    return Load.steady(rate)
+
+
+def spike(rate: float, factor: float, *, start: float, length: float):
+    """`rate` requests/s, and `factor` times as many for `length` s from `start` s on."""
+    from labsim.engine import Load
+    return Load.spike(rate, factor, start, length)
+
+
+def ramp(rate: float, factor: float, *, start: float, length: float):
+    """`rate` requests/s until `start` s, then in `length` s up to `factor` times as many."""
+    from labsim.engine import Load
+    return Load.ramp(rate, factor, start, length)
+
+
+def fixed(mean: float):
+    """Work that takes `mean` seconds, always."""
+    return gamma(mean, cv=0.0)
+
+
+def exponential(mean: float):
+    """Work that takes `mean` seconds on average, exponentially distributed."""
+    return gamma(mean, cv=1.0)
+
+
+def gamma(mean: float, *, cv: float):
+    """Work that takes `mean` seconds on average, gamma distributed; `cv`: coefficient of
+    variation, 0 fixed, 1 exponential."""
+    from labsim.engine import ServiceTimes
+    return ServiceTimes(mean, cv)
+
+
+# -- what is loaded when it is asked for, and who answers for results and labs -------------------
+
+
 def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module 'labsim' has no attribute {name!r}")
-    home = importlib.import_module(_HOMES[name])
-    return home if _HOMES[name] == f"labsim.{name}" else getattr(home, name)
+    if name == "Result":
+        from labsim.declare.result import Result
+        return Result
+    if name == "theory":
+        import labsim.theory as theory
+        return theory
+    raise AttributeError(f"module 'labsim' has no attribute {name!r}")
 
 
 def __dir__():
     return __all__
+
+
+def _declared(lab_or_build, options: dict):
+    """The `Lab` that a name, a `Lab` or a building function stands for."""
+    if isinstance(lab_or_build, str):
+        return lab(lab_or_build)
+    if hasattr(lab_or_build, "Params"):
+        return lab_or_build
+    from labsim.declare.system import system
+    return system(lab_or_build, duration=options.pop("duration", None))
+
+
+def _plot(result):
+    from labsim.view.figure import plot
+    return plot(result)
+
+
+def _report(result, file) -> None:
+    from labsim.view.report import save
+    save(result, file)
+
+
+def _explore(lab, **values):
+    from labsim.view.explorer import Explorer
+    return Explorer(lab, **values)
+
+
+def _trust(lab):
+    from labsim.study.known_answers import trust
+    return trust(lab)
+
+
+hooks.answers.update(plot=_plot, report=_report, explore=_explore, trust=_trust, lab=_declared)

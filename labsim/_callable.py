@@ -1,4 +1,4 @@
-"""Modules that can be called: `labsim.facts("s3")` beside `labsim.facts.value(id)`."""
+"""Modules that can be called: `labsim.facts("s3")` beside `labsim.factbook.value(id)`."""
 
 import sys
 import types

@@ -11,7 +11,7 @@ import threading
 import types
 from importlib import metadata
 
-from labsim.course import wheels
+from labsim.course import pyodide_bundle as wheels
 
 
 class Without:
@@ -41,7 +41,7 @@ def be_a_browser() -> None:
     import labsim.course
     from labsim.course import lite
 
-    carried = lite.packed(labsim.course.outline.built_in(), lite.found_extensions()[lite.KERNEL])
+    carried = lite.packed(labsim.course.course_model.built_in(), lite.found_extensions()[lite.KERNEL])
     shop = wheels.pyodide()
     allowed = {wheels.normal(name.split("-")[0]) for name in carried.wheels}
     todo = {*carried.from_pyodide}

@@ -5,11 +5,11 @@ Caches are dicts without limit of size. A fetch under way is an event that other
 
 import simpy
 
-from labsim.services import world
+from labsim.services.common import regions as world
 
 
 class PlainEdges:
-    """The same world as `labsim.services.cloudfront_edges.Edges`, without room to run out of."""
+    """The same world as `labsim.services.cloudfront.edges.Edges`, without room to run out of."""
 
     def __init__(self, requests, region, *, regional, ttl, service, workers, releases):
         self.env = simpy.Environment()

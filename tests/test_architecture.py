@@ -194,7 +194,7 @@ PLAIN = {10, 60, 100, 1_000, 1_024, 3_600, 86_400, 50, 95, 99, 1_000_000, 10_000
                          ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_a_number_of_aws_comes_from_the_facts(path):
     """No number above ten that is a fact's stands in a service or a model."""
-    known = {fact.number(side) for fact in labsim.facts.all_facts().values()
+    known = {fact.number(side) for fact in labsim.factbook.all_facts().values()
              for side in ("today", "notes") if is_number(fact, side)}
     assert not [(line, number) for line, number in numbers_in(path)
                 if number >= 10 and number in known - PLAIN]

@@ -10,13 +10,14 @@ import simpy
 import labsim
 from labsim.engine import Cancelled, Order, Simulation, stream
 from labsim.errors import ParameterError
-from labsim.services import lifecycle, scaling_ahead
-from labsim.services.autoscaling import Group, terminated
-from labsim.services.cloudwatch import Alarm, Metric
-from labsim.services.ec2 import Fleet, Instance
-from labsim.services.scaling_policies import SimpleScaling, StepScaling, TargetTracking
-from labsim.services.watch import Act, Watch, tell
-from labsim.services.web_tier import WebTier, traffic
+from labsim.services.autoscaling import predictive as scaling_ahead
+from labsim.services.autoscaling.cpu_alarms import Act, Watch, tell
+from labsim.services.autoscaling.group import Group, terminated
+from labsim.services.autoscaling.policies import SimpleScaling, StepScaling, TargetTracking
+from labsim.services.cloudwatch.alarms import Alarm, Metric
+from labsim.services.ec2 import launch as lifecycle
+from labsim.services.ec2.fleet import Fleet, Instance
+from labsim.services.elb.web_tier import WebTier, traffic
 
 LAB = labsim.lab("asg-policies")
 

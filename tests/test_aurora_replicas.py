@@ -12,8 +12,9 @@ import labsim
 from labsim import theory
 from labsim.engine import Simulation, Station
 from labsim.errors import BudgetError, ParameterError
-from labsim.services import aurora, database
-from labsim.services.connections import Endpoint, dns_remainder
+from labsim.services.aurora import cluster as aurora
+from labsim.services.aurora import reads as database
+from labsim.services.aurora.reader_endpoint import Endpoint, dns_remainder
 
 LAB = labsim.lab("aurora-replicas")
 REPLICATIONS = 20

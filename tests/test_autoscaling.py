@@ -3,7 +3,7 @@
 import pytest
 
 from labsim.engine import Simulation, stream
-from labsim.services.autoscaling import (
+from labsim.services.autoscaling.group import (
     CHANGE,
     EXACT,
     PERCENT,
@@ -15,8 +15,8 @@ from labsim.services.autoscaling import (
     step_adjustment,
     tracked,
 )
-from labsim.services.ec2 import Fleet, Instance
-from labsim.services.scaling_policies import SimpleScaling, StepScaling, TargetTracking
+from labsim.services.autoscaling.policies import SimpleScaling, StepScaling, TargetTracking
+from labsim.services.ec2.fleet import Fleet, Instance
 
 
 @pytest.mark.parametrize("change, rounded", [(12.7, 12), (0.67, 1), (-0.58, -1), (-6.67, -6),

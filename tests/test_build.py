@@ -16,10 +16,10 @@ import nbformat
 import pytest
 
 import labsim
-from labsim import coursefile
 from labsim.cli import main
 from labsim.course import build as works
-from labsim.course import executed
+from labsim.course import coursefile
+from labsim.course import execute as executed
 from labsim.course.build import build, check
 from labsim.course.notebooks import BuildError
 
@@ -401,7 +401,7 @@ def example(tmp_path_factory):
         from pathlib import Path
 
         print(labsim.lab("sqs-asg").Params().arrival_rate)
-        print(labsim.facts.value("kms.rate_default", "notes"), Path("traces/shop.csv").is_file())
+        print(labsim.factbook.value("kms.rate_default", "notes"), Path("traces/shop.csv").is_file())
 
         # %%
         labsim.lab("sqs-asg").explore().result.params.arrival_rate
@@ -440,7 +440,7 @@ def test_own_defaults_and_notes_hold_in_the_notebooks(example):
 
 
 ASK = ("import labsim; lab = labsim.lab('sqs-asg'); print(lab.Params().arrival_rate, "
-       "labsim.facts.value('kms.rate_default', 'notes'), lab.trust().passed)")
+       "labsim.factbook.value('kms.rate_default', 'notes'), lab.trust().passed)")
 
 
 def test_they_hold_for_the_learner_too_and_nowhere_else(example, tmp_path):
@@ -481,7 +481,7 @@ def test_exercises_and_trust_are_about_the_lab_as_it_is(tmp_path, monkeypatch, c
         for number, asked in enumerate(lab.exercises, 1):
             answer("sqs-asg", number, asked.answer(lab))
             assert capsys.readouterr().out.startswith("Right.")
-        assert [*labsim.lab("sqs-asg").Params.knobs()] == [*lab.Params.knobs()]
+        assert [*labsim.lab("sqs-asg").Params.specs()] == [*lab.Params.specs()]
         result = labsim.run("sqs-asg")
         assert labsim.Result.from_json(result.to_json()).params == result.params
     assert "Other than" not in repr(exercise("sqs-asg", 1))

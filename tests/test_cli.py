@@ -14,7 +14,7 @@ import pytest
 
 import labsim
 from labsim import cli
-from labsim.terminal import find_notebook
+from labsim.cli.terminal import find_notebook
 
 LABS = labsim.labs()
 SLUG = next(iter(LABS))
@@ -63,15 +63,15 @@ def test_list_names_every_lab(says):
 def test_show_says_all_that_is_declared(says, slug):
     """Every parameter with its range, every preset, every metric."""
     lab, text = LABS[slug], says("show", slug)
-    for knob in lab.Params.knobs().values():
-        assert f"{knob.name} = " in text and f"({knob.allowed})" in text
+    for spec in lab.Params.specs().values():
+        assert f"{spec.name} = " in text and f"({spec.allowed})" in text
     for name in [*(p.title for p in lab.presets), *(m.name for m in lab.metrics)]:
         assert f"\n  {name}" in text
 
 
 def test_facts_lists_topics_and_tells_one(says):
     """`facts` names every service, `facts sqs` prints the table that Python prints."""
-    topics = {fact.service for fact in labsim.facts.all_facts().values()}
+    topics = {fact.service for fact in labsim.factbook.all_facts().values()}
     assert {line.split("  ")[0] for line in says("facts").splitlines()} == topics
     assert says("facts", "sqs") == f"{labsim.facts('SQS')}\n"
 
@@ -103,11 +103,11 @@ def test_help_of_run_explains_every_parameter(slug, capsys, monkeypatch):
     with pytest.raises(SystemExit):
         cli.main(["run", slug, "--help"])
     text = capsys.readouterr().out
-    for name, knob in LABS[slug].Params.knobs().items():
+    for name, spec in LABS[slug].Params.specs().items():
         line = next(ln for ln in text.splitlines() if f"--{name.replace('_', '-')}" in ln)
-        assert knob.help in line or knob.help in text
-        assert knob.type is bool or knob.allowed in text
-        assert not knob.unit or f" {knob.unit}" in text
+        assert spec.help in line or spec.help in text
+        assert spec.type is bool or spec.allowed in text
+        assert not spec.unit or f" {spec.unit}" in text
 
 
 def test_version(capsys):
@@ -293,7 +293,7 @@ def test_a_wrong_name_suggests_the_nearest(refuses, words, line):
 @each_lab
 def test_every_option_misspelt_suggests_itself(refuses, slug):
     """A letter at the end that does not belong there."""
-    for name in LABS[slug].Params.knobs():
+    for name in LABS[slug].Params.specs():
         option = f"--{name.replace('_', '-')}"
         assert refuses("run", slug, f"{option}q=1").endswith(f"did you mean {option}?")
 
@@ -421,7 +421,7 @@ def test_known_answers_from_the_command_line(slug, says):
 
 def test_a_known_answer_that_differs_is_exit_status_1(monkeypatch, capsys):
     """For a check in CI."""
-    from labsim.kit import trust
+    from labsim.study import known_answers as trust
     wrong = trust.TrustTable([trust.Check("x", "y", 1, 2, 0.0, False)])
     monkeypatch.setattr(type(labsim.lab(SLUG)), "trust", lambda self: wrong)
     with pytest.raises(SystemExit) as end:

@@ -10,15 +10,17 @@ from plain_edges import PlainEdges
 
 import labsim
 from labsim import theory
+from labsim.builtin.cloudfront_cache import model, story
+from labsim.builtin.cloudfront_cache.viewers import Viewers
 from labsim.engine import Simulation
 from labsim.errors import NotApplicable, ParameterError
-from labsim.kit.trust import T_99
-from labsim.labs.cloudfront_cache import model, story
-from labsim.labs.cloudfront_cache.viewers import Viewers
-from labsim.services import cloudfront, s3_replication, world
-from labsim.services import cloudfront_bill as bill
-from labsim.services.cloudfront_edges import ERROR, EXPIRED, HIT, REGIONAL, Edges
-from labsim.services.cloudfront_origin import FAILED, SECOND, Content, Fault, Origin
+from labsim.services.cloudfront import bill
+from labsim.services.cloudfront import rules as cloudfront
+from labsim.services.cloudfront.edges import ERROR, EXPIRED, HIT, REGIONAL, Edges
+from labsim.services.cloudfront.origin import FAILED, SECOND, Content, Fault, Origin
+from labsim.services.common import regions as world
+from labsim.services.s3 import replication as s3_replication
+from labsim.study.known_answers import T_99
 
 LAB = labsim.lab("cloudfront-cache")
 DAY, YEAR = 86_400, 31_536_000

@@ -3,7 +3,14 @@
 import pytest
 
 from labsim.engine import Simulation
-from labsim.services.cloudwatch import ALARM, INSUFFICIENT_DATA, OK, Alarm, Metric, alarm_state
+from labsim.services.cloudwatch.alarms import (
+    ALARM,
+    INSUFFICIENT_DATA,
+    OK,
+    Alarm,
+    Metric,
+    alarm_state,
+)
 
 # CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data": the datapoints
 # oldest to newest, then the state for missing, ignore, breaching, notBreaching ("=": kept).

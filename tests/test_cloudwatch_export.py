@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labsim.services.cloudwatch_export import TraceError, read_trace
+from labsim.traces.cloudwatch_export import TraceError, read_trace
 
 REAL = Path(__file__).parents[2] / "shared" / "traces" / "elb_request_count.csv"
 START = datetime(2026, 3, 1, tzinfo=UTC)

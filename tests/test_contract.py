@@ -14,7 +14,7 @@ import pytest
 import labsim
 from labsim.engine import Budget
 from labsim.errors import BudgetError, ParameterError, ResultError
-from labsim.facts import fact
+from labsim.factbook import fact
 
 LABS = labsim.labs()
 each_lab = pytest.mark.parametrize("slug", LABS)
@@ -25,10 +25,10 @@ each_lab = pytest.mark.parametrize("slug", LABS)
 def test_every_slider_at_both_ends(slug, end):
     """Each alone at its end: a run whose invariants hold, or a refusal in words."""
     lab = LABS[slug]
-    for name, knob in lab.Params.knobs().items():
-        for value in ([knob.slider[end]] if knob.slider else knob.choices):
+    for name, spec in lab.Params.specs().items():
+        for value in ([spec.slider[end]] if spec.slider else spec.choices):
             try:
-                result = lab.run(lab.Params(**{name: knob.type(value)}))
+                result = lab.run(lab.Params(**{name: spec.type(value)}))
             except ParameterError as error:
                 assert str(error).startswith(error.name)
                 continue
@@ -40,22 +40,22 @@ def test_every_slider_at_both_ends(slug, end):
 def test_every_bound_is_enforced(slug):
     """Just outside, NaN, infinity, wrong types: ParameterError with name, given, allowed, unit."""
     Params = LABS[slug].Params
-    for name, knob in Params.knobs().items():
+    for name, spec in Params.specs().items():
         wrong = [None, [], {}, b"x", object(), 1j]
-        if knob.bounds:
-            low, high = knob.bounds
-            outside = ([low - 1, high + 1] if knob.type is int else
+        if spec.bounds:
+            low, high = spec.bounds
+            outside = ([low - 1, high + 1] if spec.type is int else
                        [math.nextafter(low, -math.inf), math.nextafter(high, math.inf)])
             wrong += [*outside, math.nan, math.inf, -math.inf, "1", True, 10**400]
-        elif knob.type is bool:
+        elif spec.type is bool:
             wrong += [1, "yes", 0.0]
         else:
-            wrong += [1, True, *(["no such choice", ""] if knob.choices else [])]
+            wrong += [1, True, *(["no such choice", ""] if spec.choices else [])]
         for value in wrong:
             with pytest.raises(ParameterError) as caught:
                 Params(**{name: value})
             assert caught.value.name == name, (name, value)
-            assert knob.unit in str(caught.value) and "allowed" in str(caught.value)
+            assert spec.unit in str(caught.value) and "allowed" in str(caught.value)
             assert "\n" not in str(caught.value)
 
 
@@ -63,10 +63,10 @@ def test_every_bound_is_enforced(slug):
 def test_hard_bounds_themselves_are_allowed(slug):
     """Both ends of every parameter, alone, pass its own check."""
     Params = LABS[slug].Params
-    for name, knob in Params.knobs().items():
-        for value in knob.bounds or ():
+    for name, spec in Params.specs().items():
+        for value in spec.bounds or ():
             try:
-                Params(**{name: knob.type(value)})
+                Params(**{name: spec.type(value)})
             except ParameterError as error:
                 assert "from min" in error.allowed or "most" in error.allowed, (name, value)
 
@@ -74,7 +74,7 @@ def test_hard_bounds_themselves_are_allowed(slug):
 @each_lab
 def test_an_unknown_parameter_suggests_the_nearest(slug):
     """A name with its last letter missing."""
-    for name in LABS[slug].Params.knobs():
+    for name in LABS[slug].Params.specs():
         with pytest.raises(ParameterError, match=f"did you mean {name}"):
             LABS[slug].Params(**{name[:-1] + "q": 1})
 
@@ -97,22 +97,22 @@ def test_a_bad_seed_is_refused(slug, seed):
 def test_numpy_numbers_are_numbers(slug):
     """A sweep over np.arange and np.linspace passes."""
     lab = LABS[slug]
-    for name, knob in lab.Params.knobs().items():
-        if knob.bounds:
-            kind = np.int64 if knob.type is int else np.float64
-            assert getattr(lab.Params(**{name: kind(knob.default)}), name) == knob.default
+    for name, spec in lab.Params.specs().items():
+        if spec.bounds:
+            kind = np.int64 if spec.type is int else np.float64
+            assert getattr(lab.Params(**{name: kind(spec.default)}), name) == spec.default
 
 
 @each_lab
 def test_parameters_are_frozen_and_a_change_makes_new_ones(slug):
     """`changed` leaves the old ones alone."""
     Params = LABS[slug].Params
-    name, knob = next((n, k) for n, k in Params.knobs().items() if k.bounds)
+    name, spec = next((n, k) for n, k in Params.specs().items() if k.bounds)
     before = Params()
     with pytest.raises(ValueError):
-        setattr(before, name, knob.default)
-    assert getattr(before.changed(**{name: knob.slider[1]}), name) == knob.slider[1]
-    assert getattr(before, name) == knob.default
+        setattr(before, name, spec.default)
+    assert getattr(before.changed(**{name: spec.slider[1]}), name) == spec.slider[1]
+    assert getattr(before, name) == spec.default
 
 
 @each_lab
@@ -128,25 +128,25 @@ def test_the_declaration_is_complete(slug):
     assert set(shown) <= set(result.series)
     assert {end for link in lab.links for end in (link.start, link.end)} <= {
         box.name for box in lab.boxes}
-    for id in [*lab.facts, *(k.fact for k in lab.Params.knobs().values() if k.fact)]:
+    for id in [*lab.facts, *(k.fact for k in lab.Params.specs().values() if k.fact)]:
         assert fact(id).id == id
-    for knob in lab.Params.knobs().values():
-        assert knob.help.endswith(".") and knob.label and knob.group
-        if knob.bounds:
-            low, high = knob.bounds
-            assert low <= knob.slider[0] < knob.slider[1] <= high and low <= knob.default <= high
+    for spec in lab.Params.specs().values():
+        assert spec.help.endswith(".") and spec.label and spec.group
+        if spec.bounds:
+            low, high = spec.bounds
+            assert low <= spec.slider[0] < spec.slider[1] <= high and low <= spec.default <= high
 
 
 @each_lab
 def test_defaults_that_are_facts_are_those_facts(slug):
     """A knob whose fact is a number starts at that number."""
-    for knob in LABS[slug].Params.knobs().values():
-        if knob.fact and knob.bounds:
+    for spec in LABS[slug].Params.specs().values():
+        if spec.fact and spec.bounds:
             try:
-                number = fact(knob.fact).number()
+                number = fact(spec.fact).number()
             except ValueError:
                 continue    # a rule, not a number
-            assert knob.default == number, knob.name
+            assert spec.default == number, spec.name
 
 
 @each_lab
@@ -157,7 +157,7 @@ def test_facts_as_in_the_notes(slug):
     assert Params(facts="notes").model_dump() == {
         **Params().model_dump(), **Params(facts="notes", **noted).model_dump()}
     for name, value in noted.items():
-        assert value == Params.knobs()[name].type(fact(Params.knobs()[name].fact).number("notes"))
+        assert value == Params.specs()[name].type(fact(Params.specs()[name].fact).number("notes"))
         assert getattr(Params(), name) != value
         given = getattr(Params(), name)
         assert getattr(Params(facts="notes", **{name: given}), name) == given
@@ -188,8 +188,8 @@ def test_presets_run_and_tell_a_story(slug):
 
 
 SAME = """
-import hashlib, labsim, labsim.kit.lab
-labsim.kit.lab.COMPILE_FROM = 0     # compiled, however small, where numba may be used
+import hashlib, labsim, labsim.declare.lab
+labsim.declare.lab.COMPILE_FROM = 0     # compiled, however small, where numba may be used
 for slug in labsim.labs():
     print(slug, hashlib.sha256(labsim.run(slug, seed=7).to_json().encode()).hexdigest())
 """
@@ -256,7 +256,7 @@ def spoiled(text):
 @each_lab
 def test_a_result_that_labsim_did_not_write_is_refused(slug):
     """Each with ResultError, in one line; a rewritten digest does not help wrong contents."""
-    from labsim.kit import result as module
+    from labsim.declare import result as module
     text = labsim.run(slug, seed=3).to_json()
     for what, bad in spoiled(text):
         with pytest.raises(ResultError):
@@ -279,7 +279,7 @@ def test_a_run_beyond_the_budget_is_refused_before_it_starts(slug):
     lab = LABS[slug]
     with pytest.raises(BudgetError) as caught:
         lab.run(budget=Budget(requests=1, events=1))
-    assert caught.value.name in lab.Params.knobs() and "lower" in str(caught.value)
+    assert caught.value.name in lab.Params.specs() and "lower" in str(caught.value)
 
 
 @each_lab

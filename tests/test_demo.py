@@ -18,12 +18,12 @@ from PIL import Image
 from test_browser import USUAL, presses
 
 import labsim
-from labsim import demos
+from labsim.cli import demo_server as demos
 from labsim.cli import main
 from labsim.errors import LabsimError
-from labsim.kit import links
+from labsim.view import links
 from labsim.view.demo import MOST_KNOBS, Demo, at_hand, opened
-from labsim.view.shown import LIVE
+from labsim.view.session import LIVE
 
 LABS = labsim.labs()
 each_lab = pytest.mark.parametrize("slug", LABS)
@@ -60,12 +60,12 @@ def test_a_link_opens_the_state_it_was_made_of(slug):
     for preset in lab.presets:
         here = lab.preset(preset.title)
         states = [here]
-        for knob in lab.Params.knobs().values():
-            others = knob.choices or ((True, False) if knob.type is bool else (
-                knob.slider and (knob.type(knob.slider[0] + 3 * knob.step),)) or ())
+        for spec in lab.Params.specs().values():
+            others = spec.choices or ((True, False) if spec.type is bool else (
+                spec.slider and (spec.type(spec.slider[0] + 3 * spec.step),)) or ())
             for value in others:
                 try:
-                    states.append(here.changed(**{knob.name: value}))
+                    states.append(here.changed(**{spec.name: value}))
                 except LabsimError:
                     continue        # not allowed beside the others
         for params in states:
@@ -92,7 +92,7 @@ def test_a_link_names_no_file_and_a_good_part_is_used():
     state = links.state(lab, "preset=3&arrival_rate=4&cooldwn=3&drain=true")
     assert state.params == lab.preset("3").changed(arrival_rate=4.0, drain=True)
     assert len(state.problems) == 1
-    path = Path(labsim.facts.__file__).parents[1] / "data" / "traces" / "shop-day.csv"
+    path = Path(labsim.factbook.__file__).parents[1] / "data" / "traces" / "shop-day.csv"
     params = lab.Params(workload="trace", trace=str(path))
     assert "shop" not in links.query(lab, params)
 
@@ -114,7 +114,7 @@ def test_every_step_shows_its_sentence_and_its_knobs(slug):
         assert 0 < len(names) <= MOST_KNOBS
         assert {*names} & {*preset.values} or not preset.values
         for name in names:
-            on, among = lab.Params.knobs()[name].when or ("", ())
+            on, among = lab.Params.specs()[name].when or ("", ())
             assert not on or values[on] in among
         assert [row for row in demo.hand.children] == [demo.controls.rows[n].row for n in names]
         seen.add(demo.stage.svg + demo.stage.cards)
@@ -376,8 +376,8 @@ def test_an_instructor_gives_a_demo(server, tab, shots):
                           arg=before)
     shows(tab, heading(lab, 2))         # the key was the slider's
     box = tab.locator(".labsim-hand input[type=number]:visible").last
-    knob = lab.Params.knobs()["arrival_rate"]       # the last one at hand
-    turned = str(knob.default + 5 * knob.step).removesuffix(".0")
+    spec = lab.Params.specs()["arrival_rate"]       # the last one at hand
+    turned = str(spec.default + 5 * spec.step).removesuffix(".0")
     tab.wait_for_function("text => [...document.querySelectorAll('.labsim-hand input')]"
                           ".at(-1).value === text", arg=turned)
     box.fill("-1")

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labsim
+from labsim.builtin.dynamodb_capacity import model
 from labsim.engine import LruCache, Simulation, draw_keys, popularity, stream
-from labsim.kit.trust import T_99
-from labsim.labs.dynamodb_capacity import model
-from labsim.services import dynamodb
-from labsim.services.dynamodb_table import WRITE, AutoScaling, Table
+from labsim.services.dynamodb import rules as dynamodb
+from labsim.services.dynamodb.table import WRITE, AutoScaling, Table
+from labsim.study.known_answers import T_99
 
 LAB = labsim.lab("dynamodb-capacity")
 sizes = st.integers(1, 409_600)

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 import labsim
 from labsim import theory
+from labsim.builtin.ebs_iops import model
 from labsim.engine import Simulation
+from labsim.engine.storage_device import Device, Flow
 from labsim.errors import ParameterError
-from labsim.labs.ebs_iops import model
-from labsim.services import ebs, efs
-from labsim.services.ebs import Volume
-from labsim.services.ebs_choice import DAY, Load, cheapest, holds, smallest
-from labsim.services.storage_device import Device, Flow
+from labsim.services.ebs import volume as ebs
+from labsim.services.ebs.choice import DAY, Load, cheapest, holds, smallest
+from labsim.services.ebs.volume import Volume
+from labsim.services.efs import file_system as efs
 
 LAB = labsim.lab("ebs-iops")
 sizes = st.integers(1, 16_384)

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 import labsim
 from labsim import theory
+from labsim.builtin.elasticache_strategies import story
 from labsim.errors import NotApplicable, ParameterError
-from labsim.kit.trust import T_99
-from labsim.labs.elasticache_strategies import story
-from labsim.services import elasticache
-from labsim.services.cache_aside import Application, Database
-from labsim.services.elasticache import Cluster
+from labsim.services.elasticache import cluster as elasticache
+from labsim.services.elasticache.cache_aside import Application, Database
+from labsim.services.elasticache.cluster import Cluster
+from labsim.study.known_answers import T_99
 
 LAB = labsim.lab("elasticache-strategies")
 

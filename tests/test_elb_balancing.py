@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 import labsim
 from labsim import theory
+from labsim.builtin.elb_balancing import model
 from labsim.engine import Simulation
 from labsim.errors import NotApplicable, ParameterError
-from labsim.kit.trust import T_99
-from labsim.labs.elb_balancing import model
-from labsim.services import elb
-from labsim.services.elb_nodes import LeastOutstanding, RoundRobin
+from labsim.services.elb import rules as elb
+from labsim.services.elb.nodes import LeastOutstanding, RoundRobin
+from labsim.study.known_answers import T_99
 
 LAB = labsim.lab("elb-balancing")
 ONE = dict(a_targets=6, b_targets=0, c_targets=0)
@@ -360,7 +360,7 @@ def test_what_elb_refuses_is_refused(values, name):
 
 
 @settings(max_examples=10, deadline=None)
-@given(st.sampled_from(LAB.Params.knobs()["algorithm"].choices), st.integers(1, 20),
+@given(st.sampled_from(LAB.Params.specs()["algorithm"].choices), st.integers(1, 20),
        st.booleans())
 def test_the_same_users_come_whatever_the_balancer_does(algorithm, targets, sticky):
     """The same requests, in number and in work: common random numbers."""

@@ -6,7 +6,7 @@ import re
 import pytest
 
 import labsim
-from labsim.facts import FILES, all_facts, data_folder, fact, value
+from labsim.factbook import FILES, all_facts, data_folder, fact, value
 
 
 def rows(name):

@@ -27,28 +27,28 @@ BUDGET = Budget(seconds=MOST_SECONDS / 3)       # the estimate holds within a fa
 each_lab = pytest.mark.parametrize("slug", LABS)
 
 
-def value(knob, rng):
+def value(spec, rng):
     """A value that its knob allows: from the slider or, over all magnitudes, from the bounds."""
-    if knob.type is bool:
+    if spec.type is bool:
         return rng.random() < 0.5
-    if knob.choices or knob.options:
-        return rng.choice(knob.choices or knob.options)
-    low, high = rng.choice([knob.slider, knob.bounds])
+    if spec.choices or spec.options:
+        return rng.choice(spec.choices or spec.options)
+    low, high = rng.choice([spec.slider, spec.bounds])
     if rng.random() < 0.2:
-        return knob.type(rng.choice([low, high]))
-    if (low, high) == tuple(knob.slider):
+        return spec.type(rng.choice([low, high]))
+    if (low, high) == tuple(spec.slider):
         drawn = rng.uniform(low, high)
     else:
         drawn = math.exp(rng.uniform(math.log(max(low, 1e-3)), math.log(max(high, 1e-3))))
-    return knob.type(min(max(drawn, low), high))
+    return spec.type(min(max(drawn, low), high))
 
 
 def parameter_sets(lab, rng):
     """Sets without end: up to ten knobs changed, as a learner does."""
-    knobs = [k for k in lab.Params.knobs().values() if k.type is not str or k.choices]
+    specs = [k for k in lab.Params.specs().values() if k.type is not str or k.choices]
     while True:
-        changed = rng.sample(knobs, rng.randint(0, min(10, len(knobs))))
-        yield {knob.name: value(knob, rng) for knob in changed}
+        changed = rng.sample(specs, rng.randint(0, min(10, len(specs))))
+        yield {spec.name: value(spec, rng) for spec in changed}
 
 
 def memory(mark):
@@ -81,7 +81,7 @@ def test_random_valid_parameters(slug, monkeypatch):
     """
     lab, rng, linux = LABS[slug], random.Random(f"valid {slug}"), os.path.exists("/proc/self")
     with monkeypatch.context() as patch:
-        patch.setattr("labsim.kit.lab.COMPILE_FROM", 0)
+        patch.setattr("labsim.declare.lab.COMPILE_FROM", 0)
         lab.run()       # imported, and compiled where numba is installed
     ran = refused = crossed = again = 0
     ratios, slowest, fattest = [], 0.0, 0.0
@@ -91,7 +91,7 @@ def test_random_valid_parameters(slug, monkeypatch):
         try:
             params = lab.Params(**changed)
         except ParameterError as error:     # a rule across fields
-            assert error.name in lab.Params.knobs()
+            assert error.name in lab.Params.specs()
             crossed += 1
             continue
         seed, estimated = rng.randrange(2**63), lab.estimate(params).seconds
@@ -99,7 +99,7 @@ def test_random_valid_parameters(slug, monkeypatch):
         try:
             took, result = timed(lab, params, seed, budget=BUDGET)
         except BudgetError as error:
-            assert error.name in lab.Params.knobs()
+            assert error.name in lab.Params.specs()
             refused += 1
             continue
         ran += 1
@@ -133,18 +133,18 @@ WRONG = [None, [], {}, b"1", object(), 1j, (1,), {1}, math.nan, math.inf, -math.
          np.datetime64("2020-01-01"), float, lambda: 1]
 
 
-def broken(knob, rng):
+def broken(spec, rng):
     """A value that the knob can't allow."""
-    if knob.bounds and rng.random() < 0.6:
-        low, high = knob.bounds
+    if spec.bounds and rng.random() < 0.6:
+        low, high = spec.bounds
         beyond = math.exp(rng.uniform(-20, 20))
-        if knob.type is int:
+        if spec.type is int:
             return rng.choice([low - math.ceil(beyond), high + math.ceil(beyond)])
         return rng.choice([min(low - beyond, math.nextafter(low, -math.inf)),
                            max(high + beyond, math.nextafter(high, math.inf))])
     wrong = rng.choice(WRONG)
-    fits = {bool: wrong is True, str: isinstance(wrong, str) and not knob.choices}
-    return None if fits.get(knob.type) else wrong
+    fits = {bool: wrong is True, str: isinstance(wrong, str) and not spec.choices}
+    return None if fits.get(spec.type) else wrong
 
 
 @each_lab
@@ -152,19 +152,19 @@ def test_random_invalid_parameters(slug):
     """One or a few values out of bounds, of the wrong type, or with no such name: ParameterError,
     in one short line, and quickly."""
     lab, rng = LABS[slug], random.Random(f"invalid {slug}")
-    knobs = list(lab.Params.knobs().values())
+    specs = list(lab.Params.specs().values())
     sets, slowest = parameter_sets(lab, rng), 0.0
     for number in range(2_000):
         changed = {k: v for k, v in next(sets).items() if number % 2}
-        bad = {k.name: broken(k, rng) for k in rng.sample(knobs, rng.randint(1, 3))}
+        bad = {k.name: broken(k, rng) for k in rng.sample(specs, rng.randint(1, 3))}
         if number % 10 == 0:
-            bad = {rng.choice(knobs).name + rng.choice("xyz_ 1"): 1}
+            bad = {rng.choice(specs).name + rng.choice("xyz_ 1"): 1}
         begin = time.perf_counter()
         with pytest.raises(ParameterError) as caught:
             lab.Params(**{**changed, **bad})
             pytest.fail(f"accepted {changed} with {bad}")
         slowest = max(slowest, time.perf_counter() - begin)
-        assert caught.value.name in {*lab.Params.knobs(), "parameter"}, (changed, bad)
+        assert caught.value.name in {*lab.Params.specs(), "parameter"}, (changed, bad)
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 500
     print(f"measured: {slug}: 2,000 invalid sets refused, the slowest in {1e3 * slowest:.1f} ms")

@@ -264,8 +264,8 @@ def test_the_dearest_answer_that_is_allowed_takes_little(slug, folder):
     lab = LABS[slug]
     for e in (e for e in lab.exercises if e.kind == "design"):
         for end in (0, 1):
-            answers = {e.id: {name: knob.type(knob.bounds[end]) for name in e.free
-                              if (knob := lab.Params.knobs()[name]).bounds}}
+            answers = {e.id: {name: spec.type(spec.bounds[end]) for name in e.free
+                              if (spec := lab.Params.specs()[name]).bounds}}
             put(folder, f"{end}.json", envelope(f"End {end}", slug, answers))
     before = time.monotonic()
     marks = [m for m in grading.grade(folder).marks if m.right != "blank"]

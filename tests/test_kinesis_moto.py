@@ -4,8 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labsim.services import kinesis
-from labsim.services.kinesis import ShardMap
+from labsim.services.kinesis import rules as kinesis
+from labsim.services.kinesis.rules import ShardMap
 
 pytestmark = [pytest.mark.filterwarnings("ignore::DeprecationWarning"),
               pytest.mark.filterwarnings("ignore::FutureWarning"),

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 import labsim
 from labsim.engine import Simulation
 from labsim.errors import ParameterError
-from labsim.services import kinesis
-from labsim.services.kinesis import HASHES, ShardMap
-from labsim.services.kinesis_reshard import OnDemand
-from labsim.services.kinesis_stream import Keys, Stream
+from labsim.services.kinesis import rules as kinesis
+from labsim.services.kinesis.reshard import OnDemand
+from labsim.services.kinesis.rules import HASHES, ShardMap
+from labsim.services.kinesis.stream import Keys, Stream
 
 SLUG = "kinesis-shards"
 T_99_38 = 2.712     # Student's t, two-sided 99%, 2 x 20 - 2 degrees of freedom
@@ -94,7 +94,7 @@ def test_rounding_never_takes_more_than_a_kilobyte_per_call(size, batch):
     (1_048_576, 500, "notes", 5), (10_485_760, 500, "today", 1), (30_000, 500, "today", 349)])
 def test_a_batch_holds_five_hundred_records_and_ten_mebibytes(size, batch, facts, gives):
     """Five in the notes."""
-    most = labsim.facts.value("kinesis.put_records_bytes_max", facts)
+    most = labsim.factbook.value("kinesis.put_records_bytes_max", facts)
     assert kinesis.batch_records(size, batch, most) == gives
 
 
@@ -474,7 +474,7 @@ def test_aggregation_lifts_the_limit_on_records_not_that_on_bytes():
 
 def test_the_lines_of_the_bill():
     """An hour: four shards, a million and so on; fan-out per consumer; on demand by volume."""
-    value = labsim.facts.value
+    value = labsim.factbook.value
     r = run(record_rate=1_000, record_size=30_000, shards=40, duration=3_600, consumers=2,
             fan_out="enhanced")
     n = r.summary["records_accepted"]

@@ -3,8 +3,8 @@
 import pytest
 
 import labsim
-from labsim.kit import trust
-from labsim.labs import labs
+from labsim.catalogue import labs
+from labsim.study import known_answers as trust
 
 CASES = [(slug, case) for slug, lab in labs().items() for case in trust.cases(lab)]
 

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 import labsim
 from labsim import theory
+from labsim.builtin.lambda_concurrency import story
 from labsim.errors import NotApplicable, ParameterError
-from labsim.kit.trust import T_99
-from labsim.labs.lambda_concurrency import story
-from labsim.services import api_gateway, aws_lambda
-from labsim.services.api_gateway import Gateway
-from labsim.services.lambda_pool import TOO_FAST, TOO_MANY, TOO_OFTEN, Pool
-from labsim.services.lambda_sources import DEAD, DONE, Asynchronous, Queue, Stream, Synchronous
+from labsim.services.api_gateway import throttle as api_gateway
+from labsim.services.api_gateway.throttle import Gateway
+from labsim.services.lambda_ import rules as aws_lambda
+from labsim.services.lambda_.pool import TOO_FAST, TOO_MANY, TOO_OFTEN, Pool
+from labsim.services.lambda_.sources import DEAD, DONE, Asynchronous, Queue, Stream, Synchronous
+from labsim.study.known_answers import T_99
 
 LAB = labsim.lab("lambda-concurrency")
 times_and_works = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 400)), min_size=1,

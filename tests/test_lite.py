@@ -23,9 +23,11 @@ import pytest
 from packaging.requirements import Requirement
 
 import labsim
-from labsim.course import lite, notebooks, outline, wheels
-from labsim.kit.lite_links import lite_link
-from labsim.kit.registry import labs
+from labsim.catalogue import labs
+from labsim.course import course_model as outline
+from labsim.course import lite, notebooks
+from labsim.course import pyodide_bundle as wheels
+from labsim.view.lite_links import lite_link
 
 ROOT = Path(__file__).parents[1]
 CI = "CI" in os.environ
@@ -359,7 +361,7 @@ for part in ("course", "kit"):      # without what stands in their __init__, whi
     package = sys.modules[f"labsim.{part}"] = types.ModuleType(f"labsim.{part}")
     package.__path__ = [f"{labsim.__path__[0]}/{part}"]
 from labsim.course import progress
-from labsim.kit import lite_links
+from labsim.declare import lite_links
 progress.record("sqs-asg", "x", False)
 progress.record("sqs-asg", "y", True)
 print(progress.journal(), len(progress.answers()), sorted(os.listdir("/drive"))[-1])
@@ -422,7 +424,7 @@ def test_in_a_browser_export_has_the_link(monkeypatch):
     explorer = labs()["sqs-asg"].explore(arrival_rate=3)
     explorer._export()
     assert "as a link" not in explorer.files.value
-    monkeypatch.setattr("labsim.kit.lite_links.lite_base", lambda: "https://example.org/lite")
+    monkeypatch.setattr("labsim.view.lite_links.lite_base", lambda: "https://example.org/lite")
     explorer._export()
     link = lite_link("https://example.org/lite", explorer.lab, explorer.result.params)
     assert f'href="{escape(link)}">as a link' in explorer.files.value

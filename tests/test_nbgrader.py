@@ -13,7 +13,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labsim.course import exercises, nbgrader, notebooks, outline
+from labsim.course import course_model as outline
+from labsim.course import exercises, nbgrader, notebooks
 
 ROOT = Path(__file__).parents[1]
 WANTED = "nbgrader==0.9.*"

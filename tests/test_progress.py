@@ -15,8 +15,8 @@ import pytest
 import labsim
 from labsim import cli
 from labsim.course import check, progress
-from labsim.course.journal import Damaged
-from labsim.course.standing import Standing, standing
+from labsim.course.append_log import Damaged
+from labsim.course.progress_report import Standing, standing
 from labsim.errors import LabsimError
 
 
@@ -138,7 +138,7 @@ def test_many_threads_write_whole_lines():
 def test_a_notebook_that_stands_still_stops_no_other(monkeypatch):
     """Who holds the lock and does not go on is waited for a while; then the answer is written."""
     fcntl = pytest.importorskip("fcntl")
-    monkeypatch.setattr("labsim.course.journal.PATIENCE", 0.05)
+    monkeypatch.setattr("labsim.course.append_log.PATIENCE", 0.05)
     progress.record("lab", "a", True)
     with open(progress.journal(), "rb+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -7,11 +7,12 @@ import pytest
 
 import labsim
 from labsim import cli
-from labsim.course import progress, quiz, review
-from labsim.course.review import DAYS, Card, Place, places
+from labsim.course import progress, quiz
+from labsim.course import spaced_repetition as review
+from labsim.course.questions import all_questions, questions
+from labsim.course.spaced_repetition import DAYS, Card, Place, places
 from labsim.errors import ParameterError
-from labsim.facts import all_facts
-from labsim.kit.quiz import all_questions, questions
+from labsim.factbook import all_facts
 
 
 @pytest.fixture(autouse=True)

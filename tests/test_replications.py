@@ -9,7 +9,7 @@ import pytest
 
 import labsim
 from labsim.engine import Budget, Cancelled
-from labsim.study import half_width
+from labsim.study.sweeps import half_width
 from labsim.view.replications import Replications
 
 LABS = labsim.labs()

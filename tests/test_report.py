@@ -11,11 +11,11 @@ import pytest
 
 import labsim
 from labsim import cli
+from labsim.declare.describe import as_code
 from labsim.errors import ParameterError
-from labsim.kit.report import as_code
 from labsim.view.page import page
+from labsim.view.pdf_layout import HEIGHT, MARGIN, Sheet, fit, measured, wrapped
 from labsim.view.report import html, pdf
-from labsim.view.sheet import HEIGHT, MARGIN, Sheet, fit, measured, wrapped
 
 LABS = labsim.labs()
 each_lab = pytest.mark.parametrize("slug", LABS)
@@ -25,11 +25,11 @@ HOSTILE = '<script>alert(1)</script> $x^{ "a" & \\ \u6f22\u5b57 '
 def everything_changed(lab):
     """A run with every number a step off its default."""
     values = {}
-    for name, knob in lab.Params.knobs().items():
-        if knob.type in (int, float) and name != "duration":
-            step = knob.step or 1
-            up = knob.default + step <= knob.bounds[1]
-            new = {**values, name: knob.type(knob.default + (step if up else -step))}
+    for name, spec in lab.Params.specs().items():
+        if spec.type in (int, float) and name != "duration":
+            step = spec.step or 1
+            up = spec.default + step <= spec.bounds[1]
+            new = {**values, name: spec.type(spec.default + (step if up else -step))}
             try:
                 lab.Params(**new)
             except ParameterError:
@@ -64,11 +64,11 @@ def test_the_page_says_all_there_is_to_know(slug, two, pairs):
     for word in (lab.title, f"labsim {labsim.__version__}", str(second.seed), lab.slug,
                  *(m.name for m in lab.metrics)):
         assert word in said
-    for name in lab.Params.knobs():
+    for name in lab.Params.specs():
         assert (f"<dt>{name}</dt>" in source) == (getattr(second.params, name)
                                          != getattr(first.params, name))
     for id in lab.facts:
-        fact = labsim.facts.fact(id)
+        fact = labsim.factbook.fact(id)
         assert fact.quantity in said and fact.source in said
 
 
@@ -79,7 +79,7 @@ def test_the_line_of_code_makes_the_run_again(slug, pairs):
     runs = [*pairs[slug], lab.run(lab.Params(facts="notes"))]
     noted = lab.Params.in_notes()
     if noted:
-        back = {name: lab.Params.knobs()[name].default for name in noted}
+        back = {name: lab.Params.specs()[name].default for name in noted}
         runs.append(lab.run(lab.Params(facts="notes", **back)))
     for run in runs:
         call = ast.parse(as_code(lab, run)).body[0].value

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 import labsim
 from labsim.errors import ParameterError
-from labsim.services import kms, s3, sdk
+from labsim.services.common import kms
+from labsim.services.common import retries as sdk
+from labsim.services.s3 import prefixes as s3
 
 LAB = labsim.lab("s3-prefix")
 WARM = LAB.Params(partition_time=0, retry_mode="none", put_rate=0, duration=600)

@@ -23,9 +23,9 @@ import pytest
 
 import labsim
 from labsim.course import site
+from labsim.course.course_model import Chapter, Course, built_in
 from labsim.course.exercises import Question
 from labsim.course.notebooks import BuildError
-from labsim.course.outline import Chapter, Course, built_in
 
 # Where nothing is built: no JupyterLite site is beside this one.
 COURSE = dataclasses.replace(built_in(), out=Path(__file__).parent / "nowhere")
@@ -112,7 +112,7 @@ def test_every_part_of_a_course_has_its_page(made):
     """A start page, a page per chapter, lab, topic of facts, service and engine module."""
     there = set(pages(made))
     assert "/lite/" not in text_of(made, "index.html")
-    topics = {f.service for f in labsim.facts.all_facts().values()}
+    topics = {f.service for f in labsim.factbook.all_facts().values()}
     modules = {f"{part}/{path.stem}.html" for part in ("services", "engine")
                for path in (Path(labsim.__file__).parent / part).glob("[a-z]*.py")}
     assert there >= {"index.html", "search.html", "engine/theory.html"} | modules
@@ -125,15 +125,15 @@ def test_every_fact_parameter_metric_and_preset_is_told(made):
     """With notes, today, source and confidence; with default, range and help."""
     everything = {name: " ".join(Words.of(text_of(made, name)).split()) for name in pages(made)}
     facts = " ".join(text for name, text in everything.items() if name.startswith("facts/"))
-    for fact in labsim.facts.all_facts().values():
+    for fact in labsim.factbook.all_facts().values():
         for said in (fact.id, fact.quantity, fact.source, fact.confidence, fact.comment):
             assert " ".join(said.split()) in facts, fact.id
     for chapter in LABS:
         text, lab = everything[f"labs/{chapter.lab.slug}.html"], chapter.lab
-        for knob in lab.Params.knobs().values():
-            assert knob.name in text and " ".join(knob.help.split()) in text
-            if knob.bounds:
-                assert f"{knob.bounds[1]:,.10g} {knob.unit}".strip() in text
+        for spec in lab.Params.specs().values():
+            assert spec.name in text and " ".join(spec.help.split()) in text
+            if spec.bounds:
+                assert f"{spec.bounds[1]:,.10g} {spec.unit}".strip() in text
         for thing in (*lab.metrics, *lab.invariants):
             assert thing.name in text
         assert all(preset.say in text for preset in lab.presets)
@@ -250,7 +250,7 @@ def test_the_same_bytes_twice(made, tmp_path):
     """By another process, with other hashes, from another folder; no path of this machine."""
     again = tmp_path / "elsewhere" / "book"
     subprocess.run([sys.executable, "-c", "import sys, pathlib; from labsim.course import site; "
-                    "from labsim.course.outline import built_in; "
+                    "from labsim.course.course_model import built_in; "
                     "site.make(built_in(), pathlib.Path(sys.argv[1]))", again], check=True,
                    cwd=tmp_path, env={**os.environ, "PYTHONHASHSEED": "77", "TZ": "Asia/Tokyo",
                                       "PYTHONPATH": str(Path(labsim.__file__).parents[1])})
@@ -375,7 +375,7 @@ def write(folder, name, *cells, counted=True):
 @pytest.fixture
 def bakery(monkeypatch):
     """A lab from elsewhere, with two exercises, one preset and no known answers."""
-    from labsim.kit import registry
+    from labsim import catalogue as registry
     base = labsim.lab("sqs-asg")
     lab = dataclasses.replace(
         base, slug="bakery", title="A <bakery> & its line", topics=("Ovens",),
@@ -484,5 +484,5 @@ def test_without_sphinx_it_says_what_to_install(monkeypatch, tmp_path):
     ("a_b stays", "a_b stays"), ("Lambda@Edge", r"Lambda\@Edge")])
 def test_a_docstring_is_plain_text(line, shown):
     """Stars, bars and underscores mean themselves, unless they are an emphasis."""
-    from labsim.course.binding import plain
+    from labsim.course.sphinx_extension import plain
     assert plain(line) == shown

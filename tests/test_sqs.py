@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from labsim.engine import Order, Simulation, stream
-from labsim.services.sqs import Queue
+from labsim.services.sqs.queue import Queue
 
 
 def play(visibility_timeout, kill_at, *, work=100.0, drain=False, end=2_000.0):

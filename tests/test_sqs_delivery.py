@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import labsim
+from labsim.builtin.sqs_delivery import model
+from labsim.builtin.sqs_delivery.by_hand import play
+from labsim.declare.describe import timeline
 from labsim.engine import Order, Simulation
 from labsim.errors import ParameterError
-from labsim.kit.report import timeline
-from labsim.labs.sqs_delivery import model
-from labsim.labs.sqs_delivery.by_hand import play
-from labsim.services import sqs_client
-from labsim.services.sqs_messages import MessageQueue
-from labsim.services.sqs_order import DELETED, EXPIRED, IN_FLIGHT, VISIBLE
+from labsim.services.sqs import client as sqs_client
+from labsim.services.sqs.messages import MessageQueue
+from labsim.services.sqs.order import DELETED, EXPIRED, IN_FLIGHT, VISIBLE
 
 LAB = labsim.lab("sqs-delivery")
 

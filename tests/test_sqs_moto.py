@@ -20,8 +20,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labsim.services.sqs_messages import DEDUPLICATION, MessageQueue
-from labsim.services.sqs_order import DELAYED, IN_FLIGHT, VISIBLE
+from labsim.services.sqs.messages import DEDUPLICATION, MessageQueue
+from labsim.services.sqs.order import DELAYED, IN_FLIGHT, VISIBLE
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 TIMEOUT, MOST_RECEIVES = 20, 3

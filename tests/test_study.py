@@ -16,10 +16,10 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 import labsim
-from labsim import study
 from labsim.errors import LabsimError, ParameterError
-from labsim.kit.steady import mser5, steady_mean
-from labsim.store import Store
+from labsim.statistics import mser5, steady_mean
+from labsim.study import sweeps as study
+from labsim.study.checkpoint import Store
 
 SHORT = {"duration": 600, "policy": "simple"}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from labsim import theory
 from labsim.engine import LruCache, draw_keys, popularity, stream
-from labsim.kit.trust import T_99
+from labsim.study.known_answers import T_99
 
 servers = st.integers(1, 200)
 shares = st.integers(0, 63).map(lambda n: n / 64)       # utilizations, far enough apart to order

@@ -87,11 +87,11 @@ def test_the_build_makes_its_notebooks(site, tmp_path):
 
 FACTS = "id,service,quantity,unit,notes,today,kind,confidence,source,comment\n"
 LAB = """
-import dataclasses, labsim.labs.sqs_asg
-lab = dataclasses.replace(labsim.labs.sqs_asg.lab, slug={slug!r}, order={order}, Params={params})
+import dataclasses, labsim.builtin.sqs_asg
+lab = dataclasses.replace(labsim.builtin.sqs_asg.lab, slug={slug!r}, order={order}, Params={params})
 """
 LAB_ENTRY, FACTS_ENTRY = "[labsim.labs]\nbad = bad:lab\n", "[labsim.facts]\nbad = bad\n"
-P = "labsim.labs.sqs_asg.lab.Params"
+P = "labsim.builtin.sqs_asg.lab.Params"
 
 
 @pytest.mark.parametrize("entry, files, told", [
@@ -130,9 +130,9 @@ def test_questions_that_are_broken_are_told_of(tmp_path):
     """The other questions are there."""
     coffee(tmp_path)
     (tmp_path / "coffee_lab" / "questions.yaml").write_text("- id: x\n")
-    done = python(tmp_path, "-c", "from labsim.kit.quiz import all_questions; "
+    done = python(tmp_path, "-c", "from labsim.course.questions import all_questions; "
                                   "print(len(all_questions()))")
-    from labsim.kit.quiz import all_questions
+    from labsim.course.questions import all_questions
     assert int(done.stdout) == len([q for q in all_questions() if q.topic != "Coffee"])
     assert "coffee-bar: questions.yaml" in done.stderr and done.stderr.count("\n") == 1
 

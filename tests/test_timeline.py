@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import labsim
+from labsim.declare import Line, Panel, Span
+from labsim.declare import result as result_module
+from labsim.declare.describe import report, timeline
 from labsim.errors import ResultError
-from labsim.kit import Line, Panel, Span
-from labsim.kit import result as result_module
-from labsim.kit.report import report, timeline
 from labsim.view.figure import LiveFigure, cells
 from labsim.view.style import Style
 

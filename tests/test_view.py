@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 import labsim
+from labsim.declare import MOST_BARS, bar_name
 from labsim.errors import BudgetError, ParameterError
-from labsim.kit import MOST_BARS, bar_name
-from labsim.view import picture as picture_module
+from labsim.view import system_diagram as picture_module
 from labsim.view.controls import Control
 from labsim.view.figure import LiveFigure, nice_top, time_unit
-from labsim.view.picture import at, picture
 from labsim.view.style import Style
+from labsim.view.system_diagram import at, picture
 
 LABS = labsim.labs()
 each_lab = pytest.mark.parametrize("slug", LABS)
@@ -142,10 +142,10 @@ def test_the_system_picture_says_the_numbers_of_the_moment(slug):
 @each_lab
 def test_comparing_two_runs(slug):
     """The parameters that differ, every metric, and the change in words."""
-    knob = next(k for k in LABS[slug].Params.knobs().values() if k.bounds and k.name != "duration")
-    one, two = labsim.run(slug), labsim.run(slug, **{knob.name: knob.type(knob.slider[1])})
+    spec = next(k for k in LABS[slug].Params.specs().values() if k.bounds and k.name != "duration")
+    one, two = labsim.run(slug), labsim.run(slug, **{spec.name: spec.type(spec.slider[1])})
     comparison = labsim.compare(one, two)
-    assert list(comparison.parameters()) == [knob.name]
+    assert list(comparison.parameters()) == [spec.name]
     assert [row[0] for row in comparison.rows()] == list(one.summary)
     assert comparison.plot()._repr_png_() and "<table>" in comparison._repr_html_()
     same = labsim.compare(one, labsim.run(slug))
@@ -164,9 +164,9 @@ def test_a_slider_changes_picture_and_tables(slug):
         before = row.slider.value
         row.slider.value = 1 if before != 1 else 2
         if explorer.error is None:
-            knob = row.knob
+            spec = row.spec
             value = getattr(explorer.result.params, name)
-            assert value == pytest.approx(knob.slider[0] + row.slider.value * knob.step)
+            assert value == pytest.approx(spec.slider[0] + row.slider.value * spec.step)
         row.reset.click()
         assert explorer.controls.values == LABS[slug].Params().model_dump()
     assert explorer.error is None
@@ -178,8 +178,8 @@ def test_a_value_between_the_steps_of_a_slider_stays(slug):
     explorer = LABS[slug].explore()
     for row in explorer.controls.rows.values():
         if row.slider is not None:
-            low, high = row.knob.slider
-            odd = row.knob.type(low + (high - low) * 0.37123)
+            low, high = row.spec.slider
+            odd = row.spec.type(low + (high - low) * 0.37123)
             row.set(odd)
             position = row.slider.value
             row._slid({"new": position})      # an echo
@@ -359,14 +359,14 @@ def test_a_slider_costs_at_most_twice_a_redraw(slug):
     """
     lab = LABS[slug]
     explorer = lab.explore()
-    knob = next(k for k in lab.Params.knobs().values() if k.type is float and k.slider)
-    base = getattr(explorer.result.params, knob.name)
+    spec = next(k for k in lab.Params.specs().values() if k.type is float and k.slider)
+    base = getattr(explorer.result.params, spec.name)
 
     def once():
         with_run, alone = [], []
         for i in range(25):
             begin = time.perf_counter()
-            explorer.set(**{knob.name: base * (1 + i / 1_000)})
+            explorer.set(**{spec.name: base * (1 + i / 1_000)})
             middle = time.perf_counter()
             explorer._show()
             with_run.append(middle - begin)

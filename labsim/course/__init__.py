@@ -8,8 +8,8 @@ _HOMES = {
     "exercise": "labsim.course.exercises",
     "hand_in": "labsim.course.handin",
     "quiz": "labsim.course.quiz",       # a module that can be called
-    "review": "labsim.course.review",   # likewise
-    "standing": "labsim.course.standing",
+    "review": "labsim.course.spaced_repetition",   # likewise
+    "standing": "labsim.course.progress_report",
 }
 __all__ = [*_HOMES]
 

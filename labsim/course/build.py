@@ -18,11 +18,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from labsim import coursefile
-from labsim.course import executed, outline, stamps
-from labsim.course.executed import put
+from labsim.course import course_model as outline
+from labsim.course import coursefile
+from labsim.course import execute as executed
+from labsim.course import fingerprints as stamps
+from labsim.course.course_model import FORMS, Course
+from labsim.course.execute import put
 from labsim.course.notebooks import BuildError, compare, generate
-from labsim.course.outline import FORMS, Course
 from labsim.errors import nearest
 
 NEEDED = ("jupytext", "nbclient", "nbval", "pytest", "xdist")
@@ -47,8 +49,8 @@ class Part:
 
 
 PARTS = {
-    "learner": Part("labsim.course.executed"),
-    "instructor": Part("labsim.course.executed"),
+    "learner": Part("labsim.course.execute"),
+    "instructor": Part("labsim.course.execute"),
     "lite": Part("labsim.course.lite", FORMS),
     "site": Part("labsim.course.site", FORMS, links=("lite",)),
     "zip": Part("labsim.course.archive", FORMS),

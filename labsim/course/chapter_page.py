@@ -13,14 +13,15 @@ import re
 from html import escape
 from pathlib import Path
 
-from labsim import facts
-from labsim.course import folded, markup
+from labsim import factbook
+from labsim.course import collapsible as folded
+from labsim.course import markup
 from labsim.course.exercises import Question
 from labsim.course.notebooks import BuildError
 from labsim.course.quiz import Quiz
-from labsim.facts import FactTable
-from labsim.kit.exercises import BLANK
-from labsim.kit.trust import TrustTable
+from labsim.declare.exercises import BLANK
+from labsim.factbook import FactTable
+from labsim.study.known_answers import TrustTable
 
 NUMBER = "labsim_cell"      # in a page's cell: the number of the notebook's cell it comes from
 
@@ -218,8 +219,8 @@ class ChapterPage:
 
 def topics_of(lab) -> list[str]:
     """The topics of the facts that a lab shows or whose parameters it has."""
-    ids = [*lab.facts, *(knob.fact for knob in lab.Params.knobs().values() if knob.fact)]
-    return list(dict.fromkeys(facts.fact(id).service for id in ids))
+    ids = [*lab.facts, *(spec.fact for spec in lab.Params.specs().values() if spec.fact)]
+    return list(dict.fromkeys(factbook.fact(id).service for id in ids))
 
 
 def _png(output) -> bool:

@@ -6,12 +6,11 @@ which of its parameters are not the course's.
 
 from html import escape
 
-from labsim import coursefile
-from labsim.course import progress
+from labsim.catalogue import lab
+from labsim.course import coursefile, progress
+from labsim.declare.describe import in_full
 from labsim.errors import ParameterError
-from labsim.kit.registry import lab
-from labsim.kit.report import in_full
-from labsim.kit.text import figure
+from labsim.text import format_value
 
 KINDS = {"predict": "Predict", "explain": "Explain", "design": "Design"}
 _right: dict[tuple[str, int], bool] = {}    # the answers checked last in this process
@@ -49,8 +48,8 @@ class Question:
         return [*self._lines(), *self._not_the_courses()]
 
     def _not_the_courses(self) -> list[str]:
-        params, knobs = self.exercise.params(self.lab), self.lab.Params.knobs()
-        other = [f"{name} {in_full(knobs[name], getattr(params, name))}"
+        params, specs = self.exercise.params(self.lab), self.lab.Params.specs()
+        other = [f"{name} {in_full(specs[name], getattr(params, name))}"
                  for name, value in self.own.items() if getattr(params, name) != value]
         return [f"Other than in this course, here: {', '.join(other)}"] if other else []
 
@@ -59,10 +58,10 @@ class Question:
         if e.kind == "explain":
             return [f"{letter}) {choice.text}" for letter, choice in zip("abcdefgh", e.choices)]
         if e.kind == "design":
-            goals = [f"Goal: {name} {sign} {figure(value, self.lab.metric(name).unit)}"
+            goals = [f"Goal: {name} {sign} {format_value(value, self.lab.metric(name).unit)}"
                      for name, sign, value in e.goals]
             return [*goals, f"At the least: {e.cost}", f"You may change: {', '.join(e.free)}"]
-        return [f"Your answer: a number in {e.unit}, right within {figure(100 * e.within)}%"]
+        return [f"Your answer: a number in {e.unit}, right within {format_value(100 * e.within)}%"]
 
     def __repr__(self) -> str:
         return "\n".join([f"{self.title}. {self.text}", *("  " + line for line in self.lines())])

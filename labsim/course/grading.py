@@ -18,10 +18,10 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from labsim.catalogue import lab as find_lab
 from labsim.course import handin, progress
 from labsim.engine import Budget, Cancelled
 from labsim.errors import LabsimError, ParameterError
-from labsim.kit.registry import lab as find_lab
 from labsim.tables import as_text
 
 # What one run of a learner's parameters may take: a fraction of a second in plain Python. An
@@ -211,8 +211,8 @@ class Examiner:
         if self._stop.is_set():
             raise Cancelled
         for name in answer if isinstance(answer, dict) else ():
-            knob = self.lab.Params.knobs().get(name)
-            if knob and knob.type is str and not knob.choices:
+            spec = self.lab.Params.specs().get(name)
+            if spec and spec.type is str and not spec.choices:
                 raise ParameterError(name, answer[name], "nothing: a hand-in reads no files")
         self._budget = self._budgets[asked.id]
         feedback = asked.check(self, answer)

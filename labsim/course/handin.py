@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import labsim
+from labsim.catalogue import lab as find_lab
 from labsim.course import progress
 from labsim.errors import LabsimError, ParameterError
-from labsim.kit.registry import lab as find_lab
 
 FORMAT = "labsim-hand-in-1"
 MOST_BYTES = 200_000

@@ -5,7 +5,7 @@ Python that it needs, as wheels) and the sheets (the learner's notebooks) are pa
 folder of files, which any web server may show. Python itself, numpy and matplotlib are Pyodide's;
 the browser fetches them from its CDN when a notebook is opened, and nothing else from anywhere.
 
-No network is needed to build it, see `labsim.course.wheels`. The same sources and the same
+No network is needed to build it, see `labsim.course.pyodide_bundle`. The same sources and the same
 installed versions make the same bytes.
 """
 
@@ -19,9 +19,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from labsim.course import wheels
+from labsim.course import pyodide_bundle as wheels
+from labsim.course.course_model import Course
 from labsim.course.notebooks import BuildError
-from labsim.course.outline import Course
 
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 WIDGETS = "@jupyter-widgets/jupyterlab-manager"
@@ -77,7 +77,7 @@ def packed(course: Course, kernel: Path) -> wheels.Parcel:
         raise BuildError(
             f"the installed jupyterlite-pyodide-kernel runs Pyodide {PYODIDE_VERSION}, and "
             f"{wheels.TABLE} is Pyodide {shop.version}'s; make it anew from the npm package "
-            "pyodide: python -m labsim.course.wheels package/pyodide-lock.json")
+            "pyodide: python -m labsim.course.pyodide_bundle package/pyodide-lock.json")
     modules = {chapter.lab.Params.__module__.split(".")[0]
                for chapter in course.chapters if chapter.lab}
     roots = [wheels.own_wheel(module) for module in sorted({"labsim"} | modules)]

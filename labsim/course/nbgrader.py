@@ -19,8 +19,8 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from labsim.course.course_model import Chapter, Course
 from labsim.course.notebooks import METADATA, BuildError, generate
-from labsim.course.outline import Chapter, Course
 
 WORTH = {"predict": 1, "explain": 1, "design": 2}       # points of an exercise, by its kind
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"

@@ -20,10 +20,10 @@ import re
 from pathlib import Path
 
 import labsim
-from labsim import facts
-from labsim.course.outline import Chapter
+from labsim import factbook
+from labsim.course.course_model import Chapter
 from labsim.errors import LabsimError
-from labsim.kit.text import figure
+from labsim.text import format_value
 
 MOST_LINES = 15
 BEGIN, END, BLANK = "# >>> solution", "# <<< solution", "# blank: "
@@ -111,9 +111,9 @@ def _value(name: str, lab) -> str:
         return labsim.__version__
     if name.startswith(("fact:", "notes:")):
         side, id = name.split(":", 1)
-        fact = facts.fact(id)
+        fact = factbook.fact(id)
         try:
-            return figure(fact.number("notes" if side == "notes" else "today"), fact.unit)
+            return format_value(fact.number("notes" if side == "notes" else "today"), fact.unit)
         except ValueError:      # a rule, in words
             first, second = fact.today, fact.notes
             words = (second or first) if side == "notes" else (first or second)
@@ -125,12 +125,12 @@ def _value(name: str, lab) -> str:
     if name.startswith("result:"):
         *preset, metric = name.split(":")[1:]
         params = lab.preset(preset[0]) if preset else lab.Params()
-        return figure(lab.run(params).summary[lab.metric(metric).name], lab.metric(metric).unit)
-    knobs = lab.Params.knobs()
-    if name not in knobs:
+        return format_value(lab.run(params).summary[lab.metric(metric).name], lab.metric(metric).unit)
+    specs = lab.Params.specs()
+    if name not in specs:
         raise BuildError("no such parameter")
-    default = knobs[name].default
-    return figure(default, knobs[name].unit) if isinstance(default, (int, float)) else default
+    default = specs[name].default
+    return format_value(default, specs[name].unit) if isinstance(default, (int, float)) else default
 
 
 def finish(notebook) -> str:

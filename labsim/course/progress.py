@@ -4,7 +4,7 @@ Picture a pile of answer sheets: each says when which question got which answer,
 was right. Whatever else is known of a learner is counted from the pile.
 
 The file is in the user's data folder, or in the folder that the environment variable LABSIM_HOME
-names; `labsim.course.journal` keeps it. A line is an object: lab, exercise (an exercise's id, or
+names; `labsim.course.append_log` keeps it. A line is an object: lab, exercise (an exercise's id, or
 "quiz:" and a question's), right, and since version 0.1 answer and at (local time). An answer is
 confirmed once it is on the disk.
 """
@@ -23,7 +23,7 @@ from typing import Any
 
 import platformdirs
 
-from labsim.course import journal as file
+from labsim.course import append_log as file
 from labsim.errors import LabsimError, short
 
 MOST_BYTES = 16_000         # of a line

@@ -3,10 +3,10 @@
 from html import escape
 
 from labsim._callable import make_callable
+from labsim.catalogue import lab
 from labsim.course import progress
+from labsim.course import questions as cards
 from labsim.errors import ParameterError
-from labsim.kit import quiz as cards
-from labsim.kit.registry import lab
 
 
 class Quiz:

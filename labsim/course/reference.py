@@ -12,10 +12,10 @@ from html import escape
 from pathlib import Path
 
 import labsim
-from labsim import facts
+from labsim import factbook
 from labsim.course import markup
 from labsim.course.markup import code, fenced, linked, plain, raw, table
-from labsim.kit.report import condition, in_full
+from labsim.declare.describe import condition, in_full
 
 PARTS = {       # folders of models, and what their pages are called together
     "services": ("Services", "One module per AWS service: what it models, what it leaves out, "
@@ -31,7 +31,7 @@ PARTS = {       # folders of models, and what their pages are called together
 def topics() -> dict[str, list]:
     """{topic: its facts}, in the order of the facts."""
     found: dict[str, list] = {}
-    for fact in facts.all_facts().values():
+    for fact in factbook.all_facts().values():
         found.setdefault(fact.service, []).append(fact)
     return found
 
@@ -61,7 +61,7 @@ def _value(text: str, unit: str) -> str:
 
 def fact_link(id: str, up: str = "../") -> str:
     """A link to a fact's row."""
-    page = markup.name_of_file(facts.fact(id).service)
+    page = markup.name_of_file(factbook.fact(id).service)
     return f'<a href="{up}facts/{page}.html#{escape(id)}">{escape(id)}</a>'
 
 
@@ -90,9 +90,9 @@ def _said(text: str) -> str:
 
 
 def _presets(lab) -> str:
-    knobs, items = lab.Params.knobs(), []
+    specs, items = lab.Params.specs(), []
     for preset in lab.presets:
-        changed = ", ".join(f"{code(name)} {escape(in_full(knobs[name], value))}"
+        changed = ", ".join(f"{code(name)} {escape(in_full(specs[name], value))}"
                             for name, value in preset.values.items())
         items.append(f"<dt>{escape(preset.title)}</dt><dd><p>{escape(preset.say)}</p>"
                      f"<p>{changed or 'Everything as default.'}</p></dd>")
@@ -101,19 +101,19 @@ def _presets(lab) -> str:
 
 def _parameters(lab) -> list[str]:
     pieces, groups = [], {}
-    for knob in lab.Params.knobs().values():
-        groups.setdefault(knob.group, []).append(knob)
-    for group, knobs in groups.items():
+    for spec in lab.Params.specs().values():
+        groups.setdefault(spec.group, []).append(spec)
+    for group, specs in groups.items():
         rows = ((f"{code(k.name)}<br>{escape(k.label)}", escape(_allowed(k)),
                  escape(in_full(k, k.default)), escape(k.help + condition(k)) + (
-                     f"<br>Fact: {fact_link(k.fact)}" if k.fact else "")) for k in knobs)
+                     f"<br>Fact: {fact_link(k.fact)}" if k.fact else "")) for k in specs)
         pieces += [f"### {plain(group)}", "", raw(table(
             ("Parameter", "Allowed", "Default", "What it is"), rows, f"Parameters: {group}"))]
     return pieces
 
 
-def _allowed(knob) -> str:
-    return re.sub(r"^one of ", "", knob.allowed)
+def _allowed(spec) -> str:
+    return re.sub(r"^one of ", "", spec.allowed)
 
 
 def _source(lab) -> list[str]:

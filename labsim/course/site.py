@@ -17,11 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import labsim
+from labsim.catalogue import labs
 from labsim.course import markup, reference, start_page
 from labsim.course.chapter_page import NUMBER, Asked, ChapterPage, topics_of
+from labsim.course.course_model import Course
 from labsim.course.notebooks import BuildError
-from labsim.course.outline import Course
-from labsim.kit.registry import labs
 
 PACKAGE = Path(labsim.__file__).parent.parent
 BOOK = Path(__file__).parent / "book"       # settings, style sheet, templates
@@ -157,7 +157,7 @@ def _see(pages) -> str:
 
 def trusted(lab) -> tuple:
     """The known answers of a lab, and as HTML; both empty for a lab without any."""
-    from labsim.kit.trust import TrustTable, answers_file
+    from labsim.study.known_answers import TrustTable, answers_file
     if not answers_file(lab).is_file():
         return TrustTable(), ""
     checks = lab.trust()

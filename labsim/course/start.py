@@ -34,7 +34,7 @@ def _line(chapter) -> str:
 
 
 def _example(lab) -> list[str]:
-    name = next(name for name in lab.Params.knobs() if name != "facts")
+    name = next(name for name in lab.Params.specs() if name != "facts")
     return [
         _code("import labsim", "", f'lab = labsim.lab("{lab.slug}")'),
         _prose("## One run", "Every parameter has a default, a unit and a range. You change only "
@@ -48,7 +48,7 @@ def _example(lab) -> list[str]:
         *([_prose("## Where a number comes from",
                   "Limits, defaults, delays and prices are facts with a source: what the course "
                   "notes say, what AWS says today, and how sure we are."),
-           _code("labsim.facts.table(lab.facts)")] if lab.facts else []),
+           _code("labsim.factbook.table(lab.facts)")] if lab.facts else []),
     ]
 
 

@@ -14,8 +14,8 @@ from labsim.engine.simulation import Cancelled, Event, Order, Simulation
 from labsim.engine.station import Station
 from labsim.engine.streams import stream
 from labsim.engine.token_bucket import TokenBucket
-from labsim.engine.workload import RateCurve, ServiceTimes, replay
+from labsim.engine.workload import Load, RateCurve, ServiceTimes, replay
 
-__all__ = ["Attempts", "Budget", "Cancelled", "Estimate", "Event", "LruCache", "Order", "RateCurve",
+__all__ = ["Attempts", "Budget", "Cancelled", "Estimate", "Event", "Load", "LruCache", "Order", "RateCurve",
            "Recorder", "ServiceTimes", "Simulation", "Station", "TokenBucket", "draw_keys",
            "popularity", "replay", "scatter", "spread", "stream"]

@@ -71,6 +71,10 @@ class Recorder:
         """How many `name` events have happened by each instant, shape (points + 1,)."""
         return self._fold(name).copy()
 
+    def total(self, name: str) -> int:
+        """How many `name` events have happened in all."""
+        return int(self._fold(name)[-1])
+
     def rate(self, name: str) -> np.ndarray:
         """Events of `name` per second in the interval that ends at each instant."""
         counts = np.diff(self.counted(name), prepend=0).astype(float)

@@ -63,6 +63,7 @@ class Simulation:
         self.env = simpy.Environment(initial_time=0.0)
         self.record = Recorder(self.duration, points)
         self.events: list[Event] = []
+        self.parts: dict = {}       # name -> part of the system, in the order they were made
         self._progress = progress
         self._advance: list[Callable[[float], None]] = []
         self._stop = stop or threading.Event()
@@ -81,6 +82,14 @@ class Simulation:
         own. For a system that nothing of this run touches, on the same traffic."""
         return Simulation(self.seed, self.duration, points=len(self.record.t) - 1,
                           fast=self.fast, stop=self._stop)
+
+    def send(self, load, to, name: str = ""):
+        """Have requests come to the part `to` at the rate of `load` (a `Load`, or a number, 1/s).
+
+        name: of the producers, a part themselves; by default "producers", or "producers of ..."
+        for further ones. Returns them.
+        """
+        return to.sent(load, name)
 
     def log(self, kind: str, text: str, t: float | None = None) -> None:
         """Write a row into the event log, at the present time or at `t` s."""

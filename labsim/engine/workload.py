@@ -10,10 +10,14 @@ mean and coefficient of variation (fixed, gamma; exponential at 1).
 *Leaves out:* correlation between arrivals beyond the curve, and between service times.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+
+from labsim.errors import ParameterError
 
 BLOCK = 8_192   # requests made at a time
 
@@ -96,6 +100,41 @@ class RateCurve:
             yield np.maximum.accumulate(np.minimum(times, self.t[-1])) if len(times) else times
 
 
+@dataclass(frozen=True)
+class Load:
+    """Requests per second over a run of any length; `curve(duration)` is the `RateCurve`.
+
+    ParameterError for a rate, factor or time below zero, or that is no finite number.
+    """
+
+    curve: Callable[[float], RateCurve]
+
+    @classmethod
+    def steady(cls, rate: float) -> "Load":
+        """`rate` requests/s, always."""
+        _at_least_zero(rate=rate)
+        return cls(partial(RateCurve.steady, rate))
+
+    @classmethod
+    def spike(cls, rate: float, factor: float, start: float, length: float) -> "Load":
+        """`rate`, then `factor` times as much from `start` for `length` seconds, then `rate`."""
+        _at_least_zero(rate=rate, factor=factor, start=start, length=length)
+        return cls(partial(RateCurve.spike, rate, factor, start, length))
+
+    @classmethod
+    def ramp(cls, rate: float, factor: float, start: float, length: float) -> "Load":
+        """`rate` until `start`, then in `length` seconds linearly to `factor` times as much."""
+        _at_least_zero(rate=rate, factor=factor, start=start, length=length)
+        return cls(partial(RateCurve.ramp, rate, factor, start, length))
+
+
+def _at_least_zero(**given) -> None:
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not (
+                0 <= value < math.inf):
+            raise ParameterError(name, value, "a number, at least 0")
+
+
 def replay(counts: np.ndarray, period: float, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Arrival times (s, sorted) with exactly `counts[i]` in the i-th `period` (s), in blocks."""
     batches = np.cumsum(counts) // BLOCK
@@ -111,6 +150,9 @@ class ServiceTimes:
 
     mean: float
     cv: float = 1.0
+
+    def __post_init__(self):
+        _at_least_zero(mean=self.mean, cv=self.cv)
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """`n` service times, s: gamma with shape 1 / cv**2 (an Erlang mix; exponential at 1)."""

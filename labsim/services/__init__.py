@@ -1,1 +1,1 @@
-"""One module per AWS service, built on `labsim.engine`; each opens with what it models."""
+"""A folder per AWS service: the arithmetic of its rules, its models, its bill."""

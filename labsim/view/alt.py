@@ -8,17 +8,17 @@ import io
 
 import numpy as np
 
-from labsim.kit.text import figure
+from labsim.text import format_value
 
 KEY = "Description"     # the PNG standard's name of a text that says what a picture shows
 
 
 def alt(lab, result, pinned=None) -> str:
     """What the figure of `result` shows, in a few sentences, with the units of its panels."""
-    told = [f"{lab.title}, over {figure(result.params.duration, 's')}, seed {result.seed}."]
+    told = [f"{lab.title}, over {format_value(result.params.duration, 's')}, seed {result.seed}."]
     for panel in lab.panels:
         unit = "" if panel.unit in panel.title.lower().split() else panel.unit
-        curves = [f"{line.label} up to {figure(_top(result, line), unit)}"
+        curves = [f"{line.label} up to {format_value(_top(result, line), unit)}"
                   for line in panel.lines if line.series]
         told.append(f"{panel.title}: {', '.join(curves)}.")
     if pinned is not None:

@@ -2,10 +2,10 @@
 
 from html import escape
 
+from labsim import hooks
 from labsim.errors import ParameterError
-from labsim.kit.registry import lab
-from labsim.kit.text import figure
 from labsim.tables import as_html, as_text
+from labsim.text import format_value
 from labsim.view.figure import LiveFigure
 
 
@@ -17,7 +17,7 @@ def change(metric, now: float, before: float) -> str:
         percent = 100 * (now - before) / abs(before)
         text = f"{percent:+,.0f}%" if abs(percent) >= 1 else f"{percent:+.1g}%"
     else:
-        text = f"{'+' if now > before else ''}{figure(now - before)}"
+        text = f"{'+' if now > before else ''}{format_value(now - before)}"
     if metric.better:
         text += " better" if (now < before) == (metric.better == "lower") else " worse"
     return text
@@ -31,7 +31,7 @@ class Comparison:
     def __init__(self, first, second):
         if first.slug != second.slug:
             raise ParameterError("compare", second.slug, f"two runs of one lab, {first.slug}")
-        self.first, self.second, self.lab = first, second, lab(first.slug)
+        self.first, self.second, self.lab = first, second, first.lab
 
     def parameters(self) -> dict[str, tuple]:
         """{name: (first, second)} of the parameters that differ."""
@@ -43,14 +43,13 @@ class Comparison:
 
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """One row per metric, as text."""
-        return [(m.name, figure(self.first.summary[m.name]), figure(self.second.summary[m.name]),
+        return [(m.name, format_value(self.first.summary[m.name]), format_value(self.second.summary[m.name]),
                  m.unit, change(m, self.second.summary[m.name], self.first.summary[m.name]))
                 for m in self.lab.metrics]
 
     def report(self, file) -> None:
         """Write a page about the two into `file`, whose name ends in .html or .pdf."""
-        from labsim.view.report import save
-        save(self, file)
+        hooks.ring("report", self, file)
 
     def plot(self):
         """The second run's figure, with the first dotted behind it."""

@@ -21,37 +21,37 @@ def named(widget, name: str):
 
 
 class Control:
-    """The row of one knob. `on_change(name)` is called when the learner changes its value."""
+    """The row of one spec. `on_change(name)` is called when the learner changes its value."""
 
-    def __init__(self, knob, value, on_change):
-        self.knob, self._on_change, self._quiet = knob, on_change, False
+    def __init__(self, spec, value, on_change):
+        self.spec, self._on_change, self._quiet = spec, on_change, False
         self.error = w.HTML(layout=w.Layout(display="none"))
         self.error.add_class("labsim-error")
-        label = w.Label(knob.label, layout=fixed(146), tooltip=knob.help)
+        label = w.Label(spec.label, layout=fixed(146), tooltip=spec.help)
         self.reset = w.Button(description="\u21ba", layout=fixed(28),
-                              tooltip=f"{knob.label}: reset to the default")
+                              tooltip=f"{spec.label}: reset to the default")
         self.reset.add_class("labsim-reset")
-        self.reset.on_click(lambda _: self.set(knob.default, tell=True))
+        self.reset.on_click(lambda _: self.set(spec.default, tell=True))
         self._build(value)
-        unit = w.Label(knob.unit, layout=fixed(76))
+        unit = w.Label(spec.unit, layout=fixed(76))
         self.row = w.VBox([w.HBox([label, *self.parts, unit, self.reset]), self.error])
         self.row.add_class("labsim-row")
 
     def _build(self, value) -> None:
-        knob, tip = self.knob, {"tooltip": self.knob.help}
+        spec, tip = self.spec, {"tooltip": self.spec.help}
         self.slider = None
         wide = fixed(176)
-        if knob.type is bool:
+        if spec.type is bool:
             self.box = w.Checkbox(value=value, indent=False, layout=wide, **tip)
-        elif knob.choices:
-            self.box = w.Dropdown(options=knob.choices, value=value, layout=wide, **tip)
-        elif knob.options:
+        elif spec.choices:
+            self.box = w.Dropdown(options=spec.choices, value=value, layout=wide, **tip)
+        elif spec.options:
             self.box = w.Dropdown(options=self._options(value), value=value, layout=wide, **tip)
-        elif knob.type is str:
+        elif spec.type is str:
             self.box = w.Text(value=value, continuous_update=False, layout=wide, **tip)
         else:
-            kind = w.IntText if knob.type is int else w.FloatText
-            self.box = kind(value=value, step=knob.step, layout=fixed(90), **tip)
+            kind = w.IntText if spec.type is int else w.FloatText
+            self.box = kind(value=value, step=spec.step, layout=fixed(90), **tip)
             self.slider = w.IntSlider(self._position(value), 0, self._steps, readout=False,
                                       layout=fixed(82), **tip)
             self.slider.observe(self._slid, "value")
@@ -59,23 +59,23 @@ class Control:
         self.parts = [self.slider, self.box] if self.slider else [self.box]
 
     def _options(self, value) -> list:
-        return sorted({*self.knob.options, value})
+        return sorted({*self.spec.options, value})
 
     @property
     def _steps(self) -> int:
-        low, high = self.knob.slider
-        return round((high - low) / self.knob.step)
+        low, high = self.spec.slider
+        return round((high - low) / self.spec.step)
 
     def _position(self, value) -> int:
         """The slider's step that is nearest to `value`."""
-        low, high = self.knob.slider
+        low, high = self.spec.slider
         value = min(max(value, low), high)
-        return min(round((value - low) / self.knob.step), self._steps)
+        return min(round((value - low) / self.spec.step), self._steps)
 
     def _at(self, position: int):
         """The value at a step of the slider."""
-        low, _ = self.knob.slider
-        return self.knob.type(round(low + position * self.knob.step, 9))
+        low, _ = self.spec.slider
+        return self.spec.type(round(low + position * self.spec.step, 9))
 
     def _slid(self, change) -> None:
         if not self._quiet and change["new"] != self._position(self.value):
@@ -94,7 +94,7 @@ class Control:
         """Show `value`; with `tell` as if the learner had done it."""
         self._quiet = True
         try:
-            if self.knob.options:
+            if self.spec.options:
                 self.box.options = self._options(value)
             self.box.value = value
             if self.slider and slide:
@@ -102,7 +102,7 @@ class Control:
         finally:
             self._quiet = False
         if tell:
-            self._on_change(self.knob.name)
+            self._on_change(self.spec.name)
 
     def complain(self, text: str) -> None:
         """Show one line beside the field; an empty text takes it away."""
@@ -111,15 +111,15 @@ class Control:
 
 
 class Controls:
-    """The rows of all knobs, in groups; rows that don't matter now are hidden, and `hidden`."""
+    """The rows of all specs, in groups; rows that don't matter now are hidden, and `hidden`."""
 
-    def __init__(self, knobs, values: dict, on_change, hidden=()):
+    def __init__(self, specs, values: dict, on_change, hidden=()):
         self.hidden = hidden
-        self.rows = {name: Control(knob, values[name], on_change)
-                     for name, knob in knobs.items()}
+        self.rows = {name: Control(spec, values[name], on_change)
+                     for name, spec in specs.items()}
         groups: dict[str, list] = {}
-        for name, knob in knobs.items():
-            groups.setdefault(knob.group, []).append(self.rows[name].row)
+        for name, spec in specs.items():
+            groups.setdefault(spec.group, []).append(self.rows[name].row)
         self._groups = [w.VBox([w.HTML(f'<h4 class="labsim-group">{title}</h4>'), *rows])
                         for title, rows in groups.items()]
         for group in self._groups:
@@ -143,8 +143,8 @@ class Controls:
         """Hide the rows whose knob has no effect with the present values."""
         values = self.values
         for row in self.rows.values():
-            name, among = row.knob.when or ("", ())
-            hidden = bool(name) and values[name] not in among or row.knob.name in self.hidden
+            name, among = row.spec.when or ("", ())
+            hidden = bool(name) and values[name] not in among or row.spec.name in self.hidden
             row.row.layout.display = "none" if hidden else "flex"
         for group in self._groups:
             shown = any(row.layout.display != "none" for row in group.children[1:])
@@ -153,5 +153,5 @@ class Controls:
     def complain(self, name: str, text: str) -> bool:
         """Show a line beside field `name`, and beside no other; False if there is no such field."""
         for row in self.rows.values():
-            row.complain(text if row.knob.name == name else "")
+            row.complain(text if row.spec.name == name else "")
         return name in self.rows

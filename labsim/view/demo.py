@@ -8,12 +8,12 @@ import os
 
 import ipywidgets as w
 
-from labsim.kit import links, registry
-from labsim.view import panes
-from labsim.view.picture import WALL
-from labsim.view.shown import LIVE, Shown
+from labsim.view import html_tables as panes
+from labsim.view import links
+from labsim.view.session import LIVE, Shown
 from labsim.view.stage import Stage
 from labsim.view.style import Style
+from labsim.view.system_diagram import WALL
 
 DPI = 84            # of the figure where the window is 1280 pixels wide
 SCALES = (0.4, 3)   # smallest and largest window, in widths of 1280 pixels
@@ -28,7 +28,7 @@ def at_hand(lab, step: int, values: dict) -> list[str]:
 
     values: the present ones, which decide what has any effect.
     """
-    knobs, scenes = lab.Params.knobs(), links.scenes(lab)
+    specs, scenes = lab.Params.specs(), links.scenes(lab)
     around = [lab.Params(**scene.values).model_dump()
               for scene in scenes[max(step - 1, 0):step + 2]]
     here, before, after = around[min(step, 1)], around[0], around[-1]
@@ -38,17 +38,17 @@ def at_hand(lab, step: int, values: dict) -> list[str]:
                 + 2 * (here[name] != before[name]) + (here[name] != after[name]))
 
     def matters(name):
-        on, among = knobs[name].when or ("", ())
-        return not links.is_text(knobs[name]) and (not on or values[on] in among) and (
+        on, among = specs[name].when or ("", ())
+        return not links.is_text(specs[name]) and (not on or values[on] in among) and (
             name != "facts" or lab.facts_differ)
-    ranked = sorted(filter(matters, knobs), key=weight, reverse=True)
-    load = next((n for n in knobs if knobs[n].slider and matters(n) and n not in LAST), None)
+    ranked = sorted(filter(matters, specs), key=weight, reverse=True)
+    load = next((n for n in specs if specs[n].slider and matters(n) and n not in LAST), None)
     chosen = ranked[:MOST_KNOBS]
     return chosen if load is None or load in chosen else [*chosen[:-1], load]
 
 
 class Demo(Shown):
-    """The demo of `lab`, opened by the `query` of a link (see `labsim.kit.links`).
+    """The demo of `lab`, opened by the `query` of a link (see `labsim.view.links`).
 
     `step` is the place in the story, from 0; `share` the part of the run that has passed.
     """
@@ -213,11 +213,11 @@ def _heading(title: str) -> str:
     return rest if first.isdigit() and rest else title
 
 
-def opened(slug: str, query: str | None = None) -> Demo:
-    """The demo that a link asks for: of its lab, or of `slug` if it names none or no lab.
+def opened(labs: dict, slug: str, query: str | None = None) -> Demo:
+    """The demo that a link asks for: of its lab, or of `slug` if it names none of `labs`.
 
     query: as in a link; by default what the server says was asked for.
     """
     query = os.environ.get("QUERY_STRING", "") if query is None else query
-    lab, problem = links.lab_of(query, registry.labs(), slug)
+    lab, problem = links.lab_of(query, labs, slug)
     return Demo(lab, query, problem)

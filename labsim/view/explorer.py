@@ -9,16 +9,16 @@ from html import escape
 
 import ipywidgets as w
 
-from labsim.kit import links
-from labsim.kit.lite_links import anchor
-from labsim.kit.report import as_code, csv_text
-from labsim.view import panes
+from labsim.declare.describe import as_code, csv_text
+from labsim.view import html_tables as panes
+from labsim.view import links
 from labsim.view.alt import alt, described
 from labsim.view.compare import compare
 from labsim.view.controls import named
+from labsim.view.lite_links import anchor
 from labsim.view.replications import Replications
 from labsim.view.report import html, pdf
-from labsim.view.shown import LIVE, Shown
+from labsim.view.session import LIVE, Shown
 from labsim.view.style import Style
 
 FRAMES = 120    # moments of a run that the play button steps through

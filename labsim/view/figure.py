@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
-from labsim.kit.text import figure as number
+from labsim.text import format_value
 from labsim.view.alt import KEY, alt
 from labsim.view.style import DASHES, Style
 from labsim.view.timeline import Timeline
@@ -56,7 +56,7 @@ def compact(value: float) -> str:
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
         if abs(value) >= size:
             return f"{value / (1e3 if letter == 'k' else size):g}{letter}"
-    return number(value)
+    return format_value(value)
 
 
 def cells(figure: Figure, panels) -> list:
@@ -72,6 +72,11 @@ def cells(figure: Figure, panels) -> list:
     grid = figure.add_gridspec(row + 1, columns, height_ratios=[
         TALL if i in tall else 1 for i in range(row + 1)])
     return [grid[place] for place in places]
+
+
+def plot(result):
+    """The lab's panels for one run, as a `matplotlib.figure.Figure`."""
+    return LiveFigure(result.lab, live=False).draw(result)
 
 
 class LiveFigure:
@@ -185,7 +190,7 @@ class _Panel:
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_locator(MaxNLocator(7))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: compact(y)))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_value(x)))
 
     def fill(self, result, pinned, t, unit, bands) -> tuple:
         """Put the data in; returns all that the printed form depends on."""

@@ -6,11 +6,9 @@ where every number is from, and how to make it again.
 
 from dataclasses import dataclass
 
-import labsim
-from labsim.facts import fact
-from labsim.kit.registry import lab as find_lab
-from labsim.kit.report import as_code, changed, in_full
-from labsim.kit.text import figure
+from labsim.declare.describe import as_code, changed, in_full
+from labsim.text import format_value
+from labsim.version import __version__
 from labsim.view.compare import Comparison, change
 from labsim.view.figure import LiveFigure
 from labsim.view.style import Style
@@ -48,14 +46,14 @@ class Page:
 
     def draw(self, style: Style):
         """The lab's figure for this page."""
-        return LiveFigure(find_lab(self.runs[0].slug), style, live=False).draw(*self.runs)
+        return LiveFigure(self.runs[0].lab, style, live=False).draw(*self.runs)
 
 
 def page(shown) -> Page:
     """What is on the page about a `Result`, or about a `Comparison`."""
     two = isinstance(shown, Comparison)
     before, run = (shown.first, shown.second) if two else (None, shown)
-    lab = find_lab(run.slug)
+    lab = run.lab
     seeds = dict.fromkeys([before.seed, run.seed] if two else [run.seed])
     notes = dict.fromkeys([*(before.notes if two else ()), *run.notes])
     code = as_code(lab, run)
@@ -64,7 +62,7 @@ def page(shown) -> Page:
                 "labsim.compare(first, second)")
     return Page(
         title=f"{lab.title}: two runs compared" if two else lab.title, subtitle=lab.summary,
-        stamp=f"labsim {labsim.__version__}, lab {lab.slug}, "
+        stamp=f"labsim {__version__}, lab {lab.slug}, "
               f"seed {' and '.join(map(str, seeds))}, {_sides(before or run, run)}"
               + (", the first run is dotted" if two else ""),
         cards=tuple(_card(lab.metric(name), run, before)
@@ -84,31 +82,31 @@ def _card(metric, run, before) -> Card:
     small = metric.meaning
     if before is not None:
         was = before.summary[metric.name]
-        small = f"was {figure(was, metric.unit)}: {change(metric, now, was)}"
-    return Card(metric.name, figure(now), metric.unit, small)
+        small = f"was {format_value(was, metric.unit)}: {change(metric, now, was)}"
+    return Card(metric.name, format_value(now), metric.unit, small)
 
 
 def _grids(lab, run, before) -> dict[str, list[tuple[str, str, str]]]:
-    knobs, mine = lab.Params.knobs(), changed(lab, run.params)
+    specs, mine = lab.Params.specs(), changed(lab, run.params)
 
     def said(name, value):
-        text = in_full(knobs[name], value)
+        text = in_full(specs[name], value)
         return text if len(text) <= LONGEST else f"{text[:LONGEST - 3]}..."
-    metrics = [(m.name, figure(run.summary[m.name], m.unit), "") for m in lab.metrics]
+    metrics = [(m.name, format_value(run.summary[m.name], m.unit), "") for m in lab.metrics]
     if before is None:
-        rows = [(name, said(name, value), f"default {said(name, knobs[name].default)}")
+        rows = [(name, said(name, value), f"default {said(name, specs[name].default)}")
                 for name, value in mine.items()]
         return {"Changed from the default" if rows else "Everything as default": rows,
                 "All metrics": metrics}
-    other = {name: (getattr(before.params, name), getattr(run.params, name)) for name in knobs}
+    other = {name: (getattr(before.params, name), getattr(run.params, name)) for name in specs}
     differ = [(name, f"{said(name, a)} \u2192 {said(name, b)}", "")
               for name, (a, b) in other.items() if a != b]
     if before.seed != run.seed:
         differ.append(("seed", f"{before.seed} \u2192 {run.seed}", ""))
     both = [(name, said(name, value), "") for name, value in mine.items()
             if other[name][0] == other[name][1]]
-    metrics = [(m.name, f"{figure(before.summary[m.name])} \u2192 "
-                f"{figure(run.summary[m.name], m.unit)}",
+    metrics = [(m.name, f"{format_value(before.summary[m.name])} \u2192 "
+                f"{format_value(run.summary[m.name], m.unit)}",
                 change(m, run.summary[m.name], before.summary[m.name])) for m in lab.metrics]
     return {"What differs" if differ else "No parameter differs": differ,
             **({"Changed from the default in both": both} if both else {}),
@@ -124,8 +122,8 @@ def _sides(*runs) -> str:
 def _sources(lab, run) -> dict[str, list[str]]:
     """{source: facts from it} of every fact of the lab, with the value of this run's side."""
     found: dict[str, list[str]] = {}
-    own = [knob.fact for knob in lab.Params.knobs().values() if knob.fact]
-    for f in map(fact, dict.fromkeys([*own, *lab.facts])):
+    own = [spec.fact for spec in lab.Params.specs().values() if spec.fact]
+    for f in map(lab.Params.book().fact, dict.fromkeys([*own, *lab.facts])):
         value = f.notes or f.today if run.params.facts == "notes" else f.today or f.notes
         value = f"{int(value):,}" if value.isdecimal() else value
         unsure = "" if f.confidence == "verified" else f" ({f.confidence})"

@@ -16,7 +16,7 @@ import numpy as np
 
 from labsim.engine import Budget, Cancelled
 from labsim.errors import LabsimError
-from labsim.study import half_width
+from labsim.statistics import half_width
 
 BAND = (5, 95)      # percentiles over the runs, at each instant
 

@@ -2,7 +2,7 @@
 
 Picture a museum's label beside the exhibit. `labsim.view.page` says what is on it; here it becomes
 HTML, one file that needs no other (light and dark, one A4 sheet when printed), and in
-`labsim.view.sheet` a PDF. The same run gives the same bytes.
+`labsim.view.pdf_layout` a PDF. The same run gives the same bytes.
 """
 
 import base64
@@ -12,7 +12,7 @@ from html import escape
 
 from labsim.errors import ParameterError
 from labsim.view.page import AGAIN, FACTS, Page, more_sources, page
-from labsim.view.sheet import INNER, as_pdf, curves, fit, place
+from labsim.view.pdf_layout import INNER, as_pdf, curves, fit, place
 from labsim.view.style import Style
 
 FORMATS = (".html", ".pdf")

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from labsim import facts, theory
-from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, Station
-from labsim.kit import (
+from labsim import factbook, theory
+from labsim.declare import (
     Box,
     Choice,
     Design,
@@ -34,6 +33,7 @@ from labsim.kit import (
     integer,
     number,
 )
+from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, Station
 
 
 class CoffeeParams(Params):
@@ -143,4 +143,4 @@ lab = Lab(
     exercises=EXERCISES, headline=("wait_mean", "cost_usd"),
     facts=("coffee.brew_s", "coffee.barista_price"),
 )
-assert facts.value("coffee.brew_s") == CoffeeParams().brew_time
+assert factbook.value("coffee.brew_s") == CoffeeParams().brew_time

@@ -10,7 +10,7 @@ import labsim
 lab = labsim.lab("coffee-bar")
 
 # %%
-labsim.facts.table(lab.facts)
+labsim.factbook.table(lab.facts)
 
 # %%
 lab.explore()

@@ -1,0 +1,482 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Scaling policies side by side
+#
+# *labsim {{version}}. About fifty minutes. In the notes: Auto Scaling groups, CloudWatch alarms
+# and detailed monitoring, EC2 Spot, hibernation and user data.*
+#
+# Six supermarkets get exactly the same shoppers, minute by minute. They differ in one thing: the
+# rule by which the manager opens and closes tills. In the evening the wages are counted, and the
+# shoppers who walked out. **Afterwards you can answer:**
+#
+# * Which policy fits a load that is known beforehand, and which one a surprise?
+# * Where do the minutes go between a rise and the first help, and what does each cost?
+# * Why does a group swing although its load is steady, and what calms it?
+# * What do several policies on one group agree on?
+# * What is a missed request worth in instances, and what does Spot change about it?
+
+# %%
+import labsim
+
+lab = labsim.lab("asg-policies")
+
+# %% [markdown]
+# ## The facts
+
+# %%
+labsim.factbook.table(lab.facts)
+
+# %% [markdown]
+# ## Explore
+#
+# Step through the presets first. All six groups always run; *Policy in the spotlight* says whose
+# CPU, instances, log and bill you see. In the system picture a group that misses requests is
+# marked `! ALARM`; the six bars are its load / capacity, in the order of the boxes.
+
+# %%
+lab.explore()
+
+# %% [markdown]
+# ## A guided tour
+#
+# ### One day, six managers
+#
+# {{arrival_rate}} at night, five times as many at noon, and at four a flash crowd that nobody has
+# announced. A small function prints what each group missed and cost.
+
+# %%
+NAMES = ("tracking", "step", "simple", "scheduled", "predictive", "together")
+
+
+def table(result):
+    s = result.summary
+    for name in NAMES:
+        share = s[f"missed_{name}"] / s["arrived"]
+        print(f"{name:10} missed {share:7.2%}   cost {s[f'cost_{name}']:6.2f} USD")
+
+
+day = lab.run(lab.preset("1"))
+table(day)
+
+# %% [markdown]
+# Those that know ahead (`scheduled`, `predictive`) are surprised by the crowd, for it is in no
+# calendar. Those that react see it, with a delay. Simple scaling adds one at a time and waits
+# after each. `together` is tracking, step and predictive scaling on one group.
+
+# %%
+day.plot()
+
+# %% [markdown]
+# Look at the evening: predictive scaling by itself never scales in. And without the crowd?
+
+# %%
+table(lab.run(lab.preset("1").changed(flash_factor=1)))
+
+# %% [markdown]
+# Nobody misses more than a handful, so the cost decides. The calendar pays for its full size from
+# four in the morning; the forecast for its full size all evening.
+
+# %% [markdown]
+# ### Raise one number until it breaks
+#
+# The target is the only number of target tracking. How high can it be?
+
+# %%
+plain = lab.Params(flash_factor=1, max_size=20)
+print("target  mean CPU  instances  missed     cost")
+for target in (30, 40, 50, 60, 70, 80, 90, 95):
+    s = lab.run(plain.changed(target=target)).summary
+    print(f"{target:4} %  {s['cpu_mean']:6.0f} %  {s['instances_mean']:9.1f}  "
+          f"{s['missed_share']:6.3f} %  {s['cost_usd']:6.2f} USD")
+
+# %% [markdown]
+# The price of headroom falls off like one over the target; the misses begin near the end. The
+# notes' example of {{fact:asg.target_example}} is a safe choice and a dear one. On a quiet day
+# eighty percent is fine. Now the same with the flash crowd, for all that react:
+
+# %%
+import numpy as np
+from matplotlib.figure import Figure
+
+frontier = {name: [] for name in NAMES[:3]}
+for target in (30, 40, 50, 60, 70, 80):
+    s = lab.run(lab.Params(target=target)).summary
+    for name, points in frontier.items():
+        points.append((s[f"cost_{name}"], 100 * s[f"missed_{name}"] / s["arrived"]))
+for name, points in frontier.items():
+    print(f"{name:9}", "  ".join(f"{usd:5.2f} USD {miss:4.2f}%" for usd, miss in points[::2]))
+
+# %%
+figure = Figure(figsize=(6, 3.2))
+axes = figure.add_subplot()
+for (name, points), mark in zip(frontier.items(), "os^"):
+    axes.plot(*np.transpose(points), marker=mark, label=name)
+axes.set(xlabel="cost of the day (USD)", ylabel="missed (%)")
+axes.legend()
+figure.tight_layout()
+figure
+
+# %% [markdown]
+# A **frontier**: to miss less you pay more, and no policy gives both. What lies to the left and
+# below is better. Quicker eyes and legs move the whole line; the target only moves you along it.
+
+# %% [markdown]
+# ### Where do the minutes go?
+#
+# The load rises to five times within a quarter of an hour. From {{preset:2}} to {{preset:5}} the
+# presets change one thing after another: the metric, then the boot.
+
+# %%
+for number in "2345":
+    s = lab.run(lab.preset(number)).summary
+    print(f"{lab.scene(number).title:26} tracking misses {s['missed_share']:5.2f} %   "
+          f"cost {s['cost_usd']:.2f} USD")
+
+# %% [markdown]
+# Basic monitoring is free and publishes CPU every five minutes; {{high_datapoints}} of those are
+# a quarter of an hour. Detailed monitoring costs {{fact:cw.detailed_price}} per instance. A
+# golden AMI spares the script at first boot, and hibernation the start of the application, too:
+
+# %%
+from labsim.services.ec2 import launch as lifecycle
+
+print(f"user data  {lifecycle.cold_time(30, 60, 240):5.0f} s")
+print(f"golden AMI {lifecycle.cold_time(30, 60):5.0f} s")
+for ram in (2, 4, 8, 16, 64):
+    print(f"hibernated, {ram:2} GiB of memory {lifecycle.resume_time(30, ram, 125):5.0f} s")
+
+# %% [markdown]
+# Out of hibernation is not always quicker: memory is read back from the root volume. Up to
+# {{fact:ec2.hibernate_ram_max}} can hibernate, for {{fact:ec2.hibernate_max_days}} at most.
+#
+# Read the log of the late group: what was known when?
+
+# %%
+for event in lab.run(lab.preset("2")).events[:8]:
+    print(f"{event.t:6.0f} s  {event.text}")
+
+# %% [markdown]
+# CPU can't say more than a hundred percent. So tracking, which multiplies by CPU / target, can't
+# ask for more than that in one step, and needs several rounds.
+
+# %% [markdown]
+# ### Why does it swing?
+#
+# Steady load. The number is five minutes old, and nobody waits.
+
+# %%
+nervous = lab.run(lab.preset("6"))
+nervous.plot()
+
+# %% [markdown]
+# Follow the two curves of the CPU: the alarm sees what was, and for five minutes each look at the
+# old number brings another order. Which setting is the cause? Change one at a time.
+
+# %%
+cures = {"as it is": {}, "metric every minute": {"metric_period": 60},
+         "warm-up and cooldown 600 s": {"warmup": 600, "cooldown": 600},
+         "low alarm after four": {"low_datapoints": 4},
+         "low alarm at 0.7 x": {"low_ratio": 0.7},
+         "all but the metric": lab.scene("7").values}
+for name, change in cures.items():
+    s = lab.run(lab.preset("6").changed(**change)).summary
+    print(f"{name:27} reversals {s['reversals']:3.0f}   missed {s['missed_share']:5.2f} %")
+
+# %% [markdown]
+# Two things come together. The delay makes the swings large: who acts again before the last
+# action shows, orders too much, and then takes back too much. **Warm-up** (step, tracking) and
+# **cooldown** (simple) make the group wait; a quicker metric makes the swings small. And a low
+# threshold just below the target keeps them going, for every instance added pushes CPU below it.
+# That is why scale-in is slower than scale-out on purpose: {{high_datapoints}} above the target,
+# but {{low_datapoints}} well below it.
+
+# %% [markdown]
+# ### Several policies at once
+#
+# Two policies want something at the same moment: the largest capacity wins. Nothing is added up.
+
+# %%
+from labsim.services.autoscaling.policies import largest_of
+
+both = [("ChangeInCapacity", 3), ("PercentChangeInCapacity", 200)]
+print("10 instances, +3 and +200%:", largest_of(10, both))
+print("20 instances, -2 and -50%: ", largest_of(20, [("ChangeInCapacity", -2),
+                                                     ("PercentChangeInCapacity", -50)]))
+
+# %% [markdown]
+# So a group shrinks only as far as all agree. That is why predictive scaling belongs with
+# tracking: one knows the morning, the other sees what is in no book. Today brings other loads
+# than the last two weeks:
+
+# %%
+for factor in (0.5, 1, 2, 3):
+    s = lab.run(plain.changed(today_factor=factor)).summary
+    print(f"{factor:3} x:", "  ".join(
+        f"{n} {s[f'missed_{n}'] / s['arrived']:6.2%} {s[f'cost_{n}']:5.2f} USD"
+        for n in ("tracking", "predictive", "together")))
+
+# %% [markdown]
+# On a quiet day the forecast makes `together` pay for instances that nobody needs; on a busy one
+# tracking adds what the forecast lacks.
+
+# %% [markdown]
+# ### A forecast above the maximum
+#
+# The group's maximum is smaller than what noon needs. May the forecast lift it?
+
+# %%
+small = plain.changed(policy="predictive", max_size=4, schedule_size=4, target=90)
+for behavior in ("honor", "increase"):
+    s = lab.run(small.changed(max_behavior=behavior)).summary
+    print(f"{behavior:9} at most {s['instances_max']:.0f} instances, "
+          f"missed {s['missed_share']:.2f} %")
+
+# %% [markdown]
+# ### Which instance goes?
+#
+# At eight a new launch template is made. The default termination policy picks the zone with most
+# instances, and in it the oldest template; newest-instance sends home whoever came last.
+
+# %%
+for termination in ("default", "oldest-instance", "newest-instance"):
+    s = lab.run(lab.preset("1").changed(termination=termination)).summary
+    print(f"{termination:16} old templates left {s['old_template']:.0f}, "
+          f"zones differ by {s['zones_uneven']:.0f} at most")
+
+# %% [markdown]
+# With the default, a day's breathing renews the group by itself. All keep the zones even, since
+# all begin with the fullest zone.
+
+# %% [markdown]
+# ### Two minutes' notice
+#
+# Spot costs a fraction, and now and then EC2 wants a whole zone back.
+
+# %%
+spot = lab.preset("9")
+for share, boot, rebalance in ((0, "user-data", False), (80, "user-data", False),
+                               (80, "golden-ami", False), (80, "golden-ami", True)):
+    s = lab.run(spot.changed(spot_share=share, boot=boot, rebalance=rebalance)).summary
+    print(f"Spot {share:2} %, {boot:10}, act on notice {rebalance!s:5}  lost {s['spot_lost']:2.0f}"
+          f"   missed {s['missed_share']:5.3f} %   {s['cost_usd']:5.2f} USD")
+
+# %% [markdown]
+# The notice is {{fact:ec2.spot_interruption_notice}}. A successor launched then, from an image
+# that serves within that time, is there before the other one goes.
+
+# %% [markdown]
+# ### The door that never opens
+#
+# A launch hook whose work takes longer than its timeout:
+
+# %%
+for timeout in (240, 300, 600):
+    r = lab.run(lab.preset("10").changed(hook_timeout=timeout))
+    print(f"timeout {timeout} s: {r.summary['launches']:3.0f} launches, "
+          f"{r.summary['instances_max']:2.0f} in service at most, "
+          f"missed {r.summary['missed_share']:5.2f} %")
+
+# %% [markdown]
+# The default result is ABANDON: the launch is given up, and tried again. Heartbeats prolong it,
+# but for no longer than {{fact:asg.hook_global_timeout}}.
+
+# %% [markdown]
+# ### Cheap instances that run out of breath
+#
+# T instances earn CPU credits at their baseline. A `t3.large` has two vCPUs and a baseline of
+# thirty percent; an `m5.large` has none of that and costs a little more.
+
+# %%
+from labsim.services.ec2 import bill as ec2_billing
+
+print("t2.micro after a day idle:", ec2_billing.credit_balance(1, 10, 0, 24, launch=30), "credits")
+for cpu in (20, 40, 60):
+    print(f"t3.large at {cpu} %: {ec2_billing.credits_net(2, 30, cpu):+.0f} credits an hour")
+print("unlimited t3.large dearer than m5.large above",
+      f"{ec2_billing.unlimited_break_even(2, 30, 0.0835, 0.096):.1f} % CPU")
+
+# %% [markdown]
+# So the target of a group of T instances should lie below their baseline, or you pay for surplus
+# credits, or the instances slow down.
+
+# %% [markdown]
+# ## Read the model
+#
+# This is how a group's policies come to one decision:
+
+# %%
+import inspect
+
+from labsim.services.autoscaling import cpu_alarms as watch
+
+print(inspect.getsource(watch.Watch._act))
+
+# %% [markdown]
+# **Change it.** What if the smallest wish won? (It does not; this is why.)
+
+# %%
+from unittest.mock import patch
+
+
+def smallest(current, wanted):
+    return min(wanted, default=current)
+
+
+together = lab.preset("1").changed(policy="together")
+with patch.object(watch, "largest", smallest):
+    modest = lab.run(together).summary
+for name in ("missed_share", "scale_outs", "scale_ins", "cost_usd"):
+    print(f"{name:15} {lab.run(together).summary[name]:8.2f} {modest[name]:8.2f}")
+
+# %% [markdown]
+# The whole model is in `labsim/labs/asg_policies/model.py`; start at `simulate`.
+
+# %% [markdown]
+# ## Exercises
+#
+# Commit to an answer before you run anything. A wrong answer gets a hint, then another, then the
+# solution.
+
+# %%
+from labsim.course import check, exercise, quiz
+
+exercise("asg-policies", 1)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("asg-policies", 1, answer)
+# >>> solution
+check("asg-policies", 1, 270)
+# <<< solution
+
+# %%
+exercise("asg-policies", 2)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in instances
+# blank: check("asg-policies", 2, answer)
+# >>> solution
+check("asg-policies", 2, 9)
+# <<< solution
+
+# %%
+exercise("asg-policies", 3)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in instances
+# blank: check("asg-policies", 3, answer)
+# >>> solution
+check("asg-policies", 3, 9)
+# <<< solution
+
+# %%
+exercise("asg-policies", 4)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("asg-policies", 4, answer)
+# >>> solution
+check("asg-policies", 4, "b")
+# <<< solution
+
+# %%
+exercise("asg-policies", 5)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("asg-policies", 5, answer)
+# >>> solution
+check("asg-policies", 5, "c")
+# <<< solution
+
+# %%
+exercise("asg-policies", 6)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("asg-policies", 6, answer)
+# >>> solution
+check("asg-policies", 6, "b")
+# <<< solution
+
+# %%
+exercise("asg-policies", 7)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("asg-policies", 7, answer)
+# >>> solution
+check("asg-policies", 7, "d")
+# <<< solution
+
+# %%
+exercise("asg-policies", 8)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"target": 50}
+# blank: check("asg-policies", 8, answer)
+# >>> solution
+answer = {"policy": "step", "target": 75, "metric_period": 10, "low_datapoints": 90,
+          "boot": "golden-ami", "warmup": 60, "spot_share": 100}
+check("asg-policies", 8, answer)
+# <<< solution
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+quiz("asg-policies")
+
+# %% tags=["solution"]
+# blank: # quiz("asg-policies", "...")    # a letter per question
+# >>> solution
+quiz("asg-policies", "ababababacbc")
+# <<< solution
+
+# %% [markdown]
+# ## For the exam
+#
+# * **Target tracking** is the default choice; **scheduled** for what is in the calendar;
+#   **predictive** for what repeats, beside a dynamic policy, for it never scales in.
+# * **Cooldown** (default {{fact:asg.default_cooldown}}) belongs to simple scaling, **warm-up** to
+#   step and tracking. Both keep a group from acting before its last action shows.
+# * With several policies the **largest capacity** wins.
+# * A **golden AMI**, hibernation and **detailed monitoring** shorten the time until help comes;
+#   lifecycle **hooks** lengthen it, and give up after their timeout.
+# * Default termination: the **zone with most instances**, then the oldest launch template. Spot
+#   gives **{{fact:ec2.spot_interruption_notice}}** notice.
+
+# %% [markdown]
+# ## How far can you trust this lab?
+#
+# What is known, and what the model gives:
+
+# %%
+lab.trust()
+
+# %% [markdown]
+# ## Where the model is wrong
+#
+# * CPU is load / capacity, and what is beyond the capacity is missed at once. Real instances slow
+#   down first; real clients wait, time out and come back.
+# * The alarms of target tracking (three high, fifteen low datapoints, the low threshold) are
+#   observed, not promised by AWS, and newer groups tune themselves. They are parameters here.
+# * Between two datapoints all policies act again every minute on the old one. AWS says that of
+#   alarm actions; how its target tracking treats it in detail is not published.
+# * The forecast is the mean of the same hour of the days before; AWS learns patterns of the week,
+#   too. An hour's forecast is its mean, so within a steep hour it is too small at the end.
+# * Boot ({{boot_time}}), start ({{start_time}}) and user data ({{user_data_time}}) take fixed
+#   times, and all instances are alike. A terminated instance doesn't return to the warm pool.
+# * How often Spot is taken back, and a discount of {{spot_discount}}, are assumptions; they differ
+#   by type, zone and month. A launch always finds Spot capacity here.
+# * A period without any instance in service has no datapoint, and counts as neither high nor low.
+# * Metrics of ten seconds are custom metrics with a price of their own, which is not in the bill;
+#   neither are the alarms, the load balancer and the data.
+# * Health checks and registration take no time here; the lab on load balancers shows them.

@@ -1,0 +1,394 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Read load on Aurora replicas
+#
+# *labsim {{version}}. About forty-five minutes. In the notes: RDS read replicas and Multi-AZ,
+# Aurora's replicas, endpoints, failover and storage.*
+#
+# A taxi rank with a dispatcher. Whoever asks gets the name of one taxi, each as often as the
+# others. But a firm asks once and keeps its driver all day. **Afterwards you can answer:**
+#
+# * Why is one replica worn out while another one idles?
+# * Why does a replica that auto scaling adds not help, and what makes it help?
+# * How old is what a replica says, in Aurora and in RDS?
+# * How long are clients without a writer after a failover, and who serves reads meanwhile?
+
+# %%
+import labsim
+
+lab = labsim.lab("aurora-replicas")
+
+# %% [markdown]
+# ## The facts
+
+# %%
+labsim.factbook.table(lab.facts)
+
+# %% [markdown]
+# ## Explore
+#
+# Step through the presets first. Then pin a run and change one thing. Press play and watch the
+# columns in the box of the replicas: each is the CPU of one, the dashed line is all of it.
+
+# %%
+lab.explore()
+
+# %% [markdown]
+# ## A guided tour
+#
+# ### How even is even?
+#
+# {{replicas}} of {{instance_capacity}} each share {{read_rate}} from {{clients}}, each with a pool
+# of {{pool_size}}. Only one number changes: how long a connection lives.
+
+# %%
+print("lifetime   imbalance   CPU of the busiest")
+for lifetime in (30, 60, 300, 900, 3600):
+    s = lab.run(lab.Params(connection_lifetime=lifetime)).summary
+    print(f"{lifetime:6} s {s['imbalance']:9.2f} {s['replica_cpu_max']:15.0f} %")
+
+# %% [markdown]
+# Over the run short lives come out nearly even, though not at every moment, as the last column
+# says: a client keeps its DNS answer for {{dns_ttl}}, and all connections that it opens meanwhile
+# go to the same replica. Long lives keep the luck of the start. Was it good luck or bad?
+
+# %%
+for clients in (2, 4, 8, 16, 32):
+    runs = [lab.run(lab.Params(clients=clients, connection_lifetime=86_400), seed)
+            for seed in range(10)]
+    worst = max(r.summary["imbalance"] for r in runs)
+    print(f"{clients:2} clients: the worst of ten starts has {worst:.2f} times the mean")
+
+# %% [markdown]
+# The endpoint throws a die per *client*, not per read. Few clients, few throws.
+
+# %% [markdown]
+# ### Pools that hold on
+#
+# *{{preset:2}}*: a bad start, and nobody ever asks again.
+
+# %%
+burning = lab.run(lab.preset("2"))
+for i in range(3):
+    print(f"replica {i + 1}: {burning.series[f'load{i:02}'].value[-1]:4.0%} CPU")
+print(f"reads that fail: {burning.summary['reads_failed'] / burning.summary['reads']:.0%}")
+
+# %%
+burning.plot()
+
+# %% [markdown]
+# The average CPU is {{result:2:replica_cpu_mean}}. An alarm on the average sees no trouble at all,
+# while a fifth of all reads fails at one replica.
+
+# %% [markdown]
+# ### One more replica, please
+#
+# A lower target makes auto scaling act. What does the log say, and who uses the new replica?
+
+# %%
+scaled = lab.run(lab.preset("3"))
+for event in scaled.events:
+    if event.kind in ("scale-out", "replica"):
+        print(f"{event.t:5.0f} s  {event.text}")
+print(f"its CPU at the end: {scaled.series['load03'].value[-1]:.0%}")
+
+# %% [markdown]
+# The bill has grown, the average has fallen, the alarm is content, and as many reads fail as
+# before. Now let connections end:
+
+# %%
+for number in "34":
+    r = lab.run(lab.preset(number))
+    late = r.series["failed"].value[-90:].mean()
+    print(f"{lab.scene(number).title:22} imbalance {r.summary['imbalance']:.2f}   "
+          f"failing at the end {late:4.0f}/s   {r.summary['cost_usd']:.2f} USD")
+
+# %% [markdown]
+# ### Then why not very short?
+#
+# A connection costs as much as {{connect_cost}}: a process or thread, TLS, a login.
+
+# %%
+print("lifetime   CPU mean   CPU busiest   p99")
+for lifetime in (5, 10, 20, 60, 300):
+    s = labsim.run("aurora-replicas", replicas=4, read_rate=5_000,
+                   connection_lifetime=lifetime).summary
+    print(f"{lifetime:6} s {s['replica_cpu_mean']:7.0f} % {s['replica_cpu_max']:10.0f} %"
+          f" {s['read_latency_p99'] * 1000:9.0f} ms")
+
+# %% [markdown]
+# Below some lifetime the replicas work for the logins. Shorter than the DNS answer lives gains
+# nothing anyhow: the pool moves as one block, from replica to replica.
+
+# %% [markdown]
+# ### A report moves out
+#
+# A third of the reads belongs to a report. The preset *{{preset:5}}* gives it a custom endpoint
+# with a replica {{big_factor}} as large, and leaves the others to the rest.
+
+# %%
+apart = lab.preset("5")
+for title, p in (("together", apart.changed(custom_endpoint_share=0)), ("apart", apart)):
+    r = lab.run(p)
+    loads = [r.series[f"load{i:02}"].value.mean() for i in range(3)]
+    print(f"{title:9} CPU " + "  ".join(f"{load:4.0%}" for load in loads)
+          + f"   {r.summary['cost_usd']:.2f} USD")
+
+# %% [markdown]
+# The bigger replica idles most of the time: a custom endpoint separates, it doesn't save. It is
+# for a report that must not disturb, or that needs the memory.
+
+# %% [markdown]
+# ### How old is what a replica says?
+#
+# The same reads on Aurora and on RDS, with ever more writes.
+
+# %%
+print("writes/s   engine   lag p95   stale reads   replica CPU")
+for writes in (100, 500, 900):
+    for engine in ("aurora", "rds"):
+        s = lab.run(lab.Params(engine=engine, write_rate=writes, read_rate=600)).summary
+        print(f"{writes:8} {engine:>8} {s['lag_p95']:7.2f} s {s['stale_reads'] / s['reads']:11.1%}"
+              f" {s['replica_cpu_mean']:12.0f} %")
+
+# %% [markdown]
+# Aurora's replicas read the writer's storage, and only refresh what they hold in memory. Those of
+# RDS do every write again, so writes take away read capacity on *all* of them, and near
+# {{apply_rate}} they fall behind without end:
+
+# %%
+late = lab.run(lab.Params(engine="rds", write_rate=1_500, write_cost=1, read_rate=600))
+lag = late.series["lag"]
+for minute in (1, 10, 20, 30):
+    print(f"after {minute:2} min: {lag.value[lag.t <= 60 * minute][-1]:5.0f} s behind")
+
+# %% [markdown]
+# ### The writer fails
+#
+# Three clusters, the same failure. How long is the slowest client without a writer, and how many
+# reads fail, counted in seconds of the whole load?
+
+# %%
+for number in "789":
+    r = lab.run(lab.preset(number))
+    reads = r.summary["reads_failed"] / r.params.read_rate
+    print(f"{lab.scene(number).title:20} no writer for {r.summary['failover_seconds']:4.0f} s, "
+          f"reads lost {reads:6.1f} s")
+
+# %%
+lab.run(lab.preset("7")).plot()
+
+# %% [markdown]
+# With a replica it is {{promotion_time}} and what is left of a DNS answer. The promoted replica
+# leaves the readers: its connections all come back within {{dns_ttl}}, to the two that are left.
+# The standby of RDS had served no read before, and with a single instance there is nobody else.
+# What if the clients cache DNS for longer than they should?
+
+# %%
+for ttl in (1, 5, 30, 60, 300):
+    s = lab.run(lab.Params(failover_at=600, dns_ttl=ttl)).summary
+    print(f"DNS cached for {ttl:3} s: out for {s['failover_seconds']:4.0f} s, "
+          f"{s['writes_failed']:6.0f} writes fail")
+
+# %% [markdown]
+# ### And if the storage fails?
+#
+# Six copies in three zones, a quorum of four to write and of three to read.
+
+# %%
+from labsim.services.aurora import cluster as aurora
+
+for lost in range(5):
+    print(f"{lost} copies lost: writes {'go on' if aurora.volume_writable(lost) else 'stop':5}"
+          f"  reads {'go on' if aurora.volume_readable(lost) else 'stop'}")
+
+# %% [markdown]
+# A whole zone may go, and writes go on. A zone and one more, and the data can still be read.
+
+# %% [markdown]
+# ## Read the model
+#
+# This is where a connection chooses its replica, and the only place:
+
+# %%
+import inspect
+
+from labsim.services.aurora import reader_endpoint as connections
+
+print(inspect.getsource(connections.Endpoint._open))
+
+# %% [markdown]
+# **Change it.** A driver that knows all replicas and opens each connection to the one that has
+# fewest:
+
+# %%
+from unittest.mock import patch
+
+import numpy as np
+
+from labsim.builtin.aurora_replicas import model
+
+
+class FewestFirst(connections.Endpoint):
+    def _open(self, which, t):
+        super()._open(which, t)
+        for one in which:
+            held = np.bincount(self.at, minlength=self.nowhere)[self.members]
+            self.at[one] = self.members[held.argmin()]
+
+
+# %%
+with patch.object(model, "Endpoint", FewestFirst):
+    clever = {number: lab.run(lab.preset(number)) for number in "24"}
+for number, r in clever.items():
+    before = lab.run(lab.preset(number)).summary
+    print(f"{lab.scene(number).title:20} imbalance {before['imbalance']:.2f} -> "
+          f"{r.summary['imbalance']:.2f}   reads failed {before['reads_failed']:7.0f} -> "
+          f"{r.summary['reads_failed']:.0f}")
+
+# %% [markdown]
+# Clever drivers help where connections are opened. They can't help those that never are. The
+# whole model is in `labsim/labs/aurora_replicas/model.py`; start at `simulate`.
+
+# %% [markdown]
+# ## Exercises
+#
+# Commit to an answer before you run anything. A wrong answer gets a hint, then another, then the
+# solution.
+
+# %%
+from labsim.course import check, exercise
+
+exercise("aurora-replicas", 1)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in reads per second
+# blank: check("aurora-replicas", 1, answer)
+# >>> solution
+check("aurora-replicas", 1, 2000)
+# <<< solution
+
+# %%
+exercise("aurora-replicas", 2)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("aurora-replicas", 2, answer)
+# >>> solution
+check("aurora-replicas", 2, 90)
+# <<< solution
+
+# %%
+exercise("aurora-replicas", 3)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in percent
+# blank: check("aurora-replicas", 3, answer)
+# >>> solution
+check("aurora-replicas", 3, 80)
+# <<< solution
+
+# %%
+exercise("aurora-replicas", 4)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("aurora-replicas", 4, answer)
+# >>> solution
+check("aurora-replicas", 4, "b")
+# <<< solution
+
+# %%
+exercise("aurora-replicas", 5)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("aurora-replicas", 5, answer)
+# >>> solution
+check("aurora-replicas", 5, "d")
+# <<< solution
+
+# %%
+exercise("aurora-replicas", 6)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("aurora-replicas", 6, answer)
+# >>> solution
+check("aurora-replicas", 6, "a")
+# <<< solution
+
+# %%
+exercise("aurora-replicas", 7)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"replicas": 3}
+# blank: check("aurora-replicas", 7, answer)
+# >>> solution
+answer = {"replicas": 4, "connection_lifetime": 60}
+check("aurora-replicas", 7, answer)
+# <<< solution
+
+# %% [markdown]
+# ## Quiz
+#
+# Exam style, a letter per question.
+
+# %%
+from labsim.course import quiz
+
+quiz("aurora-replicas")
+
+# %% tags=["solution"]
+# blank: # quiz("aurora-replicas", "...")    # a letter per question
+# >>> solution
+quiz("aurora-replicas", "baabbc")
+# <<< solution
+
+# %% [markdown]
+# ## For the exam
+#
+# * The **reader endpoint** balances **connections**, not statements; long-lived pools stay where
+#   they are, also when auto scaling adds a replica.
+# * A **custom endpoint** serves a subset of the instances, for a use of its own.
+# * **Multi-AZ** is for availability: synchronous, and the standby serves no reads. **Read
+#   replicas** are for scale: asynchronous. An Aurora replica is both.
+# * A failover lasts under a minute or two with somebody who can take over, minutes without;
+#   clients add what is left of their **DNS** answer.
+# * Six copies in three zones, **four to write, three to read**.
+
+# %% [markdown]
+# ## How far can you trust this lab?
+
+# %%
+lab.trust()
+
+# %% [markdown]
+# ## Where the model is wrong
+#
+# * All reads are alike, and all connections of an endpoint carry equally many. Real statements
+#   differ by orders of magnitude, and a busy replica slows its own pool down.
+# * Waits are those of M/M/c at the load of the moment, on top of a fluid queue; near full load
+#   the truth lags behind the formula. No wait is longer than the timeout, since the client hangs
+#   up; no client tries again.
+# * How long a replica takes to be created, an instance's reads per second, what a connection and
+#   a write cost, and the size of the lag are assumptions: AWS publishes none. They are parameters.
+#   Aurora's lag does not run away under too many writes here; a real replica would be restarted.
+#   And lag follows the write rate at once, though a queue near its limit takes long to build up.
+# * All pools open together at the start. Clients look a name up at regular times, like a cache
+#   that is kept fresh; RDS has no reader endpoint, so think of a DNS name of your own there.
+# * Bigger replicas serve only the custom endpoint, and the rest is served by the others, as if
+#   you had made two custom endpoints. If none of a kind is left, all replicas serve it.
+# * Lost copies stay lost, and reads stop below the read quorum. Aurora repairs copies within
+#   minutes, and a read usually needs a single one; the quorum is for recovery.
+# * An RDS replica is never promoted, since that is done by hand. The reads that an instance has
+#   in hand when it fails are not lost here.
+# * Auto scaling's alarms (three high, fifteen low datapoints, the low threshold) are observed, not
+#   promised. Storage, backups and I/O of reads are not in the bill.

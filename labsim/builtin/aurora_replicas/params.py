@@ -1,0 +1,193 @@
+"""The knobs of the lab `aurora-replicas`: each one's name, unit, range and meaning, said once."""
+
+from typing import Literal
+
+from labsim.declare import Params, choice, flag, integer, number
+from labsim.errors import ParameterError
+from labsim.services.aurora.cluster import AURORA, REPLICAS_MAX
+
+LOAD, CLUSTER, CONNECTIONS, CUSTOM, SCALING, FAILURES, REPLICATION, COST = (
+    "Load", "Cluster", "Connections", "Custom endpoint", "Auto scaling", "Failures",
+    "Replication", "Cost")
+ON_AURORA = ("engine", ("aurora",))
+ON_RDS = ("engine", ("rds",))
+SCALES = ("autoscaling", (True,))
+
+
+class AuroraReplicasParams(Params):
+    """Parameters of `aurora-replicas`."""
+
+    read_rate: float = number(
+        3_000, unit="reads/s", bounds=(0, 100_000_000), slider=(0, 12_000), step=100,
+        label="Read rate", group=LOAD, help="Reads per second through the reader endpoint.")
+    write_rate: float = number(
+        200, unit="writes/s", bounds=(0, 1_000_000), slider=(0, 2_000), step=50,
+        label="Write rate", group=LOAD, help="Writes per second, all to the writer.")
+    duration: float = number(
+        1_800, unit="s", bounds=(60, 604_800), slider=(600, 7_200), step=300, label="Duration",
+        group=LOAD, help="Simulated time; a tick of the model is a part of it.")
+
+    engine: Literal["aurora", "rds"] = choice(
+        "aurora", label="Engine", group=CLUSTER,
+        help="Aurora's shared storage, or RDS with a copy per replica.")
+    replicas: int = integer(
+        3, unit="replicas", bounds=(0, 15), slider=(0, 15), step=1, label="Replicas at start",
+        group=CLUSTER, help="Read replicas; without any the reader endpoint is the writer. RDS "
+                            "has a limit of its own.")
+    multi_az: bool = flag(
+        False, label="Multi-AZ standby", group=CLUSTER, fact="rds.multi_az_rule", when=ON_RDS,
+        help="A synchronous copy that takes over when the writer fails; it serves no reads.")
+    instance_capacity: float = number(
+        2_000, unit="reads/s", bounds=(1, 10_000_000), slider=(500, 8_000), step=100,
+        label="Instance capacity", group=CLUSTER,
+        help="Reads per second that an instance can do when it does nothing else.")
+    read_time: float = number(
+        0.005, unit="s", bounds=(0.0001, 60), slider=(0.001, 0.05), step=0.001,
+        label="Read time", group=CLUSTER,
+        help="Mean time to work on a read, once it has its turn; exponential.")
+    write_cost: float = number(
+        2, unit="reads", bounds=(0, 1_000), slider=(0, 10), step=0.5, label="A write costs",
+        group=CLUSTER, help="A write takes an instance as long as so many reads.")
+    read_timeout: float = number(
+        5, unit="s", bounds=(0.01, 3_600), slider=(0.5, 30), step=0.5, label="Read timeout",
+        group=CLUSTER, help="Reads that would wait longer than this fail.")
+
+    clients: int = integer(
+        10, unit="clients", bounds=(1, 1_000), slider=(1, 50), step=1, label="Clients",
+        group=CONNECTIONS, help="Application servers, each with a pool and a DNS cache.")
+    pool_size: int = integer(
+        20, unit="connections", bounds=(1, 1_000), slider=(1, 100), step=1, label="Pool size",
+        group=CONNECTIONS, help="Connections of a client's pool, opened together at the start.")
+    connection_lifetime: float = number(
+        60, unit="s", bounds=(1, 604_800), slider=(5, 3_600), step=5,
+        label="Connection lifetime", group=CONNECTIONS,
+        help="A pool closes a connection after this and opens another; much longer than the run "
+             "for one that never does.")
+    dns_ttl: float = number(
+        5, unit="s", bounds=(0, 86_400), slider=(0, 120), step=1, label="DNS cached for",
+        group=CONNECTIONS, fact="aurora.endpoint_ttl",
+        help="How long a client keeps the endpoint's answer; Java may keep it for ever.")
+    connect_cost: float = number(
+        20, unit="reads", bounds=(0, 10_000), slider=(0, 100), step=5,
+        label="A connection costs", group=CONNECTIONS,
+        help="Opening a connection takes an instance as long as so many reads.")
+
+    custom_endpoint_share: float = number(
+        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of the reads",
+        group=CUSTOM, fact="aurora.custom_endpoint_rule", when=ON_AURORA,
+        help="Reads that use a custom endpoint with bigger replicas; the others then use the "
+             "remaining replicas. Aurora only.")
+    big_replicas: int = integer(
+        1, unit="replicas", bounds=(1, 15), slider=(1, 15), step=1, label="Bigger replicas",
+        group=CUSTOM, when=ON_AURORA,
+        help="So many of the replicas are bigger, while a share goes to them.")
+    big_factor: float = number(
+        4, unit="x", bounds=(1, 64), slider=(1, 16), step=1, label="How much bigger",
+        group=CUSTOM, when=ON_AURORA, help="Capacity and price of a bigger replica.")
+
+    autoscaling: bool = flag(
+        False, label="Replica auto scaling", group=SCALING, fact="aurora.as_rule", when=ON_AURORA,
+        help="Target tracking on the replicas' average. Aurora only.")
+    scaling_metric: Literal["cpu", "connections"] = choice(
+        "cpu", label="Metric", group=SCALING, when=SCALES,
+        help="The average over the replicas that is kept near its target.")
+    target_cpu: float = number(
+        60, unit="%", bounds=(1, 100), slider=(10, 95), step=5, label="Target CPU",
+        group=SCALING, when=SCALES, help="Average CPU of the replicas to keep.")
+    target_connections: float = number(
+        50, unit="connections", bounds=(1, 100_000), slider=(10, 500), step=10,
+        label="Target connections", group=SCALING, when=SCALES,
+        help="Average connections per replica to keep.")
+    min_replicas: int = integer(
+        1, unit="replicas", bounds=(0, 15), slider=(0, 15), step=1, label="Fewest replicas",
+        group=SCALING, when=SCALES, help="Auto scaling never goes below this.")
+    max_replicas: int = integer(
+        8, unit="replicas", bounds=(0, 15), slider=(0, 15), step=1, label="Most replicas",
+        group=SCALING, when=SCALES, help="Auto scaling never goes beyond this.")
+    replica_creation_time: float = number(
+        300, unit="s", bounds=(0, 86_400), slider=(0, 1_200), step=30, label="A replica takes",
+        group=SCALING, when=SCALES,
+        help="From the scale-out until a replica is available. AWS publishes no figure.")
+
+    failover_at: float = number(
+        0, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=60, label="Writer fails at",
+        group=FAILURES, help="When the writer fails; 0 for never.")
+    promotion_time: float = number(
+        30, unit="s", bounds=(0, 3_600), slider=(0, 120), step=5, label="Promotion takes",
+        group=FAILURES, fact="aurora.failover", when=ON_AURORA,
+        help="Until an Aurora replica is the writer.")
+    multi_az_failover_time: float = number(
+        90, unit="s", bounds=(0, 3_600), slider=(0, 240), step=5, label="Standby takes",
+        group=FAILURES, fact="rds.multi_az_failover", when=ON_RDS,
+        help="Until the Multi-AZ standby is the writer.")
+    rebuild_time: float = number(
+        540, unit="s", bounds=(0, 86_400), slider=(60, 1_200), step=30, label="Rebuilding takes",
+        group=FAILURES, fact="aurora.failover_no_replica",
+        help="Until a writer is replaced where nobody can take over: no Aurora replica, no "
+             "standby.")
+    rejoin_time: float = number(
+        120, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Rejoining takes",
+        group=FAILURES, when=ON_AURORA,
+        help="From the promotion until the old writer is back, as a replica.")
+    copies_lost: int = integer(
+        0, unit="copies", bounds=(0, 6), slider=(0, 6), step=1, label="Storage copies lost",
+        group=FAILURES, fact="aurora.quorum_rule", when=ON_AURORA,
+        help="How many of the six copies fail, for good.")
+    copies_lost_at: float = number(
+        600, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=60, label="Lost at",
+        group=FAILURES, when=ON_AURORA, help="When they fail.")
+
+    replica_lag: float = number(
+        0.02, unit="s", bounds=(0.0001, 3_600), slider=(0.005, 0.2), step=0.005,
+        label="Replica lag", group=REPLICATION, fact="aurora.replica_lag", when=ON_AURORA,
+        help="Mean lag of an Aurora replica while there are hardly any writes.")
+    rds_replica_lag: float = number(
+        1, unit="s", bounds=(0.0001, 3_600), slider=(0.1, 30), step=0.1, label="Replica lag",
+        group=REPLICATION, fact="rds.replica_rule", when=ON_RDS,
+        help="Mean lag of an RDS replica while there are hardly any writes. AWS publishes none.")
+    apply_rate: float = number(
+        1_000, unit="writes/s", bounds=(1, 10_000_000), slider=(100, 5_000), step=100,
+        label="A replica applies", group=REPLICATION,
+        help="Writes per second that a replica can take over; lag grows as they come near it.")
+    items: float = number(
+        10_000, unit="items", bounds=(1, 1e12), slider=(1_000, 1_000_000), step=1_000,
+        label="Items", group=REPLICATION,
+        help="Writes and reads choose among so many, all alike; it decides what is stale.")
+
+    aurora_price: float = number(
+        0.164, unit="USD/h", bounds=(0, 1_000), slider=(0, 5), step=0.01, label="Instance price",
+        group=COST, fact="aurora.t3_large_price", when=ON_AURORA,
+        help="Per Aurora instance and hour.")
+    rds_price: float = number(
+        0.136, unit="USD/h", bounds=(0, 1_000), slider=(0, 5), step=0.01, label="Instance price",
+        group=COST, fact="rds.t3_large_price", when=ON_RDS,
+        help="Per RDS instance and hour; the standby is one, too.")
+
+    def check(self) -> None:
+        """No more replicas than the engine allows; min <= replicas <= max where they are scaled."""
+        most = REPLICAS_MAX if self.engine == AURORA else int(self.fact("rds.read_replicas_max"))
+        if self.replicas > most:
+            raise ParameterError("replicas", self.replicas, f"at most {most} replicas on "
+                                                            f"{self.engine}, {self.facts}")
+        if self.scales and self.min_replicas > self.max_replicas:
+            raise ParameterError("min_replicas", self.min_replicas,
+                                 f"at most max_replicas, {self.max_replicas} replicas")
+        if self.scales and not self.min_replicas <= self.replicas <= self.max_replicas:
+            raise ParameterError("replicas", self.replicas,
+                                 f"from min_replicas to max_replicas, {self.min_replicas} to "
+                                 f"{self.max_replicas} replicas")
+
+    @property
+    def scales(self) -> bool:
+        """Whether replicas are scaled: Aurora only."""
+        return self.autoscaling and self.engine == AURORA
+
+    @property
+    def custom_share(self) -> float:
+        """The share of the reads that uses the custom endpoint: Aurora only."""
+        return self.custom_endpoint_share if self.engine == AURORA else 0.0
+
+    @property
+    def most_replicas(self) -> int:
+        """The most replicas that there can be in a run."""
+        return max(self.replicas, self.max_replicas if self.scales else 0)

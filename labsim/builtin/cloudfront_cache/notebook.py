@@ -1,0 +1,525 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Copies all over the world
+#
+# *labsim {{version}}. About fifty minutes. In the notes: CloudFront, its price classes, signed URLs
+# and origins; CloudFront against S3 Cross-Region Replication; Lambda@Edge.*
+#
+# A factory in America bakes bread, and corner shops in four parts of the world sell it. Each loaf
+# has a date on it. Who finds what he wants around the corner has it at once; every other wish
+# crosses an ocean. **Afterwards you can answer:**
+#
+# * How long does an edge keep a copy, and who decides: the origin's header or the behaviour?
+# * Why do more edges hit less, and what is a regional cache for?
+# * How do viewers get the new version of a file, and what does each way cost?
+# * What do viewers see when the origin doesn't answer?
+# * When is CloudFront dearer than a bucket, and when is a bucket in each region the better way?
+
+# %%
+import labsim
+
+lab = labsim.lab("cloudfront-cache")
+
+# %% [markdown]
+# ## The facts
+
+# %%
+labsim.factbook.table(lab.facts)
+
+# %% [markdown]
+# ## Explore
+#
+# Step through the presets first. Then pin a run and change one thing. In the system picture each
+# row is a part of the world: its viewers, its edges with a column per edge (the part of the
+# requests that it had a fresh copy for), its regional cache. The dashed line is the steady state
+# that theory gives, where it says anything.
+
+# %%
+lab.explore()
+
+# %% [markdown]
+# ## A guided tour
+#
+# ### Raise one number until it breaks
+#
+# A server in the US works a second on each answer, one at a time. Everybody asks it, or CloudFront
+# does.
+
+# %%
+server = lab.Params(origin="server", origin_time=1.0, duration=14_400, change_every=0)
+print("req/s   direct: load    p95  failed   CloudFront: load    p95  failed")
+for rate in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2):
+    direct, cached = (lab.run(server.changed(request_rate=rate, delivery=way)).summary
+                      for way in ("direct", "cloudfront"))
+    print(f"{rate:5} {direct['origin_load']:14.0%} {direct['latency_p95']:5.1f} s "
+          f"{direct['failed']:6,.0f} {cached['origin_load']:18.0%} {cached['latency_p95']:5.1f} s "
+          f"{cached['failed']:6,.0f}")
+
+# %% [markdown]
+# At one request per second the server is at its end. Behind CloudFront it is nearly idle at any
+# rate: the more viewers, the more of them ask for what another has just fetched. There are only so
+# many objects, each fetched once per TTL and region.
+
+# %% [markdown]
+# ### An ocean is wide
+#
+# No load at all, a quick bucket. When does the first byte come?
+
+# %%
+print(f"{'':21}    US  Europe   Asia  S. America")
+for number in ("1", "9", "2", "4"):
+    s = lab.run(lab.preset(number)).summary
+    print(f"{lab.scene(number).title:21} {s['first_us']:5.2f} {s['first_eu']:6.2f} "
+          f"{s['first_as']:7.2f} {s['first_sa']:8.2f} s")
+
+# %% [markdown]
+# A new connection takes three round trips: TCP, TLS, the request. From Asia to the bucket that is
+# most of a second. Look at *{{preset:9}}*: nothing is cached, and yet Asia waits little more than
+# half as long. The three trips are to the edge near by; the edge's connection to the origin is open
+# already. With four edges alone more than half of the answers abroad still cross an ocean; with
+# regional caches a third of all does.
+
+# %% [markdown]
+# ### How many edges?
+#
+# More edges are nearer to everybody. What becomes of the hit ratio? Beside it theory: a copy brings
+# rate times TTL hits, at each edge for itself.
+
+# %%
+from labsim.builtin.cloudfront_cache import story
+
+print("edges  regional   hits   no origin  (theory)   mean wait   origin asked")
+for regional in (False, True):
+    for edges in (1, 4, 16):
+        p = lab.Params(edges=edges, regional=regional, warm_up=43_200)
+        s = lab.run(p).summary
+        print(f"{edges:5} {str(regional):>9} {s['hit_ratio']:6.0%} {s['offload']:11.1%} "
+              f"{story.steady_offload(p):9.1%} {s['latency_mean']:9.2f} s "
+              f"{s['origin_requests']:9,.0f}")
+
+# %% [markdown]
+# Sixteen edges see a sixteenth of the viewers each, and a TTL passes with fewer of them. Without
+# regional caches more edges mean more work for the origin, and beyond a few of them nobody waits
+# less. With them the origin sees one cache per region, whatever the number of edges.
+
+# %% [markdown]
+# ### Who is hit?
+#
+# What everybody wants is there, what nobody wants is not.
+
+# %%
+for skew in (0, 0.5, 1, 1.5):
+    s = labsim.run("cloudfront-cache", skew=skew).summary
+    print(f"skew {skew:3}: hits {s['hit_ratio']:.0%}, no origin {s['offload']:.0%}")
+for objects in (50, 200, 1_000, 5_000):
+    s = labsim.run("cloudfront-cache", objects=objects).summary
+    print(f"{objects:5,} objects: hits {s['hit_ratio']:.0%}, no origin {s['offload']:.0%}")
+
+# %% [markdown]
+# And if there is no room? An edge throws out what nobody has asked for the longest. How much room
+# is enough for {{objects}} of one size? Beside it Che's approximation.
+
+# %%
+print("room for   hits  (Che)   thrown out")
+for room in (5, 10, 20, 50, 100):
+    p = lab.Params(edges=1, regional=False, header_age=1e8, size_cv=0, edge_size=room * 5e6,
+               warm_up=86_400, change_every=0)
+    s = lab.run(p).summary
+    print(f"{room:8} {s['hit_ratio']:6.0%} {story.steady_offload(p):6.0%} {s['evictions']:10,.0f}")
+
+# %% [markdown]
+# A tenth of the objects takes nearly half of the requests: with Zipf's law the favourites are
+# quickly in. It also means that a copy may be gone long before its date.
+
+# %% [markdown]
+# ### Who prints the date?
+#
+# The origin says something, or nothing; the behaviour has a minimum, a default and a maximum.
+
+# %%
+from labsim.services.cloudfront.rules import browser_ttl, edge_ttl
+
+print(f"{'Cache-Control':26} minimum 0  minimum 300  browser")
+for header in ("", "max-age=60", "max-age=40000000", "max-age=60, s-maxage=10", "no-store",
+               "private, max-age=60"):
+    said = browser_ttl(header)
+    print(f"{header or 'nothing':26} {edge_ttl(header):9,.0f} {edge_ttl(header, None, 300):12,.0f} "
+          f"{'its choice' if said is None else f'{said:,.0f}':>11}")
+
+# %% [markdown]
+# Edges read `s-maxage` before `max-age`, and both before `Expires`. The behaviour cuts what they
+# say at both ends. Look at the last two rows: a minimum above zero keeps even what is private.
+# What is the same page worth in the simulation?
+
+# %%
+for number in ("9", "10"):
+    s = lab.run(lab.preset(number)).summary
+    print(f"{lab.scene(number).title:24} no origin {s['offload']:4.0%}, old {s['stale_share']:.1%}")
+expires = labsim.run("cloudfront-cache", header="expires", header_age=43_200)
+hits = expires.series["hit_ratio"].value
+print(f"one date for all copies: hits {hits[47]:.0%} before it, {hits[-1]:.0%} at the end")
+
+# %% [markdown]
+# `Expires` is one date for all copies everywhere. After it nothing is fresh any more until somebody
+# writes a new date. An age is safer.
+
+# %% [markdown]
+# ### How long a date?
+
+# %%
+print("max-age      no origin   old answers   out of date at most")
+for age in (60, 600, 3_600, 14_400, 86_400):
+    s = labsim.run("cloudfront-cache", header_age=age, duration=172_800).summary
+    print(f"{age:7,} s {s['offload']:10.0%} {s['stale_share']:12.1%} "
+          f"{s['stale_longest'] / 3_600:14.1f} h")
+
+# %% [markdown]
+# Every doubling spares the origin and lets bread get older: at most one TTL, for the date counts
+# from the origin's answer in both caches. With a short date most of the origin's answers are *not
+# modified*, without a body.
+
+# %% [markdown]
+# ### The site changes
+#
+# Four ways to a new version, all with a date of a day.
+
+# %%
+print("                old   no origin   paths   month")
+for update in ("expire", "invalidate", "wildcard", "versioned"):
+    s = labsim.run("cloudfront-cache", header_age=86_400, update=update, duration=172_800).summary
+    print(f"{update:11} {s['stale_share']:7.2%} {s['offload']:10.0%} {s['paths']:8.0f} "
+          f"{s['month_usd']:7.2f} USD")
+
+# %%
+lab.run(lab.preset("6")).plot()
+
+# %% [markdown]
+# A path for each changed file costs far more than all the requests of the month. A wildcard is one
+# path, and throws out what was still good. New names cost nothing, are never old, and reach
+# browsers, too. The page that leads to them must not be cached for long.
+
+# %% [markdown]
+# ### The origin is away
+#
+# Two hours without an answer, {{connect_attempts}} of {{connect_timeout}} each.
+
+# %%
+ways = {"alone": {}, "stale-if-error": {"stale_if_error": 86_400},
+        "second origin": {"origin_group": True},
+        "and one short try": {"origin_group": True, "connect_attempts": 1, "connect_timeout": 1},
+        "and 503 at once": {"origin_group": True, "outage": "errors"}}
+for name, values in ways.items():
+    s = lab.run(lab.preset("11").changed(**values)).summary
+    print(f"{name:18} {s['failed']:4.0f} failed, {s['expired_served']:3.0f} expired copies, "
+          f"{s['from_second']:3.0f} by the second origin, longest wait {s['latency_max']:4.1f} s")
+
+# %% [markdown]
+# Most viewers notice nothing: what is fresh is served. Each miss waits until all tries are over,
+# even if an expired copy stands in then. An origin group forgets: at every miss it asks the first
+# origin again. Short and few tries are what makes it useful.
+
+# %% [markdown]
+# ### Signed URLs
+#
+# A viewer gets a URL and clicks some time later, {{click_delay}} in the mean.
+
+# %%
+import math
+
+from labsim.services.cloudfront.rules import admitted
+
+for lifetime in (60, 300, 600, 3_600):
+    s = labsim.run("cloudfront-cache", url_lifetime=lifetime).summary
+    print(f"valid for {lifetime:5,} s: {s['refused'] / s['requests']:6.1%} refused "
+          f"(theory {math.exp(-lifetime / 120):.1%})")
+print("parts asked for at 0, 40, 80 s, URL until 60 s:", admitted([0, 40, 80], until=60))
+
+# %% [markdown]
+# The time is looked at when a request begins and never again. A long download in one piece goes
+# on; in pieces, or resumed, it breaks off.
+
+# %% [markdown]
+# ### Lambda@Edge: at which trigger?
+
+# %%
+for trigger in ("viewer-request", "origin-request"):
+    r = labsim.run("cloudfront-cache", trigger=trigger)
+    print(f"{trigger}: {r.summary['invocations']:,.0f} runs, {1_000 * r.cost['functions']:.1f} "
+          f"thousandths of a USD, median wait {r.summary['latency_p50']:.2f} s")
+
+# %% [markdown]
+# At a viewer's trigger everybody waits for it and every request is paid; at an origin's only
+# misses. What depends on the viewer (a login, an A/B test) belongs to the first, what is the same
+# for all to the second.
+
+# %% [markdown]
+# ### What does it cost?
+#
+# Larger files, three audiences, and five ways to serve them, for a month.
+
+# %%
+big = lab.Params(size_mean=5e7, edge_size=5e10)
+audiences = {"US, Europe": (0.4, 0, 0), "the world": (0.3, 0.2, 0.1), "the south": (0.1, 0.5, 0.3)}
+offers = {"bucket": {"delivery": "direct"}, "CloudFront": {}, "free tier": {"free_tier": True},
+          "class 100": {"price_class": "100"}, "replicas": {"delivery": "replicas"}}
+print(f"{'USD per month':14}" + "".join(f"{offer:>12}" for offer in offers))
+for who, (europe, asia, south) in audiences.items():
+    there = big.changed(europe_share=europe, asia_share=asia, south_america_share=south)
+    usd = [lab.run(there.changed(**offer)).summary["month_usd"] for offer in offers.values()]
+    print(f"{who:14}" + "".join(f"{x:12.0f}" for x in usd))
+
+# %% [markdown]
+# It is not the requests to the origin that cost, but the bytes to viewers, and those are paid hit
+# or miss. In the US and Europe CloudFront is cheaper than the bucket, elsewhere its price is that
+# of the edge's region. A cheaper price class serves those viewers from afar. Data from an AWS
+# origin to CloudFront is free.
+
+# %% [markdown]
+# ### A bucket for each region
+#
+# Replication instead of a cache, for a site whose files all change every hour.
+
+# %%
+busy = lab.Params(change_every=3_600, change_share=1)
+offers = {"CloudFront, 6 h": {}, "CloudFront, 10 min": {"header_age": 600},
+          "replicas": {"delivery": "replicas"},
+          "replicas, 10 min lag": {"delivery": "replicas", "replication_lag": 600}}
+for name, values in offers.items():
+    s = lab.run(busy.changed(**values)).summary
+    print(f"{name:21} old {s['stale_share']:6.1%}, Asia waits {s['first_as']:.2f} s, "
+          f"{s['month_usd']:.0f} USD a month")
+
+# %% [markdown]
+# Copies follow each change, asked for or not, and each is paid for. Only what has not arrived yet
+# is old, and nobody is far away. A short TTL makes CloudFront nearly as new, and nearly as slow as
+# without a cache. Replication has to be set up for each region, holds for new objects only, and
+# copies aren't copied on.
+
+# %% [markdown]
+# ## Read the model
+#
+# This is an edge with a request that it has nothing fresh for.
+
+# %%
+import inspect
+
+from labsim.services.cloudfront import edges as cloudfront_edges
+
+print(inspect.getsource(cloudfront_edges.Edges._miss))
+
+# %% [markdown]
+# **Change it.** Let expired copies be served at once, while the edge asks for a new one in the
+# background: `stale-while-revalidate`, here for as long as anybody likes.
+
+
+# %%
+class Patient(cloudfront_edges.Edges):
+    def _miss(self, i, now, one, name, edge, copy):
+        super()._miss(i, now, one, name, edge, copy)
+        if copy is not None:
+            self.noted[-1] = (*self.noted[-1][:2], 0.0)
+
+
+# %%
+from unittest.mock import patch
+
+from labsim.builtin.cloudfront_cache import model
+
+before = lab.run().summary
+with patch.object(model, "Edges", Patient):
+    after = lab.run().summary
+print(f"wait for the first byte, mean: {before['latency_mean']:.3f} s before, "
+      f"{after['latency_mean']:.3f} s with it")
+
+# %% [markdown]
+# Who comes to an expired copy no longer waits for the origin. (The sketch counts the new version
+# where the old one would be served; a whole one takes a few lines more.) The whole model is in
+# `labsim/labs/cloudfront_cache/model.py`; start at `simulate`.
+
+# %% [markdown]
+# ## Exercises
+#
+# Commit to an answer before you run anything. A wrong answer gets a hint, then another, then the
+# solution.
+
+# %%
+from labsim.course import check, exercise, quiz
+
+exercise("cloudfront-cache", 1)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("cloudfront-cache", 1, answer)
+# >>> solution
+check("cloudfront-cache", 1, 0.73)
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 2)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, per cent
+# blank: check("cloudfront-cache", 2, answer)
+# >>> solution
+check("cloudfront-cache", 2, 85.7)
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 3)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, per cent
+# blank: check("cloudfront-cache", 3, answer)
+# >>> solution
+check("cloudfront-cache", 3, 22.3)
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 4)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in USD
+# blank: check("cloudfront-cache", 4, answer)
+# >>> solution
+check("cloudfront-cache", 4, 22)
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 5)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("cloudfront-cache", 5, answer)
+# >>> solution
+check("cloudfront-cache", 5, 8.3)
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 6)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("cloudfront-cache", 6, answer)
+# >>> solution
+check("cloudfront-cache", 6, "b")
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 7)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("cloudfront-cache", 7, answer)
+# >>> solution
+check("cloudfront-cache", 7, "c")
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 8)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("cloudfront-cache", 8, answer)
+# >>> solution
+check("cloudfront-cache", 8, "c")
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 9)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("cloudfront-cache", 9, answer)
+# >>> solution
+check("cloudfront-cache", 9, "b")
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 10)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"edges": 8}
+# blank: check("cloudfront-cache", 10, answer)
+# >>> solution
+answer = {"price_class": "100", "header_age": 86_400, "update": "versioned"}
+check("cloudfront-cache", 10, answer)
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 11)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"connect_timeout": 5}
+# blank: check("cloudfront-cache", 11, answer)
+# >>> solution
+answer = {"origin_group": True, "connect_attempts": 1, "connect_timeout": 1}
+check("cloudfront-cache", 11, answer)
+# <<< solution
+
+# %% [markdown]
+# ## Quiz
+#
+# The last three are about S3 itself, see the lab `s3-prefix`.
+
+# %%
+quiz("cloudfront-cache")
+
+# %% tags=["solution"]
+# blank: # quiz("cloudfront-cache", "...")    # a letter per question
+# >>> solution
+quiz("cloudfront-cache", "bcadbaccabca")
+# <<< solution
+
+# %% [markdown]
+# ## For the exam
+#
+# * **CloudFront** caches at edges for a TTL: static content for everywhere. **S3 replication**
+#   copies to the regions you set up, nearly at once: changing content for a few regions.
+# * Origins: an S3 bucket, closed to all but CloudFront by **OAC** (once OAI); any HTTP server that
+#   CloudFront's addresses can reach: ALB, instance, website. Behaviours by path choose among
+#   several. An **origin group** has a primary and a secondary origin. Requests go through with
+#   what the origin needs of headers and query strings, uploads to S3 as well.
+# * Without headers the **default TTL** holds; the **minimum** beats even `no-store`.
+# * New files: **versioned names**; invalidation is for accidents.
+# * **Signed URL**: one file; **signed cookies**: many files. A policy says until when, from which
+#   addresses, and who may sign; your application signs, with the SDK and the account's key, for any
+#   origin. An S3 **pre-signed URL** has the rights of who made it, lives a limited time, and goes
+#   to the bucket itself, past the cache.
+# * **Price class** `100`: North America and Europe; `200`: all but the dearest; all.
+# * **Lambda@Edge** has four triggers: viewer request, origin request, origin response, viewer
+#   response. At the first a function may answer by itself, without cache and origin.
+# * **Geo restriction** by country; **field-level encryption** at the edge for a few fields of a
+#   form; Shield and WAF are in front. Fixed addresses, UDP, or no HTTP: Global Accelerator instead.
+
+# %% [markdown]
+# ## How far can you trust this lab?
+#
+# What is known, and what the model gives:
+
+# %%
+lab.trust()
+
+# %% [markdown]
+# ## Where the model is wrong
+#
+# * A site with a few thousand requests a day is small. A larger one has better ratios with the same
+#   TTL; what counts is rate times TTL, so multiply one and divide the other.
+# * Round trips between regions are typical ones in round numbers, the same for all viewers of a
+#   region, who are spread over its edges evenly. How much nearer more edges are is an assumption.
+# * Only the first byte is timed. A large file's body takes longer than all of this, and comes
+#   faster from near by.
+# * Caches are looked up as they are when the viewer asks; the ways only add to the answer's time.
+# * Browsers cache nothing here. They answer many requests before an edge sees them.
+# * How much room a site gets at an edge AWS doesn't say; nor how much larger a regional cache is.
+# * How `stale-if-error` behaves in detail is unverified; errors are kept per object.
+# * An invalidation takes as long everywhere, and nothing that is on its way meets it.
+# * The second origin always answers, has all that the first one has, and no limit.
+# * A month's bill takes the run for the whole month. What the server itself costs isn't in it.
+# * The lag of replication is exponential; AWS says only that most objects take minutes at most.

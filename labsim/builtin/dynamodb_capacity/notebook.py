@@ -1,0 +1,408 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Capacity of a DynamoDB table
+#
+# *labsim {{version}}. About fifty minutes. In the notes: DynamoDB with its capacity modes, global
+# secondary indexes, DAX.*
+#
+# A house with one water pipe, many taps, and a tank under the roof. Short showers live on the tank.
+# A long one doesn't; and if all want the same tap, neither pipe nor tank is of any use.
+# **Afterwards you can answer:**
+#
+# * How many units is a read, a write, a batch, a query charged?
+# * Why does a peak pass at first, and is throttled after some minutes?
+# * Why is a table throttled that consumes half of its capacity, and what helps?
+# * What does an index have to do with the table's writes?
+# * When does which way of paying cost least?
+
+# %%
+import labsim
+
+lab = labsim.lab("dynamodb-capacity")
+
+# %% [markdown]
+# ## The facts
+
+# %%
+labsim.factbook.table(lab.facts)
+
+# %% [markdown]
+# ## Explore
+#
+# Step through the presets first. Then pin a run and change one thing. The bars in the system
+# picture are partitions: what is asked of each, and the dashed line is all that it does.
+
+# %%
+lab.explore()
+
+# %% [markdown]
+# ## A guided tour
+#
+# ### What is a request charged?
+
+# %%
+from labsim.services.dynamodb import rules as dynamodb
+
+print("bytes     strong  eventual  in a transaction     write  in a transaction")
+for size in (23, 1_000, 3_500, 4_096, 4_097, 10_000):
+    reads = [dynamodb.read_units(size, c) for c in ("strong", "eventual", "transactional")]
+    writes = [dynamodb.write_units(size, t) for t in (False, True)]
+    print(f"{size:6,} {reads[0]:9.1f} {reads[1]:9.1f} {reads[2]:17.1f} {writes[0]:9.0f} "
+          f"{writes[1]:17.0f}")
+
+# %% [markdown]
+# Units are rounded up per item. A query is rounded once, a batch for each of its items; an update
+# is charged for the larger of the old and the new item:
+
+# %%
+print("a query of forty items of a KB:", dynamodb.query_units(40 * 1_024), "units")
+print("a batch of the same items:     ", dynamodb.batch_read_units([1_024] * 40), "units")
+print("one byte changed in 300 KB:    ", dynamodb.write_units(307_200, before=307_200), "units")
+print("of a batch of 100 such items:  ", dynamodb.batch_returned(100, 307_200), "are returned")
+print("an item:", dynamodb.item_size({"shirt-color": "R", "shirt-size": "M"}), "bytes")
+
+# %% [markdown]
+# ### Raise one number until it breaks
+#
+# Half an hour of more and more, on a table with {{write_capacity}} for writes.
+
+# %%
+print("peak   asked for   throttled after   failed")
+for factor in (1, 1.4, 1.6, 2, 3, 5):
+    r = labsim.run("dynamodb-capacity", read_rate=0, peak_factor=factor)
+    series = r.series["throttled_writes"]
+    late = (series.value > 0).any()
+    after = f"{(series.t[(series.value > 0).argmax()] - 1_800) / 60:.0f} min" if late else "never"
+    print(f"x{factor:3} {100 * factor:8.0f}/s {after:>14} {r.summary['failed']:12,.0f}")
+
+# %% [markdown]
+# What isn't used is kept for {{fact:ddb.burst_window_s}}. A little too much is carried for
+# long, much too much for minutes. Whoever tests for one minute sees nothing.
+
+# %%
+lab.run(lab.preset("1")).plot()
+
+# %% [markdown]
+# ### One hot key
+#
+# Twice the capacity that is needed, and more and more of it for one key.
+
+# %%
+print("hot key   asked of its partition   throttled   used of the capacity")
+for share in (0, 0.2, 0.3, 0.4, 0.5, 0.8):
+    s = lab.run(lab.preset("7").changed(hot_key_share=share)).summary
+    print(f"{share:6.0%} {s['busiest']:18.1f} x {s['throttled'] / 7_200:15,.0f}/s "
+          f"{s['write_utilization']:15.0%}")
+
+# %% [markdown]
+# A partition does a thousand writes a second, and so does a key. More capacity changes nothing:
+
+# %%
+hot = lab.preset("7")
+for change in ({"write_capacity": 20_000}, {"mode": "on-demand", "previous_peak": 20_000},
+               {"write_shards": 2}, {"write_shards": 3}, {"write_shards": 10}):
+    s = lab.run(hot.changed(**change)).summary
+    print(f"throttled {s['throttled'] / 7_200:6,.0f}/s, {s['cost_usd']:6.2f} USD   {change}")
+
+# %% [markdown]
+# Suffixes spread the key over several partitions, at no charge for the writer. Who reads the key
+# has to read all of them.
+
+# %% [markdown]
+# ### Even shares
+#
+# Until some years ago a partition had its part of the capacity and no more.
+
+# %%
+for adaptive in (False, True):
+    for share in (0.1, 0.3, 0.38):
+        p = lab.preset("10").changed(adaptive=adaptive, hot_key_share=share)
+        s = lab.run(p).summary
+        print(f"adaptive {adaptive!s:5}, hot key {share:.0%}: "
+              f"throttled {s['throttled'] / 7_200:5,.0f}/s")
+
+# %% [markdown]
+# Adaptive capacity lets a partition use what others leave, at once. It doesn't raise the
+# partition's own limit.
+
+# %% [markdown]
+# ### The index holds it up
+#
+# Each write also goes to the index. How many values does its key have?
+
+# %%
+print("values of the index key   throttled because of it")
+for keys in (1, 2, 3, 10, 500):
+    s = lab.run(lab.preset("12").changed(index_keys=keys)).summary
+    print(f"{keys:10} {s['held_up'] / 7_200:25,.0f}/s")
+for capacity in (500, 1_000, 2_000):
+    s = lab.run(lab.preset("12").changed(index_capacity=capacity)).summary
+    print(f"capacity of the index {capacity:5,}: held up {s['held_up'] / 7_200:6,.0f}/s")
+
+# %% [markdown]
+# Reports on a status with few values are a classic way to stop a shop.
+
+# %% [markdown]
+# ### Everybody reads one page
+
+# %%
+readers = lab.preset("13")
+for change in ({}, {"read_capacity": 50_000}, {"dax": True}, {"dax": True, "item_ttl": 5},
+               {"dax": True, "consistency": "strong"}):
+    s = lab.run(readers.changed(**change)).summary
+    print(f"throttled {s['throttled'] / 7_200:7,.0f}/s, hits {s['hit_ratio']:4.0%}, "
+          f"{s['cost_usd']:6.2f} USD   {change}")
+
+# %% [markdown]
+# A cache is made for hot keys: the more popular, the better. It answers eventually consistent reads
+# only. Queries have a cache of their own, by the whole query, and a write doesn't touch it:
+
+# %%
+for ttl in (0, 10, 300):
+    s = lab.run(readers.changed(dax=True, query_share=0.5, query_ttl=ttl)).summary
+    print(f"half of the reads are queries, kept {ttl:3} s: hits {s['hit_ratio']:4.0%}, "
+          f"{s['read_units'] / 7_200:6,.0f} units/s")
+
+# %% [markdown]
+# ### Auto scaling
+#
+# How long does it take until there is enough, and what if the change takes longer?
+
+# %%
+for factor in (1.5, 2, 3, 5):
+    for delay in (60, 300):
+        p = lab.preset("4").changed(peak_factor=factor, scaling_delay=delay)
+        s = lab.run(p).summary
+        print(f"x{factor:3}, change takes {delay:3} s: throttled {s['throttled']:10,.0f}, "
+              f"{s['scale_outs']:.0f} raised, {s['scale_ins']:.0f} lowered")
+
+# %% [markdown]
+# Two minutes above the target, then the change; the tank bridges just that, if the peak isn't too
+# high. It lowers after a quarter of an hour, and only so often a day:
+
+# %%
+print("decreases within", ", ".join(f"{h} h: {dynamodb.decreases(h)}" for h in (1, 2, 12, 24)))
+print("100 RCU at 70%: out above, in up to", dynamodb.thresholds(100, 0.7))
+print("140 consumed: new capacity", round(dynamodb.scaled(140, 0.7)))
+
+# %% [markdown]
+# ### On demand
+#
+# Twice the highest peak at once; a new table has a start of its own.
+
+# %%
+for peak in (0, 50_000, 100_000):
+    print(f"highest peak {peak:7,}: takes {dynamodb.on_demand(peak):9,.0f} writes/s at once")
+for peak in (0, 3_500, 7_000):
+    s = lab.run(lab.preset("6").changed(previous_peak=peak)).summary
+    print(f"seven thousand writes/s after a peak of {peak:5,}: throttled {s['throttled']:12,.0f}")
+
+# %% [markdown]
+# ### Three ways to pay
+#
+# The same day, by how high its noon is.
+
+# %%
+print("noon    bought for the peak   auto scaling   on demand")
+for factor in (1, 2, 6, 20, 60):
+    s = lab.run(lab.preset("15").changed(peak_factor=factor)).summary
+    print(f"x{factor:3} {s['cost_at_peak']:17.2f} USD {s['cost_scaled']:10.2f} USD "
+          f"{s['cost_on_demand']:8.2f} USD")
+print(f"break-even at a utilization of {dynamodb.break_even():.1%}, for a unit on demand costs "
+      f"{dynamodb.price_ratio():.2f} times as much")
+
+# %% [markdown]
+# A wave's mean is half of its noon, so that buying for the peak is never below the break-even. On
+# demand is for traffic with long idle times, for what nobody knows yet, and for those who don't
+# want to think of it:
+
+# %%
+for busy in (600, 1_800, 3_600, 7_200):
+    p = lab.Params(duration=14_400, peak_factor=100, read_rate=4, write_rate=1,
+                   peak_duration=busy, read_capacity=250, write_capacity=110)
+    s = lab.run(p).summary
+    print(f"busy {busy / 14_400:4.0%} of the time: provisioned {s['cost_at_peak']:.3f} USD, "
+          f"on demand {s['cost_on_demand']:.3f} USD")
+
+# %% [markdown]
+# ## Read the model
+#
+# One tick of a table:
+
+# %%
+import inspect
+
+from labsim.services.dynamodb.table import Table
+
+print(inspect.getsource(Table.step))
+
+# %% [markdown]
+# **Change it.** What would a tank of an hour do to the first preset?
+
+# %%
+from unittest.mock import patch
+
+for window in (0, 300, 3_600):
+    with patch.object(dynamodb, "BURST_WINDOW", window):
+        print(f"{window:5,} s kept: {lab.run(lab.preset('1')).summary['failed']:10,.0f} failed")
+
+# %% [markdown]
+# The whole model is in `labsim/labs/dynamodb_capacity/model.py`; start at `simulate`.
+
+# %% [markdown]
+# ## Exercises
+#
+# Commit to an answer before you run anything. A wrong answer gets a hint, then another, then the
+# solution.
+
+# %%
+from labsim.course import check, exercise, quiz
+
+exercise("dynamodb-capacity", 1)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number of units per second
+# blank: check("dynamodb-capacity", 1, answer)
+# >>> solution
+check("dynamodb-capacity", 1, 240)
+# <<< solution
+
+# %%
+exercise("dynamodb-capacity", 2)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("dynamodb-capacity", 2, answer)
+# >>> solution
+check("dynamodb-capacity", 2, 200)
+# <<< solution
+
+# %%
+exercise("dynamodb-capacity", 3)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, per cent
+# blank: check("dynamodb-capacity", 3, answer)
+# >>> solution
+check("dynamodb-capacity", 3, 30)
+# <<< solution
+
+# %%
+exercise("dynamodb-capacity", 4)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, times
+# blank: check("dynamodb-capacity", 4, answer)
+# >>> solution
+check("dynamodb-capacity", 4, 0.35)
+# <<< solution
+
+# %%
+exercise("dynamodb-capacity", 5)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("dynamodb-capacity", 5, answer)
+# >>> solution
+check("dynamodb-capacity", 5, "c")
+# <<< solution
+
+# %%
+exercise("dynamodb-capacity", 6)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("dynamodb-capacity", 6, answer)
+# >>> solution
+check("dynamodb-capacity", 6, "b")
+# <<< solution
+
+# %%
+exercise("dynamodb-capacity", 7)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("dynamodb-capacity", 7, answer)
+# >>> solution
+check("dynamodb-capacity", 7, "a")
+# <<< solution
+
+# %%
+exercise("dynamodb-capacity", 8)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"target": 50}
+# blank: check("dynamodb-capacity", 8, answer)
+# >>> solution
+check("dynamodb-capacity", 8, {"mode": "auto-scaling", "target": 90})
+# <<< solution
+
+# %%
+exercise("dynamodb-capacity", 9)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"write_shards": 2}
+# blank: check("dynamodb-capacity", 9, answer)
+# >>> solution
+check("dynamodb-capacity", 9, {"write_shards": 6, "write_capacity": 3_100})
+# <<< solution
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+quiz("dynamodb-capacity")
+
+# %% tags=["solution"]
+# blank: # quiz("dynamodb-capacity", "...")    # a letter per question
+# >>> solution
+quiz("dynamodb-capacity", "cabdbca")
+# <<< solution
+
+# %% [markdown]
+# ## For the exam
+#
+# * **RCU**: a strong read of four KB a second, or two eventual ones. **WCU**: a write of one KB.
+#   Twice as much in transactions. Sizes are rounded up.
+# * **Provisioned** with auto scaling for traffic that can be foreseen, **on-demand** for what
+#   can't, {{fact:ddb.ondemand_price_ratio}} the price per unit used (the notes say two and a half).
+# * An item has {{fact:ddb.item_size_max_bytes}} bytes at most. A key of one attribute or of two
+#   (partition and sort key); **LSI**: same partition key, made with the table; **GSI**: another
+#   key, capacity of its own.
+# * **DAX**: microseconds, no change of code, eventual reads, TTL of five minutes. ElastiCache is
+#   for computed results.
+# * **Streams**: ordered changes, kept for a day, for Lambda. **Global tables**: written in all
+#   regions. **TTL**: items delete themselves, free of charge, within days.
+# * Throttled requests are tried again by the SDK, with waits that double.
+
+# %% [markdown]
+# ## How far can you trust this lab?
+#
+# What is known, and what the model gives:
+
+# %%
+lab.trust()
+
+# %% [markdown]
+# ## Where the model is wrong
+#
+# * Partitions are as many as an old formula says at the start, and stay so. Real ones split under
+#   load and by size, and a hot item may get a partition of its own.
+# * The tank isn't guaranteed; DynamoDB may use it for work of its own.
+# * Which key is in which partition is as good as random, but always the same here.
+# * DAX is as it is after a while, by theory: no cold start, no node that fails. Where room and TTL
+#   both limit, its hit ratio is a little too high.
+# * A query's size is so many items of {{item_size}}, and as many queries as keys are asked.
+# * When on-demand takes a new peak for granted is half an hour here, as AWS's text suggests. Auto
+#   scaling looks once a tick, {{scaling_delay}} for a change is an assumption, and its formula
+#   isn't printed anywhere.
+# * Retries wait for a second and more, as the SDK's standard mode does; DynamoDB's own older mode
+#   waits for fractions of one.
+# * All prices of DynamoDB are from secondary sources; storage isn't counted.

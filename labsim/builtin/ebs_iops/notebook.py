@@ -1,0 +1,441 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A disk with credits
+#
+# *labsim {{version}}. About forty-five minutes. In the notes: EBS volume types, Multi-Attach,
+# Nitro, instance store, EFS and its throughput modes.*
+#
+# A bath is filled from a cistern on the roof. The mains bring a trickle all day, and nobody notices
+# how little it is, until the cistern is empty at noon. **Afterwards you can answer:**
+#
+# * Why is a database quick all morning and slow at noon, under the same load?
+# * Is it IOPS, throughput, queue depth or the instance that limits?
+# * What are small random I/Os on a hard disk volume charged as?
+# * Which volume holds a load at the least price, and who may share it?
+# * What lives on credits besides `gp2`, and what does a stop lose?
+
+# %%
+import labsim
+
+lab = labsim.lab("ebs-iops")
+
+# %% [markdown]
+# ## The facts
+
+# %%
+labsim.factbook.table(lab.facts)
+
+# %% [markdown]
+# ## Explore
+#
+# Step through the presets first. Then pin a run and change one thing. The dotted line of the first
+# panel is what the storage lets through at that moment, the dashed one what it does for good.
+
+# %%
+lab.explore()
+
+# %% [markdown]
+# ## A guided tour
+#
+# ### Raise one number until it breaks
+#
+# A `gp2` volume of {{size}} for eight hours, from eight in the morning to four.
+
+# %%
+print("I/Os/s   credits gone after   left at the end     p99")
+for rate in (300, 375, 400, 500, 600, 750, 1_500):
+    s = labsim.run("ebs-iops", io_rate=rate).summary
+    gone = f"{s['credits_last'] / 3600:.1f} h" if s["dry_time"] else "never"
+    print(f"{rate:6,} {gone:>20} {s['credits_end']:17.0%} {s['latency_p99']:7.3f} s")
+
+# %% [markdown]
+# Nothing is slow until everything is. Its baseline is three IOPS per GiB; all above that comes out
+# of the bucket, and the more there is above, the earlier is noon.
+
+# %% [markdown]
+# ### When is the bucket empty?
+#
+# Credits over what is too much per second. The rule and the model, side by side.
+
+# %%
+from labsim.services.ebs import volume as ebs
+
+print(" size   baseline   a full bucket lasts   an empty one is full after")
+for size in (20, 100, 334, 750, 1_000):
+    base = ebs.performance(ebs.Volume("gp2", size)).iops
+    lasts = ebs.burst_seconds(size)
+    print(f"{size:5,} {base:10,.0f} {lasts:17,.0f} s {ebs.refill_seconds(size):25,.0f} s")
+
+# %%
+p = lab.Params(size=100, io_rate=3_000)
+run = lab.run(p)
+print(f"by the rule {ebs.burst_seconds(100):,.0f} s, in the run "
+      f"{run.summary['credits_last']:,.0f} s")
+
+# %% [markdown]
+# From a TiB on the baseline is the burst, and there is nothing to gain by credits.
+
+# %%
+lab.run(lab.preset("1")).plot()
+
+# %% [markdown]
+# ### What are credits for?
+#
+# For a lunch hour: less work than before on the whole, and much more for a while.
+
+# %%
+for factor in (1, 4, 6, 8):
+    s = lab.run(lab.preset("2").changed(busy_factor=factor)).summary
+    print(f"x{factor}: fewest credits {s['credits_low']:4.0%}, {s['failed']:9,.0f} failed, "
+          f"at the end {s['credits_end']:4.0%}")
+
+# %% [markdown]
+# An hour at six times the rate is just about what the bucket holds, and by the evening it is full
+# again.
+
+# %% [markdown]
+# ### What does the cure cost?
+#
+# The noon of before; each of these holds the load all day.
+
+# %%
+noon = lab.preset("1")
+for change in ({"size": 250}, {"storage": "gp3"},
+               {"storage": "io2", "provisioned_iops": 800}):
+    s = lab.run(noon.changed(**change)).summary
+    print(f"{s['month_usd']:6.2f} USD a month, p99 {1000 * s['latency_p99']:.1f} ms   {change}")
+
+# %% [markdown]
+# The old cure was to buy room for the sake of its baseline. A `gp3` has three thousand IOPS at any
+# size, no credits, and costs less. `io2` is for those who need its latency, its durability, or more
+# than a `gp3` has.
+
+# %% [markdown]
+# ### IOPS or throughput?
+#
+# A `gp3` as it comes; larger and larger I/Os, as many as it takes.
+
+# %%
+flat_out = lab.Params(storage="gp3", size=500, io_rate=5_000)
+print("KiB per I/O   I/Os/s    MiB/s")
+for size in (4, 16, 32, 64, 256, 1_024):
+    s = lab.run(flat_out.changed(io_size=size)).summary
+    print(f"{size:11,} {s['iops_mean']:8,.0f} {s['throughput_mean']:8.0f}")
+
+# %% [markdown]
+# Small I/Os run into the IOPS, large ones into the throughput; in between there is a size at which
+# both are full. On an SSD volume an I/O beyond a quarter of a MiB counts as several.
+
+# %% [markdown]
+# ### One at a time
+#
+# An `io2` with ten thousand IOPS, and an application that keeps so many I/Os under way:
+
+# %%
+for depth in (1, 2, 4, 8, 16):
+    s = lab.run(lab.preset("6").changed(queue_depth=depth, io_rate=12_000)).summary
+    print(f"queue depth {depth:2}: {s['iops_mean']:7,.0f} I/Os/s")
+
+# %% [markdown]
+# Little's law: under way = rate times latency. With one at a time, half a millisecond each, it is
+# two thousand, whatever is paid for.
+
+# %% [markdown]
+# ### The narrowest place
+#
+# The volume, the instance, and the kind of instance. Which one is it?
+
+# %%
+wide = lab.Params(storage="io2", size=500, provisioned_iops=60_000, io_rate=50_000,
+                  queue_depth=128, duration=3_600)
+for change in ({}, {"instance_iops": 40_000}, {"instance_iops": 80_000},
+               {"instance_iops": 80_000, "instance_throughput": 2_000},
+               {"instance_iops": 80_000, "instance_throughput": 2_000, "nitro": False}):
+    print(f"{lab.run(wide.changed(**change)).summary['iops_mean']:8,.0f} I/Os/s   {change}")
+
+# %% [markdown]
+# Read the table of the instance type before the price of the volume. And two instances that share a
+# volume share what it does:
+
+# %%
+print(ebs.multi_attach(50_000, [30_000, 40_000], [99_999, 0]), "A alone")
+print(ebs.multi_attach(50_000, [30_000, 40_000], [0, 99_999]), "B alone")
+print(ebs.multi_attach(50_000, [30_000, 40_000], [99_999, 99_999]), "both")
+
+# %% [markdown]
+# ### Hard disks
+#
+# Logs on `st1`, written here and there or one behind the other.
+
+# %%
+for storage in ("st1", "sc1"):
+    for in_a_row in (False, True):
+        s = lab.run(lab.preset("8").changed(storage=storage, sequential=in_a_row)).summary
+        print(f"{storage} {'in a row' if in_a_row else 'anywhere':9} "
+              f"{s['throughput_mean']:5.1f} MiB/s, credits at the end {s['credits_end']:4.0%}, "
+              f"{s['month_usd']:.2f} USD a month")
+
+# %% [markdown]
+# A small random I/O is charged as a whole MiB. In a row they are merged, and a hard disk is the
+# cheapest way to move a stream. No instance starts from one:
+
+# %%
+try:
+    lab.Params(storage="st1", size=500, boot_volume=True)
+except labsim.ParameterError as error:
+    print(error)
+
+# %% [markdown]
+# ### Who is the cheapest?
+#
+# For any load the shop has one cheapest volume.
+
+# %%
+from labsim.services.ebs.choice import Load, cheapest
+
+for load in (Load(100, 300), Load(100, 300, peak=1_800, peak_seconds=3_600), Load(500, 4_000),
+             Load(2_000, 75, io_size=1_024, sequential=True), Load(100, 100_000),
+             Load(4_000, 10, io_size=1_024, sequential=True)):
+    v = cheapest(load)
+    print(f"{load.size:5,} GiB, {load.rate:7,} I/Os/s of {load.io_size:5,} KiB: {v.type} of "
+          f"{v.size:,} GiB, {sum(ebs.month_price(v).values()):8,.2f} USD a month")
+
+# %% [markdown]
+# `gp3` nearly always; hard disks for streams; `io2` beyond what a `gp3` can do.
+
+# %% [markdown]
+# ### A file system for many
+#
+# EFS in three modes, for the same day.
+
+# %%
+day = lab.preset("10")
+for change in ({}, {"storage": "efs-provisioned", "provisioned_throughput": 45},
+               {"storage": "efs-elastic"}):
+    s = lab.run(day.changed(**change)).summary
+    print(f"{change.get('storage', 'efs-bursting'):16} {s['failed']:12,.0f} failed, "
+          f"{s['month_usd']:8,.0f} USD a month")
+
+# %% [markdown]
+# Bursting lives on a bucket that is full on the first day and never again: what little data there
+# is earns little. Elastic costs by what is moved: right for a load that comes and goes, dear for
+# one that stays.
+
+# %%
+quiet = day.changed(io_rate=20)
+for change in ({"storage": "efs-provisioned", "provisioned_throughput": 45},
+               {"storage": "efs-elastic"}):
+    print(f"{change['storage']:16} {lab.run(quiet.changed(**change)).summary['month_usd']:6,.0f} "
+          "USD a month for a sixtieth of the load")
+
+# %% [markdown]
+# ### The disk inside
+#
+# An instance store is a part of the machine.
+
+# %%
+for event in lab.run(lab.preset("12")).events:
+    print(f"{event.t / 3600:.2f} h  {event.text}")
+
+# %% [markdown]
+# ## Read the model
+#
+# How credits change, in one place:
+
+# %%
+import inspect
+
+from labsim.engine import storage_device
+
+print(inspect.getsource(storage_device.Device.change))
+
+# %% [markdown]
+# **Change it.** AWS's text on `gp2` says that credits come in full while no more than the baseline
+# is asked for. Suppose they came less what is used:
+
+
+# %%
+class Plain(storage_device.Device):
+    def change(self, rate, wanted):
+        return self.earn - rate * self.spend
+
+
+# %%
+from unittest.mock import patch
+
+half = lab.Params(credits=0, io_rate=200)
+for Kind in (storage_device.Device, Plain):
+    with patch.object(ebs, "Device", Kind):
+        print(f"{Kind.__name__:7} {lab.run(half).summary['credits_end']:.0%} of the bucket")
+
+# %% [markdown]
+# The same while more than the baseline is used; different only in how fast a bucket fills. The
+# whole model is in `labsim/labs/ebs_iops/model.py`; start at `simulate`.
+
+# %% [markdown]
+# ## Exercises
+#
+# Commit to an answer before you run anything. A wrong answer gets a hint, then another, then the
+# solution.
+
+# %%
+from labsim.course import check, exercise, quiz
+
+exercise("ebs-iops", 1)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in hours
+# blank: check("ebs-iops", 1, answer)
+# >>> solution
+check("ebs-iops", 1, 1.67)
+# <<< solution
+
+# %%
+exercise("ebs-iops", 2)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number of I/Os per second
+# blank: check("ebs-iops", 2, answer)
+# >>> solution
+check("ebs-iops", 2, 500)
+# <<< solution
+
+# %%
+exercise("ebs-iops", 3)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number of I/Os per second
+# blank: check("ebs-iops", 3, answer)
+# >>> solution
+check("ebs-iops", 3, 4_000)
+# <<< solution
+
+# %%
+exercise("ebs-iops", 4)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, MiB/s
+# blank: check("ebs-iops", 4, answer)
+# >>> solution
+check("ebs-iops", 4, 1.25)
+# <<< solution
+
+# %%
+exercise("ebs-iops", 5)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in hours
+# blank: check("ebs-iops", 5, answer)
+# >>> solution
+check("ebs-iops", 5, 10.8)
+# <<< solution
+
+# %%
+exercise("ebs-iops", 6)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("ebs-iops", 6, answer)
+# >>> solution
+check("ebs-iops", 6, "b")
+# <<< solution
+
+# %%
+exercise("ebs-iops", 7)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("ebs-iops", 7, answer)
+# >>> solution
+check("ebs-iops", 7, "c")
+# <<< solution
+
+# %%
+exercise("ebs-iops", 8)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("ebs-iops", 8, answer)
+# >>> solution
+check("ebs-iops", 8, "b")
+# <<< solution
+
+# %%
+exercise("ebs-iops", 9)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"storage": "io1"}
+# blank: check("ebs-iops", 9, answer)
+# >>> solution
+check("ebs-iops", 9, {"storage": "gp3", "provisioned_iops": 4_100})
+# <<< solution
+
+# %%
+exercise("ebs-iops", 10)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"storage": "io1"}
+# blank: check("ebs-iops", 10, answer)
+# >>> solution
+check("ebs-iops", 10, {"storage": "st1"})
+# <<< solution
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+quiz("ebs-iops")
+
+# %% tags=["solution"]
+# blank: # quiz("ebs-iops", "...")    # a letter per question
+# >>> solution
+quiz("ebs-iops", "bacbadcb")
+# <<< solution
+
+# %% [markdown]
+# ## For the exam
+#
+# * **`gp2`**: IOPS grow with the size, small volumes live on credits. **`gp3`**: IOPS and
+#   throughput are bought apart from the size. **`io1`, `io2`**: provisioned IOPS, for databases
+#   that need more than {{fact:ebs.gp2_max_iops}} (as the notes have it; a `gp3` does
+#   {{fact:ebs.gp3_max_iops}} today), and Multi-Attach.
+# * **`st1`**: streams, big data, logs. **`sc1`**: data that is hardly ever read. Neither boots.
+# * A volume is in **one zone** and at one instance; a snapshot takes it elsewhere. Its IOPS need a
+#   **Nitro** instance with enough of its own.
+# * **EFS**: many instances, several zones, Linux only, about three times the price of `gp2` per GB;
+#   bursting, provisioned or elastic throughput.
+# * **Instance store**: the best I/O there is, lost at a stop; buffers, caches, scratch.
+# * A snapshot restored in a hurry is slow at first; **fast snapshot restore** is paid by the hour.
+
+# %% [markdown]
+# ## How far can you trust this lab?
+#
+# What is known, and what the model gives:
+
+# %%
+lab.trust()
+
+# %% [markdown]
+# ## Where the model is wrong
+#
+# * I/Os are a fluid. Within a tick real I/Os come in bursts of milliseconds, which makes short
+#   lines long before a limit is reached.
+# * An I/O takes {{ssd_latency}} at an SSD volume and {{hdd_latency}} at a hard disk volume; AWS
+#   promises single-digit milliseconds for the one and says nothing of the other. Both are
+#   parameters. Reads and writes are alike but on EFS.
+# * Whether `gp2`'s credits come in full below the baseline is AWS's wording; see the change above.
+# * A volume gives nearly all of its IOPS nearly all of the time; here it is always all.
+# * Small instances may burst for half an hour a day with EBS; here their limit stays.
+# * A restored volume is slow until each block has been read, and a changed one for hours; neither
+#   is modelled.
+# * EFS's operations on metadata, its per-file limits and its storage classes are left out; the
+#   prices of elastic throughput are unverified. An instance store's IOPS are those of a large
+#   type.
+# * `io2`'s price per IOPS falls in steps for large volumes; here it doesn't.

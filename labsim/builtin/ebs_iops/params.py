@@ -1,0 +1,144 @@
+"""The knobs of the lab `ebs-iops`: each one's name, unit, range and meaning, said once."""
+
+from typing import Literal
+
+from labsim.declare import Params, choice, flag, integer, number
+from labsim.errors import ParameterError
+from labsim.services.ebs import volume as ebs
+from labsim.services.ebs.volume import Volume
+from labsim.services.efs import file_system as efs
+
+LOAD, STORAGE, INSTANCE = "Load", "Storage", "Instance"
+LOCAL = "instance-store"
+TUNED = ("storage", ("gp3", "io1", "io2"))
+THROUGH = ("storage", ("gp3", "efs-provisioned"))
+CREDITED = ("storage", ("gp2", "st1", "sc1", "efs-bursting"))
+SOLID = ("storage", ("gp2", "gp3", "io1"))
+DISKS = ("storage", ("st1", "sc1"))
+SHARED = ("storage", ("io1", "io2", "efs-bursting", "efs-provisioned", "efs-elastic"))
+
+
+class EbsIopsParams(Params):
+    """Parameters of `ebs-iops`."""
+
+    io_rate: float = number(
+        750, unit="I/Os/s", bounds=(0, 10_000_000), slider=(0, 20_000), step=50,
+        label="I/O rate", group=LOAD, help="I/Os per second that the application wants.")
+    io_size: float = number(
+        16, unit="KiB", bounds=(0.5, 16_384), slider=(4, 1_024), step=4, label="I/O size",
+        group=LOAD, help="Size of an I/O; a large one counts as several operations.")
+    read_share: float = number(
+        0.7, unit="", bounds=(0, 1), slider=(0, 1), step=0.1, label="Reads", group=LOAD,
+        help="Part of the I/Os that are reads; it matters to EFS only.")
+    sequential: bool = flag(
+        False, label="In a row", group=LOAD, when=DISKS,
+        help="I/Os follow each other on the disk, so that small ones are merged.")
+    busy_factor: float = number(
+        1, unit="x", bounds=(0, 1_000), slider=(1, 20), step=0.5, label="Busy factor", group=LOAD,
+        help="How many times the rate while it is busy; 1 for never.")
+    busy_start: float = number(
+        7_200, unit="s", bounds=(0, 8_640_000), slider=(0, 28_800), step=600,
+        label="Busy from", group=LOAD, help="When it gets busy.")
+    busy_duration: float = number(
+        3_600, unit="s", bounds=(0, 8_640_000), slider=(0, 28_800), step=600,
+        label="Busy for", group=LOAD, help="How long it is busy.")
+    queue_depth: int = integer(
+        32, unit="I/Os", bounds=(1, 100_000), slider=(1, 128), step=1, label="Queue depth",
+        group=LOAD, help="I/Os that the application has under way at a time, at most.")
+    timeout: float = number(
+        5, unit="s", bounds=(0.01, 3_600), slider=(1, 60), step=1, label="Patience",
+        group=LOAD, help="An I/O that has waited so long for its turn is given up.")
+    duration: float = number(
+        28_800, unit="s", bounds=(60, 8_640_000), slider=(600, 86_400), step=600,
+        label="Duration", group=LOAD, help="Simulated time; a tick of the model is a part of it.")
+
+    storage: Literal["gp2", "gp3", "io1", "io2", "st1", "sc1", "instance-store", "efs-bursting",
+                     "efs-provisioned", "efs-elastic"] = choice(
+        "gp2", label="Storage", group=STORAGE, help="Type of the volume or file system.")
+    size: float = number(
+        125, unit="GiB", bounds=(1, 65_536), slider=(25, 2_000), step=25, label="Size",
+        group=STORAGE, help="Size of the volume, or what is stored in the file system.")
+    provisioned_iops: float = number(
+        3_000, unit="IOPS", bounds=(100, 256_000), slider=(100, 16_000), step=100,
+        label="Provisioned IOPS", group=STORAGE, when=TUNED, fact="ebs.gp3_base_iops",
+        help="IOPS paid for.")
+    provisioned_throughput: float = number(
+        125, unit="MiB/s", bounds=(1, 4_000), slider=(125, 1_000), step=25,
+        label="Throughput", group=STORAGE, when=THROUGH, fact="ebs.gp3_base_throughput",
+        help="Throughput paid for.")
+    credits: float = number(
+        1, unit="of bucket", bounds=(0, 1), slider=(0, 1), step=0.05, label="Credits at first",
+        group=STORAGE, when=CREDITED, help="How full the bucket of credits is at first.")
+    ssd_latency: float = number(
+        0.001, unit="s", bounds=(0.00001, 1), slider=(0.0005, 0.01), step=0.0005,
+        label="SSD latency", group=STORAGE, when=SOLID,
+        help="Time of an I/O at the volume; AWS says single-digit milliseconds.")
+    hdd_latency: float = number(
+        0.01, unit="s", bounds=(0.00001, 1), slider=(0.002, 0.05), step=0.002,
+        label="Disk latency", group=STORAGE, when=DISKS,
+        help="Time of an I/O at a hard disk volume; AWS publishes none.")
+    boot_volume: bool = flag(
+        False, label="Boot volume", group=STORAGE, fact="ebs.boot_types",
+        help="The instance starts from it; hard disks and file systems can't do that.")
+
+    nitro: bool = flag(
+        True, label="Nitro", group=INSTANCE, fact="ec2.nitro_iops",
+        help="Whether the instance is built on Nitro; others do fewer IOPS with a volume.")
+    instances: int = integer(
+        1, unit="instances", bounds=(1, 1_000), slider=(1, 16), step=1, label="Instances",
+        group=INSTANCE, when=SHARED, help="Instances that share it, each with a part of the load.")
+    instance_iops: float = number(
+        20_000, unit="IOPS", bounds=(100, 1_000_000), slider=(1_000, 80_000), step=1_000,
+        label="Instance IOPS", group=INSTANCE,
+        help="What an instance can do with EBS; see the table of its type.")
+    instance_throughput: float = number(
+        600, unit="MiB/s", bounds=(1, 20_000), slider=(50, 2_000), step=50,
+        label="Instance MiB/s", group=INSTANCE,
+        help="What an instance can move to and from EBS; see the table of its type.")
+    stop_at: float = number(
+        0, unit="s", bounds=(0, 8_640_000), slider=(0, 28_800), step=600, label="Stopped at",
+        group=INSTANCE, help="When the instances are stopped and started again; 0 for never.")
+    stop_time: float = number(
+        600, unit="s", bounds=(1, 864_000), slider=(60, 3_600), step=60, label="Stopped for",
+        group=INSTANCE, help="How long they are away.")
+
+    def check(self) -> None:
+        """A volume that AWS makes, where it may be used. Facts: ebs.sizes, ebs.boot_types,
+        ebs.multi_attach_max."""
+        if self.on_ebs:
+            name, allowed = ebs.refusal(self.volume) or ("", "")
+            name = {"iops": "provisioned_iops", "throughput": "provisioned_throughput"}.get(
+                name, name)
+            if name:
+                raise ParameterError(name, getattr(self, name), allowed)
+        if self.storage == ebs.IO2 and self.provisioned_iops > self.fact("ebs.io2_max_iops"):
+            raise ParameterError("provisioned_iops", self.provisioned_iops,
+                                 f"at most {self.fact('ebs.io2_max_iops'):,.0f} IOPS")
+        if self.storage in (ebs.IO1, ebs.IO2):
+            if self.instances > ebs.ATTACHED:
+                raise ParameterError("instances", self.instances,
+                                     f"at most {ebs.ATTACHED} with Multi-Attach")
+            if self.instances > 1 and not self.nitro:
+                raise ParameterError("nitro", False, "True with Multi-Attach")
+        if self.boot_volume and (not self.on_ebs or not ebs.may_boot(self.storage)):
+            raise ParameterError("boot_volume", True, f"False with {self.storage}")
+
+    @property
+    def on_ebs(self) -> bool:
+        """Whether it is an EBS volume."""
+        return self.storage in ebs.TYPES
+
+    @property
+    def on_efs(self) -> bool:
+        """Whether it is a file system."""
+        return self.storage in efs.MODES
+
+    @property
+    def volume(self) -> Volume:
+        """The EBS volume."""
+        return Volume(self.storage, self.size, self.provisioned_iops, self.provisioned_throughput)
+
+    @property
+    def users(self) -> int:
+        """Instances that share the storage: only some types can be shared."""
+        return self.instances if self.storage in SHARED[1] else 1

@@ -1,0 +1,400 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A cache before a database
+#
+# *labsim {{version}}. About forty-five minutes. In the notes: ElastiCache with its patterns, Redis
+# and Memcached, sessions; RDS behind it.*
+#
+# A librarian keeps the books that are asked for most on a small shelf behind her. Nearly nobody has
+# to go down to the archive, and its stairs were made narrow accordingly. **Afterwards you can
+# answer:**
+#
+# * How much of the reads does a small cache answer, and how much does twice the memory help?
+# * How old are its answers with lazy loading, with a TTL, with write-through?
+# * Why do databases die when a cache expires, and what do jitter and a lock do against it?
+# * Which share of the keys is gone with a node, of Memcached and of Redis?
+# * What becomes of sessions?
+
+# %%
+import labsim
+
+lab = labsim.lab("elasticache-strategies")
+
+# %% [markdown]
+# ## The facts
+
+# %%
+labsim.factbook.table(lab.facts)
+
+# %% [markdown]
+# ## Explore
+#
+# Step through the presets first. Then pin a run and change one thing. The dashed line beside the
+# hit ratio is theory: what a cache of that size answers in the long run.
+
+# %%
+lab.explore()
+
+# %% [markdown]
+# ## A guided tour
+#
+# ### Raise one number until it breaks
+#
+# No cache: the database works on {{database_servers}} at a time, {{database_time}} each.
+
+# %%
+print("reads/s   load    p95      failed")
+for rate in (20, 50, 70, 80, 90, 100, 120):
+    s = labsim.run("elasticache-strategies", strategy="no-cache", read_rate=rate,
+                   write_rate=0).summary
+    print(f"{rate:7} {s['database_load']:6.0%} {1000 * s['latency_p95']:6,.0f} ms "
+          f"{s['failed']:7,.0f}")
+
+# %% [markdown]
+# It is quick up to two thirds of what it can do, then slow, then dead. Now with a shelf:
+
+# %%
+for rate in (70, 120, 180, 240, 280):
+    s = labsim.run("elasticache-strategies", read_rate=rate, write_rate=0).summary
+    print(f"{rate:3} reads/s: hit ratio {s['hit_ratio']:.0%}, database {s['database_load']:4.0%}, "
+          f"p95 {1000 * s['latency_p95']:4,.0f} ms, failed {s['failed']:,.0f}")
+
+# %% [markdown]
+# The same database bears nearly three times as many readers.
+
+# %% [markdown]
+# ### How much memory?
+#
+# Measured beside Che's approximation, for the default's keys:
+
+# %%
+from labsim.builtin.elasticache_strategies import story
+
+print("items that fit   measured   Che")
+for n in (5, 25, 50, 100, 200, 400):
+    p = lab.Params(node_items=n, write_rate=0, database_servers=50)
+    print(f"{p.room:14,} {lab.run(p).summary['hit_ratio']:10.0%} {story.hit_ratio(p):6.0%}")
+
+# %% [markdown]
+# The first hundredth of the items answers a sixth of the reads. Each doubling gives about as much
+# as the one before. If all were equally popular, it would be a straight line:
+
+# %%
+print("skew   measured   Che")
+for skew in (0.0, 0.5, 1.0, 1.5):
+    p = lab.Params(skew=skew, write_rate=0, database_servers=50)
+    print(f"{skew:4} {lab.run(p).summary['hit_ratio']:10.0%} {story.hit_ratio(p):6.0%}")
+
+# %% [markdown]
+# ### What does a miss cost?
+#
+# A question to the cache, one to the database, one more to fill the shelf: a miss is slower than no
+# cache at all.
+
+# %%
+for trip in (0.001, 0.005, 0.01):
+    for strategy in ("no-cache", "lazy-loading"):
+        s = labsim.run("elasticache-strategies", strategy=strategy, trip_time=trip, read_rate=40,
+                       skew=0.0, write_rate=0).summary
+        print(f"trip {1000 * trip:2.0f} ms, {strategy:12} hit ratio {s['hit_ratio']:4.0%}, "
+              f"mean {1000 * s['latency_mean']:4.1f} ms")
+
+# %% [markdown]
+# With a low hit ratio and a slow cache nothing is left of the gain.
+
+# %% [markdown]
+# ### Yesterday's edition
+#
+# Twenty writes a second, of keys as popular as those read. How many answers are out of date, and by
+# how much?
+
+# %%
+news = lab.preset("5")
+for change in ({}, {"ttl": 30}, {"ttl": 10}, {"ttl": 2}, {"strategy": "write-through"}):
+    s = lab.run(news.changed(**change)).summary
+    print(f"stale {s['stale_share']:4.0%}, {s['stale_age_max']:4.0f} s at most, hit ratio "
+          f"{s['hit_ratio']:.0%}, database {s['database_load']:.0%}   {change}")
+
+# %% [markdown]
+# A TTL bounds the age. A short one makes few stale answers and many misses. Write-through has
+# neither, and fills the shelf with what is written, read or not:
+
+# %%
+for rate in (0, 50):
+    p = lab.Params(strategy="write-through", write_rate=rate, database_servers=50, node_items=25)
+    print(f"{rate:2} writes/s: {lab.run(p).summary['evictions']:6,.0f} thrown out")
+
+# %%
+lab.run(lab.preset("6")).plot()
+
+# %% [markdown]
+# ### All at once
+#
+# Everything was loaded at the same moment, and expires at the same moment.
+
+# %%
+lab.run(lab.preset("8")).plot()
+
+# %%
+alike = lab.preset("8")
+for change in ({}, {"jitter": 0.2}, {"jitter": 0.5}, {"jitter": 1.0}, {"lock": True},
+               {"ttl": 0}):
+    s = lab.run(alike.changed(**change)).summary
+    print(f"line {s['line_max']:4.0f} at most, failed {s['failed']:3.0f}, hit ratio "
+          f"{s['hit_ratio']:.0%}   {change}")
+
+# %% [markdown]
+# Jitter spreads the expiries out. A lock does little here, for it isn't the same book that they all
+# want. Where it is:
+
+# %%
+for n in ("10", "11"):
+    p = lab.preset(n)
+    s = lab.run(p).summary
+    j = lab.run(p.changed(jitter=0.5)).summary
+    print(f"{lab.scene(n).title:18} made twice: {s['doubled']:3.0f}, with jitter "
+          f"{j['doubled']:3.0f}; line {s['line_max']:3.0f}")
+
+# %% [markdown]
+# ### A cabinet less
+#
+# One node of four is lost. By a ring of hashes, modulo, and with Redis's replicas:
+
+# %%
+print("                     database, most   line    p99      cost")
+for n in ("12", "13", "14"):
+    r = lab.run(lab.preset(n))
+    s = r.summary
+    print(f"{lab.scene(n).title:20} {r.series['database'].value.max():8.0f} req/s "
+          f"{s['line_max']:6.0f} {1000 * s['latency_p99']:6.0f} ms {s['cost_usd']:8.4f} USD")
+
+# %%
+from labsim.services.elasticache import cluster as elasticache
+
+print("nodes   by a ring   by modulo")
+for n in (2, 3, 4, 5, 10):
+    keys = elasticache.by_ring(5_000, range(n)), elasticache.by_ring(5_000, range(1, n))
+    print(f"{n:5} {elasticache.moved(*keys):10.0%} {elasticache.moved_by_modulo(n, n - 1):11.0%}")
+
+# %% [markdown]
+# On a ring the lost node's keys move, and no others. And what does the database have to bear if
+# more than one is lost?
+
+# %%
+for lost in (1, 2, 3):
+    s = lab.run(lab.preset("12").changed(lost_nodes=lost)).summary
+    print(f"{lost} of 4 lost: hit ratio {s['hit_ratio']:.0%}, line {s['line_max']:3.0f}, "
+          f"failed {s['failed']:4.0f}")
+
+# %% [markdown]
+# ### Sessions
+#
+# A session in a cache is nowhere else.
+
+# %%
+for change in ({}, {"engine": "redis", "replicas": 1}, {"node_items": 50, "lost_nodes": 0}):
+    s = lab.run(lab.preset("15").changed(**change)).summary
+    print(f"logged out while busy: {s['logged_out']:4.0f} times   {change}")
+
+# %% [markdown]
+# The last line is a cache that is too small: it throws out sessions that are in use. Size a session
+# store for all users, and give each shard a replica.
+
+# %% [markdown]
+# ## Read the model
+#
+# What a miss does:
+
+# %%
+import inspect
+
+from labsim.services.elasticache.cache_aside import Application
+
+print(inspect.getsource(Application._fetch))
+
+# %% [markdown]
+# **Change it.** Suppose that the first reader after an expiry refreshes the page while the others
+# are still given the old one (stale while revalidate).
+
+
+# %%
+class Polite(Application):
+    def _fetch(self, t, key, work, die):
+        if key in self._fetching:
+            return self._answer(t + self.trip, True, 0.001)
+        super()._fetch(t, key, work, die)
+
+
+# %%
+from unittest.mock import patch
+
+from labsim.builtin.elasticache_strategies import model
+
+hot = lab.preset("10")
+for Kind in (Application, Polite):
+    with patch.object(model, "Application", Kind):
+        s = lab.run(hot).summary
+    print(f"{Kind.__name__:12} made twice {s['doubled']:3.0f}, "
+          f"p99 {1000 * s['latency_p99']:6.0f} ms")
+
+# %% [markdown]
+# Nobody waits, nothing is made twice, and answers are a second older. The whole model is in
+# `labsim/labs/elasticache_strategies/model.py`; start at `simulate`.
+
+# %% [markdown]
+# ## Exercises
+#
+# Commit to an answer before you run anything. A wrong answer gets a hint, then another, then the
+# solution.
+
+# %%
+from labsim.course import check, exercise, quiz
+
+exercise("elasticache-strategies", 1)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, per cent
+# blank: check("elasticache-strategies", 1, answer)
+# >>> solution
+check("elasticache-strategies", 1, 64)
+# <<< solution
+
+# %%
+exercise("elasticache-strategies", 2)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, per cent
+# blank: check("elasticache-strategies", 2, answer)
+# >>> solution
+check("elasticache-strategies", 2, 25)
+# <<< solution
+
+# %%
+exercise("elasticache-strategies", 3)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, per cent
+# blank: check("elasticache-strategies", 3, answer)
+# >>> solution
+check("elasticache-strategies", 3, 95)
+# <<< solution
+
+# %%
+exercise("elasticache-strategies", 4)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, per cent
+# blank: check("elasticache-strategies", 4, answer)
+# >>> solution
+check("elasticache-strategies", 4, 80)
+# <<< solution
+
+# %%
+exercise("elasticache-strategies", 5)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("elasticache-strategies", 5, answer)
+# >>> solution
+check("elasticache-strategies", 5, "c")
+# <<< solution
+
+# %%
+exercise("elasticache-strategies", 6)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("elasticache-strategies", 6, answer)
+# >>> solution
+check("elasticache-strategies", 6, "a")
+# <<< solution
+
+# %%
+exercise("elasticache-strategies", 7)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("elasticache-strategies", 7, answer)
+# >>> solution
+check("elasticache-strategies", 7, "b")
+# <<< solution
+
+# %%
+exercise("elasticache-strategies", 8)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"jitter": 0.1}
+# blank: check("elasticache-strategies", 8, answer)
+# >>> solution
+check("elasticache-strategies", 8, {"lock": True, "nodes": 1, "node_items": 200})
+# <<< solution
+
+# %%
+exercise("elasticache-strategies", 9)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"replicas": 2}
+# blank: check("elasticache-strategies", 9, answer)
+# >>> solution
+check("elasticache-strategies", 9, {"ring": True})
+# <<< solution
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+quiz("elasticache-strategies")
+
+# %% tags=["solution"]
+# blank: # quiz("elasticache-strategies", "...")    # a letter per question
+# >>> solution
+quiz("elasticache-strategies", "bcadba")
+# <<< solution
+
+# %% [markdown]
+# ## For the exam
+#
+# * **Lazy loading**: only what is asked for, stale answers, three trips at a miss.
+#   **Write-through**: never stale, two trips at a write, keys that nobody reads. **TTL**: bounds
+#   the age.
+# * **Redis**: replicas in other zones with failover, backups, sorted sets (leaderboards), up to
+#   {{fact:ec.replicas_max}} replicas per shard. **Memcached**: nodes that share the keys, several
+#   threads, no replication, no persistence.
+# * **Sessions** in ElastiCache (or DynamoDB) make web servers stateless.
+# * ElastiCache needs changes in the application; DAX in front of DynamoDB does not.
+# * Security: in the VPC, Redis AUTH, encryption; Memcached has SASL. IAM for Redis came after the
+#   notes.
+# * **RDS Multi-AZ** fails over in {{fact:rds.multi_az_failover}} s and serves no reads; read
+#   replicas do.
+
+# %% [markdown]
+# ## How far can you trust this lab?
+#
+# What is known, and what the model gives:
+
+# %%
+lab.trust()
+
+# %% [markdown]
+# ## Where the model is wrong
+#
+# * Numbers of keys and requests are small, so that a run is quick. Hit ratios depend on shares, not
+#   on sizes, but real popularity changes from hour to hour.
+# * Each node is exact in what it throws out; Redis looks at a few items at random, and by default
+#   only at those with a TTL.
+# * The database is a line with {{database_servers}} servers and exponential times. Real ones slow
+#   down as more is under way, and have a cache of their own.
+# * Who is turned away doesn't come again. Clients that do make a stampede worse.
+# * A failover takes {{failover_time}} and loses no writes; AWS names no figure, and replication is
+#   asynchronous.
+# * Warming up takes no time here. The price of a node is an assumption; that of the database is
+#   AWS's for one size.
+# * A key that is fetched while it is written may be kept in its old form; here what is kept is as
+#   it was when it arrived.

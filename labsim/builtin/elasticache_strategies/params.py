@@ -1,0 +1,120 @@
+"""The knobs of `elasticache-strategies`: each one's name, unit, range and meaning, said once."""
+
+from typing import Literal
+
+from labsim.declare import Params, choice, flag, integer, number
+from labsim.errors import ParameterError
+from labsim.services.elasticache import cache_aside
+
+REQUESTS, CACHE, DATABASE, FAULT, COST = "Requests", "Cache", "Database", "Node lost", "Cost"
+CACHED = ("strategy", (cache_aside.LAZY, cache_aside.THROUGH, cache_aside.SESSIONS))
+FETCHED = ("strategy", (cache_aside.LAZY, cache_aside.THROUGH))
+REDIS = ("engine", ("redis",))
+
+
+class ElasticacheStrategiesParams(Params):
+    """Parameters of `elasticache-strategies`."""
+
+    read_rate: float = number(
+        120, unit="req/s", bounds=(0, 1_000_000), slider=(0, 300), step=10, label="Read rate",
+        group=REQUESTS, help="Reads per second, of all keys.")
+    write_rate: float = number(
+        5, unit="req/s", bounds=(0, 1_000_000), slider=(0, 50), step=1, label="Write rate",
+        group=REQUESTS, help="Writes per second, of keys as popular as those read.")
+    keys: int = integer(
+        2_000, unit="keys", bounds=(1, 20_000), slider=(100, 5_000), step=100, label="Keys",
+        group=REQUESTS, help="Different things that are asked for, or users with a session.")
+    skew: float = number(
+        0.9, unit="", bounds=(0, 5), slider=(0, 2), step=0.1, label="Skew", group=REQUESTS,
+        help="Exponent of Zipf's law: 0 for keys that are all as popular.")
+    duration: float = number(
+        60, unit="s", bounds=(1, 864_000), slider=(20, 300), step=10, label="Duration",
+        group=REQUESTS, help="Simulated time.")
+
+    strategy: Literal["no-cache", "lazy-loading", "write-through", "sessions"] = choice(
+        "lazy-loading", label="Strategy", group=CACHE,
+        help="When the cache is filled: never, at a miss, also at a write; or it is all there is.")
+    engine: Literal["redis", "memcached"] = choice(
+        "memcached", label="Engine", group=CACHE, when=CACHED,
+        help="Memcached shares keys out among nodes; Redis can have replicas of each.")
+    nodes: int = integer(
+        4, unit="nodes", bounds=(1, 40), slider=(1, 10), step=1, label="Nodes", group=CACHE,
+        when=CACHED,
+        help="Nodes, or shards, that share the keys.")
+    node_items: int = integer(
+        100, unit="items", bounds=(1, 1_000_000), slider=(10, 1_000), step=10,
+        label="Items per node", group=CACHE, when=CACHED,
+        help="How many items fit into the memory of a node.")
+    replicas: int = integer(
+        0, unit="per shard", bounds=(0, 5), slider=(0, 5), step=1, label="Replicas", group=CACHE,
+        when=REDIS, help="Copies of each shard in other zones.")
+    ring: bool = flag(
+        True, label="Hash ring", group=CACHE, when=CACHED,
+        help="Keys find their node on a ring of hashes, else by their number modulo the nodes.")
+    ttl: float = number(
+        0, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="TTL", group=CACHE,
+        when=CACHED, help="After which an item is not used any more; 0 for never.")
+    jitter: float = number(
+        0, unit="of TTL", bounds=(0, 1), slider=(0, 1), step=0.1, label="Jitter", group=CACHE,
+        when=FETCHED, help="By how much of it each item's TTL is shorter at most.")
+    lock: bool = flag(
+        False, label="Lock", group=CACHE, when=FETCHED,
+        help="Of those who miss the same key only the first asks the database; the others wait.")
+    warm: bool = flag(
+        True, label="Warmed up", group=CACHE, when=FETCHED,
+        help="At the start the most popular items are loaded, all at the same moment.")
+    trip_time: float = number(
+        0.001, unit="s", bounds=(0, 1), slider=(0.0005, 0.01), step=0.0005, label="Cache trip",
+        group=CACHE, when=CACHED, help="Time of a question to the cache.")
+
+    database_servers: int = integer(
+        2, unit="requests", bounds=(1, 10_000), slider=(1, 20), step=1, label="At a time",
+        group=DATABASE, help="Requests that the database works on at the same time.")
+    database_time: float = number(
+        0.02, unit="s", bounds=(0.0001, 60), slider=(0.001, 0.1), step=0.001, label="Query time",
+        group=DATABASE, help="Mean time of a query or write, exponentially distributed.")
+    database_timeout: float = number(
+        2, unit="s", bounds=(0.01, 3_600), slider=(0.5, 30), step=0.5, label="Query timeout",
+        group=DATABASE, help="Who would wait longer for its turn is turned away.")
+
+    lost_nodes: int = integer(
+        0, unit="nodes", bounds=(0, 40), slider=(0, 4), step=1, label="Nodes lost", group=FAULT,
+        help="So many nodes fail at once; 0 for none.")
+    lost_at: float = number(
+        30, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Lost at", group=FAULT,
+        help="When.")
+    failover_time: float = number(
+        5, unit="s", bounds=(0, 3_600), slider=(0, 60), step=1, label="Failover", group=FAULT,
+        when=REDIS, help="Until a replica answers in its place; AWS names no figure.")
+    replace_time: float = number(
+        300, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Replaced after",
+        group=FAULT, help="Until there is a new node, empty.")
+
+    node_price: float = number(
+        0.034, unit="USD/h", bounds=(0, 1_000), slider=(0, 1), step=0.01, label="Node price",
+        group=COST, help="Per node and hour, replicas included.")
+    database_price: float = number(
+        0.136, unit="USD/h", bounds=(0, 1_000), slider=(0, 5), step=0.05, label="Database price",
+        group=COST, fact="rds.t3_large_price", help="Per hour.")
+
+    def check(self) -> None:
+        """Not more nodes are lost than there are."""
+        if self.lost_nodes > self.nodes:
+            raise ParameterError("lost_nodes", self.lost_nodes, f"at most nodes, {self.nodes}")
+
+    @property
+    def room(self) -> int:
+        """Items that fit into all nodes."""
+        return self.nodes * self.node_items
+
+    @property
+    def database_rate(self) -> float:
+        """Requests per second that the database can do."""
+        return self.database_servers / self.database_time
+
+    @property
+    def copies(self) -> int:
+        """Nodes that are paid."""
+        if self.strategy == cache_aside.NONE:
+            return 0
+        return self.nodes * (1 + self.replicas * (self.engine == "redis"))

@@ -1,0 +1,451 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A load balancer over three zones
+#
+# *labsim {{version}}. About fifty minutes. In the notes: ELB with ALB and NLB, sticky sessions,
+# cross-zone load balancing, health checks, deregistration delay; stateful web apps.*
+#
+# A supermarket has a door per zone, an usher at each door, and tills in every hall. The usher
+# points to a till and never looks back: whoever stands in a line stays there. **Afterwards you can
+# answer:**
+#
+# * Why do even shares still make people wait, and what does the shortest line change?
+# * Which targets drown when zones have different numbers of them, on an ALB and on an NLB?
+# * Why doesn't a scale-out help users with a cookie?
+# * How long is a dead target sent requests, and what does it cost?
+# * What happens to a request whose target is leaving, and to one whose zone is lost?
+
+# %%
+import labsim
+
+lab = labsim.lab("elb-balancing")
+
+# %% [markdown]
+# ## The facts
+
+# %%
+labsim.factbook.table(lab.facts)
+
+# %% [markdown]
+# ## Explore
+#
+# Step through the presets first. Then pin a run and change one thing. The bars in the system
+# picture are targets, a box per zone: work sent to each in the last minute, the dashed line is all
+# that it can do. What is sent and what is worked off differ: a dead target has a bar, too.
+
+# %%
+lab.explore()
+
+# %% [markdown]
+# ## A guided tour
+#
+# ### Raise one number until it breaks
+#
+# Six targets, {{service_time}} for a page: together they can do twelve pages a second.
+
+# %%
+print("req/s  busiest  mean latency     p99  failed")
+for rate in (4, 6, 8, 10, 11, 12, 13):
+    s = labsim.run("elb-balancing", request_rate=rate).summary
+    print(f"{rate:5} {s['load_max']:8.2f} {s['latency_mean']:11.2f} s {s['latency_p99']:6.1f} s "
+          f"{s['failed'] / s['requests']:7.1%}")
+
+# %% [markdown]
+# The shares are as even as can be, and yet the wait grows long before the targets are full. Near
+# the end everybody waits for the idle timeout, {{idle_timeout}}, and gets an error for it.
+
+# %% [markdown]
+# ### Turns, a die, or the shortest line?
+#
+# The same pages, sent in three ways, at one node that knows all there is to know. Beside them what
+# one line for all tills would give.
+
+# %%
+from labsim import theory
+
+one = lab.Params(a_targets=6, b_targets=0, c_targets=0, request_rate=9)
+for algorithm in ("weighted_random", "round_robin", "least_outstanding_requests"):
+    s = lab.run(one.changed(algorithm=algorithm)).summary
+    print(f"{algorithm:27} mean {s['latency_mean']:.2f} s, p95 {s['latency_p95']:.2f} s")
+print(f"{'one line for all (M/M/c)':27} mean {0.5 + theory.mmc_wait_mean(9, 0.5, 6):.2f} s")
+
+# %% [markdown]
+# Turns space the requests out, which halves most of the wait. But who goes where is decided without
+# a look at the lines. The shortest line comes close to what is possible.
+
+# %% [markdown]
+# ### When is that worth most?
+#
+# When pages are unlike each other: most take little, a few take very long.
+
+# %%
+print("unevenness   round robin   least outstanding (p99)")
+for cv in (0.0, 1.0, 2.0, 3.0):
+    p = lab.Params(service_cv=cv)
+    turns = lab.run(p).summary["latency_p99"]
+    least = lab.run(p.changed(algorithm="least_outstanding_requests")).summary["latency_p99"]
+    print(f"{cv:10.0f} {turns:11.1f} s {least:17.1f} s")
+
+# %%
+lab.run(lab.preset("3")).plot()
+
+# %% [markdown]
+# Round robin puts people behind a cart that takes minutes while other tills idle. If all pages are
+# alike, it is as good as anything.
+
+# %% [markdown]
+# ### Two here, eight there
+#
+# DNS shares clients out evenly over the zones. What is a target's part?
+
+# %%
+for name in ("alb", "nlb"):
+    for cross in ("on", "off", "default"):
+        p = lab.Params(balancer=name, cross_zone=cross, a_targets=2, b_targets=8, c_targets=0)
+        s = lab.run(p).summary
+        print(f"{name}, cross-zone {cross:8} zone a {s['share_a']:6.1%} each, "
+              f"zone b {s['share_b']:6.1%} each")
+
+# %% [markdown]
+# Cross-zone on: a tenth each. Off: half of the clients for two targets, half for eight. An ALB
+# crosses by itself, an NLB has to be told, and then data between zones is charged:
+
+# %%
+for number in ("4", "5"):
+    r = lab.run(lab.preset(number))
+    print(f"{lab.scene(number).title:16} p95 {r.summary['latency_p95']:6.1f} s, "
+          f"between zones {r.cost['data between zones']:.2f} USD in half an hour")
+print(f"failed without cross-zone: {lab.run(lab.preset('4')).summary['failed']:,.0f} requests")
+
+# %% [markdown]
+# ### What else is different on an NLB?
+#
+# It doesn't see requests, only connections. A connection stays on its target while it is open.
+
+# %%
+print("connection kept    moved   busiest target")
+for seconds in (1, 60, 600, 3_600):
+    s = labsim.run("elb-balancing", balancer="nlb", cross_zone="on",
+                   connection_time=seconds).summary
+    print(f"{seconds:13,} s {s['moved']:8.0%} {s['imbalance']:10.2f} x the mean")
+
+# %% [markdown]
+# Nobody looks at lines, and nobody takes turns: the target is picked by a hash, once per
+# connection. That is quick and cheap, keeps the client's address, and is even only for many short
+# connections.
+
+# %% [markdown]
+# ### Regulars
+#
+# Too much for six targets, and at ten minutes six more come. With cookies and without:
+
+# %%
+labsim.compare(lab.run(lab.preset("6")), lab.run(lab.preset("7")))
+
+# %%
+lab.run(lab.preset("6")).plot()
+
+# %% [markdown]
+# Look at `new_share`: the new targets get newcomers only. The mean load falls, the busiest target
+# stays where it was, until its regulars go home. Does a shorter cookie help?
+
+# %%
+for seconds in (86_400, 600, 60):
+    s = lab.run(lab.preset("6").changed(cookie_duration=seconds)).summary
+    print(f"cookie {seconds:6,} s: p95 {s['latency_p95']:5.1f} s, new targets get "
+          f"{s['new_share']:.0%}, {s['moved']:.0%} of the requests lose their session")
+
+# %% [markdown]
+# It moves people, and whatever the old target remembered of them is lost: a cart, a login. A
+# session in ElastiCache or DynamoDB can be read from any target, so nobody has to be a regular.
+
+# %% [markdown]
+# ### What does a dead target cost?
+#
+# It refuses, or it hangs; noticed after {{unhealthy_threshold}} that fail in a row.
+
+# %%
+dead = lab.Params(a_targets=6, b_targets=0, c_targets=0, request_rate=10)
+for fault in ("target-refuses", "target-hangs"):
+    for algorithm in ("round_robin", "least_outstanding_requests"):
+        s = lab.run(dead.changed(fault=fault, algorithm=algorithm)).summary
+        print(f"{fault:14} {algorithm:27} noticed after {s['noticed_seconds']:.0f} s, "
+              f"{s['refused'] + s['timed_out']:4.0f} requests lost meanwhile")
+
+# %% [markdown]
+# With turns it costs its share for as long as it is unnoticed. The shortest line makes it better or
+# worse: a target that hangs has a long line and is avoided; one that refuses at once has always the
+# shortest, and draws the requests of the others. Quicker checks?
+
+# %%
+for seconds in (5, 10, 30, 60):
+    s = lab.run(dead.changed(fault="target-refuses", health_interval=seconds,
+                             health_timeout=2)).summary
+    low, high = seconds, 2 * seconds
+    print(f"every {seconds:2} s: noticed after {s['noticed_seconds']:5.1f} s (from {low} to "
+          f"{high}), {s['refused']:3.0f} refused")
+
+# %% [markdown]
+# And if every target fails its checks? Then the balancer fails open and sends to all of them.
+
+# %%
+all_dead = dead.changed(fault="target-refuses", fault_targets=6, fault_duration=0)
+s = lab.run(all_dead).summary
+print(f"refused by targets {s['refused']:,.0f}, turned away by the balancer {s['turned_away']:.0f}")
+
+# %% [markdown]
+# ### A zone is lost
+#
+# Its door and a third of the targets. Three things have to be noticed: by DNS, by the clients whose
+# answer is up to {{dns_ttl}} old, and by the checks of the other nodes.
+
+# %%
+for event in lab.run(lab.preset("9")).events[:6]:
+    print(f"{event.t:6.0f} s  {event.text}")
+for n in (2, 3, 4):
+    p = lab.preset("9").changed(a_targets=n, b_targets=n, c_targets=n)
+    s = lab.run(p).summary
+    print(f"{n} targets per zone: {s['failed']:3.0f} failed, p99 {s['latency_p99']:4.1f} s")
+
+# %% [markdown]
+# What fails in the first minute fails whatever the size. But the rest of the outage depends on
+# whether two zones can carry the load of three. Would cross-zone off have been better?
+
+# %%
+for cross in ("on", "off"):
+    s = lab.run(lab.preset("9").changed(cross_zone=cross)).summary
+    print(f"cross-zone {cross:3}: {s['turned_away']:.0f} came to the lost door, "
+          f"{s['timed_out']:.0f} were sent to a lost target by another node")
+
+# %% [markdown]
+# ### Those who leave, those who come
+#
+# Long requests, and half of the targets are deregistered. How long shall they be waited for?
+
+# %%
+for delay in (0, 10, 60, 300):
+    s = lab.run(lab.preset("12").changed(deregistration_delay=delay)).summary
+    print(f"delay {delay:3} s: {s['cut_off']:.0f} cut off, the last target let go after "
+          f"{s['drain_seconds']:.0f} s")
+
+# %% [markdown]
+# The delay is the most that is waited; a target whose requests have ended is done before. And
+# targets that come cold, with empty caches?
+
+# %%
+for slow in (0, 300):
+    for algorithm in ("round_robin", "least_outstanding_requests"):
+        p = lab.preset("10").changed(slow_start=slow, algorithm=algorithm)
+        s = lab.run(p).summary
+        print(f"slow start {slow:3} s, {algorithm:27} {s['failed']:5,.0f} failed, "
+              f"p99 {s['latency_p99']:4.1f} s")
+
+# %% [markdown]
+# Slow start works with round robin only. The shortest line doesn't need it: a cold target's line
+# is long.
+
+# %% [markdown]
+# ## Read the model
+#
+# This is an usher who counts.
+
+# %%
+import inspect
+
+from labsim.services.elb import nodes as elb_nodes
+
+print(inspect.getsource(elb_nodes.LeastOutstanding.pick))
+
+# %% [markdown]
+# **Change it.** Two dice: pick two members at random and take the shorter line. It needs no search,
+# and is used where there are thousands of targets.
+
+
+# %%
+class TwoDice(elb_nodes.LeastOutstanding):
+    def pick(self, now, chance):
+        super().pick(now, chance)      # those who are back are counted
+        n = len(self.members)
+        one, other = int(chance * n), int(chance * n * n) % n
+        return self.members[min(one, other, key=lambda i: self._keys[i])]
+
+
+# %%
+from unittest.mock import patch
+
+least = one.changed(algorithm="least_outstanding_requests")
+with patch.object(elb_nodes, "LeastOutstanding", TwoDice):
+    print(f"the shorter of two lines: mean {lab.run(least).summary['latency_mean']:.2f} s")
+print(f"the shortest of all:      mean {lab.run(least).summary['latency_mean']:.2f} s")
+
+# %% [markdown]
+# Two looks give most of what six give. The whole model is in
+# `labsim/labs/elb_balancing/model.py`; start at `simulate`.
+
+# %% [markdown]
+# ## Exercises
+#
+# Commit to an answer before you run anything. A wrong answer gets a hint, then another, then the
+# solution.
+
+# %%
+from labsim.course import check, exercise, quiz
+
+exercise("elb-balancing", 1)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, per cent
+# blank: check("elb-balancing", 1, answer)
+# >>> solution
+check("elb-balancing", 1, 11.1)
+# <<< solution
+
+# %%
+exercise("elb-balancing", 2)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number of requests
+# blank: check("elb-balancing", 2, answer)
+# >>> solution
+check("elb-balancing", 2, 45)
+# <<< solution
+
+# %%
+exercise("elb-balancing", 3)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("elb-balancing", 3, answer)
+# >>> solution
+check("elb-balancing", 3, 33)
+# <<< solution
+
+# %%
+exercise("elb-balancing", 4)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("elb-balancing", 4, answer)
+# >>> solution
+check("elb-balancing", 4, 2.0)
+# <<< solution
+
+# %%
+exercise("elb-balancing", 5)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("elb-balancing", 5, answer)
+# >>> solution
+check("elb-balancing", 5, "b")
+# <<< solution
+
+# %%
+exercise("elb-balancing", 6)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("elb-balancing", 6, answer)
+# >>> solution
+check("elb-balancing", 6, "c")
+# <<< solution
+
+# %%
+exercise("elb-balancing", 7)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("elb-balancing", 7, answer)
+# >>> solution
+check("elb-balancing", 7, "c")
+# <<< solution
+
+# %%
+exercise("elb-balancing", 8)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"a_targets": 5}
+# blank: check("elb-balancing", 8, answer)
+# >>> solution
+answer = {"balancer": "alb", "algorithm": "least_outstanding_requests",
+          "a_targets": 4, "b_targets": 4}
+check("elb-balancing", 8, answer)
+# <<< solution
+
+# %%
+exercise("elb-balancing", 9)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"health_interval": 10}
+# blank: check("elb-balancing", 9, answer)
+# >>> solution
+answer = {"health_interval": 5, "health_timeout": 2, "algorithm": "round_robin"}
+check("elb-balancing", 9, answer)
+# <<< solution
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+quiz("elb-balancing")
+
+# %% tags=["solution"]
+# blank: # quiz("elb-balancing", "...")    # a letter per question
+# >>> solution
+quiz("elb-balancing", "acabcbbac")
+# <<< solution
+
+# %% [markdown]
+# ## For the exam
+#
+# * **ALB**: HTTP, each request on its own, cross-zone always on and free between zones, cookies,
+#   clients' addresses in `X-Forwarded-For`. **NLB**: TCP and UDP, each connection on its own, a
+#   fixed address per zone, cross-zone off until you turn it on and pay. **GWLB**: packets through
+#   appliances, GENEVE.
+# * Open a target's security group to the balancer only; the balancer is open to the world. **SNI**
+#   lets one listener of an ALB or NLB hold certificates for many names.
+# * **Cross-zone off** shares evenly over zones, **on** over targets.
+# * **Stickiness** undoes the balance and what a scale-out brings; keep sessions in ElastiCache or
+#   DynamoDB instead.
+# * A dead target gets requests for **threshold times interval**; with no healthy target the
+#   balancer **fails open**.
+# * The **deregistration delay** must be longer than the longest request that matters; **slow
+#   start** is for cold targets and round robin.
+
+# %% [markdown]
+# ## How far can you trust this lab?
+#
+# What is known, and what the model gives:
+
+# %%
+lab.trust()
+
+# %% [markdown]
+# ## Where the model is wrong
+#
+# * A target works on one request at a time. Real servers work on many, a little slower each; the
+#   lines are shorter then, and what is said here about load and shares stays.
+# * Nodes don't tell each other what they have sent; AWS doesn't say whether they do. With
+#   `b_targets=0, c_targets=0` there is one node, and it knows everything.
+# * A zone has one node. Real balancers have more as they grow, which makes each node's knowledge
+#   even smaller.
+# * Health checks fail only at dead targets. A real target that is busy may miss its checks, and
+#   what is taken from it makes the next one busy.
+# * When DNS drops the node of a lost zone is not published; {{eviction_time}} is an assumption. So
+#   is that a zone's end comes at once and all of it.
+# * Nobody tries again. Real clients do, and so does an ALB where a target refuses a connection.
+# * A cookie counts from when it was given. Sessions end at random, users differ by
+#   {{user_cv}} of their mean, both assumptions.
+# * The balancer itself takes no time; what the notes say of an ALB's and an NLB's latency isn't
+#   published, and isn't modelled. Nor is how it grows under a sudden load.
+# * A new target's slowness and how long it lasts are assumptions; set them to what you have
+#   measured.
+# * Capacity units of an NLB are unverified; those of an ALB and all prices per hour are from
+#   AWS's price list.

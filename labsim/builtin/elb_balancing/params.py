@@ -1,0 +1,203 @@
+"""The knobs of the lab `elb-balancing`: each one's name, unit, range and meaning, said once."""
+
+from typing import Literal
+
+from labsim.declare import Params, choice, flag, integer, number
+from labsim.errors import ParameterError
+from labsim.services.elb import rules as elb
+
+LOAD, BALANCER, TARGETS, USERS = "Load", "Balancer", "Targets", "Users"
+HEALTH, FAULT, CHANGES, COST = "Health checks", "Fault", "Coming and leaving", "Cost"
+ON_ALB, ON_NLB = ("balancer", (elb.ALB,)), ("balancer", (elb.NLB,))
+FAULTY = ("fault", (elb.REFUSES, elb.HANGS, elb.ZONE_LOST))
+SLOW_LEAST = 30     # s; slow start is off (0) or at least this
+
+
+def targets(default: int, zone: str):
+    """The knob for the targets of a zone."""
+    return integer(
+        default, unit="targets", bounds=(0, 100), slider=(0, 16), step=1,
+        label=f"Targets in zone {zone}", group=TARGETS,
+        help=f"Targets in zone {zone} at the start; with none the zone is not enabled.")
+
+
+class ElbBalancingParams(Params):
+    """Parameters of `elb-balancing`."""
+
+    request_rate: float = number(
+        8, unit="req/s", bounds=(0, 100_000), slider=(1, 24), step=0.5, label="Request rate",
+        group=LOAD, help="Requests per second of all users together.")
+    service_time: float = number(
+        0.5, unit="s", bounds=(0.001, 3_600), slider=(0.1, 2), step=0.05, label="Service time",
+        group=LOAD, help="Mean time that a target works on a request; it works on one at a time.")
+    service_cv: float = number(
+        1, unit="", bounds=(0, 10), slider=(0, 5), step=0.25, label="Unevenness", group=LOAD,
+        help="Standard deviation of the service time over its mean: 0 all alike, 1 exponential.")
+    duration: float = number(
+        1_800, unit="s", bounds=(60, 864_000), slider=(300, 7_200), step=60, label="Duration",
+        group=LOAD, help="Simulated time.")
+
+    balancer: Literal["alb", "nlb"] = choice(
+        "alb", label="Balancer", group=BALANCER,
+        help="An ALB sends each request where it likes; an NLB each connection, by a hash.")
+    algorithm: Literal["round_robin", "least_outstanding_requests", "weighted_random"] = choice(
+        "round_robin", label="Algorithm", group=BALANCER, when=ON_ALB, fact="elb.algorithms",
+        help="How an ALB's node picks a target; all weights are equal.")
+    cross_zone: Literal["default", "on", "off"] = choice(
+        "default", label="Cross-zone", group=BALANCER, fact="elb.cross_zone_default",
+        help="Whether a node sends to targets of other zones; by default an ALB's does and an "
+             "NLB's does not.")
+    sticky: bool = flag(
+        False, label="Stickiness", group=BALANCER, fact="elb.stickiness_scope",
+        help="A user stays with one target: by a cookie (ALB), by his address (NLB).")
+    cookie_duration: float = number(
+        86_400, unit="s", bounds=(1, 604_800), slider=(60, 86_400), step=60,
+        label="Cookie duration", group=BALANCER, fact="elb.stickiness_default_s", when=ON_ALB,
+        help="How long a cookie is valid, from when it was given; only with stickiness.")
+    idle_timeout: float = number(
+        60, unit="s", bounds=(1, 4_000), slider=(1, 300), step=1, label="Idle timeout",
+        group=BALANCER, fact="elb.alb_idle_timeout_s", when=ON_ALB,
+        help="A request without an answer for so long fails: 504.")
+    nlb_idle_timeout: float = number(
+        350, unit="s", bounds=(60, 6_000), slider=(60, 600), step=10, label="Idle timeout, NLB",
+        group=BALANCER, fact="elb.nlb_idle_timeout_s", when=ON_NLB,
+        help="A connection without an answer for so long is forgotten.")
+    connection_time: float = number(
+        300, unit="s", bounds=(1, 86_400), slider=(10, 3_600), step=10, label="Connection kept",
+        group=BALANCER, when=ON_NLB,
+        help="How long a user keeps a connection, and with it his target.")
+    dns_ttl: float = number(
+        60, unit="s", bounds=(1, 86_400), slider=(10, 600), step=10, label="DNS TTL",
+        group=BALANCER, fact="elb.dns_ttl", help="How long users keep the balancer's address.")
+
+    a_targets: int = targets(2, "a")
+    b_targets: int = targets(2, "b")
+    c_targets: int = targets(2, "c")
+
+    users: int = integer(
+        600, unit="users", bounds=(1, 200_000), slider=(10, 2_000), step=10, label="Users",
+        group=USERS, help="Users at any time; one who leaves is followed by another.")
+    user_cv: float = number(
+        1, unit="", bounds=(0, 5), slider=(0, 5), step=0.25, label="Unlike users", group=USERS,
+        help="Standard deviation of the users' request rates over their mean.")
+    visit_time: float = number(
+        1_200, unit="s", bounds=(1, 864_000), slider=(60, 14_400), step=60, label="Visit",
+        group=USERS, help="Mean length of a visit, after which another user comes.")
+
+    health_interval: float = number(
+        30, unit="s", bounds=(5, 300), slider=(5, 300), step=5, label="Check interval",
+        group=HEALTH, fact="elb.hc_interval_s",
+        help="Each node checks each target this often, each at moments of its own.")
+    health_timeout: float = number(
+        6, unit="s", bounds=(2, 120), slider=(2, 30), step=1, label="Check timeout",
+        group=HEALTH, fact="elb.hc_timeout_s", help="A check unanswered for so long has failed.")
+    unhealthy_threshold: int = integer(
+        2, unit="checks", bounds=(2, 10), slider=(2, 10), step=1, label="Unhealthy after",
+        group=HEALTH, fact="elb.alb_unhealthy_threshold",
+        help="So many failed checks in a row, and a node sends nothing more to the target.")
+    healthy_threshold: int = integer(
+        5, unit="checks", bounds=(2, 10), slider=(2, 10), step=1, label="Healthy after",
+        group=HEALTH, fact="elb.healthy_threshold",
+        help="So many passed checks in a row, and a target that was unhealthy is back.")
+
+    fault: Literal["none", "target-refuses", "target-hangs", "zone-lost"] = choice(
+        "none", label="Fault", group=FAULT,
+        help="Targets that refuse at once or take requests and never answer; or a whole zone.")
+    fault_zone: Literal["a", "b", "c"] = choice(
+        "a", label="In zone", group=FAULT, when=FAULTY, help="Where the fault is.")
+    fault_targets: int = integer(
+        1, unit="targets", bounds=(1, 100), slider=(1, 16), step=1, label="Dead targets",
+        group=FAULT, when=("fault", (elb.REFUSES, elb.HANGS)),
+        help="How many targets of the zone are dead; at most all.")
+    fault_at: float = number(
+        600, unit="s", bounds=(0, 864_000), slider=(0, 3_600), step=30, label="Fault begins",
+        group=FAULT, when=FAULTY, help="When it begins.")
+    fault_duration: float = number(
+        600, unit="s", bounds=(0, 864_000), slider=(0, 3_600), step=30, label="Fault lasts",
+        group=FAULT, when=FAULTY, help="How long it lasts; 0: to the end.")
+    eviction_time: float = number(
+        30, unit="s", bounds=(0, 3_600), slider=(0, 300), step=5, label="DNS notices after",
+        group=FAULT, when=("fault", (elb.ZONE_LOST,)),
+        help="How long DNS goes on naming the node of a lost zone. AWS publishes no figure.")
+
+    add_targets: int = integer(
+        0, unit="targets", bounds=(0, 100), slider=(0, 16), step=1, label="Targets added",
+        group=CHANGES, help="New targets, where the fewest are; 0 for none.")
+    add_at: float = number(
+        600, unit="s", bounds=(0, 864_000), slider=(0, 3_600), step=30, label="Added at",
+        group=CHANGES, help="When they are registered, booted and ready.")
+    slow_start: float = number(
+        0, unit="s", bounds=(0, 900), slider=(0, 900), step=30, label="Slow start",
+        group=CHANGES, when=("algorithm", (elb.ROUND_ROBIN,)), fact="elb.slow_start_s",
+        help="A healthy target's share grows for so long; 0, or from 30 s; round robin only.")
+    cold_factor: float = number(
+        1, unit="x", bounds=(1, 100), slider=(1, 10), step=0.5, label="Cold targets", group=CHANGES,
+        help="How many times as long a new target needs at first; 1: it is warm at once.")
+    warm_time: float = number(
+        300, unit="s", bounds=(1, 86_400), slider=(30, 900), step=30, label="Warm after",
+        group=CHANGES, help="When a new target is as quick as the others.")
+    remove_targets: int = integer(
+        0, unit="targets", bounds=(0, 100), slider=(0, 16), step=1, label="Targets removed",
+        group=CHANGES, help="Deregistered, the oldest where the most are; 0 for none.")
+    remove_at: float = number(
+        600, unit="s", bounds=(0, 864_000), slider=(0, 3_600), step=30, label="Removed at",
+        group=CHANGES, help="When they are deregistered.")
+    deregistration_delay: float = number(
+        300, unit="s", bounds=(0, 3_600), slider=(0, 900), step=10, label="Deregistration delay",
+        group=CHANGES, fact="elb.dereg_delay_s",
+        help="How long at most a leaving target may finish what it has.")
+
+    response_size: float = number(
+        100_000, unit="bytes", bounds=(0, 1e12), slider=(0, 5_000_000), step=50_000,
+        label="Response size", group=COST, help="Mean size of an answer, for capacity units and "
+                                                "for data between zones.")
+    target_price: float = number(
+        0.0416, unit="USD/h", bounds=(0, 1_000), slider=(0, 1), step=0.01, label="Target price",
+        group=COST, fact="ec2.t3_medium_price", help="Per target and hour, until it is let go.")
+
+    def check(self) -> None:
+        """A target somewhere; a timeout within the interval; slow start off or long enough; no
+        cookie without cross-zone. Facts: elb.slow_start, elb.sticky_cross_zone."""
+        if not sum(self.counts):
+            raise ParameterError("a_targets", 0, "from 1 to 100 targets, where no other zone has "
+                                                 "any")
+        if self.health_timeout > self.health_interval:
+            raise ParameterError("health_timeout", self.health_timeout,
+                                 f"at most health_interval, {self.health_interval:g} s")
+        if 0 < self.slow_start < SLOW_LEAST:
+            raise ParameterError("slow_start", self.slow_start,
+                                 f"0, or at least {SLOW_LEAST} s")
+        if self.sticky and self.balancer == elb.ALB and not self.crosses:
+            raise ParameterError("sticky", True, "False where an ALB's cross-zone is off")
+
+    @property
+    def counts(self) -> list[int]:
+        """Targets at the start, by zone."""
+        return [self.a_targets, self.b_targets, self.c_targets]
+
+    @property
+    def crosses(self) -> bool:
+        """Whether nodes send to targets of other zones."""
+        return elb.crosses(self.balancer, self.cross_zone)
+
+    @property
+    def picks(self) -> str:
+        """How a node picks: an NLB by a hash, as good as a die."""
+        return self.algorithm if self.balancer == elb.ALB else elb.RANDOM
+
+    @property
+    def timeout(self) -> float:
+        """How long a request may stay without an answer, s."""
+        return self.idle_timeout if self.balancer == elb.ALB else self.nlb_idle_timeout
+
+    @property
+    def kept(self) -> float:
+        """How long a user stays with his target, s; 0: for a request."""
+        if self.balancer == elb.NLB:
+            return float("inf") if self.sticky else self.connection_time
+        return self.cookie_duration if self.sticky else 0.0
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing fails, comes or leaves."""
+        return self.fault == "none" and not self.add_targets and not self.remove_targets

@@ -1,0 +1,411 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Shards of a Kinesis stream
+#
+# *labsim {{version}}. About fifty minutes. In the notes: Kinesis Data Streams, producers and
+# consumers, enhanced fan-out.*
+#
+# A post office has a row of counters, and the addressee's initials decide which one a letter
+# goes to. One clerk is swamped while the next one reads the paper. Behind each counter runs a
+# tape on which all letters are kept for a day, and readers follow it. **Afterwards you can
+# answer:**
+#
+# * How many shards does a stream need, and which of three limits decides?
+# * When does a split help, and when is it money for nothing?
+# * How long does a consumer take to catch up, and when does it never?
+# * What do enhanced fan-out, aggregation and on-demand mode buy, and what do they not?
+
+# %%
+import labsim
+
+lab = labsim.lab("kinesis-shards")
+
+# %% [markdown]
+# ## The facts
+
+# %%
+labsim.factbook.table(lab.facts)
+
+# %% [markdown]
+# ## Explore
+#
+# Step through the presets first. Then pin a run and change one thing. Press play and watch the
+# bars: each is a shard, and the dashed line is what a shard takes.
+
+# %%
+lab.explore()
+
+# %% [markdown]
+# ## A guided tour
+#
+# ### Which shard does a key go to?
+#
+# The `MD5` of the partition key is a number, and each shard owns a range of numbers.
+
+# %%
+from labsim.services.kinesis import rules as kinesis
+
+for key in ("user-1", "user-2", "order-42", "device-7"):
+    hashed = kinesis.hash_key(key)
+    print(f"{key:9} {hashed / 2**128:6.1%} of the way, shard {kinesis.shard_index(key, 4)} of 4")
+
+# %% [markdown]
+# Nobody chooses, and nobody balances: the same key always goes to the same shard. That is how
+# order is kept, and where the trouble comes from.
+
+# %% [markdown]
+# ### Raise one number until it breaks
+#
+# {{shards}}, {{keys}}, {{record_size}} per record. A shard takes
+# {{fact:kinesis.shard_write_records_per_s}} and {{fact:kinesis.shard_write_bytes_per_s}}. At
+# which rate is the first record lost?
+
+# %%
+print("  rate  busiest shard  throttled  attempts per record")
+for rate in (2_000, 3_000, 3_800, 4_000, 4_500, 6_000):
+    r = lab.run(lab.Params(record_rate=rate))
+    s, busiest = r.summary, r.series["busiest"].value.max()
+    print(f"{rate:6} {busiest:13.2f} {s['throttle_ratio']:10.1%} "
+          f"{s['put_attempts'] / s['records_offered']:18.2f}")
+
+# %% [markdown]
+# The busiest shard breaks first, a little below the limit of all shards together. From then on
+# retries pile up in front of it, and the counter sees several times the letters that were
+# written.
+
+# %% [markdown]
+# ### Do different keys mean an even load?
+#
+# The same rate, far from what all shards take together, with more and more keys.
+
+# %%
+print("  keys  share of the hottest shard  throttled")
+for keys in (1, 2, 5, 10, 20, 100, 1_000, 10_000):
+    s = labsim.run("kinesis-shards", keys=keys).summary
+    print(f"{keys:6} {s['hottest_shard_share']:27.0%} {s['throttle_ratio']:10.1%}")
+
+# %% [markdown]
+# A handful of keys falls into the shards like a handful of dice. Only many keys, each with a
+# small part of the load, come out even.
+
+# %% [markdown]
+# ### More shards always help. Or do they?
+#
+# {{preset:2}}: most records have one and the same key.
+
+# %%
+print("shards  throttled   cost")
+for shards in (4, 8, 16, 32):
+    s = lab.run(lab.preset("2").changed(shards=shards)).summary
+    print(f"{shards:6} {s['throttle_ratio']:10.1%} {s['cost_usd']:6.2f} USD")
+
+# %% [markdown]
+# The other keys move away, the hot one stays. And retries?
+
+# %%
+for retries in (0, 1, 3, 10):
+    s = lab.run(lab.preset("2").changed(retries=retries)).summary
+    print(f"{retries:2} retries: {s['put_attempts']:12,.0f} attempts, "
+          f"{s['records_throttled']:12,.0f} records never put")
+
+# %% [markdown]
+# Retries wait for a quiet moment, and there is none. They cure a burst, not a load.
+
+# %% [markdown]
+# ### Split the hot shard
+#
+# Twice the same operation. Read in the log what each half got.
+
+# %%
+for number in "34":
+    r = lab.run(lab.preset(number))
+    refused = r.series["refused"].value
+    print(f"{lab.presets[int(number) - 1].title}: {r.events[0].text}")
+    print(f"   refused per second: {refused[60]:,.0f} before, {refused[-1]:,.0f} at the end")
+
+# %% [markdown]
+# A split divides the keys of a shard, but no key. With {{preset:4}} the load halves; with
+# {{preset:3}} nearly all of it stays on one side.
+
+# %%
+lab.run(lab.preset("4")).plot()
+
+# %% [markdown]
+# ### The outage: how long is the way back?
+#
+# A consumer is away. Nothing is lost, since the tape runs on; but it has to read faster than
+# the tape grows.
+
+# %%
+p = lab.preset("5")
+write = p.record_rate * p.record_size / p.shards
+for consumers, fan_out in ((1, "shared"), (2, "shared"), (2, "enhanced"), (3, "shared")):
+    read = kinesis.read_rate(consumers, fan_out)
+    back = kinesis.catch_up_time(p.outage_duration, write, read)
+    s = lab.run(p.changed(consumers=consumers, fan_out=fan_out)).summary
+    print(f"{consumers} {fan_out:8}: each reads {read / write:4.2f} of what is written, back after"
+          f" {back:5.0f} s; at the end {s['iterator_age_end']:5.0f} s behind")
+
+# %% [markdown]
+# A shard gives all that poll together {{fact:kinesis.read_bytes_per_s_shared}}, twice what it
+# takes. One reader catches up, two just about follow, three fall behind for good even without
+# an outage.
+
+# %%
+lab.run(lab.preset("6")).plot()
+
+# %% [markdown]
+# ### How old is a record when it is read?
+#
+# Even readers that keep up pay for sharing: all that poll have
+# {{fact:kinesis.get_records_tps}} of a shard together. Enhanced fan-out pushes.
+
+# %%
+print("consumers   shared  enhanced    cost shared  enhanced")
+for n in (1, 2, 3, 5):
+    a, b = (labsim.run("kinesis-shards", consumers=n, fan_out=f, record_size=100).summary
+            for f in ("shared", "enhanced"))
+    print(f"{n:9} {a['propagation_mean']:6.2f} s {b['propagation_mean']:7.2f} s"
+          f" {a['cost_usd']:10.2f} USD {b['cost_usd']:5.2f} USD")
+
+# %% [markdown]
+# ### Tiny records, odd sizes
+#
+# {{preset:8}}: the limit on records is reached while the bytes are nowhere near theirs. The
+# producer library packs them.
+
+# %%
+for number in "89":
+    s = lab.run(lab.preset(number)).summary
+    print(f"{lab.presets[int(number) - 1].title:14} throttled {s['throttle_ratio']:5.1%}  "
+          f"shards needed {s['shards_needed']:3.0f}  Kinesis records {s['kinesis_records']:11,.0f}")
+
+# %% [markdown]
+# And a record a little above a kilobyte: `PutRecord` rounds every one up, `PutRecords` only the
+# sum of a call.
+
+# %%
+for batch in (1, 2, 10, 500):
+    s = labsim.run("kinesis-shards", record_size=1_100, batch_size=batch).summary
+    print(f"batches of {batch:3}: {kinesis.charged_bytes(1_100, batch):5.0f} bytes charged, "
+          f"throttled {s['throttle_ratio']:5.1%}")
+
+# %% [markdown]
+# ### Nobody counts shards: on demand
+#
+# {{preset:10}}: a new stream takes {{fact:kinesis.ondemand_initial_write}}, later twice the peak
+# of the last month. What if more comes at once?
+
+# %%
+lab.run(lab.preset("10")).plot()
+
+# %% [markdown]
+# Refused until the busy shards have been split: {{result:10:records_throttled}} lost. A stream
+# that remembers the peak of last month has the shards before the load comes:
+
+# %%
+for peak in (0, 2_500_000, 3_000_000):
+    s = lab.run(lab.preset("10").changed(ondemand_peak=peak)).summary
+    print(f"peak of {peak:9,} bytes/s: throttled {s['throttle_ratio']:5.1%}, "
+          f"shards at the end {s['shards_end']:.0f}")
+
+# %% [markdown]
+# ### A stream is not a queue
+#
+# Reading removes nothing, so a consumer may read again. But what is older than the retention
+# ({{retention}}) goes, read or not.
+
+# %%
+for retention in (86_400, 2 * 86_400, 3 * 86_400):
+    s = lab.run(lab.preset("11").changed(retention=retention)).summary
+    print(f"kept for {retention / 86_400:.0f} days: {s['records_lost']:11,.0f} records lost, "
+          f"oldest read after {s['iterator_age_max'] / 86_400:.1f} days")
+
+# %% [markdown]
+# ## Read the model
+#
+# This is all that happens in a tick: shards take what they may, consumers read what they can.
+
+# %%
+import inspect
+
+from labsim.services.kinesis.stream import Keys, Stream
+
+print(inspect.getsource(Stream.step))
+
+# %% [markdown]
+# **Change it.** The cure for a hot key is not a shard but a suffix: spread its records over many
+# keys, and give up the order among them.
+
+# %%
+from unittest.mock import patch
+
+
+class Salted(Keys):
+    def __init__(self, n, skew=0.0, hot=0.0):
+        super().__init__(n, skew)
+        self.salted, self.hot = Keys(500), hot
+
+    def shares(self, shards):
+        others, hot = super().shares(shards), self.salted.shares(shards)
+        return (1 - self.hot) * others + self.hot * hot
+
+
+# %%
+with patch("labsim.builtin.kinesis_shards.model.Keys", Salted):
+    salted = lab.run(lab.preset("2"))
+for name in ("hottest_shard_share", "throttle_ratio"):
+    print(f"{name:20} {lab.run(lab.preset('2')).summary[name]:6.2f} {salted.summary[name]:6.2f}")
+
+# %% [markdown]
+# The same shards, the same records, nothing refused. The whole model is in
+# `labsim/labs/kinesis_shards/model.py`; start at `simulate`.
+
+# %% [markdown]
+# ## Exercises
+#
+# Commit to an answer before you run anything. A wrong answer gets a hint, then another, then the
+# solution.
+
+# %%
+from labsim.course import check, exercise
+
+exercise("kinesis-shards", 1)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number of shards
+# blank: check("kinesis-shards", 1, answer)
+# >>> solution
+check("kinesis-shards", 1, 12)
+# <<< solution
+
+# %%
+exercise("kinesis-shards", 2)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in percent
+# blank: check("kinesis-shards", 2, answer)
+# >>> solution
+check("kinesis-shards", 2, 30)
+# <<< solution
+
+# %%
+exercise("kinesis-shards", 3)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("kinesis-shards", 3, answer)
+# >>> solution
+check("kinesis-shards", 3, 450)
+# <<< solution
+
+# %%
+exercise("kinesis-shards", 4)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number of records
+# blank: check("kinesis-shards", 4, answer)
+# >>> solution
+check("kinesis-shards", 4, 1.5 * 86_400 * 3_000)
+# <<< solution
+
+# %%
+exercise("kinesis-shards", 5)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("kinesis-shards", 5, answer)
+# >>> solution
+check("kinesis-shards", 5, "b")
+# <<< solution
+
+# %%
+exercise("kinesis-shards", 6)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("kinesis-shards", 6, answer)
+# >>> solution
+check("kinesis-shards", 6, "c")
+# <<< solution
+
+# %%
+exercise("kinesis-shards", 7)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"shards": 10}
+# blank: check("kinesis-shards", 7, answer)
+# >>> solution
+check("kinesis-shards", 7, {"shards": 4, "aggregation": True})
+# <<< solution
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+from labsim.course import quiz
+
+quiz("kinesis-shards")
+
+# %% tags=["solution"]
+# blank: # quiz("kinesis-shards", "...")    # a letter per question
+# >>> solution
+quiz("kinesis-shards", "bcabab")
+# <<< solution
+
+# %% [markdown]
+# ## How far can you trust this lab?
+#
+# Numbers in, numbers out, and where they come from:
+
+# %%
+lab.trust()
+
+# %% [markdown]
+# Besides, routing, splits and merges agree with moto (an independent Kinesis) on random keys,
+# and the counted model agrees with a model of single records on small cases.
+
+# %% [markdown]
+# ## For the exam
+#
+# * A shard takes {{fact:kinesis.shard_write_records_per_s}} or
+#   {{fact:kinesis.shard_write_bytes_per_s}}, whichever is reached first. **Throttled** producers
+#   mean too few shards, or a **hot partition key**: look at single shards before you add any.
+# * Order is kept **within a partition key** (so within a shard), like a message group in SQS.
+# * All consumers that poll **share** each shard's reads; **enhanced fan-out** gives each its own,
+#   pushed, for more money. Many consumers, short delay: enhanced.
+# * Records stay for the **retention**, a day by default and a year at most; reading deletes
+#   nothing, so they can be **replayed**. Watch the **iterator age**.
+# * Tiny records: **aggregate** with the producer library. Unknown load: **on-demand** mode,
+#   which doubles its peak but can't follow more than that at once.
+
+# %% [markdown]
+# ## Where the model is wrong
+#
+# * How long a split or merge takes is not published; {{reshard_time}} is an assumption from old
+#   material. `split_what="all"` does one shard after the other; `UpdateShardCount` may do
+#   several at a time.
+# * On demand a busy shard is split after {{ondemand_split_time}} without a break; AWS says only
+#   "within", and it merges shards when the load falls, which the model never does.
+# * A record is known by its size and key alone, all of one size. Limits hold on average over a
+#   tick (a part of the run), with a second's worth of unused capacity kept; AWS counts in ways
+#   that it doesn't publish.
+# * One producer process per shard's traffic aggregates here. With many small producers each
+#   aggregate holds less, and consumers must take the parcels apart. Wait and size of aggregates
+#   are the library's defaults.
+# * Retries come back after {{retry_wait}} on average; SDK, library and agent each do it in their
+#   own way. Retries put a record behind later ones of its key: order is kept only among records
+#   that are accepted in order.
+# * All consumers are alike, absent together, and never read twice. The iterator age leaves out
+#   the polling delay, as the metric is zero for a consumer that keeps up.
+# * Records above a mebibyte live on burst capacity at AWS; here they take what they take.
+# * Prices are secondary quotations for one region, without extended retention (the model keeps
+#   records longer for nothing) and without data transfer; a billed gigabyte counts no rounding
+#   of single records.

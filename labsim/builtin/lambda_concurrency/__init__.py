@@ -1,0 +1,34 @@
+"""A function at a crowd: how many copies does it take, who gets none, and what do callers then do?
+
+`params` holds the knobs, `model` the simulation (read that first), `story` what is measured,
+told and drawn, `exercises` the questions.
+"""
+
+from pathlib import Path
+
+from labsim.builtin.lambda_concurrency import model, story
+from labsim.builtin.lambda_concurrency.exercises import EXERCISES
+from labsim.builtin.lambda_concurrency.params import LambdaConcurrencyParams
+from labsim.declare import Lab
+
+lab = Lab(
+    home=Path(__file__).parent,
+    slug="lambda-concurrency", title="A function and a crowd", order=8,
+    summary="Concurrency is rate times duration; beyond the limit a function is throttled, and "
+            "each kind of caller takes that in its own way.",
+    topics=("Lambda", "API Gateway"), Params=LambdaConcurrencyParams, simulate=model.simulate,
+    estimate=model.estimate, points=model.POINTS, metrics=story.METRICS, presets=story.PRESETS,
+    panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
+    exercises=EXERCISES,
+    headline=("lost", "latency_p99", "cold_starts", "cost_usd"),
+    facts=("lambda.timeout_max_s", "lambda.timeout_default_s", "lambda.memory_max_mb",
+           "lambda.memory_min_mb", "lambda.mb_per_vcpu", "lambda.tmp_default_mb",
+           "lambda.concurrency_account", "lambda.concurrency_formula", "lambda.rps_rule",
+           "lambda.scaling_rate", "lambda.reserved_unreserved_min", "lambda.provisioned_rate",
+           "lambda.cold_start_rule", "lambda.cold_start", "lambda.idle", "lambda.init_billed",
+           "lambda.throttle_status", "lambda.async_retries", "lambda.async_waits",
+           "lambda.async_backoff", "lambda.esm_sqs_start", "lambda.esm_sqs_ramp",
+           "lambda.esm_sqs_max", "lambda.esm_sqs_visibility_rule",
+           "lambda.esm_stream_retry_rule", "apigw.rate_account", "apigw.burst_account",
+           "apigw.token_bucket_rule", "apigw.timeout_max_s", "apigw.cache_ttl_default_s"),
+)

@@ -1,0 +1,504 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A function and a crowd
+#
+# *labsim {{version}}. About fifty minutes. In the notes: serverless, Lambda with its limits and
+# prices, API Gateway.*
+#
+# A taxi rank before a concert hall. What counts when the concert is over is not how many cars pass
+# in an hour, but how many are under way at a time. A car that comes back takes the next passenger
+# at once; another one has to be fetched from the garage. **Afterwards you can answer:**
+#
+# * How many executions does a load need, and what happens to those beyond the limit?
+# * When is there a cold start, and what do reserved and provisioned concurrency change?
+# * What do a client, an event, a queue and a stream do when the function is throttled?
+# * Does more memory cost more?
+# * What does API Gateway keep away from the function?
+
+# %%
+import labsim
+
+lab = labsim.lab("lambda-concurrency")
+
+# %% [markdown]
+# ## The facts
+
+# %%
+labsim.factbook.table(lab.facts)
+
+# %% [markdown]
+# ## Explore
+#
+# Step through the presets first. Then pin a run and change one thing. The panel to watch is the
+# executions under way, and where they touch the limit.
+
+# %%
+lab.explore()
+
+# %% [markdown]
+# ## A guided tour
+#
+# ### Raise one number until it breaks
+#
+# A steady rate, {{cpu_time}} of work and {{wait_time}} of waiting for each request.
+
+# %%
+print("req/s   needs   under way   throttled     p99")
+for rate in (25, 50, 100, 150, 190, 200, 210, 250):
+    s = labsim.run("lambda-concurrency", arrival_rate=rate, spike_factor=1, duration=60).summary
+    print(f"{rate:5} {s['concurrency_needed']:7,.0f} {s['concurrency_max']:11,.0f} "
+          f"{s['throttle_share']:10.1%} {s['latency_p99']:7.1f} s")
+
+# %% [markdown]
+# Rate times duration is what is under way: Little's law. Up to the account's
+# {{account_concurrency}} nothing happens to anybody; beyond it, whoever is too many gets an error
+# at once. Nobody is slower for it: Lambda has no queue for callers that wait.
+
+# %% [markdown]
+# ### The same number in many ways
+#
+# Loads that look very different, and the quota that each needs.
+
+# %%
+from labsim.services.lambda_ import rules as aws_lambda
+
+for rate, seconds in ((100, 1), (100, 0.5), (200, 0.25), (5_000, 0.2), (20_000, 0.05),
+                      (30_000, 0.02)):
+    print(f"{rate:6,} req/s of {seconds:4} s: {aws_lambda.concurrency(rate, seconds):5,.0f} under "
+          f"way, needs a quota of {aws_lambda.quota_needed(rate, seconds):5,.0f}; a thousand "
+          f"serve {aws_lambda.served_rate(rate, seconds, 1_000):6,.0f} req/s")
+
+# %% [markdown]
+# The last two show the other limit: ten requests a second for each unit of the quota, which counts
+# for very short functions only.
+
+# %% [markdown]
+# ### A concert ends
+#
+# The first preset. Who got nothing, and why?
+
+# %%
+r = lab.run(lab.preset("1"))
+s = r.summary
+print(f"needed {s['concurrency_needed']:,.0f}, had {s['concurrency_max']:,.0f}")
+print(f"throttled {s['throttled']:,.0f}: too many {s['too_many']:,.0f}, too fast "
+      f"{s['too_fast']:,.0f}, too often {s['too_often']:,.0f}")
+r.plot()
+
+# %% [markdown]
+# The limit is reached three seconds into the crowd. From then on requests get in only as others
+# end.
+
+# %% [markdown]
+# ### How fast can it grow?
+#
+# Suppose the account may have five thousand, and a load wants them all at once. What the rule says,
+# and what the model's environments do:
+
+# %%
+print("rule:", ", ".join(f"{aws_lambda.ramp(t, 5_000):,.0f} after {t} s" for t in (0, 10, 20, 40)))
+p = lab.Params(account_concurrency=5_000, arrival_rate=400, spike_factor=1, cpu_time=20,
+               wait_time=0, work_cv=0, init_time=0, duration=15, timeout=60)
+s = lab.run(p).summary
+print(f"run: {s['concurrency_max']:,.0f} after {p.duration:.0f} s, {s['too_fast']:,.0f} of "
+      f"{s['requests']:,.0f} requests came too fast")
+
+# %% [markdown]
+# A thousand at once, then a hundred more each second. A steep crowd is throttled long before the
+# account's limit. (Older texts know
+# another rule: three thousand at once in large regions, then five hundred a minute.)
+
+# %% [markdown]
+# ### Which environment?
+#
+# Ten requests that overlap: who starts a new one, who takes one that is idle?
+
+# %%
+starts = [0, 1, 2, 3, 4, 5, 6, 7, 7.5, 8]
+ends = [4.5, 5.5, 6.5, 7.8, 9, 9, 10, 11, 12, 12]
+used = aws_lambda.environments(starts, ends)
+print("request      ", *range(1, 11))
+print("environment  ", *("ABCDEFGHIJ"[i] for i in used))
+
+# %% [markdown]
+# Six environments for ten requests, six cold starts. A quiet minute, with and without a supply:
+
+# %%
+for n in ("5", "6"):
+    s = lab.run(lab.preset(n)).summary
+    print(f"{lab.scene(n).title:16} {s['cold_starts']:4.0f} cold starts of "
+          f"{s['invocations']:,.0f}, p99 {s['latency_p99']:.1f} s, {s['cost_usd']:.2f} USD")
+
+# %% [markdown]
+# Provisioned concurrency is paid whether it is used or not; used well, it is even cheaper, for the
+# duration on it costs less. When does that begin?
+
+# %%
+for used in (0.2, 0.4, 0.6, 0.8, 1.0):
+    month = 100 * 730 * 3_600 * used      # seconds that a hundred environments work in a month
+    on_demand = aws_lambda.bill([(month, 1, 1_024)])
+    ready = aws_lambda.bill((), [(month, 1, 1_024)], [(100, 730, 1_024)])
+    print(f"used {used:4.0%}: on demand {sum(on_demand.values()):8,.0f} USD, "
+          f"provisioned {sum(ready.values()):8,.0f} USD")
+
+# %% [markdown]
+# ### Neighbours
+#
+# All functions of a region share one limit.
+
+# %%
+for n in ("7", "8"):
+    s = lab.run(lab.preset(n)).summary
+    print(f"{lab.scene(n).title:18} we lose {s['lost']:5,.0f} requests, the others lack up to "
+          f"{s['others_short']:3,.0f} executions")
+
+# %% [markdown]
+# A reservation is a guarantee for one and taken from all others; and it is also the most that the
+# function gets. Some must stay for all:
+
+# %%
+print("left:", aws_lambda.unreserved(1_000, [400, 400]))
+try:
+    aws_lambda.unreserved(1_000, [400, 501])
+except ValueError as error:
+    print(error)
+
+# %% [markdown]
+# ### Just enough is not enough
+#
+# Fifty erlangs of work, and so many reserved. Each misses some; Erlang said how many in the year
+# of the first automatic exchanges.
+
+# %%
+from labsim import theory
+
+for reserved in (40, 50, 60, 70):
+    p = lab.Params(arrival_rate=50, spike_factor=1, cpu_time=1, wait_time=0, work_cv=1,
+                   reserved=reserved, init_time=0, duration=120)
+    print(f"reserved {reserved}: throttled {lab.run(p).summary['throttle_share']:6.1%}, "
+          f"Erlang B {theory.erlang_b(reserved, 50):6.1%}")
+
+# %% [markdown]
+# ### What do callers do?
+#
+# The same crowd before the same small function, brought by four kinds of callers.
+
+# %%
+print("caller         lost   done at the end   throttles     p99")
+for n in ("9", "10", "11", "12"):
+    p = lab.preset(n)
+    s = lab.run(p).summary
+    print(f"{p.caller:12} {s['lost']:6,.0f} {s['answered'] / s['requests']:17.0%} "
+          f"{s['throttles']:11,.0f} {s['latency_p99']:7.1f} s")
+
+# %% [markdown]
+# A caller that waits has lost its request. An event is tried again and again, a little later each
+# time. A queue's messages are back after the visibility timeout, and most attempts were in vain.
+# A stream never asks for more than it has shards, and never overtakes.
+
+# %%
+lab.run(lab.preset("10")).plot()
+
+# %% [markdown]
+# ### How should a queue be limited?
+
+# %%
+queue = lab.preset("11")
+for change in ({}, {"max_concurrency": 60}, {"max_receives": 2}):
+    s = lab.run(queue.changed(**change)).summary
+    print(f"throttles {s['throttles']:6,.0f}, dead-lettered {s['dead_lettered']:5,.0f}, "
+          f"p99 {s['latency_p99']:5.1f} s   {change}")
+
+# %% [markdown]
+# A receive that was throttled is a receive. Limit the pollers, not only the function.
+
+# %% [markdown]
+# ### A bad record
+#
+# In a stream, by how many attempts a batch has:
+
+# %%
+for attempts in (0, 1, 3):
+    p = lab.preset("12").changed(batch_attempts=attempts, error_share=0.2)
+    s = lab.run(p).summary
+    print(f"attempts {attempts or 'without end':>11}: answered "
+          f"{s['answered'] / s['requests']:4.0%}, given up {s['dead_lettered']:4,.0f}, "
+          f"p99 {s['latency_p99']:5.1f} s")
+
+# %% [markdown]
+# ### An event that always fails
+
+# %%
+print("attempts after", aws_lambda.attempt_times([0, 0, 0]), "s")
+print("attempts after", aws_lambda.attempt_times([5, 5, 5]), "s, if each takes five seconds")
+
+# %% [markdown]
+# ### Does more memory cost more?
+#
+# Ten vCPU-seconds of work on one thread, and on as many as there are:
+
+# %%
+print("   MB   one thread            all vCPUs")
+for memory in (128, 512, 1_024, 1_769, 3_008):
+    row = [aws_lambda.duration(10, memory, threads=threads) for threads in (False, True)]
+    print(f"{memory:5,} " + "   ".join(
+        f"{t:6.1f} s {aws_lambda.gb_seconds(1, t, memory):5.1f} GB-s" for t in row))
+
+# %% [markdown]
+# As long as all of the CPU works, half of the time costs as much as half of the memory. Beyond one
+# vCPU that is so only for code that uses more than one. And the first presets of the lab:
+
+# %%
+for n in ("1", "2", "3", "4"):
+    s = lab.run(lab.preset(n)).summary
+    print(f"{lab.scene(n).title:12} needs {s['concurrency_needed']:5,.0f}, lost {s['lost']:5,.0f}, "
+          f"{s['cost_usd']:.2f} USD")
+
+# %% [markdown]
+# ### The door
+#
+# API Gateway's bucket, as AWS has it for an account, full at first:
+
+# %%
+from labsim.services.api_gateway import throttle as api_gateway
+
+for requests in (15_000, 20_000):
+    print(f"{requests:,} in a second: {api_gateway.passed_evenly(requests, 1):,.0f} pass")
+print("ten at once, ten half a second later, ten a second and burst five:",
+      api_gateway.passed([10, 10], 0.5, 10, 5))
+
+# %% [markdown]
+# And a small one before our function, with and without a cache:
+
+# %%
+for ttl in (0, 5, 20, 60):
+    s = lab.run(lab.preset("13").changed(cache_ttl=ttl)).summary
+    print(f"cache {ttl:2} s: turned away {s['turned_away']:5,.0f}, from the cache "
+          f"{s['cached']:5,.0f}, executions under way {s['concurrency_max']:5,.0f}")
+
+# %% [markdown]
+# A cached answer needs no token and no function. What is asked for again and again is cheapest not
+# done again. A function that takes longer than the gateway waits works for nobody:
+
+# %%
+slow = lab.Params(caller="api-gateway", arrival_rate=2, spike_factor=1, cpu_time=30, wait_time=0,
+                  timeout=60, duration=120)
+s = lab.run(slow).summary
+print(f"timed out at the gateway {s['timed_out']:.0f} of {s['requests']:.0f}, "
+      f"and {s['invocations']:.0f} paid")
+
+# %% [markdown]
+# ### The bill
+#
+# AWS's own examples of a month, to the cent:
+
+# %%
+print(aws_lambda.total_free([[3_000_000, 0.120, 1_536]]), "USD")
+print(aws_lambda.total([[7_440_000, 2.0, 1_024]]), "USD without the free tier")
+print(aws_lambda.total_free([[6_000_000, 0.280, 4_096, 2_048]]), "USD with two GB of /tmp")
+print(aws_lambda.total([], [[2_000_000, 0.280, 4_096]], [[7, 24, 4_096]]), "USD, provisioned")
+
+# %% [markdown]
+# ## Read the model
+#
+# This is the whole of an environment's life:
+
+# %%
+import inspect
+
+from labsim.services.lambda_.pool import Pool
+
+print(inspect.getsource(Pool.invoke))
+
+# %% [markdown]
+# **Change it.** Suppose the garage let out no more than ten environments at once and ten a second.
+
+# %%
+from unittest.mock import patch
+
+from labsim.builtin.lambda_concurrency import model
+
+
+class Slow(Pool):
+    def __init__(self, *args, **how):
+        super().__init__(*args, **how, at_once=10, per_second=10)
+
+
+with patch.object(model, "Pool", Slow):
+    s = lab.run().summary
+print(f"too many {s['too_many']:,.0f}, too fast {s['too_fast']:,.0f}, "
+      f"under way {s['concurrency_max']:,.0f}")
+
+# %% [markdown]
+# Now most of the crowd comes too fast, and the limit is never reached. The whole model is in
+# `labsim/labs/lambda_concurrency/model.py`; start at `simulate`.
+
+# %% [markdown]
+# ## Exercises
+#
+# Commit to an answer before you run anything. A wrong answer gets a hint, then another, then the
+# solution.
+
+# %%
+from labsim.course import check, exercise, quiz
+
+exercise("lambda-concurrency", 1)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number of executions
+# blank: check("lambda-concurrency", 1, answer)
+# >>> solution
+check("lambda-concurrency", 1, 150)
+# <<< solution
+
+# %%
+exercise("lambda-concurrency", 2)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, per cent
+# blank: check("lambda-concurrency", 2, answer)
+# >>> solution
+check("lambda-concurrency", 2, 33)
+# <<< solution
+
+# %%
+exercise("lambda-concurrency", 3)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("lambda-concurrency", 3, answer)
+# >>> solution
+check("lambda-concurrency", 3, 6.9)
+# <<< solution
+
+# %%
+exercise("lambda-concurrency", 4)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, per cent
+# blank: check("lambda-concurrency", 4, answer)
+# >>> solution
+check("lambda-concurrency", 4, 10.5)
+# <<< solution
+
+# %%
+exercise("lambda-concurrency", 5)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number of invocations
+# blank: check("lambda-concurrency", 5, answer)
+# >>> solution
+check("lambda-concurrency", 5, 2.6)
+# <<< solution
+
+# %%
+exercise("lambda-concurrency", 6)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("lambda-concurrency", 6, answer)
+# >>> solution
+check("lambda-concurrency", 6, "b")
+# <<< solution
+
+# %%
+exercise("lambda-concurrency", 7)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("lambda-concurrency", 7, answer)
+# >>> solution
+check("lambda-concurrency", 7, "b")
+# <<< solution
+
+# %%
+exercise("lambda-concurrency", 8)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("lambda-concurrency", 8, answer)
+# >>> solution
+check("lambda-concurrency", 8, "c")
+# <<< solution
+
+# %%
+exercise("lambda-concurrency", 9)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"memory": 1_024}
+# blank: check("lambda-concurrency", 9, answer)
+# >>> solution
+check("lambda-concurrency", 9, {"memory": 3_000})
+# <<< solution
+
+# %%
+exercise("lambda-concurrency", 10)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"reserved": 100}
+# blank: check("lambda-concurrency", 10, answer)
+# >>> solution
+check("lambda-concurrency", 10, {"max_concurrency": 60})
+# <<< solution
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+quiz("lambda-concurrency")
+
+# %% tags=["solution"]
+# blank: # quiz("lambda-concurrency", "...")    # a letter per question
+# >>> solution
+quiz("lambda-concurrency", "bcabdcba")
+# <<< solution
+
+# %% [markdown]
+# ## For the exam
+#
+# * **Concurrency is rate times duration**; {{account_concurrency}} per region, shared by all
+#   functions. Beyond it: `429`, not a queue.
+# * **Reserved** concurrency guarantees and limits, free of charge; **provisioned** is warm, and
+#   paid.
+# * A function runs **fifteen minutes** at most, API Gateway waits **{{gateway_timeout}}**. Longer
+#   work goes to Step Functions, ECS or Batch.
+# * Memory from {{fact:lambda.memory_min_mb}} to {{fact:lambda.memory_max_mb}} MB, and **CPU
+#   and network come with it**.
+# * **Asynchronous** events: two retries, then the dead-letter queue of the function. **SQS**: the
+#   dead-letter queue of the queue; visibility timeout six times the function's. **Kinesis,
+#   DynamoDB streams**: order kept, a failing batch blocks its shard.
+# * **API Gateway**: REST, HTTP, WebSocket; token bucket, cache, usage plans, authorizers; edge
+#   optimised, regional or private.
+# * `/tmp` has {{fact:lambda.tmp_default_mb}} MB for nothing; environment variables have four KB.
+
+# %% [markdown]
+# ## How far can you trust this lab?
+#
+# What is known, and what the model gives:
+
+# %%
+lab.trust()
+
+# %% [markdown]
+# ## Where the model is wrong
+#
+# * How long an idle environment is kept isn't published; {{keep_time}} is an assumption. So is
+#   which idle one is taken next: here the one used last.
+# * A cold start takes {{init_time}} whatever the memory; real ones depend on runtime, package and
+#   memory, and SnapStart makes them shorter.
+# * The duration grows smaller with memory exactly as CPU grows. Real code waits for more than it
+#   says, and below a certain memory fails.
+# * Other functions take their part first, and this one what is left; in truth they compete.
+# * Pollers of a queue grow here while messages wait and never shrink; when AWS shrinks them isn't
+#   published in detail. Back-off of a stream's failed batches isn't published; here it doubles.
+# * An attempt's failure is a toss of its own; a truly bad record fails each time.
+# * The bill has no free tier unless it is asked for, and the gateway's price is unverified. Its
+#   cache costs by the hour, which isn't counted.
+# * A client that gets an error doesn't try again. SDKs do: see the lab on S3 for what comes of it.

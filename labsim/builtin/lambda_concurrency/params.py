@@ -1,0 +1,166 @@
+"""The knobs of `lambda-concurrency`: each one's name, unit, range and meaning, said once."""
+
+from typing import Literal
+
+from labsim.declare import Params, choice, flag, integer, number
+from labsim.errors import ParameterError
+from labsim.services.lambda_ import rules as aws_lambda
+
+CALLS, FUNCTION, CONCURRENCY = "Calls", "Function", "Concurrency"
+FRONT, RETRIES = "API Gateway", "Retries"
+GATEWAY = ("caller", (aws_lambda.GATEWAY,))
+EVENTS = ("caller", (aws_lambda.ASYNCHRONOUS,))
+QUEUE, STREAM = ("caller", (aws_lambda.SQS,)), ("caller", (aws_lambda.KINESIS,))
+POLLED = ("caller", (aws_lambda.SQS, aws_lambda.KINESIS))
+
+
+class LambdaConcurrencyParams(Params):
+    """Parameters of `lambda-concurrency`."""
+
+    caller: Literal["synchronous", "api-gateway", "asynchronous", "sqs", "kinesis"] = choice(
+        "synchronous", label="Caller", group=CALLS,
+        help="Who invokes the function, and so what a throttle does.")
+    arrival_rate: float = number(
+        20, unit="req/s", bounds=(0, 1_000_000), slider=(0, 100), step=5, label="Request rate",
+        group=CALLS, help="Requests, events, messages or records per second.")
+    spike_factor: float = number(
+        15, unit="x", bounds=(0, 10_000), slider=(1, 25), step=1, label="Spike factor",
+        group=CALLS, help="How many times the rate during the spike; 1 for none.")
+    spike_start: float = number(
+        20, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Spike starts at",
+        group=CALLS, help="When the spike begins.")
+    spike_duration: float = number(
+        20, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Spike lasts",
+        group=CALLS, help="How long the spike lasts.")
+    duration: float = number(
+        120, unit="s", bounds=(1, 864_000), slider=(30, 600), step=10, label="Duration",
+        group=CALLS, help="Simulated time.")
+
+    memory: int = integer(
+        1_769, unit="MB", bounds=(128, 10_240), slider=(128, 3_008), step=64, label="Memory",
+        group=FUNCTION, fact="lambda.mb_per_vcpu",
+        help="Memory of an environment; its CPU comes with it.")
+    cpu_time: float = number(
+        4, unit="vCPU-s", bounds=(0, 10_000), slider=(0, 10), step=0.1, label="CPU work",
+        group=FUNCTION, help="Work of a request on one vCPU.")
+    wait_time: float = number(
+        1, unit="s", bounds=(0, 900), slider=(0, 10), step=0.1, label="Waits for others",
+        group=FUNCTION, help="Time of a request in which the function waits for a database, say.")
+    threads: bool = flag(
+        False, label="Uses all vCPUs", group=FUNCTION,
+        help="Whether the code works on more than one vCPU where it has more.")
+    work_cv: float = number(
+        0.2, unit="", bounds=(0, 10), slider=(0, 3), step=0.1, label="Unlike requests",
+        group=FUNCTION, help="Standard deviation of the duration over its mean.")
+    init_time: float = number(
+        1, unit="s", bounds=(0, 900), slider=(0, 10), step=0.1, label="Cold start",
+        group=FUNCTION, help="What a new environment needs before its first request.")
+    keep_time: float = number(
+        600, unit="s", bounds=(0, 86_400), slider=(0, 3_600), step=60, label="Kept idle",
+        group=FUNCTION, help="How long an idle environment is kept; AWS publishes no figure.")
+    timeout: float = number(
+        30, unit="s", bounds=(1, 900), slider=(1, 60), step=1, label="Function timeout",
+        group=FUNCTION, help="A request that takes longer fails after it.")
+    error_share: float = number(
+        0, unit="", bounds=(0, 1), slider=(0, 0.5), step=0.01, label="Errors", group=FUNCTION,
+        help="Part of the attempts in which the function fails.")
+
+    account_concurrency: int = integer(
+        1_000, unit="executions", bounds=(1, 100_000), slider=(100, 5_000), step=100,
+        label="Account limit", group=CONCURRENCY, fact="lambda.concurrency_account",
+        help="Executions at a time, of all functions of the region.")
+    reserved: int = integer(
+        0, unit="executions", bounds=(0, 100_000), slider=(0, 900), step=50, label="Reserved",
+        group=CONCURRENCY, help="Kept for this function, and the most that it gets; 0 for none.")
+    provisioned: int = integer(
+        0, unit="environments", bounds=(0, 100_000), slider=(0, 900), step=50,
+        label="Provisioned", group=CONCURRENCY,
+        help="Environments that are there and paid for all the time.")
+    other_concurrency: int = integer(
+        0, unit="executions", bounds=(0, 100_000), slider=(0, 1_000), step=50,
+        label="Other functions", group=CONCURRENCY,
+        help="Executions that other functions of the account have under way for a while.")
+    other_start: float = number(
+        40, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Others from",
+        group=CONCURRENCY, help="When they begin.")
+    other_duration: float = number(
+        40, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Others for",
+        group=CONCURRENCY, help="How long they go on.")
+
+    gateway_rate: float = number(
+        10_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 500), step=10,
+        label="Gateway rate", group=FRONT, when=GATEWAY, fact="apigw.rate_account",
+        help="Tokens that come into the gateway's bucket per second.")
+    gateway_burst: float = number(
+        5_000, unit="requests", bounds=(1, 1_000_000), slider=(1, 1_000), step=10,
+        label="Gateway burst", group=FRONT, when=GATEWAY, fact="apigw.burst_account",
+        help="Tokens that the bucket holds.")
+    gateway_timeout: float = number(
+        29, unit="s", bounds=(0.05, 900), slider=(1, 29), step=1, label="Gateway timeout",
+        group=FRONT, when=GATEWAY, fact="apigw.timeout_max_s",
+        help="A client is told so long after its request that there is no answer.")
+    cache_ttl: float = number(
+        0, unit="s", bounds=(0, 3_600), slider=(0, 300), step=10, label="Cache TTL", group=FRONT,
+        when=GATEWAY, help="How long the gateway keeps an answer; 0 for no cache.")
+    cache_keys: int = integer(
+        200, unit="keys", bounds=(1, 1_000_000), slider=(1, 1_000), step=10,
+        label="Different requests", group=FRONT, when=GATEWAY,
+        help="So many different things are asked for, all as often.")
+
+    retries: int = integer(
+        2, unit="retries", bounds=(0, 2), slider=(0, 2), step=1, label="Retries", group=RETRIES,
+        when=EVENTS, fact="lambda.async_retries", help="Of an event after errors.")
+    event_age: float = number(
+        21_600, unit="s", bounds=(60, 21_600), slider=(60, 21_600), step=60, label="Event age",
+        group=RETRIES, when=EVENTS, fact="lambda.async_event_age_max_s",
+        help="An event older than this goes to the dead-letter queue.")
+    batch_size: int = integer(
+        1, unit="records", bounds=(1, 10_000), slider=(1, 100), step=1, label="Batch size",
+        group=RETRIES, when=POLLED, help="Messages or records of an invocation at most.")
+    max_concurrency: int = integer(
+        0, unit="batches", bounds=(0, 1_000), slider=(0, 1_000), step=50,
+        label="Max concurrency", group=RETRIES, when=QUEUE,
+        help="Batches that the queue's pollers have under way at most; 0: no such setting.")
+    visibility_timeout: float = number(
+        180, unit="s", bounds=(0.1, 43_200), slider=(5, 300), step=5, label="Visibility timeout",
+        group=RETRIES, when=QUEUE, help="After which a message that was not deleted is back.")
+    max_receives: int = integer(
+        5, unit="receives", bounds=(1, 1_000), slider=(1, 10), step=1, label="Max receives",
+        group=RETRIES, when=QUEUE, help="A message received so often goes to the DLQ.")
+    shards: int = integer(
+        50, unit="shards", bounds=(1, 10_000), slider=(1, 200), step=1, label="Shards",
+        group=RETRIES, when=STREAM, help="Of the stream; each has one batch under way at a time.")
+    parallelization: int = integer(
+        1, unit="batches", bounds=(1, 10), slider=(1, 10), step=1, label="Parallel per shard",
+        group=RETRIES, when=STREAM, help="Batches of a shard under way at a time, by key.")
+    batch_attempts: int = integer(
+        0, unit="attempts", bounds=(0, 10_000), slider=(0, 20), step=1, label="Batch attempts",
+        group=RETRIES, when=STREAM, help="Attempts at a batch before it is given up; 0: no end.")
+
+    def check(self) -> None:
+        """Reserved and provisioned concurrency fit into the account. Fact:
+        lambda.reserved_unreserved_min."""
+        most = max(0.0, self.account_concurrency - aws_lambda.UNRESERVED)
+        if self.reserved > most:
+            raise ParameterError("reserved", self.reserved, f"at most {most:g} executions")
+        limit = self.reserved or most
+        if self.provisioned > limit:
+            raise ParameterError("provisioned", self.provisioned,
+                                 f"at most {limit:g} environments")
+
+    @property
+    def mean_duration(self) -> float:
+        """Mean duration of a request, s."""
+        return aws_lambda.duration(self.cpu_time, self.memory, waits=self.wait_time,
+                                   threads=self.threads)
+
+    @property
+    def lanes(self) -> int:
+        """Batches that a stream has under way at most."""
+        return self.shards * self.parallelization
+
+    def limit(self, others: bool) -> float:
+        """Executions that this function may have, with or without the others under way."""
+        if self.reserved:
+            return float(self.reserved)
+        return float(max(0, self.account_concurrency - self.other_concurrency * others))

@@ -1,0 +1,83 @@
+"""The knobs of the lab `s3-prefix`: each one's name, unit, range and meaning, said once."""
+
+from typing import Literal
+
+from labsim.declare import Params, choice, flag, integer, number
+
+LOAD, KEYS, RETRIES, ENCRYPTION, OBJECTS = "Load", "Keys", "Retries", "Encryption", "Objects"
+RETRIED = ("retry_mode", ("fixed", "exponential", "full-jitter"))
+KMS = ("encryption", ("sse-kms", "sse-kms-bucket-key"))
+
+
+class S3PrefixParams(Params):
+    """Parameters of `s3-prefix`."""
+
+    get_rate: float = number(
+        9_000, unit="req/s", bounds=(0, 100_000_000), slider=(0, 50_000), step=500,
+        label="GET rate", group=LOAD, help="GET requests per second, outside the spike.")
+    put_rate: float = number(
+        1_000, unit="req/s", bounds=(0, 100_000_000), slider=(0, 20_000), step=250,
+        label="PUT rate", group=LOAD, help="PUT requests per second, outside the spike.")
+    spike_factor: float = number(
+        1, unit="x", bounds=(0, 1_000), slider=(1, 10), step=0.5, label="Spike factor",
+        group=LOAD, help="How many times both rates during the spike; 1 for none.")
+    spike_start: float = number(
+        60, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=10, label="Spike starts at",
+        group=LOAD, help="When the spike begins.")
+    spike_duration: float = number(
+        5, unit="s", bounds=(0, 8_640_000), slider=(0, 600), step=5, label="Spike lasts",
+        group=LOAD, help="How long the spike lasts.")
+    duration: float = number(
+        3_600, unit="s", bounds=(10, 8_640_000), slider=(60, 14_400), step=60, label="Duration",
+        group=LOAD, help="Simulated time; a tick of the model is a part of it.")
+
+    key_scheme: Literal["one-prefix", "date", "hashed", "random"] = choice(
+        "hashed", label="Key scheme", group=KEYS,
+        help="How keys begin: all alike, with the date, with a hash, or at random.")
+    prefixes: int = integer(
+        4, unit="prefixes", bounds=(1, 100_000), slider=(1, 64), step=1, label="Prefixes",
+        group=KEYS, help="Prefixes that a hash makes, or days that are read.",
+        when=("key_scheme", ("date", "hashed")))
+    partition_time: float = number(
+        900, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=60,
+        label="Time to split", group=KEYS, fact="s3.split_time_s",
+        help="How long a partition must be over a limit before S3 splits it; 0: split from the "
+             "start. AWS publishes no figure.")
+
+    retry_mode: Literal["none", "fixed", "exponential", "full-jitter"] = choice(
+        "full-jitter", label="Retries", group=RETRIES,
+        help="How long a client waits before it tries again.")
+    max_attempts: int = integer(
+        3, unit="attempts", bounds=(1, 10), slider=(1, 10), step=1, label="Attempts at most",
+        group=RETRIES, fact="sdk.standard_attempts", when=RETRIED,
+        help="Attempts of a request in all, the first included.")
+    retry_base: float = number(
+        1, unit="s", bounds=(0.01, 60), slider=(0.1, 5), step=0.1, label="Wait before a retry",
+        group=RETRIES, fact="sdk.backoff_base_s", when=RETRIED,
+        help="Before the first retry; exponential backoff doubles it each time.")
+    retry_cap: float = number(
+        20, unit="s", bounds=(0.01, 600), slider=(1, 60), step=1, label="Longest wait",
+        group=RETRIES, fact="sdk.backoff_cap_s", help="Backoff grows no further than this.",
+        when=("retry_mode", ("exponential", "full-jitter")))
+    retry_quota: bool = flag(
+        True, label="Retry quota", group=RETRIES, fact="sdk.quota_rule", when=RETRIED,
+        help="A client's bucket of retry tokens, as in the SDK's standard mode.")
+    clients: int = integer(
+        100, unit="clients", bounds=(1, 1_000_000), slider=(1, 500), step=1, label="Clients",
+        group=RETRIES, help="Clients, each with a retry quota of its own.", when=RETRIED)
+
+    encryption: Literal["sse-s3", "sse-kms", "sse-kms-bucket-key"] = choice(
+        "sse-s3", label="Encryption", group=ENCRYPTION,
+        help="Who keeps the keys: S3, or KMS with a call per object, or KMS with bucket keys.")
+    kms_quota: float = number(
+        10_000, unit="req/s", bounds=(0, 10_000_000), slider=(0, 100_000), step=500,
+        label="KMS quota", group=ENCRYPTION, fact="kms.rate_default", when=KMS,
+        help="KMS requests per second of the account in this region.")
+
+    object_size: float = number(
+        8_000_000, unit="bytes", bounds=(1, 5e13), slider=(1_000_000, 200_000_000),
+        step=1_000_000, label="Object size", group=OBJECTS,
+        help="Size of a downloaded object; it counts only for the time of a download.")
+    ranges: int = integer(
+        1, unit="ranges", bounds=(1, 100), slider=(1, 32), step=1, label="Byte ranges",
+        group=OBJECTS, help="A download is so many parallel GETs, each for a part of the object.")

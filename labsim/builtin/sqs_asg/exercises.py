@@ -1,0 +1,127 @@
+"""The questions of the lab `sqs-asg`; every number in an answer comes from the model."""
+
+import numpy as np
+
+from labsim.declare import Choice, Design, Explain, Predict
+from labsim.text import format_value
+
+
+def drained_after_spike(result) -> float:
+    """Seconds from the end of the spike until fewer than ten messages wait."""
+    p, backlog = result.params, result.series["backlog"]
+    end = p.spike_start + p.spike_duration
+    return float(backlog.t[(backlog.t > end) & (backlog.value < 10)][0] - end)
+
+
+def first_help(result) -> float:
+    """Seconds from the start of the spike until an instance is added."""
+    in_service = result.series["instances_in_service"]
+    more = in_service.value > in_service.value[0]
+    return float(in_service.t[np.argmax(more)] - result.params.spike_start)
+
+
+def flows(p) -> dict[str, str]:
+    """The rates behind the backlog, in words, for a run in which nobody scales."""
+    capacity, peak = p.instances / p.service_time, p.arrival_rate * p.spike_factor
+    pile = (peak - capacity) * p.spike_duration
+    spare = capacity - p.arrival_rate
+    return {"capacity": format_value(capacity, "msg/s"), "peak": format_value(peak, "msg/s"),
+            "growth": format_value(peak - capacity, "msg/s"), "pile": format_value(pile, "messages"),
+            "spare": format_value(spare, "msg/s"), "drain": format_value(pile / spare, "s"),
+            "times": format_value(pile / spare / p.spike_duration),
+            "load": format_value(p.arrival_rate / capacity)}
+
+
+def delays(p) -> dict[str, str]:
+    """What must pass before help arrives, in words."""
+    return {"more": format_value((p.high_datapoints - 1) * p.metric_period, "s")}
+
+
+NOBODY = {"policy": "none", "duration": 14_400}
+
+EXERCISES = (
+    Predict(
+        id="backlog-of-the-spike", runs=(NOBODY,), ask=lambda r: r.summary["backlog_max"],
+        unit="messages", numbers=flows,
+        question="Nobody scales: {instances}, {service_time} per message, and a spike of {peak} "
+                 "that lasts {spike_duration}. How many messages wait when it ends?",
+        hints=("How many messages per second can the instances finish?",
+               "The backlog grows by what arrives beyond that, every second of the spike."),
+        solution="The instances finish {capacity}, so {growth} of the {peak} pile up for "
+                 "{spike_duration}: about {pile}. The model gives {answer}."),
+    Predict(
+        id="catching-up", runs=(NOBODY,), ask=drained_after_spike, unit="s", numbers=flows,
+        question="The same run: after the spike {arrival_rate} arrive again. How many seconds "
+                 "does it take until the backlog is gone?",
+        hints=("Not capacity works the backlog off, but spare capacity.",
+               "{capacity} are finished and {arrival_rate} arrive: {spare} remain for the "
+               "backlog."),
+        solution="About {pile} at {spare}: {drain}, {times} times as long as the spike itself. "
+                 "The model gives {answer}. At a utilization of {load}, each second of trouble "
+                 "is paid for many times over."),
+    Predict(
+        id="first-help", runs=({"user_data_time": 0},), ask=first_help, unit="s", numbers=delays,
+        question="A golden AMI: the metric is read every {metric_period}, the alarm needs "
+                 "{high_datapoints} in a row, an instance boots in {boot_time}. How many seconds "
+                 "after the spike begins does the first new instance take work?",
+        hints=("Add up: until a reading is above the target, until the alarm is sure, until "
+               "the instance has booted.",
+               "The first reading above the target comes one period after the start; then the "
+               "alarm waits {more} more."),
+        solution="{metric_period} until the first high reading, {more} for the other datapoints, "
+                 "{boot_time} to boot: {answer}. The alarm, not the boot, is most of it."),
+    Explain(
+        id="sawtooth",
+        question="In the sawtooth preset the load is steady, yet the group shrinks to its "
+                 "minimum, again and again. Why?",
+        choices=(
+            Choice("The cooldown is too short.", "Target tracking does not use the cooldown at "
+                                                 "all; only simple scaling does."),
+            Choice("No message waits, so backlog per instance says that no instance is needed, "
+                   "although all of them are busy.",
+                   "The metric counts visible messages only: in flight ones are work, too, but "
+                   "they do not count.", right=True),
+            Choice("Instances take too long to boot.", "A slow boot makes the spike after each "
+                                                       "scale-in worse, but does not cause "
+                                                       "the scale-in."),
+            Choice("The messages are lost, and the group has nothing to do.",
+                   "Nothing is lost for good: whatever an instance drops comes back.")),
+        hints=("Look at the backlog just before the group shrinks, and at the instances.",
+               "What does the metric read when every message is taken at once?"),
+        solution="Backlog per instance is zero both when the group is idle and when it is busy "
+                 "and just keeps up. A sensible minimum size, a second policy on utilization, or "
+                 "a metric with in-flight messages cures it."),
+    Explain(
+        id="returned",
+        question="At a scale-in some messages are received a second time a little later. Which "
+                 "setting makes that stop without keeping more instances?",
+        choices=(
+            Choice("A longer visibility timeout.", "Then they come back even later."),
+            Choice("A shorter metric period.", "It changes when the group scales in, not what "
+                                               "happens to the message in hand."),
+            Choice("A lifecycle hook that lets an instance finish its message.",
+                   "Drained instances end their work before they end.", right=True),
+            Choice("A larger target backlog.", "It changes how many instances there are, not "
+                                               "how they go.")),
+        hints=("What is an instance doing when the group decides to terminate it?",
+               "The message is in flight with a consumer that no longer exists; compare "
+               "the last two presets."),
+        solution="Without a hook the instance is gone in the middle of its message, which stays "
+                 "hidden until its visibility timeout ends and then starts from the beginning. "
+                 "A termination hook (Terminating:Wait) gives it the time to finish."),
+    Design(
+        id="two-minutes", start={"metric_period": 300, "low_datapoints": 3,
+                                 "user_data_time": 240},
+        free=("target_backlog", "metric_period", "high_datapoints", "low_datapoints", "warmup",
+              "max_size", "user_data_time"),
+        goals=(("wait_p95", "<=", 120.0),),
+        good={"target_backlog": 20, "metric_period": 10, "high_datapoints": 3,
+              "low_datapoints": 5, "max_size": 34, "user_data_time": 0},
+        question="Start from the spike preset: a metric period of {metric_period}, and "
+                 "{user_data_time} of user data. Meet the goal at the least cost.",
+        hints=("Three delays add up: noticing, deciding, booting. Cut the largest first.",
+               "Once help is early, less of it is needed: a smaller maximum, and a low alarm "
+               "that sends it home sooner, make it cheap."),
+        solution="A golden AMI and a high-resolution alarm bring help early; a low alarm of a "
+                 "few datapoints and a modest maximum keep the bill small: {answer}."),
+)

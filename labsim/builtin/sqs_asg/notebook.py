@@ -1,0 +1,293 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A queue in front of an Auto Scaling group
+#
+# *labsim {{version}}. About forty-five minutes. In the notes: SQS with an Auto Scaling group,
+# CloudWatch alarms, EC2 instances that boot.*
+#
+# People line up at a bakery. The foreman looks at the line now and then, and calls more bakers;
+# they take a while to arrive. **Afterwards you can answer:**
+#
+# * Why does the backlog keep growing after the alarm has rung?
+# * What costs more waiting: a slow metric, a slow boot, or a cooldown?
+# * Why does a group that keeps up perfectly dismiss its instances?
+# * What happens to a message whose instance is terminated?
+
+# %%
+import labsim
+
+lab = labsim.lab("sqs-asg")
+
+# %% [markdown]
+# ## The facts
+
+# %%
+labsim.factbook.table(lab.facts)
+
+# %% [markdown]
+# ## Explore
+#
+# Step through the presets first. Then pin a run and change one thing. Press play and watch the
+# queue, the alarm and the group.
+
+# %%
+lab.explore()
+
+# %% [markdown]
+# ## A guided tour
+#
+# ### How long is the line when nobody has to scale?
+#
+# {{instances}} work on messages of {{service_time}} each, and {{arrival_rate}} arrive: busy for
+# four fifths of the time. Theory knows the mean wait of such a queue (Erlang C).
+
+# %%
+r = lab.run(lab.preset("1"))
+p = r.params
+theory = labsim.theory.mmc_wait_mean(p.arrival_rate, p.service_time, p.instances)
+print(f"mean wait: model {r.summary['wait_mean']:.2f} s, Erlang C {theory:.2f} s")
+
+# %% [markdown]
+# One hour of one run is a sample, not the truth: other seeds scatter around the theory.
+
+# %%
+waits = [lab.run(p, seed).summary["wait_mean"] for seed in range(20)]
+print(f"twenty seeds: {min(waits):.2f} to {max(waits):.2f} s, mean {sum(waits) / 20:.2f} s")
+
+# %% [markdown]
+# ### Raise one number until it breaks
+#
+# Where is the limit, and what happens just before it?
+
+# %%
+print(" rate  utilization  mean wait   backlog at the end")
+for rate in (1.0, 1.5, 2.0, 2.25, 2.4, 2.5, 2.75):
+    s = lab.run(p.changed(arrival_rate=rate)).summary
+    print(f"{rate:5.2f} {s['utilization']:11.2f} {s['wait_mean']:9.1f} s {s['backlog_end']:13.0f}")
+
+# %% [markdown]
+# The wait explodes *before* the limit of instances / service time is reached. Beyond it there is
+# no steady state at all: the backlog grows for as long as you look.
+
+# %% [markdown]
+# ### The spike: who is to blame for the wait?
+#
+# Three presets, the same arrivals. First the metric gets faster, then the boot.
+
+# %%
+for number in "234":
+    s = lab.run(lab.preset(number)).summary
+    title = lab.presets[int(number) - 1].title
+    print(f"{title:16} p95 wait {s['wait_p95']:5.0f} s   backlog max {s['backlog_max']:5.0f}"
+          f"   cost {s['cost_usd']:.2f} USD")
+
+# %% [markdown]
+# {{preset:2}}: {{result:2:wait_p95}} for the slowest twentieth. With {{preset:4}}:
+# {{result:4:wait_p95}}. The early group is not only quicker, it is cheaper: it never has to work
+# off the mountain that the late one lets grow.
+
+# %%
+lab.run(lab.preset("2")).plot()
+
+# %% [markdown]
+# ### Read the log: when was what known?
+
+# %%
+for event in lab.run(lab.preset("4")).events:
+    if event.kind in ("alarm", "scale-out", "scale-in"):
+        print(f"{event.t:6.0f} s  {event.text}")
+
+# %% [markdown]
+# Between the start of the spike ({{spike_start}}) and the first scale-out lie the datapoints
+# that the alarm waits for; then the boot. Both are paid in backlog.
+
+# %% [markdown]
+# ### Simple scaling and its cooldown
+#
+# Adding a few at a time, and then not listening: how much does the cooldown cost?
+
+# %%
+for cooldown in (60, 150, 300, 600):
+    s = labsim.run("sqs-asg", policy="simple", user_data_time=0, cooldown=cooldown).summary
+    print(f"cooldown {cooldown:3} s: {s['scale_outs']:2.0f} scale-outs, "
+          f"p95 wait {s['wait_p95']:4.0f} s, cost {s['cost_usd']:.2f} USD")
+
+# %% [markdown]
+# The default is {{fact:asg.default_cooldown}}. It protects a group from hiring for the same
+# alarm twice, and here it makes every repeat wait.
+
+# %% [markdown]
+# ### Too clever: the sawtooth
+#
+# Steady load, but the group may shrink to one. What does a backlog of zero tell the policy?
+
+# %%
+lab.run(lab.preset("6")).plot()
+
+# %% [markdown]
+# Visible messages per instance is zero when all are idle, *and* when all are busy and keep up.
+# So the group shrinks until there is a backlog again, then pays for it.
+
+# %%
+for number in "67":
+    s = lab.run(lab.preset(number)).summary
+    print(f"{lab.presets[int(number) - 1].title:16} received twice: {s['redelivered']:3.0f}"
+          f"   scale-ins: {s['scale_ins']:2.0f}   p95 wait {s['wait_p95']:4.0f} s")
+
+# %% [markdown]
+# Each scale-in cuts instances off in the middle of a message. It is not lost: it comes back
+# after the visibility timeout ({{visibility_timeout}}) and starts over, unless a lifecycle hook
+# lets the instance finish.
+
+# %% [markdown]
+# ### A whole day
+#
+# `workload="trace"` replays what CloudWatch exports: the console's CSV, the JSON of the command
+# line, or two columns. This one is a made-up shop with a sale at noon; try your own.
+
+# %%
+shop = labsim.factbook.data_folder() / "traces" / "shop-day.csv"
+day = labsim.run("sqs-asg", workload="trace", trace=shop, min_size=5, instances=5)
+s = day.summary
+print(f"{s['arrived']:.0f} messages, p95 wait {s['wait_p95']:.0f} s, {s['cost_usd']:.2f} USD")
+
+# %%
+day.plot()
+
+# %% [markdown]
+# ## Read the model
+#
+# This is all that target tracking does when its low alarm acts:
+
+# %%
+import inspect
+
+from labsim.services.autoscaling import policies as scaling_policies
+
+print(inspect.getsource(scaling_policies.TargetTracking.on_low))
+
+# %% [markdown]
+# **Change it.** A foreman who dismisses one at a time, however low the backlog:
+
+# %%
+from unittest.mock import patch
+
+
+class OneAtATime(scaling_policies.TargetTracking):
+    def on_low(self, value):
+        if not self.group.warming:
+            self.group.scale_to(self.group.desired - 1, "one at a time")
+
+
+# %%
+with patch.object(scaling_policies, "TargetTracking", OneAtATime):
+    gentle = lab.run(lab.preset("6"))
+for name in ("wait_p95", "redelivered", "cost_usd"):
+    print(f"{name:12} {lab.run(lab.preset('6')).summary[name]:8.2f} {gentle.summary[name]:8.2f}")
+
+# %% [markdown]
+# Fewer dismissals, a calmer queue. The whole model is in `labsim/labs/sqs_asg/model.py`; start
+# at `simulate`.
+
+# %% [markdown]
+# ## Exercises
+#
+# Commit to an answer before you run anything. A wrong answer gets a hint, then another, then the
+# solution.
+
+# %%
+from labsim.course import check, exercise
+
+exercise("sqs-asg", 1)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in messages
+# blank: check("sqs-asg", 1, answer)
+# >>> solution
+check("sqs-asg", 1, 4950)
+# <<< solution
+
+# %%
+exercise("sqs-asg", 2)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("sqs-asg", 2, answer)
+# >>> solution
+check("sqs-asg", 2, 9900)
+# <<< solution
+
+# %%
+exercise("sqs-asg", 3)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("sqs-asg", 3, answer)
+# >>> solution
+check("sqs-asg", 3, 240)
+# <<< solution
+
+# %%
+exercise("sqs-asg", 4)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("sqs-asg", 4, answer)
+# >>> solution
+check("sqs-asg", 4, "b")
+# <<< solution
+
+# %%
+exercise("sqs-asg", 5)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("sqs-asg", 5, answer)
+# >>> solution
+check("sqs-asg", 5, "c")
+# <<< solution
+
+# %%
+exercise("sqs-asg", 6)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"metric_period": 60}
+# blank: check("sqs-asg", 6, answer)
+# >>> solution
+answer = {"target_backlog": 20, "metric_period": 10, "high_datapoints": 3,
+          "low_datapoints": 5, "max_size": 34, "user_data_time": 0}
+check("sqs-asg", 6, answer)
+# <<< solution
+
+# %% [markdown]
+# ## For the exam
+#
+# * Scale a group behind a queue on **backlog per instance**, not on CPU: target = acceptable
+#   latency / time per message.
+# * **Cooldown** belongs to simple scaling; step scaling and target tracking have a **warm-up**.
+# * Detailed monitoring and a **golden AMI** shorten the two delays that a backlog pays for.
+# * A terminated instance's message comes back after the **visibility timeout**; a termination
+#   **lifecycle hook** lets it finish.
+# * Pick the **minimum size** for the base load; a policy on visible messages can't see it.
+
+# %% [markdown]
+# ## Where the model is wrong
+#
+# * One message at a time per instance, no batches, no polling latency; real consumers fetch up
+#   to ten at once and run several threads.
+# * Consumers renew the visibility timeout while they work, so a slow message is never received
+#   twice while its instance lives. Many real consumers don't; the lab on delivery shows that.
+# * The alarms of target tracking (three high, fifteen low datapoints, the low threshold) are
+#   observed, not promised by AWS, and newer groups tune themselves. They are parameters here.
+# * With no instance in service the metric is the whole backlog; AWS would have no data there
+#   unless your metric math fills it.
+# * Instances boot in a fixed time and never fail; all are alike, so which of them holds which
+#   message is drawn by lot.
+# * Billing starts at the launch; AWS starts it a few seconds later.

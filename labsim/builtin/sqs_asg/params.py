@@ -1,0 +1,173 @@
+"""The knobs of the lab `sqs-asg`: each one's name, unit, range and meaning, said once."""
+
+from typing import Literal
+
+from labsim import factbook
+from labsim.declare import Params, choice, flag, integer, number, path
+from labsim.errors import ParameterError
+from labsim.services.autoscaling.group import CHANGE
+from labsim.traces.cloudwatch_export import TraceError, read_trace
+
+LOAD, WORK, SCALING, INSTANCES, COST = "Load", "Work", "Scaling", "Instances", "Cost"
+SHAPED = ("workload", ("spike", "ramp"))
+GROWING = ("workload", ("spike", "ramp", "diurnal"))
+ALARMS = ("policy", ("target-tracking", "simple", "step"))
+ADJUSTS = ("policy", ("simple", "step"))
+
+
+class SqsAsgParams(Params):
+    """Parameters of `sqs-asg`."""
+
+    workload: Literal["steady", "spike", "ramp", "diurnal", "trace"] = choice(
+        "spike", label="Workload", group=LOAD, help="How the arrival rate changes over time.")
+    arrival_rate: float = number(
+        2, unit="msg/s", bounds=(0, 100_000), slider=(0, 20), step=0.5, label="Arrival rate",
+        group=LOAD, help="Messages sent per second; for a changing workload its lowest rate.",
+        when=("workload", ("steady", "spike", "ramp", "diurnal")))
+    spike_factor: float = number(
+        4, unit="x", bounds=(0, 1_000), slider=(1, 10), step=0.5, label="Spike factor",
+        group=LOAD, help="How many times the arrival rate at the height of spike, ramp or day.",
+        when=GROWING)
+    spike_start: float = number(
+        600, unit="s", bounds=(0, 8_640_000), slider=(0, 3600), step=60, label="Spike starts at",
+        group=LOAD, help="When the spike or the ramp begins.", when=SHAPED)
+    spike_duration: float = number(
+        900, unit="s", bounds=(0, 8_640_000), slider=(0, 3600), step=60, label="Spike lasts",
+        group=LOAD, help="How long the spike lasts, or the ramp rises.", when=SHAPED)
+    day_length: float = number(
+        86_400, unit="s", bounds=(60, 8_640_000), slider=(3600, 86_400), step=3600,
+        label="Length of a day", group=LOAD, help="Period of the diurnal workload.",
+        when=("workload", ("diurnal",)))
+    trace: str = path(
+        label="Trace file", group=LOAD, when=("workload", ("trace",)),
+        help="A CloudWatch export to replay: its counts per period become arrivals.")
+    trace_factor: float = number(
+        1, unit="x", bounds=(0, 10_000), slider=(1, 100), step=1, label="Trace multiplied by",
+        group=LOAD, help="Every count of the trace is multiplied by this.",
+        when=("workload", ("trace",)))
+    duration: float = number(
+        5_400, unit="s", bounds=(60, 8_640_000), slider=(1800, 86_400), step=600,
+        label="Duration", group=LOAD,
+        help="Simulated time. A trace is run as a whole unless this says less.")
+
+    service_time: float = number(
+        4, unit="s", bounds=(0.001, 3_600), slider=(0.1, 10), step=0.1, label="Service time",
+        group=WORK, help="Mean time an instance works on one message; one at a time.")
+    service_cv: float = number(
+        1, unit="", bounds=(0, 5), slider=(0, 2), step=0.1, label="Service variation",
+        group=WORK, help="Coefficient of variation of the service time: 0 fixed, 1 exponential.")
+    visibility_timeout: float = number(
+        30, unit="s", bounds=(1, factbook.value("sqs.visibility_max_s")), slider=(5, 600), step=5,
+        label="Visibility timeout", group=WORK,
+        help="How long a message stays hidden once received; renewed during work.",
+        fact="sqs.visibility_default_s")
+
+    policy: Literal["none", "target-tracking", "simple", "step"] = choice(
+        "target-tracking", label="Scaling policy", group=SCALING,
+        help="What the group does when the backlog per instance is too high or too low.")
+    target_backlog: float = number(
+        30, unit="messages", bounds=(0.1, 1_000_000), slider=(1, 200), step=1,
+        label="Target per instance", group=SCALING, fact="asg.backlog_rule", when=ALARMS,
+        help="Visible messages per instance to keep: acceptable latency / service time.")
+    metric_period: int = integer(
+        60, unit="s", bounds=(10, 3_600), slider=(10, 600), step=10, options=(10, 30, 60, 300),
+        label="Metric period", group=SCALING, fact="cw.alarm_period", when=ALARMS,
+        help="Period of the alarms' datapoints: 300 s, 60 s, or high resolution.")
+    high_datapoints: int = integer(
+        3, unit="datapoints", bounds=(1, 100), slider=(1, 15), step=1, label="High alarm after",
+        group=SCALING, fact="asg.tt_alarm_high", when=ALARMS,
+        help="Datapoints in a row above the target before scaling out.")
+    low_datapoints: int = integer(
+        15, unit="datapoints", bounds=(1, 100), slider=(1, 30), step=1, label="Low alarm after",
+        group=SCALING, fact="asg.tt_alarm_low", when=ALARMS,
+        help="Datapoints in a row below the low threshold before scaling in.")
+    low_ratio: float = number(
+        0.7, unit="x", bounds=(0, 1), slider=(0, 1), step=0.05, label="Low threshold",
+        group=SCALING, fact="asg.tt_low_threshold", when=ALARMS,
+        help="The low alarm's threshold as a share of the target.")
+    cooldown: float = number(
+        300, unit="s", bounds=(0, 86_400), slider=(0, 900), step=30, label="Cooldown",
+        group=SCALING, fact="asg.default_cooldown", when=("policy", ("simple",)),
+        help="Simple scaling ignores alarms this long after an activity is complete.")
+    warmup: float = number(
+        300, unit="s", bounds=(0, 3_600), slider=(0, 900), step=30, label="Instance warm-up",
+        group=SCALING, fact="asg.warmup_rule", when=("policy", ("target-tracking", "step")),
+        help="No scale-in while an instance boots or is in service for less than this.")
+    adjustment: Literal["ChangeInCapacity", "PercentChangeInCapacity"] = choice(
+        CHANGE, label="Adjustment type", group=SCALING, when=ADJUSTS,
+        help="Whether the adjustments below are instances or percent of the capacity.")
+    scale_out_by: int = integer(
+        4, unit="instances or %", bounds=(1, 1_000), slider=(1, 50), step=1,
+        label="Scale out by", group=SCALING, when=ADJUSTS,
+        help="Adjustment of a scale-out; step scaling doubles it at 2 and again at 4 times "
+             "the target.")
+    scale_in_by: int = integer(
+        2, unit="instances or %", bounds=(1, 1_000), slider=(1, 50), step=1,
+        label="Scale in by", group=SCALING, when=ADJUSTS, help="Adjustment of a scale-in.")
+
+    instances: int = integer(
+        10, unit="instances", bounds=(0, 1_000), slider=(1, 60), step=1,
+        label="Instances at start", group=INSTANCES,
+        help="Desired capacity at the start; they are in service at once.")
+    min_size: int = integer(
+        10, unit="instances", bounds=(0, 1_000), slider=(0, 60), step=1, label="Minimum size",
+        group=INSTANCES, help="The group never scales in below this.", when=ALARMS)
+    max_size: int = integer(
+        60, unit="instances", bounds=(0, 1_000), slider=(1, 100), step=1, label="Maximum size",
+        group=INSTANCES, help="The group never scales out beyond this.", when=ALARMS)
+    boot_time: float = number(
+        60, unit="s", bounds=(0, 3_600), slider=(0, 600), step=10, label="Boot time",
+        group=INSTANCES, fact="ec2.boot_golden_rule",
+        help="From launch to in service, with everything installed (golden AMI).")
+    user_data_time: float = number(
+        120, unit="s", bounds=(0, 3_600), slider=(0, 600), step=10, label="User data takes",
+        group=INSTANCES, fact="ec2.user_data_rule",
+        help="Added to the boot: installing at first boot. 0 with a golden AMI.")
+    drain: bool = flag(
+        False, label="Drain before it goes", group=INSTANCES, fact="asg.hook_rule",
+        help="A lifecycle hook lets an instance finish its message before it is terminated.")
+
+    instance_price: float = number(
+        0.0416, unit="USD/h", bounds=(0, 1_000), slider=(0, 1), step=0.01, label="Instance price",
+        group=COST, fact="ec2.t3_medium_price", help="Per instance and hour, billed by second.")
+    request_price: float = number(
+        0.4, unit="USD/million", bounds=(0, 1_000), slider=(0, 1), step=0.1,
+        label="SQS price", group=COST, fact="sqs.price_per_million_standard",
+        help="Per million requests: send, receive, delete, empty long polls.")
+
+    @classmethod
+    def complete(cls, values: dict) -> dict:
+        """A trace says how long it is, unless `duration` says less."""
+        if values.get("workload") != "trace":
+            return values
+        if not values.get("trace"):
+            raise ParameterError("trace", "", 'the path of a CloudWatch export (workload="trace")')
+        given = values.get("duration")
+        try:
+            whole = load(values["trace"]).duration
+        except ParameterError:
+            if given is None:
+                raise
+            return values       # the values say all; whoever runs them needs the file
+        return {**values, "duration": whole if given is None else min(given, whole)}
+
+    def check(self) -> None:
+        """min <= instances <= max where a policy may move them; a period that CloudWatch has."""
+        if self.min_size > self.max_size:
+            raise ParameterError("min_size", self.min_size,
+                                 f"at most max_size, {self.max_size} instances")
+        if self.policy != "none" and not self.min_size <= self.instances <= self.max_size:
+            raise ParameterError("instances", self.instances,
+                                 f"from min_size to max_size, {self.min_size} to "
+                                 f"{self.max_size} instances")
+        if self.metric_period % 60 and self.metric_period not in (10, 20, 30):
+            raise ParameterError("metric_period", self.metric_period,
+                                 "10, 20, 30 or a multiple of 60 s")
+
+
+def load(file: str):
+    """The trace in `file`; what is wrong with it is an error of the parameter `trace`."""
+    try:
+        return read_trace(file)
+    except TraceError as error:
+        raise ParameterError("trace", file, f"a CloudWatch export: {error}") from None

@@ -1,0 +1,45 @@
+"""A queue played by hand: each call at the second that you say, and what it answers.
+
+Picture the rail with nobody in the kitchen but you. It is the same queue that the lab's consumers
+use, so that a sequence from an exam question can be tried as it is written.
+"""
+
+from labsim.services.sqs.messages import MessageQueue, Receipt
+from labsim.services.sqs.order import DELAYED, IN_FLIGHT, VISIBLE
+
+
+def play(steps: list, settings: dict | None = None) -> list:
+    """What each of `steps` answers: [second, call, ...], seconds in order.
+
+    send [group, dedup, delay]: the number of the message from 1, that of the first copy for a
+    repeat. receive [most]: messages and their receive counts, "1 x2". change timeout, delete
+    [which]: by the latest receipt, or by that which was handed out as the which-th; whether it
+    had an effect. count: visible, in flight, delayed, dead letters.
+    settings: those of a `MessageQueue`, and `dlq_retention` of its dead-letter queue.
+    """
+    settings = dict(settings or {})
+    dead = None
+    if settings.get("max_receives"):
+        dead = MessageQueue(fifo=settings.get("fifo", False),
+                            retention=settings.pop("dlq_retention", float("inf")))
+    queue = MessageQueue(**settings, dead_letters=dead)
+    receipts: list[Receipt] = []
+    answers: list = []
+    for now, call, *values in steps:
+        if call == "send":
+            answers.append(queue.send(now, *values).number + 1)
+        elif call == "receive":
+            got = queue.receive(now, *values)
+            receipts += got
+            answers.append([f"{r.message.number + 1} x{r.receive}" for r in got])
+        elif call == "change":
+            answers.append(queue.change_visibility(now, receipts[-1], *values))
+        elif call == "delete":
+            answers.append(queue.delete(now, receipts[values[0] - 1 if values else -1]))
+        else:
+            queue.settle(now)
+            if dead:
+                dead.settle(now)
+            answers.append([queue.count[VISIBLE], queue.count[IN_FLIGHT], queue.count[DELAYED],
+                            dead.count[VISIBLE] if dead else 0])
+    return answers

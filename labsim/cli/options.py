@@ -1,0 +1,67 @@
+"""A lab's parameters as options of a command line: `--arrival-rate 4`, `--drain`, `--no-drain`."""
+
+import argparse
+
+from labsim.declare.describe import condition, in_full
+from labsim.errors import ParameterError
+
+NUMBERS = {float: "NUMBER", int: "N"}
+
+
+def add_options(parser: argparse.ArgumentParser, lab) -> None:
+    """One option per parameter of the lab, named and explained by its declaration."""
+    groups: dict = {}
+    for name, spec in lab.Params.specs().items():
+        if spec.group not in groups:
+            groups[spec.group] = parser.add_argument_group(spec.group)
+        text = f"{spec.help}{condition(spec)} Default {in_full(spec, spec.default)}"
+        if spec.type is bool:
+            how = {"action": argparse.BooleanOptionalAction}
+        else:
+            how = {"metavar": NUMBERS.get(spec.type, "TEXT")}
+            text += f"; {spec.allowed}"
+        groups[spec.group].add_argument(
+            option(name), dest=name, default=argparse.SUPPRESS,
+            help=f"{text}.".replace("%", "%%"), **how)
+
+
+def given(args: argparse.Namespace, lab) -> dict:
+    """{parameter: value} of the options that were given, and only those."""
+    return {name: spec.parse(getattr(args, name))
+            for name, spec in lab.Params.specs().items() if hasattr(args, name)}
+
+
+def listed(text: str, lab) -> tuple[str, list]:
+    """A parameter's name and values: "cooldown=60,300"."""
+    name, sign, values = text.partition("=")
+    name = name.replace("-", "_")
+    lab.Params.refuse_unknown([name])
+    if not sign or not values:
+        raise ParameterError("over", text, f"{name}=VALUE,VALUE,...")
+    spec = lab.Params.specs()[name]
+    if spec.type is bool:
+        words = {"true": True, "false": False}
+        return name, [words.get(v.casefold(), v) for v in values.split(",")]
+    return name, [spec.parse(v) for v in values.split(",")]
+
+
+def tidy(words: list[str], lab, *others: str) -> list[str]:
+    """`--arrival_rate -1e5` as `--arrival-rate=-1e5`, and so on for every option with a value.
+
+    others: options that are not the lab's and take a value too.
+    """
+    valued = {*others, *(option(name) for name, spec in lab.Params.specs().items()
+                         if spec.type is not bool)}
+    tidied: list[str] = []
+    for word in words:
+        name, sign, value = word.partition("=")
+        if tidied and tidied[-1] in valued and not word.startswith("--"):
+            tidied[-1] += f"={word}"
+        else:
+            tidied.append(option(name[2:]) + sign + value if word.startswith("--") else word)
+    return tidied
+
+
+def option(name: str) -> str:
+    """--arrival-rate for "arrival_rate"."""
+    return "--" + name.replace("_", "-")

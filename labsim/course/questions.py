@@ -1,0 +1,73 @@
+"""Quiz questions by topic, from `data/questions.yaml` and from labs outside labsim.
+
+Picture flash cards: a question, a few answers, and on the back of each answer why it is right or
+wrong. Each question has an `id`, a `topic` (a service, as in the facts), a `question` and
+`choices`, of which one is `right`; each choice has its `why`.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from labsim import plugins
+from labsim.catalogue import labs
+from labsim.declare.exercises import Choice
+from labsim.errors import unknown
+from labsim.factbook import data_folder
+
+
+@dataclass(frozen=True)
+class Question:
+    """A card: what is asked about `topic`, and the choices."""
+
+    id: str
+    topic: str
+    question: str
+    choices: tuple[Choice, ...]
+
+    @property
+    def answer(self) -> str:
+        """The right letter."""
+        return "abcdefgh"[[choice.right for choice in self.choices].index(True)]
+
+
+@functools.cache
+def all_questions() -> tuple[Question, ...]:
+    """Every question, in the order written: of labsim, then of labs outside it."""
+    found = {q.id: q for q in _read(data_folder() / "questions.yaml")}
+    for lab in labs().values():
+        if lab.home and (lab.home / "questions.yaml").is_file():
+            try:
+                more = {q.id: q for q in _read(lab.home / "questions.yaml")}
+                if taken := sorted(set(more) & set(found)):
+                    raise ValueError(f"another package has the questions {', '.join(taken)}")
+                found |= more
+            except Exception as error:      # whatever is wrong with another's file
+                plugins.tell(f"of the lab {lab.slug}: questions.yaml", error)
+    return tuple(found.values())
+
+
+def _read(path: Path) -> list[Question]:
+    import yaml
+
+    return [Question(row["id"], row["topic"], row["question"],
+                     tuple(Choice(**choice) for choice in row["choices"]))
+            for row in yaml.safe_load(path.read_text(encoding="utf-8"))]
+
+
+def questions(topics) -> tuple[Question, ...]:
+    """The questions of these topics, any case; an unknown topic suggests the nearest."""
+    known = dict.fromkeys(q.topic for q in all_questions())
+    found = []
+    for topic in topics:
+        mine = [q for q in all_questions() if q.topic.casefold() == str(topic).casefold()]
+        if not mine:
+            raise unknown("topic", topic, known)
+        found += mine
+    return tuple(found)
+
+
+def of_lab(lab) -> tuple[Question, ...]:
+    """The questions of a lab's topics; none of a topic that has no questions."""
+    known = {q.topic for q in all_questions()}
+    return questions(topic for topic in lab.topics if topic in known)

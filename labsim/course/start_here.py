@@ -1,0 +1,102 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Start here
+#
+# labsim {{version}}: labs in which you feel how AWS services behave under load. You move a
+# slider, and a small simulation answers at once: the backlog grows, help comes too late, the
+# bill moves. Under every picture is a model that you can read, change and trust.
+#
+# **After this page you can** open a lab, run an experiment in one line, compare two runs, and
+# say where a number comes from.
+
+# %%
+import labsim
+
+# %% [markdown]
+# ## The labs there are
+
+# %%
+for lab in labsim.labs().values():
+    print(f"{lab.slug}: {lab.title}")
+    print(f"    {lab.summary}")
+
+# %% [markdown]
+# ## One run
+#
+# Every parameter has a default, a unit and a range. You change only what you ask about; the
+# same seed gives the same run, on every machine.
+
+# %%
+r = labsim.run("sqs-asg", seed=7, arrival_rate=3)
+print(r)
+for name in labsim.lab("sqs-asg").headline:
+    print(f"{name:14} {r.summary[name]:8.1f}")
+
+# %% [markdown]
+# What the control plane did, and why, is in the event log:
+
+# %%
+for event in r.events[2:6]:
+    print(f"{event.t:6.0f} s  {event.text}")
+
+# %%
+r.plot()
+
+# %% [markdown]
+# ## A typing error is answered, not ignored
+
+# %%
+try:
+    labsim.run("sqs-asg", arival_rate=3)
+except labsim.ParameterError as error:
+    print(error)
+
+# %% [markdown]
+# ## Where a number comes from
+#
+# Limits, defaults, delays and prices are facts with a source: what the course notes say, what
+# AWS says today, and how sure we are.
+
+# %%
+labsim.facts("CloudWatch")
+
+# %% [markdown]
+# ## Where you are
+#
+# Every answer is kept on your machine before you read whether it is right. What is done, and
+# what is next (`labsim progress` in a terminal):
+
+# %%
+from labsim.course import spaced_repetition as review
+from labsim.course import progress_report as standing
+
+standing()
+
+# %% [markdown]
+# Quiz questions of the labs you have begun come again, after longer and longer pauses, before
+# you forget them (`labsim quiz`). To answer, write `cards.check("abc")`, a letter for each:
+
+# %%
+cards = review()
+cards
+
+# %% [markdown]
+# For an instructor, `labsim hand-in sqs-asg` writes your answers to a lab into one file.
+#
+# ## How a lab is built
+#
+# 1. What you will be able to answer, and the facts.
+# 2. The explorer: sliders, pictures, and a system picture that plays.
+# 3. A guided tour of short experiments.
+# 4. The model itself, to read and to change.
+# 5. Exercises: predict, explain, design. Leave them blank as long as you like.
+# 6. For the exam, and where the model is wrong.
+#
+# Next: **01-sqs-asg**, a queue in front of an Auto Scaling group.

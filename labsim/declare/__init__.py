@@ -1,0 +1,44 @@
+"""What a lab is declared with: parameters, metrics, panels, presets, exercises, results.
+
+Everything else is generated from the declaration: the sliders, the command line's options,
+validation, tables, tests. A lab imports this room as a whole, and `labsim.services`:
+
+    from labsim import declare as kit
+"""
+
+from labsim.declare.component import Component
+from labsim.declare.drawing import (
+    MOST_BARS,
+    Box,
+    Line,
+    Link,
+    Panel,
+    Preset,
+    Theory,
+    bar_name,
+    bars,
+    per_tick,
+)
+from labsim.declare.exercises import Choice, Design, Explain, Feedback, Predict, metric, percent
+from labsim.declare.invariants import (
+    ALWAYS,
+    COST_ADDS_UP,
+    NOTHING_IS_NEGATIVE,
+    Invariant,
+    conserved,
+    near,
+)
+from labsim.declare.lab import Lab, Run
+from labsim.declare.metrics import VOCABULARY, Count, Metric, Summary
+from labsim.declare.outcome import Outcome, mean, quantile, quantiles, share
+from labsim.declare.params import Params, choice, flag, integer, number, path
+from labsim.declare.result import Result, Series, Span
+from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
+
+__all__ = [
+    "ALWAYS", "Box", "BudgetError", "COST_ADDS_UP", "Choice", "Component", "Count", "Design",
+    "Explain", "Feedback", "Invariant", "Lab", "LabsimError", "Line", "Link", "MOST_BARS", "Metric",
+    "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Panel", "ParameterError", "Params",
+    "Predict", "Preset", "Result", "ResultError", "Run", "Series", "Span", "Summary", "Theory",
+    "VOCABULARY", "bar_name", "bars", "choice", "conserved", "flag", "integer", "mean", "metric",
+    "near", "number", "path", "per_tick", "percent", "quantile", "quantiles", "share"]

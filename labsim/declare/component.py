@@ -1,0 +1,147 @@
+"""A part of a system: a queue, a group, an alarm. It has a name, and nothing it does is nameless.
+
+Picture the parts of a machine in an exploded view: each has a number plate, its own dials, its own
+line in the bill, and pipes that fit the next one.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+import numpy as np
+
+from labsim.declare.drawing import Line, Panel
+from labsim.declare.invariants import Invariant
+from labsim.declare.metrics import Count, Metric
+from labsim.engine import Load, Recorder, Simulation
+from labsim.errors import ParameterError
+
+
+class Component:
+    """A part called `name` of the simulation `sim`; two of one name are a `ParameterError`.
+
+    What it records goes into its own `record`, on the simulation's instants. METRICS compute
+    their values from the part when the run has ended, PANELS and INVARIANTS name its own series.
+    """
+
+    METRICS: ClassVar[tuple[Metric, ...]] = ()
+    PANELS: ClassVar[tuple[Panel, ...]] = ()
+    INVARIANTS: ClassVar[tuple[Invariant, ...]] = ()
+    shows: ClassVar[tuple[tuple[str, str], ...]] = ()   # (label, series) in its box
+    control: ClassVar[bool] = False     # it steers others instead of passing requests on
+    alarm: ClassVar[str] = ""           # a series: its box is marked while it is above 0
+
+    def __init__(self, sim: Simulation, name: str):
+        if not isinstance(name, str) or not name.strip() or "." in name:
+            raise ParameterError("name", name, "a text without a dot")
+        if name in sim.parts:
+            raise ParameterError("name", name, "a name of its own", (
+                f'two parts are called "{name}": a {kind(sim.parts[name])} and a {kind(self)}; '
+                f"give one of them another name"))
+        self.sim, self.name = sim, name
+        self.record = Recorder(sim.duration, len(sim.record.t) - 1)
+        self.fed_by: list[Component] = []   # what they give out comes here; they advance first
+        self.links: list[tuple[Component, str]] = []    # to whom, and what is said of the arrow
+        sim.parts[name] = self
+
+    def link(self, other: "Component", label: str = "") -> None:
+        """An arrow from this part to another in the system picture."""
+        if (other, label) not in self.links:
+            self.links.append((other, label))
+
+    def log(self, what: str, text: str) -> None:
+        """Write a row about this part into the event log."""
+        self.sim.log(what, f"{self.name}: {text}")
+
+    # -- how requests come in --------------------------------------------------------------
+
+    def feed(self, blocks: Iterable[np.ndarray]) -> None:
+        """Requests come at the times of `blocks` (arrays, s, sorted), whatever happens here."""
+        raise TypeError(f"{self.name}, a {kind(self)}, takes no requests")
+
+    def take(self, times: np.ndarray) -> None:
+        """Requests come at `times` (s, sorted), which another part has just given out."""
+        raise TypeError(f"{self.name}, a {kind(self)}, takes no requests of another part")
+
+    def advance(self, now: float) -> None:
+        """Let what flows through this part flow until `now`."""
+
+    def sent(self, load: Load | float, name: str = "") -> "Producers":
+        """Clients send requests to this part at the rate of `load`; see `Simulation.send`."""
+        if not name:
+            name = "producers" if "producers" not in self.sim.parts else f"producers of {self.name}"
+        return Producers(self.sim, name, load, self)
+
+    def wired(self) -> None:
+        """All parts are wired, and the run is about to begin: a part that lacks something says so,
+        with a `LabsimError`."""
+
+    # -- at the end of the run: by default a part has nothing to tell ----------------------
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """{name: (values at the record's instants, unit)}."""
+        return {}
+
+    def cost(self) -> dict[str, float]:
+        """{line item: USD}."""
+        return {}
+
+    def summary(self) -> dict[str, float]:
+        """{metric: value} of METRICS."""
+        return {metric.name: metric.of(self) for metric in self.METRICS}
+
+
+class Producers(Component):
+    """Clients who send requests by chance, at a rate that may change over time.
+
+    *Models:* Poisson arrivals. *Leaves out:* retries, and waiting for an answer.
+    """
+
+    METRICS = (
+        Count("offered", "requests", "requests sent", value=lambda s: s.record.total("offered")),)
+    PANELS = (Panel("Offered", "req/s", (Line("offered", "offered_rate"),)),)
+    shows = (("req/s", "offered_rate"),)
+
+    def __init__(self, sim: Simulation, name: str, load: Load | float, to: Component):
+        super().__init__(sim, name)
+        self.curve = (load if isinstance(load, Load) else Load.steady(load)).curve(sim.duration)
+        to.feed(self._blocks())
+        self.link(to)
+
+    def _blocks(self) -> Iterator[np.ndarray]:
+        for times in self.curve.arrivals(self.sim.stream(f"{self.name} arrivals")):
+            self.sim.check()
+            self.record.count("offered", times)
+            yield times
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Requests sent per second."""
+        return {"offered_rate": (self.record.rate("offered"), "req/s")}
+
+
+class Outlet:
+    """Where requests leave a part; others may be connected to it (`to`).
+
+    `give(times)` hands on the times (s, sorted) at which requests left: each connected part
+    `take`s them. A part that is fed like this lets the part that feeds it advance first.
+    """
+
+    def __init__(self, part: Component):
+        self.part = part
+        self._takers: list[Component] = []
+
+    def to(self, other: Component) -> None:
+        """From now on what leaves here comes to `other`."""
+        self._takers.append(other)
+        other.fed_by.append(self.part)
+        self.part.link(other)
+
+    def give(self, times: np.ndarray) -> None:
+        """Requests leave at `times`."""
+        if len(times):
+            for other in self._takers:
+                other.take(times)
+
+
+def kind(part: object) -> str:
+    """What a part is, such as "sqs.Queue"."""
+    return f"{type(part).__module__.split('.')[-2]}.{type(part).__name__}"

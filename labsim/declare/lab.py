@@ -1,0 +1,169 @@
+"""A lab, declared once: everything a user sees of it is generated from this.
+
+Picture the plan of a stage: the knobs, the play (`simulate`), what is measured, the scenes
+(`presets`), what the audience sees (`panels`, `boxes`), and the questions afterwards.
+"""
+
+import pkgutil
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from labsim import hooks
+from labsim.declare.drawing import Box, Link, Panel, Preset
+from labsim.declare.invariants import ALWAYS, Invariant
+from labsim.declare.metrics import Metric, Summary
+from labsim.declare.outcome import Outcome
+from labsim.declare.params import Params
+from labsim.declare.result import Result, Series
+from labsim.engine import Budget, Estimate, Simulation
+from labsim.errors import BudgetError, ParameterError, unknown
+from labsim.factbook import FactBook
+
+COMPILE_FROM = 500_000  # requests in a run; compiling takes as long as this many in plain Python
+
+
+@dataclass
+class Run:
+    """TRANSITION: what `simulate` of a lab that still reports by itself hands back."""
+
+    summary: dict
+    series: dict
+    cost: dict = field(default_factory=dict)
+    notes: tuple = ()
+    spans: tuple = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Lab:
+    """A lab; see `labsim/builtin/sqs_asg/` for one to read.
+
+    In the folder `home` stand notebook.py (the source of its notebook), known_answers.yaml and
+    questions.yaml.
+    """
+
+    slug: str
+    title: str
+    summary: str
+    topics: tuple[str, ...]
+    order: float
+    Params: type[Params]
+    simulate: Callable[[Params, Simulation], Outcome]
+    estimate: Callable[[Params], Estimate]
+    metrics: tuple[Metric, ...]
+    presets: tuple[Preset, ...]
+    panels: tuple[Panel, ...]
+    boxes: tuple[Box, ...]
+    links: tuple[Link, ...]
+    invariants: tuple[Invariant, ...]   # its own; those that hold for all labs are added
+    exercises: tuple[Any, ...] = ()
+    facts: tuple[str, ...] = ()         # ids shown in the notebook
+    headline: tuple[str, ...] = ()      # metrics shown first
+    points: int = 600                   # intervals of the record; ticks of a counted data plane
+    home: Path | None = None
+    original: "Lab | None" = None       # of a lab as a course has it: the lab as it is
+
+    def __post_init__(self):
+        numbered = tuple(replace(preset, title=f"{place} {preset.name}")
+                         for place, preset in enumerate(self.presets, 1))
+        object.__setattr__(self, "presets", numbered)
+        own = tuple(law for law in self.invariants if law not in ALWAYS)
+        object.__setattr__(self, "invariants", (*own, *ALWAYS))
+
+    def __repr__(self) -> str:
+        return f"Lab({self.slug!r}: {self.title})"
+
+    def run(self, params: Params | None = None, seed: int = 1, *, budget: Budget | None = None,
+            progress: Callable[[float], None] | None = None,
+            stop: threading.Event | None = None) -> Result:
+        """Run the lab once. ParameterError for bad input, BudgetError if it would be too big,
+        `labsim.engine.Cancelled` soon after another thread has set `stop`."""
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise ParameterError("seed", seed, "a whole number from 0 to 2**63 - 1")
+        params = self.Params() if params is None else params
+        estimate = self.estimate(params)
+        if excess := (budget or Budget()).excess(estimate):
+            name = estimate.lower
+            raise BudgetError(name, getattr(params, name),
+                              f"a smaller run: this one would take {excess}; lower {name}")
+        sim = Simulation(seed, params.duration, points=self.points, progress=progress, stop=stop,
+                         fast=estimate.requests > COMPILE_FROM)
+        outcome = self.simulate(params, sim)
+        if isinstance(outcome, Run):    # TRANSITION: a lab that still reports by itself
+            return Result(lab=self, params=params, seed=seed, cost=outcome.cost, events=sim.events,
+                          series={n: Series(sim.record.t, v, u)
+                                  for n, (v, u) in outcome.series.items()},
+                          summary=Summary(outcome.summary, self.metrics),
+                          notes=outcome.notes, spans=tuple(outcome.spans))
+        outcome.run()
+        return self.result(outcome, params, seed)
+
+    def result(self, outcome: Outcome, params: Params, seed: int) -> Result:
+        """What a run that has ended is summed up in."""
+        sim, told = outcome.sim, outcome.told
+        return Result(
+            lab=self, params=params, seed=seed, cost=outcome.bill, events=sim.events,
+            series={name: Series(sim.record.t, values, unit)
+                    for name, (values, unit) in told.items()},
+            summary=Summary(((m.name, m.of(outcome)) for m in self.metrics), self.metrics),
+            notes=tuple(outcome.notes), spans=tuple(outcome.spans))
+
+    def preset(self, title: str) -> Params:
+        """The parameters of a preset, by its title, with or without its number, or its number."""
+        return self.Params(**self.scene(title).values)
+
+    def scene(self, title: str) -> Preset:
+        """A preset by its title, with or without its number, or by its number alone ("2"), in
+        any case; an unknown one suggests the nearest."""
+        wanted = str(title).strip().casefold()
+        for place, preset in enumerate(self.presets, 1):
+            if wanted in (preset.title.casefold(), preset.name.casefold(), str(place)):
+                return preset
+        raise unknown("preset", title, [p.title for p in self.presets])
+
+    def metric(self, name: str) -> Metric:
+        """A metric by its name, or one that it had before."""
+        for metric in self.metrics:
+            if name == metric.name or name in metric.aliases:
+                return metric
+        raise unknown("metric", name, [m.name for m in self.metrics])
+
+    @property
+    def facts_differ(self) -> bool:
+        """Whether the course notes have another number than today for a fact of this lab."""
+        own = [spec.fact for spec in self.Params.specs().values() if spec.fact]
+        return any(self.Params.book().fact(id).numbers_differ for id in (*own, *self.facts))
+
+    def adapted(self, own: Mapping[str, Any], book: FactBook | None = None) -> "Lab":
+        """The lab as a course has it: with its own defaults, and its notes' values in `book`.
+
+        ParameterError for a default that can't be.
+        """
+        return replace(self, Params=self.Params.starting_at(own, book), original=self)
+
+    def __reduce__(self):
+        """To another process a lab goes by name where it has one, so that what it is made of need
+        not be copied; a course's lab goes as what the course changes."""
+        if self.original is not None:
+            return Lab.adapted, (self.original, self.Params.own, self.Params.its_book)
+        package = re.sub(r"\.params$", "", self.Params.__module__)
+        return (_named, (package,)) if _named(package) is self else object.__reduce_ex__(self, 4)
+
+    def trust(self):
+        """Its known answers, checked now: a table that shows itself, `passed` if all agree."""
+        return hooks.ring("trust", self)
+
+    def explore(self, **values):
+        """The widget explorer, in a notebook or under Voila; `values` are where it starts."""
+        return hooks.ring("explore", self, **values)
+
+
+def _named(package: str):
+    """The lab of a package, if it has one."""
+    try:
+        return getattr(pkgutil.resolve_name(package), "lab", None)
+    except (ImportError, AttributeError, ValueError):
+        return None

@@ -1,0 +1,222 @@
+"""Parameters of a lab: typed, bounded, frozen; each number said once, with its unit.
+
+Picture a control panel where every knob carries its name plate: what it sets, in which unit,
+how far it turns without force (`slider`), and where it stops for good (`bounds`).
+
+A lab declares a subclass of `Params`; its fields are made by `number`, `integer`, `choice`,
+`flag` and `path`. Types come from the annotations, and pydantic checks them strictly.
+"""
+
+import copy
+import math
+import os
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from labsim import factbook
+from labsim.errors import ParameterError, unknown
+from labsim.factbook import FactBook
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """The name plate of one parameter: all that a slider, an option or a table shows of it."""
+
+    name: str
+    type: type
+    default: Any
+    unit: str
+    label: str
+    help: str
+    group: str
+    bounds: tuple[float, float] | None = None   # hard: enforced, both ends included
+    slider: tuple[float, float] | None = None   # soft: where the slider ends
+    step: float | None = None
+    choices: tuple[str, ...] = ()
+    options: tuple[float, ...] = ()             # the values worth a menu instead of a slider
+    fact: str | None = None                     # id in facts.csv of the number it comes from
+    when: tuple[str, tuple] | None = None       # shown only if another parameter is one of these
+
+    @property
+    def allowed(self) -> str:
+        """What values are allowed, in words."""
+        if self.choices:
+            return "one of " + ", ".join(self.choices)
+        if self.type is bool:
+            return "True or False"
+        if self.type is str:
+            return "a text"
+        kind = "a whole number" if self.type is int else "a number"
+        low, high = self.bounds
+        return f"{kind} from {low:,.10g} to {high:,.10g} {self.unit}".rstrip()
+
+    def parse(self, text: str):
+        """The value that a text, of a command line or a link, means; bounds are not checked."""
+        if self.type not in (int, float):
+            return text
+        try:
+            value = float(text)
+        except ValueError:
+            raise ParameterError(self.name, text, self.allowed) from None
+        return int(value) if self.type is int and value.is_integer() else value
+
+
+def _field(default, **plate):
+    return Field(default, json_schema_extra=plate)
+
+
+def number(default: float, *, unit: str, bounds, slider, step, label: str, help: str,
+           group: str, options=(), fact=None, when=None):
+    """A real number in `unit`; `bounds` are enforced, `slider` is where the slider ends."""
+    return _field(default, unit=unit, bounds=bounds, slider=slider, step=step, label=label,
+                  help=help, group=group, options=options, fact=fact, when=when)
+
+
+integer = number    # the annotation `int` makes the difference
+
+
+def choice(default: str, *, label: str, help: str, group: str, fact=None, when=None):
+    """One of the texts in the annotation `Literal[...]`."""
+    return _field(default, unit="", label=label, help=help, group=group, fact=fact, when=when)
+
+
+def flag(default: bool, *, label: str, help: str, group: str, fact=None, when=None):
+    """True or False."""
+    return _field(default, unit="", label=label, help=help, group=group, fact=fact, when=when)
+
+
+def path(default: str = "", *, label: str, help: str, group: str, when=None):
+    """The path of a file; empty for none."""
+    return _field(default, unit="", label=label, help=help, group=group, when=when)
+
+
+class Params(BaseModel):
+    """A frozen set of parameters; a change (`changed`) makes a new one.
+
+    Every lab has `facts`: with "notes", what is not given is as the course notes have it.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", validate_default=True)
+
+    own: ClassVar[dict[str, Any]] = {}              # a course's own defaults,
+    its_book: ClassVar[FactBook | None] = None      # and its notes; see `starting_at`
+
+    facts: Literal["today", "notes"] = choice(
+        "today", label="Facts", group="Facts",
+        help="Limits, defaults and prices as AWS has them today, or as in the course notes.")
+
+    def __init__(self, **values):
+        specs = self.specs()
+        self.refuse_unknown(values)
+        values = {name: _plain(value, specs[name]) for name, value in values.items()}
+        if values.get("facts", specs["facts"].default) == "notes":
+            values = {**self.in_notes(), **values}
+        values = self.complete(values)
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = first["loc"][0]
+            raise ParameterError(name, first["input"], specs[name].allowed) from None
+        for name, spec in specs.items():
+            value = getattr(self, name)
+            if spec.bounds and not spec.bounds[0] <= value <= spec.bounds[1]:
+                raise ParameterError(name, value, spec.allowed)
+        self.check()
+
+    @classmethod
+    def refuse_unknown(cls, names) -> None:
+        """Raise `ParameterError` for the first of `names` that is no parameter."""
+        for name in names:
+            if name not in cls.specs():
+                raise unknown("parameter", name, cls.specs())
+
+    @classmethod
+    def complete(cls, values: dict) -> dict:
+        """The given values with those added that follow from them. None here."""
+        return values
+
+    def check(self) -> None:
+        """Rules across fields: raise `ParameterError` for the field to change. None here."""
+
+    def changed(self, **values) -> "Params":
+        """A copy with some values changed, checked anew; see `as_of` for a change of `facts`."""
+        side = values.get("facts", self.facts)
+        return type(self)(**{**self.as_of(side, self.model_dump()), **values})
+
+    @classmethod
+    def as_of(cls, side: str, values: dict) -> dict:
+        """`values` as of `side`: those that are facts of the other side become that side's."""
+        specs, noted = cls.specs(), cls.in_notes()
+        if side == values["facts"]:
+            return values
+        pairs = {name: (specs[name].default, notes) for name, notes in noted.items()}
+        return {**values, "facts": side, **{
+            name: pair[side == "notes"] for name, pair in pairs.items()
+            if values[name] == pair[side != "notes"]}}
+
+    @classmethod
+    def in_notes(cls) -> dict[str, Any]:
+        """{name: value} of the parameters whose fact is another number in the course notes."""
+        found = {}
+        for name, spec in cls.specs().items():
+            if spec.fact and spec.bounds and cls.book().fact(spec.fact).numbers_differ:
+                found[name] = spec.type(cls.book().value(spec.fact, "notes"))
+        return found
+
+    def fact(self, id: str) -> float:
+        """The number of a fact, as of the side that `facts` says."""
+        return self.book().value(id, self.facts)
+
+    @classmethod
+    def book(cls) -> FactBook:
+        """The facts that these parameters are set from."""
+        return factbook.book() if cls.its_book is None else cls.its_book
+
+    @classmethod
+    def starting_at(cls, own: Mapping[str, Any], book: FactBook | None = None) -> type["Params"]:
+        """These parameters with other defaults, and other notes in `book`; `ParameterError` for
+        a default that can't be."""
+        start = cls(**own).model_dump()
+        fields = {}
+        for name in own:
+            field = copy.copy(cls.model_fields[name])
+            field.default = start[name]
+            fields[name] = (field.annotation, field)
+        made = create_model(cls.__name__, __base__=cls, __module__=cls.__module__, **fields)
+        made.own, made.its_book = {name: start[name] for name in own}, book
+        return made
+
+    @classmethod
+    def specs(cls) -> dict[str, ParameterSpec]:
+        """{name: ParameterSpec} of every parameter, in the order declared."""
+        if "_specs" not in cls.__dict__:
+            cls._specs = {name: _spec(name, field) for name, field in cls.model_fields.items()}
+        return cls._specs
+
+
+def _spec(name: str, field) -> ParameterSpec:
+    choices: tuple = ()
+    kind = field.annotation
+    if typing.get_origin(kind) is Literal:
+        kind, choices = str, typing.get_args(kind)
+    return ParameterSpec(name=name, type=kind, default=field.default, choices=choices,
+                **field.json_schema_extra)
+
+
+def _plain(value, spec: ParameterSpec):
+    """A numpy scalar as the Python number it is, a path as text; no bool or NaN for a number."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if spec.type in (int, float):
+        if isinstance(value, bool):
+            raise ParameterError(spec.name, value, spec.allowed)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ParameterError(spec.name, value, spec.allowed)
+    return value

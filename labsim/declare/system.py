@@ -1,0 +1,200 @@
+"""A system of one's own: a function wires parts, and all else is made from the parts.
+
+Picture a workbench: you plug a queue to a group and switch it on. The meters, the plan of what is
+connected with what, and the bill come with the parts.
+
+`system(build)` makes a `Lab` of a function `build(sim, **parameters)`: its metrics are those of
+the parts ("orders.wait_p95"), its panels, invariants and lines of the bill likewise, and its
+picture has a box per part. So plot, report, compare, sweep and JSON work as for any lab.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from types import MappingProxyType, SimpleNamespace
+
+import numpy as np
+from pydantic import create_model
+
+from labsim.declare.component import Component
+from labsim.declare.drawing import Box, Link, Panel
+from labsim.declare.invariants import Invariant
+from labsim.declare.lab import Lab
+from labsim.declare.metrics import Metric
+from labsim.declare.outcome import Outcome
+from labsim.declare.params import Params, flag, number, path
+from labsim.declare.result import Result
+from labsim.engine import Estimate, Simulation
+from labsim.errors import LabsimError, ParameterError
+
+LENGTHS = 0.001, 1e8    # s, of a run
+MOST = 1e15             # of a parameter that is a number
+PANELS = 6              # in a figure
+HEADLINES = 4
+COST = Metric("cost_usd", "USD", "all parts together", "lower", Outcome.total_cost)
+
+
+class Wired(Outcome):
+    """A system whose parts are wired."""
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Of every part, "part.series"."""
+        return {f"{part.name}.{name}": told for part in self.sim.parts.values()
+                for name, told in part.series().items()}
+
+    def cost(self) -> dict[str, float]:
+        """Of every part, "part: line"."""
+        return {f"{part.name}: {line}": usd for part in self.sim.parts.values()
+                for line, usd in part.cost().items()}
+
+
+class SystemLab(Lab):
+    """A lab made of a building function `build`; what it measures and shows is its parts'."""
+
+    @property
+    def build(self) -> Callable:
+        """The function that wires its parts."""
+        return self.simulate.__wrapped__
+
+    def result(self, outcome: Outcome, params: Params, seed: int) -> Result:
+        """What a run is summed up in: parameters may decide which parts there are."""
+        declared = replace(self, **_declared(list(outcome.sim.parts.values())))
+        return Lab.result(declared, outcome, params, seed)
+
+    def __reduce__(self):
+        """To another process go the function and how long a run is."""
+        return system, (self.build, self.Params().duration)
+
+
+def system(build: Callable, duration: float, **values) -> SystemLab:
+    """The lab that `build(sim, **parameters)` stands for. Its parameters are those of `build`,
+    each with a default (a number, a text, True or False), and `duration`, s.
+
+    values: for which of them its parts are declared; by default as `build` says. ParameterError,
+    LabsimError for what can't be wired.
+    """
+    if not callable(build):
+        raise ParameterError("build", build, "a lab, its name, or a function build(sim, ...)")
+    name = getattr(build, "__name__", "system").strip("_<>").replace("_", "-")
+    defaults = _defaults(build, name)
+
+    def simulate(p: Params, sim: Simulation) -> Wired:
+        build(sim, **{argument: getattr(p, argument) for argument in defaults})
+        if not sim.parts:
+            raise LabsimError(f"{name} wires no part")
+        for part in sim.parts.values():
+            part.wired()
+        return Wired(p, sim)
+
+    simulate.__wrapped__ = build
+    title = name.replace("-", " ")
+    lab = SystemLab(
+        slug=name, title=title[:1].upper() + title[1:], topics=(), order=0, simulate=simulate,
+        summary=inspect.getdoc(build) or "A system of one's own.",
+        Params=_params(name, defaults, duration), estimate=lambda p: Estimate(0, 0),
+        metrics=(), presets=(), panels=(), boxes=(), links=(), invariants=())
+    params = lab.Params(**values)
+    sim = Simulation(1, params.duration)
+    simulate(params, sim)
+    return replace(lab, **_declared(list(sim.parts.values())))
+
+
+# -- parameters ----------------------------------------------------------------------------------
+
+
+def _defaults(build: Callable, name: str) -> dict:
+    """{parameter: default} of a building function."""
+    _, *arguments = inspect.signature(build).parameters.values() or [None]
+    for argument in arguments:
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD) or not isinstance(
+                argument.default, (bool, int, float, str)):
+            raise ParameterError(argument.name, argument.default, f"in {name}(sim, ...): a default "
+                                 "that is a number, a text, True or False")
+    return {argument.name: argument.default for argument in arguments}
+
+
+def _params(name: str, defaults: dict, duration: float) -> type[Params]:
+    plate = dict(label="", help="A parameter of the system.", group="System")
+    fields: dict = {"duration": (float, number(
+        duration, unit="s", bounds=LENGTHS, slider=(60, 86_400), step=60, label="Duration",
+        group="System", help="Simulated time."))}
+    for argument, default in defaults.items():
+        own = {**plate, "label": argument.replace("_", " ").capitalize()}
+        if isinstance(default, (bool, str)):
+            fields[argument] = type(default), (flag if isinstance(default, bool) else path)(
+                default, **own)
+        else:
+            fields[argument] = type(default), number(
+                default, unit="", bounds=(-MOST, MOST), step=1,
+                slider=(min(0, 2 * default), max(2 * default, 1)), **own)
+    made = create_model(f"{name.title()}Params", __base__=Params, **fields)
+    made.model_rebuild()
+    return made
+
+
+# -- what the parts declare ----------------------------------------------------------------------
+
+
+def _declared(parts: list[Component]) -> dict:
+    """The fields of a lab that its parts fill."""
+    panels = [_panel(part, panel) for part in parts for panel in part.PANELS]
+    metrics = tuple(_metric(part, metric) for part in parts for metric in part.METRICS)
+    return {
+        "metrics": (*metrics, COST), "panels": tuple(panels[:PANELS]),
+        "headline": (*[m.name for m in metrics if m.better][:HEADLINES - 1], COST.name),
+        "invariants": tuple(_invariant(part, law) for part in parts for law in part.INVARIANTS),
+        "boxes": _boxes(parts),
+        "links": tuple(Link(part.name, other.name, label, control=part.control or other.control)
+                       for part in parts for other, label in part.links)}
+
+
+def _metric(part: Component, metric: Metric) -> Metric:
+    return replace(metric, name=f"{part.name}.{metric.name}", label=f"{part.name}: {metric.label}",
+                   value=lambda wired: metric.value(wired.sim.parts[part.name]), aliases=())
+
+
+def _panel(part: Component, panel: Panel) -> Panel:
+    def limit(line):
+        return line.limit and (lambda p: line.limit(part))
+    lines = tuple(replace(line, series=line.series and f"{part.name}.{line.series}",
+                          limit=limit(line)) for line in panel.lines)
+    return replace(panel, title=f"{part.name}: {panel.title.lower()}", lines=lines)
+
+
+def _invariant(part: Component, law: Invariant) -> Invariant:
+    """A law of a part, which sees its own series and metrics only, by their own names."""
+    def holds(result) -> bool:
+        start = f"{part.name}."
+        series = {name.removeprefix(start): told for name, told in result.series.items()
+                  if name.startswith(start)}
+        summary = {name.removeprefix(start): value for name, value in result.summary.items()
+                   if name.startswith(start)}
+        return law.holds(SimpleNamespace(series=series, summary=MappingProxyType(summary),
+                                         params=result.params, part=part))
+    return Invariant(f"{part.name}: {law.name}", holds)
+
+
+def _boxes(parts: list[Component]) -> tuple[Box, ...]:
+    """A box per part: columns from who sends to who is sent to, those who steer below."""
+    columns = {part: 0 for part in parts}
+    for _ in parts:     # as far to the right as the longest way there
+        for part in parts:
+            for other, _ in part.links:
+                if not part.control and not other.control:
+                    columns[other] = max(columns[other], min(columns[part] + 1, len(parts)))
+    for part in parts:  # below whom they steer
+        for other, _ in part.links:
+            if part.control:
+                columns[part] = max(columns[other] - 1, 0) if other.control else columns[other]
+    taken: dict[int, int] = {}
+    boxes = []
+    for part in sorted(parts, key=lambda part: part.control):
+        row = taken.get(columns[part], 0)
+        if part.control:
+            row = max(row, max((taken.get(columns[p], 0) for p in parts if not p.control),
+                               default=0), 1)
+        taken[columns[part]] = row + 1
+        boxes.append(Box(part.name, (columns[part], row), tuple(
+            (label, f"{part.name}.{series}") for label, series in part.shows),
+            alarm=f"{part.name}.{part.alarm}" if part.alarm else ""))
+    return tuple(boxes)

@@ -1,0 +1,1 @@
+"""Amazon API Gateway: throttles before whatever is behind it."""

@@ -1,0 +1,240 @@
+"""CloudWatch's alarms on a group's CPU, looked at only when there is something to see.
+
+Picture a night watchman who knows the trains' timetable. He need not stare at the rails: he reads
+when the next train comes, sets his alarm clock, and sleeps; if the timetable changes, somebody
+wakes him, and he reads it again.
+
+*Models:* what `cloudwatch.Metric` and `Alarm` do with CPU, minute by minute (every ten seconds for
+high resolution): datapoints of a period, published when it ends; alarms N out of N; actions on the
+change to ALARM and again every minute; several policies on one group, the largest capacity wins.
+A metric of 300 s is basic monitoring here: one datapoint every five minutes, and the alarm acts on
+it again every minute until the next one comes.
+*Leaves out:* alarms M out of N; a period without any instance counts as breaching neither way.
+
+As long as nothing happens to the group its CPU is known ahead, for the arrivals are. So the next
+moment at which a policy would change anything is found by arithmetic; tests put it beside the
+plain alarms.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from labsim.engine import Order, Simulation
+from labsim.services.autoscaling.group import Group
+from labsim.services.autoscaling.policies import Policy, largest
+from labsim.services.cloudwatch.alarms import REPEAT_ACTION, STANDARD_RESOLUTION
+from labsim.services.elb.web_tier import CELL, WebTier
+
+AHEAD = 240     # evaluations looked at in one go
+
+
+class Rehearsal:
+    """A group as it will be at `now` if nothing happens before: it notes what a policy tells it.
+
+    An instance in warm-up adds nothing to the metric yet, so it does not count as in service.
+    Fact: asg.warmup_rule.
+    """
+
+    def __init__(self, group: Group, now: float):
+        self.now, self.desired = now, group.desired
+        self.warming = group.warming_at(now)
+        self.in_service = group.in_service - self.warming + group.fleet.count("pending")
+        self.wanted = group.desired
+
+    def scale_to(self, wanted: int, why: str) -> None:
+        """What the policy would do."""
+        self.wanted = wanted
+
+
+class Act(Rehearsal):
+    """The same, but the group does what the policy says."""
+
+    def __init__(self, group: Group, now: float):
+        super().__init__(group, now)
+        self._group = group
+
+    def scale_to(self, wanted: int, why: str) -> float | None:
+        """What the policy does."""
+        return self._group.scale_to(wanted, why)
+
+
+def tell(policy: Policy, group: Rehearsal, value: float, high: bool) -> int:
+    """Have `policy` act on `value` on that group, and say what capacity it wants."""
+    policy.group = policy.sim = group
+    group.wanted = group.desired
+    (policy.on_high if high else policy.on_low)(value)
+    return group.wanted
+
+
+class Condition:
+    """The state of one alarm at each datapoint: above (below) `threshold` so often in a row.
+
+    It acts on the change to ALARM and then at every `repeat`-th datapoint.
+    """
+
+    def __init__(self, threshold: float, high: bool, points: int, repeat: int, most: int):
+        self.threshold, self.high, self.n, self.repeat = threshold, high, points, repeat
+        self.on = np.zeros(most, dtype=bool)
+        self.since = np.zeros(most, dtype=int)      # first datapoint of the present ALARM
+        self.due = self.on if repeat == 1 else np.zeros(most, dtype=bool)
+
+    def look(self, values: np.ndarray, first: int, end: int) -> None:
+        """Find the states at the datapoints from `first` to before `end`."""
+        window = values[max(first - self.n + 1, 0):end]
+        breach = window > self.threshold if self.high else window < self.threshold
+        if not breach.any():
+            self.on[first:end] = self.due[first:end] = False
+            return
+        total = np.zeros(end - first + self.n, dtype=int)
+        np.add.accumulate(breach, out=total[len(total) - len(breach):])
+        self.on[first:end] = on = total[self.n:] - total[:-self.n] >= self.n
+        if self.repeat > 1 and not on.any():
+            self.due[first:end] = False
+        elif self.repeat > 1:
+            index = np.arange(first, end)
+            off = np.maximum.accumulate(np.where(on, -1, index))
+            start = self.since[first - 1] if first and self.on[first - 1] else first
+            self.since[first:end] = since = np.where(off < 0, start, off + 1)
+            self.due[first:end] = on & ((index - since) % self.repeat == 0)
+
+
+class Watch:
+    """Looks after `policies` on the CPU (percent) of `tier`, published every `period` s."""
+
+    def __init__(self, sim: Simulation, group: Group, tier: WebTier,
+                 policies: Sequence[Policy], period: float):
+        self.sim, self.group, self.tier, self.policies = sim, group, tier, policies
+        self.period, self.every = period, min(period, STANDARD_RESOLUTION)
+        repeat = round(REPEAT_ACTION / self.every)
+        most = int(sim.duration // period) + 1
+        self.values = np.full(most, np.nan)
+        self.conditions = {}
+        self._watched = []      # (policy, its high alarm, its low one)
+        for p in policies:
+            pair = [self.conditions.setdefault(key, Condition(*key, repeat, most)) for key in (
+                (p.threshold, True, p.high_points), (p.low * p.threshold, False, p.low_points))]
+            self._watched.append((p, *pair))
+        self._done = 0          # evaluations that are over; number e is at e * every
+        self._plan_number = 0
+        self._called = False
+        tier.changed = group.changed = self.call
+        self.call()
+
+    def call(self) -> None:
+        """Something has happened to the group: look at the timetable again, once all is over."""
+        if not self._called:
+            self._called = True
+            self.sim.until(self.sim.now, Order.METRIC).callbacks.append(self._plan)
+
+    def _plan(self, _event) -> None:
+        """Find the next evaluation at which somebody wants something, and sleep until then."""
+        self._called = False
+        self._plan_number += 1
+        first = max(self._done + 1, int(-(-self.sim.now // self.every)))
+        last = min(first + AHEAD, int(self.sim.duration // self.every) + 1)
+        if first >= last:
+            return
+        ready = min([i.ready_at for i in self.group.fleet.instances if i.state == "pending"],
+                    default=float("inf"))
+        called = ready < last * self.every      # there will be another plan at that time
+        if called:
+            last = max(int(ready // self.every), first) + 1
+        e = self._next(first, last)
+        if e is None and called:
+            return
+        e = last - 1 if e is None else e
+        self.sim.until(e * self.every, Order.ALARM).callbacks.append(
+            partial(self._wake, self._plan_number, e))
+
+    def _wake(self, number: int, e: int, _event) -> None:
+        if number != self._plan_number:     # something happened, and there is another plan
+            return
+        self._done = e
+        self._act(e)
+        self.call()
+
+    def _newest(self, e: int) -> int:
+        """The newest datapoint at evaluation `e`; -1 for none."""
+        return int(e * self.every // self.period) - 1
+
+    def _next(self, first: int, last: int) -> int | None:
+        """The first evaluation from `first` to before `last` at which the group would change."""
+        begin, end = int(self.sim.now // self.period), self._newest(last - 1) + 1
+        if end > begin:
+            cells = round(self.period / CELL)
+            self.tier.fill(end * cells)
+            self.values[begin:end] = np.add.reduce(
+                self.tier.cpu[begin * cells:end * cells].reshape(-1, cells), axis=1) * (100 / cells)
+        start = max(self._newest(first), 0)
+        if end <= start:
+            return None
+        group, due = self.group, np.zeros(end - start, dtype=bool)
+        for condition in self.conditions.values():
+            condition.look(self.values, start, end)
+            if group.desired < group.max_size if condition.high else (
+                    group.desired > group.min_size):
+                due |= condition.due[start:end]
+        each = round(self.period / self.every)      # evaluations of one datapoint
+        known: dict = {}
+        for d in np.flatnonzero(due).tolist():
+            begins = (start + d + 1) * each
+            for e in range(max(begins, first), min(begins + each, last)):
+                if self._agreed(self._wishes(e, known)) != group.desired:
+                    return e
+        return None
+
+    def _wishes(self, e: int, known: dict) -> list[tuple[Policy, int, bool]]:
+        """Who acts at evaluation `e`, the capacity it wants, and whether its high alarm rings.
+
+        known: the most extreme value that did not make a policy want a change, by policy, alarm and
+        instances that warm up: it wants none at a milder one either, and need not be asked.
+        """
+        d, now, wishes = self._newest(e), e * self.every, []
+        if d < 0:
+            return wishes
+        value, warming = float(self.values[d]), self.group.warming_at(now)
+        for number, (policy, high, low) in enumerate(self._watched):
+            condition = high if high.due[d] else low
+            if not condition.due[d] or now < policy.deaf_until:
+                continue
+            key, above = (number, condition.high, warming), condition.high
+            wanted = self.group.desired
+            if key not in known or (value > known[key] if above else value < known[key]):
+                wanted = self._inside(tell(policy, Rehearsal(self.group, now), value, above))
+                if wanted == self.group.desired:
+                    known[key] = value
+            wishes.append((policy, wanted, above))
+        return wishes
+
+    def _inside(self, wanted: int) -> int:
+        """What the group would make of it: within its limits, unless they are beyond it already."""
+        group = self.group
+        return min(max(wanted, group.min_size), group.max_size)
+
+    def _agreed(self, wishes: list) -> int:
+        return largest(self.group.desired, [wanted for _, wanted, _ in wishes])
+
+    def _act(self, e: int) -> None:
+        """At evaluation `e`: the policy that wants most has its way."""
+        wishes = self._wishes(e, {})
+        most = self._agreed(wishes)
+        if most != self.group.desired:
+            policy, _, high = next(wish for wish in wishes if wish[1] == most)
+            tell(policy, Act(self.group, self.sim.now), float(self.values[self._newest(e)]), high)
+
+    # -- at the end of the run -------------------------------------------------------------
+
+    def log(self) -> None:
+        """Write when the alarms changed into the log, and record their states."""
+        for condition in self.conditions.values():
+            name = "high" if condition.high else "low"
+            changes = np.flatnonzero(np.diff(condition.on.astype(int), prepend=0))
+            for d in changes.tolist():
+                t, state = float((d + 1) * self.period), "ALARM" if condition.on[d] else "OK"
+                if t < self.sim.duration:
+                    self.sim.record.level(f"alarm_{name}", t, float(condition.on[d]))
+                    self.sim.log("alarm", f"alarm {name} is {state}: CPU {self.values[d]:.1f}%, "
+                                          f"threshold {condition.threshold:.1f}%", t=t)
+        self.sim.events.sort(key=lambda event: (event.t, event.kind.startswith("scale")))

@@ -1,0 +1,1 @@
+"""Amazon CloudFront: edges that keep copies, the origin behind them, and the bill."""

@@ -1,0 +1,1 @@
+"""Amazon EBS: volumes, their credits and limits, and which one to choose."""

@@ -1,0 +1,79 @@
+"""How an instance of an Auto Scaling group comes to serve: how it boots, hooks, a warm pool.
+
+Picture three ways to get a cook at short notice: one who has to learn the menu first (user data),
+one who knows it (golden AMI), and one who dozes in the back room, apron on (hibernated, in a warm
+pool). And at the door somebody who checks his papers, and sends him home if it takes too long (a
+lifecycle hook).
+
+*Models:* time to serve = launch and boot + user data + start of the application; of a hibernated
+instance, reading its memory back from the disk instead; a warm pool of limited size that fills up
+again by itself; launch hooks with their timeout, after which the launch is given up (ABANDON).
+*Leaves out:* instances that go back to the pool at scale-in, CONTINUE as a hook's default result,
+heartbeats that extend a hook, stopped (not hibernated) pools.
+
+`labsim.services.autoscaling.group.Group` drains with `release`; that is the other hook.
+"""
+
+from dataclasses import dataclass
+
+from labsim import factbook
+from labsim.engine import Order, Simulation
+
+GOLDEN, USER_DATA, HIBERNATED = "golden-ami", "user-data", "hibernated"
+GIB = 2**30
+MIB = 2**20
+
+
+def resume_time(boot: float, ram: float, throughput: float) -> float:
+    """Seconds until a hibernated instance with `ram` GiB serves; its root volume reads so many
+    MiB/s. Fact: ec2.hibernate_rule."""
+    return boot + ram * GIB / (throughput * MIB)
+
+
+def cold_time(boot: float, start: float, user_data: float = 0.0) -> float:
+    """Seconds until a new instance serves: boot, its script at first boot, its application's start.
+    Fact: ec2.boot_golden_rule."""
+    return boot + user_data + start
+
+
+def longest_wait(heartbeat: float) -> float:
+    """Seconds that an instance may stay in a wait state, however often its hook's heartbeat is
+    renewed. Fact: asg.hook_global_timeout."""
+    return min(factbook.value("asg.hook_global_h") * 3600,
+               factbook.value("asg.hook_global_heartbeats") * heartbeat)
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A launch hook: `takes` seconds of work, given up after `timeout`. Fact: asg.hook_timeout."""
+
+    takes: float = 0.0
+    timeout: float = factbook.value("asg.hook_heartbeat_s")
+
+    def passed(self, booted: float) -> tuple[float, bool]:
+        """Seconds from the launch until the hook is over, and whether the instance then serves."""
+        return booted + min(self.takes, self.timeout), self.takes <= self.timeout
+
+
+class WarmPool:
+    """`size` hibernated instances that resume in `resume` s; a new one takes `cold` s to prepare.
+
+    While the pool is empty, launches are cold. `prepared` counts the instances made for it.
+    """
+
+    def __init__(self, sim: Simulation, size: int, resume: float, cold: float):
+        self.sim, self.size, self.resume, self.cold = sim, size, resume, cold
+        self.ready, self.prepared = size, 0
+
+    def take(self) -> float:
+        """Seconds until the next launch serves; the pool makes a new one for it."""
+        if not self.ready:
+            return self.cold
+        self.ready -= 1
+        self.prepared += 1
+        self.sim.process(self._prepare())
+        return self.resume
+
+    def _prepare(self):
+        yield self.sim.until(self.sim.now + self.cold, Order.CAPACITY)
+        self.ready += 1

@@ -1,0 +1,1 @@
+"""Amazon ElastiCache: nodes, slots, and applications that cache aside."""

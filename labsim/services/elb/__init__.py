@@ -1,0 +1,1 @@
+"""Elastic Load Balancing: balancers, their nodes, targets, users and traffic."""

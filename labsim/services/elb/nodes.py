@@ -1,0 +1,166 @@
+"""The nodes of a load balancer: how each picks a target for a request, and whom it may pick.
+
+Picture the ushers again. One points to the tills in turn, however long their lines (round robin).
+Another counts whom he has sent where and is not back yet, and points to the shortest line (least
+outstanding requests). A third tosses a die. None knows what the others do. A till that sends
+everybody away at once always looks empty, and the second usher falls for it.
+
+*Models:* each node's own turn and its own count; a slow-starting target that takes only a share of
+its turns; pinned users that a node may keep on a target.
+*Leaves out:* weights between target groups, anomaly mitigation. AWS doesn't say whether nodes share
+their counts; here they don't.
+
+Data plane: request-level, since a picker's choice depends on what is unfinished at that moment.
+"""
+
+from heapq import heapify, heappop, heappush
+
+import numpy as np
+
+from labsim.services.elb.rules import LEAST, RANDOM
+
+MANY = 1 << 40      # requests out are counted in such steps, the number of a turn is below one
+LOW = MANY - 1
+
+
+class RoundRobin:
+    """Points to the members in turn; those in `since` only for a share that grows in `slow` s."""
+
+    def __init__(self, slow: float = 0.0, first: int = 0):
+        self.members: list[int] = []
+        self.slow, self.since = slow, {}        # since when (s) a target starts slowly
+        self._credit: dict[int, float] = {}
+        self._turn = first - 1
+
+    def set_members(self, members: list[int]) -> None:
+        """From now on these may be picked."""
+        self.members = members
+
+    def start_slowly(self, target: int, now: float) -> None:
+        """`target` has become healthy beside others."""
+        if self.slow:
+            self.since[target], self._credit[target] = now, 0.0
+
+    def pick(self, now: float, chance: float) -> int:
+        """A member, the next whose turn it is."""
+        members = self.members
+        n = len(members)
+        for _ in range(n if self.since else 1):
+            turn = self._turn + 1
+            self._turn = turn = turn if turn < n else 0
+            target = members[turn]
+            if target not in self.since or self._takes(target, now):
+                break
+        return target
+
+    @property
+    def must_look(self) -> bool:
+        """Whether a pick depends on the moment, so that `picks` can't be used."""
+        return bool(self.since)
+
+    def picks(self, chances: np.ndarray) -> np.ndarray:
+        """As many members as there are `chances`, as `pick` would name them one by one."""
+        n = len(self.members)
+        turns = ((self._turn + 1) * (self._turn + 1 < n) + np.arange(len(chances))) % n
+        self._turn = int(turns[-1])
+        return np.array(self.members)[turns]
+
+    def _takes(self, target: int, now: float) -> bool:
+        age = now - self.since[target]
+        if age >= self.slow:
+            del self.since[target]
+            return True
+        self._credit[target] += age / self.slow
+        if self._credit[target] < 1.0:
+            return False
+        self._credit[target] -= 1.0
+        return True
+
+
+class AtRandom(RoundRobin):
+    """Tosses a die; all members have equal weights. An NLB's hash is as good. Fact:
+    elb.nlb_flow_rule."""
+
+    def pick(self, now: float, chance: float) -> int:
+        """A member, each as likely as the others; `chance` is uniform in [0, 1)."""
+        return self.members[int(chance * len(self.members))]
+
+    def picks(self, chances: np.ndarray) -> np.ndarray:
+        """The same for many."""
+        return np.array(self.members)[(chances * len(self.members)).astype(np.int64)]
+
+
+class LeastOutstanding:
+    """Points to a member with the fewest requests that this node has sent there and that are
+    still unfinished; among several, to the one that it has not picked for longest."""
+
+    must_look = True
+
+    def __init__(self):
+        self.members: list[int] = []
+        self._keys: list[int] = []      # of the members: requests out, then their last turn
+        self._place: dict[int, int] = {}
+        self._others: dict[int, int] = {}       # keys of targets that are members no more
+        self._out: list[tuple[float, int, float]] = []  # heap: (ends, target, since)
+        self._turns = 0
+
+    def set_members(self, members: list[int]) -> None:
+        """From now on these may be picked."""
+        self._others.update(zip(self.members, self._keys))
+        self.members, self._place = members, {k: i for i, k in enumerate(members)}
+        self._keys = [self._others.pop(k, 0) for k in members]
+
+    def start_slowly(self, target: int, now: float) -> None:
+        """No slow start: it works with round robin only."""
+
+    def pick(self, now: float, chance: float) -> int:
+        """A member with the fewest requests out at `now`."""
+        out, keys = self._out, self._keys
+        while out and out[0][0] <= now:
+            target = heappop(out)[1]
+            if target in self._place:
+                keys[self._place[target]] -= MANY
+            else:
+                self._others[target] -= MANY
+        return self.members[keys.index(min(keys))]
+
+    def sent(self, member: int, now: float, until: float) -> None:
+        """A request went to `member`; it is out until `until` s."""
+        heappush(self._out, (until, member, now))
+        place = self._place[member]
+        self._turns += 1
+        self._keys[place] = (self._keys[place] | LOW) + 1 + self._turns
+
+    def settle(self, targets: set[int], now: float, timeout: float) -> None:
+        """`targets` die: what is out there has failed `now`, or `timeout` s after it was sent."""
+        self._out = [(since + timeout if timeout else now, k, since)
+                     if k in targets and end > now else (end, k, since)
+                     for end, k, since in self._out]
+        heapify(self._out)
+
+
+class Node:
+    """The balancer's node in one zone.
+
+    first: whose turn it is first. up: it answers. healthy: the targets that it has found healthy.
+    holds[k]: whether a pinned user may stay on target k.
+    """
+
+    def __init__(self, zone: int, algorithm: str, slow: float, targets: int, first: int):
+        self.zone, self.up, self.in_dns = zone, True, True
+        self.healthy: set[int] = set()
+        self.counts = algorithm == LEAST
+        self.holds = [False] * targets
+        self.picker = (LeastOutstanding() if algorithm == LEAST else
+                       AtRandom() if algorithm == RANDOM else RoundRobin(slow, first))
+
+    def sends_to(self, registered: list[int], draining: list[int]) -> bool:
+        """Take note of the targets in its scope; whether any of them is healthy. If none is, it
+        sends to all of them: it fails open. Fact: elb.fail_open_rule."""
+        healthy = [k for k in registered if k in self.healthy]
+        members = healthy or registered
+        self.picker.set_members(members)
+        self.holds = [False] * len(self.holds)
+        for k in (*members, *draining):
+            self.holds[k] = True
+        return bool(healthy)

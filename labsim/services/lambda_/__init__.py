@@ -1,0 +1,1 @@
+"""AWS Lambda: execution environments, concurrency, and those who call a function."""

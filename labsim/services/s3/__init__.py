@@ -1,0 +1,1 @@
+"""Amazon S3: prefixes and their limits, replication, storage classes and prices."""

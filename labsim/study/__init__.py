@@ -1,0 +1,1 @@
+"""Many runs: sweeps, their files, and known answers."""
