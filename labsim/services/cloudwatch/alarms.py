@@ -29,7 +29,7 @@ def alarm_state(points: Sequence[bool | None], m: int, n: int, missing: str = "m
     points: the evaluation range, at least n long: True breaching, False not, None missing.
     missing: "missing", "ignore", "breaching" or "notBreaching". state: the one before.
     Facts: cw.alarm_rule, cw.alarm_missing_default, cw.alarm_missing_rule, cw.alarm_premature_rule;
-    the tables of their source, AlarmThatSendsEmail, are in tests/test_cloudwatch.py.
+    the tables of their source, AlarmThatSendsEmail, are in tests/services/test_cloudwatch.py.
     """
     if not 1 <= m <= n <= len(points):
         raise ValueError(f"M={m}, N={n} on {len(points)} points: needs 1 <= M <= N <= points")

@@ -29,7 +29,7 @@ from labsim.course import lite, notebooks
 from labsim.course import pyodide_bundle as wheels
 from labsim.view.lite_links import lite_link
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CI = "CI" in os.environ
 CDN = f"https://cdn.jsdelivr.net/pyodide/v{wheels.pyodide().version}/full/"
 KINDS = {".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json"}
@@ -250,7 +250,7 @@ def test_a_missing_notebook_is_told_and_the_old_site_stays(tmp_path):
 def test_a_learner_gets_along_without_threads_and_processes(tmp_path):
     """Every lab, preset, exercise and quiz, and thirty runs, with only the site's packages."""
     (tmp_path / "learner.py").write_text(LEARNER)
-    done = subprocess.run([sys.executable, Path(__file__).parent / "as_in_browser.py",
+    done = subprocess.run([sys.executable, Path(__file__).parents[1] / "helpers" / "as_in_browser.py",
                            tmp_path / "learner.py"], capture_output=True, text=True,
                           env={**os.environ, "LABSIM_HOME": str(tmp_path)})
     assert done.returncode == 0, done.stderr

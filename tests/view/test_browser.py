@@ -10,7 +10,7 @@ import pytest
 
 import labsim
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 pytestmark = pytest.mark.skipif(
     browser.chromium() is None and "CI" not in os.environ,
     reason="no Chromium: apt install chromium, or run .ci/run")

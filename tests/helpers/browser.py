@@ -1,6 +1,6 @@
 """A real JupyterLab in a real browser, for the browser tests and for the README's picture.
 
-`python tests/browser.py .github/explorer.png` makes the picture again.
+`python tests/helpers/browser.py .github/explorer.png` makes the picture again.
 """
 
 import contextlib

@@ -15,7 +15,7 @@ from labsim.errors import ParameterError
 
 REPLICATIONS = 20
 T_99 = 2.861    # Student's t, 19 degrees of freedom, two-sided 99%
-TRACE = Path(__file__).parents[2] / "shared" / "traces" / "elb_request_count.csv"
+TRACE = Path(__file__).parents[3] / "shared" / "traces" / "elb_request_count.csv"
 
 
 def mean_wait(utilization, servers, cv, messages):

@@ -16,7 +16,7 @@ import pytest
 from labsim.course import course_model as outline
 from labsim.course import exercises, nbgrader, notebooks
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 WANTED = "nbgrader==0.9.*"
 COURSE = outline.built_in()
 CHAPTERS = [chapter for chapter in COURSE.chapters if chapter.lab]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from labsim.traces.cloudwatch_export import TraceError, read_trace
 
-REAL = Path(__file__).parents[2] / "shared" / "traces" / "elb_request_count.csv"
+REAL = Path(__file__).parents[3] / "shared" / "traces" / "elb_request_count.csv"
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 

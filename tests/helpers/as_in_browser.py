@@ -1,6 +1,6 @@
 """Python as it is in a browser: without threads, processes and what the site doesn't carry.
 
-`python tests/as_in_browser.py FILE` runs a file so. What Pyodide lacks raises here what it raises
+`python tests/helpers/as_in_browser.py FILE` runs a file so. What Pyodide lacks raises here what it raises
 there; `installed` names the packages that the site has, all others are missing.
 """
 

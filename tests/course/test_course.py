@@ -12,7 +12,7 @@ from labsim.course import check, exercise, progress
 from labsim.course.notebooks import BuildError, compare, filled, form, generate
 from labsim.errors import ParameterError
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SOURCES = sorted((NOTEBOOKS / "src").glob("*.py"))
 
 
