@@ -4,12 +4,15 @@ Picture the calibration sheet that hangs beside a scale: which weights were put 
 are known to weigh, and what it showed.
 
 `known_answers.yaml` in the lab's folder (`home`) is a list of cases; each has a `name`, a
-`source`, and either
+`source`, and one of
 
-* call: a function ("module:function"), `args`, and what it `gives`; or
+* call: a function ("module:function") that the model calls, `args`, and what it `gives`;
 * run: parameters of the lab, a `metric`, and what it `gives`: exactly, or `within` a share of it.
   With `replications` the value, or that of a closed form (`theory`: a function with `args`), must
-  lie inside the 99% confidence interval of the mean over so many seeds.
+  lie inside the 99% confidence interval of the mean over so many seeds;
+* play: like call, but the function plays the lab's own parts by hand in a simulation.
+
+What is called is evidence for a rule, what is run or played for the model: they are counted apart.
 """
 
 import math
@@ -24,15 +27,20 @@ from labsim.tables import as_html, as_text
 from labsim.text import format_value
 
 CONFIDENCE = 0.99   # of the interval in which a known mean must lie
+KINDS = {"call": "rule", "run": "model", "play": "model"}   # what a case is evidence for
+WORDS = {"rule": "rules of the model", "model": "runs of the model",
+         "measured": "measurements on AWS"}
 
 
 @dataclass(frozen=True)
 class Check:
     """One known answer: what was expected, what the model gives, and whether they agree.
 
-    half: half the width of the confidence interval; 0 for a value that must match.
+    kind: what it is evidence for, one of `WORDS`. half: half the width of the confidence
+    interval; 0 for a value that must match.
     """
 
+    kind: str
     name: str
     source: str
     expected: object
@@ -42,26 +50,38 @@ class Check:
 
 
 class TrustTable(tuple):
-    """The checks of a lab: text in a terminal, a table in a notebook."""
+    """The checks of a lab: text in a terminal, a table in a notebook; their counts below it."""
 
-    columns = ("Known answer", "Expected", "The model gives", "", "Source")
+    columns = ("Known answer", "Evidence", "Expected", "The model gives", "", "Source")
 
     @property
     def passed(self) -> bool:
         """Whether all agree."""
         return all(check.passed for check in self)
 
-    def rows(self) -> list[tuple[str, str, str, str, str]]:
+    @property
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """{kind of evidence: (how many agree, of how many)}."""
+        kinds = dict.fromkeys((*KINDS.values(), *(check.kind for check in self)))
+        return {kind: (sum(c.passed for c in self if c.kind == kind),
+                       sum(c.kind == kind for c in self)) for kind in kinds}
+
+    def told(self) -> str:
+        """The counts in a sentence, one kind of evidence apart from the other."""
+        return "; ".join(f"{WORDS[kind]}: {passed} of {of_all} agree"
+                         for kind, (passed, of_all) in self.counts.items()).capitalize() + "."
+
+    def rows(self) -> list[tuple[str, ...]]:
         """One row of texts per check."""
-        return [(c.name, words(c.expected), words(c.given) + (
-            f" \u00b1 {format_value(c.half)}" if c.half else ""), "agrees" if c.passed else "DIFFERS",
-            c.source) for c in self]
+        return [(c.name, c.kind, words(c.expected), words(c.given) + (
+            f" \u00b1 {format_value(c.half)}" if c.half else ""),
+            "agrees" if c.passed else "DIFFERS", c.source) for c in self]
 
     def __repr__(self) -> str:
-        return as_text(self.columns, self.rows(), widest=58)
+        return f"{as_text(self.columns, self.rows(), widest=58)}\n\n{self.told()}"
 
     def _repr_html_(self) -> str:
-        return as_html(self.columns, self.rows())
+        return f"{as_html(self.columns, self.rows())}<p>{self.told()}</p>"
 
 
 def words(value: object) -> str:
@@ -92,13 +112,18 @@ def trust(lab) -> TrustTable:
     return TrustTable(check(lab, case) for case in cases(lab))
 
 
+def kind(case: dict) -> str:
+    """What a case is evidence for."""
+    return next(KINDS[word] for word in KINDS if word in case)
+
+
 def check(lab, case: dict) -> Check:
     """One known answer, checked now."""
     expected, half = case.get("gives"), 0.0
-    if "call" in case:
-        given = function(case["call"])(*case["args"])
+    if "run" not in case:
+        given = function(case.get("call") or case["play"])(*case["args"])
         passed = same(given, expected, case.get("within", 1e-9))
-        return Check(case["name"], case["source"], expected, given, half, passed)
+        return Check(kind(case), case["name"], case["source"], expected, given, half, passed)
     if "theory" in case:
         expected = function(case["theory"])(*case["args"])
     values = list(measured(lab, case))
@@ -108,7 +133,7 @@ def check(lab, case: dict) -> Check:
     else:
         half = half_width(values, CONFIDENCE)
         passed = abs(given - expected) <= half < 0.2 * abs(expected)
-    return Check(case["name"], case["source"], expected, given, half, passed)
+    return Check(kind(case), case["name"], case["source"], expected, given, half, passed)
 
 
 def measured(lab, case: dict) -> Iterator[float]:
