@@ -29,7 +29,7 @@ from labsim.declare.invariants import (
     near,
 )
 from labsim.declare.lab import Lab, Run
-from labsim.declare.metrics import VOCABULARY, Count, Metric, Summary
+from labsim.declare.metrics import VOCABULARY, Count, Metric, Summary, of_part
 from labsim.declare.outcome import Outcome, mean, quantile, quantiles, share
 from labsim.declare.params import Params, choice, flag, integer, number, path
 from labsim.declare.result import Result, Series, Span
@@ -41,4 +41,4 @@ __all__ = [
     "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Panel", "ParameterError", "Params",
     "Predict", "Preset", "Result", "ResultError", "Run", "Series", "Span", "Summary", "Theory",
     "VOCABULARY", "bar_name", "bars", "choice", "conserved", "flag", "integer", "mean", "metric",
-    "near", "number", "path", "per_tick", "percent", "quantile", "quantiles", "share"]
+    "near", "number", "of_part", "path", "per_tick", "percent", "quantile", "quantiles", "share"]

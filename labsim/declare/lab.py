@@ -152,6 +152,10 @@ class Lab:
         package = re.sub(r"\.params$", "", self.Params.__module__)
         return (_named, (package,)) if _named(package) is self else object.__reduce_ex__(self, 4)
 
+    def fact_table(self):
+        """The facts that its notebook shows, with their sources: a table that shows itself."""
+        return self.Params.book().table(self.facts)
+
     def trust(self):
         """Its known answers, checked now: a table that shows itself, `passed` if all agree."""
         return hooks.ring("trust", self)

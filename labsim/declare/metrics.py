@@ -8,8 +8,8 @@ Names mean the same in every lab and in every part: VOCABULARY has the core word
 
 import math
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 # Word -> how people say it. A name is one of these words, perhaps with what it is about before it
@@ -83,6 +83,12 @@ class Count(Metric):
     def of(self, outcome) -> int:
         """Its value for a run that has ended, rounded where the model counts in shares."""
         return round(super().of(outcome))
+
+
+def of_part(part: str, metrics: Iterable[Metric], *names: str) -> tuple[Metric, ...]:
+    """Those of `metrics` (all, or the `names`) for a lab whose outcome has the part as `part`."""
+    return tuple(replace(metric, value=lambda o, value=metric.value: value(getattr(o, part)))
+                 for metric in metrics if not names or metric.name in names)
 
 
 class Summary(dict):

@@ -7,15 +7,17 @@ tick (`Attempts`).
 
 from labsim.engine.budget import Budget, Estimate
 from labsim.engine.counted import Attempts, spread
+from labsim.engine.due import Due
 from labsim.engine.lru_cache import LruCache
 from labsim.engine.popularity import draw_keys, popularity, scatter
 from labsim.engine.recorder import Recorder
+from labsim.engine.servers import Servers
 from labsim.engine.simulation import Cancelled, Event, Order, Simulation
 from labsim.engine.station import Station
 from labsim.engine.streams import stream
 from labsim.engine.token_bucket import TokenBucket
-from labsim.engine.workload import Load, RateCurve, ServiceTimes, replay
+from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
 
-__all__ = ["Attempts", "Budget", "Cancelled", "Estimate", "Event", "Load", "LruCache", "Order", "RateCurve",
-           "Recorder", "ServiceTimes", "Simulation", "Station", "TokenBucket", "draw_keys",
-           "popularity", "replay", "scatter", "spread", "stream"]
+__all__ = ["Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "Load", "LruCache", "Order", "RateCurve",
+           "Recorder", "Servers", "ServiceTimes", "Simulation", "Station", "TokenBucket", "draw_keys",
+           "merged", "popularity", "replay", "scatter", "spread", "stream"]

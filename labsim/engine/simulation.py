@@ -41,6 +41,16 @@ class Event:
     text: str
 
 
+class Wake(simpy.Event):
+    """Happens after `delay` s, among those of that time in its order; as `simpy.Timeout`, which
+    knows no order, it has happened well from the start."""
+
+    def __init__(self, env: simpy.Environment, delay: float, order: int, value=None):
+        super().__init__(env)
+        self._ok, self._value = True, value
+        env.schedule(self, priority=order, delay=delay)
+
+
 class Cancelled(Exception):
     """The run was cancelled before its end."""
 
@@ -115,10 +125,7 @@ class Simulation:
 
     def until(self, t: float, order: Order) -> simpy.Event:
         """An event to yield on: wakes the process at time `t`, in its order."""
-        event = simpy.Event(self.env)
-        event._ok, event._value = True, None
-        self.env.schedule(event, priority=order, delay=t - self.now)
-        return event
+        return Wake(self.env, t - self.now, order)
 
     def on_advance(self, advance: Callable[[float], None]) -> None:
         """Have `advance(t)` called as the run reaches `t`: it moves a data plane up to `t`."""

@@ -18,12 +18,14 @@ installed, and gives the same floats either way.
 
 from collections import deque
 from collections.abc import Iterable
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heapreplace
 from typing import NamedTuple
 
 import numpy as np
 
 from labsim.engine.compiled import compiled
+from labsim.engine.due import Due
+from labsim.engine.servers import Servers
 
 PIECE = 2_048   # requests looked at together: behind a long line few of them start
 
@@ -78,19 +80,17 @@ class Station:
         self.started = 0
         self._fast = fast
         self._source = iter(source)
-        self._free = [0.0] * servers
+        self._free = Servers(servers)
         self._line: deque[list] = deque()   # blocks [ready, service, sent]; the last may be ahead
         self._first = 0                     # the next request to start, in the first block
-        self._offered: list[tuple[float, int, float, float]] = []   # heap of later arrivals
-        self._serial = 0
+        self._offered = Due()       # later arrivals: (ready, service, sent)
         self._working = (np.empty(0),) * 3  # sent, start, service of the jobs in service
 
     # -- the queue -------------------------------------------------------------------------
 
     def offer(self, ready: float, service: float, sent: float) -> None:
         """A request first sent at `sent` joins the line at `ready` >= now (a retry, say)."""
-        self._serial += 1
-        heappush(self._offered, (ready, self._serial, service, sent))
+        self._offered.put(ready, service, sent)
 
     def advance(self, until: float) -> Window:
         """Serve the line up to and including `until` s."""
@@ -123,7 +123,7 @@ class Station:
     def _serve(self, ready, service, until) -> np.ndarray:
         if self._fast and (inner := compiled(serve)):
             starts, free = inner(ready, service, np.array(self._free, dtype=float), until)
-            self._free = free.tolist()
+            self._free[:] = free.tolist()
             return starts
         return np.array(serve(ready.tolist(), service.tolist(), self._free, until), dtype=float)
 
@@ -138,11 +138,9 @@ class Station:
                 self._line.append([ready, service, ready])
                 self.loaded += len(ready)
         end = self._line[-1][0][-1] if self._line else until
-        late = []
-        while self._offered and self._offered[0][0] <= max(end, until):
-            late.append(heappop(self._offered))
+        late = list(self._offered.upto(max(end, until)))
         if late:
-            ready, _, service, sent = np.array(late).T
+            ready, service, sent = np.array(late).T
             self.loaded += len(ready)
             if not self._line:
                 self._line.append([np.empty(0)] * 3)
@@ -160,21 +158,18 @@ class Station:
 
     def add(self, ready: float) -> None:
         """A server opens at `ready` >= now."""
-        heappush(self._free, ready)
+        self._free.add(ready)
 
     def retire(self, which: int = 0) -> float:
         """The server that gets free as number `which` (0: first) takes no more requests.
 
         Returns the time at which it has finished, at least now.
         """
-        self._free.sort()       # a sorted list is a heap
-        return max(self._free.pop(which), self.now)
+        return max(self._free.close(which), self.now)
 
     def kill(self, which: int = 0) -> Job | None:
         """Like `retire`, but the server leaves now: returns the job that it drops, or None."""
-        self._free.sort()
-        end = self._free.pop(which)
-        heapify(self._free)
+        end = self._free.close(which)
         if end <= self.now:
             return None
         _, start, service = self._working

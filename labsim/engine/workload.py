@@ -135,6 +135,20 @@ def _at_least_zero(**given) -> None:
             raise ParameterError(name, value, "a number, at least 0")
 
 
+def merged(sources: list[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
+    """Several streams of blocks of times (s, sorted) as one, every block sorted."""
+    if len(sources) == 1:
+        yield from sources[0]
+        return
+    ahead = [(source, next(source, None)) for source in map(iter, sources)]
+    while ahead := [(source, block) for source, block in ahead if block is not None]:
+        # Nothing before the earliest of the last times can come any more but what is here.
+        sure = min(block[-1] if len(block) else 0.0 for _, block in ahead)
+        yield np.sort(np.concatenate([block[block <= sure] for _, block in ahead]), kind="stable")
+        ahead = [(source, block[block > sure] if len(block) and block[-1] > sure
+                  else next(source, None)) for source, block in ahead]
+
+
 def replay(counts: np.ndarray, period: float, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Arrival times (s, sorted) with exactly `counts[i]` in the i-th `period` (s), in blocks."""
     batches = np.cumsum(counts) // BLOCK

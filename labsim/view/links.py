@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from labsim.declare.lab import Lab, Preset
+from labsim.declare.drawing import Preset
+from labsim.declare.lab import Lab
 from labsim.declare.params import ParameterSpec, Params
 from labsim.engine import Budget
 from labsim.errors import LabsimError, ParameterError, short, unknown

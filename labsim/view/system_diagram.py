@@ -5,7 +5,7 @@ from html import escape
 
 import numpy as np
 
-from labsim.declare.lab import MOST_BARS, bar_name
+from labsim.declare.drawing import MOST_BARS, bar_name
 from labsim.text import format_value
 from labsim.view.style import Style
 

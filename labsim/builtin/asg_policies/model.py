@@ -18,8 +18,9 @@ from labsim.declare import MOST_BARS, Run, bar_name, per_tick
 from labsim.engine import Estimate, RateCurve, Simulation, stream
 from labsim.services.autoscaling import predictive as scaling_ahead
 from labsim.services.autoscaling.cpu_alarms import AHEAD, Watch
-from labsim.services.autoscaling.group import CHANGE, Group
+from labsim.services.autoscaling.group import Group
 from labsim.services.autoscaling.policies import Policy, SimpleScaling, StepScaling, TargetTracking
+from labsim.services.autoscaling.rules import CHANGE
 from labsim.services.ec2 import bill as ec2_billing
 from labsim.services.ec2 import launch as lifecycle
 from labsim.services.ec2.fleet import ZONES, Fleet
@@ -96,15 +97,15 @@ def boots(p: AsgPoliciesParams, sim: Simulation):
 
 def reacting(p: AsgPoliciesParams, sim: Simulation, group: Group, name: str) -> list[Policy]:
     """The policies of a group that react to its CPU."""
-    common = dict(sim=sim, group=group, metric=None, threshold=p.target,
-                  high_points=p.high_datapoints, low_points=p.low_datapoints, low=p.low_ratio)
+    common = dict(group=group, metric=None, target=p.target, high_points=p.high_datapoints,
+                  low_points=p.low_datapoints, low=p.low_ratio)
     by = dict(kind=p.adjustment, magnitude=p.min_adjustment)
     out, back, far = p.scale_out_by, -p.scale_in_by, float("inf")
     second, third = (p.target * share for share in STEPS)
-    tracking = TargetTracking(**common)
-    step = StepScaling(**common, **by, in_steps=[(-far, 0.0, back)], out_steps=[
+    tracking = TargetTracking(**common, name="tracking")
+    step = StepScaling(**common, **by, name="step", in_steps=[(-far, 0.0, back)], out_steps=[
         (0.0, second, out), (second, third, 2 * out), (third, far, 4 * out)])
-    simple = SimpleScaling(**common, **by, out=out, in_=back, cooldown=p.cooldown)
+    simple = SimpleScaling(**common, **by, name="simple", out=out, in_=back, cooldown=p.cooldown)
     return {"target-tracking": [tracking], "step": [step], "simple": [simple],
             "together": [tracking, step]}.get(name, [])
 
@@ -114,13 +115,15 @@ def site(p: AsgPoliciesParams, sim: Simulation, rates: np.ndarray, loads: np.nda
     """The group that is scaled by the policy of this name, and its part of the traffic: all."""
     tier = WebTier(sim, rates, p.instance_capacity)
     booting, pool = boots(p, sim)
-    fleet = Fleet(sim, 0.0, tier.add, boots=booting, spot_share=p.spot_share / 100)
 
     def release(instance):
         tier.remove(instance)
         return sim.now + p.drain_time
-    group = Group(sim, fleet, desired=p.instances, min_size=p.min_size, max_size=p.max_size,
-                  warmup=p.warmup, release=release, termination=p.termination)
+    fleet = Fleet(sim, "instances", boots=booting, spot_share=p.spot_share / 100,
+                  on_service=tier.add, on_release=release, price=p.instance_price)
+    group = Group(sim, "group", fleet, desired=p.instances, min_size=p.min_size,
+                  max_size=p.max_size, warmup=p.warmup, termination=p.termination,
+                  random=sim.stream("termination"))
     reclaims = Reclaims(sim, group, p.reclaims, rebalance=p.rebalance)
     fleet.change_template(p.new_template_at)
     policies = reacting(p, sim, group, name)
@@ -193,15 +196,16 @@ def report(p: AsgPoliciesParams, rates: np.ndarray, sites: dict[str, Site]) -> R
         cost = bill(p, s)
         each[policy] = missed[-1], sum(cost.values())
         series[f"capacity_{name}"] = s.sim.record.sampled("capacity"), "req/s"
-        series[f"in_{name}"] = s.sim.record.sampled("instances_in_service"), "instances"
+        series[f"in_{name}"] = s.fleet.record.sampled("in_service"), "instances"
         series[f"missing_{name}"] = per_second(missed)
         series[f"missed_{name}"] = missed, "requests"
         series[f"spent_{name}"] = ec2_billing.spent(
             each[policy][1], s.fleet.all, record.t), "USD"
         series[bar_name("load", len(each) - 1)] = per_tick(
             np.minimum(s.tier.load(arrived), MOST_LOAD))
-    for name in ("instances_in_service", "instances_booting", "instances_terminating", "desired"):
-        series[name] = record.sampled(name), "instances"
+    for name in ("in_service", "booting", "terminating"):
+        series[f"instances_{name}"] = chosen.fleet.record.sampled(name), "instances"
+    series["desired"] = chosen.group.record.sampled("desired"), "instances"
     for zone in ZONES:
         series[f"zone_{zone}"] = record.sampled(f"zone {zone}"), "instances"
     for name in ("alarm_high", "alarm_low"):
@@ -221,11 +225,11 @@ def report(p: AsgPoliciesParams, rates: np.ndarray, sites: dict[str, Site]) -> R
         "arrived": arrived[-1], "served": arrived[-1] - missed, "missed": missed,
         "missed_share": 100 * missed / arrived[-1] if arrived[-1] else 0.0,
         "cpu_mean": cpu @ np.diff(tier.edges) / sim.duration,
-        "instances_mean": record.level_mean("instances_in_service"),
-        "instances_max": record.level_max("instances_in_service"),
+        "instances_mean": chosen.fleet.record.level_mean("in_service"),
+        "instances_max": chosen.fleet.record.level_max("in_service"),
         "launches": len(chosen.fleet.all) - p.instances,
         "scale_outs": chosen.group.scale_outs, "scale_ins": chosen.group.scale_ins,
-        "reversals": reversals(record.changes("desired"), REVERSAL),
+        "reversals": reversals(chosen.group.record.changes("desired"), REVERSAL),
         "spot_lost": chosen.reclaims.lost,
         "zones_uneven": (zones.max(axis=0) - zones.min(axis=0)).max(),
         "old_template": sum(i.state == "in service" and i.template < chosen.fleet.template

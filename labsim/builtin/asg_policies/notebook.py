@@ -31,7 +31,7 @@ lab = labsim.lab("asg-policies")
 # ## The facts
 
 # %%
-labsim.factbook.table(lab.facts)
+lab.fact_table()
 
 # %% [markdown]
 # ## Explore
@@ -203,7 +203,7 @@ for name, change in cures.items():
 # Two policies want something at the same moment: the largest capacity wins. Nothing is added up.
 
 # %%
-from labsim.services.autoscaling.policies import largest_of
+from labsim.services.autoscaling.rules import largest_of
 
 both = [("ChangeInCapacity", 3), ("PercentChangeInCapacity", 200)]
 print("10 instances, +3 and +200%:", largest_of(10, both))

@@ -4,8 +4,8 @@ from typing import Literal
 
 from labsim import factbook
 from labsim.declare import ParameterError, Params, choice, flag, integer, number
-from labsim.services.autoscaling.group import CHANGE
-from labsim.services.cloudwatch.alarms import LONGEST_WINDOW
+from labsim.services.autoscaling.rules import CHANGE
+from labsim.services.cloudwatch.rules import LONGEST_WINDOW
 from labsim.services.ec2.launch import HIBERNATED
 
 TRAFFIC, POLICY, AHEAD = "Traffic", "Policies that react", "Policies that know ahead"

@@ -61,8 +61,8 @@ def simulate(p: AuroraReplicasParams, sim: Simulation) -> Run:
             (lambda: reads.recent_cpu(CPU_PERIOD)) if cpu else reads.recent_connections,
             CPU_PERIOD)
         scaling_policies.TargetTracking(
-            sim, cluster, metric, p.target_cpu if cpu else p.target_connections,
-            HIGH_POINTS, LOW_POINTS, LOW)
+            cluster, metric, target=p.target_cpu if cpu else p.target_connections,
+            high_points=HIGH_POINTS, low_points=LOW_POINTS, low=LOW, name="policy")
     sim.each_tick(reads.step)
     sim.run()
     return report(p, sim, cluster, reads)

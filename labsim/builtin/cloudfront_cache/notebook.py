@@ -31,7 +31,7 @@ lab = labsim.lab("cloudfront-cache")
 # ## The facts
 
 # %%
-labsim.factbook.table(lab.facts)
+lab.fact_table()
 
 # %% [markdown]
 # ## Explore

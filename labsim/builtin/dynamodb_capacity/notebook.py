@@ -31,7 +31,7 @@ lab = labsim.lab("dynamodb-capacity")
 # ## The facts
 
 # %%
-labsim.factbook.table(lab.facts)
+lab.fact_table()
 
 # %% [markdown]
 # ## Explore

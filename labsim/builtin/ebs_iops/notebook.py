@@ -30,7 +30,7 @@ lab = labsim.lab("ebs-iops")
 # ## The facts
 
 # %%
-labsim.factbook.table(lab.facts)
+lab.fact_table()
 
 # %% [markdown]
 # ## Explore

@@ -31,7 +31,7 @@ lab = labsim.lab("elb-balancing")
 # ## The facts
 
 # %%
-labsim.factbook.table(lab.facts)
+lab.fact_table()
 
 # %% [markdown]
 # ## Explore

@@ -30,7 +30,7 @@ lab = labsim.lab("s3-prefix")
 # ## The facts
 
 # %%
-labsim.factbook.table(lab.facts)
+lab.fact_table()
 
 # %% [markdown]
 # ## Explore
@@ -196,8 +196,8 @@ print(f"{s['gets_offered'] + s['puts_offered']:,.0f} requests, {s['prefixes_effe
 # %%
 import inspect
 
-from labsim.services.s3 import prefixes as s3
 from labsim.services.common import retries as sdk
+from labsim.services.s3 import prefixes as s3
 
 print(inspect.getsource(s3.Bucket.step))
 

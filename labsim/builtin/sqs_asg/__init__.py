@@ -19,7 +19,7 @@ lab = Lab(
     topics=("SQS", "ASG", "CloudWatch", "EC2"), Params=SqsAsgParams, simulate=model.simulate,
     estimate=model.estimate, metrics=story.METRICS, presets=story.PRESETS, panels=story.PANELS,
     boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS, exercises=EXERCISES,
-    headline=("wait_p95", "backlog_max", "instances_max", "cost_usd"),
+    headline=("wait_p95", "queue_max", "instances_max", "cost_usd"),
     facts=("sqs.backlog_per_instance_rule", "sqs.alarm_scaling", "sqs.visibility_default_s",
            "asg.default_cooldown", "asg.cooldown_rule", "asg.tt_alarm_high", "asg.tt_alarm_low",
            "asg.warmup_rule", "asg.termination_rule", "cw.detailed_monitoring",

@@ -8,14 +8,14 @@ from labsim.text import format_value
 
 def drained_after_spike(result) -> float:
     """Seconds from the end of the spike until fewer than ten messages wait."""
-    p, backlog = result.params, result.series["backlog"]
+    p, queue = result.params, result.series["queue"]
     end = p.spike_start + p.spike_duration
-    return float(backlog.t[(backlog.t > end) & (backlog.value < 10)][0] - end)
+    return float(queue.t[(queue.t > end) & (queue.value < 10)][0] - end)
 
 
 def first_help(result) -> float:
     """Seconds from the start of the spike until an instance is added."""
-    in_service = result.series["instances_in_service"]
+    in_service = result.series["in_service"]
     more = in_service.value > in_service.value[0]
     return float(in_service.t[np.argmax(more)] - result.params.spike_start)
 
@@ -41,7 +41,7 @@ NOBODY = {"policy": "none", "duration": 14_400}
 
 EXERCISES = (
     Predict(
-        id="backlog-of-the-spike", runs=(NOBODY,), ask=lambda r: r.summary["backlog_max"],
+        id="backlog-of-the-spike", runs=(NOBODY,), ask=lambda r: r.summary["queue_max"],
         unit="messages", numbers=flows,
         question="Nobody scales: {instances}, {service_time} per message, and a spike of {peak} "
                  "that lasts {spike_duration}. How many messages wait when it ends?",

@@ -11,15 +11,11 @@ of the slowest message.
 
 import numpy as np
 
-from labsim import factbook
+from labsim import declare as kit
 from labsim.builtin.sqs_asg.params import SqsAsgParams, load
-from labsim.declare import Run
 from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, replay
-from labsim.services.autoscaling import policies as scaling_policies
-from labsim.services.autoscaling.group import Group
-from labsim.services.cloudwatch import alarms as cloudwatch
-from labsim.services.ec2.fleet import Fleet
-from labsim.services.sqs.queue import Queue
+from labsim.services import autoscaling, ec2, sqs
+from labsim.services.cloudwatch.rules import STANDARD_RESOLUTION
 
 
 def curve(p: SqsAsgParams) -> RateCurve:
@@ -43,82 +39,61 @@ def arrivals(p: SqsAsgParams, sim: Simulation):
     return (block[block <= p.duration] for block in blocks), trace.notes
 
 
-def policy(p: SqsAsgParams, sim: Simulation, group: Group, metric: cloudwatch.Metric) -> None:
-    """Attach the scaling policy to the group."""
-    common = dict(sim=sim, group=group, metric=metric, threshold=p.target_backlog,
-                  high_points=p.high_datapoints, low_points=p.low_datapoints, low=p.low_ratio)
+def policy(p: SqsAsgParams, group: autoscaling.Group, metric) -> autoscaling.policies.Policy:
+    """The scaling policy, attached to the group."""
+    common = dict(target=p.target_backlog, low=p.low_ratio, name="policy",
+                  high_points=p.high_datapoints, low_points=p.low_datapoints)
     out, back, t = p.scale_out_by, -p.scale_in_by, p.target_backlog
     if p.policy == "target-tracking":
-        scaling_policies.TargetTracking(**common)
-    elif p.policy == "simple":
-        scaling_policies.SimpleScaling(**common, kind=p.adjustment, out=out, in_=back,
-                                       cooldown=p.cooldown)
-    else:
-        far = float("inf")
-        scaling_policies.StepScaling(
-            **common, kind=p.adjustment, in_steps=[(-far, 0.0, back)],
-            out_steps=[(0.0, t, out), (t, 3 * t, 2 * out), (3 * t, far, 4 * out)])
+        return autoscaling.TargetTracking(group, metric, **common)
+    if p.policy == "simple":
+        return autoscaling.SimpleScaling(group, metric, **common, kind=p.adjustment, out=out,
+                                         in_=back, cooldown=p.cooldown)
+    far = float("inf")
+    return autoscaling.StepScaling(
+        group, metric, **common, kind=p.adjustment, in_steps=[(-far, 0.0, back)],
+        out_steps=[(0.0, t, out), (t, 3 * t, 2 * out), (3 * t, far, 4 * out)])
 
 
-def simulate(p: SqsAsgParams, sim: Simulation) -> Run:
+def simulate(p: SqsAsgParams, sim: Simulation) -> "Backlog":
     """Messages arrive, instances take them one by one, alarms on the backlog move the group."""
     blocks, notes = arrivals(p, sim)
     for note in notes:
         sim.log("note", note)
-    work = ServiceTimes(p.service_time, p.service_cv)
-    queue = Queue(sim, work.source(blocks, sim.stream("service")), p.visibility_timeout)
-    choosing = sim.stream("consumer")
-    fleet = Fleet(sim, p.boot_time + p.user_data_time, lambda instance: queue.add_consumer())
-    group = Group(sim, fleet, desired=p.instances, min_size=p.min_size, max_size=p.max_size,
-                  warmup=p.warmup,
-                  release=lambda instance: queue.remove_consumer(choosing, drain=p.drain))
+    queue = sqs.Queue(sim, "orders", p.visibility_timeout, price=p.request_price,
+                      random=sim.stream("service"))
+    queue.feed(blocks)
+    fleet = ec2.Fleet(sim, "workers", p.boot_time + p.user_data_time, consumes=queue,
+                      work=ServiceTimes(p.service_time, p.service_cv), drain=p.drain,
+                      price=p.instance_price, random=sim.stream("consumer"))
+    group = autoscaling.Group(sim, "group", fleet, desired=p.instances, min_size=p.min_size,
+                              max_size=p.max_size, warmup=p.warmup,
+                              random=sim.stream("termination"))
+    metric = rule = None
     if p.policy != "none":
-        metric = cloudwatch.Metric(
-            sim, "backlog per instance", lambda: queue.visible / max(group.in_service, 1),
-            p.metric_period)
-        policy(p, sim, group, metric)
-    sim.run()
-    return report(p, sim, queue, fleet, group, notes)
+        metric = queue.backlog_per(fleet, p.metric_period, "backlog per instance")
+        rule = policy(p, group, metric)
+    return Backlog(p, sim, queue=queue, fleet=fleet, group=group, metric=metric, policy=rule,
+                   notes=notes)
 
 
-def report(p: SqsAsgParams, sim: Simulation, queue: Queue, fleet: Fleet, group: Group,
-           notes: tuple) -> Run:
-    """The summary, series and cost of a run that has ended."""
-    record = sim.record
-    series = queue.series()
-    for name in ("instances_in_service", "instances_booting", "instances_terminating", "desired"):
-        series[name] = (record.sampled(name), "instances")
-    series["backlog_per_instance"] = (record.sampled("backlog per instance"), "messages")
-    series["target"] = (p.target_backlog * series["instances_in_service"][0], "messages")
-    for name in ("alarm_high", "alarm_low"):
-        series[name] = (record.sampled(name), "on")
+class Backlog(kit.Outcome):
+    """A queue, its workers, and who decides how many they are."""
 
-    waits = record.values("wait")
-    p50, p95, p99 = np.percentile(waits, (50, 95, 99)) if len(waits) else (0.0, 0.0, 0.0)
-    capacity = sum(record.level_integral(name) for name in
-                   ("instances_in_service", "instances_terminating"))
-    busy, hours = queue.busy_seconds(), fleet.billed_seconds() / 3600
-    final = {name: series[name][0][-1] for name in ("arrived", "processed", "backlog",
-                                                   "in_flight")}
-    idle_polls = max(capacity - busy, 0.0) / factbook.value("sqs.long_poll_max_s")
-    requests = final["arrived"] + len(waits) + final["processed"] + idle_polls
-    cost = {"EC2 instances": hours * p.instance_price,
-            "SQS requests": requests / 1e6 * p.request_price}
-    summary = {
-        "arrived": final["arrived"], "processed": final["processed"],
-        "backlog_end": final["backlog"], "in_flight_end": final["in_flight"],
-        "backlog_max": series["backlog"][0].max(),
-        "wait_mean": waits.mean() if len(waits) else 0.0,
-        "wait_p50": p50, "wait_p95": p95, "wait_p99": p99,
-        "oldest_age_max": queue.oldest_age_max(),
-        "utilization": busy / capacity if capacity else 0.0,
-        "instances_mean": record.level_mean("instances_in_service"),
-        "instances_max": record.level_max("instances_in_service"),
-        "scale_outs": group.scale_outs, "scale_ins": group.scale_ins,
-        "redelivered": series["returned"][0][-1],
-        "instance_hours": hours, "cost_usd": sum(cost.values()),
-    }
-    return Run({name: float(value) for name, value in summary.items()}, series, cost, notes)
+    def series(self) -> dict:
+        """Those of the parts, and what the policy sees."""
+        told = {**self.queue.series(), **self.fleet.series(), **self.group.series()}
+        told["target"] = self.p.target_backlog * told["in_service"][0], "messages"
+        nothing = np.zeros(len(self.record.t))
+        for name, part, of in (("backlog_per_instance", self.metric, "value"),
+                               ("alarm_high", self.policy and self.policy.high, "state"),
+                               ("alarm_low", self.policy and self.policy.low_alarm, "state")):
+            told[name] = part.series()[of] if part else (nothing, "")
+        return told
+
+    def cost(self) -> dict:
+        """Instances and requests."""
+        return {**self.fleet.cost(), **self.queue.cost()}
 
 
 def estimate(p: SqsAsgParams) -> Estimate:
@@ -133,7 +108,7 @@ def estimate(p: SqsAsgParams) -> Estimate:
         rate = curve(p)
         messages, lower, peak = float(rate.cumulative[-1]), "arrival_rate", float(rate.rate.max())
     ticks = 0 if p.policy == "none" else p.duration / min(
-        p.metric_period, cloudwatch.STANDARD_RESOLUTION)
+        p.metric_period, STANDARD_RESOLUTION)
     scales = ticks >= p.high_datapoints and messages > p.target_backlog
     # As many as work the peak off, or as the backlog asks for that there is when help arrives.
     late = p.high_datapoints * p.metric_period + p.boot_time + p.user_data_time

@@ -29,7 +29,7 @@ lab = labsim.lab("sqs-asg")
 # ## The facts
 
 # %%
-labsim.factbook.table(lab.facts)
+lab.fact_table()
 
 # %% [markdown]
 # ## Explore

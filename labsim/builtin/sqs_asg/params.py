@@ -5,7 +5,7 @@ from typing import Literal
 from labsim import factbook
 from labsim.declare import Params, choice, flag, integer, number, path
 from labsim.errors import ParameterError
-from labsim.services.autoscaling.group import CHANGE
+from labsim.services.autoscaling.rules import CHANGE
 from labsim.traces.cloudwatch_export import TraceError, read_trace
 
 LOAD, WORK, SCALING, INSTANCES, COST = "Load", "Work", "Scaling", "Instances", "Cost"

@@ -23,49 +23,25 @@ import numpy as np
 
 from labsim.engine import Order, Simulation
 from labsim.services.autoscaling.group import Group
-from labsim.services.autoscaling.policies import Policy, largest
-from labsim.services.cloudwatch.alarms import REPEAT_ACTION, STANDARD_RESOLUTION
+from labsim.services.autoscaling.policies import Policy
+from labsim.services.autoscaling.rules import largest
+from labsim.services.cloudwatch.rules import REPEAT_ACTION, STANDARD_RESOLUTION
 from labsim.services.elb.web_tier import CELL, WebTier
 
 AHEAD = 240     # evaluations looked at in one go
 
 
 class Rehearsal:
-    """A group as it will be at `now` if nothing happens before: it notes what a policy tells it.
+    """A group as a policy will see it at `now` if nothing happens before.
 
     An instance in warm-up adds nothing to the metric yet, so it does not count as in service.
     Fact: asg.warmup_rule.
     """
 
     def __init__(self, group: Group, now: float):
-        self.now, self.desired = now, group.desired
+        self.desired = group.desired
         self.warming = group.warming_at(now)
         self.in_service = group.in_service - self.warming + group.fleet.count("pending")
-        self.wanted = group.desired
-
-    def scale_to(self, wanted: int, why: str) -> None:
-        """What the policy would do."""
-        self.wanted = wanted
-
-
-class Act(Rehearsal):
-    """The same, but the group does what the policy says."""
-
-    def __init__(self, group: Group, now: float):
-        super().__init__(group, now)
-        self._group = group
-
-    def scale_to(self, wanted: int, why: str) -> float | None:
-        """What the policy does."""
-        return self._group.scale_to(wanted, why)
-
-
-def tell(policy: Policy, group: Rehearsal, value: float, high: bool) -> int:
-    """Have `policy` act on `value` on that group, and say what capacity it wants."""
-    policy.group = policy.sim = group
-    group.wanted = group.desired
-    (policy.on_high if high else policy.on_low)(value)
-    return group.wanted
 
 
 class Condition:
@@ -202,7 +178,8 @@ class Watch:
             key, above = (number, condition.high, warming), condition.high
             wanted = self.group.desired
             if key not in known or (value > known[key] if above else value < known[key]):
-                wanted = self._inside(tell(policy, Rehearsal(self.group, now), value, above))
+                wish = policy.decide(Rehearsal(self.group, now), value, above)
+                wanted = self._inside(wish[0] if wish else self.group.desired)
                 if wanted == self.group.desired:
                     known[key] = value
             wishes.append((policy, wanted, above))
@@ -222,7 +199,8 @@ class Watch:
         most = self._agreed(wishes)
         if most != self.group.desired:
             policy, _, high = next(wish for wish in wishes if wish[1] == most)
-            tell(policy, Act(self.group, self.sim.now), float(self.values[self._newest(e)]), high)
+            policy.hear(float(self.values[self._newest(e)]), high,
+                        Rehearsal(self.group, self.sim.now))
 
     # -- at the end of the run -------------------------------------------------------------
 

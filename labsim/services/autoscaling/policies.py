@@ -6,116 +6,112 @@ to bring the number back to the target (target tracking).
 
 *Models:* dynamic scaling on one metric with a high and a low alarm, as AWS documents it; the
 alarms' datapoints and the low threshold of target tracking are arguments, as AWS doesn't
-promise them. What several policies on one group come to: `largest`.
+promise them.
 *Leaves out:* scaling ahead of the load; that is in `labsim.services.autoscaling.predictive`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from labsim import factbook
-from labsim.engine import Simulation
-from labsim.services.autoscaling import group as autoscaling
-from labsim.services.autoscaling.group import Group, adjusted, step_adjustment, tracked
+from labsim.declare import Component
+from labsim.errors import ParameterError
+from labsim.services.autoscaling.group import Group
+from labsim.services.autoscaling.rules import CHANGE, adjusted, step_adjustment, tracked
 from labsim.services.cloudwatch.alarms import Alarm, Metric
 
-
-def largest(current: int, wanted: Sequence[int]) -> int:
-    """The capacity when policies on one group want these at once: whoever wants most wins, so the
-    group shrinks only as far as all that speak agree. Facts: asg.multi_policy_rule."""
-    return max(wanted, default=current)
+# What people see of target tracking's alarms: facts asg.tt_alarm_high, tt_alarm_low,
+# tt_low_threshold.
+HIGH_POINTS, LOW_POINTS, LOW = 3, 15, 0.7
 
 
-def largest_of(current: int, adjustments: Sequence[tuple[str, float]]) -> int:
-    """The same for policies given by their adjustments, (kind, adjustment)."""
-    return largest(current, [adjusted(current, kind, by) for kind, by in adjustments])
+class Policy(Component):
+    """What all policies share: they act on `group` when `metric` is far from `target`.
 
-
-@dataclass
-class Policy:
-    """What all policies share: they act on `group` when `metric` is far from `threshold`.
-
-    metric: None if somebody else looks at the alarms (`labsim.services.autoscaling.cpu_alarms`).
-    high_points, low_points: datapoints in a row before the alarm rings.
-    low: the low alarm's threshold as a share of `threshold`.
+    metric: None if somebody else looks at the alarms (`cpu_alarms`). high_points, low_points:
+    datapoints in a row before the alarm rings. low: the low alarm's threshold as a share of the
+    target. A subclass says what it wants (`decide`).
     """
 
-    sim: Simulation
-    group: Group
-    metric: Metric
-    threshold: float
-    high_points: int
-    low_points: int
-    low: float
+    control = True
 
-    def __post_init__(self):
+    def __init__(self, group: Group, metric: Metric | None, *, target: float, name: str = "",
+                 high_points: int = HIGH_POINTS, low_points: int = LOW_POINTS, low: float = LOW):
+        super().__init__(group.sim, name or f"{group.name} policy")
+        if not target > 0:
+            raise ParameterError("target", target, "above 0")
+        self.group, self.metric, self.threshold = group, metric, target
+        self.high_points, self.low_points, self.low = high_points, low_points, low
         self.deaf_until = 0.0       # nothing it hears before has any effect
-        if self.metric is None:
+        self.link(group, "desired")
+        if metric is not None:
+            self.high, self.low_alarm = (Alarm(
+                self.sim, f"{self.name} {which}", metric, above=above, m=points, n=points,
+                threshold=threshold, action=lambda value, above=above: self.hear(value, above))
+                for which, above, points, threshold in (
+                    ("high", True, high_points, target), ("low", False, low_points, low * target)))
+            self.high.link(self, "alarm")
+            self.low_alarm.link(self, "alarm")
+
+    def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
+        """The capacity it wants of `group` for a metric of `value`, and why; None for no change.
+
+        high: whether the high alarm rings, or the low one.
+        """
+        raise NotImplementedError
+
+    def hear(self, value: float, high: bool, group=None) -> None:
+        """An alarm rings: do what the policy wants.
+
+        group: the group as the policy sees it, where that is not the group itself.
+        """
+        if self.sim.now < self.deaf_until:
             return
-        for name, above, points, threshold, action in (
-                ("high", True, self.high_points, self.threshold, self.on_high),
-                ("low", False, self.low_points, self.low * self.threshold, self.on_low)):
-            Alarm(self.sim, name, self.metric, threshold=threshold, above=above, m=points,
-                  n=points, action=action)
+        wish = self.decide(group or self.group, value, high)
+        done = wish and self.group.scale_to(*wish)
+        if done is not None:
+            self.acted(done)
 
-    def on_high(self, value: float) -> None:
-        """Scale out for a metric of `value`."""
-        raise NotImplementedError
-
-    def on_low(self, value: float) -> None:
-        """Scale in for a metric of `value`."""
-        raise NotImplementedError
+    def acted(self, done: float) -> None:
+        """It has had its way; its activity is complete at `done` s."""
 
 
-@dataclass
 class TargetTracking(Policy):
     """Capacity in proportion to the metric; scale-in waits for warming instances.
 
     Facts: asg.tt_capacity_rule, asg.tt_missing_data.
     """
 
-    def on_high(self, value: float) -> None:
-        needed = tracked(max(self.group.in_service, 1), value, self.threshold)
-        if needed > self.group.desired:
-            self.group.scale_to(needed, f"target tracking: {value:,.1f} per instance, "
-                                        f"target {self.threshold:,g}")
-
-    def on_low(self, value: float) -> None:
-        needed = tracked(max(self.group.in_service, 1), value, self.threshold)
-        if needed < self.group.desired and not self.group.warming:
-            self.group.scale_to(needed, f"target tracking: {value:,.1f} per instance, "
-                                        f"target {self.threshold:,g}")
+    def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
+        needed = tracked(max(group.in_service, 1), value, self.threshold)
+        why = f"target tracking: {value:,.1f} per instance, target {self.threshold:,g}"
+        if needed > group.desired if high else needed < group.desired and not group.warming:
+            return needed, why
+        return None
 
 
-@dataclass
 class SimpleScaling(Policy):
     """One fixed adjustment; then deaf until the activity is complete and the cooldown is over.
 
-    magnitude: the least that a percentage changes, MinAdjustmentMagnitude.
+    out, in_: the adjustments of this `kind`. magnitude: the least that a percentage changes,
+    MinAdjustmentMagnitude.
     """
 
-    kind: str = autoscaling.CHANGE
-    out: float = 1
-    in_: float = -1
-    cooldown: float = factbook.value("asg.default_cooldown")
-    magnitude: int = 0
+    def __init__(self, group: Group, metric: Metric | None, *, kind: str = CHANGE, out: float = 1,
+                 in_: float = -1, cooldown: float = factbook.value("asg.default_cooldown"),
+                 magnitude: int = 0, **how):
+        super().__init__(group, metric, **how)
+        self.kind, self.out, self.in_, self.magnitude = kind, out, in_, magnitude
+        self.cooldown = cooldown
 
-    def on_high(self, value: float) -> None:
-        self._adjust(self.out)
+    def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
+        by = self.out if high else self.in_
+        return (adjusted(group.desired, self.kind, by, self.magnitude),
+                f"simple scaling: {self.kind} {by:+g}")
 
-    def on_low(self, value: float) -> None:
-        self._adjust(self.in_)
-
-    def _adjust(self, adjustment: float) -> None:
-        if self.sim.now < self.deaf_until:
-            return
-        wanted = adjusted(self.group.desired, self.kind, adjustment, self.magnitude)
-        done = self.group.scale_to(wanted, f"simple scaling: {self.kind} {adjustment:+g}")
-        if done is not None:
-            self.deaf_until = done + self.cooldown
+    def acted(self, done: float) -> None:
+        self.deaf_until = done + self.cooldown
 
 
-@dataclass
 class StepScaling(Policy):
     """An adjustment by the size of the breach.
 
@@ -125,22 +121,21 @@ class StepScaling(Policy):
     threshold.
     """
 
-    kind: str = autoscaling.CHANGE
-    out_steps: Sequence[tuple[float, float, float]] = ()
-    in_steps: Sequence[tuple[float, float, float]] = ()
-    magnitude: int = 0
+    def __init__(self, group: Group, metric: Metric | None, *, kind: str = CHANGE,
+                 out_steps: Sequence[tuple[float, float, float]] = (),
+                 in_steps: Sequence[tuple[float, float, float]] = (), magnitude: int = 0, **how):
+        super().__init__(group, metric, **how)
+        self.kind, self.magnitude = kind, magnitude
+        self.out_steps, self.in_steps = out_steps, in_steps
 
-    def on_high(self, value: float) -> None:
-        adjustment = step_adjustment(self.out_steps, value - self.threshold)
-        settled = self.group.desired - self.group.warming
-        wanted = adjusted(settled, self.kind, adjustment, self.magnitude)
-        if adjustment and wanted > self.group.desired:
-            self.group.scale_to(wanted, f"step scaling: {value:,.1f} per instance, "
-                                        f"{self.kind} {adjustment:+g}")
-
-    def on_low(self, value: float) -> None:
-        adjustment = step_adjustment(self.in_steps, value - self.low * self.threshold)
-        wanted = adjusted(self.group.desired, self.kind, adjustment, self.magnitude)
-        if adjustment and wanted < self.group.desired and not self.group.warming:
-            self.group.scale_to(wanted, f"step scaling: {value:,.1f} per instance, "
-                                        f"{self.kind} {adjustment:+g}")
+    def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
+        if high:
+            by = step_adjustment(self.out_steps, value - self.threshold)
+            wanted = adjusted(group.desired - group.warming, self.kind, by, self.magnitude)
+            changes = wanted > group.desired
+        else:
+            by = step_adjustment(self.in_steps, value - self.low * self.threshold)
+            wanted = adjusted(group.desired, self.kind, by, self.magnitude)
+            changes = wanted < group.desired and not group.warming
+        why = f"step scaling: {value:,.1f} per instance, {self.kind} {by:+g}"
+        return (wanted, why) if by and changes else None

@@ -11,65 +11,36 @@ ALARM, and again every minute while it lasts, as Auto Scaling gets them.
 a datapoint takes to become visible.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from labsim import factbook
+from labsim.declare import Component, Count
 from labsim.engine import Order, Simulation
+from labsim.errors import ParameterError
+from labsim.services.cloudwatch.rules import (
+    ALARM,
+    INSUFFICIENT_DATA,
+    MISSING,
+    REPEAT_ACTION,
+    STANDARD_RESOLUTION,
+    alarm_state,
+    evaluation_window,
+)
 
-OK, ALARM, INSUFFICIENT_DATA = "OK", "ALARM", "INSUFFICIENT_DATA"
-STANDARD_RESOLUTION = factbook.value("sqs.metric_period_s")
-REPEAT_ACTION = factbook.value("cw.alarm_repeat_s")
-LONGEST_WINDOW = factbook.value("cw.alarm_max_window")
-
-
-def alarm_state(points: Sequence[bool | None], m: int, n: int, missing: str = "missing",
-                state: str = OK) -> str:
-    """The state of an alarm "M out of N" that sees `points`, oldest first.
-
-    points: the evaluation range, at least n long: True breaching, False not, None missing.
-    missing: "missing", "ignore", "breaching" or "notBreaching". state: the one before.
-    Facts: cw.alarm_rule, cw.alarm_missing_default, cw.alarm_missing_rule, cw.alarm_premature_rule;
-    the tables of their source, AlarmThatSendsEmail, are in tests/services/test_cloudwatch.py.
-    """
-    if not 1 <= m <= n <= len(points):
-        raise ValueError(f"M={m}, N={n} on {len(points)} points: needs 1 <= M <= N <= points")
-    newest = points[-n:]
-    if None not in newest:
-        return ALARM if sum(newest) >= m else OK
-    real = [p for p in points if p is not None][-n:]
-    lacking = n - len(real)
-    if missing == "breaching":
-        return ALARM if sum(real) + lacking >= m else OK
-    if missing == "notBreaching" or lacking == 0 or sum(real) >= m:
-        return ALARM if sum(real) >= m else OK
-    if missing not in ("missing", "ignore"):
-        raise ValueError(f"missing={missing!r}: missing, ignore, breaching or notBreaching")
-    if not all(real):
-        return OK
-    if missing == "ignore":
-        return state
-    if not real:
-        return INSUFFICIENT_DATA
-    oldest = next(age for age, p in zip(range(len(points), 0, -1), points) if p is not None)
-    return ALARM if oldest >= m else OK     # only breaching data, and old enough: premature alarm
+HIGH_RESOLUTION = 10, 20, 30    # s, besides the multiples of the standard resolution
 
 
-def evaluation_window(period: float, n: int) -> float:
-    """Seconds that an alarm with `n` evaluation periods looks back on; a day at most.
+class Metric(Component):
+    """A value in `unit`, read every `resolution` seconds; `read()` gives None for no data."""
 
-    Facts: cw.alarm_eval_rate, cw.alarm_max_window.
-    """
-    if not 0 < period * n <= LONGEST_WINDOW:
-        raise ValueError(f"{n} periods of {period} s: at most {LONGEST_WINDOW:g} s together")
-    return period * n
-
-
-class Metric:
-    """A value read every `resolution` seconds; `read()` returns None where there is no data."""
+    shows = (("now", "value"),)
+    control = True
 
     def __init__(self, sim: Simulation, name: str, read: Callable[[], float | None],
-                 period: float):
-        self.name, self.period, self._read, self._sim = name, period, read, sim
+                 period: float = STANDARD_RESOLUTION, unit: str = ""):
+        super().__init__(sim, name)
+        if not (period > 0 and (period in HIGH_RESOLUTION or period % STANDARD_RESOLUTION == 0)):
+            raise ParameterError("period", period, "10, 20, 30 or a multiple of 60 s")
+        self.period, self.unit, self._read = period, unit, read
         self.resolution = min(period, STANDARD_RESOLUTION)
         self._per_period = round(period / self.resolution)
         self.samples: list[float | None] = []
@@ -79,12 +50,12 @@ class Metric:
     def _sampling(self):
         while True:
             tick = len(self.samples) + 1
-            yield self._sim.until(tick * self.resolution, Order.METRIC)
+            yield self.sim.until(tick * self.resolution, Order.METRIC)
             value = self._read()
             self.samples.append(value)
             self._averages.append(self._average())
             if value is not None:
-                self._sim.record.level(self.name, self._sim.now, value)
+                self.record.level("value", self.sim.now, value)
 
     def _average(self) -> float | None:
         real = [s for s in self.samples[-self._per_period:] if s is not None]
@@ -96,22 +67,39 @@ class Metric:
         real = self._averages[:-count * step - 1:-step]
         return [None] * (count - len(real)) + real[::-1]
 
+    def series(self) -> dict:
+        """The value as it was read."""
+        return {"value": (self.record.sampled("value"), self.unit)}
 
-class Alarm:
+
+class Alarm(Component):
     """Compares the datapoints of `metric` with `threshold`, and calls `action(value)`.
 
     above: True alarms on values > threshold, False on values < threshold.
     extra: datapoints looked at beyond N where some are missing; AWS says only that N=3 looks at 5.
     """
 
+    METRICS = (Count("alarms", "times", "times that it went into ALARM", "",
+                     lambda a: a.rung),)
+    shows = (("ALARM", "state"),)
+    control = True
+    alarm = "state"
+
     def __init__(self, sim: Simulation, name: str, metric: Metric, *, threshold: float,
                  above: bool, m: int, n: int, action: Callable[[float], None],
                  missing: str = "missing", extra: int = 2):
-        self.sim, self.name, self.metric, self.action = sim, name, metric, action
+        super().__init__(sim, name)
+        if missing not in MISSING:
+            raise ParameterError("missing", missing, f"one of {', '.join(MISSING)}")
+        if not 1 <= m <= n:
+            raise ParameterError("m", m, f"from 1 to n, {n}")
+        evaluation_window(metric.period, n)
+        self.metric, self.action, self.rung = metric, action, 0
         self.threshold, self.above, self.m, self.n = threshold, above, m, n
         self.missing, self.extra = missing, extra
         self.state = INSUFFICIENT_DATA
         self._acted = float("-inf")
+        metric.link(self)
         sim.process(self._evaluation())
 
     def _evaluation(self):
@@ -134,7 +122,8 @@ class Alarm:
         if not changed and state != ALARM:
             return
         if changed:
-            self.sim.record.level(f"alarm_{self.name}", self.sim.now, state == ALARM)
+            self.rung += state == ALARM
+            self.record.level("state", self.sim.now, state == ALARM)
         newest = next((v for v in reversed(values) if v is not None), None)
         if changed and newest is not None:
             self.sim.log("alarm", f"alarm {self.name} is {state}: {self.metric.name} "
@@ -143,3 +132,7 @@ class Alarm:
                 changed or self.sim.now - self._acted >= REPEAT_ACTION):
             self._acted = self.sim.now
             self.action(newest)
+
+    def series(self) -> dict:
+        """1 while it is in ALARM."""
+        return {"state": (self.record.sampled("state"), "on")}

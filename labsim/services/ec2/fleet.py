@@ -15,13 +15,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+
 from labsim import factbook
-from labsim.engine import Order, Simulation
+from labsim.declare import Component, Line, Metric, Panel
+from labsim.engine import Order, ServiceTimes, Simulation
+from labsim.errors import ParameterError
 
 BILLING_MINIMUM = factbook.value("ec2.billing_min_seconds")
 ZONES = "abc"
-RECORDED = {"pending": "instances_booting", "in service": "instances_in_service",
-            "terminating": "instances_terminating"}
+PRICE = factbook.value("ec2.t3_medium_price")       # USD per instance and hour
+RECORDED = {"pending": "booting", "in service": "in_service", "terminating": "terminating"}
 
 
 @dataclass(eq=False)
@@ -45,18 +49,46 @@ class Instance:
         return max(min(self.ended, now) - self.launched, BILLING_MINIMUM)
 
 
-class Fleet:
-    """The instances of one group. `on_service(instance)` is called when one enters service.
+class Fleet(Component):
+    """Instances, launched and terminated by whoever owns them; `size` of them are there at once.
 
-    boots(): the seconds from a launch until the instance serves, and whether it ever does; by
-    default `boot_time`, and it does. spot_share: of the instances alive, rounded down.
+    boot: s from a launch to service; or boots(): the seconds, and whether it ever serves.
+    consumes: a part with consumers, such as an `sqs.Queue`: each instance in service is one, and
+    `work` is how long a message takes it. drain: a terminated instance finishes its message.
+    Otherwise `on_service(instance)` is called when one enters service, and `on_release(instance)`
+    when one is to leave; it returns when the instance has finished, s.
+    spot_share: of the instances alive, rounded down. price: USD per instance and hour.
+    random: decides which message a terminated instance holds; by default a stream of its own.
     """
 
-    def __init__(self, sim: Simulation, boot_time: float,
-                 on_service: Callable[[Instance], None], *,
-                 boots: Callable[[], tuple[float, bool]] | None = None, spot_share: float = 0.0):
-        self.sim, self.on_service = sim, on_service
-        self.boots = boots or (lambda: (boot_time, True))
+    METRICS = (
+        Metric("instances_mean", "instances", "instances in service, average over time", "",
+               lambda f: f.record.level_mean("in_service")),
+        Metric("instances_max", "instances", "most instances in service", "",
+               lambda f: f.record.level_max("in_service")),
+        Metric("utilization", "", "share of instance time spent working", "higher",
+               lambda f: f.utilization()),
+        Metric("instance_hours", "h", "instance hours billed", "lower",
+               lambda f: f.billed_seconds() / 3600))
+    PANELS = (Panel("Instances", "instances", (
+        Line("in service", "in_service", step=True), Line("booting", "booting", step=True),
+        Line("terminating", "terminating", step=True))),)
+    shows = (("in service", "in_service"), ("booting", "booting"),
+             ("terminating", "terminating"))
+
+    def __init__(self, sim: Simulation, name: str, boot: float = 0.0, *, size: int = 0,
+                 consumes=None, work: ServiceTimes | None = None, drain: bool = False,
+                 on_service: Callable[[Instance], None] = lambda instance: None,
+                 on_release: Callable[[Instance], float] | None = None,
+                 boots: Callable[[], tuple[float, bool]] | None = None, spot_share: float = 0.0,
+                 price: float = PRICE, random=None):
+        super().__init__(sim, name)
+        for what, value in (("boot", boot), ("size", size), ("price", price)):
+            if not value >= 0:
+                raise ParameterError(what, value, "at least 0")
+        self.boots = boots or (lambda: (boot, True))
+        self.on_service, self.price, self.consumes = on_service, price, consumes
+        self.release = on_release or (lambda instance: sim.now)
         self.spot_share, self.template = spot_share, 0
         self.on_lost: Callable[[Instance], None] = lambda instance: None   # its launch failed
         self.instances: list[Instance] = []
@@ -65,6 +97,13 @@ class Fleet:
         self._states: Counter[str] = Counter()
         self._zones = Counter(dict.fromkeys(ZONES, 0))
         self._record(*RECORDED)
+        if consumes is not None:
+            rng = sim.stream(f"{name} consumer") if random is None else random
+            consumes.worked_by(self, work)
+            self.on_service = lambda instance: consumes.add_consumer()
+            self.release = lambda instance: consumes.remove_consumer(rng, drain=drain)
+        for _ in range(size):
+            self.launch(ready=True)
 
     def launch(self, *, ready: bool = False) -> Instance:
         """Launch an instance in the emptiest zone; with `ready` it is in service at once."""
@@ -155,4 +194,21 @@ class Fleet:
     def _record(self, *states: str) -> None:
         for state in states:
             if state in RECORDED:
-                self.sim.record.level(RECORDED[state], self.sim.now, self.count(state))
+                self.record.level(RECORDED[state], self.sim.now, self.count(state))
+
+    # -- at the end of the run -------------------------------------------------------------
+
+    def utilization(self) -> float:
+        """Share of the time in service, or until it has finished, that was spent on work."""
+        capacity = sum(self.record.level_integral(name) for name in ("in_service", "terminating"))
+        if self.consumes is None or not capacity:
+            return 0.0
+        return self.consumes.busy_seconds() / capacity
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Instances in each state."""
+        return {name: (self.record.sampled(name), "instances") for name in RECORDED.values()}
+
+    def cost(self) -> dict[str, float]:
+        """What the instances cost, by the second."""
+        return {"EC2 instances": self.billed_seconds() / 3600 * self.price}

@@ -16,41 +16,138 @@ Data plane: request-level, exact (`Station`).
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 import numpy as np
 
-from labsim.engine import Simulation, Station
+from labsim import factbook
+from labsim.declare import Component, Count, Line, Metric, Panel, conserved, quantiles
+from labsim.declare.component import Outlet
+from labsim.engine import ServiceTimes, Simulation, Station, merged
+from labsim.errors import LabsimError, ParameterError
+from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
+from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
+
+PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
+LONG_POLL = factbook.value("sqs.long_poll_max_s")
 
 
-class Queue:
-    """A queue fed by `source` (blocks of arrival and service times) with its consumers."""
+class Queue(Component):
+    """A queue. Messages come by `sim.send(load, to=queue)` or from another part's outlet; who
+    `consumes` it (an `ec2.Fleet`) also says how long a message is work. `done` is the outlet of
+    the messages that are worked on.
 
-    def __init__(self, sim: Simulation, source: Iterable, visibility_timeout: float):
-        self.sim, self.visibility_timeout = sim, visibility_timeout
-        self.station = Station(self._counted(source), fast=sim.fast)
+    work: how long a message is work, where no fleet says so. price: USD per million requests.
+    random: what the work is drawn from; by default a stream of its own.
+    """
+
+    METRICS = (
+        Count("offered", "messages", "messages sent to the queue", "",
+              lambda q: q.record.total("offered"), aliases=("arrived",)),
+        Count("completed", "messages", "messages worked on and deleted", "higher",
+              lambda q: q.record.total("completed"), aliases=("processed",)),
+        Count("queue_end", "messages", "messages still visible at the end", "lower",
+              lambda q: q.told["queue"][0][-1], aliases=("backlog_end",)),
+        Count("in_flight_end", "messages", "messages received but not deleted at the end", "",
+              lambda q: q.told["in_flight"][0][-1]),
+        Count("queue_max", "messages", "most visible messages at a recorded instant", "lower",
+              lambda q: q.told["queue"][0].max(), aliases=("backlog_max",)),
+        Metric("wait_mean", "s", "mean time from arrival to the start of work", "lower",
+               lambda q: q.waits.mean() if len(q.waits) else 0.0),
+        Metric("wait_p50", "s", "half of the messages wait no longer than this", "lower",
+               lambda q: q.wait_quantiles[50]),
+        Metric("wait_p95", "s", "19 of 20 messages wait no longer than this", "lower",
+               lambda q: q.wait_quantiles[95]),
+        Metric("wait_p99", "s", "99 of 100 messages wait no longer than this", "lower",
+               lambda q: q.wait_quantiles[99]),
+        Metric("oldest_age_max", "s", "largest age of a message not yet deleted", "lower",
+               lambda q: q.oldest_age_max()),
+        Count("redelivered", "messages", "messages lost with an instance and received again",
+              "lower", lambda q: q.told["returned"][0][-1]))
+    PANELS = (
+        Panel("Messages per second", "msg/s", (Line("offered", "offered_rate"),
+                                               Line("completed", "completed_rate"))),
+        Panel("Queue", "messages", (Line("visible", "queue"), Line("in flight", "in_flight"))),
+        Panel("Wait until work starts", "s", (Line("mean wait", "wait"),)))
+    INVARIANTS = (conserved("offered", "completed", "queue", "in_flight"),)
+    shows = (("visible", "queue"), ("in flight", "in_flight"))
+
+    def __init__(self, sim: Simulation, name: str,
+                 visibility_timeout: float = factbook.value("sqs.visibility_default_s"), *,
+                 work: ServiceTimes | None = None, price: float = PRICE, random=None):
+        super().__init__(sim, name)
+        if not visibility_timeout > 0:
+            raise ParameterError("visibility_timeout", visibility_timeout, "above 0 s")
+        self.visibility_timeout, self.price, self.work = visibility_timeout, price, work
+        self.station = Station(self._requests(), fast=sim.fast)
+        self.done = Outlet(self)
         self.busy = 0.0             # consumer-seconds of work begun, less what is still ahead
         self.oldest_age = 0.0       # largest age that any message has had, s
-        self._lost = 0
+        self.consumers: list[Component] = []
+        self._random = sim.stream(f"{name} work") if random is None else random
+        self._sources: list[Iterable[np.ndarray]] = []
         sim.on_advance(self.advance)
 
-    def _counted(self, source: Iterable) -> Iterator:
-        for arrival, service in source:
+    # -- wiring ------------------------------------------------------------------------------
+
+    def feed(self, blocks: Iterable[np.ndarray]) -> None:
+        """Messages come at the times of `blocks` (arrays, s, sorted)."""
+        self._sources.append(blocks)
+
+    def take(self, times: np.ndarray) -> None:
+        """Messages come at `times` (s, sorted), given out by another part."""
+        self.record.count("offered", times)
+        for t, work in zip(times.tolist(), self.work.draw(len(times), self._random).tolist()):
+            self.station.offer(t, work, t)
+
+    def worked_by(self, consumer: Component, work: ServiceTimes | None) -> None:
+        """`consumer` takes messages; each is `work` for it."""
+        if work is not None and self.work not in (None, work):
+            raise ParameterError("work", work, f"as for the other consumers of {self.name}, "
+                                               f"{self.work}")
+        self.work = work or self.work
+        self.consumers.append(consumer)
+        self.link(consumer)
+
+    def backlog_per(self, fleet, period: float = STANDARD_RESOLUTION,
+                    name: str = "") -> CloudWatchMetric:
+        """The metric to track: visible messages per instance in service (fact
+        asg.backlog_rule); with none in service, per one."""
+        metric = CloudWatchMetric(self.sim, name or f"{self.name} per instance", lambda: (
+            self.visible / max(fleet.count("in service"), 1)), period, "messages")
+        self.link(metric, "metric")
+        return metric
+
+    def wired(self) -> None:
+        """It has to have somebody who sends, and its messages some work."""
+        if not self._sources and not self.fed_by:
+            raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
+        if self.work is None:
+            raise LabsimError(f"nobody consumes {self.name}: ec2.Fleet(sim, name, consumes=..., "
+                              f"work=...) does")
+
+    # -- messages ----------------------------------------------------------------------------
+
+    def _requests(self) -> Iterator:
+        for times in merged(self._sources) if self._sources else ():
             self.sim.check()
-            self.sim.record.count("arrived", arrival)
-            yield arrival, service
+            self.record.count("offered", times)
+            yield times, self.work.draw(len(times), self._random)
 
     def advance(self, now: float | None = None) -> None:
         """Let messages flow until `now` (default: the present)."""
         now = self.sim.now if now is None else now
         if now == self.station.now:
             return
+        for part in self.fed_by:
+            part.advance(now)
         window = self.station.advance(now)
-        record = self.sim.record
-        record.observe("wait", window.start, window.start - window.sent)
-        record.count("processed", window.done)
+        self.record.observe("wait", window.start, window.start - window.sent)
+        self.record.count("completed", window.done)
         self.busy += float(window.done.sum() - window.start.sum())
         self.oldest_age = max(self.oldest_age, float(np.max(window.done - window.done_sent,
                                                             initial=0.0)))
+        self.done.give(window.done)
 
     def add_consumer(self) -> None:
         """A consumer starts to receive messages now."""
@@ -72,9 +169,8 @@ class Queue:
             back = job.start + timeouts * self.visibility_timeout
             self.station.offer(back, job.service, job.sent)
             self.busy += now
-            self._lost += 1
-            self.sim.record.count("lost", np.array([now]))
-            self.sim.record.count("returned", np.array([back]))
+            self.record.count("lost", np.array([now]))
+            self.record.count("returned", np.array([back]))
             self.sim.log("message", f"a message is lost with its instance, and visible again "
                                     f"at {back:,.0f} s")
         return now
@@ -103,20 +199,45 @@ class Queue:
         """Largest age that a message has had by now, deleted or not, s."""
         return max(self.oldest_age, self.station.now - self.station.oldest_sent)
 
+    @cached_property
+    def waits(self) -> np.ndarray:
+        """The wait of each message that was begun, s."""
+        return self.record.values("wait")
+
+    @cached_property
+    def wait_quantiles(self) -> dict[int, float]:
+        """{50: median wait, 95: ..., 99: ...}, s."""
+        return quantiles(self.waits)
+
+    @cached_property
+    def told(self) -> dict:
+        """The series, worked out once."""
+        return self.series()
+
     def series(self) -> dict:
         """{name: (values at the record's instants, unit)}; nothing is ever lost among them:
-        arrived = processed + backlog + in_flight."""
-        record = self.sim.record
-        arrived, processed = record.counted("arrived"), record.counted("processed")
+        offered = completed + queue + in_flight."""
+        record = self.record
+        offered, completed = record.counted("offered"), record.counted("completed")
         started, returned = record.counted("wait"), record.counted("returned")
         return {
-            "arrivals": (record.rate("arrived"), "msg/s"),
-            "completions": (record.rate("processed"), "msg/s"),
-            "arrived": (arrived.astype(float), "messages"),
-            "processed": (processed.astype(float), "messages"),
-            "backlog": ((arrived + returned - started).astype(float), "messages"),
-            "in_flight": ((started - returned - processed).astype(float), "messages"),
+            "offered_rate": (record.rate("offered"), "msg/s"),
+            "completed_rate": (record.rate("completed"), "msg/s"),
+            "offered": (offered.astype(float), "messages"),
+            "completed": (completed.astype(float), "messages"),
+            "queue": ((offered + returned - started).astype(float), "messages"),
+            "in_flight": ((started - returned - completed).astype(float), "messages"),
             "lost": (record.counted("lost").astype(float), "messages"),
             "returned": (returned.astype(float), "messages"),
             "wait": (record.mean_by_interval("wait"), "s"),
         }
+
+    def cost(self) -> dict[str, float]:
+        """SQS requests: a message is sent, received, deleted; who is idle polls for as long as a
+        poll may take."""
+        capacity = sum(fleet.record.level_integral(name) for fleet in self.consumers
+                       for name in ("in_service", "terminating"))
+        idle_polls = max(capacity - self.busy_seconds(), 0.0) / LONG_POLL
+        requests = (self.record.total("offered") + len(self.waits)
+                    + self.record.total("completed") + idle_polls)
+        return {"SQS requests": requests / 1e6 * self.price}

@@ -1,0 +1,117 @@
+"""The arithmetic of Amazon EC2 Auto Scaling: how many, and who goes.
+
+Picture the house rules that hang in the foreman's office: by how much a bell changes the staff, how
+a percentage is rounded, and whose turn it is to leave.
+
+*Models:* adjustments, target tracking's proportion, steps, termination policies, and what several
+policies on one group come to. *Leaves out:* AWS's undisclosed tuning of target tracking.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from labsim.services.ec2.fleet import Instance
+
+CHANGE, PERCENT, EXACT = "ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity"
+_ROUNDING = 1e-9    # a quotient that arithmetic left this close to a whole number is whole
+
+
+def adjusted(capacity: int, kind: str, adjustment: float, minimum_magnitude: int = 0) -> int:
+    """The capacity after an adjustment of this kind (before min and max).
+
+    A percentage is rounded toward zero, but changes by at least one instance, then by at least
+    `minimum_magnitude`. Fact: asg.percent_rounding.
+    """
+    if kind == EXACT:
+        return int(adjustment)
+    if kind == CHANGE:
+        return capacity + int(adjustment)
+    if kind != PERCENT:
+        raise ValueError(f"kind {kind!r}: {CHANGE}, {PERCENT} or {EXACT}")
+    change = percent_change(capacity, adjustment)
+    if change and abs(change) < minimum_magnitude:
+        change = int(math.copysign(minimum_magnitude, change))
+    return capacity + change
+
+
+def percent_change(capacity: int, percent: float) -> int:
+    """Instances that `percent` of `capacity` stands for: toward zero, but not to zero."""
+    change = capacity * percent / 100
+    if 0 < abs(change) < 1:
+        return int(math.copysign(1, change))
+    return math.trunc(change + math.copysign(_ROUNDING, change))
+
+
+def tracked(capacity: int, metric: float, target: float) -> int:
+    """Target tracking's capacity: in proportion to metric / target, rounded up.
+
+    Fact: asg.tt_capacity_rule.
+    """
+    return math.ceil(capacity * metric / target - _ROUNDING)
+
+
+def backlog_target(latency: float, service_time: float) -> float:
+    """Messages per instance that can wait if each is to start within `latency` s.
+
+    Source: EC2 Auto Scaling User Guide, as-using-sqs-queue.
+    """
+    return latency / service_time
+
+
+def step_adjustment(steps: Sequence[tuple[float, float, float]], breach: float) -> float:
+    """The adjustment of the step (lower, upper, adjustment) that holds `breach`; 0 if none does.
+
+    breach: metric - threshold. Above the threshold lower bounds are inside a step and upper
+    ones outside; below it the reverse. Fact: asg.step_rule.
+    """
+    for lower, upper, adjustment in steps:
+        if (lower <= breach < upper) if breach >= 0 else (lower < breach <= upper):
+            return adjustment
+    return 0
+
+
+def in_fullest_zone(instances: Sequence[Instance]) -> list[Instance]:
+    """Those in the zone with most instances (in all such zones)."""
+    zones = [i.zone for i in instances]
+    counts = {zone: zones.count(zone) for zone in dict.fromkeys(zones)}
+    most = max(counts.values())
+    return [i for i in instances if counts[i.zone] == most]
+
+
+def terminated(policy: str, instances: Sequence[Instance], now: float,
+               rng: np.random.Generator) -> Instance:
+    """The instance that a termination policy picks: "default", or in the fullest zone the
+    "oldest-instance" or "newest-instance". Fact: asg.termination_rule."""
+    if policy == "default":
+        return default_termination(instances, now, rng)
+    pick = min if policy == "oldest-instance" else max
+    return pick(in_fullest_zone(instances), key=lambda i: (i.launched, i.id))
+
+
+def default_termination(instances: Sequence[Instance], now: float,
+                        rng: np.random.Generator) -> Instance:
+    """The instance that the default termination policy picks.
+
+    The zone with most instances; in it the oldest launch template; then the one closest to its
+    next billing hour; then at random. Source: as-termination-policies.
+    """
+    left = in_fullest_zone(instances)
+    oldest = min(i.template for i in left)
+    left = [i for i in left if i.template == oldest]
+    to_hour = [-(now - i.launched) % 3600 for i in left]
+    soonest = min(to_hour)
+    left = [i for i, wait in zip(left, to_hour) if wait == soonest]
+    return left[int(rng.integers(len(left)))] if len(left) > 1 else left[0]
+
+
+def largest(current: int, wanted: Sequence[int]) -> int:
+    """The capacity when policies on one group want these at once: whoever wants most wins, so the
+    group shrinks only as far as all that speak agree. Facts: asg.multi_policy_rule."""
+    return max(wanted, default=current)
+
+
+def largest_of(current: int, adjustments: Sequence[tuple[str, float]]) -> int:
+    """The same for policies given by their adjustments, (kind, adjustment)."""
+    return largest(current, [adjusted(current, kind, by) for kind, by in adjustments])
