@@ -1,0 +1,96 @@
+"""Requests as counts per tick: clients who send so many, ways into a counted part and out of it.
+
+Picture a crowd at turnstiles, and somebody with a clicker at each door. Nobody is known by name;
+what is handed on is how many came since the clock last ticked.
+
+*Models:* Poisson counts at a rate that may change; several ways into one part. *Leaves out:* when
+within a tick a request comes; what leaves in a tick is spread evenly over it.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from labsim.declare.component import Component, Outlet, Producers, producers_name
+from labsim.declare.drawing import per_tick
+from labsim.declare.metrics import Count
+from labsim.engine import Load
+
+
+class Inlet:
+    """A way into a counted part, such as a table's reads: `sim.send(load, to=table.reads)`.
+
+    `expected` are the requests that come in each tick, (ticks,), whatever happens. What another
+    part gives out comes by `take`, and is served in the tick that begins next: see `taken`.
+    """
+
+    def __init__(self, part: Component, name: str = ""):
+        self.part, self.sim, self.name = part, part.sim, f"{part.name} {name}".strip()
+        self.expected = np.zeros(len(part.record.t) - 1, dtype=np.int64)
+        self._taken = 0
+
+    @property
+    def fed_by(self) -> list[Component]:
+        """Whose outlets lead to its part."""
+        return self.part.fed_by
+
+    @property
+    def used(self) -> bool:
+        """Whether anything may come this way."""
+        return bool(self.expected.any() or self.fed_by)
+
+    def sent(self, load: Load | float, name: str = "") -> "CountedProducers":
+        """Clients send requests this way at the rate of `load`; see `Simulation.send`."""
+        return CountedProducers(self.sim, name or producers_name(self), load, self)
+
+    def expect(self, counts: np.ndarray) -> None:
+        """So many requests come in each tick, (ticks,), whole numbers."""
+        self.expected = self.expected + counts
+
+    def feed(self, blocks: Iterable[np.ndarray]) -> None:
+        """Requests come at the times of `blocks` (arrays, s)."""
+        for times in blocks:
+            self.sim.check()
+            self.expect(np.histogram(times, self.part.record.t)[0])
+
+    def take(self, times: np.ndarray) -> None:
+        """Requests come at `times` (s), which another part has just given out."""
+        self._taken += len(times)
+
+    def taken(self) -> int:
+        """How many were taken since the last call."""
+        taken, self._taken = self._taken, 0
+        return taken
+
+
+class CountedOutlet(Outlet):
+    """Where requests leave a counted part, tick by tick."""
+
+    def __init__(self, part: Component):
+        super().__init__(part)
+        self._owed = 0.0
+
+    def count(self, requests: float, start: float) -> None:
+        """So many leave in the tick that begins at `start` s. Whole ones do; what is left of a
+        request leaves with the next."""
+        if self.connected:
+            self._owed += requests
+            whole = int(self._owed + 1e-9)
+            self._owed -= whole
+            tick = self.part.sim.tick
+            self.give(start + tick * (np.arange(whole) + 0.5) / max(whole, 1))
+
+
+class CountedProducers(Producers):
+    """Clients who send requests by chance, counted per tick; otherwise as `Producers`."""
+
+    METRICS = (Count("offered", "requests", "requests sent", value=lambda s: s.counts.sum()),)
+
+    def _send(self, to: Inlet) -> None:
+        self.counts = self.sim.stream(f"{self.name} arrivals").poisson(
+            self.curve.expected(self.record.t))
+        to.expect(self.counts)
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Requests sent per second."""
+        return {"offered_rate": per_tick(self.counts / self.sim.tick, "req/s")}
