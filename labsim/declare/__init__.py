@@ -6,7 +6,8 @@ validation, tables, tests. A lab imports this room as a whole, and `labsim.servi
     from labsim import declare as kit
 """
 
-from labsim.declare.component import Component
+from labsim.declare.component import Component, Outlet
+from labsim.declare.counted import CountedOutlet, CountedProducers, Inlet
 from labsim.declare.drawing import (
     MOST_BARS,
     Box,
@@ -25,6 +26,7 @@ from labsim.declare.invariants import (
     COST_ADDS_UP,
     NOTHING_IS_NEGATIVE,
     Invariant,
+    adds_up,
     conserved,
     near,
 )
@@ -36,9 +38,10 @@ from labsim.declare.result import Result, Series, Span
 from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
 
 __all__ = [
-    "ALWAYS", "Box", "BudgetError", "COST_ADDS_UP", "Choice", "Component", "Count", "Design",
-    "Explain", "Feedback", "Invariant", "Lab", "LabsimError", "Line", "Link", "MOST_BARS", "Metric",
-    "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Panel", "ParameterError", "Params",
-    "Predict", "Preset", "Result", "ResultError", "Run", "Series", "Span", "Summary", "Theory",
-    "VOCABULARY", "bar_name", "bars", "choice", "conserved", "flag", "integer", "mean", "metric",
-    "near", "number", "of_part", "path", "per_tick", "percent", "quantile", "quantiles", "share"]
+    "ALWAYS", "Box", "BudgetError", "COST_ADDS_UP", "Choice", "Component", "Count", "CountedOutlet",
+    "CountedProducers", "Design", "Explain", "Feedback", "Inlet", "Invariant", "Lab", "LabsimError",
+    "Line", "Link", "MOST_BARS", "Metric", "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome",
+    "Outlet", "Panel", "ParameterError", "Params", "Predict", "Preset", "Result", "ResultError",
+    "Run", "Series", "Span", "Summary", "Theory", "VOCABULARY", "adds_up", "bar_name", "bars",
+    "choice", "conserved", "flag", "integer", "mean", "metric", "near", "number", "of_part", "path",
+    "per_tick", "percent", "quantile", "quantiles", "share"]

@@ -44,7 +44,8 @@ class Component:
         sim.parts[name] = self
 
     def link(self, other: "Component", label: str = "") -> None:
-        """An arrow from this part to another in the system picture."""
+        """An arrow from this part to another, or to the inlet of one, in the system picture."""
+        other = getattr(other, "part", other)
         if (other, label) not in self.links:
             self.links.append((other, label))
 
@@ -67,9 +68,7 @@ class Component:
 
     def sent(self, load: Load | float, name: str = "") -> "Producers":
         """Clients send requests to this part at the rate of `load`; see `Simulation.send`."""
-        if not name:
-            name = "producers" if "producers" not in self.sim.parts else f"producers of {self.name}"
-        return Producers(self.sim, name, load, self)
+        return Producers(self.sim, name or producers_name(self), load, self)
 
     def wired(self) -> None:
         """All parts are wired, and the run is about to begin: a part that lacks something says so,
@@ -104,8 +103,11 @@ class Producers(Component):
     def __init__(self, sim: Simulation, name: str, load: Load | float, to: Component):
         super().__init__(sim, name)
         self.curve = (load if isinstance(load, Load) else Load.steady(load)).curve(sim.duration)
-        to.feed(self._blocks())
+        self._send(to)
         self.link(to)
+
+    def _send(self, to: Component) -> None:
+        to.feed(self._blocks())
 
     def _blocks(self) -> Iterator[np.ndarray]:
         for times in self.curve.arrivals(self.sim.stream(f"{self.name} arrivals")):
@@ -116,6 +118,11 @@ class Producers(Component):
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests sent per second."""
         return {"offered_rate": (self.record.rate("offered"), "req/s")}
+
+
+def producers_name(part: Component) -> str:
+    """What those who send to a part are called where nobody says it."""
+    return "producers" if "producers" not in part.sim.parts else f"producers of {part.name}"
 
 
 class Outlet:
@@ -129,8 +136,13 @@ class Outlet:
         self.part = part
         self._takers: list[Component] = []
 
+    @property
+    def connected(self) -> bool:
+        """Whether what leaves here comes to somebody."""
+        return bool(self._takers)
+
     def to(self, other: Component) -> None:
-        """From now on what leaves here comes to `other`."""
+        """From now on what leaves here comes to `other`, a part or an inlet of one."""
         self._takers.append(other)
         other.fed_by.append(self.part)
         self.part.link(other)

@@ -33,6 +33,14 @@ def conserved(whole: str, *parts: str) -> Invariant:
         r.series[whole].value, sum(r.series[part].value for part in parts)))
 
 
+def adds_up(whole: str, *parts: str) -> Invariant:
+    """The metric `whole` is the sum of the metrics `parts`, but for the rounding of each."""
+    def holds(r) -> bool:
+        gap = abs(r.summary[whole] - sum(r.summary[part] for part in parts))
+        return gap <= (1 + len(parts)) / 2 + 1e-9 * r.summary[whole]
+    return Invariant(f"{whole} = {' + '.join(parts)}", holds)
+
+
 NOTHING_IS_NEGATIVE = Invariant("nothing is negative", lambda r: bool(
     all((s.value >= -ROUNDING).all() for s in r.series.values())
     and all(v >= -ROUNDING for v in r.summary.values())))

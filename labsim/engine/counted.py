@@ -57,6 +57,11 @@ class Attempts:
         self.refused = np.zeros(fresh.shape)
         self._keys = tuple(range(1, fresh.ndim))    # the axes of the keys, for a tick's attempts
 
+    def arrive(self, fresh: np.ndarray, first: int = 0, where: tuple = ()) -> None:
+        """First attempts come, so many in tick `first` and those after it: (ticks, *keys), or only
+        of the keys `where`, an index of theirs."""
+        self.due[(slice(first, first + len(fresh)), 0, *where)] += fresh
+
     def widen(self, more: int) -> None:
         """Add so many keys after the last one; nothing comes to them until `due` says so."""
         self.due, self.refused = (np.concatenate(
@@ -105,3 +110,18 @@ class Attempts:
     def waiting(self) -> np.ndarray:
         """Requests that still wait for their next attempt when the last tick ends, (*keys)."""
         return self.due[self.ticks:].sum(axis=(0, 1))
+
+
+class Singles:
+    """Counts of ticks as single requests, for a part that follows each: whole ones, evenly over
+    their tick; what is left of a whole one comes with the next."""
+
+    def __init__(self):
+        self._left = 0.0
+
+    def times(self, count: float, start: float, tick: float) -> np.ndarray:
+        """When the `count` requests of the tick that begins at `start` s happen, s, sorted."""
+        count += self._left
+        whole = int(count + 1e-6)
+        self._left = count - whole
+        return start + (np.arange(whole) + 0.5) * (tick / max(whole, 1))
