@@ -6,7 +6,7 @@ tick (`Attempts`).
 """
 
 from labsim.engine.budget import Budget, Estimate
-from labsim.engine.counted import Attempts, Singles, spread
+from labsim.engine.counted import Attempts, spread
 from labsim.engine.due import Due
 from labsim.engine.lru_cache import LruCache
 from labsim.engine.popularity import draw_keys, popularity, scatter
@@ -20,5 +20,5 @@ from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
 
 __all__ = [
     "Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "Load", "LruCache", "Order",
-    "RateCurve", "Recorder", "Servers", "ServiceTimes", "Simulation", "Singles", "Station",
-    "TokenBucket", "draw_keys", "merged", "popularity", "replay", "scatter", "spread", "stream"]
+    "RateCurve", "Recorder", "Servers", "ServiceTimes", "Simulation", "Station", "TokenBucket",
+    "draw_keys", "merged", "popularity", "replay", "scatter", "spread", "stream"]

@@ -110,18 +110,3 @@ class Attempts:
     def waiting(self) -> np.ndarray:
         """Requests that still wait for their next attempt when the last tick ends, (*keys)."""
         return self.due[self.ticks:].sum(axis=(0, 1))
-
-
-class Singles:
-    """Counts of ticks as single requests, for a part that follows each: whole ones, evenly over
-    their tick; what is left of a whole one comes with the next."""
-
-    def __init__(self):
-        self._left = 0.0
-
-    def times(self, count: float, start: float, tick: float) -> np.ndarray:
-        """When the `count` requests of the tick that begins at `start` s happen, s, sorted."""
-        count += self._left
-        whole = int(count + 1e-6)
-        self._left = count - whole
-        return start + (np.arange(whole) + 0.5) * (tick / max(whole, 1))
