@@ -30,15 +30,6 @@ EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-
               "anywidget"]      # all that the page uses
 
 
-def command(args) -> None:
-    """What `labsim demo` was asked for."""
-    if args.list:
-        print(listing())
-    else:
-        demo(args.slug, args.preset, args.port, dark=args.dark, browser=not args.no_browser,
-             more=args.rest)
-
-
 def listing() -> str:
     """The labs with the steps of their demos, as text."""
     out = []

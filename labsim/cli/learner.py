@@ -2,38 +2,22 @@
 
 Picture the desk at the door of a classroom: here one sees how far one is, is asked a few
 questions on the way out, and leaves an envelope; behind it the envelopes are opened.
-
-Each command is a function with an attribute `options` that gives a parser its arguments. What a
-command needs is loaded when it runs, so that `labsim --help` stays quick.
 """
 
 import contextlib
 import sys
 import warnings
-from pathlib import Path
 
+from labsim.cli.command import argument, command, whole
+from labsim.cli.runs import SLUG
 from labsim.cli.terminal import Bar, find_notebook, write
-from labsim.course.append_log import Damaged
 from labsim.errors import LabsimError
-
-COMMANDS = {}
-
-
-def command(name: str, *arguments: tuple):
-    """The function is the command `name`, with these arguments of `add_argument`."""
-    def mark(action):
-        def options(parser) -> None:
-            for flags, how in arguments:
-                parser.add_argument(*flags.split(), **how)
-        action.options = options
-        COMMANDS[name] = action
-        return action
-    return mark
 
 
 @contextlib.contextmanager
 def plainly():
     """What is wrong with the journal is a line on stderr, not a warning with a path in it."""
+    from labsim.course.append_log import Damaged
     with warnings.catch_warnings():
         warnings.simplefilter("always", Damaged)
         warnings.showwarning = lambda message, *_: print(f"labsim: {message}", file=sys.stderr)
@@ -41,10 +25,11 @@ def plainly():
 
 
 @command("progress",
-         ("--export", dict(metavar="FILE", help="write all answers to FILE, or - for standard "
-                           "output")),
-         ("--import", dict(metavar="FILE", dest="merge", help="add the answers of such a FILE "
-                           "that are not here yet")))
+         argument("--export", metavar="FILE", help="write all answers to FILE, or - for standard "
+                  "output"),
+         argument("--import", metavar="FILE", dest="merge", help="add the answers of such a FILE "
+                  "that are not here yet"),
+         of_course=True)
 def progress(args) -> None:
     """what is done and what is next, in every lab"""
     from labsim.course import progress as answers
@@ -61,14 +46,15 @@ def progress(args) -> None:
 
 
 @command("quiz",
-         ("topics", dict(metavar="TOPIC", nargs="*", help="a service, such as SQS: ask its "
-                         "questions even if they are not due")),
-         ("--number", dict(metavar="N", default="10", help="the most questions (default 10)")))
+         argument("topics", metavar="TOPIC", nargs="*", help="a service, such as SQS: ask its "
+                  "questions even if they are not due"),
+         argument("--number", metavar="N", default="10", help="the most questions (default 10)"),
+         of_course=True)
 def quiz(args) -> None:
     """quiz questions of the labs begun, again before they are forgotten"""
     from labsim.course.spaced_repetition import review
     with plainly():
-        asked = review(*args.topics, most=_whole(args.number))
+        asked = review(*args.topics, most=whole(args.number))
         if not asked.cards:
             print(asked.nothing())
         right, said = 0, 0
@@ -89,11 +75,12 @@ def quiz(args) -> None:
 
 
 @command("hand-in",
-         ("slug", dict(metavar="SLUG", help="a lab's name")),
-         ("file", dict(metavar="FILE", nargs="?", help="the file to write, or - for standard "
-                       "output (default SLUG-NAME.json)")),
-         ("--name", dict(metavar="NAME", help="your name (default: the name you are logged in "
-                         "with)")))
+         SLUG,
+         argument("file", metavar="FILE", nargs="?", help="the file to write, or - for standard "
+                  "output (default SLUG-NAME.json)"),
+         argument("--name", metavar="NAME", help="your name (default: the name you are logged in "
+                  "with)"),
+         of_course=True)
 def hand_in(args) -> None:
     """your answers to a lab as a file for the instructor"""
     from labsim.course import handin
@@ -105,9 +92,10 @@ def hand_in(args) -> None:
 
 
 @command("grade",
-         ("folder", dict(metavar="FOLDER", help="a folder of hand-ins")),
-         ("--csv", dict(metavar="FILE", help="also write a line per exercise to FILE, or - for "
-                        "standard output")))
+         argument("folder", metavar="FOLDER", help="a folder of hand-ins"),
+         argument("--csv", metavar="FILE", help="also write a line per exercise to FILE, or - for "
+                  "standard output"),
+         of_course=True)
 def grade(args) -> None:
     """hand-ins graded by running what was answered; exit status 1 if a file was refused"""
     from labsim.course import grading
@@ -124,8 +112,9 @@ def grade(args) -> None:
         raise SystemExit(1)
 
 
-def welcome(slug: str | None) -> Path:
-    """The notebook to open: the lab's, or the one to go on with; says what is done and next."""
+def go_on(slug: str | None) -> str | None:
+    """The lab to open, given the one asked for: by default the one to go on with, None for the
+    page to start with. Says what is done and what is next."""
     from labsim.course.progress_report import standing
     with plainly():
         now = standing()
@@ -133,8 +122,9 @@ def welcome(slug: str | None) -> Path:
         print("\n".join(now.lines()))
         if slug is None and now.next:
             with contextlib.suppress(LabsimError):      # a lab of somebody's, without a notebook
-                return find_notebook(now.next.lab.slug)
-    return find_notebook(slug)
+                find_notebook(now.next.lab.slug)
+                return now.next.lab.slug
+    return slug
 
 
 def _letter(allowed: str) -> str | None:
@@ -151,10 +141,3 @@ def _letter(allowed: str) -> str | None:
             return None
         if word == "" or len(word) == 1 and word in allowed:
             return word
-
-
-def _whole(text: str):
-    try:
-        return int(text)
-    except ValueError:
-        return text

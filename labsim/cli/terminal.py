@@ -72,14 +72,14 @@ class Bar:
 
 
 def find_notebook(slug: str | None, package: Path | None = None) -> Path:
-    """The notebook of a lab: where it stands in a checkout, or copied from the installed package
-    into this folder, where a file that is there already is kept."""
+    """The notebook of a lab: the one in this folder, such as a course's; else where it stands in
+    a checkout, or copied from the installed package into this folder."""
     package = package or Path(labsim.__file__).parent
     name = f"[0-9][0-9]-{slug or 'start-here'}.ipynb"
+    if here := sorted(Path.cwd().glob(name)):
+        return here[0]
     if found := sorted((package / "notebooks").glob(name)):
-        copy = Path.cwd() / found[0].name
-        if not copy.exists():
-            shutil.copyfile(found[0], copy)
+        shutil.copyfile(found[0], copy := Path.cwd() / found[0].name)
         return copy
     if found := sorted((package.parent / "notebooks").glob(name)):
         return found[0]

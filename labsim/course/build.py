@@ -4,13 +4,12 @@ Picture a printing works: one manuscript per chapter goes in, and every form of 
 out, each from a machine (a part) of its own. What has not changed since the last time is not
 printed again; what is half printed is never handed out.
 
-A part is a module with `make(course, out, tell)`: it writes everything below `out`, an empty
+A part has a function `make(course, out, tell)`: it writes everything below `out`, an empty
 folder, and `tell`s in a line what it has made. The folder takes its place only when it is whole.
-The notebooks themselves, learner's and instructor's, are made one by one (`executed`).
+The notebooks themselves, learner's and instructor's, are made one by one (`execute`).
 """
 
 import contextlib
-import importlib
 import importlib.util
 import os
 import shutil
@@ -18,12 +17,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from labsim.course import course_model as outline
-from labsim.course import coursefile
-from labsim.course import execute as executed
-from labsim.course import fingerprints as stamps
+from labsim.course import (
+    archive,
+    course_model,
+    coursefile,
+    execute,
+    fingerprints,
+    in_effect,
+    lite,
+    nbgrader,
+    site,
+)
 from labsim.course.course_model import FORMS, Course
-from labsim.course.execute import put
+from labsim.course.execute import Edition, put
+from labsim.course.fingerprints import Fingerprints
 from labsim.course.notebooks import BuildError, compare, generate
 from labsim.errors import nearest
 
@@ -32,35 +39,31 @@ NEEDED = ("jupytext", "nbclient", "nbval", "pytest", "xdist")
 
 @dataclass(frozen=True)
 class Part:
-    """A form of the course: the module that makes it, and the notebooks it is made from.
+    """A form of the course: what makes it (None: the notebooks themselves), and the notebooks it
+    is made from.
 
     links: parts that it links to where they are. keeps: others put files of their own into its
     folder (hand-ins, a gradebook); they stay.
     """
 
-    module: str
+    make: Callable[[Course, Path, Callable[[str], None]], None] | None
     needs: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     keeps: bool = False
 
-    def make(self, course: Course, out: Path, tell: Callable[[str], None]) -> None:
-        """Make it below `out`."""
-        importlib.import_module(self.module).make(course, out, tell)
-
 
 PARTS = {
-    "learner": Part("labsim.course.execute"),
-    "instructor": Part("labsim.course.execute"),
-    "lite": Part("labsim.course.lite", FORMS),
-    "site": Part("labsim.course.site", FORMS, links=("lite",)),
-    "zip": Part("labsim.course.archive", FORMS),
-    "nbgrader": Part("labsim.course.nbgrader", FORMS, keeps=True),
+    "learner": Part(None),
+    "instructor": Part(None),
+    "lite": Part(lite.make, FORMS),
+    "site": Part(site.make, FORMS, links=("lite",)),
+    "zip": Part(archive.make, FORMS),
+    "nbgrader": Part(nbgrader.make, FORMS, keeps=True),
 }
 
 
 def build(only: list[str] | None = None, parts: list[str] | None = None, *,
-          course: Path | str | None = None, to: Path | str | None = None,
-          folder: Path | None = None, force: bool = False,
+          course: Path | str | None = None, to: Path | str | None = None, force: bool = False,
           tell: Callable[[str], None] = lambda text: None,
           progress: Callable[[float], None] = lambda share: None) -> None:
     """Make what is not as its inputs would make it now.
@@ -73,20 +76,19 @@ def build(only: list[str] | None = None, parts: list[str] | None = None, *,
     chosen = _chosen(parts)
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise BuildError(f'{missing[0]} is not installed: pip install "labsim[build]"')
-    with _opened(course, to, folder) as whole, _alone(whole.out) as drafts:
-        works = _Works(whole, _only(whole, only), drafts, force, tell, progress)
-        works.plan(chosen)
-        works.make(chosen)
-        if not works.made:
+    with _opened(course, to) as whole, _alone(whole.out) as drafts:
+        work = _Build(whole, _only(whole, only), drafts, force, tell, progress)
+        work.plan(chosen)
+        work.make(chosen)
+        if not work.made:
             tell("nothing to do: everything is as its sources make it")
 
 
-def check(course: Path | str | None = None, *, to: Path | str | None = None,
-          folder: Path | None = None) -> list[str]:
+def check(course: Path | str | None = None, *, to: Path | str | None = None) -> list[str]:
     """What of the executed notebooks is not what their sources make, a line each; nothing is
     executed. Of the built-in course those that are committed."""
     differ = []
-    with _opened(course, to, folder) as whole:
+    with _opened(course, to) as whole:
         chapters = [c for c in whole.chapters if not c.added]
         places = {whole.place(c, form) for c in chapters for form in FORMS}
         for place in sorted({place.parent for place in places}):
@@ -114,8 +116,6 @@ def _chosen(parts: list[str] | None) -> list[str]:
 
 
 def _only(course: Course, only: list[str] | None) -> Course:
-    if not course.chapters:
-        raise BuildError(f"{course.notebooks / 'src'} has no sources")
     there = [chapter.number for chapter in course.chapters]
     only = [number.zfill(2) for number in only or ()]
     for number in only:
@@ -126,20 +126,12 @@ def _only(course: Course, only: list[str] | None) -> Course:
 
 
 @contextlib.contextmanager
-def _opened(path, to, folder: Path | None) -> Iterator[Course]:
-    """The course, in effect in this process and in those that it starts."""
-    file = coursefile.load(path) if path else None if folder else coursefile.current()
+def _opened(path, to) -> Iterator[Course]:
+    """The course, in effect meanwhile."""
+    file = coursefile.load(path) if path else in_effect.current()
     out = Path(to).absolute() if to else None
-    before = os.environ.get(coursefile.VARIABLE)
-    with coursefile.using(file):
-        try:
-            if file is not None:
-                os.environ[coursefile.VARIABLE] = file.path
-            yield outline.own(file, out) if file else outline.built_in(folder, out)
-        finally:
-            os.environ.pop(coursefile.VARIABLE, None)
-            if before is not None:
-                os.environ[coursefile.VARIABLE] = before
+    with in_effect.using(file):
+        yield course_model.own(file, out) if file else course_model.built_in(out)
 
 
 @contextlib.contextmanager
@@ -165,41 +157,45 @@ def _alone(out: Path) -> Iterator[Path]:
         raise BuildError(f"{error.filename or out}: {error.strerror}") from None
 
 
-# -- the works -----------------------------------------------------------------------------------
+# -- the work ------------------------------------------------------------------------------------
 
 
-class _Works:
+class _Build:
     """One build: what has to be made, and the making of it."""
 
     def __init__(self, whole: Course, course: Course, drafts: Path, force: bool, tell, progress):
         self.whole, self.course, self.drafts, self.force = whole, course, drafts, force
-        self._stamps: dict[str, stamps.Stamps] = {}
+        self._known: dict[str, Fingerprints] = {}
         self.tell, self.progress = tell, progress
         self.made = self.steps = self.all_steps = 0
         self.forms: list[str] = []
-        self.sheets: list[executed.Sheet] = []
+        self.editions: list[Edition] = []
+        self.apart = {part.make.__module__ for part in PARTS.values() if part.make}
 
-    def stamps(self, part: str) -> stamps.Stamps:
-        """The stamps of a part."""
-        if part not in self._stamps:
-            self._stamps[part] = stamps.Stamps(self.course.out / ".stamps" / f"{part}.json",
-                                               self.course.out)
-        return self._stamps[part]
+    def known(self, part: str) -> Fingerprints:
+        """The fingerprints of a part."""
+        if part not in self._known:
+            file = self.course.out / ".fingerprints" / f"{part}.json"
+            self._known[part] = Fingerprints(file, self.course.out)
+        return self._known[part]
+
+    def inputs(self, edition: Edition) -> str:
+        """The fingerprint of what a notebook is made from."""
+        return fingerprints.of_chapter(self.course, edition.chapter, edition.form, self.apart)
 
     def plan(self, chosen: list[str]) -> None:
         """Find the notebooks that have to be made, for themselves or for other parts."""
         self.forms = [form for form in FORMS
                       if form in chosen or any(form in PARTS[name].needs for name in chosen)]
-        self.sheets = [executed.Sheet(chapter, form) for chapter in self.course.chapters
-                       for form in self.forms
-                       if not self._fresh(chapter, form)]
-        self.all_steps = 2 * len(self.sheets) + 5 * len([p for p in chosen if p not in FORMS])
+        self.editions = [edition for chapter in self.course.chapters for form in self.forms
+                         if not self._fresh(edition := Edition(chapter, form))]
+        self.all_steps = 2 * len(self.editions) + 5 * len([p for p in chosen if p not in FORMS])
 
     def make(self, chosen: list[str]) -> None:
         """Make the notebooks, then the other parts."""
-        if self.sheets:
-            executed.make(self.course, self.sheets, self.drafts / "notebooks", self._done,
-                          self._step)
+        if self.editions:
+            execute.make(self.course, self.editions, self.drafts / "notebooks", self._done,
+                         self._step)
         for form in self.forms:
             self._keep_beside(form)
         for name in chosen:
@@ -207,39 +203,38 @@ class _Works:
                 self._make_part(name)
                 self._step(5)
 
-    def _fresh(self, chapter, form: str) -> bool:
-        return not self.force and self.stamps(form).fresh(
-            chapter.name, stamps.of_chapter(self.course, chapter, form),
-            self.course.place(chapter, form))
+    def _fresh(self, edition: Edition) -> bool:
+        return not self.force and self.known(edition.form).fresh(
+            edition.chapter.name, self.inputs(edition),
+            self.course.place(edition.chapter, edition.form))
 
-    def _done(self, sheet) -> None:
-        inputs = stamps.of_chapter(self.course, sheet.chapter, sheet.form)
-        self.stamps(sheet.form).add(sheet.chapter.name, inputs,
-                                    self.course.place(sheet.chapter, sheet.form))
-        self._say(sheet.name)
+    def _done(self, edition: Edition) -> None:
+        self.known(edition.form).add(edition.chapter.name, self.inputs(edition),
+                                     self.course.place(edition.chapter, edition.form))
+        self._say(edition.name)
 
     def _keep_beside(self, form: str) -> None:
         """What stands beside the notebooks is there; those of chapters that are no more are not."""
         beside, folder = self.course.beside, self.course.out / form
-        inputs = stamps.of_text(*(f"{name} {stamps.of_file(path)}"
-                                  for name, path in beside.items()))
+        inputs = fingerprints.of_text(*(f"{name} {fingerprints.of_file(path)}"
+                                        for name, path in beside.items()))
         places = [folder / name for name in beside]
-        if beside and not self.stamps(form).fresh("beside", inputs, *places):
+        if beside and not self.known(form).fresh("beside", inputs, *places):
             for path, source in zip(places, beside.values()):
                 put(source, path)
-            self.stamps(form).add("beside", inputs, *places)
+            self.known(form).add("beside", inputs, *places)
             self._say(f"{form}/{', '.join(beside)}")
-        for path in self.stamps(form).forget([*(c.name for c in self.whole.chapters), "beside"]):
+        for path in self.known(form).forget([*(c.name for c in self.whole.chapters), "beside"]):
             self._say(f"no {form}/{path.name}: its chapter is no more")
 
     def _make_part(self, name: str) -> None:
         part, out = PARTS[name], self.course.out / name
-        sources = [stamps.of_file(self.course.place(chapter, form))
+        sources = [fingerprints.of_file(self.course.place(chapter, form))
                    for chapter in self.course.chapters for form in part.needs]
         sources += [other for other in part.links if (self.course.out / other).is_dir()]
-        inputs = stamps.of_part(self.course, sources)
-        mine = self.stamps(name).made(name) if part.keeps else {out}
-        if not self.force and out.is_dir() and mine and self.stamps(name).fresh(
+        inputs = fingerprints.of_part(self.course, sources)
+        mine = self.known(name).made(name) if part.keeps else {out}
+        if not self.force and out.is_dir() and mine and self.known(name).fresh(
                 name, inputs, *mine):
             return
         draft = self.drafts / name
@@ -249,7 +244,7 @@ class _Works:
         except ModuleNotFoundError as error:
             raise BuildError(f"part {name}: {error.name} is not installed: "
                              'pip install "labsim[build]"') from None
-        made = [path.relative_to(draft) for path in stamps.files(draft)]
+        made = [path.relative_to(draft) for path in fingerprints.files(draft)]
         if not made:
             raise BuildError(f"part {name}: has made nothing")
         if part.keeps:
@@ -258,7 +253,7 @@ class _Works:
             if out.exists():
                 os.replace(out, self.drafts / f"{name}.old")
             os.replace(draft, out)
-        self.stamps(name).add(name, inputs, *(out / path for path in made))
+        self.known(name).add(name, inputs, *(out / path for path in made))
         self._say(f"{name}/")
 
     def _put_into(self, out: Path, draft: Path, made: list[Path], before: set[Path]) -> None:

@@ -13,12 +13,10 @@ import re
 from html import escape
 from pathlib import Path
 
-from labsim import factbook
-from labsim.course import collapsible as folded
-from labsim.course import markup
+from labsim.course import collapsible, markup
 from labsim.course.exercises import Question
+from labsim.course.lab_quiz import Quiz
 from labsim.course.notebooks import BuildError
-from labsim.course.quiz import Quiz
 from labsim.declare.exercises import BLANK
 from labsim.factbook import FactTable
 from labsim.study.known_answers import TrustTable
@@ -39,11 +37,11 @@ class Asked:
                         if quiz.questions}
 
     def html(self, text: str, where: str) -> str | None:
-        """The folded form of the exercise or quiz that shows `text`; None for another text."""
+        """The collapsible form of the exercise or quiz that shows `text`; None for another text."""
         if text in self.exercises:
-            return folded.exercise(self.exercises[text])
+            return collapsible.exercise(self.exercises[text])
         if text in self.quizzes:
-            return folded.quiz(self.quizzes[text])
+            return collapsible.quiz(self.quizzes[text])
         if re.match(r"Exercise \d+ \(\w+\)\. ", text):
             raise BuildError(f"{where}: no lab asks this exercise (any more); run labsim build")
         return None
@@ -206,11 +204,11 @@ class ChapterPage:
             self.add_text("## Exercises" if len(missing) == len(self.lab.exercises)
                           else "## More exercises")
         for question in missing:
-            self.add_html(folded.exercise(question))
+            self.add_html(collapsible.exercise(question))
         for text, quiz in self.asked.quizzes.items():
             if quiz.lab is self.lab and text not in self.seen:
                 self.add_text("## Quiz")
-                self.add_html(folded.quiz(quiz))
+                self.add_html(collapsible.quiz(quiz))
         if trust and "trust" not in self.seen:
             self.add_text("## How far can you trust this lab?\n\nNumbers in, numbers out, and "
                           "where they come from:")
@@ -220,7 +218,7 @@ class ChapterPage:
 def topics_of(lab) -> list[str]:
     """The topics of the facts that a lab shows or whose parameters it has."""
     ids = [*lab.facts, *(spec.fact for spec in lab.Params.specs().values() if spec.fact)]
-    return list(dict.fromkeys(factbook.fact(id).service for id in ids))
+    return list(dict.fromkeys(lab.Params.book().fact(id).service for id in ids))
 
 
 def _png(output) -> bool:

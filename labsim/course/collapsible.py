@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from html import escape
 
 from labsim.course.exercises import Question
+from labsim.course.lab_quiz import Quiz
 from labsim.course.markup import code, folded, paragraph
 from labsim.course.notebooks import BuildError
-from labsim.course.quiz import Quiz
 from labsim.text import format_value
 
 HINTS = "Hint one", "Hint two", "Hint three"

@@ -1,9 +1,10 @@
 """A course: which notebooks there are, in which order, under which title.
 
 Picture the table of contents of a book: a title, and a line per chapter. What a chapter says is
-in its source, `NN-slug.py`; the book is made from it in several forms, see `labsim.course.build`.
-The built-in course has the chapters of a checkout and of the labs that other packages add; a
-course of one's own has those that its course.toml names (`labsim.course.coursefile`).
+in its source, a file notebook.py in its lab's folder; the book is made from it in several forms,
+see `labsim.course.build`. The built-in course has a chapter to start with, those of labsim's labs
+and those of the labs that other packages add; a course of one's own has those that its course.toml
+names (`labsim.course.coursefile`).
 """
 
 import functools
@@ -12,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import labsim
-from labsim.catalogue import labs
+from labsim.catalogue import is_builtin
 from labsim.course.coursefile import NAME, CourseFile
+from labsim.course.in_effect import labs
+from labsim.course.own_start import start_page
 from labsim.declare.lab import Lab
 
 PACKAGE = Path(labsim.__file__).parent
+START = Path(__file__).parent / "start_here.py"     # the first chapter's source
 FORMS = ("learner", "instructor")
 
 
@@ -30,6 +34,7 @@ class Chapter:
     about: str = ""             # the lab's name, where the chapter's name doesn't say it
     made: str = ""              # the text of the source, where there is no such file
     added: bool = False         # of a lab that another package adds
+    own: bool = False           # of a course of one's own, which it puts into effect
 
     @property
     def name(self) -> str:
@@ -45,6 +50,12 @@ class Chapter:
     def slug(self) -> str:
         """Such as "sqs-asg"."""
         return self.name.split("-", 1)[1]
+
+    @property
+    def origin(self) -> str:
+        """Which source that is, for a message: "my-chapter.py", "sqs_asg/notebook.py"."""
+        one_of_many = self.source.name == "notebook.py"
+        return f"{self.source.parent.name}/{self.source.name}" if one_of_many else self.source.name
 
     @property
     def lab(self) -> Lab | None:
@@ -113,46 +124,41 @@ class Course:
 
 
 def notebooks_folder() -> Path:
-    """The built-in notebooks, with their sources in src/: of a checkout, or installed."""
+    """The built-in notebooks: of a checkout, or installed."""
     inside = PACKAGE / "notebooks"
     return inside if inside.is_dir() else PACKAGE.parent / "notebooks"
 
 
 def source_of(lab: Lab) -> Path | None:
-    """The notebook source of a lab."""
-    if lab.home:
-        found = [lab.home / "notebook.py"]
-    else:
-        found = sorted((notebooks_folder() / "src").glob(f"[0-9][0-9]-{lab.slug}.py"))
-    return found[0] if found and found[0].is_file() else None
+    """The notebook source of a lab, if it has one."""
+    source = lab.home / "notebook.py" if lab.home else None
+    return source if source and source.is_file() else None
 
 
-def built_in(folder: Path | None = None, out: Path | None = None) -> Course:
-    """The course of a checkout: every source in notebooks/src, and the labs of other packages."""
-    notebooks = folder or notebooks_folder()
+def built_in(out: Path | None = None) -> Course:
+    """The course that labsim comes with: numbered as its labs are, then those of other packages."""
+    notebooks = notebooks_folder()
     committed = notebooks.parent != PACKAGE
     out = out or (notebooks.parent if committed else Path.cwd()) / "build"
-    chapters = [Chapter(source) for source in sorted((notebooks / "src").glob("*-*.py"))]
-    number = max((int(c.number) for c in chapters if c.number.isdecimal()), default=0)
-    for lab in labs().values() if folder is None else ():
-        if lab.home and (source := source_of(lab)):
-            number += 1
-            chapters.append(Chapter(source, f"{number:02}-{lab.slug}", added=True))
+    chapters, number = [Chapter(START, "00-start-here")], 0
+    for lab in sorted(labs().values(), key=lambda lab: not is_builtin(lab)):
+        if source := source_of(lab):
+            number = int(lab.order) if is_builtin(lab) else number + 1
+            chapters.append(Chapter(source, f"{number:02}-{lab.slug}", added=not is_builtin(lab)))
     return Course("labsim", tuple(chapters), notebooks if committed else out / "learner", out,
                   committed=committed)
 
 
 def own(file: CourseFile, out: Path | None = None) -> Course:
     """The course of a course.toml, which must be in effect. `CourseError` for what can't be."""
-    from labsim.course.start import start_page
-
     out = out or file.folder / "build"
     chapters = [_chapter(file, number, told)
                 for number, told in enumerate(file.read["chapters"], 1)]
     for number, chapter in enumerate(chapters, 1):
         if chapter.slug in [c.slug for c in chapters[:number - 1]] + ["start-here"]:
             raise file.wrong(f"chapters, number {number}", chapter.slug, "each chapter once")
-    start = Chapter(Path(file.path), "00-start-here", about="-", made=start_page(file, chapters))
+    start = Chapter(Path(file.path), "00-start-here", about="-", made=start_page(file, chapters),
+                    own=True)
     course = Course(file.read["title"].strip(), (start, *chapters), out / "learner", out, file)
     assert course.beside
     return course
@@ -166,11 +172,12 @@ def _chapter(file: CourseFile, number: int, told: dict) -> Chapter:
         source = source_of(labs()[slug])
         if source is None:
             raise file.wrong(f"{key}, lab", slug, "a lab with a notebook source")
-        return Chapter(source, f"{number:02}-{slug}", told.get("title", "").strip(), slug)
+        return Chapter(source, f"{number:02}-{slug}", told.get("title", "").strip(), slug,
+                       own=True)
     source = file.inside(f"{key}, source", told["source"])
     name = re.sub(r"^\d+-", "", source.stem)
     if source.suffix != ".py" or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
         raise file.wrong(f"{key}, source", told["source"], "a name such as my-chapter.py: small "
                                                            "letters, digits and hyphens")
     return Chapter(source, f"{number:02}-{name}", told.get("title", "").strip(),
-                   slug or (name if name in labs() else "-"))
+                   slug or (name if name in labs() else "-"), own=True)

@@ -27,7 +27,7 @@ CELL_TIMEOUT = 120      # s
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Edition:
     """A notebook to make: a chapter in one form."""
 
     chapter: Chapter
@@ -39,23 +39,23 @@ class Sheet:
         return f"{self.form}/{self.chapter.name}.ipynb"
 
 
-def make(course: Course, sheets: list[Sheet], drafts: Path, done: Callable[[Sheet], None],
+def make(course: Course, editions: list[Edition], drafts: Path, done: Callable[[Edition], None],
          progress: Callable[[], None]) -> None:
     """Make these notebooks by way of `drafts`, an empty folder; `done` is told of each that is
     in its place, `progress` of each step: an execution, and a comparison."""
-    failed: dict[Sheet, str] = {}
-    for form in dict.fromkeys(sheet.form for sheet in sheets):
+    failed: dict[Edition, str] = {}
+    for form in dict.fromkeys(edition.form for edition in editions):
         _lay_out(course, drafts / form)
     run = {}
-    for sheet in sheets:
+    for edition in editions:
         try:
-            run[sheet] = generate(sheet.chapter, sheet.form == "instructor")
+            run[edition] = generate(edition.chapter, edition.form == "instructor")
         except BuildError as error:
-            failed[sheet] = str(error)
+            failed[edition] = str(error)
     with ThreadPoolExecutor(cores()) as pool:
         folder = kernels.rooms()
-        jobs = {pool.submit(execute, notebook, sheet.name, drafts / sheet.name, folder): sheet
-                for sheet, notebook in run.items()}
+        jobs = {pool.submit(execute, notebook, edition.name, drafts / edition.name, folder): edition
+                for edition, notebook in run.items()}
         try:
             for job in as_completed(jobs):
                 try:
@@ -66,14 +66,14 @@ def make(course: Course, sheets: list[Sheet], drafts: Path, done: Callable[[Shee
         except BaseException:       # such as Ctrl-C: what has not begun is not begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    again = [sheet for sheet, notebook in run.items() if sheet not in failed
+    again = [edition for edition, notebook in run.items() if edition not in failed
              and any(cell.cell_type == "code" for cell in notebook.cells)]
     failed |= strict(again, drafts) if again else {}
-    for sheet in sheets:
+    for edition in editions:
         progress()
-        if sheet not in failed:
-            put(drafts / sheet.name, course.place(sheet.chapter, sheet.form))
-            done(sheet)
+        if edition not in failed:
+            put(drafts / edition.name, course.place(edition.chapter, edition.form))
+            done(edition)
     if failed:
         raise BuildError("\n".join(dict.fromkeys(failed.values())))
 
@@ -150,42 +150,42 @@ def _wrong(notebook, name: str, index: int, reason: str) -> BuildError:
 # -- strict nbval --------------------------------------------------------------------------------
 
 
-def strict(sheets: list[Sheet], drafts: Path) -> dict[Sheet, str]:
+def strict(editions: list[Edition], drafts: Path) -> dict[Edition, str]:
     """Run each draft once more, by nbval in strict mode: {notebook: what is not alike}."""
     report, settings = drafts / "nbval.xml", drafts / "pytest.ini"
     settings.write_text("[pytest]\nfilterwarnings = ignore\n")
-    workers = min(cores(), len(sheets) // 2)    # a worker takes as long to start as a notebook
+    workers = min(cores(), len(editions) // 2)    # a worker takes as long to start as a notebook
     side_by_side = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-c", settings.name, "--rootdir", ".", "-q",
          "-p", "labsim.course.kernels", "-p", "no:cacheprovider", "--color=no", "--nbval",
          "--nbval-current-env", f"--nbval-cell-timeout={CELL_TIMEOUT}", *side_by_side,
-         f"--junitxml={report.name}", *(sheet.name for sheet in sheets)],
+         f"--junitxml={report.name}", *(edition.name for edition in editions)],
         cwd=drafts, env=kernels.environment(drafts / "home"), capture_output=True, text=True)
     if done.returncode not in (0, 1) or not report.is_file():
         raise BuildError(f"nbval could not run: {_last(done.stderr) or _last(done.stdout)}")
-    names = {sheet.name.replace("/", "."): sheet for sheet in sheets}
+    names = {edition.name.replace("/", "."): edition for edition in editions}
     cases = list(ElementTree.parse(report).iter("testcase"))
     if missing := set(names) - {case.get("classname") for case in cases}:
         raise BuildError(f"nbval compared no cell of {', '.join(sorted(missing))}")
-    found: dict[Sheet, str] = {}
+    found: dict[Edition, str] = {}
     for case in cases:
         fault = next((child for child in case if child.tag in ("failure", "error")), None)
-        sheet = names[case.get("classname")]
-        if fault is not None and sheet not in found:
-            found[sheet] = _not_alike(sheet, drafts, case.get("name"), fault)
+        edition = names[case.get("classname")]
+        if fault is not None and edition not in found:
+            found[edition] = _not_alike(edition, drafts, case.get("name"), fault)
     return found
 
 
-def _not_alike(sheet: Sheet, drafts: Path, case: str, fault) -> str:
+def _not_alike(edition: Edition, drafts: Path, case: str, fault) -> str:
     import nbformat
 
-    notebook = nbformat.read(drafts / sheet.name, as_version=4)
+    notebook = nbformat.read(drafts / edition.name, as_version=4)
     code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     text = re.sub(r"(\x1b|#x1B)\[[0-9;]*m", "", fault.text or fault.get("message") or "")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     reason = " ".join(lines[-12:])[:400]
-    return str(_wrong(notebook, sheet.name, code[int(case.split()[-1])],
+    return str(_wrong(notebook, edition.name, code[int(case.split()[-1])],
                       f"not alike when run again (strict nbval): {reason}"))
 
 

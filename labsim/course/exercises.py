@@ -6,8 +6,7 @@ which of its parameters are not the course's.
 
 from html import escape
 
-from labsim.catalogue import lab
-from labsim.course import coursefile, progress
+from labsim.course import in_effect, progress
 from labsim.declare.describe import in_full
 from labsim.errors import ParameterError
 from labsim.text import format_value
@@ -17,7 +16,7 @@ _right: dict[tuple[str, int], bool] = {}    # the answers checked last in this p
 
 
 def _find(slug: str, number: int):
-    found = lab(slug)
+    found = in_effect.lab(slug)
     if isinstance(number, bool) or not isinstance(number, int) or not (
             1 <= number <= len(found.exercises)):
         raise ParameterError("exercise", number, f"1 to {len(found.exercises)}")
@@ -40,7 +39,7 @@ class Question:
     @property
     def text(self) -> str:
         """The question, its numbers filled in."""
-        with coursefile.using(None):
+        with in_effect.using(None):
             return self.exercise.told(self.lab, self.exercise.question)
 
     def lines(self) -> list[str]:
@@ -86,7 +85,7 @@ def check(slug: str, number: int, answer) -> None:
     if answer is not ...:
         answer = progress.plain(answer)     # what is checked is what is kept and handed in
     _right[slug, number] = False            # until it is judged
-    with coursefile.using(None):
+    with in_effect.using(None):
         feedback = asked.check(found.original or found, answer,
                                progress.wrong_before(slug, asked.id))
     _right[slug, number] = bool(feedback.right)

@@ -1,10 +1,10 @@
 """What was made from what: so that a second build makes only what is no longer so.
 
-Picture a stamp on every parcel: what went in, what came out. A parcel whose stamp says what would
-go in today, and whose contents are still those, is left alone.
+Picture a parcel on whose label stands what went in and what came out, by fingerprint. A parcel
+into which the same would go today, and whose contents are still those, is left alone.
 
-A part's stamps are one JSON file, {job: {"inputs": digest, "outputs": {path: digest}}}; nothing
-in it depends on the time or on where the folder is.
+A part's fingerprints are one JSON file, {job: {"inputs": digest, "outputs": {path: digest}}};
+nothing in it depends on the time or on where the folder is.
 """
 
 import contextlib
@@ -18,17 +18,18 @@ from importlib import metadata, util
 from pathlib import Path
 
 from labsim import factbook, plugins
-from labsim.course.course_model import PACKAGE, Chapter, Course
+from labsim.course.course_model import PACKAGE, START, Chapter, Course
 from labsim.course.coursefile import NAME
-from labsim.study import known_answers as trust
 
-# Modules of the package in which no notebook looks.
-APART = {"cli.py", "terminal.py", "bench.py", "course/build.py", "course/stamps.py"}
+# Of the package: what no notebook is made from; and notebooks' sources, each of its own only.
+APART = ("cli/", "notebooks/", "data/", "course/build.py", "course/execute.py",
+         "course/fingerprints.py")
+SOURCES = ("notebook.py", START.name)
 LIBRARIES = ("IPython", "ipykernel", "nbformat", "nbconvert", "pillow")
 
 
-class Stamps:
-    """The stamps of one part, in a file; a damaged file is as good as none."""
+class Fingerprints:
+    """The fingerprints of one part, in a file; a damaged file is as good as none."""
 
     def __init__(self, path: Path, base: Path):
         self.path, self.base = path, base
@@ -40,15 +41,15 @@ class Stamps:
     def fresh(self, job: str, inputs: str, *places: Path) -> bool:
         """Whether `job` was made from these inputs, and what it made is all still there."""
         try:
-            stamp = self._known[job]
-            return stamp["inputs"] == inputs and stamp["outputs"] == self._outputs(places)
+            known = self._known[job]
+            return known["inputs"] == inputs and known["outputs"] == self._outputs(places)
         except (KeyError, TypeError):
             return False
 
     def made(self, job: str) -> set[Path]:
         """The files that `job` has made."""
-        stamp = self._known.get(job)
-        return {self.base / path for path in stamp["outputs"]} if stamp else set()
+        known = self._known.get(job)
+        return {self.base / path for path in known["outputs"]} if known else set()
 
     def add(self, job: str, inputs: str, *places: Path) -> None:
         """`job` was made from these inputs: files, or folders with all that is in them."""
@@ -103,10 +104,11 @@ def files(place: Path) -> list[Path]:
     return sorted(found)
 
 
-def of_chapter(course: Course, chapter: Chapter, form: str) -> str:
-    """The digest of all that the executed notebook of a chapter depends on."""
+def of_chapter(course: Course, chapter: Chapter, form: str, apart: Iterable[str] = ()) -> str:
+    """The digest of all that the executed notebook of a chapter depends on; `apart` are modules
+    of labsim's that only make other parts."""
     return of_text(form, chapter.name, chapter.title, chapter.about, chapter.text, _world(),
-                   _package(False), *_beside(course, NAME), *_in_effect(course))
+                   _package(frozenset(apart)), *_beside(course, NAME), *_in_effect(course))
 
 
 def of_part(course: Course, sources: Iterable[str]) -> str:
@@ -114,7 +116,7 @@ def of_part(course: Course, sources: Iterable[str]) -> str:
     notebooks it is made from."""
     return of_text(course.title, *(text for c in course.chapters
                                    for text in (c.name, c.title, c.about, c.text)),
-                   *sources, _world(), _package(True), *_beside(course))
+                   *sources, _world(), _package(None), *_beside(course))
 
 
 def _beside(course: Course, *but: str) -> list[str]:
@@ -130,26 +132,25 @@ def _in_effect(course: Course) -> list[str]:
 
 
 @functools.cache
-def _package(whole: bool) -> str:
-    """labsim's own code; but for `whole`, without what only makes other parts."""
-    from labsim.course.build import PARTS
-
-    apart = APART | {part.module.removeprefix("labsim.").replace(".", "/") + ".py"
-                     for part in PARTS.values()}
+def _package(apart: frozenset[str] | None) -> str:
+    """labsim's code, known answers and questions; None: all of its files, whatever they make."""
+    left_out = () if apart is None else (*APART, *(
+        module.removeprefix("labsim.").replace(".", "/") + ".py" for module in apart))
     texts = []
     for path in files(PACKAGE):
         name = path.relative_to(PACKAGE).as_posix()
-        if not name.startswith("notebooks/") and (
-                whole or path.suffix == ".py" and name not in apart):
+        if apart is None and not name.startswith("notebooks/") or (
+                path.suffix in (".py", ".yaml") and path.name not in SOURCES
+                and not name.startswith(left_out)):
             texts += [name, of_file(path)]
     return of_text(*texts)
 
 
 @functools.cache
 def _world() -> str:
-    """Data, known answers, versions of the libraries, and what other packages add."""
+    """Data, versions of the libraries, and what other packages add."""
     texts = [sys.version]
-    for place in (factbook.data_folder(), trust.folder(), *_added()):
+    for place in (factbook.data_folder(), *_added()):
         for path in files(place):
             texts += [path.name, of_file(path)]
     return of_text(*texts, *(f"{name} {version}" for name, version in

@@ -16,12 +16,15 @@ import os
 import re
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from labsim import catalogue, factbook
+from labsim import factbook
 from labsim.course.coursefile import NAME, CourseFile, load
-from labsim.declare.lab import Lab
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.factbook import FactBook
+
+if TYPE_CHECKING:       # facts are there at once, and without numpy
+    from labsim.declare.lab import Lab
 
 VARIABLE = "LABSIM_COURSE"
 _chosen: ContextVar = ContextVar("course")      # within `using`
@@ -71,13 +74,14 @@ def of_folder() -> CourseFile | None:
 # -- labs and facts as the course has them -------------------------------------------------------
 
 
-def labs() -> dict[str, Lab]:
+def labs() -> "dict[str, Lab]":
     """{slug: Lab} of every lab, in course order."""
+    from labsim import catalogue
     course = current()
     return catalogue.labs() if course is None else dict(_adapted(course))
 
 
-def lab(slug: str) -> Lab:
+def lab(slug: str) -> "Lab":
     """The lab called `slug`; an unknown name suggests the nearest."""
     found = labs()
     if slug not in found:
@@ -92,7 +96,8 @@ def book() -> FactBook:
 
 
 @functools.cache
-def _adapted(course: CourseFile) -> dict[str, Lab]:
+def _adapted(course: CourseFile) -> "dict[str, Lab]":
+    from labsim import catalogue
     noted, found, own = _noted(course), catalogue.labs(), course.read["defaults"]
     for slug in own:
         if slug not in found:
@@ -105,7 +110,7 @@ def _adapted(course: CourseFile) -> dict[str, Lab]:
     return found
 
 
-def _as_told(course: CourseFile, lab: Lab, own: dict, noted: FactBook) -> Lab:
+def _as_told(course: CourseFile, lab: "Lab", own: dict, noted: FactBook) -> "Lab":
     """The lab with the course's defaults and notes; the defaults hold, and every preset is still
     possible."""
     if not own and not course.read["notes"]:
@@ -132,7 +137,7 @@ def _as_told(course: CourseFile, lab: Lab, own: dict, noted: FactBook) -> Lab:
     return adapted
 
 
-def _check_notes(course: CourseFile, lab: Lab) -> None:
+def _check_notes(course: CourseFile, lab: "Lab") -> None:
     """Each parameter that is a fact's may have the value which the course's notes give it."""
     for name, spec in lab.Params.specs().items():
         if spec.fact in course.read["notes"] and spec.bounds:

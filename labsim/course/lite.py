@@ -19,8 +19,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from labsim.course import pyodide_bundle as wheels
+from labsim.course import pyodide_bundle
 from labsim.course.course_model import Course
+from labsim.course.execute import put
 from labsim.course.notebooks import BuildError
 
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
@@ -38,15 +39,16 @@ def make(course: Course, out: Path, tell: Callable[[str], None] = lambda text: N
     the site needs is missing or can't run in a browser; `out` is then as it was.
     """
     extensions = found_extensions()
-    parcel = packed(course, extensions[KERNEL])
-    tell(f"in the site: {', '.join(sorted(parcel.wheels))}")
-    tell(f"from Pyodide {wheels.pyodide().version}: {', '.join(sorted(parcel.from_pyodide))}")
+    bundle = packed(course, extensions[KERNEL])
+    tell(f"in the site: {', '.join(sorted(bundle.wheels))}")
+    tell(f"from Pyodide {pyodide_bundle.pyodide().version}: "
+         f"{', '.join(sorted(bundle.from_pyodide))}")
     with TemporaryDirectory() as name:
-        desk = Path(name)
-        lay_out(course, parcel, desk)
+        folder = Path(name)
+        lay_out(course, bundle, folder)
         tell("JupyterLite puts the site together")
-        run_jupyterlite(desk, extensions.values())
-        replace(desk / "site", out)
+        run_jupyterlite(folder, extensions.values())
+        replace(folder / "site", out)
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 1e6
     tell(f"made {out.name}: {len(files)} files, {size:.0f} MB; open it through a web server")
@@ -68,70 +70,70 @@ def found_extensions() -> dict[str, Path]:
     return found
 
 
-def packed(course: Course, kernel: Path) -> wheels.Parcel:
+def packed(course: Course, kernel: Path) -> pyodide_bundle.Bundle:
     """The wheels of labsim, of the packages that the course's labs come from, and their needs."""
     from jupyterlite_pyodide_kernel.constants import PYODIDE_VERSION
 
-    shop = wheels.pyodide()
-    if shop.version != PYODIDE_VERSION:
+    release = pyodide_bundle.pyodide()
+    if release.version != PYODIDE_VERSION:
         raise BuildError(
             f"the installed jupyterlite-pyodide-kernel runs Pyodide {PYODIDE_VERSION}, and "
-            f"{wheels.TABLE} is Pyodide {shop.version}'s; make it anew from the npm package "
-            "pyodide: python -m labsim.course.pyodide_bundle package/pyodide-lock.json")
+            f"{pyodide_bundle.TABLE} is Pyodide {release.version}'s; make it anew from the npm "
+            "package pyodide: python -m labsim.course.pyodide_bundle package/pyodide-lock.json")
     modules = {chapter.lab.Params.__module__.split(".")[0]
                for chapter in course.chapters if chapter.lab}
-    roots = [wheels.own_wheel(module) for module in sorted({"labsim"} | modules)]
+    roots = [pyodide_bundle.own_wheel(module) for module in sorted({"labsim"} | modules)]
     bundled = sorted((kernel / "static" / "pypi").glob("*.whl"))
-    given = {wheels.normal(path.name.split("-")[0]): path.name.split("-")[1] for path in bundled}
-    also = [line for path in bundled for line in wheels.requirements(path.read_bytes())]
-    return wheels.pack(roots, [*STARTS_WITH, *also], given, shop)
+    given = {pyodide_bundle.normal(path.name.split("-")[0]): path.name.split("-")[1]
+             for path in bundled}
+    also = [line for path in bundled for line in pyodide_bundle.requirements(path.read_bytes())]
+    return pyodide_bundle.pack(roots, [*STARTS_WITH, *also], given, release)
 
 
-def lay_out(course: Course, parcel: wheels.Parcel, desk: Path) -> None:
+def lay_out(course: Course, bundle: pyodide_bundle.Bundle, folder: Path) -> None:
     """What `jupyter lite build` finds: notebooks in files/, wheels in pypi/, the settings."""
-    (desk / "files").mkdir()
-    (desk / "pypi").mkdir()
+    (folder / "files").mkdir()
+    (folder / "pypi").mkdir()
     for chapter in course.chapters:
         path = course.learner(chapter)
         if not path.is_file():
             raise BuildError(f"{path.name} is missing; labsim build --parts learner makes it")
-        shutil.copyfile(path, desk / "files" / path.name)
-    outline = course.notebooks / "course.toml"
-    if outline.is_file():
-        shutil.copyfile(outline, desk / "files" / outline.name)
-    for name, data in parcel.wheels.items():
-        (desk / "pypi" / name).write_bytes(data)
+        shutil.copyfile(path, folder / "files" / path.name)
+    for name, path in course.beside.items():
+        put(path, folder / "files" / name)
+    for name, data in bundle.wheels.items():
+        (folder / "pypi" / name).write_bytes(data)
     settings = {
         # labsim is there when the kernel is: `import labsim` is all that a notebook says.
-        "loadPyodideOptions": {"packages": [*sorted(parcel.from_pyodide), *(
-            TO_WHEELS + name for name in sorted(parcel.wheels))],
+        "loadPyodideOptions": {"packages": [*sorted(bundle.from_pyodide), *(
+            TO_WHEELS + name for name in sorted(bundle.wheels))],
             # Progress goes where the notebooks are, which outlive the tab.
             "env": {"LABSIM_HOME": "/drive/progress"}},
         "disablePyPIFallback": True,        # what is not in the site is not asked for elsewhere
     }
-    (desk / "jupyter-lite.json").write_text(json.dumps({
+    (folder / "jupyter-lite.json").write_text(json.dumps({
         "jupyter-lite-schema-version": 0,
         "jupyter-config-data": {"appName": course.title,
                                 "litePluginSettings": {f"{KERNEL}:kernel": settings}}}))
-    for path in desk.rglob("*"):
-        os.utime(path, (wheels.EPOCH, wheels.EPOCH))
+    for path in folder.rglob("*"):
+        os.utime(path, (pyodide_bundle.EPOCH, pyodide_bundle.EPOCH))
 
 
-def run_jupyterlite(desk: Path, extensions: Iterable[Path]) -> None:
-    """`jupyter lite build` in `desk`, into its folder site/.
+def run_jupyterlite(folder: Path, extensions: Iterable[Path]) -> None:
+    """`jupyter lite build` in `folder`, into its folder site/.
 
     The machine's own settings and other extensions of JupyterLab stay out.
     """
-    words = [sys.executable, "-m", "jupyterlite_core", "build", f"--lite-dir={desk}",
-             f"--output-dir={desk / 'site'}", f"--contents={desk / 'files'}",
-             f"--source-date-epoch={wheels.EPOCH}", "--no-sourcemaps", "--no-libarchive",
+    words = [sys.executable, "-m", "jupyterlite_core", "build", f"--lite-dir={folder}",
+             f"--output-dir={folder / 'site'}", f"--contents={folder / 'files'}",
+             f"--source-date-epoch={pyodide_bundle.EPOCH}", "--no-sourcemaps", "--no-libarchive",
              "--ignore-sys-prefix", *(f"--LiteBuildConfig.federated_extensions={path}"
                                       for path in extensions)]
-    empty = {"JUPYTER_CONFIG_DIR": str(desk), "JUPYTER_NO_CONFIG": "1", "JUPYTERLITE_DIR": ""}
+    empty = {"JUPYTER_CONFIG_DIR": str(folder), "JUPYTER_NO_CONFIG": "1", "JUPYTERLITE_DIR": ""}
     env = {name: value for name, value in {**os.environ, **empty}.items()
            if not name.startswith("JUPYTERLITE_")}
-    done = subprocess.run(words, cwd=desk, env=env, capture_output=True, text=True)
-    if done.returncode or not (desk / "site" / "jupyter-lite.json").is_file():
+    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True)
+    if done.returncode or not (folder / "site" / "jupyter-lite.json").is_file():
         lines = (done.stdout + done.stderr).strip().splitlines() or ["no reason given"]
         raise BuildError(f"jupyter lite build failed: {lines[-1]}\n" + "\n".join(lines[-20:]))
 

@@ -10,7 +10,7 @@ judge is the model; so no answer stands in a test, no test has to be hidden, and
 nobody's Run All. Whoever reads labsim's source finds the answers; examinations need a room.
 
 Nothing but `source/`, `nbgrader_config.py` and `.gitignore` is written: a gradebook and the work
-that was handed in stay as they are.
+that was handed in stay as they are. A course of one's own has its course.toml in every assignment.
 """
 
 import ast
@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from labsim.course.course_model import Chapter, Course
-from labsim.course.notebooks import METADATA, BuildError, generate
+from labsim.course.execute import put
+from labsim.course.notebooks import IN_EFFECT, METADATA, BuildError, generate
 
 WORTH = {"predict": 1, "explain": 1, "design": 2}       # points of an exercise, by its kind
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
@@ -53,8 +54,10 @@ def make(course: Course, out: Path, tell: Callable[[str], None] = lambda text: N
     for chapter in course.chapters:
         if chapter.lab is None:
             continue
-        text = nbformat.writes(assignment(chapter)) + "\n"
-        write(out / "source" / chapter.name / f"{chapter.name}.ipynb", text)
+        folder = out / "source" / chapter.name
+        write(folder / f"{chapter.name}.ipynb", nbformat.writes(assignment(chapter)) + "\n")
+        for name, path in course.beside.items():
+            put(path, folder / name)
         worth = sum(WORTH[e.kind] for e in chapter.lab.exercises)
         tell(f"assignment {chapter.name}: {len(chapter.lab.exercises)} exercises, "
              f"{worth} points")
@@ -82,13 +85,14 @@ def assignment(chapter: Chapter):
             mark(cell, cell.id, solution=True)
             for _, number in checked:
                 if number in graded:
-                    raise BuildError(f"{chapter.source.name}: exercise {number} is checked twice")
+                    raise BuildError(f"{chapter.origin}: exercise {number} is checked twice")
                 graded.add(number)
                 cells.append(margin(chapter, number))
-        elif [*calls(cell.source, "exercise")] or "labsim.course" in cell.source:
+        elif [*calls(cell.source, "exercise")] or "labsim.course" in cell.source or (
+                cell.source == IN_EFFECT):
             mark(cell, cell.id, locked=True)
     if missing := {*range(1, len(chapter.lab.exercises) + 1)} - graded:
-        raise BuildError(f"{chapter.source.name}: no cell tagged solution checks exercise "
+        raise BuildError(f"{chapter.origin}: no cell tagged solution checks exercise "
                          f"{', '.join(map(str, sorted(missing)))} of {chapter.lab.slug}")
     return nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
 
@@ -99,7 +103,7 @@ def margin(chapter: Chapter, number: int):
 
     lab = chapter.lab
     if not 1 <= number <= len(lab.exercises):
-        raise BuildError(f"{chapter.source.name}: {lab.slug} has no exercise {number}")
+        raise BuildError(f"{chapter.origin}: {lab.slug} has no exercise {number}")
     worth = WORTH[lab.exercises[number - 1].kind]
     cell = nbformat.v4.new_code_cell(
         "from labsim.course.exercises import points\n\n"

@@ -1,9 +1,13 @@
-"""Notebooks from their sources: `notebooks/src/NN-slug.py` makes a learner's and a solution.
+"""Notebooks from their sources: notebook.py in a lab's folder makes a learner's and a solution.
+
+Picture a play's script with stage directions for two casts: what only the one says is marked, and
+the other never sees it.
 
 The sources are percent-format scripts. A code cell tagged `solution` holds both forms: what
 stands between `# >>> solution` and `# <<< solution` is the instructor's, the lines that begin
 with `# blank: ` are the learner's. A markdown cell tagged `solution` is the instructor's only.
-The course's title for a chapter, if it has one, takes the place of the first heading.
+The course's title for a chapter, if it has one, takes the place of the first heading; a chapter of
+a course of one's own puts its course.toml into effect, in a cell after the first.
 In markdown, {{...}} is filled in:
 
   {{arrival_rate}}               a parameter's default, with its unit
@@ -20,13 +24,15 @@ import re
 from pathlib import Path
 
 import labsim
-from labsim import factbook
+from labsim.course import in_effect
 from labsim.course.course_model import Chapter
+from labsim.course.coursefile import NAME
 from labsim.errors import LabsimError
 from labsim.text import format_value
 
 MOST_LINES = 15
 BEGIN, END, BLANK = "# >>> solution", "# <<< solution", "# blank: "
+IN_EFFECT = f'import labsim\n\nlabsim.use_course("{NAME}")'
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
 
@@ -38,15 +44,16 @@ class BuildError(LabsimError):
 def generate(chapter: Chapter | Path, solution: bool):
     """The notebook of a chapter (or of a source), not executed."""
     import jupytext
+    import nbformat
 
     chapter = chapter if isinstance(chapter, Chapter) else Chapter(chapter)
     try:
         notebook = jupytext.reads(chapter.text, fmt="py:percent")
     except (OSError, ValueError) as error:
-        raise BuildError(f"{chapter.source.name}: cannot be read: {error}") from None
+        raise BuildError(f"{chapter.origin}: cannot be read: {error}") from None
     cells = []
     for number, cell in enumerate(notebook.cells, 1):
-        where = f"{chapter.source.name}, cell {number}"
+        where = f"{chapter.origin}, cell {number}"
         tagged = "solution" in cell.metadata.get("tags", ())
         if cell.cell_type == "markdown":
             if tagged and not solution:
@@ -64,7 +71,10 @@ def generate(chapter: Chapter | Path, solution: bool):
         cell.id = f"{chapter.slug[:50]}-{number:02}"
         cells.append(cell)
     if not cells:
-        raise BuildError(f"{chapter.source.name}: has no cells")
+        raise BuildError(f"{chapter.origin}: has no cells")
+    if chapter.own:
+        cell = nbformat.v4.new_code_cell(IN_EFFECT, id=f"{chapter.slug[:50]}-course")
+        cells.insert(cells[0].cell_type == "markdown", cell)
     notebook.cells, notebook.metadata = cells, METADATA
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
@@ -111,7 +121,7 @@ def _value(name: str, lab) -> str:
         return labsim.__version__
     if name.startswith(("fact:", "notes:")):
         side, id = name.split(":", 1)
-        fact = factbook.fact(id)
+        fact = in_effect.book().fact(id)
         try:
             return format_value(fact.number("notes" if side == "notes" else "today"), fact.unit)
         except ValueError:      # a rule, in words
@@ -124,8 +134,8 @@ def _value(name: str, lab) -> str:
         return lab.scene(name[7:]).title
     if name.startswith("result:"):
         *preset, metric = name.split(":")[1:]
-        params = lab.preset(preset[0]) if preset else lab.Params()
-        return format_value(lab.run(params).summary[lab.metric(metric).name], lab.metric(metric).unit)
+        metric, params = lab.metric(metric), lab.preset(preset[0]) if preset else lab.Params()
+        return format_value(lab.run(params).summary[metric.name], metric.unit)
     specs = lab.Params.specs()
     if name not in specs:
         raise BuildError("no such parameter")

@@ -7,11 +7,10 @@ the next one.
 from dataclasses import dataclass
 from html import escape
 
-from labsim._callable import make_callable
-from labsim.catalogue import labs
 from labsim.course import progress
 from labsim.course import questions as cards
 from labsim.course.exercises import Question
+from labsim.course.in_effect import labs
 from labsim.declare.lab import Lab
 from labsim.tables import as_html, as_text
 
@@ -33,7 +32,7 @@ class Row:
         return next((n for n, id in enumerate(self.exercises, 1) if id not in self.solved), None)
 
 
-class Standing:
+class ProgressReport:
     """All labs, counted from `answers`; shows itself in a terminal and in a notebook."""
 
     columns = ("Lab", "Exercises", "Quiz", "Next")
@@ -67,9 +66,9 @@ class Standing:
         """A line per lab begun, and what is next."""
         shown = [f"{row.lab.slug:20} {_of(row.solved, row.exercises)} exercises, "
                  f"quiz {_of(row.known, row.questions)}" for row in self.rows if row.started]
-        return [*shown, self.arrow()]
+        return [*shown, self.next_step()]
 
-    def arrow(self) -> str:
+    def next_step(self) -> str:
         """What is next, in a sentence."""
         if self.next is None:
             return "Every exercise is solved."
@@ -85,19 +84,16 @@ class Standing:
     def __repr__(self) -> str:
         more = ([f"{self.elsewhere} answers are kept that are of labs not installed here."]
                 if self.elsewhere else [])
-        return "\n".join([as_text(self.columns, self.table()), "", self.arrow(), *more])
+        return "\n".join([as_text(self.columns, self.table()), "", self.next_step(), *more])
 
     def _repr_html_(self) -> str:
-        return f"{as_html(self.columns, self.table())}<p>{escape(self.arrow())}</p>"
+        return f"{as_html(self.columns, self.table())}<p>{escape(self.next_step())}</p>"
 
 
 def _of(some, all_of_them) -> str:
     return f"{len(some)} of {len(all_of_them)}"
 
 
-def standing() -> Standing:
+def standing() -> ProgressReport:
     """Where the learner stands, from the journal."""
-    return Standing(progress.answers())
-
-
-make_callable(__name__, standing)
+    return ProgressReport(progress.answers())

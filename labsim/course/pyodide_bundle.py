@@ -2,11 +2,11 @@
 
 Picture packing for an island: what the island's shop (Pyodide, Python in the browser) sells stays
 at home, and the rest is taken from one's own shelves, folded anew so that the same thing always
-makes the same parcel. Nothing is ordered by post: no registry is asked.
+makes the same bundle. Nothing is ordered by post: no registry is asked.
 
 What Pyodide carries is `data/pyodide.csv`, made from the `pyodide-lock.json` of its release by
-`python -m labsim.course.pyodide_bundle FILE`. A package that runs in the browser is either there, at a
-version that fits, or it is pure Python and installed here.
+`python -m labsim.course.pyodide_bundle FILE`. A package that runs in the browser is either there,
+at a version that fits, or it is pure Python and installed here.
 """
 
 import csv
@@ -23,7 +23,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from email.parser import HeaderParser
-from importlib import import_module, metadata
+from importlib import metadata, util
 from pathlib import Path
 
 from labsim import factbook
@@ -35,8 +35,8 @@ EPOCH = 1_580_601_600
 MARKERS = {"sys_platform": "emscripten", "platform_system": "Emscripten", "os_name": "posix",
            "platform_machine": "wasm32", "implementation_name": "cpython",
            "platform_python_implementation": "CPython"}
-BUILD = ("import sys; sys.path.insert(0, ''); from importlib import import_module; "
-         "print(import_module(sys.argv[1]).build_wheel(sys.argv[2]))")
+BUILD = ("import pkgutil, sys; sys.path.insert(0, ''); "
+         "print(pkgutil.resolve_name(sys.argv[1]).build_wheel(sys.argv[2]))")
 
 
 def normal(name: str) -> str:
@@ -78,7 +78,7 @@ def table(lock: Path) -> str:
 
 
 @dataclass
-class Parcel:
+class Bundle:
     """What the browser needs: `wheels` to carry along ({file name: bytes}), and the names of the
     packages `from_pyodide`."""
 
@@ -87,7 +87,7 @@ class Parcel:
 
 
 def pack(roots: Iterable[tuple[str, bytes]], also: Iterable[str], given: dict[str, str],
-         shop: Pyodide) -> Parcel:
+         release: Pyodide) -> Bundle:
     """The wheels `roots` (file name, bytes) and all that they need, and the requirements `also`.
 
     given: {package: version} of what the site has anyway. Raises `BuildError` for a requirement
@@ -95,15 +95,15 @@ def pack(roots: Iterable[tuple[str, bytes]], also: Iterable[str], given: dict[st
     """
     from packaging.requirements import Requirement
 
-    parcel, seen = Parcel(dict(roots)), set()
+    bundle, seen = Bundle(dict(roots)), set()
     asked = [("JupyterLite's kernel", text, "") for text in also]
-    for name, data in parcel.wheels.items():
+    for name, data in bundle.wheels.items():
         asked += [(name.split("-")[0], text, "") for text in requirements(data)]
     while asked:
         who, text, extra = asked.pop()
         need = Requirement(text)
         name = normal(need.name)
-        if need.marker and not need.marker.evaluate({**shop.markers(), "extra": extra}):
+        if need.marker and not need.marker.evaluate({**release.markers(), "extra": extra}):
             continue
         extras = ["", *sorted(need.extras)]
         if (name, *extras) in seen:
@@ -111,20 +111,20 @@ def pack(roots: Iterable[tuple[str, bytes]], also: Iterable[str], given: dict[st
         seen.add((name, *extras))
         if name in given and need.specifier.contains(given[name], prereleases=True):
             continue
-        if name in shop.packages and need.specifier.contains(shop.packages[name]):
-            parcel.from_pyodide.add(name)
+        if name in release.packages and need.specifier.contains(release.packages[name]):
+            bundle.from_pyodide.add(name)
             continue
-        file, data = installed(need, who, shop)
-        parcel.wheels[file] = data
+        file, data = installed(need, who, release)
+        bundle.wheels[file] = data
         asked += [(need.name, line, extra) for line in requirements(data) for extra in extras]
-    return parcel
+    return bundle
 
 
-def installed(need, who: str, shop: Pyodide) -> tuple[str, bytes]:
+def installed(need, who: str, release: Pyodide) -> tuple[str, bytes]:
     """The wheel (file name, bytes) of an installed package that fits the requirement `need`."""
     where = f"in the browser {who} needs {need}"
-    if normal(need.name) in shop.packages:
-        where += f"; Pyodide {shop.version} has {shop.packages[normal(need.name)]}"
+    if normal(need.name) in release.packages:
+        where += f"; Pyodide {release.version} has {release.packages[normal(need.name)]}"
     try:
         found = metadata.distribution(need.name)
     except metadata.PackageNotFoundError:
@@ -152,7 +152,8 @@ def own_wheel(module: str) -> tuple[str, bytes]:
     From a checkout it is built by the project's own build backend, which has to be installed;
     where there is none, it is the installed package. Notebooks are left out: the site has them.
     """
-    origin = Path(import_module(module).__file__ or "")     # none: a namespace of several parts
+    spec = util.find_spec(module)
+    origin = Path(spec.origin or "" if spec else "")    # none: a namespace of several parts
     top = origin.parent.parent if origin.name == "__init__.py" else origin.parent
     for folder in (top, top.parent):        # where the package stands, or above src/
         file = folder / "pyproject.toml"

@@ -1,8 +1,9 @@
-"""Quiz questions by topic, from `data/questions.yaml` and from labs outside labsim.
+"""Quiz questions by topic, from the file questions.yaml in each lab's folder.
 
 Picture flash cards: a question, a few answers, and on the back of each answer why it is right or
 wrong. Each question has an `id`, a `topic` (a service, as in the facts), a `question` and
-`choices`, of which one is `right`; each choice has its `why`.
+`choices`, of which one is `right`; each choice has its `why`. A lab asks all cards of its topics,
+whoever wrote them.
 """
 
 import functools
@@ -10,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labsim import plugins
-from labsim.catalogue import labs
+from labsim.catalogue import is_builtin, labs
 from labsim.declare.exercises import Choice
 from labsim.errors import unknown
-from labsim.factbook import data_folder
 
 
 @dataclass(frozen=True)
@@ -33,23 +33,29 @@ class Question:
 
 @functools.cache
 def all_questions() -> tuple[Question, ...]:
-    """Every question, in the order written: of labsim, then of labs outside it."""
-    found = {q.id: q for q in _read(data_folder() / "questions.yaml")}
-    for lab in labs().values():
-        if lab.home and (lab.home / "questions.yaml").is_file():
-            try:
-                more = {q.id: q for q in _read(lab.home / "questions.yaml")}
-                if taken := sorted(set(more) & set(found)):
-                    raise ValueError(f"another package has the questions {', '.join(taken)}")
-                found |= more
-            except Exception as error:      # whatever is wrong with another's file
-                plugins.tell(f"of the lab {lab.slug}: questions.yaml", error)
+    """Every question, in the order written: of the labs of labsim in course order, then of others.
+
+    What is wrong with the file of another package is told in one line; its questions are left out.
+    """
+    found: dict[str, Question] = {}
+    for lab in sorted(labs().values(), key=lambda lab: not is_builtin(lab)):
+        try:
+            more = {q.id: q for q in _read(lab.home / "questions.yaml")} if lab.home else {}
+            if taken := sorted(set(more) & set(found)):
+                raise ValueError(f"another package has the questions {', '.join(taken)}")
+            found |= more
+        except Exception as error:      # whatever is wrong with another's file
+            if is_builtin(lab):
+                raise
+            plugins.tell(f"of the lab {lab.slug}: questions.yaml", error)
     return tuple(found.values())
 
 
 def _read(path: Path) -> list[Question]:
     import yaml
 
+    if not path.is_file():
+        return []
     return [Question(row["id"], row["topic"], row["question"],
                      tuple(Choice(**choice) for choice in row["choices"]))
             for row in yaml.safe_load(path.read_text(encoding="utf-8"))]

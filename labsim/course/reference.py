@@ -12,14 +12,13 @@ from html import escape
 from pathlib import Path
 
 import labsim
-from labsim import factbook
-from labsim.course import markup
+from labsim.course import in_effect, markup
 from labsim.course.markup import code, fenced, linked, plain, raw, table
 from labsim.declare.describe import condition, in_full
 
 PARTS = {       # folders of models, and what their pages are called together
-    "services": ("Services", "One module per AWS service: what it models, what it leaves out, "
-                 "and its source."),
+    "services": ("Services", "The parts of each AWS service: what a part models, what it leaves "
+                 "out, and its source."),
     "engine": ("Engine", "The simulation under the services, and closed forms to hold it against; "
                "it knows nothing of AWS."),
 }
@@ -31,7 +30,7 @@ PARTS = {       # folders of models, and what their pages are called together
 def topics() -> dict[str, list]:
     """{topic: its facts}, in the order of the facts."""
     found: dict[str, list] = {}
-    for fact in factbook.all_facts().values():
+    for fact in in_effect.book().values():
         found.setdefault(fact.service, []).append(fact)
     return found
 
@@ -61,7 +60,7 @@ def _value(text: str, unit: str) -> str:
 
 def fact_link(id: str, up: str = "../") -> str:
     """A link to a fact's row."""
-    page = markup.name_of_file(factbook.fact(id).service)
+    page = markup.name_of_file(in_effect.book().fact(id).service)
     return f'<a href="{up}facts/{page}.html#{escape(id)}">{escape(id)}</a>'
 
 
@@ -128,7 +127,7 @@ def _source(lab) -> list[str]:
 
 
 def modules_of(lab) -> list[str]:
-    """The models that a lab is made of, such as "services.sqs", in the order of their names."""
+    """The models that a lab is made of, such as "services.sqs.queue", by name."""
     package = lab.simulate.__module__.rpartition(".")[0] or lab.simulate.__module__
     names = set()
     for name, module in sorted(sys.modules.items()):
@@ -144,9 +143,9 @@ def modules_of(lab) -> list[str]:
 
 
 def modules(part: str) -> dict[str, str]:
-    """{name: docstring} of the modules of a part, such as "services.sqs"."""
+    """{name: docstring} of the modules of a part, such as "services.sqs.queue"."""
     package = Path(labsim.__file__).parent
-    files = [*sorted((package / part).glob("[a-z]*.py")), *(
+    files = [*sorted((package / part).rglob("[a-z]*.py")), *(
         [package / "theory.py"] if part == "engine" else [])]
     return {".".join(path.relative_to(package).with_suffix("").parts):
             ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "" for path in files}
@@ -158,9 +157,9 @@ def all_modules() -> dict[str, str]:
 
 
 def page_of(name: str) -> str:
-    """Where a module's page is, such as "services/sqs"."""
-    part, _, last = name.rpartition(".")
-    return f"{part or 'engine'}/{last}"
+    """Where a module's page is, such as "services/sqs-queue"."""
+    part, dot, inside = name.partition(".")
+    return f"{part}/{inside.replace('.', '-')}" if dot else f"engine/{name}"
 
 
 def title_of(name: str, docstring: str) -> str:

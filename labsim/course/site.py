@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import labsim
-from labsim.catalogue import labs
 from labsim.course import markup, reference, start_page
 from labsim.course.chapter_page import NUMBER, Asked, ChapterPage, topics_of
 from labsim.course.course_model import Course
+from labsim.course.in_effect import labs
 from labsim.course.notebooks import BuildError
 
 PACKAGE = Path(labsim.__file__).parent.parent
@@ -114,7 +114,7 @@ def _write(course: Course, folder: Path, lite: bool) -> dict[str, list[int]]:
         for topic, rows in reference.topics().items()})
     for part, (title, text) in reference.PARTS.items():
         sources.section(part, title, text, {
-            name.rpartition(".")[2]: reference.module_page(name, docstring, [
+            reference.page_of(name).split("/")[1]: reference.module_page(name, docstring, [
                 f"* [{markup.plain(lab.title)}](../labs/{slug}.md)" for slug, lab in shown.items()
                 if name in uses[slug]])
             for name, docstring in reference.modules(part).items()})
@@ -163,7 +163,7 @@ def trusted(lab) -> tuple:
     checks = lab.trust()
     rows = ([*map(markup.escape, row[:-1]), markup.linked(row[-1])] for row in checks.rows())
     return checks, markup.table([name or "Verdict" for name in TrustTable.columns], rows,
-                                f"Known answers of {lab.title}")
+                                f"Known answers of {lab.title}") + markup.paragraph(checks.told())
 
 
 def colours() -> str:

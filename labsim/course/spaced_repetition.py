@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
 
-from labsim._callable import make_callable
-from labsim.catalogue import labs
 from labsim.course import progress
 from labsim.course import questions as cards
+from labsim.course.in_effect import labs
 from labsim.course.questions import Question
 from labsim.errors import ParameterError
 
@@ -169,6 +168,3 @@ def review(*topics: str, today: date | None = None, most: int = AT_ONCE) -> Revi
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         raise ParameterError("most", most, "a whole number from 1")
     return Review(topics, today or date.today(), most)
-
-
-make_callable(__name__, review)

@@ -74,8 +74,7 @@ labsim.facts("CloudWatch")
 # what is next (`labsim progress` in a terminal):
 
 # %%
-from labsim.course import spaced_repetition as review
-from labsim.course import progress_report as standing
+from labsim.course import review, standing
 
 standing()
 

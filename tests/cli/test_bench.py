@@ -6,7 +6,7 @@ import numpy as np
 import plain_simpy
 import pytest
 
-from labsim.cli import bench
+from labsim.cli import race as bench
 from labsim.engine.compiled import compiled
 from labsim.engine.station import PIECE, serve
 from labsim.errors import LabsimError

@@ -14,6 +14,7 @@ import pytest
 
 import labsim
 from labsim import cli
+from labsim.cli import present
 from labsim.cli.terminal import find_notebook
 
 LABS = labsim.labs()
@@ -71,7 +72,7 @@ def test_show_says_all_that_is_declared(says, slug):
 
 def test_facts_lists_topics_and_tells_one(says):
     """`facts` names every service, `facts sqs` prints the table that Python prints."""
-    topics = {fact.service for fact in labsim.factbook.all_facts().values()}
+    topics = {fact.service for fact in labsim.factbook.book().values()}
     assert {line.split("  ")[0] for line in says("facts").splitlines()} == topics
     assert says("facts", "sqs") == f"{labsim.facts('SQS')}\n"
 
@@ -92,7 +93,7 @@ def test_every_example_of_the_help_is_understood():
     examples = [line for line in cli.EXAMPLES.splitlines() if line.startswith("  labsim ")]
     for line in examples:
         words = line.strip().split("  ")[0].split()[1:]
-        assert cli.read(words).action is cli.COMMANDS[words[0]]
+        assert cli.read(words).command is cli.COMMANDS[words[0]]
     assert len(examples) == 12
 
 
@@ -165,7 +166,7 @@ def test_a_preset_is_where_the_run_starts(says, slug):
     lab = LABS[slug]
     for preset in lab.presets:
         expected = lab.run(lab.Params(**preset.values)).to_json() + "\n"
-        for name in (preset.title, preset.title.split()[0]):
+        for name in (preset.title, preset.name, preset.title.split()[0]):
             assert says("run", slug, "--preset", name, "--json") == expected
 
 
@@ -263,7 +264,6 @@ def test_progress_is_for_terminals_and_for_more_than_a_second(monkeypatch, capsy
     ("--arival-rate 3", "unknown option '--arival-rate': did you mean --arrival-rate?"),
     ("--seed -1", "seed: given -1, allowed a whole number from 0 to 2**63 - 1"),
     ("--seed x", "seed: given 'x', allowed a whole number from 0 to 2**63 - 1"),
-    ("--preset 8spike", "unknown preset '8spike': did you mean 2 The spike?"),
     ("--plot a.bmp", "plot: given 'a.bmp', allowed a file name that ends in .png, .svg, .pdf"),
     ("more", "more: one word too many (labsim run --help tells more)"),
     ("--boot-time --drain",
@@ -273,6 +273,13 @@ def test_progress_is_for_terminals_and_for_more_than_a_second(monkeypatch, capsy
 def test_a_wrong_word_gets_one_line(refuses, words, line):
     """With the name, what was given, what is allowed, or the nearest name."""
     assert refuses("run", "sqs-asg", *words.split()) == line
+
+
+def test_a_misspelt_preset_suggests_the_nearest(refuses):
+    """By its whole title."""
+    title = LABS["sqs-asg"].presets[1].title
+    assert refuses("run", "sqs-asg", "--preset", f"{title}x") == (
+        f"unknown preset {title + 'x'!r}: did you mean {title}?")
 
 
 @pytest.mark.parametrize(("words", "line"), [
@@ -349,7 +356,7 @@ def test_ctrl_c_is_quiet():
 def started(monkeypatch, tmp_path):
     """The commands that would have been started."""
     commands = []
-    monkeypatch.setattr(cli, "start", commands.append)
+    monkeypatch.setattr(present, "start", commands.append)
     monkeypatch.setenv("LABSIM_HOME", str(tmp_path / "home"))
     return commands
 
@@ -388,7 +395,7 @@ def test_an_installed_notebook_is_copied_and_nothing_is_overwritten(tmp_path, mo
 
 def test_without_jupyterlab_open_says_what_to_install(refuses, started, monkeypatch):
     """One line, and nothing is started or copied."""
-    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(present.importlib.util, "find_spec", lambda name: None)
     assert refuses("open") == 'JupyterLab is not installed: pip install "labsim[lab]"'
     assert started == []
 
@@ -422,7 +429,7 @@ def test_known_answers_from_the_command_line(slug, says):
 def test_a_known_answer_that_differs_is_exit_status_1(monkeypatch, capsys):
     """For a check in CI."""
     from labsim.study import known_answers as trust
-    wrong = trust.TrustTable([trust.Check("x", "y", 1, 2, 0.0, False)])
+    wrong = trust.TrustTable([trust.Check("rule", "x", "y", 1, 2, 0.0, False)])
     monkeypatch.setattr(type(labsim.lab(SLUG)), "trust", lambda self: wrong)
     with pytest.raises(SystemExit) as end:
         cli.main(["check", SLUG])

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-import types
 import zipfile
 from pathlib import Path
 
@@ -17,9 +16,8 @@ import pytest
 
 import labsim
 from labsim.cli import main
-from labsim.course import build as works
-from labsim.course import coursefile
-from labsim.course import execute as executed
+from labsim.course import build as work
+from labsim.course import coursefile, execute, in_effect
 from labsim.course.build import build, check
 from labsim.course.notebooks import BuildError
 
@@ -72,8 +70,7 @@ def fake(monkeypatch):
         assert not [*out.iterdir()]
         (out / "below").mkdir()
         (out / "below" / "titles.txt").write_text("\n".join(c.title for c in course.chapters))
-    monkeypatch.setitem(sys.modules, "fake_part", types.SimpleNamespace(make=make))
-    monkeypatch.setitem(works.PARTS, "fake", works.Part("fake_part", ("learner",)))
+    monkeypatch.setitem(work.PARTS, "fake", work.Part(make, ("learner",)))
     return make
 
 
@@ -110,7 +107,7 @@ def test_everything_is_made_once_then_only_what_has_changed(tmp_path):
     assert path.read_bytes() == whole and made(file) == nothing
     (out / "learner" / "course.toml").unlink()
     assert made(file) == ["learner/course.toml"]
-    (out / ".stamps" / "fake.json").write_text("{")
+    (out / ".fingerprints" / "fake.json").write_text("{")
     assert made(file) == ["fake/"]
     assert made(file, ["fake"], force=True)[-1] == "fake/"
 
@@ -217,7 +214,7 @@ WRONG = {       # name: (the cell after the first, what is told, in which cell)
 
 def test_each_notebook_that_fails_is_named_with_its_cell(tmp_path, monkeypatch):
     """All of them at once, each in one line; those that are right are in their place."""
-    monkeypatch.setattr(executed, "CELL_TIMEOUT", 3)
+    monkeypatch.setattr(execute, "CELL_TIMEOUT", 3)
     text = 'labsim = 1\ntitle = "X"\n'
     for name, (cell, _) in {**WRONG, "right": ("1 + 1", "")}.items():
         (tmp_path / f"{name}.py").write_text(f"# %% [markdown]\n# # {name}\n\n# %%\n{cell}\n")
@@ -230,7 +227,7 @@ def test_each_notebook_that_fails_is_named_with_its_cell(tmp_path, monkeypatch):
     for number, (name, (cell, told)) in enumerate(WRONG.items(), 1):
         (line,) = [line for line in lines if f"-{name}.ipynb" in line]
         first = cell.splitlines()[0]
-        assert line.startswith(f"learner/{number:02}-{name}.ipynb, cell 2 ({first!r}): ")
+        assert line.startswith(f"learner/{number:02}-{name}.ipynb, cell 3 ({first!r}): ")
         assert re.search(told, line), line
     assert sorted(p.name for p in (tmp_path / "build" / "learner").glob("*")) == [
         "00-start-here.ipynb", "07-right.ipynb"]
@@ -273,8 +270,8 @@ def test_a_part_that_breaks_leaves_the_old_one(tmp_path, fake, monkeypatch):
     for make, error, told in ((half, RuntimeError, "half"),
                               (want, BuildError, "part fake: sphinx is not installed"),
                               (lambda *_: None, BuildError, "part fake: has made nothing")):
-        monkeypatch.setitem(sys.modules, "fake_part", types.SimpleNamespace(make=make))
-        (tmp_path / "build" / ".stamps" / "fake.json").unlink(missing_ok=True)
+        monkeypatch.setitem(work.PARTS, "fake", work.Part(make, ("learner",)))
+        (tmp_path / "build" / ".fingerprints" / "fake.json").unlink(missing_ok=True)
         with pytest.raises(error, match=told):
             made(file, ["fake"])
         assert contents(tmp_path / "build" / "fake") == before
@@ -283,7 +280,7 @@ def test_a_part_that_breaks_leaves_the_old_one(tmp_path, fake, monkeypatch):
 def test_what_others_put_into_a_part_stays(tmp_path, fake, monkeypatch):
     """A gradebook and hand-ins outlive a new build; what the last one made and this one has not
     goes."""
-    monkeypatch.setitem(works.PARTS, "fake", works.Part("fake_part", ("learner",), keeps=True))
+    monkeypatch.setitem(work.PARTS, "fake", work.Part(fake, ("learner",), keeps=True))
     file, out = write_course(tmp_path), tmp_path / "build" / "fake"
     assert "fake/" in made(file, ["fake"])
     (out / "gradebook.db").write_text("grades")
@@ -293,20 +290,19 @@ def test_what_others_put_into_a_part_stays(tmp_path, fake, monkeypatch):
 
     def other(course, out, tell):
         (out / "other.txt").write_text("another form")
-    monkeypatch.setitem(sys.modules, "fake_part", types.SimpleNamespace(make=other))
+    monkeypatch.setitem(work.PARTS, "fake", work.Part(other, ("learner",), keeps=True))
     made(file, ["fake"], force=True)
     assert [*contents(out)] == ["gradebook.db", "other.txt", "submitted/ada.json"]
 
 
 SLOW = """
-import sys, time, types
+import sys, time
 from labsim.course import build
 def make(course, out, tell):
     (out / "new.txt").write_text("half of it")
     print("begun", flush=True)
     time.sleep(60)
-sys.modules["slow"] = types.SimpleNamespace(make=make)
-build.PARTS["fake"] = build.Part("slow")
+build.PARTS["fake"] = build.Part(make)
 build.build(parts=["fake"], course=sys.argv[1])
 """
 
@@ -316,7 +312,7 @@ def test_two_at_once_and_one_that_is_killed(tmp_path):
     file = write_course(tmp_path, chapters=1)
     made(file, ["fake"])
     before = contents(tmp_path / "build" / "fake")
-    (tmp_path / "build" / ".stamps" / "fake.json").unlink()
+    (tmp_path / "build" / ".fingerprints" / "fake.json").unlink()
     env = {**os.environ, "PYTHONPATH": str(Path(labsim.__file__).parents[1])}
     slow = subprocess.Popen([sys.executable, "-c", SLOW, file], stdout=subprocess.PIPE, env=env)
     assert slow.stdout.readline() == b"begun\n"
@@ -358,7 +354,7 @@ def test_check_lists_everything_that_differs(tmp_path, capsys):
     (out / "learner" / "09-old.ipynb").write_text("{}")
     (out / "instructor" / "00-start-here.ipynb").unlink()
     notebook = nbformat.read(out / "instructor" / "02-chapter-1.ipynb", 4)
-    notebook.cells[1].outputs[0].text = "3\n"       # it was 2
+    notebook.cells[2].outputs[0].text = "3\n"       # it was 2
     nbformat.write(notebook, out / "instructor" / "02-chapter-1.ipynb")
     capsys.readouterr()
     with pytest.raises(SystemExit, match="1"):
@@ -367,8 +363,8 @@ def test_check_lists_everything_that_differs(tmp_path, capsys):
         "learner/09-old.ipynb",
         "learner/00-start-here.ipynb is no notebook",
         "instructor/00-start-here.ipynb is missing; labsim build makes it",
-        "learner/01-chapter-0.ipynb, cell 2",
-        "instructor/01-chapter-0.ipynb, cell 2",
+        "learner/01-chapter-0.ipynb, cell 3",
+        "instructor/01-chapter-0.ipynb, cell 3",
         "learner/02-chapter-1.ipynb", "instructor/02-chapter-1.ipynb"]
 
 
@@ -401,7 +397,8 @@ def example(tmp_path_factory):
         from pathlib import Path
 
         print(labsim.lab("sqs-asg").Params().arrival_rate)
-        print(labsim.factbook.value("kms.rate_default", "notes"), Path("traces/shop.csv").is_file())
+        book = labsim.lab("s3-prefix").Params.book()
+        print(book.value("kms.rate_default", "notes"), Path("traces/shop.csv").is_file())
 
         # %%
         labsim.lab("sqs-asg").explore().result.params.arrival_rate
@@ -472,7 +469,7 @@ def test_exercises_and_trust_are_about_the_lab_as_it_is(tmp_path, monkeypatch, c
     from labsim.course import exercise
     monkeypatch.setenv("LABSIM_HOME", str(tmp_path / "home"))
     lab = labsim.lab("sqs-asg")
-    with coursefile.using(course(tmp_path, DEFAULTS)):
+    with in_effect.using(course(tmp_path, DEFAULTS)):
         assert labsim.run("sqs-asg").params.arrival_rate == 1.5
         assert labsim.lab("sqs-asg").preset("2").arrival_rate == 1.5
         assert repr(labsim.lab("sqs-asg").trust()) == repr(lab.trust())
@@ -491,7 +488,7 @@ def test_exercises_and_trust_are_about_the_lab_as_it_is(tmp_path, monkeypatch, c
 def test_a_study_takes_the_course_to_its_workers(tmp_path):
     """Other processes, which may be in another folder: the same defaults and notes."""
     import joblib
-    with coursefile.using(course(tmp_path, DEFAULTS)), joblib.parallel_config(n_jobs=2):
+    with in_effect.using(course(tmp_path, DEFAULTS)), joblib.parallel_config(n_jobs=2):
         table = labsim.sweep("sqs-asg", over={"facts": ["today", "notes"]}, policy="simple",
                              replications=2)
         for side, rows in table[table.metric == "arrived"].groupby("facts"):
@@ -569,9 +566,9 @@ def test_a_course_needs_its_mark_a_title_and_a_chapter(tmp_path, text, told, cap
     assert "none.toml: cannot be read: No such file" in capsys.readouterr().err
 
 
-def test_stamps_say_nothing_of_the_machine(tmp_path):
+def test_fingerprints_say_nothing_of_the_machine(tmp_path):
     """They are JSON, relative to the folder."""
     file = write_course(tmp_path, chapters=1)
     made(file, ["learner"])
-    stamps = json.loads((tmp_path / "build" / ".stamps" / "learner.json").read_text())
-    assert [*stamps["01-chapter-0"]["outputs"]] == ["learner/01-chapter-0.ipynb"]
+    known = json.loads((tmp_path / "build" / ".fingerprints" / "learner.json").read_text())
+    assert [*known["01-chapter-0"]["outputs"]] == ["learner/01-chapter-0.ipynb"]

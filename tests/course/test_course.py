@@ -2,18 +2,22 @@
 
 import json
 import os
+import re
 import statistics
 from pathlib import Path
 
 import pytest
 
 import labsim
+from labsim.catalogue import is_builtin
 from labsim.course import check, exercise, progress
+from labsim.course.course_model import FORMS, built_in
 from labsim.course.notebooks import BuildError, compare, filled, form, generate
 from labsim.errors import ParameterError
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-SOURCES = sorted((NOTEBOOKS / "src").glob("*.py"))
+COURSE = built_in()
+CHAPTERS = [chapter for chapter in COURSE.chapters if not chapter.added]
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.name)
 
 
 @pytest.fixture(autouse=True)
@@ -66,12 +70,12 @@ def test_questions_show_themselves():
 
 # -- notebooks --------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
-def test_committed_notebooks_are_what_their_sources_make(source):
+@each_chapter
+def test_committed_notebooks_are_what_their_sources_make(chapter):
     """Both forms: the same cells, all executed, no error, no widget state, no path."""
-    for solution, folder in ((False, NOTEBOOKS), (True, NOTEBOOKS / "solutions")):
-        path = folder / f"{source.stem}.ipynb"
-        compare(path, generate(source, solution))
+    for kind in FORMS:
+        path = COURSE.place(chapter, kind)
+        compare(path, generate(chapter, kind == "instructor"))
         data = json.loads(path.read_text())
         assert "widgets" not in data["metadata"]
         code = [c for c in data["cells"] if c["cell_type"] == "code"]
@@ -82,12 +86,12 @@ def test_committed_notebooks_are_what_their_sources_make(source):
         assert os.getcwd() not in path.read_text() and str(Path.home()) not in path.read_text()
 
 
-@pytest.mark.parametrize("slug", [slug for slug, lab in labsim.labs().items() if not lab.home])
+@pytest.mark.parametrize("slug", [s for s, lab in labsim.labs().items() if is_builtin(lab)])
 def test_blanks_and_solutions(slug):
     """The learner's checks are unanswered, the instructor's all right, for every exercise."""
-    (source,) = [s for s in SOURCES if s.stem.endswith(slug)]
-    for folder, word in ((NOTEBOOKS, "Not answered yet."), (NOTEBOOKS / "solutions", "Right.")):
-        data = json.loads((folder / f"{source.stem}.ipynb").read_text())
+    (chapter,) = [c for c in CHAPTERS if c.slug == slug]
+    for kind, word in (("learner", "Not answered yet."), ("instructor", "Right.")):
+        data = json.loads(COURSE.place(chapter, kind).read_text())
         said = ["".join(o.get("text", "")) for c in data["cells"] if c["cell_type"] == "code"
                 and "check(" in "".join(c["source"]) for o in c["outputs"]]
         said = [text for text in said if text]
@@ -95,17 +99,15 @@ def test_blanks_and_solutions(slug):
         assert all(text.startswith(word) for text in said)
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
-def test_prose_says_no_number_that_something_owns(source):
+@each_chapter
+def test_prose_says_no_number_that_something_owns(chapter):
     """Digits in markdown only inside {{...}}, code, or as the number of a list item."""
-    import re
-
     import jupytext
-    for number, cell in enumerate(jupytext.read(source).cells, 1):
+    for number, cell in enumerate(jupytext.reads(chapter.text, fmt="py:percent").cells, 1):
         if cell.cell_type == "markdown":
             text = re.sub(r"\{\{.*?\}\}|`[^`]*`|^\s*\d+\. |\*\*\d\d-[\w-]+\*\*|EC2|S3", "",
                           cell.source, flags=re.M)
-            assert not re.search(r"\d", text), f"{source.name}, cell {number}: {text}"
+            assert not re.search(r"\d", text), f"{chapter.origin}, cell {number}: {text}"
 
 
 def test_both_forms_of_a_cell():
@@ -118,7 +120,8 @@ def test_both_forms_of_a_cell():
 
 @pytest.mark.parametrize("text, value", [
     ("{{arrival_rate}}", "2 msg/s"), ("{{ fact:asg.default_cooldown }}", "300 s"),
-    ("{{preset:2}}", "2 The spike"), ("{{workload}}", "spike"), ("{{version}}", "0.1.0")])
+    ("{{preset:2}}", labsim.lab("sqs-asg").presets[1].title), ("{{workload}}", "spike"),
+    ("{{version}}", "0.1.0")])
 def test_numbers_in_the_prose_are_filled_in(text, value):
     """From parameters, facts, presets; results are three figures with their unit."""
     assert filled(text, labsim.lab("sqs-asg"), "x") == value

@@ -24,14 +24,12 @@ from packaging.requirements import Requirement
 
 import labsim
 from labsim.catalogue import labs
-from labsim.course import course_model as outline
-from labsim.course import lite, notebooks
-from labsim.course import pyodide_bundle as wheels
+from labsim.course import course_model, lite, notebooks, pyodide_bundle
 from labsim.view.lite_links import lite_link
 
 ROOT = Path(__file__).parents[2]
 CI = "CI" in os.environ
-CDN = f"https://cdn.jsdelivr.net/pyodide/v{wheels.pyodide().version}/full/"
+CDN = f"https://cdn.jsdelivr.net/pyodide/v{pyodide_bundle.pyodide().version}/full/"
 KINDS = {".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json"}
 # What a learner does, in a process or a browser that has only what the site has.
 LEARNER = """
@@ -74,7 +72,7 @@ for ask in (labsim.run("sqs-asg").to_frame,
 def site(tmp_path_factory):
     """The site of the built-in course."""
     folder = tmp_path_factory.mktemp("lite") / "site"
-    lite.make(outline.built_in(), folder, print)
+    lite.make(course_model.built_in(), folder, print)
     return folder
 
 
@@ -84,8 +82,8 @@ def core(tmp_path_factory):
     if shutil.which("npm") is None and not CI:
         pytest.skip("npm is missing: it brings Pyodide's core and list of packages")
     folder = tmp_path_factory.mktemp("pyodide")
-    done = subprocess.run(["npm", "pack", f"pyodide@{wheels.pyodide().version}"], cwd=folder,
-                          capture_output=True, text=True)
+    release = f"pyodide@{pyodide_bundle.pyodide().version}"
+    done = subprocess.run(["npm", "pack", release], cwd=folder, capture_output=True, text=True)
     if done.returncode and not CI:
         pytest.skip("npm can't fetch the package pyodide: no network?")
     with tarfile.open(next(folder.glob("*.tgz"))) as archive:
@@ -99,7 +97,7 @@ def names(wheel):
 
 def test_the_site_has_labsim_its_data_and_the_notebooks(site):
     """labsim's wheel with all modules and data; each learner's notebook, and no solution."""
-    course = outline.built_in()
+    course = course_model.built_in()
     wheel = site / "pypi" / f"labsim-{labsim.__version__}-py3-none-any.whl"
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "labsim").rglob("*.py")}
     data = {f"labsim/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "data").rglob("*")
@@ -118,7 +116,7 @@ def test_the_same_bytes_twice(site, tmp_path):
     """Made again, in another folder and in the place of something else."""
     (tmp_path / "again").mkdir()
     (tmp_path / "again" / "old.txt").write_text("old")
-    lite.make(outline.built_in(), tmp_path / "again")
+    lite.make(course_model.built_in(), tmp_path / "again")
     files = {p.relative_to(site) for p in site.rglob("*") if p.is_file()}
     assert files == {p.relative_to(tmp_path / "again")
                      for p in (tmp_path / "again").rglob("*") if p.is_file()}
@@ -138,37 +136,37 @@ def test_the_table_is_what_pyodide_carries(core):
     """`data/pyodide.csv` is made from the lock file of the release that the kernel runs."""
     from jupyterlite_pyodide_kernel.constants import PYODIDE_VERSION
 
-    assert wheels.pyodide().version == PYODIDE_VERSION
-    assert wheels.table(core / "pyodide-lock.json") == (
-        ROOT / "data" / wheels.TABLE).read_text()
+    assert pyodide_bundle.pyodide().version == PYODIDE_VERSION
+    assert pyodide_bundle.table(core / "pyodide-lock.json") == (
+        ROOT / "data" / pyodide_bundle.TABLE).read_text()
 
 
 def test_every_dependency_runs_in_the_browser(site, core):
     """From labsim's wheel on: a pure wheel of the site, or Pyodide's at a version that fits."""
     lock = json.loads((core / "pyodide-lock.json").read_text())
-    shop = {wheels.normal(p["name"]): p["version"] for p in lock["packages"].values()}
+    sold = {pyodide_bundle.normal(p["name"]): p["version"] for p in lock["packages"].values()}
     carried = {}
     for wheel in [*site.glob("pypi/*.whl"), *site.glob("extensions/**/pypi/*.whl")]:
         name, version, *tags = wheel.name.removesuffix(".whl").split("-")
         assert tags == ["py3", "none", "any"]
         assert not [n for n in names(wheel) if n.endswith((".so", ".pyd", ".dylib"))]
-        carried.setdefault(wheels.normal(name), []).append((version, wheel))
+        carried.setdefault(pyodide_bundle.normal(name), []).append((version, wheel))
     python = {"python_version": "3.14", "sys_platform": "emscripten", "extra": "",
               "platform_system": "Emscripten"}
     todo, seen = ["labsim", *lite.STARTS_WITH], set()
     while todo:
         line = todo.pop()
         need = Requirement(line)
-        name = wheels.normal(need.name)
+        name = pyodide_bundle.normal(need.name)
         if name in seen or need.marker and not need.marker.evaluate(python):
             continue
-        if name in shop and need.specifier.contains(shop[name]):
+        if name in sold and need.specifier.contains(sold[name]):
             continue
         fits = [wheel for version, wheel in carried.get(name, ())
                 if need.specifier.contains(version)]
         assert fits, f"{line}: neither in the site nor, fitting, in Pyodide"
         seen.add(name)
-        todo += wheels.requirements(fits[0].read_bytes())
+        todo += pyodide_bundle.requirements(fits[0].read_bytes())
     assert {"labsim", "simpy", "ipywidgets", "jupyterlab-widgets"} <= seen
 
 
@@ -191,14 +189,14 @@ def made_up(name="madeup", version="1.0", needs=(), tag="py3-none-any"):
 ])
 def test_what_no_browser_can_run_is_told(need, told):
     """The package that needs it, what it needs, and what there is."""
-    root = wheels.zipped(made_up(needs=[need]), "here")
+    root = pyodide_bundle.zipped(made_up(needs=[need]), "here")
     with pytest.raises(notebooks.BuildError, match=f"madeup needs {need}.*{told}"):
-        wheels.pack([root], [], {}, wheels.pyodide())
+        pyodide_bundle.pack([root], [], {}, pyodide_bundle.pyodide())
 
 
 def test_what_a_third_partys_lab_needs_is_packed(tmp_path, monkeypatch):
     """Its package, what that needs and Pyodide lacks; what only others need stays at home."""
-    root = wheels.zipped(made_up(needs=[
+    root = pyodide_bundle.zipped(made_up(needs=[
         "simpy", "pandas", "extra-part[more]; python_version >= '3.14'",
         "pywin32; sys_platform == 'win32'", "pytest; extra == 'test'"]), "here")
     for name, needs in (("extra_part", ["deeper; extra == 'more'"]), ("deeper", [])):
@@ -208,21 +206,21 @@ def test_what_a_third_partys_lab_needs_is_packed(tmp_path, monkeypatch):
         (tmp_path / f"{name}-1.0.dist-info/RECORD").write_text("".join(
             f"{path},,\n" for path in made_up(name)))
     monkeypatch.syspath_prepend(tmp_path)
-    parcel = wheels.pack([root], [], {}, wheels.pyodide())
-    assert {name.split("-")[0] for name in parcel.wheels} == {
+    bundle = pyodide_bundle.pack([root], [], {}, pyodide_bundle.pyodide())
+    assert {name.split("-")[0] for name in bundle.wheels} == {
         "madeup", "simpy", "extra_part", "deeper"}
-    assert parcel.from_pyodide == {"pandas"}
+    assert bundle.from_pyodide == {"pandas"}
 
 
 def test_an_installed_labsim_makes_the_wheel_too(tmp_path, monkeypatch):
     """Where there is no checkout: put together from its record, the same files."""
-    name, data = wheels.own_wheel("labsim")
+    name, data = pyodide_bundle.own_wheel("labsim")
     wheel = tmp_path / name
     wheel.write_bytes(data)
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index",
                     "--target", tmp_path / "site-packages", wheel], check=True)
     found = next(iter(metadata.distributions(path=[str(tmp_path / "site-packages")])))
-    again = wheels.from_distribution(found, "here")
+    again = pyodide_bundle.from_distribution(found, "here")
     assert again == (name, data)
 
 
@@ -230,17 +228,17 @@ def test_another_pyodide_than_the_tables_is_told(monkeypatch, tmp_path):
     """And how to make the table anew; nothing is written."""
     monkeypatch.setattr("jupyterlite_pyodide_kernel.constants.PYODIDE_VERSION", "999.0")
     with pytest.raises(notebooks.BuildError, match="999.0, and pyodide.csv .* make it anew"):
-        lite.make(outline.built_in(), tmp_path / "site")
+        lite.make(course_model.built_in(), tmp_path / "site")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_notebook_is_told_and_the_old_site_stays(tmp_path):
     """Named, with the command that makes it."""
-    course = outline.built_in()
+    course = course_model.built_in()
     old = tmp_path / "site" / "old.txt"
     old.parent.mkdir()
     old.write_text("old")
-    lost = outline.Course("lost", course.chapters, tmp_path / "nowhere", tmp_path,
+    lost = course_model.Course("lost", course.chapters, tmp_path / "nowhere", tmp_path,
                           committed=True)
     with pytest.raises(notebooks.BuildError, match="00-start-here.ipynb is missing"):
         lite.make(lost, old.parent)
@@ -250,8 +248,9 @@ def test_a_missing_notebook_is_told_and_the_old_site_stays(tmp_path):
 def test_a_learner_gets_along_without_threads_and_processes(tmp_path):
     """Every lab, preset, exercise and quiz, and thirty runs, with only the site's packages."""
     (tmp_path / "learner.py").write_text(LEARNER)
-    done = subprocess.run([sys.executable, Path(__file__).parents[1] / "helpers" / "as_in_browser.py",
-                           tmp_path / "learner.py"], capture_output=True, text=True,
+    as_in_browser = ROOT / "tests" / "helpers" / "as_in_browser.py"
+    done = subprocess.run([sys.executable, as_in_browser, tmp_path / "learner.py"],
+                          capture_output=True, text=True,
                           env={**os.environ, "LABSIM_HOME": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     last = done.stdout.splitlines()[-3:]
@@ -338,12 +337,13 @@ def cdn(core, tmp_path_factory):
         pytest.skip("micropip can't be fetched: no network?")
     for package in packages.values():
         try:
-            file, data = wheels.from_distribution(metadata.distribution(package["name"]), "here")
+            found = metadata.distribution(package["name"])
+            file, data = pyodide_bundle.from_distribution(found, "here")
         except (metadata.PackageNotFoundError, notebooks.BuildError):
             file = package["file_name"]
             if not (folder / file).is_file():
                 name = package["name"].replace("-", "_").replace(".", "_")
-                file, data = wheels.zipped(made_up(name, package["version"]), "here")
+                file, data = pyodide_bundle.zipped(made_up(name, package["version"]), "here")
             else:
                 data = (folder / file).read_bytes()
         (folder / file).write_bytes(data)
@@ -357,11 +357,10 @@ def cdn(core, tmp_path_factory):
 IN_CONSOLE = """
 import asyncio, os, sys, threading, types
 import labsim, labsim.errors, simpy, ipywidgets
-for part in ("course", "kit"):      # without what stands in their __init__, which wants numpy
-    package = sys.modules[f"labsim.{part}"] = types.ModuleType(f"labsim.{part}")
-    package.__path__ = [f"{labsim.__path__[0]}/{part}"]
+package = sys.modules["labsim.declare"] = types.ModuleType("labsim.declare")
+package.__path__ = [f"{labsim.__path__[0]}/declare"]    # without its __init__, which wants numpy
 from labsim.course import progress
-from labsim.declare import lite_links
+from labsim.view import lite_links
 progress.record("sqs-asg", "x", False)
 progress.record("sqs-asg", "y", True)
 print(progress.journal(), len(progress.answers()), sorted(os.listdir("/drive"))[-1])

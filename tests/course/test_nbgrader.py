@@ -13,12 +13,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labsim.course import course_model as outline
-from labsim.course import exercises, nbgrader, notebooks
+from labsim.course import course_model, exercises, nbgrader, notebooks
 
 ROOT = Path(__file__).parents[2]
 WANTED = "nbgrader==0.9.*"
-COURSE = outline.built_in()
+COURSE = course_model.built_in()
 CHAPTERS = [chapter for chapter in COURSE.chapters if chapter.lab]
 TRIED = CHAPTERS[-1]        # the chapter that goes through the real nbgrader
 each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.name)
@@ -94,7 +93,7 @@ def test_an_exercise_that_cannot_be_graded_is_told(text, told, tmp_path):
     source = tmp_path / "01-s3-prefix.py"
     source.write_text(text)
     with pytest.raises(notebooks.BuildError, match=f"01-s3-prefix.py: {told}"):
-        nbgrader.assignment(outline.Chapter(source))
+        nbgrader.assignment(course_model.Chapter(source))
 
 
 def test_the_last_answer_counts(tmp_path, monkeypatch, capsys):

@@ -14,9 +14,10 @@ import pytest
 
 import labsim
 from labsim import cli
+from labsim.cli import present
 from labsim.course import check, progress
 from labsim.course.append_log import Damaged
-from labsim.course.progress_report import Standing, standing
+from labsim.course.progress_report import ProgressReport, standing
 from labsim.errors import LabsimError
 
 
@@ -327,7 +328,7 @@ def test_what_is_next():
         solve(slug)
     assert standing().next.lab.slug == slugs[0]
     solve(slugs[0])
-    assert standing().next is None and standing().arrow() == "Every exercise is solved."
+    assert standing().next is None and standing().next_step() == "Every exercise is solved."
 
 
 def test_a_lab_or_an_exercise_that_is_no_more_is_kept(capsys):
@@ -346,7 +347,7 @@ def test_progress_shows_every_lab(capsys):
     for slug, lab in labsim.labs().items():
         assert f"\n{slug} " in out and f"of {len(lab.exercises)} " in out
     assert "2 of 6" in out and "Next: sqs-asg, exercise 3" in out
-    shared = Standing([{"lab": "quiz", "exercise": "quiz:kms-quota", "right": True}])
+    shared = ProgressReport([{"lab": "quiz", "exercise": "quiz:kms-quota", "right": True}])
     assert isinstance(shared._repr_html_(), str)
 
 
@@ -363,7 +364,7 @@ def test_open_goes_on_where_one_was(monkeypatch, capsys):
     """It says what is done and next, and opens that lab; the first time the page to start with."""
     pytest.importorskip("jupyterlab")
     opened = []
-    monkeypatch.setattr(cli, "start", lambda command: opened.append(command[3]))
+    monkeypatch.setattr(present, "start", lambda command: opened.append(command[3]))
     assert cli.main(["open"]) == 0 and capsys.readouterr().out == ""
     solve("sqs-asg")
     solve("kinesis-shards", 1)

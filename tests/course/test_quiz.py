@@ -7,12 +7,11 @@ import pytest
 
 import labsim
 from labsim import cli
-from labsim.course import progress, quiz
-from labsim.course import spaced_repetition as review
+from labsim.course import progress, quiz, review
 from labsim.course.questions import all_questions, questions
 from labsim.course.spaced_repetition import DAYS, Card, Place, places
 from labsim.errors import ParameterError
-from labsim.factbook import all_facts
+from labsim.factbook import book
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +25,7 @@ def test_a_question_has_one_right_choice_and_a_reason_for_each(q):
     assert sum(c.right for c in q.choices) == 1 and 3 <= len(q.choices) <= 5
     assert all(c.text and c.why.endswith(".") for c in q.choices)
     assert len({c.text for c in q.choices}) == len(q.choices)
-    assert q.topic in {f.service for f in all_facts().values()}
+    assert q.topic in {f.service for f in book().values()}
     assert q.question.endswith("?")
 
 

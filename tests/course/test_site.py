@@ -112,7 +112,7 @@ def test_every_part_of_a_course_has_its_page(made):
     """A start page, a page per chapter, lab, topic of facts, service and engine module."""
     there = set(pages(made))
     assert "/lite/" not in text_of(made, "index.html")
-    topics = {f.service for f in labsim.factbook.all_facts().values()}
+    topics = {f.service for f in labsim.factbook.book().values()}
     modules = {f"{part}/{path.stem}.html" for part in ("services", "engine")
                for path in (Path(labsim.__file__).parent / part).glob("[a-z]*.py")}
     assert there >= {"index.html", "search.html", "engine/theory.html"} | modules
@@ -125,7 +125,7 @@ def test_every_fact_parameter_metric_and_preset_is_told(made):
     """With notes, today, source and confidence; with default, range and help."""
     everything = {name: " ".join(Words.of(text_of(made, name)).split()) for name in pages(made)}
     facts = " ".join(text for name, text in everything.items() if name.startswith("facts/"))
-    for fact in labsim.factbook.all_facts().values():
+    for fact in labsim.factbook.book().values():
         for said in (fact.id, fact.quantity, fact.source, fact.confidence, fact.comment):
             assert " ".join(said.split()) in facts, fact.id
     for chapter in LABS:
@@ -378,7 +378,7 @@ def bakery(monkeypatch):
     from labsim import catalogue as registry
     base = labsim.lab("sqs-asg")
     lab = dataclasses.replace(
-        base, slug="bakery", title="A <bakery> & its line", topics=("Ovens",),
+        base, slug="bakery", title="A <bakery> & its line", topics=("Ovens",), home=None,
         exercises=base.exercises[:2], presets=base.presets[:1], order=77)
     there = {**registry.labs(), "bakery": lab}
     monkeypatch.setattr(registry, "_found", lambda: there)

@@ -1,7 +1,7 @@
 """Python as it is in a browser: without threads, processes and what the site doesn't carry.
 
-`python tests/helpers/as_in_browser.py FILE` runs a file so. What Pyodide lacks raises here what it raises
-there; `installed` names the packages that the site has, all others are missing.
+`python tests/helpers/as_in_browser.py FILE` runs a file so. What Pyodide lacks raises here what it
+raises there; `installed` names the packages that the site has, all others are missing.
 """
 
 import os
@@ -11,7 +11,7 @@ import threading
 import types
 from importlib import metadata
 
-from labsim.course import pyodide_bundle as wheels
+from labsim.course.pyodide_bundle import normal, pyodide
 
 
 class Without:
@@ -38,20 +38,18 @@ def no_process(*args, **kwargs):
 
 def be_a_browser() -> None:
     """From now on this process is as poor as a browser."""
-    import labsim.course
-    from labsim.course import lite
+    from labsim.course import course_model, lite
 
-    carried = lite.packed(labsim.course.course_model.built_in(), lite.found_extensions()[lite.KERNEL])
-    shop = wheels.pyodide()
-    allowed = {wheels.normal(name.split("-")[0]) for name in carried.wheels}
+    carried = lite.packed(course_model.built_in(), lite.found_extensions()[lite.KERNEL])
+    sold = pyodide().packages
+    allowed = {normal(name.split("-")[0]) for name in carried.wheels}
     todo = {*carried.from_pyodide}
     while todo:     # what Pyodide loads with them
         name = todo.pop()
         allowed.add(name)
-        todo |= {wheels.normal(n) for n in needs(name) if wheels.normal(n) in shop.packages} - (
-            allowed)
+        todo |= {normal(n) for n in needs(name) if normal(n) in sold} - allowed
     missing = {module for module, names in metadata.packages_distributions().items()
-               if not {wheels.normal(name) for name in names} & allowed}
+               if not {normal(name) for name in names} & allowed}
     for name in [n for n in sys.modules if n.split(".")[0] in missing]:
         del sys.modules[name]
     sys.meta_path[:] = [Without(finder, missing) for finder in sys.meta_path]

@@ -373,7 +373,7 @@ quiz("dynamodb-capacity", "cabdbca")
 #   Twice as much in transactions. Sizes are rounded up.
 # * **Provisioned** with auto scaling for traffic that can be foreseen, **on-demand** for what
 #   can't, {{fact:ddb.ondemand_price_ratio}} the price per unit used (the notes say two and a half).
-# * An item has {{fact:ddb.item_size_max_bytes}} bytes at most. A key of one attribute or of two
+# * An item has {{fact:ddb.item_size_max_bytes}} at most. A key of one attribute or of two
 #   (partition and sort key); **LSI**: same partition key, made with the table; **GSI**: another
 #   key, capacity of its own.
 # * **DAX**: microseconds, no change of code, eventual reads, TTL of five minutes. ElastiCache is

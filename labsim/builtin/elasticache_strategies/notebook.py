@@ -365,7 +365,7 @@ quiz("elasticache-strategies", "bcadba")
 #   **Write-through**: never stale, two trips at a write, keys that nobody reads. **TTL**: bounds
 #   the age.
 # * **Redis**: replicas in other zones with failover, backups, sorted sets (leaderboards), up to
-#   {{fact:ec.replicas_max}} replicas per shard. **Memcached**: nodes that share the keys, several
+#   {{fact:ec.replicas_max}} per shard. **Memcached**: nodes that share the keys, several
 #   threads, no replication, no persistence.
 # * **Sessions** in ElastiCache (or DynamoDB) make web servers stateless.
 # * ElastiCache needs changes in the application; DAX in front of DynamoDB does not.

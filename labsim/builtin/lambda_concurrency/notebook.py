@@ -469,7 +469,7 @@ quiz("lambda-concurrency", "bcabdcba")
 #   paid.
 # * A function runs **fifteen minutes** at most, API Gateway waits **{{gateway_timeout}}**. Longer
 #   work goes to Step Functions, ECS or Batch.
-# * Memory from {{fact:lambda.memory_min_mb}} to {{fact:lambda.memory_max_mb}} MB, and **CPU
+# * Memory from {{fact:lambda.memory_min_mb}} to {{fact:lambda.memory_max_mb}}, and **CPU
 #   and network come with it**.
 # * **Asynchronous** events: two retries, then the dead-letter queue of the function. **SQS**: the
 #   dead-letter queue of the queue; visibility timeout six times the function's. **Kinesis,

@@ -13,7 +13,8 @@ OWN = json.loads((Path(__file__).parent / "course.json").read_text(encoding="utf
 project = html_title = html_short_title = OWN["title"]
 release = version = OWN["version"]
 language = "en"
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode", "labsim.course.sphinx_extension"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.viewcode",
+              "labsim.course.sphinx_extension"]
 exclude_patterns = ["downloads"]
 default_role = "py:obj"             # `name` in a docstring: a link, if there is such a thing
 suppress_warnings = ["ref.obj"]     # ... and just a name, if there is none

@@ -10,7 +10,7 @@ import labsim
 lab = labsim.lab("coffee-bar")
 
 # %%
-labsim.factbook.table(lab.facts)
+lab.fact_table()
 
 # %%
 lab.explore()

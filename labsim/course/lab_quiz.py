@@ -2,10 +2,9 @@
 
 from html import escape
 
-from labsim._callable import make_callable
-from labsim.catalogue import lab
 from labsim.course import progress
 from labsim.course import questions as cards
+from labsim.course.in_effect import lab
 from labsim.errors import ParameterError
 
 
@@ -61,6 +60,3 @@ def quiz(slug: str, answers: str | None = None):
     """The quiz of a lab's topics to be shown; or, with `answers` (one letter each), checked."""
     asked = Quiz(slug)
     return asked if answers is None else asked.check(answers)
-
-
-make_callable(__name__, quiz)

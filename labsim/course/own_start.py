@@ -1,4 +1,4 @@
-"""The page to start with, for a course of one's own: its source, as text.
+"""The page to start with, for a course of one's own: its notebook source, as text.
 
 Picture the blackboard beside the door on the first day: what the course is called, what comes
 when, and one example to try at once.
@@ -48,7 +48,7 @@ def _example(lab) -> list[str]:
         *([_prose("## Where a number comes from",
                   "Limits, defaults, delays and prices are facts with a source: what the course "
                   "notes say, what AWS says today, and how sure we are."),
-           _code("labsim.factbook.table(lab.facts)")] if lab.facts else []),
+           _code("lab.fact_table()")] if lab.facts else []),
     ]
 
 
@@ -61,6 +61,6 @@ def _own(file) -> list[str]:
                         '        print(f"{slug}: {name} = {value}")')]
     if file.read["notes"]:
         shown += [_prose("Facts of which the notes of this course say something else:"),
-                  _code("from labsim import coursefile, facts", "",
-                        'facts.table(coursefile.current().read["notes"])')]
+                  _code("from labsim.course import in_effect", "",
+                        'in_effect.book().table(in_effect.current().read["notes"])')]
     return shown
