@@ -6,24 +6,34 @@ import re
 import pytest
 
 import labsim
-from labsim.factbook import FILES, all_facts, data_folder, fact, value
+from labsim.course.markup import name_of_file
+from labsim.factbook import KINDS, book, data_folder, fact, value
+
+FILES = [path for kind in KINDS for path in sorted((data_folder() / kind).glob("*.csv"))]
 
 
-def rows(name):
-    with open(data_folder() / name, encoding="utf-8", newline="") as file:
+def rows(path):
+    with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def test_ids_are_one_fact_each():
-    """In both files together; prices are in the file of prices."""
-    facts, prices = map(rows, FILES)
-    ids = [row["id"] for row in facts + prices]
-    assert len(set(ids)) == len(ids) == len(all_facts())
-    assert {row["kind"] for row in prices} == {"price"}
-    assert "price" not in {row["kind"] for row in facts}
+    """In all files together; prices are in the files of prices."""
+    ids = [row["id"] for path in FILES for row in rows(path)]
+    assert len(set(ids)) == len(ids) == len(book())
+    for path in FILES:
+        assert all((row["kind"] == "price") == (path.parent.name == "prices")
+                   for row in rows(path)), path
 
 
-@pytest.mark.parametrize("row", all_facts().values(), ids=lambda row: row.id)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_file_is_one_services(path):
+    """And is named after it."""
+    (service,) = {row["service"] for row in rows(path)}
+    assert path.stem == name_of_file(service)
+
+
+@pytest.mark.parametrize("row", book().values(), ids=lambda row: row.id)
 def test_a_fact_says_where_it_comes_from(row):
     """A source, a confidence that is one of three, and something to say."""
     assert row.source and row.confidence in ("verified", "unverified", "notes-only")
@@ -34,10 +44,9 @@ def test_a_fact_says_where_it_comes_from(row):
 def test_every_fact_is_used():
     """By a model, a notebook, a question or a known answer: none is there for its own sake."""
     top = data_folder().parent
-    files = [*top.glob("labsim/**/*.py"), *top.glob("notebooks/src/*.py"),
-             *top.glob("tests/known_answers/*.yaml"), *top.glob("data/*.yaml")]
+    files = [path for kind in ("py", "yaml") for path in top.glob(f"labsim/**/*.{kind}")]
     used = set(re.findall(r"[a-z0-9_]+\.[a-z0-9_]+", "".join(f.read_text() for f in files)))
-    assert not [row["id"] for name in FILES for row in rows(name) if row["id"] not in used]
+    assert not [row["id"] for path in FILES for row in rows(path) if row["id"] not in used]
 
 
 def test_both_sides_of_a_fact():
