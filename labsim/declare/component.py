@@ -38,7 +38,7 @@ class Component:
                 f'two parts are called "{name}": a {kind(sim.parts[name])} and a {kind(self)}; '
                 f"give one of them another name"))
         self.sim, self.name = sim, name
-        self.record = Recorder(sim.duration, len(sim.record.t) - 1)
+        self.record = Recorder(sim.duration, t=sim.record.t)
         self.fed_by: list[Component] = []   # what they give out comes here; they advance first
         self.links: list[tuple[Component, str]] = []    # to whom, and what is said of the arrow
         sim.parts[name] = self

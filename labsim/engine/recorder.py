@@ -18,10 +18,11 @@ _FOLD_AT = 65_536   # rows kept in passing before they are folded into the grid
 
 
 class Recorder:
-    """The record of one run over `duration` seconds with `points` intervals."""
+    """The record of one run over `duration` seconds with `points` intervals, or at the instants
+    `t` of another record."""
 
-    def __init__(self, duration: float, points: int = 600):
-        self.t = np.linspace(0.0, duration, points + 1)
+    def __init__(self, duration: float, points: int = 600, *, t: np.ndarray | None = None):
+        self.t = np.linspace(0.0, duration, points + 1) if t is None else t
         self._counts: dict[str, np.ndarray] = {}
         self._pending: dict[str, list[np.ndarray]] = {}
         self._rows: dict[str, int] = {}     # how many are pending
