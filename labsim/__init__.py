@@ -157,6 +157,11 @@ def _plot(result):
     return plot(result)
 
 
+def _picture(result, t: float):
+    from labsim.view.system_diagram import Diagram
+    return Diagram(result, t)
+
+
 def _report(result, file) -> None:
     from labsim.view.report import save
     save(result, file)
@@ -172,4 +177,4 @@ def _trust(lab):
     return trust(lab)
 
 
-hooks.answers.update(plot=_plot, report=_report, explore=_explore, trust=_trust, lab=_declared)
+hooks.answers.update(plot=_plot, picture=_picture, report=_report, explore=_explore, trust=_trust, lab=_declared)

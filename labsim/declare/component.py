@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from labsim.declare.drawing import Line, Panel
+from labsim.declare.drawing import Panel
 from labsim.declare.invariants import Invariant
 from labsim.declare.metrics import Count, Metric
 from labsim.engine import Load, Recorder, Simulation
@@ -27,8 +27,10 @@ class Component:
     PANELS: ClassVar[tuple[Panel, ...]] = ()
     INVARIANTS: ClassVar[tuple[Invariant, ...]] = ()
     shows: ClassVar[tuple[tuple[str, str], ...]] = ()   # (label, series) in its box
+    boxed: ClassVar[bool] = True        # it has a box in the system picture
     control: ClassVar[bool] = False     # it steers others instead of passing requests on
     alarm: ClassVar[str] = ""           # a series: its box is marked while it is above 0
+    quiet: bool = False                 # one of many alike, of which the event log tells nothing
 
     def __init__(self, sim: Simulation, name: str):
         if not isinstance(name, str) or not name.strip() or "." in name:
@@ -49,9 +51,10 @@ class Component:
         if (other, label) not in self.links:
             self.links.append((other, label))
 
-    def log(self, what: str, text: str) -> None:
-        """Write a row about this part into the event log."""
-        self.sim.log(what, f"{self.name}: {text}")
+    def log(self, what: str, text: str, t: float | None = None) -> None:
+        """Write a row about this part into the event log, at the present time or at `t` s."""
+        if not self.quiet:
+            self.sim.log(what, f"{self.name}: {text}", t)
 
     # -- how requests come in --------------------------------------------------------------
 
@@ -97,7 +100,6 @@ class Producers(Component):
 
     METRICS = (
         Count("offered", "requests", "requests sent", value=lambda s: s.record.total("offered")),)
-    PANELS = (Panel("Offered", "req/s", (Line("offered", "offered_rate"),)),)
     shows = (("req/s", "offered_rate"),)
 
     def __init__(self, sim: Simulation, name: str, load: Load | float, to: Component):

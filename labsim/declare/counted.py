@@ -7,7 +7,7 @@ what is handed on is how many came since the clock last ticked.
 within a tick a request comes; what leaves in a tick is spread evenly over it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -27,7 +27,7 @@ class Inlet:
     def __init__(self, part: Component, name: str = ""):
         self.part, self.sim, self.name = part, part.sim, f"{part.name} {name}".strip()
         self.expected = np.zeros(len(part.record.t) - 1, dtype=np.int64)
-        self._taken = 0
+        self._taken, self._sent = 0, False
 
     @property
     def fed_by(self) -> list[Component]:
@@ -36,8 +36,8 @@ class Inlet:
 
     @property
     def used(self) -> bool:
-        """Whether anything may come this way."""
-        return bool(self.expected.any() or self.fed_by)
+        """Whether somebody sends this way, be it nothing."""
+        return self._sent or bool(self.fed_by)
 
     def sent(self, load: Load | float, name: str = "") -> "CountedProducers":
         """Clients send requests this way at the rate of `load`; see `Simulation.send`."""
@@ -45,7 +45,7 @@ class Inlet:
 
     def expect(self, counts: np.ndarray) -> None:
         """So many requests come in each tick, (ticks,), whole numbers."""
-        self.expected = self.expected + counts
+        self.expected, self._sent = self.expected + counts, True
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """Requests come at the times of `blocks` (arrays, s)."""
@@ -68,7 +68,23 @@ class CountedOutlet(Outlet):
 
     def __init__(self, part: Component):
         super().__init__(part)
+        self._expected = np.zeros(len(part.record.t) - 1, dtype=np.int64)
         self._owed = 0.0
+
+    def to(self, other: Component) -> None:
+        """From now on what leaves here comes to `other`, a part or an inlet of one."""
+        super().to(other)
+        if hasattr(other, "expect"):
+            other.expect(self._expected)
+        else:
+            other.feed(self._blocks())
+
+    def expect(self, counts: np.ndarray) -> None:
+        """So many leave in each tick, (ticks,), whole numbers, whatever happens."""
+        self._expected = self._expected + counts
+        for other in self._takers:
+            if hasattr(other, "expect"):
+                other.expect(counts)
 
     def count(self, requests: float, start: float) -> None:
         """So many leave in the tick that begins at `start` s. Whole ones do; what is left of a
@@ -77,8 +93,14 @@ class CountedOutlet(Outlet):
             self._owed += requests
             whole = int(self._owed + 1e-9)
             self._owed -= whole
-            tick = self.part.sim.tick
-            self.give(start + tick * (np.arange(whole) + 0.5) / max(whole, 1))
+            self.give(self._spread(whole, start))
+
+    def _spread(self, whole: int, start: float) -> np.ndarray:
+        return start + self.part.sim.tick * (np.arange(whole) + 0.5) / max(whole, 1)
+
+    def _blocks(self) -> Iterator[np.ndarray]:
+        for start, whole in zip(self.part.record.t.tolist(), self._expected.tolist()):
+            yield self._spread(whole, start)
 
 
 class CountedProducers(Producers):

@@ -84,9 +84,9 @@ def changed(lab, params) -> dict:
 
 def as_code(lab, result) -> str:
     """The line of Python that makes a run."""
-    words = [repr(lab.slug), f"seed={result.seed}",
-             *(f"{name}={value!r}" for name, value in changed(lab, result.params).items())]
-    return f"labsim.run({', '.join(words)})"
+    words = [f"seed={result.seed}", *(f"{name}={value!r}"
+                                      for name, value in changed(lab, result.params).items())]
+    return f"{lab.call}, {', '.join(words)})"
 
 
 def in_full(spec, value) -> str:

@@ -100,6 +100,11 @@ class Panel:
     bars: tuple[str, ...] = ()
     moments: tuple[str, ...] = ()
 
+    def unit_in(self, result) -> str:
+        """Its unit: that of its curves."""
+        return self.unit or next(
+            (result.series[line.series].unit for line in self.lines if line.series), "")
+
     @property
     def drawn(self) -> tuple[Line, ...]:
         """Everything that is drawn as a line."""

@@ -76,6 +76,11 @@ class Lab:
     def __repr__(self) -> str:
         return f"Lab({self.slug!r}: {self.title})"
 
+    @property
+    def call(self) -> str:
+        """How a line of Python that runs it begins."""
+        return f"labsim.run({self.slug!r}"
+
     def run(self, params: Params | None = None, seed: int = 1, *, budget: Budget | None = None,
             progress: Callable[[float], None] | None = None,
             stop: threading.Event | None = None) -> Result:

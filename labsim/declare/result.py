@@ -15,7 +15,7 @@ import numpy as np
 from labsim import hooks
 from labsim.declare.metrics import Summary
 from labsim.engine import Event
-from labsim.errors import LabsimError, ResultError, optional, short
+from labsim.errors import LabsimError, ParameterError, ResultError, optional, short
 
 FORMAT = "labsim-result-1"
 MAX_BYTES = 64 * 2**20
@@ -74,6 +74,15 @@ class Result:
     def plot(self):
         """The lab's figure for this run, a `matplotlib.figure.Figure`."""
         return hooks.ring("plot", self)
+
+    def picture(self, t: float | None = None):
+        """The system picture at `t` s (default: the end): boxes and arrows with their numbers; it
+        shows itself in a notebook. `ParameterError` for a moment outside the run."""
+        end = self.params.duration
+        t = end if t is None else t
+        if isinstance(t, bool) or not isinstance(t, (int, float)) or not 0 <= t <= end:
+            raise ParameterError("t", t, f"from 0 to {end:g} s")
+        return hooks.ring("picture", self, t)
 
     def report(self, file) -> None:
         """Write a page about this run into `file`, whose name ends in .html or .pdf: figure,

@@ -17,19 +17,20 @@ import numpy as np
 from pydantic import create_model
 
 from labsim.declare.component import Component
-from labsim.declare.drawing import Box, Link, Panel
+from labsim.declare.drawing import Panel
 from labsim.declare.invariants import Invariant
 from labsim.declare.lab import Lab
 from labsim.declare.metrics import Metric
 from labsim.declare.outcome import Outcome
 from labsim.declare.params import Params, flag, number, path
+from labsim.declare.plan import drawn
 from labsim.declare.result import Result
 from labsim.engine import Estimate, Simulation
 from labsim.errors import LabsimError, ParameterError
 
 LENGTHS = 0.001, 1e8    # s, of a run
 MOST = 1e15             # of a parameter that is a number
-PANELS = 6              # in a figure
+PANELS = 8              # in a figure
 HEADLINES = 4
 COST = Metric("cost_usd", "USD", "all parts together", "lower", Outcome.total_cost)
 
@@ -55,6 +56,11 @@ class SystemLab(Lab):
     def build(self) -> Callable:
         """The function that wires its parts."""
         return self.simulate.__wrapped__
+
+    @property
+    def call(self) -> str:
+        """How a line of Python that runs it begins."""
+        return f"labsim.simulate({self.build.__name__}, duration={self.Params().duration!r}"
 
     def result(self, outcome: Outcome, params: Params, seed: int) -> Result:
         """What a run is summed up in: parameters may decide which parts there are."""
@@ -137,15 +143,16 @@ def _params(name: str, defaults: dict, duration: float) -> type[Params]:
 
 def _declared(parts: list[Component]) -> dict:
     """The fields of a lab that its parts fill."""
-    panels = [_panel(part, panel) for part in parts for panel in part.PANELS]
+    panels = sorted((place, number) for number, part in enumerate(parts)
+                    for place in range(len(part.PANELS)))[:PANELS]   # of each its first ones
+    shown = [_panel(parts[number], parts[number].PANELS[place])
+             for number, place in sorted((number, place) for place, number in panels)]
     metrics = tuple(_metric(part, metric) for part in parts for metric in part.METRICS)
     return {
-        "metrics": (*metrics, COST), "panels": tuple(panels[:PANELS]),
+        "metrics": (*metrics, COST), "panels": tuple(shown),
         "headline": (*[m.name for m in metrics if m.better][:HEADLINES - 1], COST.name),
         "invariants": tuple(_invariant(part, law) for part in parts for law in part.INVARIANTS),
-        "boxes": _boxes(parts),
-        "links": tuple(Link(part.name, other.name, label, control=part.control or other.control)
-                       for part in parts for other, label in part.links)}
+        **dict(zip(("boxes", "links"), drawn(parts)))}
 
 
 def _metric(part: Component, metric: Metric) -> Metric:
@@ -172,29 +179,3 @@ def _invariant(part: Component, law: Invariant) -> Invariant:
         return law.holds(SimpleNamespace(series=series, summary=MappingProxyType(summary),
                                          params=result.params, part=part))
     return Invariant(f"{part.name}: {law.name}", holds)
-
-
-def _boxes(parts: list[Component]) -> tuple[Box, ...]:
-    """A box per part: columns from who sends to who is sent to, those who steer below."""
-    columns = {part: 0 for part in parts}
-    for _ in parts:     # as far to the right as the longest way there
-        for part in parts:
-            for other, _ in part.links:
-                if not part.control and not other.control:
-                    columns[other] = max(columns[other], min(columns[part] + 1, len(parts)))
-    for part in parts:  # below whom they steer
-        for other, _ in part.links:
-            if part.control:
-                columns[part] = max(columns[other] - 1, 0) if other.control else columns[other]
-    taken: dict[int, int] = {}
-    boxes = []
-    for part in sorted(parts, key=lambda part: part.control):
-        row = taken.get(columns[part], 0)
-        if part.control:
-            row = max(row, max((taken.get(columns[p], 0) for p in parts if not p.control),
-                               default=0), 1)
-        taken[columns[part]] = row + 1
-        boxes.append(Box(part.name, (columns[part], row), tuple(
-            (label, f"{part.name}.{series}") for label, series in part.shows),
-            alarm=f"{part.name}.{part.alarm}" if part.alarm else ""))
-    return tuple(boxes)

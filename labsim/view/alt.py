@@ -17,7 +17,8 @@ def alt(lab, result, pinned=None) -> str:
     """What the figure of `result` shows, in a few sentences, with the units of its panels."""
     told = [f"{lab.title}, over {format_value(result.params.duration, 's')}, seed {result.seed}."]
     for panel in lab.panels:
-        unit = "" if panel.unit in panel.title.lower().split() else panel.unit
+        unit = panel.unit_in(result)
+        unit = "" if unit in panel.title.lower().split() else unit
         curves = [f"{line.label} up to {format_value(_top(result, line), unit)}"
                   for line in panel.lines if line.series]
         told.append(f"{panel.title}: {', '.join(curves)}.")

@@ -96,7 +96,7 @@ class Explorer(Shown):
         self._draw()
         self._tables()
         self.line.value, self.address.value = self.code(), self.link()
-        self.theory.value = panes.theory(self.lab, self.result.params)
+        self.theory.value = panes.theory(self.lab, self.result)
         self.unpin_button.disabled = self.pinned is None
         self.files.value = ""
 

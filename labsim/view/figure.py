@@ -84,7 +84,9 @@ class LiveFigure:
 
     def __init__(self, lab, style: Style | None = None, *, live: bool = True):
         self.lab, self.style, self._live = lab, style or Style(), live
-        self.figure = LabFigure(figsize=self.style.size, dpi=self.style.dpi,
+        width, height = self.style.size
+        height *= max(1.0, math.ceil(len(lab.panels) / 2) / 2)    # of a system of many parts
+        self.figure = LabFigure(figsize=(width, height), dpi=self.style.dpi,
                                 facecolor=self.style.paper)
         self.canvas = FigureCanvasAgg(self.figure)
         self.redraws = 0            # panels printed so far
@@ -173,11 +175,6 @@ class _Panel:
     def _scale(self, axes) -> None:
         style = self.style
         axes.set_facecolor(style.paper)
-        title, unit = self.panel.title, self.panel.unit
-        said = not unit or unit in title.lower().split()
-        axes.set_title(title if said else f"{title} ({unit})",
-                       loc="left", fontsize=style.font + 0.5, color=style.ink, fontweight="bold",
-                       pad=style.font * 2.0)
         signs = "  ".join(f"{SIGNS[i % 4]} {kind}" for i, kind in enumerate(self.panel.marks))
         axes.annotate(signs, (1, 1), xycoords="axes fraction", xytext=(0, style.font * 2.0),
                       textcoords="offset points", ha="right", fontsize=style.font - 1,
@@ -192,10 +189,19 @@ class _Panel:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: compact(y)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_value(x)))
 
+    def _entitle(self, unit: str) -> None:
+        title, style = self.panel.title, self.style
+        said = not unit or unit in title.lower().split()
+        self.axes.set_title(title if said else f"{title} ({unit})", loc="left",
+                            fontsize=style.font + 0.5, color=style.ink, fontweight="bold",
+                            pad=style.font * 2.0)
+
     def fill(self, result, pinned, t, unit, bands) -> tuple:
         """Put the data in; returns all that the printed form depends on."""
         seconds, name = unit
         highest = 0.0
+        if not self.axes.get_title(loc="left"):     # the unit is known now
+            self._entitle(self.panel.unit_in(result))
         shown = []
         for line, artist, ghost, shade in zip(self._drawn, self.lines, self.pinned,
                                               self.bands):

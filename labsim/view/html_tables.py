@@ -75,8 +75,8 @@ def cards(lab, result, pinned, replications=None) -> str:
         note = f"<span>{change(metric, value, pinned.summary[name])}</span>" if pinned else ""
         if spread := give_or_take(lab, name, replications):
             note += f"<span>{' ' if note else ''}mean {spread}</span>"
-        out.append(f'<div class="labsim-card" title="{escape(metric.meaning)}">'
-                   f"<span>{name}</span>{_large(format_value(value), metric.unit)}{note}</div>")
+        out.append(f'<div class="labsim-card" title="{name}: {escape(metric.meaning)}">'
+                   f"<span>{escape(metric.label)}</span>{_large(format_value(value), metric.unit)}{note}</div>")
     return f'<div class="labsim-cards">{"".join(out)}</div>'
 
 
@@ -97,24 +97,26 @@ def metrics(lab, result, pinned, replications=None) -> str:
         value = result.summary[metric.name]
         if pinned:
             before = pinned.summary[metric.name]
-            rest = f'<td class="n">{format_value(before)}</td><td>{change(metric, value, before)}</td>'
+            rest = (f'<td class="n">{format_value(before)}</td>'
+                    f"<td>{change(metric, value, before)}</td>")
         else:
             rest = f"<td>{escape(metric.meaning)}</td>"
         if many:
             rest = f'<td class="n">{give_or_take(lab, metric.name, replications)}</td>{rest}'
         rows.append(f'<tr title="{escape(metric.meaning)}"><td>{metric.name}</td>'
-                    f'<td class="n">{format_value(value)}</td><td>{escape(metric.unit)}</td>{rest}</tr>')
+                    f'<td class="n">{format_value(value)}</td><td>{escape(metric.unit)}</td>'
+                    f"{rest}</tr>")
     return f'<table class="labsim-table"><tr>{head}</tr>{"".join(rows)}</table>'
 
 
-def theory(lab, params) -> str:
+def theory(lab, result) -> str:
     """What the closed forms say about these parameters, or why they don't."""
     rows = []
     for panel in lab.panels:
         if panel.theory:
-            value, why = panel.theory.applied(params)
-            told = (f"{format_value(value, panel.unit)}, the dashed line in <i>{escape(panel.title)}</i>"
-                    if value is not None else f"does not apply: {escape(why)}")
+            value, why = panel.theory.applied(result.params)
+            told = (f"{format_value(value, panel.unit_in(result))}, the dashed line in "
+                    f"<i>{escape(panel.title)}</i>" if value is not None else f"does not apply: {escape(why)}")
             rows.append(f"Theory, {escape(panel.theory.label)}: {told}.")
     return f'<div class="labsim-theory">{" ".join(rows)}</div>' if rows else ""
 

@@ -3,7 +3,6 @@
 Picture a bookmark that remembers not only the page, but where every slider stood.
 """
 
-import importlib
 import sys
 from html import escape
 from urllib.parse import quote
@@ -33,8 +32,10 @@ def lite_base() -> str | None:
     """The address of the JupyterLite site that this Python runs in; None outside a browser."""
     if sys.platform != "emscripten":
         return None
+    import js       # Pyodide's
+
     # Where the kernel's worker is, which is a file of a JupyterLab extension.
-    return str(importlib.import_module("js").location.href).split("/extensions/")[0]
+    return str(js.location.href).split("/extensions/")[0]
 
 
 def anchor(lab, params, seed: int) -> str:

@@ -57,19 +57,36 @@ def picture(lab, result, t: float, *, dark: bool = False, plan: Plan = PAGE) -> 
     rows = 1 + max(box.at[1] for box in lab.boxes)
     width = (columns - 1) * plan.column + plan.width + 2 * MARGIN
     height = (rows - 1) * plan.row + plan.height + plan.top + MARGIN
-    words = "; ".join(f"{box.name}: " + ", ".join(
-        f"{format_value(at(result, series, t))} {label}" for label, series in box.show)
-        for box in lab.boxes)
     places = {box.name: box.at for box in lab.boxes}
     parts = [_link(link, places, result, t, style, plan) for link in lab.links]
     parts += [_box(box, result, t, style, plan) for box in lab.boxes]
     return (f'<svg viewBox="0 0 {width} {height}" role="img" xmlns="http://www.w3.org/2000/svg" '
             f'style="width:100%;max-width:{width}px;background:{style.paper}" '
             f'font-family="sans-serif" font-size="{plan.text}" fill="{style.ink}">'
-            f"<title>The system at {format_value(t)} s</title><desc>{escape(words)}</desc>"
+            f"<title>The system at {format_value(t)} s</title><desc>{escape(described(lab, result, t))}</desc>"
             f'<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
             f'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="{style.faint}"/>'
             f"</marker></defs>{''.join(parts)}</svg>")
+
+
+class Diagram:
+    """The system picture at a moment of a run; shows itself in a notebook, in words elsewhere."""
+
+    def __init__(self, result, t: float):
+        self.result, self.t = result, t
+
+    def __repr__(self) -> str:
+        return f"At {format_value(self.t)} s: {described(self.result.lab, self.result, self.t)}"
+
+    def _repr_html_(self) -> str:
+        return picture(self.result.lab, self.result, self.t)
+
+
+def described(lab, result, t: float) -> str:
+    """What the boxes show at `t` seconds."""
+    return "; ".join(f"{box.name}: " + ", ".join(
+        f"{format_value(at(result, series, t))} {label}" for label, series in box.show)
+        for box in lab.boxes)
 
 
 def _corner(place, plan) -> tuple[int, int]:

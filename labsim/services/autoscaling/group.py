@@ -19,14 +19,17 @@ from labsim import factbook
 from labsim.declare import Component, Count, Metric
 from labsim.engine import Simulation
 from labsim.errors import ParameterError
-from labsim.services.autoscaling.rules import terminated
+from labsim.services.autoscaling.rules import TERMINATION, reversals, terminated
 from labsim.services.ec2.fleet import Fleet, Instance
+
+REVERSAL = 1_800        # s: a change of direction within half an hour counts as a reversal
 
 
 class Group(Component):
     """An Auto Scaling group on a `fleet`, from `min_size` to `max_size` instances.
 
-    desired: how many there are at the start, in service at once; by default `min_size`.
+    desired: how many there are at the start, in service at once; by default as many as the fleet
+    has, at least `min_size`.
     `changed()` is called after every change of the desired capacity or its limits.
     random: where the termination policy draws its lots; by default a stream of its own.
     """
@@ -35,7 +38,9 @@ class Group(Component):
         Count("scale_outs", "times", "times that the group grew", "", lambda g: g.scale_outs),
         Count("scale_ins", "times", "times that the group shrank", "", lambda g: g.scale_ins),
         Metric("desired_mean", "instances", "desired capacity, average over time", "",
-               lambda g: g.record.level_mean("desired")))
+               lambda g: g.record.level_mean("desired")),
+        Count("reversals", "times", "changes of direction within half an hour: oscillation",
+              "lower", lambda g: reversals(g.record.changes("desired"), REVERSAL)))
     shows = (("desired", "desired"),)
     control = True
 
@@ -44,12 +49,16 @@ class Group(Component):
                  termination: str = "default", changed: Callable[[], None] = lambda: None,
                  random=None):
         super().__init__(sim, name)
-        self.desired = min_size if desired is None else desired
+        self.desired = max(min_size, len(fleet.instances)) if desired is None else desired
         for what, value in (("min_size", min_size), ("max_size", max_size), ("warmup", warmup)):
             if not value >= 0:
                 raise ParameterError(what, value, "at least 0")
         if max_size < min_size:
             raise ParameterError("max_size", max_size, f"at least min_size, {min_size}")
+        if not self.desired >= 0:
+            raise ParameterError("desired", desired, "at least 0")
+        if termination not in TERMINATION:
+            raise ParameterError("termination", termination, f"one of {', '.join(TERMINATION)}")
         self.fleet, self.warmup = fleet, warmup
         self.min_size, self.max_size = min_size, max_size
         self.termination, self.changed = termination, changed
@@ -60,6 +69,7 @@ class Group(Component):
         self.link(fleet, "launch, terminate")
         for _ in range(self.desired - len(fleet.instances)):
             fleet.launch(ready=True)
+
     @property
     def in_service(self) -> int:
         """GroupInServiceInstances, now."""
@@ -92,8 +102,8 @@ class Group(Component):
         self.desired = capped
         self.record.level("desired", self.sim.now, capped)
         limit = "" if capped == wanted else f", {'max' if wanted > capped else 'min'} size reached"
-        self.sim.log("scale-out" if change > 0 else "scale-in",
-                     f"{change:+d} instances to {capped} ({why}{limit})")
+        self.log("scale-out" if change > 0 else "scale-in",
+                 f"{change:+d} instances to {capped} ({why}{limit})")
         if change > 0:
             self.scale_outs += 1
             done = max([i.ready_at for i in self._launch_missing()], default=self.sim.now)
