@@ -87,12 +87,6 @@ class Simulation:
         """This run's random generator for one named use."""
         return stream(self.seed, name)
 
-    def beside(self) -> "Simulation":
-        """Another run of this seed and length: the same dice, but a clock, record and log of its
-        own. For a system that nothing of this run touches, on the same traffic."""
-        return Simulation(self.seed, self.duration, points=len(self.record.t) - 1,
-                          fast=self.fast, stop=self._stop)
-
     def send(self, load, to, name: str = ""):
         """Have requests come to the part `to` at the rate of `load` (a `Load`, or a number, 1/s).
 

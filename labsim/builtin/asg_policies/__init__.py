@@ -1,6 +1,6 @@
 """Six scaling policies on one day's traffic: who misses requests, and what does it cost?
 
-`params` holds the knobs, `model` the simulation (read that first), `story` what is measured,
+`params` holds the parameters, `model` the simulation (read that first), `story` what is measured,
 told and drawn, `exercises` the questions.
 """
 
@@ -19,7 +19,7 @@ lab = Lab(
     topics=("ASG", "CloudWatch", "EC2"), Params=AsgPoliciesParams, simulate=model.simulate,
     estimate=model.estimate, points=480, metrics=story.METRICS, presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
-    exercises=EXERCISES, headline=("missed_share", "cost_usd", "instances_max", "reversals"),
+    exercises=EXERCISES, headline=("failed_share", "cost_usd", "instances_max", "reversals"),
     facts=("asg.target_example", "asg.tt_capacity_rule", "asg.tt_alarm_high", "asg.tt_alarm_low",
            "asg.tt_no_flap_rule", "asg.step_rule", "asg.percent_rounding", "asg.default_cooldown",
            "asg.cooldown_rule", "asg.warmup_rule", "asg.warmup_default", "asg.tt_multi_policy_rule",

@@ -2,7 +2,7 @@
 
 from labsim.builtin.asg_policies.story import LATE
 from labsim.declare import Choice, Design, Explain, Predict
-from labsim.services.autoscaling.predictive import needed
+from labsim.services.autoscaling.rules import needed
 from labsim.services.ec2 import bill as ec2_billing
 from labsim.services.ec2 import launch as lifecycle
 from labsim.text import format_value
@@ -14,7 +14,7 @@ SAME_DAY = {"flash_factor": 1, "variability": 0, "policy": "predictive"}
 
 def first_help(result) -> float:
     """Seconds from the jump until one more instance is in service."""
-    series = result.series["instances_in_service"]
+    series = result.series["in_service"]
     after = (series.t > result.params.ramp_start) & (series.value > series.value[0])
     return float(series.t[after][0] - result.params.ramp_start)
 
@@ -67,7 +67,7 @@ EXERCISES = (
                  "missed."),
     Predict(
         id="what-it-never-does", runs=(SAME_DAY,), ask=lambda r: float(
-            r.series["instances_in_service"].value[-1]), unit="instances", within=0.05,
+            r.series["in_service"].value[-1]), unit="instances", within=0.05,
         numbers=sizing,
         question="The same day, the same group, predictive scaling alone. The minimum is "
                  "{min_size}, and at midnight {arrival_rate} arrive. How many instances are in "
@@ -150,7 +150,7 @@ EXERCISES = (
         free=("policy", "target", "metric_period", "high_datapoints", "low_datapoints", "low_ratio",
               "warmup", "cooldown", "boot", "warm_pool", "spot_share", "rebalance", "scale_out_by",
               "scale_in_by"),
-        goals=(("missed_share", "<=", 0.1),),
+        goals=(("failed_share", "<=", 0.1),),
         good={"policy": "step", "target": 75, "metric_period": 10, "low_datapoints": 90,
               "boot": "golden-ami", "warmup": 60, "spot_share": 100},
         question="Start from basic monitoring and user data; the load rises fivefold within "

@@ -10,27 +10,23 @@ many requests of a day are missed, not how long one waits; CPU is load / capacit
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from labsim import declare as kit
 from labsim.builtin.asg_policies.params import POLICIES, AsgPoliciesParams
-from labsim.declare import MOST_BARS, Run, bar_name, per_tick
 from labsim.engine import Estimate, RateCurve, Simulation, stream
-from labsim.services.autoscaling import predictive as scaling_ahead
-from labsim.services.autoscaling.cpu_alarms import AHEAD, Watch
-from labsim.services.autoscaling.group import Group
-from labsim.services.autoscaling.policies import Policy, SimpleScaling, StepScaling, TargetTracking
-from labsim.services.autoscaling.rules import CHANGE
-from labsim.services.ec2 import bill as ec2_billing
-from labsim.services.ec2 import launch as lifecycle
-from labsim.services.ec2.fleet import ZONES, Fleet
-from labsim.services.ec2.spot import Reclaims
+from labsim.services import autoscaling, ec2
+from labsim.services.autoscaling.cpu_alarms import AHEAD
+from labsim.services.autoscaling.predictive import HOUR, forecast
+from labsim.services.autoscaling.rules import CHANGE, daily
+from labsim.services.ec2 import bill, launch
 from labsim.services.elb.web_tier import CELL, WebTier, between, curve_rates, edges, traffic
 
 STEPS = 0.3, 0.6        # of the target above it: where step scaling doubles its adjustment
 DAY = 86_400
 QUOTA = 100             # instances of the account, which no forecast can exceed
-REVERSAL = 1_800        # s: a change of direction within half an hour counts as a reversal
 BASIC = 300             # s: the metric period that costs nothing
 # What a run takes, in events: itself, a launch, an action, a loss, a plan; and in cells, a day.
 COST = 105, 1.2, 3.0, 0.65, 15, 280_000
@@ -65,181 +61,137 @@ def arrivals(p: AsgPoliciesParams, sim: Simulation) -> np.ndarray:
 
 def hourly(p: AsgPoliciesParams) -> np.ndarray:
     """The usual mean rate of each hour, (hours,); the last one may go on after the end."""
-    hours = np.arange(0.0, p.duration, scaling_ahead.HOUR)
-    ends = np.append(hours, p.duration)
-    return usual(p).expected(ends) / np.diff(ends)
+    ends = np.append(np.arange(0.0, p.duration, HOUR), p.duration)
+    return curve_rates(usual(p), ends)
 
 
 @dataclass(frozen=True)
 class Site:
-    """One group and all that belongs to it, on a simulation of its own."""
+    """One group and all that belongs to it."""
 
-    sim: Simulation
     tier: WebTier
-    fleet: Fleet
-    group: Group
-    reclaims: Reclaims
-    pool: lifecycle.WarmPool | None
-    watch: Watch | None
+    fleet: ec2.Fleet
+    group: autoscaling.Group
+    reclaims: ec2.Reclaims
+    pool: ec2.WarmPool | None
+    alarms: autoscaling.CpuAlarms | None
+
+    def cost(self, p: AsgPoliciesParams) -> dict[str, float]:
+        """What it cost, USD by line."""
+        lines = bill.by_line(self.fleet.all, self.group.sim.now, p.instance_price, p.spot_discount,
+                             detailed=p.metric_period < BASIC)
+        return {**lines, **(self.pool.cost() if self.pool else {"Warm pool": 0.0})}
 
 
-def boots(p: AsgPoliciesParams, sim: Simulation):
+def until_it_serves(p: AsgPoliciesParams) -> tuple[ec2.Hook, float, float]:
+    """The launch hook, and how long a new and a hibernated instance take before it, s."""
+    return (ec2.Hook(p.hook_time, p.hook_timeout, p.hook_heartbeats),
+            launch.cold_time(p.boot_time, p.start_time,
+                             p.user_data_time if p.boot == launch.USER_DATA else 0.0),
+            launch.resume_time(p.boot_time, p.ram, p.disk_throughput))
+
+
+def boots(p: AsgPoliciesParams, sim: Simulation, name: str):
     """How instances come to serve, (seconds, whether they do), and the warm pool, if any."""
-    cold = lifecycle.cold_time(p.boot_time, p.start_time,
-                               p.user_data_time if p.boot == lifecycle.USER_DATA else 0.0)
-    hook = lifecycle.Hook(p.hook_time, p.hook_timeout)
-    if p.boot != lifecycle.HIBERNATED:
+    hook, cold, resume = until_it_serves(p)
+    if p.boot != launch.HIBERNATED:
         return lambda: hook.passed(cold), None
-    resume = lifecycle.resume_time(p.boot_time, p.ram, p.disk_throughput)
-    pool = lifecycle.WarmPool(sim, p.warm_pool, resume, cold)
+    pool = ec2.WarmPool(sim, f"{name} pool", p.warm_pool, resume=resume, cold=cold,
+                        price=p.instance_price, disk=p.ram + SYSTEM_DISK)
     return lambda: hook.passed(pool.take()), pool
 
 
-def reacting(p: AsgPoliciesParams, sim: Simulation, group: Group, name: str) -> list[Policy]:
+def reacting(p: AsgPoliciesParams, group: autoscaling.Group, name: str) -> list:
     """The policies of a group that react to its CPU."""
     common = dict(group=group, metric=None, target=p.target, high_points=p.high_datapoints,
                   low_points=p.low_datapoints, low=p.low_ratio)
     by = dict(kind=p.adjustment, magnitude=p.min_adjustment)
     out, back, far = p.scale_out_by, -p.scale_in_by, float("inf")
     second, third = (p.target * share for share in STEPS)
-    tracking = TargetTracking(**common, name="tracking")
-    step = StepScaling(**common, **by, name="step", in_steps=[(-far, 0.0, back)], out_steps=[
-        (0.0, second, out), (second, third, 2 * out), (third, far, 4 * out)])
-    simple = SimpleScaling(**common, **by, name="simple", out=out, in_=back, cooldown=p.cooldown)
-    return {"target-tracking": [tracking], "step": [step], "simple": [simple],
-            "together": [tracking, step]}.get(name, [])
+    policies = []
+    if name in ("target-tracking", "together"):
+        policies.append(autoscaling.TargetTracking(**common, name=f"{name} tracking"))
+    if name in ("step", "together"):
+        policies.append(autoscaling.StepScaling(
+            **common, **by, name=f"{name} step", in_steps=[(-far, 0.0, back)], out_steps=[
+                (0.0, second, out), (second, third, 2 * out), (third, far, 4 * out)]))
+    if name == "simple":
+        policies.append(autoscaling.SimpleScaling(
+            **common, **by, name=f"{name} simple", out=out, in_=back, cooldown=p.cooldown))
+    return policies
 
 
 def site(p: AsgPoliciesParams, sim: Simulation, rates: np.ndarray, loads: np.ndarray,
          name: str) -> Site:
-    """The group that is scaled by the policy of this name, and its part of the traffic: all."""
-    tier = WebTier(sim, rates, p.instance_capacity)
-    booting, pool = boots(p, sim)
-
-    def release(instance):
-        tier.remove(instance)
-        return sim.now + p.drain_time
-    fleet = Fleet(sim, "instances", boots=booting, spot_share=p.spot_share / 100,
-                  on_service=tier.add, on_release=release, price=p.instance_price)
-    group = Group(sim, "group", fleet, desired=p.instances, min_size=p.min_size,
-                  max_size=p.max_size, warmup=p.warmup, termination=p.termination,
-                  random=sim.stream("termination"))
-    reclaims = Reclaims(sim, group, p.reclaims, rebalance=p.rebalance)
+    """The group that is scaled by the policy of this name, and its part of the traffic: all. All
+    groups have the same dice; the log is that of the chosen one."""
+    before = len(sim.parts)
+    tier = WebTier(sim, f"{name} tier", p.instance_capacity, rates)
+    booting, pool = boots(p, sim, name)
+    lots = sim.stream("termination")
+    fleet = ec2.Fleet(sim, f"{name} instances", boots=booting, consumes=tier, random=lots,
+                      drain_time=p.drain_time, spot_share=p.spot_share / 100,
+                      price=p.instance_price)
+    group = autoscaling.Group(sim, f"{name} group", fleet, desired=p.instances,
+                              min_size=p.min_size, max_size=p.max_size, warmup=p.warmup,
+                              termination=p.termination, random=lots)
+    reclaims = ec2.Reclaims(sim, f"{name} spot", group, p.reclaims, rebalance=p.rebalance,
+                            random="spot")
     fleet.change_template(p.new_template_at)
-    policies = reacting(p, sim, group, name)
-    watch = Watch(sim, group, tier, policies, p.metric_period) if policies else None
+    policies = reacting(p, group, name)
+    alarms = autoscaling.CpuAlarms(sim, f"{name} CPU", group, tier, policies,
+                                   p.metric_period) if policies else None
     if name == "scheduled":
-        scaling_ahead.scheduled(sim, group, scaling_ahead.daily(
-            p.schedule_start, p.schedule_end, p.schedule_size, p.min_size, DAY, p.duration),
-            dismisses=True)
+        autoscaling.ScheduledActions(group, daily(
+            p.schedule_start, p.schedule_end, p.schedule_size, p.min_size, DAY, p.duration))
     if name in ("predictive", "together"):
-        scaling_ahead.predictive(
-            sim, group, loads, p.instance_capacity, p.target, prelaunch=p.prelaunch,
+        autoscaling.PredictiveScaling(
+            group, loads, p.instance_capacity, p.target, prelaunch=p.prelaunch,
             behavior=p.max_behavior, buffer=p.max_buffer, quota=QUOTA)
-    return Site(sim, tier, fleet, group, reclaims, pool, watch)
+    for part in list(sim.parts.values())[before:]:
+        part.quiet = name != p.policy
+    return Site(tier, fleet, group, reclaims, pool, alarms)
 
 
-def simulate(p: AsgPoliciesParams, sim: Simulation) -> Run:
+def simulate(p: AsgPoliciesParams, sim: Simulation) -> "SixGroups":
     """The same requests to six groups, each scaled in its own way, none touching another."""
     rates = arrivals(p, sim)
-    loads = scaling_ahead.forecast(hourly(p), p.history_days, p.variability,
-                                   sim.stream("history"))
-    sites = {}
-    for name in sorted(POLICIES, key=lambda name: name == p.policy):    # the chosen one at last
-        own = sim if name == p.policy else sim.beside()
-        sites[name] = site(p, own, rates, loads, name)
-        own.run()
-        sites[name].tier.finish()
-    return report(p, rates, sites)
+    loads = forecast(hourly(p), p.history_days, p.variability, sim.stream("history"))
+    sites = {name: site(p, sim, rates, loads, name) for name in POLICIES}
+    return SixGroups(p, sim, sites=sites, **vars(sites[p.policy]))
 
 
-def reversals(desired: list[tuple[float, float]], within: float) -> int:
-    """How often the desired capacity turned round, out to in or in to out, within so many s."""
-    steps = [(t, after - before) for (_, before), (t, after) in zip(desired, desired[1:])
-             if after != before]
-    return sum((a > 0) != (b > 0) and later - t <= within
-               for (t, a), (later, b) in zip(steps, steps[1:]))
+class SixGroups(kit.Outcome):
+    """A site per policy; the parts are those of the chosen one."""
 
+    @cached_property
+    def costs(self) -> dict[str, float]:
+        """{policy: USD of its group}."""
+        return {name: sum(s.cost(self.p).values()) for name, s in self.sites.items()}
 
-def bill(p: AsgPoliciesParams, s: Site) -> dict[str, float]:
-    """What a group cost, USD by line."""
-    demand, spot = ec2_billing.instance_hours(s.fleet.all, s.sim.now)
-    hours, prepared, disks = demand + spot, 0.0, 0.0
-    if s.pool:
-        prepared = s.pool.prepared * s.pool.cold / 3600
-        disks = s.pool.size * (p.ram + SYSTEM_DISK) * s.sim.duration / 3600 * ec2_billing.DISK
-    detailed = ec2_billing.DETAILED if p.metric_period < BASIC else 0.0
-    return {"On-Demand": demand * p.instance_price,
-            "Spot": spot * p.instance_price * (1 - p.spot_discount / 100),
-            "Detailed monitoring": hours * detailed,
-            "Warm pool": prepared * p.instance_price + disks}
+    def series(self) -> dict:
+        """Those of the chosen group, and what is compared of all six."""
+        nothing, t = np.zeros(len(self.record.t)), self.record.t
+        told = {**self.tier.series(), **self.fleet.series(), **self.group.series(),
+                "groups": (nothing + len(POLICIES), "")}
+        told |= {f"zone_{zone}": (n, "instances") for zone, n in self.fleet.zones().items()}
+        told |= self.alarms.series() if self.alarms else {
+            "alarm_high": (nothing, "on"), "alarm_low": (nothing, "on"),
+            "datapoint": self.tier.published(self.p.metric_period)}
+        told |= kit.bars("load", (np.minimum(s.tier.load(), MOST_LOAD)
+                                  for s in self.sites.values()))
+        for policy, s in self.sites.items():
+            name, failed = SHORT.get(policy, policy), s.tier.failed
+            told[f"capacity_{name}"] = s.tier.record.sampled("capacity"), "req/s"
+            told[f"in_service_{name}"] = s.fleet.record.sampled("in_service"), "instances"
+            told[f"failed_rate_{name}"] = s.tier.per_second(failed)
+            told[f"failed_{name}"] = failed, "requests"
+            told[f"spent_{name}"] = bill.spent(self.costs[policy], s.fleet.all, t), "USD"
+        return told
 
-
-def report(p: AsgPoliciesParams, rates: np.ndarray, sites: dict[str, Site]) -> Run:
-    """The summary, series and cost of a run that has ended."""
-    chosen = sites[p.policy]
-    sim, record, tier = chosen.sim, chosen.sim.record, chosen.tier
-    if chosen.watch:
-        chosen.watch.log()
-    arrived = tier.until(rates)
-
-    def per_second(total: np.ndarray) -> np.ndarray:
-        return per_tick(np.maximum(np.diff(total), 0.0) / np.diff(record.t), "req/s")
-    series = {"arrivals": per_second(arrived), "arrived": (arrived, "requests")}
-    series["groups"] = np.full(len(record.t), float(len(POLICIES))), ""
-    for i in range(MOST_BARS):
-        series[bar_name("load", i)] = np.zeros(len(record.t)), ""
-    each = {}
-    for policy in POLICIES:
-        s, name = sites[policy], SHORT.get(policy, policy)
-        missed = s.tier.until(rates - s.tier.served)
-        cost = bill(p, s)
-        each[policy] = missed[-1], sum(cost.values())
-        series[f"capacity_{name}"] = s.sim.record.sampled("capacity"), "req/s"
-        series[f"in_{name}"] = s.fleet.record.sampled("in_service"), "instances"
-        series[f"missing_{name}"] = per_second(missed)
-        series[f"missed_{name}"] = missed, "requests"
-        series[f"spent_{name}"] = ec2_billing.spent(
-            each[policy][1], s.fleet.all, record.t), "USD"
-        series[bar_name("load", len(each) - 1)] = per_tick(
-            np.minimum(s.tier.load(arrived), MOST_LOAD))
-    for name in ("in_service", "booting", "terminating"):
-        series[f"instances_{name}"] = chosen.fleet.record.sampled(name), "instances"
-    series["desired"] = chosen.group.record.sampled("desired"), "instances"
-    for zone in ZONES:
-        series[f"zone_{zone}"] = record.sampled(f"zone {zone}"), "instances"
-    for name in ("alarm_high", "alarm_low"):
-        series[name] = record.sampled(name), "on"
-    cpu = 100 * np.nan_to_num(tier.cpu)
-    total = tier.until(cpu)
-    series["cpu"] = per_tick(np.diff(total) / np.diff(record.t), "%")
-    points = np.concatenate([[cpu[0]], np.nan_to_num(tier.datapoints(p.metric_period))])
-    newest = np.minimum((record.t // p.metric_period).astype(int), len(points) - 1)
-    series["datapoint"] = points[newest], "%"
-    zones = np.array([series[f"zone_{zone}"][0] for zone in ZONES])
-
-    cost = bill(p, chosen)
-    missed, usd = each[p.policy]
-    demand, spot = ec2_billing.instance_hours(chosen.fleet.all, sim.now)
-    summary = {
-        "arrived": arrived[-1], "served": arrived[-1] - missed, "missed": missed,
-        "missed_share": 100 * missed / arrived[-1] if arrived[-1] else 0.0,
-        "cpu_mean": cpu @ np.diff(tier.edges) / sim.duration,
-        "instances_mean": chosen.fleet.record.level_mean("in_service"),
-        "instances_max": chosen.fleet.record.level_max("in_service"),
-        "launches": len(chosen.fleet.all) - p.instances,
-        "scale_outs": chosen.group.scale_outs, "scale_ins": chosen.group.scale_ins,
-        "reversals": reversals(chosen.group.record.changes("desired"), REVERSAL),
-        "spot_lost": chosen.reclaims.lost,
-        "zones_uneven": (zones.max(axis=0) - zones.min(axis=0)).max(),
-        "old_template": sum(i.state == "in service" and i.template < chosen.fleet.template
-                            for i in chosen.fleet.instances),
-        "instance_hours": demand + spot, "cost_usd": usd,
-    }
-    for policy in POLICIES:
-        name = SHORT.get(policy, policy)
-        summary[f"missed_{name}"], summary[f"cost_{name}"] = each[policy]
-    return Run({name: float(value) for name, value in summary.items()}, series, cost)
+    def cost(self) -> dict:
+        """What the chosen group cost."""
+        return self.sites[self.p.policy].cost(self.p)
 
 
 def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serves: float,
@@ -285,10 +237,8 @@ def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serv
 def estimate(p: AsgPoliciesParams) -> Estimate:
     """What a run will take: its cells, and what a rough walk through the expected traffic says of
     launches and actions; launches that are given up and Spot taken back are added to them."""
-    cold = lifecycle.HIBERNATED != p.boot
-    serves, comes = lifecycle.Hook(p.hook_time, p.hook_timeout).passed(
-        p.boot_time + (p.start_time + p.user_data_time * (p.boot == lifecycle.USER_DATA) if cold
-                       else p.ram * 1024 / p.disk_throughput))
+    hook, cold, resume = until_it_serves(p)
+    serves, comes = hook.passed(resume if p.boot == launch.HIBERNATED else cold)
     every, days = max(p.metric_period, 60, p.duration / ROUGH_STEPS), p.duration / DAY
     means = expected(p, every)
     noise = 0.8 * p.variability / math.sqrt(max(every, p.metric_period * p.high_datapoints) / 60)

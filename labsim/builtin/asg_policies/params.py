@@ -1,11 +1,11 @@
-"""The knobs of the lab `asg-policies`: each one's name, unit, range and meaning, said once."""
+"""The parameters of the lab `asg-policies`: each one's name, unit, range and meaning, said once."""
 
 from typing import Literal
 
 from labsim import factbook
 from labsim.declare import ParameterError, Params, choice, flag, integer, number
 from labsim.services.autoscaling.rules import CHANGE
-from labsim.services.cloudwatch.rules import LONGEST_WINDOW
+from labsim.services.cloudwatch.rules import PERIODS, fits, is_period, most_datapoints
 from labsim.services.ec2.launch import HIBERNATED
 
 TRAFFIC, POLICY, AHEAD = "Traffic", "Policies that react", "Policies that know ahead"
@@ -178,6 +178,9 @@ class AsgPoliciesParams(Params):
         3_600, unit="s", bounds=(30, 7_200), slider=(30, 3_600), step=30, label="Hook's timeout",
         group=BOOT, fact="asg.hook_heartbeat_s",
         help="Then the launch is given up, and another begins.")
+    hook_heartbeats: bool = flag(
+        False, label="Hook sends heartbeats", group=BOOT, fact="asg.hook_global_timeout",
+        help="Each begins the timeout anew, up to a global limit.")
     drain_time: float = number(
         0, unit="s", bounds=(0, 7_200), slider=(0, 600), step=10, label="Termination hook takes",
         group=BOOT, help="Terminating:Wait: out of service, but still paid.")
@@ -209,14 +212,11 @@ class AsgPoliciesParams(Params):
                 raise ParameterError(name, getattr(self, name),
                                      f"from min_size to max_size, {self.min_size} to "
                                      f"{self.max_size} instances")
-        if self.metric_period % 60 and self.metric_period not in (10, 20, 30):
-            raise ParameterError("metric_period", self.metric_period,
-                                 "10, 20, 30 or a multiple of 60 s")
+        if not is_period(self.metric_period):
+            raise ParameterError("metric_period", self.metric_period, PERIODS)
         for name in ("high_datapoints", "low_datapoints"):
-            if getattr(self, name) * self.metric_period > LONGEST_WINDOW:
-                raise ParameterError(name, getattr(self, name), "at most "
-                                     f"{LONGEST_WINDOW // self.metric_period:g} datapoints of "
-                                     f"{self.metric_period} s, a day")
+            if not fits(self.metric_period, getattr(self, name)):
+                raise ParameterError(name, getattr(self, name), most_datapoints(self.metric_period))
         if self.spot_share and self.boot == HIBERNATED:
             raise ParameterError("spot_share", self.spot_share,
                                  "0 % with a warm pool: Spot instances can't be in one")

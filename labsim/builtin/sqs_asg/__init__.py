@@ -1,6 +1,6 @@
 """A queue in front of a group: how late does scaling come, and who pays for it?
 
-`params` holds the knobs, `model` the simulation (read that first), `story` what is measured,
+`params` holds the parameters, `model` the simulation (read that first), `story` what is measured,
 told and drawn, `exercises` the questions.
 """
 

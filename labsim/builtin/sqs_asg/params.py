@@ -1,4 +1,4 @@
-"""The knobs of the lab `sqs-asg`: each one's name, unit, range and meaning, said once."""
+"""The parameters of the lab `sqs-asg`: each one's name, unit, range and meaning, said once."""
 
 from typing import Literal
 
@@ -6,6 +6,7 @@ from labsim import factbook
 from labsim.declare import Params, choice, flag, integer, number, path
 from labsim.errors import ParameterError
 from labsim.services.autoscaling.rules import CHANGE
+from labsim.services.cloudwatch.rules import PERIODS, fits, is_period, most_datapoints
 from labsim.traces.cloudwatch_export import TraceError, read_trace
 
 LOAD, WORK, SCALING, INSTANCES, COST = "Load", "Work", "Scaling", "Instances", "Cost"
@@ -152,7 +153,7 @@ class SqsAsgParams(Params):
         return {**values, "duration": whole if given is None else min(given, whole)}
 
     def check(self) -> None:
-        """min <= instances <= max where a policy may move them; a period that CloudWatch has."""
+        """min <= instances <= max where a policy may move them; alarms that CloudWatch has."""
         if self.min_size > self.max_size:
             raise ParameterError("min_size", self.min_size,
                                  f"at most max_size, {self.max_size} instances")
@@ -160,9 +161,11 @@ class SqsAsgParams(Params):
             raise ParameterError("instances", self.instances,
                                  f"from min_size to max_size, {self.min_size} to "
                                  f"{self.max_size} instances")
-        if self.metric_period % 60 and self.metric_period not in (10, 20, 30):
-            raise ParameterError("metric_period", self.metric_period,
-                                 "10, 20, 30 or a multiple of 60 s")
+        if not is_period(self.metric_period):
+            raise ParameterError("metric_period", self.metric_period, PERIODS)
+        for name in ("high_datapoints", "low_datapoints") if self.policy != "none" else ():
+            if not fits(self.metric_period, getattr(self, name)):
+                raise ParameterError(name, getattr(self, name), most_datapoints(self.metric_period))
 
 
 def load(file: str):

@@ -21,11 +21,20 @@ from functools import partial
 
 import numpy as np
 
+from labsim.declare import Component
 from labsim.engine import Order, Simulation
+from labsim.errors import ParameterError
 from labsim.services.autoscaling.group import Group
 from labsim.services.autoscaling.policies import Policy
 from labsim.services.autoscaling.rules import largest
-from labsim.services.cloudwatch.rules import REPEAT_ACTION, STANDARD_RESOLUTION
+from labsim.services.cloudwatch.rules import (
+    PERIODS,
+    REPEAT_ACTION,
+    STANDARD_RESOLUTION,
+    breaches,
+    is_period,
+    ringing,
+)
 from labsim.services.elb.web_tier import CELL, WebTier
 
 AHEAD = 240     # evaluations looked at in one go
@@ -44,8 +53,8 @@ class Rehearsal:
         self.in_service = group.in_service - self.warming + group.fleet.count("pending")
 
 
-class Condition:
-    """The state of one alarm at each datapoint: above (below) `threshold` so often in a row.
+class AlarmStates:
+    """The state of one alarm at each datapoint: above (below) `threshold`, `points` in a row.
 
     It acts on the change to ALARM and then at every `repeat`-th datapoint.
     """
@@ -59,13 +68,11 @@ class Condition:
     def look(self, values: np.ndarray, first: int, end: int) -> None:
         """Find the states at the datapoints from `first` to before `end`."""
         window = values[max(first - self.n + 1, 0):end]
-        breach = window > self.threshold if self.high else window < self.threshold
+        breach = breaches(window, self.threshold, self.high)
         if not breach.any():
             self.on[first:end] = self.due[first:end] = False
             return
-        total = np.zeros(end - first + self.n, dtype=int)
-        np.add.accumulate(breach, out=total[len(total) - len(breach):])
-        self.on[first:end] = on = total[self.n:] - total[:-self.n] >= self.n
+        self.on[first:end] = on = ringing(breach, self.n, self.n, end - first)
         if self.repeat > 1 and not on.any():
             self.due[first:end] = False
         elif self.repeat > 1:
@@ -76,26 +83,46 @@ class Condition:
             self.due[first:end] = on & ((index - since) % self.repeat == 0)
 
 
-class Watch:
-    """Looks after `policies` on the CPU (percent) of `tier`, published every `period` s."""
+class CpuAlarms(Component):
+    """The high and low alarms of `policies` of a `group`, on the CPU (percent) of `tier`, published
+    every `period` s: what `cloudwatch` alarms on `tier.cpu_metric` do, but far quicker. The
+    policies count no instance that still warms up.
 
-    def __init__(self, sim: Simulation, group: Group, tier: WebTier,
-                 policies: Sequence[Policy], period: float):
-        self.sim, self.group, self.tier, self.policies = sim, group, tier, policies
+    policies: made without a metric of their own. When the run has ended, the alarms' changes are
+    recorded and written into the event log, unless it is `quiet`.
+    """
+
+    shows = (("% CPU", "datapoint"),)
+    control = True
+    alarm = "alarm_high"
+
+    def __init__(self, sim: Simulation, name: str, group: Group, tier: WebTier,
+                 policies: Sequence[Policy], period: float = STANDARD_RESOLUTION):
+        super().__init__(sim, name)
+        if not is_period(period):
+            raise ParameterError("period", period, PERIODS)
+        if others := [p.name for p in policies if p.group is not group or p.metric is not None]:
+            raise ParameterError("policies", others[0],
+                                 f"policies of {group.name} without a metric of their own")
+        self.group, self.tier, self.policies = group, tier, policies
         self.period, self.every = period, min(period, STANDARD_RESOLUTION)
         repeat = round(REPEAT_ACTION / self.every)
         most = int(sim.duration // period) + 1
         self.values = np.full(most, np.nan)
-        self.conditions = {}
+        self.states = {}
         self._watched = []      # (policy, its high alarm, its low one)
         for p in policies:
-            pair = [self.conditions.setdefault(key, Condition(*key, repeat, most)) for key in (
+            pair = [self.states.setdefault(key, AlarmStates(*key, repeat, most)) for key in (
                 (p.threshold, True, p.high_points), (p.low * p.threshold, False, p.low_points))]
             self._watched.append((p, *pair))
+            self.link(p, "alarm")
         self._done = 0          # evaluations that are over; number e is at e * every
         self._plan_number = 0
         self._called = False
+        self._ended = False
+        tier.link(self, "metric")
         tier.changed = group.changed = self.call
+        sim.on_advance(self.advance)
         self.call()
 
     def call(self) -> None:
@@ -147,11 +174,11 @@ class Watch:
         if end <= start:
             return None
         group, due = self.group, np.zeros(end - start, dtype=bool)
-        for condition in self.conditions.values():
-            condition.look(self.values, start, end)
-            if group.desired < group.max_size if condition.high else (
+        for alarm in self.states.values():
+            alarm.look(self.values, start, end)
+            if group.desired < group.max_size if alarm.high else (
                     group.desired > group.min_size):
-                due |= condition.due[start:end]
+                due |= alarm.due[start:end]
         each = round(self.period / self.every)      # evaluations of one datapoint
         known: dict = {}
         for d in np.flatnonzero(due).tolist():
@@ -172,10 +199,10 @@ class Watch:
             return wishes
         value, warming = float(self.values[d]), self.group.warming_at(now)
         for number, (policy, high, low) in enumerate(self._watched):
-            condition = high if high.due[d] else low
-            if not condition.due[d] or now < policy.deaf_until:
+            alarm = high if high.due[d] else low
+            if not alarm.due[d] or now < policy.deaf_until:
                 continue
-            key, above = (number, condition.high, warming), condition.high
+            key, above = (number, alarm.high, warming), alarm.high
             wanted = self.group.desired
             if key not in known or (value > known[key] if above else value < known[key]):
                 wish = policy.decide(Rehearsal(self.group, now), value, above)
@@ -204,15 +231,25 @@ class Watch:
 
     # -- at the end of the run -------------------------------------------------------------
 
-    def log(self) -> None:
-        """Write when the alarms changed into the log, and record their states."""
-        for condition in self.conditions.values():
-            name = "high" if condition.high else "low"
-            changes = np.flatnonzero(np.diff(condition.on.astype(int), prepend=0))
-            for d in changes.tolist():
-                t, state = float((d + 1) * self.period), "ALARM" if condition.on[d] else "OK"
+    def advance(self, now: float) -> None:
+        """Once the run has ended: record when the alarms changed, and write it into the log."""
+        if now < self.sim.duration or self.quiet or self._ended:
+            return
+        self._ended = True
+        for name, high in (("high", True), ("low", False)):
+            alarms = [alarm for alarm in self.states.values() if alarm.high == high]
+            changes = sorted((d, n) for n, alarm in enumerate(alarms) for d in np.flatnonzero(
+                np.diff(alarm.on.astype(int), prepend=0)).tolist())
+            for d, n in changes:
+                t, on = float((d + 1) * self.period), alarms[n].on[d]
                 if t < self.sim.duration:
-                    self.sim.record.level(f"alarm_{name}", t, float(condition.on[d]))
-                    self.sim.log("alarm", f"alarm {name} is {state}: CPU {self.values[d]:.1f}%, "
-                                          f"threshold {condition.threshold:.1f}%", t=t)
+                    self.record.level(f"alarm_{name}", t, any(alarm.on[d] for alarm in alarms))
+                    self.log("alarm", f"alarm {name} is {'ALARM' if on else 'OK'}: CPU "
+                                      f"{self.values[d]:.1f}%, threshold "
+                                      f"{alarms[n].threshold:.1f}%", t)
         self.sim.events.sort(key=lambda event: (event.t, event.kind.startswith("scale")))
+
+    def series(self) -> dict:
+        """1 while a high alarm, a low alarm is in ALARM; the newest datapoint, percent."""
+        return {**{name: (self.record.sampled(name), "on") for name in ("alarm_high", "alarm_low")},
+                "datapoint": self.tier.published(self.period)}

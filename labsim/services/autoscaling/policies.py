@@ -16,7 +16,13 @@ from labsim import factbook
 from labsim.declare import Component
 from labsim.errors import ParameterError
 from labsim.services.autoscaling.group import Group
-from labsim.services.autoscaling.rules import CHANGE, adjusted, step_adjustment, tracked
+from labsim.services.autoscaling.rules import (
+    ADJUSTMENTS,
+    CHANGE,
+    adjusted,
+    step_adjustment,
+    tracked,
+)
 from labsim.services.cloudwatch.alarms import Alarm, Metric
 
 # What people see of target tracking's alarms: facts asg.tt_alarm_high, tt_alarm_low,
@@ -32,18 +38,24 @@ class Policy(Component):
     target. A subclass says what it wants (`decide`).
     """
 
+    shows = (("high alarm", "high"), ("low alarm", "low"))
     control = True
+    alarm = "high"
 
     def __init__(self, group: Group, metric: Metric | None, *, target: float, name: str = "",
                  high_points: int = HIGH_POINTS, low_points: int = LOW_POINTS, low: float = LOW):
         super().__init__(group.sim, name or f"{group.name} policy")
         if not target > 0:
             raise ParameterError("target", target, "above 0")
+        if not 0 <= low <= 1:
+            raise ParameterError("low", low, "from 0 to 1")
         self.group, self.metric, self.threshold = group, metric, target
         self.high_points, self.low_points, self.low = high_points, low_points, low
         self.deaf_until = 0.0       # nothing it hears before has any effect
         self.link(group, "desired")
-        if metric is not None:
+        if metric is None:
+            self.shows, self.alarm = (), ""
+        else:
             self.high, self.low_alarm = (Alarm(
                 self.sim, f"{self.name} {which}", metric, above=above, m=points, n=points,
                 threshold=threshold, action=lambda value, above=above: self.hear(value, above))
@@ -51,6 +63,12 @@ class Policy(Component):
                     ("high", True, high_points, target), ("low", False, low_points, low * target)))
             self.high.link(self, "alarm")
             self.low_alarm.link(self, "alarm")
+
+    def series(self) -> dict:
+        """1 while an alarm of its rings."""
+        if self.metric is None:
+            return {}
+        return {"high": self.high.series()["state"], "low": self.low_alarm.series()["state"]}
 
     def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
         """The capacity it wants of `group` for a metric of `value`, and why; None for no change.
@@ -73,6 +91,13 @@ class Policy(Component):
 
     def acted(self, done: float) -> None:
         """It has had its way; its activity is complete at `done` s."""
+
+
+def _known(kind: str, magnitude: int) -> None:
+    if kind not in ADJUSTMENTS:
+        raise ParameterError("kind", kind, f"one of {', '.join(ADJUSTMENTS)}")
+    if not magnitude >= 0:
+        raise ParameterError("magnitude", magnitude, "at least 0 instances")
 
 
 class TargetTracking(Policy):
@@ -100,6 +125,9 @@ class SimpleScaling(Policy):
                  in_: float = -1, cooldown: float = factbook.value("asg.default_cooldown"),
                  magnitude: int = 0, **how):
         super().__init__(group, metric, **how)
+        _known(kind, magnitude)
+        if not cooldown >= 0:
+            raise ParameterError("cooldown", cooldown, "at least 0 s")
         self.kind, self.out, self.in_, self.magnitude = kind, out, in_, magnitude
         self.cooldown = cooldown
 
@@ -125,6 +153,7 @@ class StepScaling(Policy):
                  out_steps: Sequence[tuple[float, float, float]] = (),
                  in_steps: Sequence[tuple[float, float, float]] = (), magnitude: int = 0, **how):
         super().__init__(group, metric, **how)
+        _known(kind, magnitude)
         self.kind, self.magnitude = kind, magnitude
         self.out_steps, self.in_steps = out_steps, in_steps
 

@@ -12,38 +12,42 @@ before), forecast-only mode, time zones, refreshing the forecast.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from labsim.engine import Order, Simulation
+from labsim import factbook
+from labsim.declare import Component
+from labsim.engine import Order
+from labsim.errors import ParameterError
 from labsim.services.autoscaling.group import Group
+from labsim.services.autoscaling.rules import HONOR, INCREASE, effective_maximum, needed
 
 HOUR = 3600.0   # s: a forecast is made for each
-HONOR, INCREASE = "honor", "increase"       # what a forecast above the maximum size does
-_ROUNDING = 1e-9
 
 
-def scheduled(sim: Simulation, group: Group, actions: list[tuple[float, int]],
-              dismisses: bool) -> None:
-    """At each (t s, size) the minimum becomes `size`, and the desired capacity at least that.
-
-    dismisses: the action sets the desired capacity, too, so that the group shrinks to it.
+class ScheduledActions(Component):
+    """At each (t s, size) of `actions` the minimum of `group` becomes `size`, and the desired
+    capacity at least that; with `sets_desired` it becomes `size`, too, so that the group shrinks.
     """
-    def acting():
-        for t, size in actions:
-            yield sim.until(t, Order.SCALING)
-            group.limits(size, group.max_size, "scheduled action")
-            if dismisses:
-                group.scale_to(size, "scheduled action")
-    sim.process(acting())
 
+    control = True
 
-def daily(start: float, end: float, size: int, otherwise: int, day: float,
-          duration: float) -> list[tuple[float, int]]:
-    """Actions of every `day` s: `size` from `start` to `end` s of the day, then `otherwise`."""
-    times = [(n * day + t, wanted) for n in range(int(duration // day) + 1)
-             for t, wanted in ((start, size), (end, otherwise))]
-    return [(t, wanted) for t, wanted in sorted(times) if t < duration]
+    def __init__(self, group: Group, actions: Sequence[tuple[float, int]], *,
+                 sets_desired: bool = True, name: str = ""):
+        super().__init__(group.sim, name or f"{group.name} schedule")
+        if bad := [action for action in actions if not (action[0] >= 0 and action[1] >= 0)]:
+            raise ParameterError("actions", bad[0], "times and sizes of at least 0")
+        self.group, self.actions, self.sets_desired = group, sorted(actions), sets_desired
+        self.link(group, "desired")
+        self.sim.process(self._acting())
+
+    def _acting(self):
+        for t, size in self.actions:
+            yield self.sim.until(t, Order.SCALING)
+            self.group.limits(size, self.group.max_size, "scheduled action")
+            if self.sets_desired:
+                self.group.scale_to(size, "scheduled action")
 
 
 def forecast(hourly: np.ndarray, days: int, variability: float,
@@ -54,40 +58,50 @@ def forecast(hourly: np.ndarray, days: int, variability: float,
     return hourly * np.maximum(1.0 + off, 0.0)
 
 
-def needed(load: float, each: float, target: float) -> int:
-    """Instances that serve `load` per second, `each` so many, at `target` percent CPU."""
-    return math.ceil(load / (each * target / 100) - _ROUNDING)
+class PredictiveScaling(Component):
+    """Every hour at least as many instances as the forecast `loads` (hours,), 1/s, needs, where one
+    serves `each` per second at full CPU and `target` percent are wanted; launched `prelaunch` s
+    before. By itself it never scales in, and a maximum that was increased stays so.
 
+    behavior: whether a forecast above the group's maximum honors or increases it, up to `buffer`
+    percent above the forecast. quota: how many the account may run at most.
+    Facts: asg.predictive_forecast, asg.predictive_in_rule.
+    """
 
-def most(max_size: int, predicted: int, behavior: str, buffer: float) -> int:
-    """The effective maximum: the group's, or with INCREASE up to `buffer` percent above the
-    forecast where that is more. Source: EC2 Auto Scaling User Guide, predictive scaling."""
-    if behavior == HONOR:
-        return max_size
-    return max(max_size, math.ceil(predicted * (1 + buffer / 100) - _ROUNDING))
+    control = True
 
+    def __init__(self, group: Group, loads: Sequence[float], each: float, target: float, *,
+                 prelaunch: float = factbook.value("asg.predictive_prelaunch"),
+                 behavior: str = HONOR, buffer: float = 0.0, quota: float = math.inf,
+                 name: str = ""):
+        super().__init__(group.sim, name or f"{group.name} forecast")
+        for what, value in (("each", each), ("target", target)):
+            if not value > 0:
+                raise ParameterError(what, value, "above 0")
+        if not 0 <= prelaunch < HOUR:
+            raise ParameterError("prelaunch", prelaunch, f"from 0 to below {HOUR:g} s")
+        if behavior not in (HONOR, INCREASE):
+            raise ParameterError("behavior", behavior, f"{HONOR} or {INCREASE}")
+        if not buffer >= 0:
+            raise ParameterError("buffer", buffer, "at least 0 %")
+        self.group, self.prelaunch, self.behavior, self.buffer = group, prelaunch, behavior, buffer
+        self.quota, self.usual_minimum = quota, group.min_size
+        self.sizes = [needed(load, each, target) for load in np.asarray(loads).tolist()]
+        self.link(group, "desired")
+        self.sim.process(self._forecasting())
 
-def predictive(sim: Simulation, group: Group, loads: np.ndarray, each: float, target: float, *,
-               prelaunch: float, behavior: str, buffer: float, quota: int) -> None:
-    """Every hour at least as many as the forecast `loads` (hours,) needs; launched `prelaunch` s
-    before. By itself it never scales in, and a maximum that was increased stays so. quota: how many
-    the account may run at most. Facts: asg.predictive_forecast,
-    asg.predictive_in_rule."""
-    usual = group.min_size
-    sizes = [needed(load, each, target) for load in loads.tolist()]
+    def _forecasting(self):
+        self._at_least(0)
+        for hour in range(1, len(self.sizes)):
+            if self.prelaunch:
+                yield self.sim.until(max(hour * HOUR - self.prelaunch, 0.0), Order.SCALING)
+                self._at_least(hour - 1, hour)
+            yield self.sim.until(hour * HOUR, Order.SCALING)
+            self._at_least(hour)
 
-    def at_least(*hours: int):
-        size = max((sizes[h] for h in hours if h < len(sizes)), default=0)
-        top = most(group.max_size, min(size, quota), behavior, buffer)
-        floor = min(max(size, usual), top)
-        group.limits(floor, top, f"predictive scaling: {size} forecast", at_least=floor)
-
-    def forecasting():
-        at_least(0)
-        for hour in range(1, len(sizes)):
-            if prelaunch:
-                yield sim.until(max(hour * HOUR - prelaunch, 0.0), Order.SCALING)
-                at_least(hour - 1, hour)
-            yield sim.until(hour * HOUR, Order.SCALING)
-            at_least(hour)
-    sim.process(forecasting())
+    def _at_least(self, *hours: int) -> None:
+        size = max((self.sizes[h] for h in hours if h < len(self.sizes)), default=0)
+        top = effective_maximum(self.group.max_size, min(size, self.quota), self.behavior,
+                                self.buffer)
+        floor = min(max(size, self.usual_minimum), top)
+        self.group.limits(floor, top, f"predictive scaling: {size} forecast", at_least=floor)

@@ -3,8 +3,9 @@
 Picture the house rules that hang in the foreman's office: by how much a bell changes the staff, how
 a percentage is rounded, and whose turn it is to leave.
 
-*Models:* adjustments, target tracking's proportion, steps, termination policies, and what several
-policies on one group come to. *Leaves out:* AWS's undisclosed tuning of target tracking.
+*Models:* adjustments, target tracking's proportion, steps, termination policies, what several
+policies on one group come to, and the sizes that a calendar or a forecast asks for.
+*Leaves out:* AWS's undisclosed tuning of target tracking.
 """
 
 import math
@@ -15,6 +16,9 @@ import numpy as np
 from labsim.services.ec2.fleet import Instance
 
 CHANGE, PERCENT, EXACT = "ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity"
+ADJUSTMENTS = CHANGE, PERCENT, EXACT
+TERMINATION = "default", "oldest-instance", "newest-instance"
+HONOR, INCREASE = "honor", "increase"       # what a forecast above the maximum size does
 _ROUNDING = 1e-9    # a quotient that arithmetic left this close to a whole number is whole
 
 
@@ -112,6 +116,34 @@ def largest(current: int, wanted: Sequence[int]) -> int:
     return max(wanted, default=current)
 
 
-def largest_of(current: int, adjustments: Sequence[tuple[str, float]]) -> int:
-    """The same for policies given by their adjustments, (kind, adjustment)."""
-    return largest(current, [adjusted(current, kind, by) for kind, by in adjustments])
+def reversals(desired: Sequence[tuple[float, float]], within: float) -> int:
+    """How often the desired capacity, given as (t s, capacity) from when on it held, turned round,
+    out to in or in to out, within so many s."""
+    steps = [(t, after - before) for (_, before), (t, after) in zip(desired, desired[1:])
+             if after != before]
+    return sum((a > 0) != (b > 0) and later - t <= within
+               for (t, a), (later, b) in zip(steps, steps[1:]))
+
+
+# -- ahead of the load -----------------------------------------------------------------------
+
+
+def daily(start: float, end: float, size: int, otherwise: int, day: float,
+          duration: float) -> list[tuple[float, int]]:
+    """Actions of every `day` s: `size` from `start` to `end` s of the day, then `otherwise`."""
+    times = [(n * day + t, wanted) for n in range(int(duration // day) + 1)
+             for t, wanted in ((start, size), (end, otherwise))]
+    return [(t, wanted) for t, wanted in sorted(times) if t < duration]
+
+
+def needed(load: float, each: float, target: float) -> int:
+    """Instances that serve `load` per second, `each` so many, at `target` percent CPU."""
+    return math.ceil(load / (each * target / 100) - _ROUNDING)
+
+
+def effective_maximum(max_size: int, forecast: int, behavior: str, buffer: float) -> int:
+    """The maximum size in effect: the group's, or with INCREASE up to `buffer` percent above the
+    forecast where that is more. Source: EC2 Auto Scaling User Guide, predictive scaling."""
+    if behavior == HONOR:
+        return max_size
+    return max(max_size, math.ceil(forecast * (1 + buffer / 100) - _ROUNDING))

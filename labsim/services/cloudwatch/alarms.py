@@ -20,13 +20,15 @@ from labsim.services.cloudwatch.rules import (
     ALARM,
     INSUFFICIENT_DATA,
     MISSING,
+    PERIODS,
     REPEAT_ACTION,
     STANDARD_RESOLUTION,
     alarm_state,
-    evaluation_window,
+    breaches,
+    fits,
+    is_period,
+    most_datapoints,
 )
-
-HIGH_RESOLUTION = 10, 20, 30    # s, besides the multiples of the standard resolution
 
 
 class Metric(Component):
@@ -38,8 +40,8 @@ class Metric(Component):
     def __init__(self, sim: Simulation, name: str, read: Callable[[], float | None],
                  period: float = STANDARD_RESOLUTION, unit: str = ""):
         super().__init__(sim, name)
-        if not (period > 0 and (period in HIGH_RESOLUTION or period % STANDARD_RESOLUTION == 0)):
-            raise ParameterError("period", period, "10, 20, 30 or a multiple of 60 s")
+        if not is_period(period):
+            raise ParameterError("period", period, PERIODS)
         self.period, self.unit, self._read = period, unit, read
         self.resolution = min(period, STANDARD_RESOLUTION)
         self._per_period = round(period / self.resolution)
@@ -81,9 +83,8 @@ class Alarm(Component):
 
     METRICS = (Count("alarms", "times", "times that it went into ALARM", "",
                      lambda a: a.rung),)
-    shows = (("ALARM", "state"),)
+    boxed = False       # whoever acts on it shows it
     control = True
-    alarm = "state"
 
     def __init__(self, sim: Simulation, name: str, metric: Metric, *, threshold: float,
                  above: bool, m: int, n: int, action: Callable[[float], None],
@@ -93,7 +94,8 @@ class Alarm(Component):
             raise ParameterError("missing", missing, f"one of {', '.join(MISSING)}")
         if not 1 <= m <= n:
             raise ParameterError("m", m, f"from 1 to n, {n}")
-        evaluation_window(metric.period, n)
+        if not fits(metric.period, n):
+            raise ParameterError("n", n, most_datapoints(metric.period))
         self.metric, self.action, self.rung = metric, action, 0
         self.threshold, self.above, self.m, self.n = threshold, above, m, n
         self.missing, self.extra = missing, extra
@@ -115,8 +117,7 @@ class Alarm(Component):
         Facts: cw.alarm_eval_rate, cw.alarm_actions_rule.
         """
         values = self.metric.datapoints(self.n + self.extra)
-        limit, above = self.threshold, self.above
-        state = alarm_state([v if v is None else v > limit if above else v < limit
+        state = alarm_state([v if v is None else breaches(v, self.threshold, self.above)
                              for v in values], self.m, self.n, self.missing, self.state)
         changed, self.state = state != self.state, state
         if not changed and state != ALARM:

@@ -1,5 +1,7 @@
 """Amazon EC2: instances that boot, work and are billed."""
 
 from labsim.services.ec2.fleet import Fleet, Instance
+from labsim.services.ec2.launch import Hook, WarmPool
+from labsim.services.ec2.spot import Reclaims
 
-__all__ = ["Fleet", "Instance"]
+__all__ = ["Fleet", "Hook", "Instance", "Reclaims", "WarmPool"]

@@ -1,12 +1,13 @@
 """What EC2 instances cost: by the second, reserved, on Spot, and what comes on top.
 
-Picture a car rental: by the minute, by the year, or whatever stands about unused at a third of the
-price; a reserved car is paid whether you drive it or not.
+Picture a car rental: by the minute, or whatever stands about unused at a third of the price, until
+somebody wants it.
 
-*Models:* On-Demand by the second; Spot at a discount; capacity reservations, used or not; detailed
-monitoring per instance; disks of hibernated instances; CPU credits of burstable (T) instances:
-earned at the baseline, kept up to a day's worth, and the surplus of unlimited mode.
-*Leaves out:* Savings Plans, Spot prices that move, the free tier, data transfer, tiers by volume.
+*Models:* On-Demand by the second; Spot at a discount; detailed monitoring per instance; disks of
+hibernated instances; CPU credits of burstable (T) instances: earned at the baseline, kept up to a
+day's worth, and the surplus of unlimited mode.
+*Leaves out:* reservations, Savings Plans, Spot prices that move, the free tier, data transfer,
+tiers by volume.
 
 Prices are for us-east-1; a month has 730 hours. Credits: 1 is a vCPU for a minute.
 Facts: ebs.gp3_price, cw.alarm_price.
@@ -17,24 +18,31 @@ from collections.abc import Iterable
 import numpy as np
 
 from labsim import factbook
-from labsim.services.ec2.fleet import Instance
 
 MONTH, DAY = 730.0, 24.0    # hours
 DETAILED = factbook.value("cw.detailed_price") / MONTH     # USD per instance and hour
 DISK = factbook.value("ebs.gp3_price_gb") / MONTH          # USD per GB and hour
 SURPLUS = factbook.value("ec2.unlimited_price")            # USD per vCPU-hour
-LAUNCH_CREDITS = factbook.value("ec2.t2_launch_credits")   # per vCPU, T2 standard
 
 
-def instance_hours(instances: Iterable[Instance], now: float) -> tuple[float, float]:
-    """Hours billed by `now`: On-Demand, Spot."""
+def instance_hours(instances: Iterable, now: float) -> tuple[float, float]:
+    """Hours of `ec2.Instance`s billed by `now`: On-Demand, Spot."""
     hours = [0.0, 0.0]
     for instance in instances:
         hours[instance.spot] += instance.billed(now) / 3600
     return hours[0], hours[1]
 
 
-def spent(cost: float, instances: Iterable[Instance], t: np.ndarray) -> np.ndarray:
+def by_line(instances: Iterable, now: float, price: float, discount: float,
+            detailed: bool) -> dict[str, float]:
+    """What they cost by `now`, USD: at `price` USD/h, Spot `discount` percent less, and with or
+    without detailed monitoring."""
+    demand, spot = instance_hours(instances, now)
+    return {"On-Demand": demand * price, "Spot": spot * price * (1 - discount / 100),
+            "Detailed monitoring": (demand + spot) * (DETAILED if detailed else 0.0)}
+
+
+def spent(cost: float, instances: Iterable, t: np.ndarray) -> np.ndarray:
     """How much of `cost` is spent at each of the instants `t` (sorted, from 0 on): in proportion to
     the time of all `instances` that ran."""
     end = float(t[-1])
@@ -43,16 +51,6 @@ def spent(cost: float, instances: Iterable[Instance], t: np.ndarray) -> np.ndarr
     times, alive = np.array([*changes, (end, 0.0)]).T
     seconds = np.concatenate([[0.0], np.cumsum(np.cumsum(alive)[:-1] * np.diff(times))])
     return cost * np.interp(t, times, seconds) / max(seconds[-1], 1e-9)
-
-
-def reservation(reserved: int, running: int) -> tuple[int, int]:
-    """Charges of a capacity reservation: those of instances, and those of unused places."""
-    return running, max(reserved - running, 0)
-
-
-def reserved_hours(hours: float, minutes: float = 0.0) -> float:
-    """Hours billed for a reservation that existed so long: by the second."""
-    return hours + minutes / 60
 
 
 def credits_per_hour(vcpus: int, baseline: float) -> float:

@@ -7,7 +7,7 @@ meter runs from the call, for at least a minute.
 than with a golden AMI (the time is the caller's); launches that are given up; billing per second
 with the 60 s minimum; zones, filled evenly; a share of Spot instances.
 *Leaves out:* insufficient capacity, the few seconds of `pending` that are not billed, instance
-types. What it costs is in `labsim.services.ec2.bill`, who loses Spot in `ec2_spot`.
+types. What it costs is in `labsim.services.ec2.bill`, who loses Spot in `labsim.services.ec2.spot`.
 """
 
 from collections import Counter
@@ -21,16 +21,18 @@ from labsim import factbook
 from labsim.declare import Component, Line, Metric, Panel
 from labsim.engine import Order, ServiceTimes, Simulation
 from labsim.errors import ParameterError
+from labsim.services.ec2 import bill
 
 BILLING_MINIMUM = factbook.value("ec2.billing_min_seconds")
 ZONES = "abc"
 PRICE = factbook.value("ec2.t3_medium_price")       # USD per instance and hour
+SPOT_DISCOUNT = 70.0    # percent off; an assumption, for it differs by type, zone and month
 RECORDED = {"pending": "booting", "in service": "in_service", "terminating": "terminating"}
 
 
 @dataclass(eq=False)
 class Instance:
-    """One instance: `launched`, `in_service_at` and `ended` in s; inf while still ahead."""
+    """One instance: `launched`, `in_service_at`, `left_at`, `ended` in s; inf while ahead."""
 
     id: int
     zone: str
@@ -42,6 +44,7 @@ class Instance:
     doomed: bool = False    # a successor has been launched for it
     ready_at: float = 0.0   # when it has booted, or its launch is given up
     in_service_at: float = float("inf")
+    left_at: float = float("inf")       # when it left service
     ended: float = float("inf")
 
     def billed(self, now: float) -> float:
@@ -55,9 +58,11 @@ class Fleet(Component):
     boot: s from a launch to service; or boots(): the seconds, and whether it ever serves.
     consumes: a part with consumers, such as an `sqs.Queue`: each instance in service is one, and
     `work` is how long a message takes it. drain: a terminated instance finishes its message.
+    drain_time: s that it is still paid after it has left service (a termination hook's work).
     Otherwise `on_service(instance)` is called when one enters service, and `on_release(instance)`
     when one is to leave; it returns when the instance has finished, s.
-    spot_share: of the instances alive, rounded down. price: USD per instance and hour.
+    spot_share: of the instances alive, rounded down. price: USD per instance and hour;
+    spot_discount: percent off it. detailed: with detailed monitoring, which is paid.
     random: decides which message a terminated instance holds; by default a stream of its own.
     """
 
@@ -78,18 +83,26 @@ class Fleet(Component):
 
     def __init__(self, sim: Simulation, name: str, boot: float = 0.0, *, size: int = 0,
                  consumes=None, work: ServiceTimes | None = None, drain: bool = False,
+                 drain_time: float = 0.0,
                  on_service: Callable[[Instance], None] = lambda instance: None,
                  on_release: Callable[[Instance], float] | None = None,
                  boots: Callable[[], tuple[float, bool]] | None = None, spot_share: float = 0.0,
-                 price: float = PRICE, random=None):
+                 price: float = PRICE, spot_discount: float = SPOT_DISCOUNT,
+                 detailed: bool = False, random=None):
         super().__init__(sim, name)
-        for what, value in (("boot", boot), ("size", size), ("price", price)):
+        for what, value in (("boot", boot), ("size", size), ("price", price),
+                            ("drain_time", drain_time)):
             if not value >= 0:
                 raise ParameterError(what, value, "at least 0")
+        for what, value, most in (("spot_share", spot_share, 1),
+                                  ("spot_discount", spot_discount, 100)):
+            if not 0 <= value <= most:
+                raise ParameterError(what, value, f"from 0 to {most}")
         self.boots = boots or (lambda: (boot, True))
         self.on_service, self.price, self.consumes = on_service, price, consumes
         self.release = on_release or (lambda instance: sim.now)
-        self.spot_share, self.template = spot_share, 0
+        self.spot_share, self.spot_discount, self.detailed = spot_share, spot_discount, detailed
+        self.template = 0           # version of the launch template
         self.on_lost: Callable[[Instance], None] = lambda instance: None   # its launch failed
         self.instances: list[Instance] = []
         self.entered: list[Instance] = []   # those that had to boot, as they entered service
@@ -101,7 +114,8 @@ class Fleet(Component):
             rng = sim.stream(f"{name} consumer") if random is None else random
             consumes.worked_by(self, work)
             self.on_service = lambda instance: consumes.add_consumer()
-            self.release = lambda instance: consumes.remove_consumer(rng, drain=drain)
+            self.release = lambda instance: consumes.remove_consumer(
+                rng, drain=drain) + drain_time
         for _ in range(size):
             self.launch(ready=True)
 
@@ -156,6 +170,8 @@ class Fleet(Component):
     def terminate(self, instance: Instance, finished: float) -> None:
         """Take an instance out of service now; it ends at `finished` >= now."""
         instance.ended = finished
+        if instance.state == "in service":
+            instance.left_at = self.sim.now
         self._zones[instance.zone] -= not instance.doomed
         self._change(instance, "terminating")
         if finished > self.sim.now:
@@ -209,6 +225,17 @@ class Fleet(Component):
         """Instances in each state."""
         return {name: (self.record.sampled(name), "instances") for name in RECORDED.values()}
 
+    def zones(self) -> dict[str, np.ndarray]:
+        """{zone: instances in service in it at each instant of the record}."""
+        def before(zone, moment):
+            times = sorted(getattr(i, moment) for i in self.all if i.zone == zone)
+            return np.searchsorted(times, self.record.t, side="right")
+        return {zone: (before(zone, "in_service_at") - before(zone, "left_at")).astype(float)
+                for zone in ZONES}
+
     def cost(self) -> dict[str, float]:
-        """What the instances cost, by the second."""
+        """What the instances cost, by the second; by line where there are several."""
+        if self.spot_share or self.detailed:
+            return bill.by_line(self.all, self.sim.now, self.price, self.spot_discount,
+                                self.detailed)
         return {"EC2 instances": self.billed_seconds() / 3600 * self.price}

@@ -13,8 +13,9 @@ capacity, rebalance recommendations that come before the notice, notices that co
 import numpy as np
 
 from labsim import factbook
+from labsim.declare import Component, Count
 from labsim.engine import Order, Simulation
-from labsim.services.autoscaling.group import Group
+from labsim.errors import ParameterError
 from labsim.services.ec2.fleet import ZONES
 
 NOTICE = factbook.value("ec2.spot_interruption_notice")
@@ -26,15 +27,30 @@ def reclaim_times(per_day: float, duration: float, rng: np.random.Generator) -> 
     return sorted((rng.random(count) * duration).tolist())
 
 
-class Reclaims:
-    """EC2 takes back the Spot instances of `group`; `lost` counts those that it took."""
+class Reclaims(Component):
+    """EC2 takes back the Spot instances of `group` (an `autoscaling.Group`), `per_day` times a day
+    in each zone; `lost` counts those that it took.
 
-    def __init__(self, sim: Simulation, group: Group, per_day: float, *, rebalance: bool):
-        self.sim, self.group, self.rebalance, self.lost = sim, group, rebalance, 0
+    rebalance: a successor is launched at the notice (CapacityRebalance).
+    random: the name of the streams that say when it strikes, one per zone; by default its own.
+    """
+
+    METRICS = (
+        Count("spot_lost", "instances", "Spot instances taken back in service or booting",
+              "lower", lambda r: r.lost),)
+    control = True
+
+    def __init__(self, sim: Simulation, name: str, group, per_day: float, *,
+                 rebalance: bool = False, random: str = ""):
+        super().__init__(sim, name)
+        if not per_day >= 0:
+            raise ParameterError("per_day", per_day, "at least 0")
+        self.group, self.rebalance, self.lost = group, rebalance, 0
+        self.link(group.fleet, "take back")
         if group.fleet.spot_share:
             for zone in ZONES:
                 sim.process(self._reclaiming(zone, reclaim_times(
-                    per_day, sim.duration, sim.stream(f"spot {zone}"))))
+                    per_day, sim.duration, sim.stream(f"{random or name} {zone}"))))
 
     def _reclaiming(self, zone: str, times: list[float]):
         for t in times:
@@ -42,8 +58,8 @@ class Reclaims:
             noticed = [i for i in self.group.fleet.instances
                        if i.spot and i.zone == zone and i.state != "terminating" and not i.noticed]
             if noticed:
-                self.sim.log("spot", f"{len(noticed)} Spot instances of zone {zone} get their "
-                                     f"notice, {NOTICE:g} s")
+                self.log("spot", f"{len(noticed)} Spot instances of zone {zone} get their "
+                                 f"notice, {NOTICE:g} s")
                 self.sim.process(self._end(noticed))
 
     def _end(self, noticed: list):

@@ -4,23 +4,28 @@ Picture the tills of a supermarket. Shoppers are spread over all open tills; as 
 tills enough, everybody is served at once; of those beyond that, the rest walk out.
 
 *Models:* requests per second, counted in cells of ten seconds, on instances that are all alike;
-CPU = load / capacity; requests beyond the capacity are missed; the mean CPU over each period, as
+CPU = load / capacity; requests beyond the capacity fail; the mean CPU over each period, as
 CloudWatch publishes it: no datapoint where no instance is in service.
 *Leaves out:* response times and queues, sessions, health checks, registration (there is a lab on
 load balancers), and CPU that depends on anything but requests.
 
-Counted, since nobody asks for one request's fate here, but for how many are missed in a day. The
+Counted, since nobody asks for one request's fate here, but for how many fail in a day. The
 arrivals do not depend on the group, and the capacity changes at control events only: all that lies
 between two of them is filled in at once. Tests put it beside plain SimPy, request by request.
 """
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
-from labsim.engine import RateCurve, Simulation
-from labsim.services.ec2.fleet import Instance
+from labsim.declare import Component, Count, Line, Metric, Panel, conserved, per_tick, share
+from labsim.declare.component import Producers, producers_name
+from labsim.engine import Load, RateCurve, Simulation
+from labsim.errors import LabsimError, ParameterError
+from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
+from labsim.services.cloudwatch.rules import STANDARD_RESOLUTION
 
 CELL = 10.0     # s; in the finest metric period there is one
 MINUTE = 6      # cells
@@ -54,31 +59,91 @@ def curve_rates(curve: RateCurve, ends: np.ndarray) -> np.ndarray:
     return curve.expected(ends) / np.diff(ends)
 
 
-class WebTier:
-    """Requests at `rates` per second (cells,) on instances that serve `each` per second.
+class WebTier(Component):
+    """Requests on instances that serve `each` per second; a fleet that `consumes` it has them.
 
+    It takes requests counted, for the whole run, before it begins: `sim.send(load, to=tier)`, or
+    `rates` per second in each cell, (cells,). Another part's requests, which nobody knows ahead, it
+    can't take.
     `cpu` (share, NaN with no instance) and `served` (per second) are filled in as far as somebody
     has looked, as if the capacity stayed as it is. `changed()` is called when it has changed.
     """
 
-    def __init__(self, sim: Simulation, rates: np.ndarray, each: float):
-        self.sim, self.rates, self.each = sim, rates, each
-        self.edges = edges(sim.duration)
-        self.cpu, self.served = np.zeros(len(rates)), np.zeros(len(rates))
+    METRICS = (
+        Count("offered", "requests", "requests of the run", "", lambda t: t.offered[-1],
+              aliases=("arrived",)),
+        Count("completed", "requests", "requests served", "higher",
+              lambda t: t.offered[-1] - t.failed[-1], aliases=("served",)),
+        Count("failed", "requests", "requests beyond the capacity", "lower",
+              lambda t: t.failed[-1], aliases=("missed",)),
+        Metric("failed_share", "%", "failed / offered", "lower",
+               lambda t: share(100 * t.failed[-1], t.offered[-1]), aliases=("missed_share",)),
+        Metric("cpu_mean", "%", "CPU, average over time", "",
+               lambda t: t.percent @ np.diff(t.edges) / t.sim.duration))
+    PANELS = (
+        Panel("Requests per second", "req/s", (Line("offered", "offered_rate"),
+                                               Line("capacity", "capacity", step=True))),
+        Panel("CPU", "%", (Line("CPU", "cpu"),)))
+    INVARIANTS = (conserved("offered", "completed", "failed"),)
+    shows = (("req/s", "offered_rate"), ("failed/s", "failed_rate"), ("% CPU", "cpu"))
+    alarm = "failed_rate"
+
+    def __init__(self, sim: Simulation, name: str, each: float, rates: np.ndarray | None = None):
+        super().__init__(sim, name)
+        if not each > 0:
+            raise ParameterError("each", each, "above 0 requests/s")
+        self.each, self.edges, self.rates = each, edges(sim.duration), rates
+        self.cpu, self.served = np.zeros((2, len(self.edges) - 1))
         self.changed: Callable[[], None] = lambda: None
         self._count, self._filled = 0, 0
-        self._zones: dict[str, int] = {}
-        sim.record.level("capacity", 0.0, 0.0)
+        self.record.level("capacity", 0.0, 0.0)
+        sim.on_advance(self.advance)
 
-    def add(self, instance: Instance) -> None:
-        """An instance is in service."""
-        self._change(instance, 1)
+    # -- wiring ------------------------------------------------------------------------------
 
-    def remove(self, instance: Instance) -> None:
-        """An instance is out of service."""
-        self._change(instance, -1)
+    def sent(self, load: Load | float, name: str = "") -> "Clients":
+        """Clients send requests at the rate of `load`; see `Simulation.send`."""
+        return Clients(self.sim, name or producers_name(self), load, self)
 
-    def _change(self, instance: Instance, by: int) -> None:
+    def receive(self, rates: np.ndarray) -> None:
+        """So many requests per second more in each cell, (cells,)."""
+        self.rates = rates if self.rates is None else self.rates + rates
+
+    def worked_by(self, consumer: Component, work) -> None:
+        """The instances of `consumer` serve them; each serves `each` per second, whatever `work`
+        says."""
+        if work is not None:
+            raise ParameterError("work", work, f"None: {self.name} says what an instance serves")
+        self.link(consumer)
+
+    def wired(self) -> None:
+        """Somebody has to send."""
+        if self.rates is None:
+            raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
+
+    def cpu_metric(self, period: float = STANDARD_RESOLUTION, name: str = "") -> CloudWatchMetric:
+        """The metric to track, in percent: what `cloudwatch` publishes every `period` s."""
+        def read():
+            end = round(self.sim.now / CELL)
+            self.fill(end)
+            mean = self.cpu[end - round(metric.resolution / CELL):end].mean()
+            return None if np.isnan(mean) else float(100 * mean)
+        metric = CloudWatchMetric(self.sim, name or f"{self.name} CPU", read, period, "%")
+        self.link(metric, "metric")
+        return metric
+
+    # -- capacity ----------------------------------------------------------------------------
+
+    def add_consumer(self) -> None:
+        """One more instance is in service."""
+        self._change(1)
+
+    def remove_consumer(self, rng: np.random.Generator, *, drain: bool) -> float:
+        """One instance less is in service; nothing it works on takes any time."""
+        self._change(-1)
+        return self.sim.now
+
+    def _change(self, by: int) -> None:
         now = self.sim.now
         k = int(now // CELL)
         before = self._count
@@ -93,9 +158,7 @@ class WebTier:
             self.cpu[k] += left * (cpu - old_cpu)
             self.served[k] += left * (served - old_served)
         self._filled = min(self._filled, max(k + (now != self.edges[k]), 0))
-        zone = self._zones[instance.zone] = self._zones.get(instance.zone, 0) + by
-        self.sim.record.level(f"zone {instance.zone}", now, zone)
-        self.sim.record.level("capacity", now, self._count * self.each)
+        self.record.level("capacity", now, self._count * self.each)
         self.changed()
 
     def _use(self, k: int, count: int) -> tuple[float, float]:
@@ -111,26 +174,80 @@ class WebTier:
             self.cpu[part] = self.served[part] / (count * self.each) if count else np.nan
             self._filled = upto
 
+    def advance(self, now: float) -> None:
+        """Fill in what lies before `now`."""
+        self.fill(int(now // CELL) if now < self.sim.duration else len(self.cpu))
+
     # -- at the end of the run -------------------------------------------------------------
 
-    def finish(self) -> None:
-        """Fill in the rest."""
-        self.fill(len(self.rates))
-
-    def datapoints(self, period: float) -> np.ndarray:
-        """Mean CPU of each whole period in percent, (periods,)."""
-        cells = round(period / CELL)
-        whole = int(self.sim.duration // period)
-        return 100 * np.add.reduce(self.cpu[:whole * cells].reshape(whole, cells), axis=1) / cells
+    def busy_seconds(self) -> float:
+        """Instance-seconds of work."""
+        return float(self.served @ np.diff(self.edges)) / self.each
 
     def until(self, per_second: np.ndarray) -> np.ndarray:
         """Requests of a rate (cells,) up to each instant of the record."""
         total = np.concatenate([[0.0], np.cumsum(per_second * np.diff(self.edges))])
-        return np.interp(self.sim.record.t, self.edges, total)
+        return np.interp(self.record.t, self.edges, total)
 
-    def load(self, arrived: np.ndarray) -> np.ndarray:
-        """Requests as a share of what the instances could serve, in each interval of the record;
-        arrived: requests up to each instant of it."""
-        t, room = np.array([*self.sim.record.changes("capacity"), (self.sim.duration, 0.0)]).T
+    @cached_property
+    def offered(self) -> np.ndarray:
+        """Requests up to each instant of the record."""
+        return self.until(self.rates)
+
+    @cached_property
+    def failed(self) -> np.ndarray:
+        """Those that were beyond the capacity."""
+        return self.until(self.rates - self.served)
+
+    @cached_property
+    def percent(self) -> np.ndarray:
+        """CPU in each cell, percent; 0 with no instance."""
+        return 100 * np.nan_to_num(self.cpu)
+
+    def load(self) -> np.ndarray:
+        """Requests as a share of what the instances could serve, in each interval of the record."""
+        t, room = np.array([*self.record.changes("capacity"), (self.sim.duration, 0.0)]).T
         could = np.concatenate([[0.0], np.cumsum(room[:-1] * np.diff(t))])
-        return np.diff(arrived) / np.maximum(np.diff(np.interp(self.sim.record.t, t, could)), 1e-9)
+        return np.diff(self.offered) / np.maximum(
+            np.diff(np.interp(self.record.t, t, could)), 1e-9)
+
+    def published(self, period: float) -> tuple[np.ndarray, str]:
+        """A series: the newest datapoint of CPU, the mean of each `period` s, percent."""
+        cells, whole = round(period / CELL), int(self.sim.duration // period)
+        points = 100 * np.add.reduce(
+            self.cpu[:whole * cells].reshape(whole, cells), axis=1) / cells
+        points = np.concatenate([[self.percent[0]], np.nan_to_num(points)])
+        return points[np.minimum((self.record.t // period).astype(int), whole)], "%"
+
+    def per_second(self, total: np.ndarray) -> tuple[np.ndarray, str]:
+        """A series of rates from requests up to each instant of the record."""
+        rate = np.maximum(np.diff(total), 0.0) / np.diff(self.record.t)
+        return per_tick(rate, "req/s")
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """{name: (values at the record's instants, unit)}."""
+        return {
+            "offered_rate": self.per_second(self.offered),
+            "failed_rate": self.per_second(self.failed),
+            "offered": (self.offered, "requests"),
+            "completed": (self.offered - self.failed, "requests"),
+            "failed": (self.failed, "requests"),
+            "capacity": (self.record.sampled("capacity"), "req/s"),
+            "cpu": per_tick(np.diff(self.until(self.percent)) / np.diff(self.record.t), "%")}
+
+
+class Clients(Producers):
+    """Clients who send requests to a web tier by chance, counted: Poisson in each of its cells."""
+
+    METRICS = (Count("offered", "requests", "requests sent", value=lambda c: c.counts.sum()),)
+
+    def _send(self, to: WebTier) -> None:
+        self.to = to
+        self.counts = self.sim.stream(f"{self.name} arrivals").poisson(
+            self.curve.expected(to.edges))
+        to.receive(self.counts / np.diff(to.edges))
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Requests sent per second."""
+        sent = self.to.until(self.counts / np.diff(self.to.edges))
+        return {"offered_rate": self.to.per_second(sent)}

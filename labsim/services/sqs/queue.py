@@ -171,8 +171,8 @@ class Queue(Component):
             self.busy += now
             self.record.count("lost", np.array([now]))
             self.record.count("returned", np.array([back]))
-            self.sim.log("message", f"a message is lost with its instance, and visible again "
-                                    f"at {back:,.0f} s")
+            self.log("message", f"a message is lost with its instance, and visible again "
+                                f"at {back:,.0f} s")
         return now
 
     # -- CloudWatch metrics ----------------------------------------------------------------
