@@ -11,77 +11,87 @@ has two entry points:
 
 from pathlib import Path
 
-import numpy as np
-
+from labsim import declare as kit
 from labsim import factbook, theory
-from labsim.declare import (
-    Box,
-    Choice,
-    Design,
-    Explain,
-    Invariant,
-    Lab,
-    Line,
-    Link,
-    Metric,
-    Panel,
-    Params,
-    Predict,
-    Preset,
-    Run,
-    Theory,
-    integer,
-    number,
-)
+from labsim.declare import Box, Choice, Design, Explain, Line, Link, Metric, Panel, Predict, Preset
 from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, Station
 
 
-class CoffeeParams(Params):
+class CoffeeParams(kit.Params):
     """Parameters of `coffee-bar`."""
 
-    guest_rate: float = number(
+    guest_rate: float = kit.number(
         0.05, unit="guests/s", bounds=(0, 100), slider=(0, 0.5), step=0.01, label="Guests",
         group="Guests", help="Guests who come in per second.")
-    duration: float = number(
+    duration: float = kit.number(
         7_200, unit="s", bounds=(60, 864_000), slider=(600, 14_400), step=600, label="Duration",
         group="Guests", help="How long the bar is open.")
-    baristas: int = integer(
+    baristas: int = kit.integer(
         2, unit="baristas", bounds=(1, 100), slider=(1, 10), step=1, label="Baristas",
         group="Bar", help="People who make coffee.")
-    brew_time: float = number(
+    brew_time: float = kit.number(
         25, unit="s", bounds=(1, 600), slider=(5, 120), step=5, label="Time per coffee",
         group="Bar", fact="coffee.brew_s", help="Mean time that a coffee takes.")
 
 
-def simulate(p: CoffeeParams, sim: Simulation) -> Run:
+class Bar(kit.Component):
     """Guests line up, and the first barista who is free serves the first of them."""
-    guests = RateCurve.steady(p.guest_rate, p.duration).arrivals(sim.stream("guests"))
-    work = ServiceTimes(p.brew_time).source(counted(guests, sim), sim.stream("coffee"))
-    bar = Station(work, p.baristas, fast=sim.fast)
 
-    def advance(t: float) -> None:
-        window = bar.advance(t)
-        sim.record.observe("wait", window.start, window.start - window.sent)
-        sim.record.count("served", window.done)
-    sim.on_advance(advance)
-    sim.log("open", f"{p.baristas} baristas open the bar")
-    sim.run()
-    arrived, started, served = (sim.record.counted(name).astype(float)
-                                for name in ("arrived", "wait", "served"))
-    waits = sim.record.values("wait")
-    cost = {"baristas": p.baristas * p.duration / 3_600 * p.fact("coffee.barista_price")}
-    return Run({"served": served[-1], "wait_mean": float(waits.mean()) if len(waits) else 0.0,
-                "line_max": float((arrived - started).max()), "cost_usd": sum(cost.values())},
-               {"arrived": (arrived, "guests"), "served": (served, "guests"),
+    METRICS = (
+        kit.Count("served", "guests", "guests who got their coffee", "higher",
+                  lambda b: b.record.total("served")),
+        Metric("wait_mean", "s", "mean time in line", "lower",
+               lambda b: kit.mean(b.record.values("wait"))),
+        kit.Count("line_max", "guests", "longest line", "lower",
+                  lambda b: b.series()["line"][0].max()))
+    INVARIANTS = (kit.conserved("arrived", "served", "line", "busy"),)
+
+    def __init__(self, sim: Simulation, name: str, guests, work: ServiceTimes, baristas: int):
+        super().__init__(sim, name)
+        self.station = Station(work.source(self._counted(guests), sim.stream("coffee")), baristas,
+                               fast=sim.fast)
+        sim.on_advance(self.advance)
+
+    def _counted(self, blocks):
+        """Each block on its way to the station, its arrivals counted."""
+        for times in blocks:
+            self.record.count("arrived", times)
+            yield times
+
+    def advance(self, now: float) -> None:
+        """Serve until `now`."""
+        window = self.station.advance(now)
+        self.record.observe("wait", window.start, window.start - window.sent)
+        self.record.count("served", window.done)
+
+    def series(self) -> dict:
+        """Guests, by where they are."""
+        arrived, started, served = (self.record.counted(name).astype(float)
+                                    for name in ("arrived", "wait", "served"))
+        return {"arrived": (arrived, "guests"), "served": (served, "guests"),
                 "line": (arrived - started, "guests"), "busy": (started - served, "baristas"),
-                "wait": (sim.record.mean_by_interval("wait"), "s")}, cost)
+                "wait": (self.record.mean_by_interval("wait"), "s")}
 
 
-def counted(blocks, sim: Simulation):
-    """Each block on its way to the station, its arrivals counted."""
-    for times in blocks:
-        sim.record.count("arrived", times)
-        yield times
+class Day(kit.Outcome):
+    """A day of the bar."""
+
+    def series(self) -> dict:
+        """The bar's."""
+        return self.bar.series()
+
+    def cost(self) -> dict:
+        """The baristas' pay."""
+        p = self.p
+        return {"baristas": p.baristas * p.duration / 3_600 * p.fact("coffee.barista_price")}
+
+
+def simulate(p: CoffeeParams, sim: Simulation) -> Day:
+    """The bar opens, and guests come."""
+    guests = RateCurve.steady(p.guest_rate, p.duration).arrivals(sim.stream("guests"))
+    bar = Bar(sim, "bar", guests, ServiceTimes(p.brew_time), p.baristas)
+    sim.log("open", f"{p.baristas} baristas open the bar")
+    return Day(p, sim, bar=bar)
 
 
 def estimate(p: CoffeeParams) -> Estimate:
@@ -116,30 +126,26 @@ EXERCISES = (
            hints=("More hands.", "Fewer than eight."), solution="{answer}."),
 )
 
-lab = Lab(
+lab = kit.Lab(
     slug="coffee-bar", title="A coffee bar", order=90, home=Path(__file__).parent,
     summary="Guests come by chance, and a bar that is nearly full has a long line.",
     topics=("Coffee",), Params=CoffeeParams, simulate=simulate, estimate=estimate,
-    metrics=(Metric("served", "guests", "guests who got their coffee", "higher"),
-             Metric("wait_mean", "s", "mean time in line", "lower"),
-             Metric("line_max", "guests", "longest line", "lower"),
-             Metric("cost_usd", "USD", "pay of the baristas", "lower")),
-    presets=(Preset("1 Morning", "Hardly anybody waits."),
-             Preset("2 The rush", "Four times as many guests: the line grows.", RUSH),
-             Preset("3 Help", "More hands.", {**RUSH, "baristas": 6}),
-             Preset("4 Enough", "One more, and nobody waits long.", {**RUSH, "baristas": 8})),
+    metrics=(*kit.of_part("bar", Bar.METRICS),
+             Metric("cost_usd", "USD", "pay of the baristas", "lower", kit.Outcome.total_cost)),
+    presets=(Preset("Morning", "Hardly anybody waits."),
+             Preset("The rush", "Four times as many guests: the line grows.", RUSH),
+             Preset("Help", "More hands.", {**RUSH, "baristas": 6}),
+             Preset("Enough", "One more, and nobody waits long.", {**RUSH, "baristas": 8})),
     panels=(Panel("Line", "guests", (Line("in line", "line"),)),
             Panel("Wait", "s", (Line("mean wait", "wait"),),
-                  theory=Theory("mean wait", steady_wait))),
+                  theory=kit.Theory("mean wait", steady_wait))),
     boxes=(Box("Door", (0, 0), (("came in", "arrived"),)),
            Box("Bar", (1, 0), (("in line", "line"), ("busy", "busy")))),
     links=(Link("Door", "Bar"),),
     invariants=(
-        Invariant("arrived = served + line + busy", lambda r: bool(np.all(
-            r.series["arrived"].value == r.series["served"].value + r.series["line"].value
-            + r.series["busy"].value))),
-        Invariant("no more are busy than there are", lambda r: bool(np.all(
-            r.series["busy"].value <= r.params.baristas)))),
+        *Bar.INVARIANTS,
+        kit.Invariant("no more are busy than there are", lambda r: bool(
+            (r.series["busy"].value <= r.params.baristas).all()))),
     exercises=EXERCISES, headline=("wait_mean", "cost_usd"),
     facts=("coffee.brew_s", "coffee.barista_price"),
 )
