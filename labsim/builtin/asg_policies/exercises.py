@@ -3,8 +3,7 @@
 from labsim.builtin.asg_policies.story import LATE
 from labsim.declare import Choice, Design, Explain, Predict
 from labsim.services.autoscaling.rules import needed
-from labsim.services.ec2 import bill as ec2_billing
-from labsim.services.ec2 import launch as lifecycle
+from labsim.services.ec2 import bill, launch
 from labsim.text import format_value
 
 JUMP = {"workload": "ramp", "ramp_start": 1_200, "ramp_duration": 0, "flash_factor": 1,
@@ -22,10 +21,10 @@ def first_help(result) -> float:
 def delays(p) -> dict[str, str]:
     """What passes before the first help, in words."""
     return {"sure": format_value(p.high_datapoints * p.metric_period, "s"),
-            "serves": format_value(lifecycle.cold_time(p.boot_time, p.start_time), "s"),
+            "serves": format_value(launch.cold_time(p.boot_time, p.start_time), "s"),
             "after": format_value(p.arrival_rate * p.peak_factor, "req/s"),
             "both": format_value(p.high_datapoints * p.metric_period
-                           + lifecycle.cold_time(p.boot_time, p.start_time), "s")}
+                           + launch.cold_time(p.boot_time, p.start_time), "s")}
 
 
 def sizing(p) -> dict[str, str]:
@@ -39,7 +38,7 @@ def sizing(p) -> dict[str, str]:
 def halves(p) -> dict[str, str]:
     """What a Spot hour costs in On-Demand hours, in words."""
     return {"share": format_value(p.spot_share), "of": format_value(100 - p.spot_discount, "%"),
-            "detailed": format_value(ec2_billing.DETAILED, "USD/h")}
+            "detailed": format_value(bill.DETAILED, "USD/h")}
 
 
 EXERCISES = (
@@ -78,11 +77,11 @@ EXERCISES = (
                  "dynamic policy beside it, which acts when the load has really fallen."),
     Explain(
         id="nervous",
-        question="In the nervous preset the load is steady, and the group grows and shrinks all "
-                 "the time. What is the cause?",
+        question="In the oscillation preset the load is steady, and the group grows and shrinks "
+                 "all the time. What is the cause?",
         choices=(
             Choice("The load varies too much.", "By a tenth from minute to minute, as in the "
-                                                "patient preset, where nothing happens."),
+                                                "preset with warm-up, where nothing happens."),
             Choice("The group acts on a number from before its last action, again and again.",
                    "Until the next datapoint each look at the old one brings another order.",
                    right=True),
@@ -156,7 +155,7 @@ EXERCISES = (
         question="Start from basic monitoring and user data; the load rises fivefold within "
                  "{ramp_duration}, and nobody knew when it would. Miss at most a thousandth, at "
                  "the least cost.",
-        hints=("First look at what is missed before the first help comes: which delay is the "
+        hints=("First look at what fails before the first help comes: which delay is the "
                "largest?",
                "Once help is quick, the target decides what is paid. And who says that it must be "
                "On-Demand?"),

@@ -20,7 +20,7 @@
 # * Where do the minutes go between a rise and the first help, and what does each cost?
 # * Why does a group swing although its load is steady, and what calms it?
 # * What do several policies on one group agree on?
-# * What is a missed request worth in instances, and what does Spot change about it?
+# * What is a failed request worth in instances, and what does Spot change about it?
 
 # %%
 import labsim
@@ -37,7 +37,7 @@ lab.fact_table()
 # ## Explore
 #
 # Step through the presets first. All six groups always run; *Policy in the spotlight* says whose
-# CPU, instances, log and bill you see. In the system picture a group that misses requests is
+# CPU, instances, log and bill you see. In the system picture a group whose requests fail is
 # marked `! ALARM`; the six bars are its load / capacity, in the order of the boxes.
 
 # %%
@@ -46,10 +46,10 @@ lab.explore()
 # %% [markdown]
 # ## A guided tour
 #
-# ### One day, six managers
+# ### One day, six policies
 #
 # {{arrival_rate}} at night, five times as many at noon, and at four a flash crowd that nobody has
-# announced. A small function prints what each group missed and cost.
+# announced. A small function prints what failed in each group, and what it cost.
 
 # %%
 NAMES = ("tracking", "step", "simple", "scheduled", "predictive", "together")
@@ -58,8 +58,8 @@ NAMES = ("tracking", "step", "simple", "scheduled", "predictive", "together")
 def table(result):
     s = result.summary
     for name in NAMES:
-        share = s[f"missed_{name}"] / s["arrived"]
-        print(f"{name:10} missed {share:7.2%}   cost {s[f'cost_{name}']:6.2f} USD")
+        share = s[f"failed_{name}"] / s["offered"]
+        print(f"{name:10} failed {share:7.2%}   cost {s[f'cost_{name}']:6.2f} USD")
 
 
 day = lab.run(lab.preset("1"))
@@ -80,8 +80,8 @@ day.plot()
 table(lab.run(lab.preset("1").changed(flash_factor=1)))
 
 # %% [markdown]
-# Nobody misses more than a handful, so the cost decides. The calendar pays for its full size from
-# four in the morning; the forecast for its full size all evening.
+# In no group do more than a handful fail: the cost decides. The calendar pays for its full size
+# from four in the morning; the forecast for its full size all evening.
 
 # %% [markdown]
 # ### Raise one number until it breaks
@@ -90,14 +90,14 @@ table(lab.run(lab.preset("1").changed(flash_factor=1)))
 
 # %%
 plain = lab.Params(flash_factor=1, max_size=20)
-print("target  mean CPU  instances  missed     cost")
+print("target  mean CPU  instances  failed     cost")
 for target in (30, 40, 50, 60, 70, 80, 90, 95):
     s = lab.run(plain.changed(target=target)).summary
     print(f"{target:4} %  {s['cpu_mean']:6.0f} %  {s['instances_mean']:9.1f}  "
-          f"{s['missed_share']:6.3f} %  {s['cost_usd']:6.2f} USD")
+          f"{s['failed_share']:6.3f} %  {s['cost_usd']:6.2f} USD")
 
 # %% [markdown]
-# The price of headroom falls off like one over the target; the misses begin near the end. The
+# The price of headroom falls off like one over the target; requests fail near the end only. The
 # notes' example of {{fact:asg.target_example}} is a safe choice and a dear one. On a quiet day
 # eighty percent is fine. Now the same with the flash crowd, for all that react:
 
@@ -109,7 +109,7 @@ frontier = {name: [] for name in NAMES[:3]}
 for target in (30, 40, 50, 60, 70, 80):
     s = lab.run(lab.Params(target=target)).summary
     for name, points in frontier.items():
-        points.append((s[f"cost_{name}"], 100 * s[f"missed_{name}"] / s["arrived"]))
+        points.append((s[f"cost_{name}"], 100 * s[f"failed_{name}"] / s["offered"]))
 for name, points in frontier.items():
     print(f"{name:9}", "  ".join(f"{usd:5.2f} USD {miss:4.2f}%" for usd, miss in points[::2]))
 
@@ -118,13 +118,13 @@ figure = Figure(figsize=(6, 3.2))
 axes = figure.add_subplot()
 for (name, points), mark in zip(frontier.items(), "os^"):
     axes.plot(*np.transpose(points), marker=mark, label=name)
-axes.set(xlabel="cost of the day (USD)", ylabel="missed (%)")
+axes.set(xlabel="cost of the day (USD)", ylabel="failed (%)")
 axes.legend()
 figure.tight_layout()
 figure
 
 # %% [markdown]
-# A **frontier**: to miss less you pay more, and no policy gives both. What lies to the left and
+# A **frontier**: to lose less you pay more, and no policy gives both. What lies to the left and
 # below is better. Quicker eyes and legs move the whole line; the target only moves you along it.
 
 # %% [markdown]
@@ -136,7 +136,7 @@ figure
 # %%
 for number in "2345":
     s = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:26} tracking misses {s['missed_share']:5.2f} %   "
+    print(f"{lab.scene(number).title:26} tracking fails {s['failed_share']:5.2f} %   "
           f"cost {s['cost_usd']:.2f} USD")
 
 # %% [markdown]
@@ -145,12 +145,12 @@ for number in "2345":
 # golden AMI spares the script at first boot, and hibernation the start of the application, too:
 
 # %%
-from labsim.services.ec2 import launch as lifecycle
+from labsim.services.ec2 import launch
 
-print(f"user data  {lifecycle.cold_time(30, 60, 240):5.0f} s")
-print(f"golden AMI {lifecycle.cold_time(30, 60):5.0f} s")
+print(f"user data  {launch.cold_time(30, 60, 240):5.0f} s")
+print(f"golden AMI {launch.cold_time(30, 60):5.0f} s")
 for ram in (2, 4, 8, 16, 64):
-    print(f"hibernated, {ram:2} GiB of memory {lifecycle.resume_time(30, ram, 125):5.0f} s")
+    print(f"hibernated, {ram:2} GiB of memory {launch.resume_time(30, ram, 125):5.0f} s")
 
 # %% [markdown]
 # Out of hibernation is not always quicker: memory is read back from the root volume. Up to
@@ -187,7 +187,7 @@ cures = {"as it is": {}, "metric every minute": {"metric_period": 60},
          "all but the metric": lab.scene("7").values}
 for name, change in cures.items():
     s = lab.run(lab.preset("6").changed(**change)).summary
-    print(f"{name:27} reversals {s['reversals']:3.0f}   missed {s['missed_share']:5.2f} %")
+    print(f"{name:27} reversals {s['reversals']:3}   failed {s['failed_share']:5.2f} %")
 
 # %% [markdown]
 # Two things come together. The delay makes the swings large: who acts again before the last
@@ -203,12 +203,12 @@ for name, change in cures.items():
 # Two policies want something at the same moment: the largest capacity wins. Nothing is added up.
 
 # %%
-from labsim.services.autoscaling.rules import largest_of
+from labsim.services.autoscaling.rules import CHANGE, PERCENT, adjusted, largest
 
-both = [("ChangeInCapacity", 3), ("PercentChangeInCapacity", 200)]
-print("10 instances, +3 and +200%:", largest_of(10, both))
-print("20 instances, -2 and -50%: ", largest_of(20, [("ChangeInCapacity", -2),
-                                                     ("PercentChangeInCapacity", -50)]))
+both = [adjusted(10, CHANGE, 3), adjusted(10, PERCENT, 200)]
+print("10 instances, +3 and +200%:", both, "so", largest(10, both))
+both = [adjusted(20, CHANGE, -2), adjusted(20, PERCENT, -50)]
+print("20 instances, -2 and -50%: ", both, "so", largest(20, both))
 
 # %% [markdown]
 # So a group shrinks only as far as all agree. That is why predictive scaling belongs with
@@ -219,7 +219,7 @@ print("20 instances, -2 and -50%: ", largest_of(20, [("ChangeInCapacity", -2),
 for factor in (0.5, 1, 2, 3):
     s = lab.run(plain.changed(today_factor=factor)).summary
     print(f"{factor:3} x:", "  ".join(
-        f"{n} {s[f'missed_{n}'] / s['arrived']:6.2%} {s[f'cost_{n}']:5.2f} USD"
+        f"{n} {s[f'failed_{n}'] / s['offered']:6.2%} {s[f'cost_{n}']:5.2f} USD"
         for n in ("tracking", "predictive", "together")))
 
 # %% [markdown]
@@ -236,7 +236,7 @@ small = plain.changed(policy="predictive", max_size=4, schedule_size=4, target=9
 for behavior in ("honor", "increase"):
     s = lab.run(small.changed(max_behavior=behavior)).summary
     print(f"{behavior:9} at most {s['instances_max']:.0f} instances, "
-          f"missed {s['missed_share']:.2f} %")
+          f"failed {s['failed_share']:.2f} %")
 
 # %% [markdown]
 # ### Which instance goes?
@@ -247,8 +247,8 @@ for behavior in ("honor", "increase"):
 # %%
 for termination in ("default", "oldest-instance", "newest-instance"):
     s = lab.run(lab.preset("1").changed(termination=termination)).summary
-    print(f"{termination:16} old templates left {s['old_template']:.0f}, "
-          f"zones differ by {s['zones_uneven']:.0f} at most")
+    print(f"{termination:16} old templates left {s['old_template']}, "
+          f"zones differ by {s['zones_uneven']} at most")
 
 # %% [markdown]
 # With the default, a day's breathing renews the group by itself. All keep the zones even, since
@@ -264,28 +264,28 @@ spot = lab.preset("9")
 for share, boot, rebalance in ((0, "user-data", False), (80, "user-data", False),
                                (80, "golden-ami", False), (80, "golden-ami", True)):
     s = lab.run(spot.changed(spot_share=share, boot=boot, rebalance=rebalance)).summary
-    print(f"Spot {share:2} %, {boot:10}, act on notice {rebalance!s:5}  lost {s['spot_lost']:2.0f}"
-          f"   missed {s['missed_share']:5.3f} %   {s['cost_usd']:5.2f} USD")
+    print(f"Spot {share:2} %, {boot:10}, act on notice {rebalance!s:5}  lost {s['spot_lost']:2}"
+          f"   failed {s['failed_share']:5.3f} %   {s['cost_usd']:5.2f} USD")
 
 # %% [markdown]
 # The notice is {{fact:ec2.spot_interruption_notice}}. A successor launched then, from an image
 # that serves within that time, is there before the other one goes.
 
 # %% [markdown]
-# ### The door that never opens
+# ### A launch hook that times out
 #
 # A launch hook whose work takes longer than its timeout:
 
 # %%
 for timeout in (240, 300, 600):
     r = lab.run(lab.preset("10").changed(hook_timeout=timeout))
-    print(f"timeout {timeout} s: {r.summary['launches']:3.0f} launches, "
+    print(f"timeout {timeout} s: {r.summary['launches']:3} launches, "
           f"{r.summary['instances_max']:2.0f} in service at most, "
-          f"missed {r.summary['missed_share']:5.2f} %")
+          f"failed {r.summary['failed_share']:5.2f} %")
 
 # %% [markdown]
-# The default result is ABANDON: the launch is given up, and tried again. Heartbeats prolong it,
-# but for no longer than {{fact:asg.hook_global_timeout}}.
+# The default result is ABANDON: the launch is given up, and tried again. Heartbeats
+# (`hook_heartbeats`) prolong it, but for no longer than {{fact:asg.hook_global_timeout}}.
 
 # %% [markdown]
 # ### Cheap instances that run out of breath
@@ -294,13 +294,13 @@ for timeout in (240, 300, 600):
 # thirty percent; an `m5.large` has none of that and costs a little more.
 
 # %%
-from labsim.services.ec2 import bill as ec2_billing
+from labsim.services.ec2 import bill
 
-print("t2.micro after a day idle:", ec2_billing.credit_balance(1, 10, 0, 24, launch=30), "credits")
+print("t2.micro after a day idle:", bill.credit_balance(1, 10, 0, 24, launch=30), "credits")
 for cpu in (20, 40, 60):
-    print(f"t3.large at {cpu} %: {ec2_billing.credits_net(2, 30, cpu):+.0f} credits an hour")
+    print(f"t3.large at {cpu} %: {bill.credits_net(2, 30, cpu):+.0f} credits an hour")
 print("unlimited t3.large dearer than m5.large above",
-      f"{ec2_billing.unlimited_break_even(2, 30, 0.0835, 0.096):.1f} % CPU")
+      f"{bill.unlimited_break_even(2, 30, 0.0835, 0.096):.1f} % CPU")
 
 # %% [markdown]
 # So the target of a group of T instances should lie below their baseline, or you pay for surplus
@@ -314,9 +314,9 @@ print("unlimited t3.large dearer than m5.large above",
 # %%
 import inspect
 
-from labsim.services.autoscaling import cpu_alarms as watch
+from labsim.services.autoscaling import cpu_alarms
 
-print(inspect.getsource(watch.Watch._act))
+print(inspect.getsource(cpu_alarms.CpuAlarms._act))
 
 # %% [markdown]
 # **Change it.** What if the smallest wish won? (It does not; this is why.)
@@ -330,13 +330,13 @@ def smallest(current, wanted):
 
 
 together = lab.preset("1").changed(policy="together")
-with patch.object(watch, "largest", smallest):
+with patch.object(cpu_alarms, "largest", smallest):
     modest = lab.run(together).summary
-for name in ("missed_share", "scale_outs", "scale_ins", "cost_usd"):
+for name in ("failed_share", "scale_outs", "scale_ins", "cost_usd"):
     print(f"{name:15} {lab.run(together).summary[name]:8.2f} {modest[name]:8.2f}")
 
 # %% [markdown]
-# The whole model is in `labsim/labs/asg_policies/model.py`; start at `simulate`.
+# The whole model is in `labsim/builtin/asg_policies/model.py`; start at `simulate`.
 
 # %% [markdown]
 # ## Exercises
@@ -464,7 +464,7 @@ lab.trust()
 # %% [markdown]
 # ## Where the model is wrong
 #
-# * CPU is load / capacity, and what is beyond the capacity is missed at once. Real instances slow
+# * CPU is load / capacity, and what is beyond the capacity fails at once. Real instances slow
 #   down first; real clients wait, time out and come back.
 # * The alarms of target tracking (three high, fifteen low datapoints, the low threshold) are
 #   observed, not promised by AWS, and newer groups tune themselves. They are parameters here.

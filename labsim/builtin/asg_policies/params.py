@@ -160,8 +160,8 @@ class AsgPoliciesParams(Params):
         group=BOOT, fact="ec2.user_data_rule", help="Installing at first boot.",
         when=("boot", ("user-data",)))
     ram: float = number(
-        4, unit="GiB", bounds=(0.5, factbook.value("ec2.hibernate_ram_max")), slider=(1, 128), step=1,
-        label="Memory", group=BOOT, fact="ec2.hibernate_rule",
+        4, unit="GiB", bounds=(0.5, factbook.value("ec2.hibernate_ram_max")), slider=(1, 128),
+        step=1, label="Memory", group=BOOT, fact="ec2.hibernate_rule",
         help="Hibernation reads it back from the root volume.", when=("boot", (HIBERNATED,)))
     disk_throughput: float = number(
         125, unit="MiB/s", bounds=(1, 10_000), slider=(50, 1_000), step=25,

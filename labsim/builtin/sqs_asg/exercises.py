@@ -26,7 +26,8 @@ def flows(p) -> dict[str, str]:
     pile = (peak - capacity) * p.spike_duration
     spare = capacity - p.arrival_rate
     return {"capacity": format_value(capacity, "msg/s"), "peak": format_value(peak, "msg/s"),
-            "growth": format_value(peak - capacity, "msg/s"), "pile": format_value(pile, "messages"),
+            "growth": format_value(peak - capacity, "msg/s"),
+            "pile": format_value(pile, "messages"),
             "spare": format_value(spare, "msg/s"), "drain": format_value(pile / spare, "s"),
             "times": format_value(pile / spare / p.spike_duration),
             "load": format_value(p.arrival_rate / capacity)}
@@ -72,8 +73,8 @@ EXERCISES = (
                  "{boot_time} to boot: {answer}. The alarm, not the boot, is most of it."),
     Explain(
         id="sawtooth",
-        question="In the sawtooth preset the load is steady, yet the group shrinks to its "
-                 "minimum, again and again. Why?",
+        question="In the preset of scale-in on an empty queue the load is steady, yet the group "
+                 "shrinks to its minimum, again and again. Why?",
         choices=(
             Choice("The cooldown is too short.", "Target tracking does not use the cooldown at "
                                                  "all; only simple scaling does."),

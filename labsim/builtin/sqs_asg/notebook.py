@@ -67,10 +67,10 @@ print(f"twenty seeds: {min(waits):.2f} to {max(waits):.2f} s, mean {sum(waits) /
 # Where is the limit, and what happens just before it?
 
 # %%
-print(" rate  utilization  mean wait   backlog at the end")
+print(" rate  utilization  mean wait   waiting at the end")
 for rate in (1.0, 1.5, 2.0, 2.25, 2.4, 2.5, 2.75):
     s = lab.run(p.changed(arrival_rate=rate)).summary
-    print(f"{rate:5.2f} {s['utilization']:11.2f} {s['wait_mean']:9.1f} s {s['backlog_end']:13.0f}")
+    print(f"{rate:5.2f} {s['utilization']:11.2f} {s['wait_mean']:9.1f} s {s['queue_end']:13}")
 
 # %% [markdown]
 # The wait explodes *before* the limit of instances / service time is reached. Beyond it there is
@@ -84,8 +84,8 @@ for rate in (1.0, 1.5, 2.0, 2.25, 2.4, 2.5, 2.75):
 # %%
 for number in "234":
     s = lab.run(lab.preset(number)).summary
-    title = lab.presets[int(number) - 1].title
-    print(f"{title:16} p95 wait {s['wait_p95']:5.0f} s   backlog max {s['backlog_max']:5.0f}"
+    title = lab.scene(number).title
+    print(f"{title:28} p95 wait {s['wait_p95']:4.0f} s   queue max {s['queue_max']:5}"
           f"   cost {s['cost_usd']:.2f} USD")
 
 # %% [markdown]
@@ -116,7 +116,7 @@ for event in lab.run(lab.preset("4")).events:
 # %%
 for cooldown in (60, 150, 300, 600):
     s = labsim.run("sqs-asg", policy="simple", user_data_time=0, cooldown=cooldown).summary
-    print(f"cooldown {cooldown:3} s: {s['scale_outs']:2.0f} scale-outs, "
+    print(f"cooldown {cooldown:3} s: {s['scale_outs']:2} scale-outs, "
           f"p95 wait {s['wait_p95']:4.0f} s, cost {s['cost_usd']:.2f} USD")
 
 # %% [markdown]
@@ -124,7 +124,7 @@ for cooldown in (60, 150, 300, 600):
 # alarm twice, and here it makes every repeat wait.
 
 # %% [markdown]
-# ### Too clever: the sawtooth
+# ### Scale-in on an empty queue
 #
 # Steady load, but the group may shrink to one. What does a backlog of zero tell the policy?
 
@@ -138,8 +138,8 @@ lab.run(lab.preset("6")).plot()
 # %%
 for number in "67":
     s = lab.run(lab.preset(number)).summary
-    print(f"{lab.presets[int(number) - 1].title:16} received twice: {s['redelivered']:3.0f}"
-          f"   scale-ins: {s['scale_ins']:2.0f}   p95 wait {s['wait_p95']:4.0f} s")
+    print(f"{lab.scene(number).title:28} received twice: {s['redelivered']:3}"
+          f"   scale-ins: {s['scale_ins']:2}   p95 wait {s['wait_p95']:4.0f} s")
 
 # %% [markdown]
 # Each scale-in cuts instances off in the middle of a message. It is not lost: it comes back
@@ -156,7 +156,7 @@ for number in "67":
 shop = labsim.factbook.data_folder() / "traces" / "shop-day.csv"
 day = labsim.run("sqs-asg", workload="trace", trace=shop, min_size=5, instances=5)
 s = day.summary
-print(f"{s['arrived']:.0f} messages, p95 wait {s['wait_p95']:.0f} s, {s['cost_usd']:.2f} USD")
+print(f"{s['offered']:,} messages, p95 wait {s['wait_p95']:.0f} s, {s['cost_usd']:.2f} USD")
 
 # %%
 day.plot()
@@ -164,14 +164,14 @@ day.plot()
 # %% [markdown]
 # ## Read the model
 #
-# This is all that target tracking does when its low alarm acts:
+# This is all that target tracking decides when an alarm of its rings:
 
 # %%
 import inspect
 
-from labsim.services.autoscaling import policies as scaling_policies
+from labsim.services import autoscaling
 
-print(inspect.getsource(scaling_policies.TargetTracking.on_low))
+print(inspect.getsource(autoscaling.TargetTracking.decide))
 
 # %% [markdown]
 # **Change it.** A foreman who dismisses one at a time, however low the backlog:
@@ -180,20 +180,21 @@ print(inspect.getsource(scaling_policies.TargetTracking.on_low))
 from unittest.mock import patch
 
 
-class OneAtATime(scaling_policies.TargetTracking):
-    def on_low(self, value):
-        if not self.group.warming:
-            self.group.scale_to(self.group.desired - 1, "one at a time")
+class OneAtATime(autoscaling.TargetTracking):
+    def decide(self, group, value, high):
+        if high:
+            return super().decide(group, value, high)
+        return None if group.warming else (group.desired - 1, "one at a time")
 
 
 # %%
-with patch.object(scaling_policies, "TargetTracking", OneAtATime):
+with patch.object(autoscaling, "TargetTracking", OneAtATime):
     gentle = lab.run(lab.preset("6"))
 for name in ("wait_p95", "redelivered", "cost_usd"):
     print(f"{name:12} {lab.run(lab.preset('6')).summary[name]:8.2f} {gentle.summary[name]:8.2f}")
 
 # %% [markdown]
-# Fewer dismissals, a calmer queue. The whole model is in `labsim/labs/sqs_asg/model.py`; start
+# Fewer dismissals, a calmer queue. The whole model is in `labsim/builtin/sqs_asg/model.py`; start
 # at `simulate`.
 
 # %% [markdown]

@@ -27,20 +27,19 @@ def steady_wait(p) -> float:
 PRESETS = (
     Preset("Steady load", "More instances than work, nobody scales: the queue stays short.",
            {"workload": "steady", "policy": "none", "duration": 3_600}),
-    Preset("Spike, five-minute metrics", "The group looks rarely and installs its software at boot: watch how "
-                          "late help arrives.",
+    Preset("Spike, five-minute metrics", "The group looks rarely and installs its software at "
+           "boot: watch how late help arrives.",
            {"metric_period": 300, "low_datapoints": 3, "user_data_time": 240}),
     Preset("One-minute metrics", "The same spike, seen every minute.", {"user_data_time": 240}),
     Preset("Golden AMI", "And nothing to install at boot.", {"user_data_time": 0}),
-    Preset("Simple scaling and its cooldown", "Simple scaling adds a few at a time, then waits out its "
-                                  "cooldown, however long the line.",
-           {"policy": "simple", "user_data_time": 0}),
-    Preset("Scale-in on an empty queue", "Steady load, a tiny minimum: no backlog looks like no work, so the "
-                             "group dismisses the people who keep the line short.",
+    Preset("Simple scaling and its cooldown", "Simple scaling adds a few at a time, then waits out "
+           "its cooldown, however long the line.", {"policy": "simple", "user_data_time": 0}),
+    Preset("Scale-in on an empty queue", "Steady load, a tiny minimum: no backlog looks like no "
+           "work, so the group dismisses the people who keep the line short.",
            {"workload": "steady", "min_size": 1, "user_data_time": 0, "duration": 14_400}),
-    Preset("Lifecycle hook drains", "The same, but an instance finishes its message before it goes.",
-           {"workload": "steady", "min_size": 1, "user_data_time": 0, "duration": 14_400,
-            "drain": True}),
+    Preset("Lifecycle hook drains", "The same, but an instance finishes its message before it "
+           "goes.", {"workload": "steady", "min_size": 1, "user_data_time": 0,
+                     "duration": 14_400, "drain": True}),
 )
 
 PANELS = (

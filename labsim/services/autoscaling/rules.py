@@ -56,14 +56,6 @@ def tracked(capacity: int, metric: float, target: float) -> int:
     return math.ceil(capacity * metric / target - _ROUNDING)
 
 
-def backlog_target(latency: float, service_time: float) -> float:
-    """Messages per instance that can wait if each is to start within `latency` s.
-
-    Source: EC2 Auto Scaling User Guide, as-using-sqs-queue.
-    """
-    return latency / service_time
-
-
 def step_adjustment(steps: Sequence[tuple[float, float, float]], breach: float) -> float:
     """The adjustment of the step (lower, upper, adjustment) that holds `breach`; 0 if none does.
 

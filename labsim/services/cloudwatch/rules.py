@@ -24,7 +24,8 @@ LONGEST_WINDOW = factbook.value("cw.alarm_max_window")
 
 
 def is_period(period: float) -> bool:
-    """Whether CloudWatch has datapoints of this period, s: one of PERIODS. Fact: cw.alarm_period."""
+    """Whether CloudWatch has datapoints of this period, s, one of PERIODS.
+    Fact: cw.alarm_period."""
     return period > 0 and (period in HIGH_RESOLUTION or period % STANDARD_RESOLUTION == 0)
 
 
@@ -46,7 +47,7 @@ def alarm_state(points: Sequence[bool | None], m: int, n: int, missing: str = "m
     points: the evaluation range, at least n long: True breaching, False not, None missing.
     missing: "missing", "ignore", "breaching" or "notBreaching". state: the one before.
     Facts: cw.alarm_rule, cw.alarm_missing_default, cw.alarm_missing_rule, cw.alarm_premature_rule;
-    the tables of their source, AlarmThatSendsEmail, are in tests/services/cloudwatch/test_alarms.py.
+    the tables of their source, AlarmThatSendsEmail, are in tests/services/cloudwatch.
     """
     if not 1 <= m <= n <= len(points):
         raise ValueError(f"M={m}, N={n} on {len(points)} points: needs 1 <= M <= N <= points")
