@@ -4,6 +4,7 @@ Picture the parts of a machine in an exploded view: each has a number plate, its
 line in the bill, and pipes that fit the next one.
 """
 
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
@@ -127,7 +128,20 @@ def producers_name(part: Component) -> str:
     return "producers" if "producers" not in part.sim.parts else f"producers of {part.name}"
 
 
-class Outlet:
+class Port:
+    """A way into a part or out of it. It holds its part loosely: a part that has ended goes at
+    once, with all that it has recorded."""
+
+    def __init__(self, part: Component):
+        self._part = weakref.ref(part)
+
+    @property
+    def part(self) -> Component:
+        """Whose it is."""
+        return self._part()
+
+
+class Outlet(Port):
     """Where requests leave a part; others may be connected to it (`to`).
 
     `give(times)` hands on the times (s, sorted) at which requests left: each connected part
@@ -135,7 +149,7 @@ class Outlet:
     """
 
     def __init__(self, part: Component):
-        self.part = part
+        super().__init__(part)
         self._takers: list[Component] = []
 
     @property

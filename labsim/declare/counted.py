@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from labsim.declare.component import Component, Outlet, Producers, producers_name
+from labsim.declare.component import Component, Outlet, Port, Producers, producers_name
 from labsim.declare.drawing import per_tick
 from labsim.declare.metrics import Count
 from labsim.engine import Load
 
 
-class Inlet:
+class Inlet(Port):
     """A way into a counted part, such as a table's reads: `sim.send(load, to=table.reads)`.
 
     `expected` are the requests that come in each tick, (ticks,), whatever happens. What another
@@ -25,7 +25,8 @@ class Inlet:
     """
 
     def __init__(self, part: Component, name: str = ""):
-        self.part, self.sim, self.name = part, part.sim, f"{part.name} {name}".strip()
+        super().__init__(part)
+        self.sim, self.name = part.sim, f"{part.name} {name}".strip()
         self.expected = np.zeros(len(part.record.t) - 1, dtype=np.int64)
         self._taken, self._sent = 0, False
 

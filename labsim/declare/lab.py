@@ -104,7 +104,9 @@ class Lab:
                           summary=Summary(outcome.summary, self.metrics),
                           notes=outcome.notes, spans=tuple(outcome.spans))
         outcome.run()
-        return self.result(outcome, params, seed)
+        result = self.result(outcome, params, seed)
+        sim.parts.clear()   # they hold the run, and it them: now they can go
+        return result
 
     def result(self, outcome: Outcome, params: Params, seed: int) -> Result:
         """What a run that has ended is summed up in."""
