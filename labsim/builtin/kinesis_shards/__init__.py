@@ -1,7 +1,7 @@
 """Shard throughput: how many shards does a stream need, which keys spoil it, and what does a
 consumer's absence cost?
 
-`params` holds the knobs, `model` the simulation (read that first), `story` what is measured,
+`params` holds the parameters, `model` the simulation (read that first), `story` what is measured,
 told and drawn, `exercises` the questions.
 """
 
@@ -21,7 +21,7 @@ lab = Lab(
     estimate=model.estimate, points=model.TICKS, metrics=story.METRICS, presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES,
-    headline=("records_throttled", "records_lost", "iterator_age_max", "cost_usd"),
+    headline=("incomplete", "expired", "iterator_age_max", "cost_usd"),
     facts=("kinesis.shard_write_bytes_per_s", "kinesis.shard_write_records_per_s",
            "kinesis.record_size_max_bytes", "kinesis.hash_rule", "kinesis.put_records_max",
            "kinesis.put_records_bytes_max", "kinesis.put_records_partial",

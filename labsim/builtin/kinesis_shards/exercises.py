@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from labsim.builtin.kinesis_shards.model import charged
+from labsim.builtin.kinesis_shards.model import puts
 from labsim.builtin.kinesis_shards.story import DAY, HOT, OUTAGE, PRESETS
 from labsim.declare import Choice, Design, Explain, Predict
-from labsim.services.kinesis import rules as kinesis
+from labsim.services.kinesis import rules
 from labsim.text import format_value
 
 MIB = 2**20
@@ -20,31 +20,31 @@ def caught_up(result) -> float:
 
 def limits(p) -> dict[str, str]:
     """The three rules of thumb for the number of shards, in words."""
-    write = p.record_rate * charged(p)
+    write = p.record_rate * puts(p).charged
     return {"volume": format_value(write / MIB, "MiB/s"),
-            "by_bytes": format_value(write / kinesis.SHARD_BYTES),
-            "by_reads": format_value(write * p.consumers / kinesis.READ_BYTES),
-            "by_records": format_value(p.record_rate / kinesis.SHARD_RECORDS),
-            "per_shard": format_value(kinesis.SHARD_RECORDS, "records/s")}
+            "by_bytes": format_value(write / rules.SHARD_BYTES),
+            "by_reads": format_value(write * p.consumers / rules.READ_BYTES),
+            "by_records": format_value(p.record_rate / rules.SHARD_RECORDS),
+            "per_shard": format_value(rules.SHARD_RECORDS, "records/s")}
 
 
 def hot_shard(p) -> dict[str, str]:
     """What the shard of the hot key gets if the other keys spread evenly, in words."""
     hot, others = p.record_rate * p.hot_key_share, p.record_rate * (1 - p.hot_key_share) / p.shards
-    over = hot + others - kinesis.SHARD_RECORDS
+    over = hot + others - rules.SHARD_RECORDS
     return {"hot": format_value(hot, "records/s"), "others": format_value(others, "records/s"),
             "sum": format_value(hot + others, "records/s"), "over": format_value(over, "records/s"),
             "part": format_value(100 * over / p.record_rate, "%"),
-            "per_shard": format_value(kinesis.SHARD_RECORDS, "records/s")}
+            "per_shard": format_value(rules.SHARD_RECORDS, "records/s")}
 
 
 def catching_up(p) -> dict[str, str]:
     """The rates behind the catch-up of a shard, in words."""
     write = p.record_rate * p.record_size / p.shards
-    read = kinesis.read_rate(p.consumers, p.fan_out)
+    read = rules.read_rate(p.consumers, p.fan_out)
     return {"write": format_value(write / MIB, "MiB/s"), "read": format_value(read / MIB, "MiB/s"),
             "spare": format_value((read - write) / MIB, "MiB/s"),
-            "time": format_value(kinesis.catch_up_time(p.outage_duration, write, read), "s")}
+            "time": format_value(rules.catch_up_time(p.outage_duration, write, read), "s")}
 
 
 def weekend(p) -> dict[str, str]:
@@ -70,7 +70,7 @@ EXERCISES = (
                  "records run into the limit on records first."),
     Predict(
         id="the-burning-shard", unit="%", numbers=hot_shard, runs=(HOT,),
-        ask=lambda r: 100 * r.summary["throttle_ratio"],
+        ask=lambda r: 100 * r.summary["incomplete_share"],
         question="{record_rate} to {shards}, far below what they take together. One key has a "
                  "share of {hot_key_share} of all records, the others spread evenly. How many "
                  "percent of all records are never accepted, for all their {retries}?",
@@ -93,7 +93,7 @@ EXERCISES = (
     Predict(
         id="friday-evening", unit="records", numbers=weekend, within=0.1,
         runs=({"duration": 5 * DAY, "outage_start": DAY, "outage_duration": 2.5 * DAY},),
-        ask=lambda r: r.summary["records_lost"],
+        ask=lambda r: r.summary["expired"],
         question="A consumer stops on Friday and is back after {away}. The stream keeps records "
                  "for {kept}, and {record_rate} are put. How many records does it never read?",
         hints=("When it is back, how old is the oldest record that it still finds?",
@@ -143,7 +143,7 @@ EXERCISES = (
                                   "duration": 3_600},
         free=("shards", "aggregation", "batch_size", "retries", "fan_out", "split_at",
               "split_what", "merge_at", "mode"),
-        goals=(("throttle_ratio", "<=", 0.001), ("iterator_age_end", "<=", 1.0)),
+        goals=(("incomplete_share", "<=", 0.001), ("iterator_age_end", "<=", 1.0)),
         good={"shards": 4, "aggregation": True},
         question="{record_rate} of {record_size} each, {consumers} that poll, and an outage of "
                  "{outage_duration}. Lose next to nothing, and have caught up before the run "

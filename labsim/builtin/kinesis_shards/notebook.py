@@ -50,11 +50,12 @@ lab.explore()
 # The `MD5` of the partition key is a number, and each shard owns a range of numbers.
 
 # %%
-from labsim.services.kinesis import rules as kinesis
+from labsim.services.kinesis import ShardMap
+from labsim.services.kinesis.routing import hash_key
 
 for key in ("user-1", "user-2", "order-42", "device-7"):
-    hashed = kinesis.hash_key(key)
-    print(f"{key:9} {hashed / 2**128:6.1%} of the way, shard {kinesis.shard_index(key, 4)} of 4")
+    shard = ShardMap(4).route(key)
+    print(f"{key:9} {hash_key(key) / 2**128:6.1%} of the way, shard {shard.id} of 4")
 
 # %% [markdown]
 # Nobody chooses, and nobody balances: the same key always goes to the same shard. That is how
@@ -68,12 +69,12 @@ for key in ("user-1", "user-2", "order-42", "device-7"):
 # which rate is the first record lost?
 
 # %%
-print("  rate  busiest shard  throttled  attempts per record")
+print("  rate  busiest shard  never put  attempts per record")
 for rate in (2_000, 3_000, 3_800, 4_000, 4_500, 6_000):
     r = lab.run(lab.Params(record_rate=rate))
-    s, busiest = r.summary, r.series["busiest"].value.max()
-    print(f"{rate:6} {busiest:13.2f} {s['throttle_ratio']:10.1%} "
-          f"{s['put_attempts'] / s['records_offered']:18.2f}")
+    s, busiest = r.summary, r.series["load_max"].value.max()
+    print(f"{rate:6} {busiest:13.2f} {s['incomplete_share']:10.1%} "
+          f"{s['attempts'] / s['offered']:18.2f}")
 
 # %% [markdown]
 # The busiest shard breaks first, a little below the limit of all shards together. From then on
@@ -86,10 +87,10 @@ for rate in (2_000, 3_000, 3_800, 4_000, 4_500, 6_000):
 # The same rate, far from what all shards take together, with more and more keys.
 
 # %%
-print("  keys  share of the hottest shard  throttled")
+print("  keys  share of the hottest shard  never put")
 for keys in (1, 2, 5, 10, 20, 100, 1_000, 10_000):
     s = labsim.run("kinesis-shards", keys=keys).summary
-    print(f"{keys:6} {s['hottest_shard_share']:27.0%} {s['throttle_ratio']:10.1%}")
+    print(f"{keys:6} {s['hottest_shard_share']:27.0%} {s['incomplete_share']:10.1%}")
 
 # %% [markdown]
 # A handful of keys falls into the shards like a handful of dice. Only many keys, each with a
@@ -101,10 +102,10 @@ for keys in (1, 2, 5, 10, 20, 100, 1_000, 10_000):
 # {{preset:2}}: most records have one and the same key.
 
 # %%
-print("shards  throttled   cost")
+print("shards  never put   cost")
 for shards in (4, 8, 16, 32):
     s = lab.run(lab.preset("2").changed(shards=shards)).summary
-    print(f"{shards:6} {s['throttle_ratio']:10.1%} {s['cost_usd']:6.2f} USD")
+    print(f"{shards:6} {s['incomplete_share']:10.1%} {s['cost_usd']:6.2f} USD")
 
 # %% [markdown]
 # The other keys move away, the hot one stays. And retries?
@@ -112,8 +113,8 @@ for shards in (4, 8, 16, 32):
 # %%
 for retries in (0, 1, 3, 10):
     s = lab.run(lab.preset("2").changed(retries=retries)).summary
-    print(f"{retries:2} retries: {s['put_attempts']:12,.0f} attempts, "
-          f"{s['records_throttled']:12,.0f} records never put")
+    print(f"{retries:2} retries: {s['attempts']:12,.0f} attempts, "
+          f"{s['incomplete']:12,.0f} records never put")
 
 # %% [markdown]
 # Retries wait for a quiet moment, and there is none. They cure a burst, not a load.
@@ -126,9 +127,9 @@ for retries in (0, 1, 3, 10):
 # %%
 for number in "34":
     r = lab.run(lab.preset(number))
-    refused = r.series["refused"].value
+    throttled = r.series["throttled_rate"].value
     print(f"{lab.presets[int(number) - 1].title}: {r.events[0].text}")
-    print(f"   refused per second: {refused[60]:,.0f} before, {refused[-1]:,.0f} at the end")
+    print(f"   throttled per second: {throttled[60]:,.0f} before, {throttled[-1]:,.0f} at the end")
 
 # %% [markdown]
 # A split divides the keys of a shard, but no key. With {{preset:4}} the load halves; with
@@ -144,11 +145,13 @@ lab.run(lab.preset("4")).plot()
 # the tape grows.
 
 # %%
+from labsim.services.kinesis import rules
+
 p = lab.preset("5")
 write = p.record_rate * p.record_size / p.shards
 for consumers, fan_out in ((1, "shared"), (2, "shared"), (2, "enhanced"), (3, "shared")):
-    read = kinesis.read_rate(consumers, fan_out)
-    back = kinesis.catch_up_time(p.outage_duration, write, read)
+    read = rules.read_rate(consumers, fan_out)
+    back = rules.catch_up_time(p.outage_duration, write, read)
     s = lab.run(p.changed(consumers=consumers, fan_out=fan_out)).summary
     print(f"{consumers} {fan_out:8}: each reads {read / write:4.2f} of what is written, back after"
           f" {back:5.0f} s; at the end {s['iterator_age_end']:5.0f} s behind")
@@ -184,7 +187,7 @@ for n in (1, 2, 3, 5):
 # %%
 for number in "89":
     s = lab.run(lab.preset(number)).summary
-    print(f"{lab.presets[int(number) - 1].title:14} throttled {s['throttle_ratio']:5.1%}  "
+    print(f"{lab.presets[int(number) - 1].title:22} never put {s['incomplete_share']:5.1%}  "
           f"shards needed {s['shards_needed']:3.0f}  Kinesis records {s['kinesis_records']:11,.0f}")
 
 # %% [markdown]
@@ -194,8 +197,8 @@ for number in "89":
 # %%
 for batch in (1, 2, 10, 500):
     s = labsim.run("kinesis-shards", record_size=1_100, batch_size=batch).summary
-    print(f"batches of {batch:3}: {kinesis.charged_bytes(1_100, batch):5.0f} bytes charged, "
-          f"throttled {s['throttle_ratio']:5.1%}")
+    print(f"batches of {batch:3}: {rules.charged_bytes(1_100, batch):5.0f} bytes charged, "
+          f"never put {s['incomplete_share']:5.1%}")
 
 # %% [markdown]
 # ### Nobody counts shards: on demand
@@ -207,13 +210,13 @@ for batch in (1, 2, 10, 500):
 lab.run(lab.preset("10")).plot()
 
 # %% [markdown]
-# Refused until the busy shards have been split: {{result:10:records_throttled}} lost. A stream
+# Refused until the busy shards have been split: {{result:10:incomplete}} lost. A stream
 # that remembers the peak of last month has the shards before the load comes:
 
 # %%
 for peak in (0, 2_500_000, 3_000_000):
     s = lab.run(lab.preset("10").changed(ondemand_peak=peak)).summary
-    print(f"peak of {peak:9,} bytes/s: throttled {s['throttle_ratio']:5.1%}, "
+    print(f"peak of {peak:9,} bytes/s: never put {s['incomplete_share']:5.1%}, "
           f"shards at the end {s['shards_end']:.0f}")
 
 # %% [markdown]
@@ -225,7 +228,7 @@ for peak in (0, 2_500_000, 3_000_000):
 # %%
 for retention in (86_400, 2 * 86_400, 3 * 86_400):
     s = lab.run(lab.preset("11").changed(retention=retention)).summary
-    print(f"kept for {retention / 86_400:.0f} days: {s['records_lost']:11,.0f} records lost, "
+    print(f"kept for {retention / 86_400:.0f} days: {s['expired']:11,.0f} records lost, "
           f"oldest read after {s['iterator_age_max'] / 86_400:.1f} days")
 
 # %% [markdown]
@@ -236,9 +239,9 @@ for retention in (86_400, 2 * 86_400, 3 * 86_400):
 # %%
 import inspect
 
-from labsim.services.kinesis.stream import Keys, Stream
+from labsim.services.kinesis.shards import Shards
 
-print(inspect.getsource(Stream.step))
+print(inspect.getsource(Shards.step))
 
 # %% [markdown]
 # **Change it.** The cure for a hot key is not a shard but a suffix: spread its records over many
@@ -247,9 +250,11 @@ print(inspect.getsource(Stream.step))
 # %%
 from unittest.mock import patch
 
+from labsim.services.kinesis import Keys
+
 
 class Salted(Keys):
-    def __init__(self, n, skew=0.0, hot=0.0):
+    def __init__(self, n, skew, hot):
         super().__init__(n, skew)
         self.salted, self.hot = Keys(500), hot
 
@@ -259,14 +264,14 @@ class Salted(Keys):
 
 
 # %%
-with patch("labsim.builtin.kinesis_shards.model.Keys", Salted):
+with patch("labsim.services.kinesis.Keys", Salted):
     salted = lab.run(lab.preset("2"))
-for name in ("hottest_shard_share", "throttle_ratio"):
+for name in ("hottest_shard_share", "incomplete_share"):
     print(f"{name:20} {lab.run(lab.preset('2')).summary[name]:6.2f} {salted.summary[name]:6.2f}")
 
 # %% [markdown]
 # The same shards, the same records, nothing refused. The whole model is in
-# `labsim/labs/kinesis_shards/model.py`; start at `simulate`.
+# `labsim/builtin/kinesis_shards/model.py`; start at `simulate`.
 
 # %% [markdown]
 # ## Exercises

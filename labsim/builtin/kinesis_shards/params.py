@@ -1,4 +1,4 @@
-"""The knobs of the lab `kinesis-shards`: each one's name, unit, range and meaning, said once."""
+"""The parameters of the lab `kinesis-shards`: name, unit, range and meaning of each, said once."""
 
 from typing import Literal
 

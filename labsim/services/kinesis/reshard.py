@@ -10,67 +10,98 @@ busy for long enough.
 *Leaves out:* limits on how often one may reshard, on-demand merges, splits that aim at a key.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from labsim import factbook
-from labsim.engine import Order, Simulation
-from labsim.services.kinesis import rules as kinesis
-from labsim.services.kinesis.stream import Stream
+from labsim.engine import Order
+from labsim.errors import ParameterError, unknown
+from labsim.services.kinesis import rules
+from labsim.services.kinesis.shards import Shards
 
 SPLIT_BYTES = factbook.value("kinesis.ondemand_split_rule")
-SPLIT_RECORDS = kinesis.SHARD_RECORDS / 2
+SPLIT_RECORDS = rules.SHARD_RECORDS / 2
+SPLIT_TIME = factbook.value("kinesis.ondemand_split_s")
+RESHARD_TIME = factbook.value("kinesis.reshard_s")
+MOST_SHARDS = 10_000    # of a stream that grows on demand
 HOTTEST, ALL = "hottest", "all"
 
 
-def split_shards(sim: Simulation, stream: Stream, at: float, what: str, takes: float):
-    """Process: from `at` on split the hottest shard, or all in turn; each takes `takes` s."""
+def split_shards(stream, at: float, what: str = HOTTEST, takes: float = RESHARD_TIME) -> None:
+    """At `at` s begin to split the hottest shard of a `Stream`, or all in turn; each takes
+    `takes` s. ParameterError."""
+    if what not in (HOTTEST, ALL):
+        raise unknown("split", what, (HOTTEST, ALL))
+    _check(stream, at, takes)
+    stream.sim.process(_splitting(stream, at, what, takes))
+
+
+def merge_shards(stream, at: float, takes: float = RESHARD_TIME) -> None:
+    """At `at` s begin to merge the two neighbours of a `Stream` that get the least together.
+    ParameterError."""
+    _check(stream, at, takes)
+    stream.sim.process(_merging(stream, at, takes))
+
+
+def _check(stream, at: float, takes: float) -> None:
+    for name, value in (("at", at), ("takes", takes)):
+        if not value >= 0:
+            raise ParameterError(name, value, "at least 0 s")
+    if stream.mode == rules.ON_DEMAND:
+        raise ParameterError("mode", stream.mode, "provisioned, for a stream that you reshard")
+
+
+def _splitting(stream, at: float, what: str, takes: float):
+    sim, shards = stream.sim, stream.shards
     yield sim.until(at, Order.CAPACITY)
-    shards = list(stream.map.open)
+    parents = list(shards.map.open)
     if what == HOTTEST:
-        shards = [shards[int(np.argmax(stream.keys.shares(shards)))]]
-    for shard in shards:
+        parents = [parents[int(np.argmax(stream.keys.shares(parents)))]]
+    for shard in parents:
         yield sim.until(sim.now + takes, Order.CAPACITY)
-        if stream.map.is_open(shard):   # not merged meanwhile
-            a, b = stream.split(shard)
+        if shards.map.is_open(shard):   # not merged meanwhile
+            a, b = shards.split(shard)
             before, *after = stream.keys.shares([shard, a, b])
-            sim.log("split", f"shard {shard.id} ({before:.0%} of the records) splits into shards "
-                             f"{a.id} ({after[0]:.0%}) and {b.id} ({after[1]:.0%})")
+            stream.log("split", f"shard {shard.id} ({before:.0%} of the records) splits into "
+                                f"shards {a.id} ({after[0]:.0%}) and {b.id} ({after[1]:.0%})")
 
 
-def merge_shards(sim: Simulation, stream: Stream, at: float, takes: float):
-    """Process: at `at` merge the two neighbours that get the least together."""
+def _merging(stream, at: float, takes: float):
+    sim, shards = stream.sim, stream.shards
     yield sim.until(at, Order.CAPACITY)
-    shards = list(stream.map.open)
-    if len(shards) > 1:
-        shares = stream.keys.shares(shards)
+    open_ = list(shards.map.open)
+    if len(open_) > 1:
+        shares = stream.keys.shares(open_)
         i = int(np.argmin(shares[1:] + shares[:-1]))
-        a, b = shards[i:i + 2]
+        a, b = open_[i:i + 2]
         yield sim.until(sim.now + takes, Order.CAPACITY)
-        if stream.map.is_open(a) and stream.map.is_open(b):     # not split meanwhile
-            child = stream.merge(a, b)
-            sim.log("merge", f"shards {a.id} and {b.id} are merged into shard {child.id}, "
-                             f"{shares[i] + shares[i + 1]:.0%} of the records")
+        if shards.map.is_open(a) and shards.map.is_open(b):     # not split meanwhile
+            child = shards.merge(a, b)
+            stream.log("merge", f"shards {a.id} and {b.id} are merged into shard {child.id}, "
+                                f"{shares[i] + shares[i + 1]:.0%} of the records")
 
 
 class OnDemand:
     """Splits each shard that took more than `threshold` records/s for `after` s without a break,
-    up to `most` shards; step it after the stream."""
+    up to `most` shards; step it after the shards. `log(kind, text)` tells of it."""
 
-    def __init__(self, sim: Simulation, stream: Stream, threshold: float, after: float, most: int):
-        self.sim, self.stream, self.after, self.most = sim, stream, after, most
-        self._threshold, self._hot = threshold * sim.tick, np.zeros(len(stream.unread))
+    def __init__(self, shards: Shards, threshold: float, after: float = SPLIT_TIME,
+                 most: int = MOST_SHARDS,
+                 log: Callable[[str, str], None] = lambda kind, text: None):
+        self.shards, self.after, self.most, self.log = shards, after, most, log
+        self._threshold, self._hot = threshold * shards.tick, np.zeros(len(shards.unread))
 
     def step(self, k: int) -> None:
         """Tick `k` has ended: shards over the threshold heat up, the others are cool at once."""
-        taken, stream = self.stream.accepted[k], self.stream
+        taken, shards = self.shards.accepted[k], self.shards
         hot = np.zeros(len(taken))
         hot[:len(self._hot)] = self._hot
-        self._hot = (hot + self.sim.tick) * (taken > self._threshold)
+        self._hot = (hot + shards.tick) * (taken > self._threshold)
         ripe = np.flatnonzero(self._hot >= self.after)
-        ripe = [shard for shard in map(stream.map.all.__getitem__, ripe)
-                if shard.end - shard.start > 1][:max(0, self.most - len(stream.map.open))]
+        ripe = [shard for shard in map(shards.map.all.__getitem__, ripe)
+                if shard.end - shard.start > 1][:max(0, self.most - len(shards.map.open))]
         if ripe:
-            stream.split(*ripe)
+            shards.split(*ripe)
             self._hot[[shard.id for shard in ripe]] = 0.0
-            self.sim.log("split", f"{len(ripe)} busy shards split in two: "
-                                  f"{len(stream.map.open)} now")
+            self.log("split", f"{len(ripe)} busy shards split in two: {len(shards.map.open)} now")

@@ -1,247 +1,225 @@
-"""A Kinesis stream at work: producers put, shards take what they may, consumers read along.
+"""Amazon Kinesis Data Streams: a stream of shards that producers write and consumers read.
 
-Picture a row of counters with a tape behind each. A clerk takes so many letters a second and
-turns the rest away; what is taken goes onto the tape, and readers follow the tape at their own
-pace. Reading removes nothing: the tape's end is cut off when it is a day old, read or not.
+Picture a post office whose counters go by initials. One counter may have a line out of the door
+while the next one's clerk reads the paper. Behind the counters readers follow the tapes on which
+all letters are kept; one who was away must read faster than the tape grows.
 
-*Models:* records of keys whose MD5 decides the shard; 1,000 records/s and 1 MiB/s per shard;
-retries of what was turned away; shared and enhanced consumers, all alike, with an outage; age of
-the oldest unread record; retention; splits and merges, where children are read only once their
-parents have been, so that the order within a key is kept. Who reshards is in `kinesis_reshard`.
-*Leaves out:* order within a tick, GetRecords calls, checkpoints, splits other than in halves.
+*Models:* shards and their limits (`shards`), who changes them (`reshard`), batches and aggregation
+of the producers and their retries; consumers that share each shard's reads or have a pipe each
+(enhanced fan-out), all alike, with one outage; age of the oldest unread record, delay from put to
+read; provisioned and on-demand capacity and their price (`bill`).
+*Leaves out:* GetRecords calls, checkpoints, records of different sizes, throttled readers.
 
 Data plane: counted per tick and shard (`Attempts`), since Kinesis limits rates, not records.
 """
 
-import functools
-from bisect import bisect_left
+from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
-from labsim.engine import Attempts, Simulation, popularity, spread
-from labsim.services.kinesis import rules as kinesis
-from labsim.services.kinesis.rules import Shard, ShardMap
+from labsim import factbook
+from labsim.declare import MOST_BARS, Component, CountedOutlet, Inlet, bar_name, per_tick
+from labsim.engine import Load, Simulation
+from labsim.errors import LabsimError, ParameterError, unknown
+from labsim.services.kinesis import bill, measures, rules
+from labsim.services.kinesis.reshard import SPLIT_BYTES, SPLIT_RECORDS, SPLIT_TIME, OnDemand
+from labsim.services.kinesis.routing import Keys
+from labsim.services.kinesis.shards import Shards
 
-SAMPLE = 4_000      # delays drawn, however many records there are
-
-
-@functools.lru_cache(8)
-def keys_by_hash(n: int) -> tuple[list[int], np.ndarray]:
-    """The hashes of "key-0", ..., "key-<n - 1>" in order, and which key each belongs to."""
-    hashes = [kinesis.hash_key(f"key-{i}") for i in range(n)]
-    order = sorted(range(n), key=hashes.__getitem__)
-    return [hashes[i] for i in order], np.array(order)
-
-
-class Keys:
-    """`n` partition keys, of this `popularity`."""
-
-    def __init__(self, n: int, skew: float = 0.0, hot: float = 0.0):
-        self._hashes, order = keys_by_hash(n)
-        self._below = np.concatenate([[0.0], np.cumsum(popularity(n, skew, hot)[order])])
-
-    def shares(self, shards: list[Shard]) -> np.ndarray:
-        """Share of all records that goes to each shard."""
-        ends = [(bisect_left(self._hashes, shard.start), bisect_left(self._hashes, shard.end + 1))
-                for shard in shards]
-        first, last = np.array(ends).T
-        return self._below[last] - self._below[first]
+RETENTION = factbook.value("kinesis.retention_default_s")
+RECORD_BYTES = int(factbook.value("kinesis.record_size_max_bytes"))
+MODES = rules.PROVISIONED, rules.ON_DEMAND
+FAN_OUTS = rules.SHARED, rules.ENHANCED
 
 
-class Stream:
-    """A stream of `shards`; step it with `sim.each_tick(stream.step)`.
+class Stream(Component):
+    """A stream of so many `shards`. Records come, counted per tick, by `sim.send(load, to=stream)`,
+    from another part's outlet, or as `stream.records.expect(counts)`; `done` is the outlet of what
+    each consumer has read, evenly over its tick.
 
-    totals: records that producers want to put per tick, whole. limit: records/s that a shard
-    takes. reads: records that a consumer can read of a shard in each tick. waits: (low, high) s
-    before each retry. retention: s that a record is kept. One column per shard, closed ones too.
+    keys: `Keys`, or how many. record_size: bytes, key included. batch_size, aggregation: how
+    producers put them. retries, retry_wait: how often a refused record is put again, and after
+    how many s (from half of it to half as much again). consumers: how many applications read
+    every record, each at most `consumer_capacity` records/s of a shard; fan_out: "shared" or
+    "enhanced"; outage: (start, length), s, in which none of them reads. mode: "provisioned", or
+    "on-demand", which splits a shard that is busy for `split_after` s. call_bytes: at most, of a
+    PutRecords call. random: the dice of a use; by default streams of its own.
     """
 
-    def __init__(self, sim: Simulation, totals: np.ndarray, keys: Keys, shards: int, *,
-                 limit: float, reads: np.ndarray, waits: list, retention: float):
-        self.sim, self.keys, self.map, self.k = sim, keys, ShardMap(shards), 0
-        shares = keys.shares(self.map.open)
-        fresh = spread(totals, shares / shares.sum(), sim.stream("shards"))
-        self.attempts, self._again = Attempts(fresh, waits, sim.tick), len(waits) > 0
-        self.limit = limit
-        self._rate = limit * sim.tick
-        self.accepted, self.read, self.lost, self.backlog = (np.zeros(fresh.shape)
-                                                             for _ in range(4))
-        # As of now: tokens, records unread, records that have left (read or lost), records
-        # older than the retention, and whether a parent has to be read first.
-        self._tokens, self.unread, self._gone, self._old, self._blocked = np.zeros((5, shards))
-        self._reads, self._kept, self.retention = reads.tolist(), retention / sim.tick, retention
-        self.reshards = 0                           # splits and merges so far
-        self._epochs = [(0, 0, self._open())]       # tick, reshards, columns open from then on
-        self._born, self._lineage = [], None        # (child, parent, parent); as columns
-        self._changed = False
+    METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
+    shows = (("open shards", "shards"), ("unread", "unread"), ("s behind", "iterator_age"))
+    alarm = "throttled_rate"
 
-    def _open(self) -> np.ndarray:
-        return np.array([shard.id for shard in self.map.open])
+    def __init__(self, sim: Simulation, name: str, shards: int = 1, *, keys: Keys | int = 1_000,
+                 record_size: float = rules.KB, batch_size: int = rules.PUT_RECORDS,
+                 aggregation: bool = False, retries: int = 3, retry_wait: float = 0.5,
+                 consumers: int = 1, fan_out: str = rules.SHARED,
+                 consumer_capacity: float = rules.GET_RECORDS,
+                 outage: tuple[float, float] = (0.0, 0.0), retention: float = RETENTION,
+                 mode: str = rules.PROVISIONED, split_after: float = SPLIT_TIME,
+                 call_bytes: float = rules.PUT_BYTES,
+                 random: Callable[[str], np.random.Generator] | None = None):
+        super().__init__(sim, name)
+        for what, value, least in (("shards", shards, 1), ("batch_size", batch_size, 1),
+                                   ("retries", retries, 0), ("consumers", consumers, 1)):
+            if not (isinstance(value, int) and value >= least):
+                raise ParameterError(what, value, f"a whole number, at least {least}")
+        if not 0 < record_size <= RECORD_BYTES:
+            raise ParameterError("record_size", record_size, f"above 0, to {RECORD_BYTES:,} bytes")
+        for what, value in (("retry_wait", retry_wait), ("retention", retention),
+                            ("split_after", split_after), ("call_bytes", call_bytes)):
+            if not value > 0:
+                raise ParameterError(what, value, "above 0")
+        if not consumer_capacity >= 0:
+            raise ParameterError("consumer_capacity", consumer_capacity, "at least 0 records/s")
+        if not (len(outage) == 2 and min(outage) >= 0):
+            raise ParameterError("outage", outage, "(start, length), each at least 0 s")
+        for what, value, known in (("mode", mode, MODES), ("fan_out", fan_out, FAN_OUTS)):
+            if value not in known:
+                raise unknown(what, value, known)
+        self.keys = keys if isinstance(keys, Keys) else Keys(keys)
+        self.puts = rules.Puts(record_size, batch_size, aggregation, call_bytes)
+        self.consumers, self.fan_out, self.retention = consumers, fan_out, retention
+        self.mode = mode
+        self._random = random or (lambda use: sim.stream(f"{name} {use}"))
+        self.shards = Shards(
+            sim, self.keys, shards, limit=self.puts.limit(), retention=retention,
+            reads=self._readable(consumer_capacity, *outage), random=self._random,
+            waits=[(0.5 * retry_wait, 1.5 * retry_wait)] * retries)
+        self.on_demand = mode == rules.ON_DEMAND and OnDemand(
+            self.shards, self.puts.limit(SPLIT_RECORDS, SPLIT_BYTES), split_after, log=self.log)
+        self.records, self.done = Inlet(self), CountedOutlet(self)
+        sim.each_tick(self.step)
+
+    # -- what comes and goes ---------------------------------------------------------------
+
+    def sent(self, load: Load | float, name: str = "") -> Component:
+        """Producers put records at the rate of `load`; see `Simulation.send`."""
+        return self.records.sent(load, name)
+
+    def feed(self, blocks) -> None:
+        """Records come at the times of `blocks` (arrays, s): counted in their tick."""
+        self.records.feed(blocks)
+
+    def take(self, times: np.ndarray) -> None:
+        """Records come at `times` (s), given out by another part: counted in the next tick."""
+        self.records.take(times)
+
+    def wired(self) -> None:
+        """It has to have somebody who sends."""
+        if not self.records.used:
+            raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
+
+    def _readable(self, capacity: float, away_from: float, away_for: float) -> np.ndarray:
+        """Records that a consumer can read of a shard in each tick, (ticks,)."""
+        rate = min(rules.read_rate(self.consumers, self.fan_out) / self.puts.size, capacity)
+        away = np.clip(self.record.t, away_from, away_from + away_for)
+        return rate * np.maximum(self.sim.tick - np.diff(away), 0.0)
 
     def step(self, k: int) -> None:
-        """Tick `k`: shards take what they may, consumers read what they can."""
-        if self._changed:
-            self._settle(k)
-        attempts = self.attempts
-        asked = attempts.at(k)
-        room = self._tokens + self._rate
-        taken = np.minimum(asked, room)
-        self._tokens = np.minimum(room - taken, self.limit)     # a second's worth is kept
-        failed, _ = attempts.turn_away(k, (asked - taken) / np.maximum(asked, 1e-300))
-        if self._again:
-            attempts.again(k, failed[:-1])
-        unread = self.unread + taken
-        read = np.minimum(unread, self._reads[k])
-        if self._lineage:
-            read *= self._free()
-        self.unread = unread - read
-        self.accepted[k], self.read[k] = taken, read
-        if self._kept < attempts.ticks:
-            self._expire(k, read)
-        self.backlog[k] = self.unread
-        self.k = k + 1
-
-    def _free(self) -> np.ndarray:
-        """1 for a shard that may be read, 0 while a parent of it has unread records."""
-        children, (a, b) = self._lineage
-        undrained = (self._blocked > 0) | (self.unread > 0)
-        self._blocked[children] = undrained[a] | undrained[b]
-        return 1.0 - self._blocked
-
-    def _expire(self, k: int, read: np.ndarray) -> None:
-        """What was accepted longer ago than the retention and is still unread is lost."""
-        self._gone += read
-        whole, part = divmod(k + 1 - self._kept, 1.0)
-        if whole < 0:
-            return
-        row = self.accepted[int(whole)]
-        lost = np.clip(self._old + part * row - self._gone, 0.0, self.unread)
-        self._old = self._old + row
-        self._gone += lost
-        self.unread = self.unread - lost
-        self.lost[k] = lost
-
-    # -- resharding ------------------------------------------------------------------------
-
-    def split(self, *shards: Shard) -> list[Shard]:
-        """Close these shards and open two halves of each, in order: what was still to come to a
-        shard goes to its halves, each record by its key."""
-        children = [child for shard in shards for child in self.map.split(shard)]
-        self._make_room(children)
-        parents, ids = [shard.id for shard in shards], [child.id for child in children]
-        shares = self.keys.shares(children).reshape(-1, 2)
-        both = shares.sum(axis=1)
-        share = np.divide(shares[:, 0], both, out=np.full(len(both), 0.5), where=both > 0)
-        due = self.attempts.due[self.k:]
-        whole = due[..., parents]               # (ticks, attempts, shards)
-        first = whole * share
-        first[:, 0] = self.sim.stream(f"split {parents[0]}").binomial(
-            whole[:, 0].astype(np.int64), share)
-        due[..., ids[::2]], due[..., ids[1::2]], due[..., parents] = first, whole - first, 0.0
-        return children
-
-    def merge(self, a: Shard, b: Shard) -> Shard:
-        """Close two adjacent shards and open one for both."""
-        child = self.map.merge(a, b)
-        self._make_room([child])
-        due = self.attempts.due[self.k:]
-        due[..., child.id] = due[..., a.id] + due[..., b.id]
-        due[..., a.id] = due[..., b.id] = 0.0
-        return child
-
-    def _make_room(self, children: list[Shard]) -> None:
-        """A column for each child, and some more, so that this is rarely needed."""
-        more = len(self.map.all) - len(self.unread)
-        if more > 0:
-            more = max(more, len(self.unread) // 2)
-            self.attempts.widen(more)
-            for name in ("accepted", "read", "lost", "backlog", "_tokens", "unread", "_gone",
-                         "_old", "_blocked"):
-                old = getattr(self, name)
-                setattr(self, name, np.concatenate(
-                    [old, np.zeros((*old.shape[:-1], more))], axis=-1))
-        for child in children:
-            a, b = child.parents[0], child.parents[-1]
-            self._tokens[child.id] = 0.0
-            self._blocked[child.id] = max(self._blocked[a], self._blocked[b],
-                                          self.unread[a] > 0, self.unread[b] > 0)
-            self._born.append((child.id, a, b))
-        self.reshards += len({child.parents for child in children})
-        self._changed = True
-
-    def _settle(self, k: int) -> None:
-        """From tick `k` on these are open, and those must be read first."""
-        children, *parents = np.array(self._born).T
-        self._lineage = children, parents
-        self._epochs.append((k, self.reshards, self._open()))
-        self._changed = False
+        """Tick `k`: what has come is put and read, busy shards of an on-demand stream split."""
+        if k == 0:
+            self.shards.arrive(self.records.expected)
+        if self.fed_by:
+            for part in self.fed_by:
+                part.advance(self.sim.now)
+            self.shards.arrive(np.array([self.records.taken()]), k)
+        self.shards.step(k)
+        if self.on_demand:
+            self.on_demand.step(k)
+        if self.done.connected:
+            self.done.count(float(self.shards.read[k].sum()), self.sim.now)
 
     # -- at the end of the run -------------------------------------------------------------
 
-    @property
-    def asked(self) -> np.ndarray:
-        """Attempts to put, (ticks, columns)."""
-        return self.attempts.attempts
+    @cached_property
+    def offered(self) -> float:
+        """Records that producers wanted to put."""
+        return self.shards.attempts.arrived.sum()
+
+    @cached_property
+    def put(self) -> float:
+        """Records that the shards took."""
+        return self.shards.accepted.sum()
 
     @property
-    def epochs(self) -> list[tuple]:
-        """Spans of time in which the same shards were open: first tick, tick after the last,
-        reshards before it, columns that are open."""
-        ends = [start for start, *_ in self._epochs[1:]] + [self.attempts.ticks]
-        return [(start, end, *rest) for (start, *rest), end in zip(self._epochs, ends)]
+    def incomplete(self) -> float:
+        """Records not put: given up or still waiting."""
+        return max(0.0, self.offered - self.put)
 
-    def counts(self) -> tuple[np.ndarray, np.ndarray]:
-        """How many shards were open, and how many reshards there had been, in each tick."""
-        lengths, done, shards = zip(*((end - start, reshards, len(columns)) for
-                                      start, end, reshards, columns in self.epochs))
-        return np.repeat(np.array(shards, float), lengths), np.repeat(np.array(done, float),
-                                                                      lengths)
+    @cached_property
+    def read(self) -> float:
+        """Records that each consumer has read."""
+        return self.shards.read.sum()
 
-    def loads(self, bars: int) -> np.ndarray:
-        """Attempts as a share of a shard's limit, in the order of the hash ranges: the busiest of
-        each of so many groups of neighbours (or each shard alone), (bars, ticks)."""
-        loads, asked = np.zeros((bars, self.attempts.ticks)), self.asked / self._rate
-        for start, end, _, columns in self.epochs:
-            groups = np.array_split(columns, min(bars, len(columns)))
-            for bar, group in zip(loads, groups):
-                bar[start:end] = asked[start:end, group].max(axis=1)
-        return loads
-
+    @cached_property
     def hottest_shares(self) -> list[float]:
-        """Share of the records offered that went to the shard which got most, in each epoch."""
-        counts = [self.attempts.arrived[start:end].sum(axis=0) for start, end, *_ in self.epochs]
-        return [float(count.max() / max(count.sum(), 1.0)) for count in counts]
+        """Share of the records offered that went to the shard which got most, by epoch."""
+        return self.shards.hottest_shares()
 
-    def ages(self) -> np.ndarray:
-        """Age of the oldest unread record of the worst shard at the end of each tick, s."""
-        left = np.cumsum(self.read + self.lost, axis=0)
-        k, column = np.nonzero(self.backlog)
-        age = (k + 1) * self.sim.tick - self._put_time(column, left[k, column])
-        worst = np.zeros(len(left))
-        np.maximum.at(worst, k, np.clip(age, 0.0, self.retention))
-        return worst
+    @property
+    def given_up(self) -> float:
+        """Records refused at their last attempt."""
+        at = self.shards.attempts
+        return (at.due[:at.ticks, -1] * at.refused).sum()
 
-    def queueing(self) -> np.ndarray:
-        """Time from put to read of `SAMPLE` of the records read, evenly over all of them, s:
-        only what they wait for a consumer that is behind, first in first out in each shard."""
-        read, ticks = self.read.T.ravel(), len(self.read)
-        upto = np.cumsum(read)
-        if not upto[-1]:
-            return np.zeros(SAMPLE)
-        which = (np.arange(SAMPLE) + 0.5) / SAMPLE * upto[-1]
-        cell = np.minimum(np.searchsorted(upto, which, side="right"), len(upto) - 1)
-        part = 1.0 - np.clip((upto[cell] - which) / np.maximum(read[cell], 1e-300), 0.0, 1.0)
-        column, k = np.divmod(cell, ticks)
-        gone = self.read + self.lost
-        before = (np.cumsum(gone, axis=0) - gone)[k, column]
-        delay = (k + part) * self.sim.tick - self._put_time(column, before + part * read[cell])
-        return np.clip(delay, 0.0, self.retention)
+    @cached_property
+    def asked(self) -> np.ndarray:
+        """Attempts to put, (ticks, shards)."""
+        return self.shards.asked
 
-    def _put_time(self, column: np.ndarray, number: np.ndarray) -> np.ndarray:
-        """When the record of this number, counted from 0 in its column, was put, s."""
-        ticks, put = len(self.accepted), self.accepted.T.ravel()
-        upto, first = np.concatenate([[0.0], np.cumsum(put)]), column * ticks
-        number = number + upto[first]
-        cell = np.clip(np.searchsorted(upto, number, side="right") - 1, first, first + ticks - 1)
-        part = np.clip((number - upto[cell]) / np.maximum(put[cell], 1e-300), 0.0, 1.0)
-        return (cell - first + part) * self.sim.tick
+    @cached_property
+    def attempts(self) -> float:
+        """Attempts to put."""
+        return self.asked.sum(axis=1).sum()
+
+    @cached_property
+    def made(self) -> tuple[float, float]:
+        """Kinesis records made of the records put, and their PUT payload units."""
+        taken = self.shards.accepted
+        each = self.puts.each(taken / self.sim.tick)
+        made = taken / each
+        return made.sum(), (made * bill.put_units(each * self.puts.size)).sum()
+
+    @cached_property
+    def delays(self) -> np.ndarray:
+        """Time from put to read of some of the records, s; one 0 if none was read."""
+        behind = self.shards.delays()
+        dice = self._random("polling").random(len(behind))
+        polling = rules.propagation(self.consumers, self.fan_out)
+        return behind + polling * (0.5 + dice) if self.read else np.zeros(1)
+
+    @cached_property
+    def told(self) -> dict[str, tuple[np.ndarray, str]]:
+        """The series, worked out once."""
+        return self.series()
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Rates, loads of the shards against their limit, and how far the consumers are behind."""
+        plane, tick = self.shards, self.sim.tick
+        first, tried, put = (a.sum(axis=1) for a in (plane.attempts.arrived, self.asked,
+                                                     plane.accepted))
+        shards, reshards = plane.counts()
+        load = self.asked / (plane.limit * tick)
+        rates = {"offered": first, "attempts": tried, "completed": put,
+                 "read": plane.read.sum(axis=1), "throttled": np.maximum(tried - put, 0.0),
+                 "retries": tried - first, "expired": plane.lost.sum(axis=1)}
+        return {
+            **{f"{name}_rate": per_tick(n / tick, "records/s") for name, n in rates.items()},
+            "put_limit": per_tick(shards * plane.limit, "records/s"),
+            "unread": per_tick(plane.backlog.sum(axis=1), "records"),
+            "shards": per_tick(shards, "shards"), "reshards": per_tick(reshards),
+            "load_max": per_tick(load.max(axis=1)),
+            "load_mean": per_tick(load.sum(axis=1) / shards),
+            "iterator_age": per_tick(plane.ages(), "s"),
+            **{bar_name("load", i): per_tick(bar) for i, bar in enumerate(plane.loads(MOST_BARS))}}
+
+    def cost(self) -> dict[str, float]:
+        """The bill of the stream."""
+        hours, shards = self.sim.duration / 3600, self.told["shards"][0][1:]
+        read = self.read * self.consumers * self.puts.size
+        return bill.cost(
+            self.mode, self.fan_out, hours=hours, consumers=self.consumers, units=self.made[1],
+            shard_hours=shards.sum() * self.sim.tick / 3600,
+            gb_in=self.put * self.puts.size / rules.GB, gb_out=read / rules.GB)

@@ -1,0 +1,74 @@
+"""What a Kinesis stream is measured in, how it is drawn, and what holds for it always.
+
+Picture the dials above the counters of a post office: each says what it shows, and beneath it
+hangs the wire from the counter that it reads. (*Models:* and *Leaves out:* are those of `stream`.)
+"""
+
+import numpy as np
+
+from labsim.declare import Count, Invariant, Line, Metric, Panel, adds_up, share
+
+METRICS = (
+    Count("offered", "records", "records that producers wanted to put, each once", "",
+          lambda s: s.offered, aliases=("records_offered",)),
+    Count("completed", "records", "records put, at whichever attempt", "higher",
+          lambda s: s.put, aliases=("records_accepted",)),
+    Count("incomplete", "records", "records not put: given up or still waiting", "lower",
+          lambda s: s.incomplete, aliases=("records_throttled",)),
+    Count("read", "records", "records that each of the consumers has read", "higher",
+          lambda s: s.read, aliases=("records_read",)),
+    Count("retained_end", "records", "records put and not yet read at the end", "lower",
+          lambda s: s.shards.unread.sum(), aliases=("records_retained",)),
+    Count("expired", "records", "records that expired before they were read", "lower",
+          lambda s: s.shards.lost.sum(), aliases=("records_lost",)),
+    Count("failed", "records", "records that producers gave up after the last retry", "lower",
+          lambda s: s.given_up, aliases=("records_dropped",)),
+    Count("waiting_end", "records", "records that wait for a retry at the end", "lower",
+          lambda s: s.shards.attempts.waiting.sum(), aliases=("records_waiting",)),
+    Metric("incomplete_share", "", "records not put / records offered", "lower",
+           lambda s: share(s.incomplete, s.offered), aliases=("throttle_ratio",)),
+    Count("attempts", "attempts", "records offered and retries made", "lower",
+          lambda s: s.attempts, aliases=("put_attempts",)),
+    Count("throttled", "attempts", "attempts that a shard refused", "lower",
+          lambda s: max(0.0, s.attempts - s.put), aliases=("throttled_attempts",)),
+    Count("kinesis_records", "records", "records as Kinesis counts them: aggregates are one",
+          "", lambda s: s.made[0]),
+    Metric("hottest_shard_share", "", "share of the records offered that went to one shard, "
+           "at the worst time between reshards", "lower",
+           lambda s: max(s.hottest_shares)),
+    Metric("hottest_share_end", "", "the same, from the last reshard to the end", "lower",
+           lambda s: s.hottest_shares[-1]),
+    Count("shards_end", "shards", "shards open at the end", "",
+          lambda s: s.told["shards"][0][-1]),
+    Metric("propagation_mean", "s", "mean time from put to read", "lower",
+           lambda s: s.delays.mean()),
+    Metric("propagation_p95", "s", "19 of 20 records are read within this after their put",
+           "lower", lambda s: np.percentile(s.delays, 95)),
+    Metric("iterator_age_max", "s", "largest age of a record not yet read", "lower",
+           lambda s: s.told["iterator_age"][0].max()),
+    Metric("iterator_age_end", "s", "the same, when the run ends", "lower",
+           lambda s: s.told["iterator_age"][0][-1]),
+    Metric("consumer_rate", "records/s", "records that each consumer read per second, on "
+           "average", "", lambda s: s.read / s.sim.duration))
+
+PANELS = (
+    Panel("Traffic", "records/s", (
+        Line("offered", "offered_rate"), Line("put", "completed_rate"),
+        Line("read", "read_rate")), marks=("split", "merge")),
+    Panel("Attempts per shard", "of limit", (
+        Line("busiest", "load_max"), Line("mean", "load_mean"),
+        Line("limit", limit=lambda p: 1))),
+    Panel("Throttled attempts", "records/s", (Line("throttled", "throttled_rate"),)),
+    Panel("Age of oldest unread", "s", (Line("iterator age", "iterator_age"),)))
+
+INVARIANTS = (
+    adds_up("offered", "completed", "incomplete"),
+    adds_up("incomplete", "failed", "waiting_end"),
+    adds_up("completed", "read", "retained_end", "expired"),
+    adds_up("attempts", "completed", "throttled"),
+    Invariant("each shard takes no more than its limit", lambda r: bool(
+        (r.series["completed_rate"].value <= r.series["put_limit"].value
+         * (1 + 1 / min(r.series["completed_rate"].t[1], 1.0)) + 1e-6).all())),
+    Invariant("shares are shares", lambda r: all(
+        0 <= r.summary[name] <= 1 + 1e-9
+        for name in ("incomplete_share", "hottest_shard_share"))))
