@@ -152,6 +152,14 @@ def _declared(lab_or_build, options: dict):
     return system(lab_or_build, duration=options.pop("duration", None))
 
 
+def _of_result(lab_or_build, params: dict):
+    """The same for a result that has been written: a system as its parameters wire it."""
+    if callable(lab_or_build) and not hasattr(lab_or_build, "Params"):
+        from labsim.declare.system import system
+        return system(lab_or_build, **params)
+    return _declared(lab_or_build, {})
+
+
 def _plot(result):
     from labsim.view.figure import plot
     return plot(result)
@@ -177,4 +185,5 @@ def _trust(lab):
     return trust(lab)
 
 
-hooks.answers.update(plot=_plot, picture=_picture, report=_report, explore=_explore, trust=_trust, lab=_declared)
+hooks.answers.update(plot=_plot, picture=_picture, report=_report, explore=_explore, trust=_trust,
+                     lab=_of_result)

@@ -11,6 +11,21 @@ hypothesis.settings.register_profile("labsim", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("labsim")
 
 
+def pytest_addoption(parser):
+    """`--long`: also what takes long; the README's test command leaves that to .ci/run."""
+    parser.addoption("--long", action="store_true",
+                     help="run the long tests too: browsers, whole courses, long fuzz")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    """Without --long, the tests marked `long` are left out."""
+    if not config.getoption("--long"):
+        kept = [item for item in items if not item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+        items[:] = kept
+
+
 @pytest.fixture(scope="module")
 def shots(tmp_path_factory):
     """A folder for screenshots; its name is printed."""

@@ -41,11 +41,16 @@ class Comparison:
             pairs["seed"] = (self.first.seed, self.second.seed)
         return pairs
 
+    @property
+    def metrics(self) -> list:
+        """The metrics of both: of a system, other parameters may wire other parts."""
+        return [m for m in self.lab.metrics if m.name in self.second.summary]
+
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """One row per metric, as text."""
-        return [(m.name, format_value(self.first.summary[m.name]), format_value(self.second.summary[m.name]),
-                 m.unit, change(m, self.second.summary[m.name], self.first.summary[m.name]))
-                for m in self.lab.metrics]
+        return [(m.name, format_value(self.first.summary[m.name]),
+                 format_value(self.second.summary[m.name]), m.unit, change(m, self.second.summary[m.name], self.first.summary[m.name]))
+                for m in self.metrics]
 
     def report(self, file) -> None:
         """Write a page about the two into `file`, whose name ends in .html or .pdf."""

@@ -257,8 +257,8 @@ class _Panel:
             if limit is None:
                 return np.empty(0), np.empty(0)
             return np.array([0.0, result.params.duration]), np.array([limit, limit], dtype=float)
-        series = result.series[line.series]
-        return series.t, series.value
+        series = result.series.get(line.series)     # of a system, a run may have other parts
+        return (series.t, series.value) if series else (np.empty(0), np.empty(0))
 
     def _print_legend(self, shown, unit: str) -> None:
         artists = [a for a, yes, line in zip(self.lines, shown, self._drawn)

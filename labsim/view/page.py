@@ -66,7 +66,8 @@ def page(shown) -> Page:
               f"seed {' and '.join(map(str, seeds))}, {_sides(before or run, run)}"
               + (", the first run is dotted" if two else ""),
         cards=tuple(_card(lab.metric(name), run, before)
-                    for name in lab.headline or [m.name for m in lab.metrics[:4]]),
+                    for name in lab.headline or [m.name for m in lab.metrics[:4]]
+                    if before is None or name in before.summary),
         grids=_grids(lab, run, before), notes=tuple(notes)[:MOST_NOTES], code=code,
         sources=_sources(lab, run), panels=tuple(panel.title for panel in lab.panels),
         runs=(run, before))
@@ -107,7 +108,8 @@ def _grids(lab, run, before) -> dict[str, list[tuple[str, str, str]]]:
             if other[name][0] == other[name][1]]
     metrics = [(m.name, f"{format_value(before.summary[m.name])} \u2192 "
                 f"{format_value(run.summary[m.name], m.unit)}",
-                change(m, run.summary[m.name], before.summary[m.name])) for m in lab.metrics]
+                change(m, run.summary[m.name], before.summary[m.name])) for m in lab.metrics
+               if m.name in before.summary]
     return {"What differs" if differ else "No parameter differs": differ,
             **({"Changed from the default in both": both} if both else {}),
             "All metrics": metrics}

@@ -102,6 +102,9 @@ class Queue(Component):
 
     def worked_by(self, consumer: Component, work: ServiceTimes | None) -> None:
         """`consumer` takes messages; each is `work` for it."""
+        if work is not None and not isinstance(work, ServiceTimes):
+            raise ParameterError("work", work, "how long a message takes, such as labsim.fixed(4), "
+                                               "labsim.exponential(4) or labsim.gamma(4, cv=0.5)")
         if work is not None and self.work not in (None, work):
             raise ParameterError("work", work, f"as for the other consumers of {self.name}, "
                                                f"{self.work}")
