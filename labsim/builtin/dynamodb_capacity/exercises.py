@@ -1,28 +1,28 @@
 """The questions of the lab `dynamodb-capacity`; every number in an answer comes from the model."""
 
 from labsim.builtin.dynamodb_capacity import model
-from labsim.declare import Choice, Design, Explain, Predict
-from labsim.services.dynamodb import rules as dynamodb
+from labsim.declare import Choice, Design, Explain, Predict, metric
+from labsim.services.dynamodb import rules
 from labsim.text import format_value
 
 
 def units(p) -> dict[str, str]:
     """Units of a read and of all of them, in words."""
-    each = dynamodb.read_units(p.item_size, p.consistency)
+    each = rules.read_units(p.item_size, p.consistency)
     return {"each": format_value(each), "all": format_value(each * p.read_rate, "units/s")}
 
 
 def tank(p) -> dict[str, str]:
     """What the tank holds and what is taken out of it, in words."""
     used = p.write_rate * p.peak_factor * model.write_units(p)
-    return {"holds": format_value(p.write_capacity * dynamodb.BURST_WINDOW, "units"),
+    return {"holds": format_value(p.write_capacity * rules.BURST_WINDOW, "units"),
             "over": format_value(used - p.write_capacity, "units/s")}
 
 
 def hot(p) -> dict[str, str]:
     """What the hot key gets and what a partition does, in words."""
     return {"gets": format_value(p.hot_key_share * p.write_rate, "req/s"),
-            "does": format_value(dynamodb.PARTITION_WRITES, "units/s")}
+            "does": format_value(rules.PARTITION_WRITES, "units/s")}
 
 
 def seconds_of_burst(result) -> float:
@@ -60,7 +60,7 @@ EXERCISES = (
                  "is used."),
     Predict(
         id="one-key", runs=(ONE_KEY,), ask=lambda r: 100 * r.summary["failed"]
-        / r.summary["writes"], unit="%", within=0.15, numbers=hot,
+        / r.summary["writes_offered"], unit="%", within=0.15, numbers=hot,
         question="{write_rate} of writes, a table with {write_capacity}, and half of all writes "
                  "are for one key. Nobody tries again. How many per cent fail, about?",
         hints=("How many writes does one key get, and how many does one partition do?",
@@ -68,8 +68,7 @@ EXERCISES = (
         solution="{gets} for a key whose partition does {does}, and its neighbours suffer with it: "
                  "{answer}. Capacity isn't the limit, the key is."),
     Predict(
-        id="idle", runs=(IDLE,), ask=lambda r: r.summary["cost_on_demand"]
-        / r.summary["cost_usd"], unit="times", within=0.15,
+        id="idle", runs=(IDLE,), ask=metric("on_demand_ratio"), unit="times", within=0.15,
         question="A table with {write_capacity} gets {write_rate}. How many times as much would "
                  "the same traffic cost on demand?",
         hints=("On demand a unit costs about three and a half times as much as one that is used.",

@@ -48,12 +48,12 @@ lab.explore()
 # ### What is a request charged?
 
 # %%
-from labsim.services.dynamodb import rules as dynamodb
+from labsim.services.dynamodb import rules
 
 print("bytes     strong  eventual  in a transaction     write  in a transaction")
 for size in (23, 1_000, 3_500, 4_096, 4_097, 10_000):
-    reads = [dynamodb.read_units(size, c) for c in ("strong", "eventual", "transactional")]
-    writes = [dynamodb.write_units(size, t) for t in (False, True)]
+    reads = [rules.read_units(size, c) for c in ("strong", "eventual", "transactional")]
+    writes = [rules.write_units(size, t) for t in (False, True)]
     print(f"{size:6,} {reads[0]:9.1f} {reads[1]:9.1f} {reads[2]:17.1f} {writes[0]:9.0f} "
           f"{writes[1]:17.0f}")
 
@@ -62,11 +62,11 @@ for size in (23, 1_000, 3_500, 4_096, 4_097, 10_000):
 # is charged for the larger of the old and the new item:
 
 # %%
-print("a query of forty items of a KB:", dynamodb.query_units(40 * 1_024), "units")
-print("a batch of the same items:     ", dynamodb.batch_read_units([1_024] * 40), "units")
-print("one byte changed in 300 KB:    ", dynamodb.write_units(307_200, before=307_200), "units")
-print("of a batch of 100 such items:  ", dynamodb.batch_returned(100, 307_200), "are returned")
-print("an item:", dynamodb.item_size({"shirt-color": "R", "shirt-size": "M"}), "bytes")
+print("a query of forty items of a KB:", rules.query_units(40 * 1_024), "units")
+print("a batch of the same items:     ", 40 * rules.read_units(1_024), "units")
+print("one byte changed in 300 KB:    ", rules.write_units(307_200, before=307_200), "units")
+shirt = {"shirt-color": "R", "shirt-size": "M"}
+print("an item:", rules.item_size(shirt), "bytes,", rules.write_units(shirt), "unit to write it")
 
 # %% [markdown]
 # ### Raise one number until it breaks
@@ -87,7 +87,7 @@ for factor in (1, 1.4, 1.6, 2, 3, 5):
 # long, much too much for minutes. Whoever tests for one minute sees nothing.
 
 # %%
-lab.run(lab.preset("1")).plot()
+lab.run(lab.preset("Burst capacity")).plot()
 
 # %% [markdown]
 # ### One hot key
@@ -97,15 +97,15 @@ lab.run(lab.preset("1")).plot()
 # %%
 print("hot key   asked of its partition   throttled   used of the capacity")
 for share in (0, 0.2, 0.3, 0.4, 0.5, 0.8):
-    s = lab.run(lab.preset("7").changed(hot_key_share=share)).summary
-    print(f"{share:6.0%} {s['busiest']:18.1f} x {s['throttled'] / 7_200:15,.0f}/s "
+    s = lab.run(lab.preset("Hot partition key").changed(hot_key_share=share)).summary
+    print(f"{share:6.0%} {s['partition_load_max']:18.1f} x {s['throttled'] / 7_200:15,.0f}/s "
           f"{s['write_utilization']:15.0%}")
 
 # %% [markdown]
 # A partition does a thousand writes a second, and so does a key. More capacity changes nothing:
 
 # %%
-hot = lab.preset("7")
+hot = lab.preset("Hot partition key")
 for change in ({"write_capacity": 20_000}, {"mode": "on-demand", "previous_peak": 20_000},
                {"write_shards": 2}, {"write_shards": 3}, {"write_shards": 10}):
     s = lab.run(hot.changed(**change)).summary
@@ -123,7 +123,7 @@ for change in ({"write_capacity": 20_000}, {"mode": "on-demand", "previous_peak"
 # %%
 for adaptive in (False, True):
     for share in (0.1, 0.3, 0.38):
-        p = lab.preset("10").changed(adaptive=adaptive, hot_key_share=share)
+        p = lab.preset("Without adaptive capacity").changed(adaptive=adaptive, hot_key_share=share)
         s = lab.run(p).summary
         print(f"adaptive {adaptive!s:5}, hot key {share:.0%}: "
               f"throttled {s['throttled'] / 7_200:5,.0f}/s")
@@ -133,18 +133,18 @@ for adaptive in (False, True):
 # partition's own limit.
 
 # %% [markdown]
-# ### The index holds it up
+# ### GSI back-pressure: the index holds it up
 #
 # Each write also goes to the index. How many values does its key have?
 
 # %%
 print("values of the index key   throttled because of it")
 for keys in (1, 2, 3, 10, 500):
-    s = lab.run(lab.preset("12").changed(index_keys=keys)).summary
-    print(f"{keys:10} {s['held_up'] / 7_200:25,.0f}/s")
+    s = lab.run(lab.preset("GSI with many keys").changed(index_keys=keys)).summary
+    print(f"{keys:10} {s['throttled_by_gsi'] / 7_200:25,.0f}/s")
 for capacity in (500, 1_000, 2_000):
-    s = lab.run(lab.preset("12").changed(index_capacity=capacity)).summary
-    print(f"capacity of the index {capacity:5,}: held up {s['held_up'] / 7_200:6,.0f}/s")
+    s = lab.run(lab.preset("GSI with many keys").changed(index_capacity=capacity)).summary
+    print(f"capacity of the index {capacity:5,}: held up {s['throttled_by_gsi'] / 7_200:6,.0f}/s")
 
 # %% [markdown]
 # Reports on a status with few values are a classic way to stop a shop.
@@ -153,7 +153,7 @@ for capacity in (500, 1_000, 2_000):
 # ### Everybody reads one page
 
 # %%
-readers = lab.preset("13")
+readers = lab.preset("Hot item, read")
 for change in ({}, {"read_capacity": 50_000}, {"dax": True}, {"dax": True, "item_ttl": 5},
                {"dax": True, "consistency": "strong"}):
     s = lab.run(readers.changed(**change)).summary
@@ -178,7 +178,7 @@ for ttl in (0, 10, 300):
 # %%
 for factor in (1.5, 2, 3, 5):
     for delay in (60, 300):
-        p = lab.preset("4").changed(peak_factor=factor, scaling_delay=delay)
+        p = lab.preset("Auto scaling").changed(peak_factor=factor, scaling_delay=delay)
         s = lab.run(p).summary
         print(f"x{factor:3}, change takes {delay:3} s: throttled {s['throttled']:10,.0f}, "
               f"{s['scale_outs']:.0f} raised, {s['scale_ins']:.0f} lowered")
@@ -188,9 +188,11 @@ for factor in (1.5, 2, 3, 5):
 # high. It lowers after a quarter of an hour, and only so often a day:
 
 # %%
-print("decreases within", ", ".join(f"{h} h: {dynamodb.decreases(h)}" for h in (1, 2, 12, 24)))
-print("100 RCU at 70%: out above, in up to", dynamodb.thresholds(100, 0.7))
-print("140 consumed: new capacity", round(dynamodb.scaled(140, 0.7)))
+from labsim.builtin.dynamodb_capacity.by_hand import decreases
+
+print("decreases within", ", ".join(f"{h} h: {decreases(h)}" for h in (1, 2, 12, 24)))
+print("100 RCU at 70%: out above, in up to", rules.thresholds(100, 0.7))
+print("140 consumed: new capacity", round(rules.scaled(140, 0.7)))
 
 # %% [markdown]
 # ### On demand
@@ -199,9 +201,9 @@ print("140 consumed: new capacity", round(dynamodb.scaled(140, 0.7)))
 
 # %%
 for peak in (0, 50_000, 100_000):
-    print(f"highest peak {peak:7,}: takes {dynamodb.on_demand(peak):9,.0f} writes/s at once")
+    print(f"highest peak {peak:7,}: takes {rules.on_demand(peak):9,.0f} writes/s at once")
 for peak in (0, 3_500, 7_000):
-    s = lab.run(lab.preset("6").changed(previous_peak=peak)).summary
+    s = lab.run(lab.preset("On-demand's limit").changed(previous_peak=peak)).summary
     print(f"seven thousand writes/s after a peak of {peak:5,}: throttled {s['throttled']:12,.0f}")
 
 # %% [markdown]
@@ -212,11 +214,16 @@ for peak in (0, 3_500, 7_000):
 # %%
 print("noon    bought for the peak   auto scaling   on demand")
 for factor in (1, 2, 6, 20, 60):
-    s = lab.run(lab.preset("15").changed(peak_factor=factor)).summary
+    s = lab.run(lab.preset("Three bills of a day").changed(peak_factor=factor)).summary
     print(f"x{factor:3} {s['cost_at_peak']:17.2f} USD {s['cost_scaled']:10.2f} USD "
           f"{s['cost_on_demand']:8.2f} USD")
-print(f"break-even at a utilization of {dynamodb.break_even():.1%}, for a unit on demand costs "
-      f"{dynamodb.price_ratio():.2f} times as much")
+
+# %%
+from labsim.services.dynamodb import bill
+
+ratio = bill.on_demand_price(0, 3_600) / bill.provisioned_price(0, 1, hours=1)
+print(f"a unit on demand costs {ratio:.2f} times as much as one that is provisioned and used, so "
+      f"that the break-even is at a utilization of {1 / ratio:.1%}")
 
 # %% [markdown]
 # A wave's mean is half of its noon, so that buying for the peak is never below the break-even. On
@@ -250,11 +257,11 @@ print(inspect.getsource(Table.step))
 from unittest.mock import patch
 
 for window in (0, 300, 3_600):
-    with patch.object(dynamodb, "BURST_WINDOW", window):
+    with patch.object(rules, "BURST_WINDOW", window):
         print(f"{window:5,} s kept: {lab.run(lab.preset('1')).summary['failed']:10,.0f} failed")
 
 # %% [markdown]
-# The whole model is in `labsim/labs/dynamodb_capacity/model.py`; start at `simulate`.
+# The whole model is in `labsim/builtin/dynamodb_capacity/model.py`; start at `simulate`.
 
 # %% [markdown]
 # ## Exercises

@@ -1,50 +1,36 @@
 """What the lab `dynamodb-capacity` measures, tells, draws and guarantees."""
 
+from dataclasses import replace
+
+from labsim import declare as kit
 from labsim.builtin.dynamodb_capacity import model
 from labsim.builtin.dynamodb_capacity.params import MODES
-from labsim.declare import (
-    COST_ADDS_UP,
-    NOTHING_IS_NEGATIVE,
-    Box,
-    Invariant,
-    Line,
-    Link,
-    Metric,
-    NotApplicable,
-    Panel,
-    Preset,
-    Theory,
-)
-from labsim.services.dynamodb import rules as dynamodb
+from labsim.declare import Box, Count, Link, Metric, Preset
+from labsim.services.dynamodb import bill, rules, told
+from labsim.services.dynamodb.told import READ, WRITE
 
 METRICS = (
-    Metric("reads", "requests", "reads that came, of a sharded key each part counted"),
-    Metric("writes", "requests", "writes that came"),
-    Metric("hits", "requests", "reads that DAX answered", "higher"),
-    Metric("hit_ratio", "", "part of the reads that DAX answered", "higher"),
-    Metric("served", "requests", "requests that the table served", "higher"),
-    Metric("throttled", "attempts", "attempts that were throttled", "lower"),
-    Metric("throttled_reads", "attempts", "reads among them", "lower"),
-    Metric("throttled_writes", "attempts", "writes among them", "lower"),
-    Metric("held_up", "attempts", "writes throttled because of the index", "lower"),
-    Metric("retries", "attempts", "attempts beyond the first", "lower"),
-    Metric("failed", "requests", "requests given up after their last attempt", "lower"),
-    Metric("waiting_end", "requests", "requests that wait to be tried again at the end"),
-    Metric("read_units", "units", "read units consumed"),
-    Metric("write_units", "units", "write units consumed"),
-    Metric("read_utilization", "", "read units consumed, of those allowed"),
-    Metric("write_utilization", "", "write units consumed, of those allowed"),
-    Metric("partitions", "partitions", "partitions of the table"),
-    Metric("busiest", "of limit", "most that was asked of a partition", "lower"),
-    Metric("read_capacity_end", "units/s", "read units allowed at the end"),
-    Metric("write_capacity_end", "units/s", "write units allowed at the end"),
-    Metric("scale_outs", "times", "how often auto scaling raised a capacity"),
-    Metric("scale_ins", "times", "how often it lowered one"),
-    Metric("latency_mean", "s", "mean time of a request, waits before retries included", "lower"),
-    Metric("cost_at_peak", "USD", "what this traffic costs with capacity for its peak all along"),
-    Metric("cost_scaled", "USD", "and with capacity that follows it at the target"),
-    Metric("cost_on_demand", "USD", "and on demand"),
-    Metric("cost_usd", "USD", "what this run costs", "lower"),
+    Count("reads_offered", "requests", "reads that came, of a sharded key each part counted",
+          value=lambda o: o.offered[READ], aliases=("reads",)),
+    Count("writes_offered", "requests", "writes that came", value=lambda o: o.offered[WRITE],
+          aliases=("writes",)),
+    Count("hits", "requests", "reads that DAX answered", "higher", lambda o: o.hits.sum()),
+    Metric("hit_ratio", "", "part of the reads that DAX answered", "higher",
+           lambda o: kit.share(o.hits.sum(), o.offered[READ])),
+    *kit.of_part("table", told.METRICS[2:]),
+    Count("scale_outs", "times", "how often auto scaling raised a capacity",
+          value=lambda o: o.scaled("outs")),
+    Count("scale_ins", "times", "how often it lowered one", value=lambda o: o.scaled("ins")),
+    Metric("latency_mean", "s", "mean time of a request, waits before retries included", "lower",
+           model.Capacity.latency_mean),
+    Metric("cost_at_peak", "USD", "what this traffic costs with capacity for its peak all along",
+           value=lambda o: bill.at_peak(o.wanted, o.hours)),
+    Metric("cost_scaled", "USD", "and with capacity that follows it at the target",
+           value=lambda o: bill.followed(o.wanted, o.p.target / 100, o.hours)),
+    Metric("cost_on_demand", "USD", "and on demand", value=model.Capacity.cost_on_demand),
+    Metric("on_demand_ratio", "x", "what it costs on demand, over what this run costs",
+           value=lambda o: kit.share(o.cost_on_demand(), o.total_cost())),
+    Metric("cost_usd", "USD", "what this run costs", "lower", kit.Outcome.total_cost),
 )
 
 SHORT = {"peak_duration": 300}
@@ -57,35 +43,36 @@ READERS = {"read_rate": 8_000, "write_rate": 50, "read_capacity": 5_000, "peak_f
 DAYS = {"workload": "day", "duration": 86_400, "peak_factor": 6}
 
 PRESETS = (
-    Preset("1 A busy half hour", "Three times the load for half an hour. For some minutes nothing "
-                                 "happens: the tank."),
-    Preset("2 A busy five minutes", "Short enough for what was saved before.", SHORT),
-    Preset("3 Bought for the peak", "Enough for the busiest minute, all day long.",
+    Preset("Burst capacity", "Three times the load for half an hour. For some minutes nothing "
+                             "happens: the tank."),
+    Preset("Short peak", "Five minutes, short enough for what was saved before.", SHORT),
+    Preset("Provisioned for the peak", "Enough for the busiest minute, all day long.",
            {"read_capacity": 650, "write_capacity": 320}),
-    Preset("4 Auto scaling", "It looks twice before it buys, and for a quarter of an hour before "
-                             "it sells.", AUTO),
-    Preset("5 On demand", "Nobody plans anything. Look at the bill.", {"mode": "on-demand"}),
-    Preset("6 More than double", "On demand also has a limit: twice the highest peak it has seen.",
+    Preset("Auto scaling", "It looks twice before it buys, and for a quarter of an hour before "
+                           "it sells.", AUTO),
+    Preset("On-demand", "Nobody plans anything. Look at the bill.", {"mode": "on-demand"}),
+    Preset("On-demand's limit", "Twice the highest peak it has seen, and no more.",
            {"mode": "on-demand", "read_rate": 0, "write_rate": 1_000, "peak_factor": 7,
             "peak_start": 900, "peak_duration": 3_600}),
-    Preset("7 One hot key", "Capacity for twice as much as comes, and half of it is for one key: "
-                            "one partition does a thousand.", {**HOT, "hot_key_share": 0.5}),
-    Preset("8 Suffixes", "The same key under ten names.",
+    Preset("Hot partition key", "Capacity for twice as much as comes, and half of it is for one "
+                                "key: one partition does a thousand.",
+           {**HOT, "hot_key_share": 0.5}),
+    Preset("Write sharding", "The same key under ten names.",
            {**HOT, "hot_key_share": 0.5, "write_shards": 10}),
-    Preset("9 On demand, too?", "The hot key again, and money is no object: the partition is.",
+    Preset("Hot key, on-demand", "The hot key again, and money is no object: the partition is.",
            {**HOT, "hot_key_share": 0.5, "mode": "on-demand", "previous_peak": 3_000}),
-    Preset("10 Even shares", "How it was: each partition has its part of the capacity, used or "
-                             "not.", {**HOT, "write_rate": 2_000, "hot_key_share": 0.38,
-                                      "adaptive": False}),
-    Preset("11 The index holds it up", "An index on a status with three values: its partitions "
-                                       "fill, and the table's writes stop.",
-           {**STATUS, "index_keys": 1}),
-    Preset("12 A better index", "The same writes, an index key with many values.", STATUS),
-    Preset("13 Everybody reads one page", "Nine of ten reads are for one item.", READERS),
-    Preset("14 DAX", "The same readers with a cache in front: hardly one of them is left.",
+    Preset("Without adaptive capacity", "How it was: each partition has its part of the capacity, "
+                                        "used or not.",
+           {**HOT, "write_rate": 2_000, "hot_key_share": 0.38, "adaptive": False}),
+    Preset("GSI back-pressure", "An index on a status that is always the same: its partition "
+                                "fills, and the table's writes stop.", {**STATUS, "index_keys": 1}),
+    Preset("GSI with many keys", "The same writes, an index key with many values.", STATUS),
+    Preset("Hot item, read", "Everybody reads one page: nine of ten reads are for one item.",
+           READERS),
+    Preset("DAX", "The same readers with a cache in front: hardly one of them is left.",
            {**READERS, "dax": True}),
-    Preset("15 One day", "A day with six times the traffic at noon. What would each way of paying "
-                         "cost?", {**DAYS, "mode": "auto-scaling"}),
+    Preset("Three bills of a day", "A day with six times the traffic at noon. What would each way "
+                                   "of paying cost?", {**DAYS, "mode": "auto-scaling"}),
 )
 
 
@@ -93,33 +80,25 @@ def allowed(p) -> float:
     """Write units/s that are consumed at a steady load for good: as many as come, the capacity or
     what the partitions of the keys do."""
     if p.peak_factor != 1 or p.mode not in MODES[:1]:
-        raise NotApplicable("the load or the capacity changes")
+        raise kit.NotApplicable("the load or the capacity changes")
     if p.index or not p.adaptive:
-        raise NotApplicable("an index or even shares limit")
+        raise kit.NotApplicable("an index or even shares limit")
+    wanted = p.write_rate * model.write_units(p)
     if p.retry_mode != "none" and p.max_attempts > 1 and p.write_rate:
-        flow = model.reads_and_writes(p)["shares"][1] * p.write_rate * model.write_units(p)
-        if flow.max() > dynamodb.PARTITION_WRITES or flow.sum() > p.write_capacity:
-            share = float(sum(min(f, dynamodb.PARTITION_WRITES) for f in flow))
+        parts = rules.partitions(p.read_capacity, p.write_capacity)
+        flow = rules.partition_shares(model.asked(p)[WRITE], parts) * wanted
+        if flow.max() > rules.PARTITION_WRITES or flow.sum() > p.write_capacity:
+            share = float(sum(min(f, rules.PARTITION_WRITES) for f in flow))
             return min(share, p.write_capacity)
-    return min(p.write_rate * model.write_units(p), p.write_capacity)
+    return min(wanted, p.write_capacity)
 
 
-PANELS = (
-    Panel("Reads", "units/s", (
-        Line("asked for", "asked_reads"), Line("used", "used_reads"),
-        Line("capacity", "read_capacity", step=True))),
-    Panel("Writes", "units/s", (
-        Line("asked for", "asked_writes"), Line("used", "used_writes"),
-        Line("capacity", "write_capacity", step=True)),
-        theory=Theory("for good", allowed)),
-    Panel("Throttled", "req/s", (
-        Line("reads", "throttled_reads"), Line("writes", "throttled_writes"))),
-    Panel("Busiest partition", "of limit", (
-        Line("asked of it", "busiest"), Line("limit", limit=lambda p: 1))),
-)
+PANELS = tuple(replace(panel, theory=kit.Theory("for good", allowed))
+               if panel.title == "Writes" else panel for panel in told.PANELS)
 
 BOXES = (
-    Box("Clients", (0, 0), (("reads/s", "reads"), ("writes/s", "writes"))),
+    Box("Clients", (0, 0), (("reads/s", "reads_offered"),
+                           ("writes/s", "writes_offered"))),
     Box("DAX", (1, 0), (("hits/s", "hits"),)),
     Box("Partitions", (2, 0), (("of the table", "partitions"),), bars=("load", "partitions")),
     Box("Tank", (2, 1), (("units", "burst"),)),
@@ -132,27 +111,14 @@ LINKS = (
 )
 
 
-def near(a: float, b: float) -> bool:
-    """Equal but for rounding: a request, or a millionth of them."""
-    return abs(a - b) <= 1.0 + 1e-6 * max(abs(a), abs(b))
-
-
 INVARIANTS = (
-    Invariant("came = hits + served + failed + waiting", lambda r: near(
-        r.summary["reads"] + r.summary["writes"],
-        r.summary["hits"] + r.summary["served"] + r.summary["failed"]
+    kit.Invariant("offered = hits + completed + failed + waiting", lambda r: kit.near(
+        r.summary["reads_offered"] + r.summary["writes_offered"],
+        r.summary["hits"] + r.summary["completed"] + r.summary["failed"]
         + r.summary["waiting_end"])),
-    Invariant("attempts = served + throttled", lambda r: near(
-        r.summary["reads"] + r.summary["writes"] - r.summary["hits"] + r.summary["retries"],
-        r.summary["served"] + r.summary["throttled"])),
-    Invariant("never more than capacity and what was saved of it", lambda r: bool(
-        (r.series["used_writes"].value * r.series["writes"].t[1] <= r.series[
-            "write_capacity"].value * (r.series["writes"].t[1] + dynamodb.BURST_WINDOW)
-         * (1 + 1e-9) + 1e-6).all())),
-    Invariant("never more than the partitions can do", lambda r: bool(
-        (r.series["used_writes"].value <= r.summary["partitions"] * dynamodb.PARTITION_WRITES
-         * (1 + 1e-9)).all())),
-    Invariant("without DAX nothing hits", lambda r: r.params.dax or r.summary["hits"] == 0),
-    NOTHING_IS_NEGATIVE,
-    COST_ADDS_UP,
+    kit.Invariant("attempts = completed + throttled", lambda r: kit.near(
+        r.summary["reads_offered"] + r.summary["writes_offered"] - r.summary["hits"]
+        + r.summary["retries"], r.summary["completed"] + r.summary["throttled"])),
+    *told.INVARIANTS[1:],
+    kit.Invariant("without DAX nothing hits", lambda r: r.params.dax or r.summary["hits"] == 0),
 )

@@ -14,13 +14,114 @@ of a TTL; where both limit, the smaller one (the truth is a little below).
 
 import numpy as np
 
-from labsim import factbook
+from labsim import factbook, theory
+from labsim.declare import Component, Count, CountedOutlet, Inlet, Metric, per_tick, share
+from labsim.engine import Simulation
+from labsim.errors import LabsimError, ParameterError, unknown
+from labsim.services.dynamodb import rules
 
 HIT_LATENCY = factbook.value("dax.hit_latency_s")
 MISS_LATENCY = factbook.value("ddb.latency_s")
+TTL = factbook.value("dax.ttl_default_s")
+NODES = 3               # AWS's advice; at most 11
+PRICE = 0.04            # USD per node and hour; an assumption
 
 
-def hit_ratios(rates: np.ndarray, by_room: np.ndarray, by_ttl: np.ndarray) -> np.ndarray:
-    """Share of the reads of each item that the cache answers, (items,): what its room allows, and
-    what its TTL does; rates: of the reads, per second."""
-    return np.where(rates > 0, np.minimum(by_room, by_ttl), 0.0)
+def cached(rates: np.ndarray, room: int, ttl: float) -> np.ndarray:
+    """Hit ratio of each key, (keys,): what the room of so many items allows, and what the TTL
+    (s) does; rates: of its reads, per second."""
+    by_room = theory.lru_hit_ratios(rates, min(room, len(rates)))
+    return np.where(rates > 0, np.minimum(by_room, theory.ttl_hit_ratios(rates, ttl)), 0.0)
+
+
+class _Counter(Inlet):
+    """Where reads come to the cluster: what it has is answered, the rest goes on at once."""
+
+    def expect(self, counts: np.ndarray) -> None:
+        """So many reads come in each tick, (ticks,)."""
+        super().expect(counts)
+        self.part.answer(counts)
+
+    def take(self, times: np.ndarray) -> None:
+        """Reads come at `times` (s)."""
+        self.part.answer_at(times)
+
+
+class Dax(Component):
+    """A DAX cluster. Reads come by `sim.send(load, to=dax.reads)`; `dax.missed.to(table.reads)`
+    hands on what it has not.
+
+    popularity: how often each item is read per request, (items,); `rate` requests/s come, of which
+    `query_share` are queries. room: items that fit into its memory. item_ttl, query_ttl: s.
+    nodes, each with all of the cache, cost `price` USD per hour. `get_misses` and `query_misses`
+    are what is left for the table, of each item per request.
+    """
+
+    METRICS = (
+        Count("hits", "requests", "reads that DAX answered", "higher", lambda d: d.hits.sum()),
+        Metric("hit_ratio", "", "part of the reads that DAX answered", "higher",
+               lambda d: share(d.hits.sum(), d.asked.sum())))
+    shows = (("hits/s", "hits"),)
+
+    def __init__(self, sim: Simulation, name: str, popularity: np.ndarray, rate: float, *,
+                 consistency: str = rules.EVENTUAL, query_share: float = 0.0, room: int = 1_000,
+                 item_ttl: float = TTL, query_ttl: float = TTL, nodes: int = NODES,
+                 price: float = PRICE, random=None):
+        super().__init__(sim, name)
+        for what, value, low, high in (
+                ("rate", rate, 0, np.inf), ("query_share", query_share, 0, 1),
+                ("room", room, 1, np.inf), ("item_ttl", item_ttl, 0, np.inf),
+                ("query_ttl", query_ttl, 0, np.inf), ("nodes", nodes, 1, 11),
+                ("price", price, 0, np.inf)):
+            if not low <= value <= high:
+                raise ParameterError(what, value, f"from {low} to {high:g}")
+        if consistency not in rules.CONSISTENCIES:
+            raise unknown("consistency", consistency, rules.CONSISTENCIES)
+        popularity = np.asarray(popularity, dtype=float)
+        if not ((popularity >= 0).all() and popularity.any()):
+            raise ParameterError("popularity", "this", "at least 0, and not all 0")
+        self.nodes, self.price = nodes, price
+        gets, queries = popularity * (1 - query_share), popularity * query_share
+        if consistency == rules.EVENTUAL and rate:
+            gets = gets * (1 - cached(gets * rate, room, item_ttl))
+            queries = queries * (1 - cached(queries * rate, room, query_ttl))
+        self.get_misses, self.query_misses = gets, queries
+        missed = max(float((gets + queries).sum()), 1e-12)
+        self.hit_share = min(1.0, max(0.0, 1 - missed / float(popularity.sum())))
+        self.reads, self.missed = _Counter(self, "reads"), CountedOutlet(self)
+        self._random = sim.stream(f"{name} hits") if random is None else random
+        self.asked, self.hits = (np.zeros(len(self.record.t) - 1) for _ in range(2))
+
+    def wired(self) -> None:
+        """What it has not must come from somewhere."""
+        if not self.missed.connected:
+            raise LabsimError(f"{self.name} stands before no table: {self.name}.missed.to("
+                              f"table.reads) connects it")
+
+    def answer(self, counts: np.ndarray) -> None:
+        """Reads come, so many in each tick, (ticks,): some hit, the others go on."""
+        hits = self._random.binomial(counts, self.hit_share)
+        self.asked, self.hits = self.asked + counts, self.hits + hits
+        self.missed.expect(counts - hits)
+
+    def answer_at(self, times: np.ndarray) -> None:
+        """Reads come at `times` (s): some hit, the others go on."""
+        hit = self._random.random(len(times)) < self.hit_share
+        for counted, some in ((self.asked, times), (self.hits, times[hit])):
+            counted += np.histogram(some, self.record.t)[0]
+        self.missed.give(times[~hit])
+
+    def advance(self, now: float) -> None:
+        """Who feeds it goes first."""
+        for part in self.fed_by:
+            part.advance(now)
+
+    # -- at the end of the run -----------------------------------------------------------------
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Reads that it answered, per second."""
+        return {"hits": per_tick(self.hits / self.sim.tick, "req/s")}
+
+    def cost(self) -> dict[str, float]:
+        """Its nodes by the hour."""
+        return {"DAX": self.nodes * self.price * (self.sim.duration / 3_600)}

@@ -1,18 +1,17 @@
-"""Amazon DynamoDB in numbers: what a request is charged, what a table may do, and what it costs.
+"""Amazon DynamoDB in numbers: what a request is charged, and what a table may do.
 
 Picture a post office that charges by weight. A letter up to so many grams is one stamp, a heavier
-one two, registered mail twice as many; who buys stamps for the whole day pays for those he doesn't
-use, and who buys them one by one pays more for each.
+one two, registered mail twice as many.
 
-*Models:* units of reads, writes, batches, queries and transactions by size; size of an item;
-on-demand's double of the highest peak; the thresholds of auto scaling; partitions; prices.
-*Leaves out:* storage, backups, streams, global tables, reserved capacity.
+*Models:* units of reads, writes, queries and transactions by size; size of an item; on-demand's
+double of the highest peak; the thresholds of auto scaling; partitions, and the keys in them.
+*Leaves out:* batches, which are charged item by item; `bill` has the prices.
 
-Arithmetic only; requests in time are in `dynamodb_table`.
+Arithmetic only; requests in time are in `table`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -27,33 +26,22 @@ PARTITION_WRITES = factbook.value("ddb.partition_wcu_max")
 PARTITION_BYTES = factbook.value("ddb.partition_size_bytes")
 BURST_WINDOW = factbook.value("ddb.burst_window_s")
 NEW_READS, NEW_WRITES = factbook.value("ddb.ondemand_rru"), factbook.value("ddb.ondemand_wru")
-BATCH_BYTES, BATCH_ITEMS = 16_000_000, 100      # of a BatchGetItem; ddb.batch_get
 HIGH_SECONDS, LOW_SECONDS = 120, 900            # of auto scaling's alarms; ddb.autoscale_alarms
 LOW_POINTS = 0.2                                # under the target before it scales in
-FIRST_DECREASES = 4                             # and one more in each further hour
-WRITE_PRICE = factbook.value("ddb.price_wru_million") / 1e6
-READ_PRICE = factbook.value("ddb.price_rru_million") / 1e6
-WRITE_HOUR, READ_HOUR = factbook.value("ddb.price_wcu_hour"), factbook.value("ddb.price_rcu_hour")
+FIRST_DECREASES = 4                             # and one more in each further hour; ddb.decreases
+PROVISIONED, ON_DEMAND = MODES = "provisioned", "on-demand"
 
 
-def read_units(size: float, consistency: str = STRONG) -> float:
-    """Units of reading an item of `size` bytes; one that isn't there is charged as the smallest."""
-    return max(1, math.ceil(size / READ_BYTES)) * READ_FACTOR[consistency]
+def read_units(item: float | Mapping, consistency: str = STRONG) -> float:
+    """Units of reading an item, its bytes or the item itself; one that isn't there is charged as
+    the smallest."""
+    return max(1, math.ceil(in_bytes(item) / READ_BYTES)) * READ_FACTOR[consistency]
 
 
-def write_units(size: float, transactional: bool = False, before: float = 0.0) -> float:
-    """Units of writing an item of `size` bytes that had `before`: the larger counts, all of it."""
-    return max(1, math.ceil(max(size, before) / WRITE_BYTES)) * (2.0 if transactional else 1.0)
-
-
-def batch_read_units(sizes: Sequence[float], consistency: str = STRONG) -> float:
-    """Units of a BatchGetItem: each item is rounded."""
-    return sum(read_units(size, consistency) for size in sizes)
-
-
-def batch_write_units(sizes: Sequence[float]) -> float:
-    """Units of a BatchWriteItem: each item is rounded."""
-    return sum(write_units(size) for size in sizes)
+def write_units(item: float | Mapping, transactional: bool = False, before: float = 0.0) -> float:
+    """Units of writing an item that had `before` bytes: the larger counts, all of it."""
+    size = max(in_bytes(item), before)
+    return max(1, math.ceil(size / WRITE_BYTES)) * (2.0 if transactional else 1.0)
 
 
 def query_units(size: float, consistency: str = STRONG) -> float:
@@ -61,20 +49,12 @@ def query_units(size: float, consistency: str = STRONG) -> float:
     return read_units(size, consistency)
 
 
-def batch_returned(count: int, size: float) -> int:
-    """How many of `count` items of `size` bytes a BatchGetItem returns; the rest is handed back as
-    UnprocessedKeys."""
-    return min(count, BATCH_ITEMS, int(BATCH_BYTES // size) if size else count)
+def in_bytes(item: float | Mapping) -> float:
+    """Bytes of an item that is given by them, or as it is."""
+    return item_size(item) if isinstance(item, Mapping) else item
 
 
-def bytes_per_second(units: float, consistency: str = STRONG, write: bool = False) -> float:
-    """What so many units a second read (or write) of items that fill them, bytes/s."""
-    if write:
-        return units * WRITE_BYTES / (2 if consistency == TRANSACTIONAL else 1)
-    return units * READ_BYTES / READ_FACTOR[consistency]
-
-
-def item_size(item) -> int:
+def item_size(item: Mapping) -> int:
     """Bytes of an item (a dict of attributes), names and values, as DynamoDB counts them: text and
     bytes as they are, a number a byte for two digits and one more, lists and maps three more and
     one for each element, booleans and nothing one."""
@@ -115,6 +95,15 @@ def switched(reads: float, writes: float) -> tuple[float, float]:
     return max(reads, NEW_READS), max(writes, NEW_WRITES)
 
 
+def at_first(mode: str, reads: float, writes: float, peak: float = 0.0) -> tuple[float, float]:
+    """Read and write units/s that a table takes at first: those provisioned; on demand what it
+    takes after a highest `peak`, and after so many were provisioned."""
+    if mode == PROVISIONED:
+        return reads, writes
+    reads, writes = switched(reads, writes)
+    return on_demand(peak, reads), on_demand(peak, writes)
+
+
 def thresholds(capacity: float, target: float) -> tuple[float, float]:
     """Consumption above which auto scaling scales out, and up to which it scales in; target: a
     share."""
@@ -126,32 +115,11 @@ def scaled(consumed: float, target: float) -> float:
     return consumed / target
 
 
-def decreases(hours: float) -> int:
-    """How often capacity may be lowered within so many hours from midnight."""
-    return FIRST_DECREASES + max(0, int(hours) - 1)
-
-
-def provisioned_price(reads: float, writes: float, hours: float) -> float:
-    """What so much capacity costs for so many hours, USD."""
-    return hours * (reads * READ_HOUR + writes * WRITE_HOUR)
-
-
-def on_demand_price(reads: float, writes: float) -> float:
-    """What so many units cost, USD."""
-    return reads * READ_PRICE + writes * WRITE_PRICE
-
-
-def price_ratio(write: bool = True) -> float:
-    """How many times as much a unit costs on demand as one of provisioned capacity that is used."""
-    each, hour = (WRITE_PRICE, WRITE_HOUR) if write else (READ_PRICE, READ_HOUR)
-    return each * 3_600 / hour
-
-
-def break_even(write: bool = True) -> float:
-    """The utilization of provisioned capacity above which it is cheaper than on-demand."""
-    return 1 / price_ratio(write)
-
-
 def on_partition(keys: int, parts: int) -> np.ndarray:
     """The partition of each key, (keys,): as good as random, and always the same."""
     return (scatter(np.arange(keys)) % np.uint64(parts)).astype(np.int64)
+
+
+def partition_shares(keys: np.ndarray, parts: int) -> np.ndarray:
+    """What comes to each of `parts` partitions, (parts,), of what comes to each key, (keys,)."""
+    return np.bincount(on_partition(len(keys), parts), keys, minlength=parts)

@@ -1,4 +1,4 @@
-"""A DynamoDB table at work: partitions, bursts, an index that holds it up, and what scales it.
+"""A DynamoDB table at work: partitions, bursts, and an index that holds it up.
 
 Picture a row of taps on one pipe. The pipe gives so much (the table's capacity), each tap no more
 than its width, whatever the pipe could give. A tank behind the pipe holds what nobody drew in the
@@ -7,57 +7,126 @@ index); when that is full, the tap stops.
 
 *Models:* read and write units per tick and partition; 3,000 and 1,000 a second per partition;
 300 seconds of unused capacity; adaptive capacity (a partition may use what others leave), or even
-shares without it; on-demand; a global secondary index with keys of its own; auto scaling with its
-two alarms, its delay and its limited decreases; retries.
+shares without it; on-demand; retries. A global secondary index is in `gsi`, auto scaling in
+`scaling`, a cache before the table in `dax`.
 *Leaves out:* partitions that split, isolation of a hot item, local indexes, how a request is spread
 within a tick.
 
 Data plane: counted per tick and partition (`Attempts`), since DynamoDB limits rates.
 """
 
+from functools import cached_property
+
 import numpy as np
 
+from labsim import declare as kit
 from labsim.engine import Attempts, Simulation, spread
-from labsim.services.dynamodb import rules as dynamodb
+from labsim.errors import LabsimError, ParameterError, unknown
+from labsim.services.dynamodb import bill, rules, told
+from labsim.services.dynamodb.told import OPS, READ, WRITE
 
-READ, WRITE = 0, 1
-HARD = np.array([dynamodb.PARTITION_READS, dynamodb.PARTITION_WRITES])
+HARD = np.array([rules.PARTITION_READS, rules.PARTITION_WRITES])
 PEAK_AFTER = 1_800          # s until a new peak is one that on-demand doubles
-DECREASE_EVERY = 3_600      # s until one more decrease is allowed
 
 
-class Table:
-    """A table whose partitions get these requests; step it with `sim.each_tick(table.step)`.
+class Table(kit.Component):
+    """A table. Requests come by `sim.send(load, to=table.reads)` and `to=table.writes`, or from an
+    outlet; `done` and `failed` are the outlets of those served and of those given up.
 
-    totals: reads and writes per tick, (2, ticks), whole. shares: of each partition, (2,
-    partitions). units: of a read and of a write. capacity: units/s provisioned, (2,); with
-    `on_demand` what it takes at first. index: shares of the index's partitions, its units/s and
-    units per write, or None. waits: of the SDK.
+    mode: "provisioned" with `read_capacity` and `write_capacity` units/s, or "on-demand"; then
+    these are what was provisioned before, and `previous_peak` units/s is the highest peak so far.
+    keys: how popular each partition key is, (keys,), or for reads and writes apart, (2, keys); by
+    default all partitions get the same. item: its bytes, or an item as a dict, which a read of this
+    `consistency` and a write, perhaps in a transaction, are charged for; read_units: the mean of a
+    read, where not all are of one item. waits: (shortest, longest) s before each retry.
+    random: of what goes to which partition, one for reads and one for writes.
     """
 
-    def __init__(self, sim: Simulation, totals: np.ndarray, shares: np.ndarray, *, units, capacity,
-                 on_demand: bool = False, adaptive: bool = True, index=None, waits=()):
-        self.sim, self.units = sim, np.array(units, dtype=float)
-        self.capacity = np.array(capacity, dtype=float)
-        self.on_demand, self.adaptive, self.index = on_demand, adaptive, index
-        fresh = [spread(total, share / share.sum(), sim.stream(name)) for total, share, name in
-                 zip(totals, shares, ("reads to", "writes to"))]
-        self.attempts = Attempts(np.stack(fresh, axis=1), list(waits), sim.tick)
-        ticks, self.parts = len(totals[0]), shares.shape[1]
+    METRICS, PANELS, INVARIANTS = told.METRICS, told.PANELS, told.INVARIANTS
+    shows = (("partitions", "partitions"), ("units saved", "burst"))
+    alarm = "throttled"
+
+    def __init__(self, sim: Simulation, name: str, mode: str = rules.ON_DEMAND,
+                 read_capacity: float = 0.0, write_capacity: float = 0.0, *,
+                 previous_peak: float = 0.0, keys=None, item=rules.WRITE_BYTES,
+                 consistency: str = rules.EVENTUAL, transactional: bool = False,
+                 read_units: float = 0.0, adaptive: bool = True, waits=(), random=None):
+        super().__init__(sim, name)
+        self.mode, self.adaptive = mode, adaptive
+        self._check(read_capacity, write_capacity, previous_peak, read_units)
+        if consistency not in rules.CONSISTENCIES:
+            raise unknown("consistency", consistency, rules.CONSISTENCIES)
+        self.on_demand = mode == rules.ON_DEMAND
+        self.capacity = np.array(rules.at_first(mode, read_capacity, write_capacity,
+                                                previous_peak), dtype=float)
+        self.parts = rules.partitions(*self.capacity)
+        self.shares = self._shares(keys)
+        self.units = np.array([read_units or rules.read_units(item, consistency),
+                               rules.write_units(item, transactional)], dtype=float)
+        self.index = None
+        self.reads, self.writes = kit.Inlet(self, "reads"), kit.Inlet(self, "writes")
+        self.done, self.failed = kit.CountedOutlet(self), kit.CountedOutlet(self)
+        self._random = random or [sim.stream(f"{name} {to} to") for to in OPS]
+        ticks = len(self.record.t) - 1
+        self._waits = list(waits)
         self._hard = HARD[:, None] * sim.tick
-        self._burst = self.capacity * dynamodb.BURST_WINDOW * (not on_demand)
+        self._burst = self.capacity * rules.BURST_WINDOW * (not self.on_demand)
         self._part_burst = np.tile(self._burst[:, None] / self.parts, self.parts)
-        self._index_burst = index[1] * dynamodb.BURST_WINDOW if index else 0.0
         self._peak = np.zeros((ticks + 1, 2))       # highest consumption before each tick
         self._after = int(PEAK_AFTER // sim.tick)
         self.consumed, self.allowed, self.asked = (np.zeros((ticks, 2)) for _ in range(3))
         self.burst_left = np.zeros((ticks, 2))
         self.load = np.zeros((ticks, 2, self.parts))        # of a partition's limit
         self.held_up = np.zeros(ticks)                      # writes that the index throttled
+        sim.each_tick(self.step)
+
+    def _check(self, read_capacity, write_capacity, previous_peak, read_units) -> None:
+        if self.mode not in rules.MODES:
+            raise unknown("mode", self.mode, rules.MODES)
+        least = 1 if self.mode == rules.PROVISIONED else 0
+        for what, value, low in (("read_capacity", read_capacity, least),
+                                 ("write_capacity", write_capacity, least),
+                                 ("previous_peak", previous_peak, 0),
+                                 ("read_units", read_units, 0)):
+            if not low <= value < np.inf:
+                raise ParameterError(what, value, f"at least {low}, {self.mode}")
+
+    def _shares(self, keys) -> np.ndarray:
+        """Of each partition, of the reads and of the writes, (2, partitions)."""
+        if keys is None:
+            return np.full((2, self.parts), 1 / self.parts)
+        keys = np.broadcast_to(np.asarray(keys, dtype=float), (2, np.shape(keys)[-1]))
+        if not ((keys >= 0).all() and (keys.sum(axis=1) > 0).all()):
+            raise ParameterError("keys", "these", "popularities, at least 0 and not all 0")
+        shares = np.stack([rules.partition_shares(side, self.parts) for side in keys])
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    def feed(self, blocks) -> None:
+        """A table has two ways in."""
+        raise TypeError(f"{self.name}: send to its reads or its writes, to={self.name}.reads")
+
+    take = feed
+
+    def wired(self) -> None:
+        """Somebody has to read or write."""
+        if not (self.reads.used or self.writes.used):
+            raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=table.reads) and "
+                              f"to=table.writes send to it")
+
+    # -- tick by tick ------------------------------------------------------------------------
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        """The requests before the partitions: what is expected of them, at the first look."""
+        fresh = [spread(inlet.expected, to, rng) for inlet, to, rng in zip(
+            (self.reads, self.writes), self.shares, self._random)]
+        return Attempts(np.stack(fresh, axis=1), self._waits, self.sim.tick)
 
     def step(self, k: int) -> None:
         """Tick `k`: partitions serve what they may, the table what it has, if its index can."""
         tick, capacity = self.sim.tick, self.capacity
+        if self.fed_by:
+            self._take_in(k)
         if self.on_demand:
             capacity = np.maximum(capacity, 2.0 * self._peak[max(0, k - self._after)])
         counts = self.attempts.at(k)
@@ -70,10 +139,13 @@ class Table:
         room = capacity * tick + self._burst
         served *= np.minimum(1.0, room / np.maximum(total, 1e-9))[:, None]
         if self.index:
-            served[WRITE] *= self._through_index(k, float(served[WRITE].sum()))
+            writes = float(served[WRITE].sum()) / self.units[WRITE]
+            through = self.index.through(k, writes)
+            self.held_up[k] = writes * (1.0 - through)
+            served[WRITE] *= min(1.0, through)
         used = np.add.reduce(served, axis=1)
         if not self.on_demand:
-            most = capacity * dynamodb.BURST_WINDOW
+            most = capacity * rules.BURST_WINDOW
             self._burst = np.clip(self._burst + capacity * tick - used, 0.0, most)
             self._part_burst = np.clip(
                 self._part_burst + capacity[:, None] * tick / self.parts - served, 0.0,
@@ -82,69 +154,98 @@ class Table:
         self.consumed[k], self.allowed[k] = used / tick, capacity
         self.asked[k], self.burst_left[k] = np.add.reduce(asked, axis=1) / tick, self._burst
         self.load[k] = asked / self._hard
-        failed, _ = self.attempts.turn_away(k, 1.0 - served / np.maximum(asked, 1e-300)
-                                            * (asked > 0) - (asked <= 0))
+        failed, by_attempt = self.attempts.turn_away(k, 1.0 - served / np.maximum(asked, 1e-300)
+                                                     * (asked > 0) - (asked <= 0))
         self.attempts.again(k, failed[:-1])
+        if self.done.connected or self.failed.connected:
+            self.done.count(float(counts.sum() - by_attempt.sum()), self.sim.now)
+            self.failed.count(float(by_attempt[-1]), self.sim.now)
 
-    def _through_index(self, k: int, units: float) -> float:
-        """The share of the writes that the index lets through."""
-        shares, capacity, each = self.index
-        tick = self.sim.tick
-        asked = units / self.units[WRITE] * each * shares
-        served = np.minimum(asked, HARD[WRITE] * tick)
-        room = capacity * tick + self._index_burst
-        total = float(served.sum())
-        served *= min(1.0, room / max(total, 1e-9))
-        done = float(served.sum())
-        self._index_burst = min(max(room - done, 0.0), capacity * dynamodb.BURST_WINDOW)
-        through = done / max(float(asked.sum()), 1e-9) if units else 1.0
-        self.held_up[k] = units / self.units[WRITE] * (1.0 - through)
-        return min(1.0, through)
+    def _take_in(self, k: int) -> None:
+        """What other parts have given out since the last tick comes now."""
+        for part in self.fed_by:
+            part.advance(self.sim.now)
+        for op, inlet in enumerate((self.reads, self.writes)):
+            if taken := inlet.taken():
+                self.attempts.due[k, 0, op] += self._random[op].multinomial(taken, self.shares[op])
 
+    # -- at the end of the run -----------------------------------------------------------------
 
-class AutoScaling:
-    """Sets the capacity of a `table` from its consumption; step it after the table.
+    @cached_property
+    def arrived(self) -> np.ndarray:
+        """Reads and writes that came in each tick, (ticks, 2)."""
+        return self.attempts.arrived.sum(axis=-1)
 
-    target: a share. least, most: units/s. delay: s until a new capacity is there. The low alarm
-    waits for 15 minutes, and decreases are limited.
-    """
+    @property
+    def offered(self) -> np.ndarray:
+        """Reads and writes that came, (2,)."""
+        return self.arrived.sum(axis=0)
 
-    def __init__(self, sim: Simulation, table: Table, *, target: float, least: float, most: float,
-                 delay: float):
-        self.sim, self.table, self.target, self.delay = sim, table, target, delay
-        self.least, self.most = least, most
-        self._high, self._low = np.zeros(2), np.zeros(2)
-        self._coming: list = [None, None]       # (when, capacity)
-        self._decreases = [float(dynamodb.FIRST_DECREASES)] * 2
-        self.outs = self.ins = 0
+    @cached_property
+    def attempted(self) -> np.ndarray:
+        """Attempts to read and to write in each tick, (ticks, 2)."""
+        return self.attempts.attempts.sum(axis=-1)
 
-    def step(self, k: int) -> None:
-        """After tick `k`: look at what was consumed in it."""
-        table, tick, now = self.table, self.sim.tick, float(self.sim.record.t[k + 1])
-        for op in (READ, WRITE):
-            self._decreases[op] = min(dynamodb.FIRST_DECREASES,
-                                      self._decreases[op] + tick / DECREASE_EVERY)
-            if self._coming[op] and self._coming[op][0] <= now:
-                table.capacity[op] = self._coming[op][1]
-                self._coming[op] = None
-            capacity, consumed = table.capacity[op], table.consumed[k, op]
-            high, low = dynamodb.thresholds(capacity, self.target)
-            self._high[op] = self._high[op] + tick if consumed > high else 0.0
-            self._low[op] = self._low[op] + tick if consumed <= low else 0.0
-            if self._coming[op]:
-                continue
-            wanted = min(max(dynamodb.scaled(consumed, self.target), self.least), self.most)
-            if self._high[op] >= dynamodb.HIGH_SECONDS and wanted > capacity:
-                self._set(op, now, wanted, "scale-out")
-                self.outs += 1
-            elif (self._low[op] >= dynamodb.LOW_SECONDS and wanted < capacity
-                  and self._decreases[op] >= 1.0):
-                self._decreases[op] -= 1.0
-                self._set(op, now, wanted, "scale-in")
-                self.ins += 1
+    @cached_property
+    def served(self) -> np.ndarray:
+        """Reads and writes that were served in each tick, (ticks, 2)."""
+        return self.attempts.served.sum(axis=(1, 3))
 
-    def _set(self, op: int, now: float, wanted: float, kind: str) -> None:
-        self._coming[op] = (now + self.delay, wanted)
-        self._high[op] = self._low[op] = 0.0
-        self.sim.log(kind, f"{('reads', 'writes')[op]}: {self.table.capacity[op]:,.0f} -> "
-                           f"{wanted:,.0f} units/s", t=now)
+    @property
+    def throttled(self) -> np.ndarray:
+        """Attempts that were throttled in each tick, (ticks, 2)."""
+        return np.maximum(self.attempted - self.served, 0.0)
+
+    @property
+    def given_up(self) -> np.ndarray:
+        """Reads and writes throttled at their last attempt, (2,)."""
+        at = self.attempts
+        return (at.due[:at.ticks, -1] * at.refused).sum(axis=(0, 2))
+
+    @property
+    def retried(self) -> float:
+        """Attempts beyond the first."""
+        return max(0.0, float(self.attempted.sum() - self.arrived.sum()))
+
+    @property
+    def used(self) -> np.ndarray:
+        """Read and write units consumed, (2,)."""
+        return self.consumed.sum(axis=0) * self.sim.tick
+
+    @property
+    def wanted(self) -> np.ndarray:
+        """Read and write units/s of what came in each tick, (ticks, 2)."""
+        return self.arrived * self.units / self.sim.tick
+
+    def utilization(self, op: int) -> float:
+        """Units consumed of those allowed: of reads (0) or writes (1)."""
+        return kit.share(self.consumed[:, op].mean(), self.allowed[:, op].mean())
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Units and requests per second, the tank, and how loaded partitions are; in
+        `load00`, ... the busiest of each of as many groups of neighbours as a box has columns."""
+        tick, throttled = self.sim.tick, self.throttled / self.sim.tick
+        groups = np.array_split(self.load.max(axis=1), min(kit.MOST_BARS, self.parts), axis=1)
+        rates = {
+            **{f"{op}_offered": self.arrived[:, i] / tick for i, op in enumerate(OPS)},
+            **{f"throttled_{op}": throttled[:, i] for i, op in enumerate(OPS)},
+            "throttled": self.throttled.sum(axis=1) / tick, "throttled_by_gsi": self.held_up / tick}
+        units = {f"{what}_{op}": values[:, i] for i, op in enumerate(OPS)
+                 for what, values in (("asked", self.asked), ("used", self.consumed))}
+        units |= {"read_capacity": self.allowed[:, READ], "write_capacity": self.allowed[:, WRITE]}
+        return {
+            **{name: kit.per_tick(values, "req/s") for name, values in rates.items()},
+            **{name: kit.per_tick(values, "units/s") for name, values in units.items()},
+            "burst": kit.per_tick(self.burst_left.min(axis=1), "units"),
+            "partitions": kit.per_tick(np.full(len(self.load), float(self.parts)), "partitions"),
+            "partition_load": kit.per_tick(self.load.max(axis=(1, 2))),
+            **kit.bars("load", [group.max(axis=1) for group in groups])}
+
+    def cost(self) -> dict[str, float]:
+        """Units that were consumed, or capacity by the hour."""
+        if self.on_demand:
+            reads, writes = self.used
+            return {"reads": reads * bill.READ_PRICE, "writes": writes * bill.WRITE_PRICE}
+        hours = self.sim.duration / 3_600
+        reads, writes = self.allowed.mean(axis=0)
+        return {"reads": reads * hours * bill.READ_HOUR, "writes": writes * hours * bill.WRITE_HOUR}

@@ -1,0 +1,86 @@
+"""A global secondary index of a DynamoDB table: each write to the table goes through it, too.
+
+Picture a second ledger that every letter must also be entered in. Whoever keeps it writes no faster
+because the counter is quick; when he falls behind, the counter waits for him.
+
+*Models:* write units of the index with a burst of its own, its partitions, and what it throttles of
+the table's writes. *Leaves out:* reads of the index, writes that don't touch it, several indexes of
+one table, how long an entry takes to appear.
+"""
+
+import numpy as np
+
+from labsim.declare import Component, Line, Metric, Panel, per_tick, share
+from labsim.engine import Simulation
+from labsim.errors import ParameterError
+from labsim.services.dynamodb import bill, rules
+from labsim.services.dynamodb.table import HARD, WRITE, Table
+
+
+class GlobalIndex(Component):
+    """An index of `table`, in the table's mode, with `write_capacity` units/s of its own.
+
+    keys: how popular each of its key values is, (keys,). item: what is projected of one, its bytes
+    or as a dict. previous_peak: as of a table.
+    """
+
+    METRICS = (
+        Metric("write_units", "units", "write units consumed", value=lambda i: i.used),
+        Metric("write_utilization", "", "write units consumed, of those allowed",
+               value=lambda i: share(i.used, i.capacity * i.sim.duration)))
+    PANELS = (Panel("Writes", "units/s", (Line("used", "used"), Line("capacity", "capacity"))),)
+    shows = (("units/s", "used"),)
+    control = True
+
+    def __init__(self, sim: Simulation, name: str, table: Table, write_capacity: float = 0.0, *,
+                 keys=None, item=rules.WRITE_BYTES, previous_peak: float = 0.0):
+        super().__init__(sim, name)
+        least = 0 if table.on_demand else 1
+        for what, value, low in (("write_capacity", write_capacity, least),
+                                 ("previous_peak", previous_peak, 0)):
+            if not low <= value < np.inf:
+                raise ParameterError(what, value, f"at least {low}, {table.mode}")
+        if table.index:
+            raise ParameterError("table", table.name, "a table without an index", (
+                f"{table.name} has an index, {table.index.name}; one of them is modelled"))
+        self.table, table.index = table, self
+        self.capacity = rules.at_first(table.mode, 0.0, write_capacity, previous_peak)[WRITE]
+        parts = rules.partitions(0, self.capacity)
+        shares = np.ones(parts) if keys is None else rules.partition_shares(keys, parts)
+        self.shares = shares / shares.sum()
+        self.units = rules.write_units(item)
+        self._burst = self.capacity * rules.BURST_WINDOW
+        self.consumed = np.zeros(len(self.record.t) - 1)
+        self.link(table, "throttles")
+
+    def through(self, k: int, writes: float) -> float:
+        """The share of so many writes that the index lets through in tick `k`."""
+        tick = self.sim.tick
+        asked = writes * self.units * self.shares
+        served = np.minimum(asked, HARD[WRITE] * tick)
+        room = self.capacity * tick + self._burst
+        total = float(served.sum())
+        served *= min(1.0, room / max(total, 1e-9))
+        done = float(served.sum())
+        self._burst = min(max(room - done, 0.0), self.capacity * rules.BURST_WINDOW)
+        self.consumed[k] = done / tick
+        return done / max(float(asked.sum()), 1e-9) if writes else 1.0
+
+    # -- at the end of the run -----------------------------------------------------------------
+
+    @property
+    def used(self) -> float:
+        """Write units consumed."""
+        return float(self.consumed.sum() * self.sim.tick)
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Units used, and how many there are."""
+        return {"used": per_tick(self.consumed, "units/s"),
+                "capacity": (np.full(len(self.record.t), self.capacity), "units/s")}
+
+    def cost(self) -> dict[str, float]:
+        """Its write units, or its capacity by the hour."""
+        if self.table.on_demand:
+            writes = self.table.used[WRITE] / self.table.units[WRITE]
+            return {"index": writes * self.units * bill.WRITE_PRICE}
+        return {"index": self.capacity * (self.sim.duration / 3_600) * bill.WRITE_HOUR}

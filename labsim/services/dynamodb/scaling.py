@@ -1,0 +1,91 @@
+"""Auto scaling of a DynamoDB table: two alarms, a new capacity after a while, few decreases a day.
+
+Picture a landlord who reads the water meter. Two minutes of too much, and he orders a wider pipe;
+he waits a quarter of an hour before he orders a narrower one, and the water works come for that
+only so often a day.
+
+*Models:* the two alarms, the delay, target tracking's proportion, decreases that are limited: four
+at first, and one more for each hour. *Leaves out:* scheduled scaling, the day's end, at which AWS
+begins to count anew.
+"""
+
+import math
+
+import numpy as np
+
+from labsim import factbook
+from labsim.declare import Component, Count
+from labsim.engine import Simulation
+from labsim.errors import ParameterError
+from labsim.services.dynamodb import rules
+from labsim.services.dynamodb.table import READ, WRITE, Table
+
+DECREASE_EVERY = 3_600      # s until one more decrease is allowed
+TARGET = factbook.value("ddb.autoscale_target_default_pct") / 100
+TARGETS = 0.2, 0.9          # that AWS allows
+
+
+class AutoScaling(Component):
+    """Sets the capacity of a `table` from its consumption.
+
+    target: a share. least, most: units/s. delay: s until a new capacity is there. The low alarm
+    waits for 15 minutes, and decreases are limited.
+    """
+
+    METRICS = (
+        Count("scale_outs", "times", "how often auto scaling raised a capacity",
+              value=lambda s: s.outs),
+        Count("scale_ins", "times", "how often it lowered one", value=lambda s: s.ins))
+    control = True
+
+    def __init__(self, sim: Simulation, name: str, table: Table, *, target: float = TARGET,
+                 least: float = 1.0, most: float = math.inf, delay: float = 60.0):
+        super().__init__(sim, name)
+        low, high = TARGETS
+        for what, value, ok, allowed in (
+                ("target", target, low <= target <= high, f"from {low} to {high}"),
+                ("least", least, 0 < least < math.inf, "above 0"),
+                ("most", most, most >= least, f"at least {least:g}"),
+                ("delay", delay, 0 <= delay < math.inf, "at least 0 s"),
+                ("table", table.name, not table.on_demand, "a table with provisioned capacity")):
+            if not ok:
+                raise ParameterError(what, value, allowed)
+        self.table, self.target, self.delay = table, target, delay
+        self.least, self.most = least, most
+        self._high, self._low = np.zeros(2), np.zeros(2)
+        self._coming: list = [None, None]       # (when, capacity)
+        self._decreases = [float(rules.FIRST_DECREASES)] * 2
+        self.outs = self.ins = 0
+        self.link(table, "capacity")
+        sim.each_tick(self.step)
+
+    def step(self, k: int) -> None:
+        """After tick `k`: look at what was consumed in it."""
+        table, tick, now = self.table, self.sim.tick, float(self.sim.record.t[k + 1])
+        for op in (READ, WRITE):
+            self._decreases[op] = min(rules.FIRST_DECREASES,
+                                      self._decreases[op] + tick / DECREASE_EVERY)
+            if self._coming[op] and self._coming[op][0] <= now:
+                table.capacity[op] = self._coming[op][1]
+                self._coming[op] = None
+            capacity, consumed = table.capacity[op], table.consumed[k, op]
+            high, low = rules.thresholds(capacity, self.target)
+            self._high[op] = self._high[op] + tick if consumed > high else 0.0
+            self._low[op] = self._low[op] + tick if consumed <= low else 0.0
+            if self._coming[op]:
+                continue
+            wanted = min(max(rules.scaled(consumed, self.target), self.least), self.most)
+            if self._high[op] >= rules.HIGH_SECONDS and wanted > capacity:
+                self._set(op, now, wanted, "scale-out")
+                self.outs += 1
+            elif (self._low[op] >= rules.LOW_SECONDS and wanted < capacity
+                  and self._decreases[op] >= 1.0):
+                self._decreases[op] -= 1.0
+                self._set(op, now, wanted, "scale-in")
+                self.ins += 1
+
+    def _set(self, op: int, now: float, wanted: float, kind: str) -> None:
+        self._coming[op] = (now + self.delay, wanted)
+        self._high[op] = self._low[op] = 0.0
+        self.sim.log(kind, f"{self.table.name}, {('reads', 'writes')[op]}: "
+                           f"{self.table.capacity[op]:,.0f} -> {wanted:,.0f} units/s", t=now)

@@ -1,0 +1,69 @@
+"""What a DynamoDB table tells of itself: metrics, panels, and what always holds.
+
+Picture the dials on the front of a machine, and the plate that says which readings can't be.
+"""
+
+from labsim.declare import Count, Invariant, Line, Metric, Panel, near
+from labsim.services.dynamodb import rules
+
+READ, WRITE = 0, 1
+OPS = "reads", "writes"
+
+
+def saved(r) -> bool:
+    """Whether writes never used more in a tick than the capacity and what a full tank adds."""
+    used, tick = r.series["used_writes"].value, r.series["used_writes"].t[1]
+    most = r.series["write_capacity"].value * (tick + rules.BURST_WINDOW)
+    return bool((used * tick <= most * (1 + 1e-9) + 1e-6).all())
+
+
+METRICS = (
+    Count("reads_offered", "requests", "reads that came", value=lambda t: t.offered[READ]),
+    Count("writes_offered", "requests", "writes that came", value=lambda t: t.offered[WRITE]),
+    Count("completed", "requests", "requests that the table served", "higher",
+          lambda t: t.served.sum(), aliases=("served",)),
+    Count("throttled", "attempts", "attempts that were throttled", "lower",
+          lambda t: t.throttled.sum()),
+    Count("throttled_reads", "attempts", "reads among them", "lower",
+          lambda t: t.throttled[:, READ].sum()),
+    Count("throttled_writes", "attempts", "writes among them", "lower",
+          lambda t: t.throttled[:, WRITE].sum()),
+    Count("throttled_by_gsi", "attempts", "writes throttled because of the index", "lower",
+          lambda t: t.held_up.sum(), aliases=("held_up",)),
+    Count("retries", "attempts", "attempts beyond the first", "lower", lambda t: t.retried),
+    Count("failed", "requests", "requests given up after their last attempt", "lower",
+          lambda t: t.given_up.sum()),
+    Count("waiting_end", "requests", "requests that wait to be tried again at the end",
+          value=lambda t: t.attempts.waiting.sum()),
+    Metric("read_units", "units", "read units consumed", value=lambda t: t.used[READ]),
+    Metric("write_units", "units", "write units consumed", value=lambda t: t.used[WRITE]),
+    Metric("read_utilization", "", "read units consumed, of those allowed",
+           value=lambda t: t.utilization(READ)),
+    Metric("write_utilization", "", "write units consumed, of those allowed",
+           value=lambda t: t.utilization(WRITE)),
+    Count("partitions", "partitions", "partitions of the table", value=lambda t: t.parts),
+    Metric("partition_load_max", "of limit", "most that was asked of a partition", "lower",
+           lambda t: t.load.max(), aliases=("busiest",)),
+    Metric("read_capacity_end", "units/s", "read units allowed at the end",
+           value=lambda t: t.allowed[-1, READ]),
+    Metric("write_capacity_end", "units/s", "write units allowed at the end",
+           value=lambda t: t.allowed[-1, WRITE]))
+PANELS = (
+    Panel("Reads", "units/s", (
+        Line("asked for", "asked_reads"), Line("used", "used_reads"),
+        Line("capacity", "read_capacity", step=True))),
+    Panel("Writes", "units/s", (
+        Line("asked for", "asked_writes"), Line("used", "used_writes"),
+        Line("capacity", "write_capacity", step=True))),
+    Panel("Throttled", "req/s", (
+        Line("reads", "throttled_reads"), Line("writes", "throttled_writes"))),
+    Panel("Busiest partition", "of limit", (
+        Line("asked of it", "partition_load"), Line("limit", limit=lambda p: 1))))
+INVARIANTS = (
+    Invariant("offered = completed + failed + waiting", lambda r: near(
+        r.summary["reads_offered"] + r.summary["writes_offered"],
+        r.summary["completed"] + r.summary["failed"] + r.summary["waiting_end"])),
+    Invariant("never more than capacity and what was saved of it", saved),
+    Invariant("never more than the partitions can do", lambda r: bool(
+        (r.series["used_writes"].value <= r.summary["partitions"] * rules.PARTITION_WRITES
+         * (1 + 1e-9)).all())))
