@@ -51,7 +51,7 @@ EXERCISES = (
         solution="Noticed after {low} to {high}, at {each}: {answer} in this run. Nobody tries "
                  "again for the users; each of them sees an error."),
     Predict(
-        id="hung", runs=(HUNG,), ask=metric("noticed_seconds"), unit="s", within=0.2,
+        id="hung", runs=(HUNG,), ask=metric("detection_s"), unit="s", within=0.2,
         numbers=checks,
         question="A target takes connections and never answers. Checks every {health_interval}, "
                  "each waits {health_timeout}, unhealthy after {unhealthy_threshold}. After how "

@@ -55,7 +55,7 @@ print("req/s  busiest  mean latency     p99  failed")
 for rate in (4, 6, 8, 10, 11, 12, 13):
     s = labsim.run("elb-balancing", request_rate=rate).summary
     print(f"{rate:5} {s['load_max']:8.2f} {s['latency_mean']:11.2f} s {s['latency_p99']:6.1f} s "
-          f"{s['failed'] / s['requests']:7.1%}")
+          f"{s['failed'] / s['offered']:7.1%}")
 
 # %% [markdown]
 # The shares are as even as can be, and yet the wait grows long before the targets are full. Near
@@ -120,7 +120,7 @@ for name in ("alb", "nlb"):
 # %%
 for number in ("4", "5"):
     r = lab.run(lab.preset(number))
-    print(f"{lab.scene(number).title:16} p95 {r.summary['latency_p95']:6.1f} s, "
+    print(f"{lab.scene(number).title:17} p95 {r.summary['latency_p95']:6.1f} s, "
           f"between zones {r.cost['data between zones']:.2f} USD in half an hour")
 print(f"failed without cross-zone: {lab.run(lab.preset('4')).summary['failed']:,.0f} requests")
 
@@ -134,7 +134,7 @@ print("connection kept    moved   busiest target")
 for seconds in (1, 60, 600, 3_600):
     s = labsim.run("elb-balancing", balancer="nlb", cross_zone="on",
                    connection_time=seconds).summary
-    print(f"{seconds:13,} s {s['moved']:8.0%} {s['imbalance']:10.2f} x the mean")
+    print(f"{seconds:13,} s {s['moved_share']:8.0%} {s['imbalance']:10.2f} x the mean")
 
 # %% [markdown]
 # Nobody looks at lines, and nobody takes turns: the target is picked by a hash, once per
@@ -160,7 +160,7 @@ lab.run(lab.preset("6")).plot()
 for seconds in (86_400, 600, 60):
     s = lab.run(lab.preset("6").changed(cookie_duration=seconds)).summary
     print(f"cookie {seconds:6,} s: p95 {s['latency_p95']:5.1f} s, new targets get "
-          f"{s['new_share']:.0%}, {s['moved']:.0%} of the requests lose their session")
+          f"{s['new_share']:.0%}, {s['moved_share']:.0%} of the requests lose their session")
 
 # %% [markdown]
 # It moves people, and whatever the old target remembered of them is lost: a cart, a login. A
@@ -176,7 +176,7 @@ dead = lab.Params(a_targets=6, b_targets=0, c_targets=0, request_rate=10)
 for fault in ("target-refuses", "target-hangs"):
     for algorithm in ("round_robin", "least_outstanding_requests"):
         s = lab.run(dead.changed(fault=fault, algorithm=algorithm)).summary
-        print(f"{fault:14} {algorithm:27} noticed after {s['noticed_seconds']:.0f} s, "
+        print(f"{fault:14} {algorithm:27} noticed after {s['detection_s']:.0f} s, "
               f"{s['refused'] + s['timed_out']:4.0f} requests lost meanwhile")
 
 # %% [markdown]
@@ -189,7 +189,7 @@ for seconds in (5, 10, 30, 60):
     s = lab.run(dead.changed(fault="target-refuses", health_interval=seconds,
                              health_timeout=2)).summary
     low, high = seconds, 2 * seconds
-    print(f"every {seconds:2} s: noticed after {s['noticed_seconds']:5.1f} s (from {low} to "
+    print(f"every {seconds:2} s: noticed after {s['detection_s']:5.1f} s (from {low} to "
           f"{high}), {s['refused']:3.0f} refused")
 
 # %% [markdown]
@@ -198,7 +198,7 @@ for seconds in (5, 10, 30, 60):
 # %%
 all_dead = dead.changed(fault="target-refuses", fault_targets=6, fault_duration=0)
 s = lab.run(all_dead).summary
-print(f"refused by targets {s['refused']:,.0f}, turned away by the balancer {s['turned_away']:.0f}")
+print(f"refused by targets {s['refused']:,.0f}, turned away by the balancer {s['rejected']:.0f}")
 
 # %% [markdown]
 # ### A zone is lost
@@ -221,7 +221,7 @@ for n in (2, 3, 4):
 # %%
 for cross in ("on", "off"):
     s = lab.run(lab.preset("9").changed(cross_zone=cross)).summary
-    print(f"cross-zone {cross:3}: {s['turned_away']:.0f} came to the lost door, "
+    print(f"cross-zone {cross:3}: {s['rejected']:.0f} came to the lost door, "
           f"{s['timed_out']:.0f} were sent to a lost target by another node")
 
 # %% [markdown]
@@ -233,7 +233,7 @@ for cross in ("on", "off"):
 for delay in (0, 10, 60, 300):
     s = lab.run(lab.preset("12").changed(deregistration_delay=delay)).summary
     print(f"delay {delay:3} s: {s['cut_off']:.0f} cut off, the last target let go after "
-          f"{s['drain_seconds']:.0f} s")
+          f"{s['drain_s']:.0f} s")
 
 # %% [markdown]
 # The delay is the most that is waited; a target whose requests have ended is done before. And
@@ -274,7 +274,7 @@ class TwoDice(elb_nodes.LeastOutstanding):
         super().pick(now, chance)      # those who are back are counted
         n = len(self.members)
         one, other = int(chance * n), int(chance * n * n) % n
-        return self.members[min(one, other, key=lambda i: self._keys[i])]
+        return self.members[min(one, other, key=lambda i: self.unfinished[i])]
 
 
 # %%
@@ -287,7 +287,7 @@ print(f"the shortest of all:      mean {lab.run(least).summary['latency_mean']:.
 
 # %% [markdown]
 # Two looks give most of what six give. The whole model is in
-# `labsim/labs/elb_balancing/model.py`; start at `simulate`.
+# `labsim/builtin/elb_balancing/model.py`; start at `simulate`.
 
 # %% [markdown]
 # ## Exercises

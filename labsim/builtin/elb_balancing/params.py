@@ -10,7 +10,6 @@ LOAD, BALANCER, TARGETS, USERS = "Load", "Balancer", "Targets", "Users"
 HEALTH, FAULT, CHANGES, COST = "Health checks", "Fault", "Coming and leaving", "Cost"
 ON_ALB, ON_NLB = ("balancer", (elb.ALB,)), ("balancer", (elb.NLB,))
 FAULTY = ("fault", (elb.REFUSES, elb.HANGS, elb.ZONE_LOST))
-SLOW_LEAST = 30     # s; slow start is off (0) or at least this
 
 
 def targets(default: int, zone: str):
@@ -164,9 +163,9 @@ class ElbBalancingParams(Params):
         if self.health_timeout > self.health_interval:
             raise ParameterError("health_timeout", self.health_timeout,
                                  f"at most health_interval, {self.health_interval:g} s")
-        if 0 < self.slow_start < SLOW_LEAST:
+        if 0 < self.slow_start < elb.SLOW_START_LEAST:
             raise ParameterError("slow_start", self.slow_start,
-                                 f"0, or at least {SLOW_LEAST} s")
+                                 f"0, or at least {elb.SLOW_START_LEAST} s")
         if self.sticky and self.balancer == elb.ALB and not self.crosses:
             raise ParameterError("sticky", True, "False where an ALB's cross-zone is off")
 
@@ -182,8 +181,8 @@ class ElbBalancingParams(Params):
 
     @property
     def picks(self) -> str:
-        """How a node picks: an NLB by a hash, as good as a die."""
-        return self.algorithm if self.balancer == elb.ALB else elb.RANDOM
+        """How a node picks."""
+        return elb.picks(self.balancer, self.algorithm)
 
     @property
     def timeout(self) -> float:
@@ -193,9 +192,7 @@ class ElbBalancingParams(Params):
     @property
     def kept(self) -> float:
         """How long a user stays with his target, s; 0: for a request."""
-        if self.balancer == elb.NLB:
-            return float("inf") if self.sticky else self.connection_time
-        return self.cookie_duration if self.sticky else 0.0
+        return elb.stays(self.balancer, self.sticky, self.cookie_duration, self.connection_time)
 
     @property
     def quiet(self) -> bool:

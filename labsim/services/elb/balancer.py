@@ -1,223 +1,232 @@
-"""A load balancer's control plane: targets come, die, are noticed, come back, and leave.
+"""Elastic Load Balancing: a load balancer with a node in each zone, and the targets behind it.
 
-Picture the day of the supermarket. A cashier faints, and people still stand before her till until
-each usher has called out in vain often enough. New tills open, and the ushers send people there
-after the first answer. A till that closes serves its line to the end, but not for longer than the
-manager waits. One night a whole wing burns; people go on running to its door until the street sign
-is changed and everybody has looked at it again.
+Picture a supermarket with a door per zone, an usher at each door and tills in every hall. The usher
+points to a till and never looks back: whoever stands in a line stays there. All that can go wrong
+is in how he points, and in what he doesn't know.
 
-*Models:* registration, the first check, health checks per node and target, each with a phase of
-its own; one fault (targets that refuse or hang, or a zone that is lost) and its end; deregistration
-with its delay; DNS that names the nodes of zones with a healthy target, or all if there is none.
-*Leaves out:* checks that fail because a target is busy; the boot of new targets, and who decides
-how many there are (`autoscaling`).
+*Models:* an Application or Network Load Balancer: what `nodes` (who picks), `traffic` (who waits),
+`target_group` (who is there, and who knows it) and `users` (who comes) say; its bill.
+*Leaves out:* what these leave out; targets that work on several requests at a time.
 
-Control plane: SimPy processes, one event per change. Health checks that change nothing are not
-simulated; when one that does is sent follows from its phase.
+Data plane: request-level, exact.
 """
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
 
 import numpy as np
 
-from labsim.engine import Order, Simulation
-from labsim.services.elb import rules as elb
+from labsim import factbook
+from labsim.declare import Component, Outlet, adds_up, conserved
+from labsim.engine import ServiceTimes, Simulation
+from labsim.errors import LabsimError, ParameterError
+from labsim.services.elb import bill, rules
 from labsim.services.elb.nodes import Node
-from labsim.services.elb.traffic import Traffic
+from labsim.services.elb.readings import METRICS, PANELS, Readings
+from labsim.services.elb.target_group import TargetGroup
+from labsim.services.elb.traffic import ANSWERED, REFUSED, Traffic
+from labsim.services.elb.users import Users, strangers
+
+IDLE = {rules.ALB: factbook.value("elb.alb_idle_timeout_s"),
+        rules.NLB: factbook.value("elb.nlb_idle_timeout_s")}
 
 
-class Balancer:
-    """Nodes in the zones that have targets (`counts`, per zone), and up to `more` targets later.
+class Balancer(Component):
+    """A load balancer. Requests come from `elb.Users`, by `sim.send(load, to=balancer)` or from
+    another part's outlet; those of the latter are each somebody else's. `done` and `failed` are
+    the outlets of requests that were answered, and that got an error.
 
-    check: (interval, timeout, unhealthy threshold, healthy threshold) of the health checks.
+    targets: how many there are from the start in zones a, b and c; or an `ec2.Fleet` consumes it,
+    and every instance in service is a target. work: how long a request is work for a target.
+    cross_zone: "on", "off", or "default" for this kind. sticky: a user stays with a target, by
+    cookie (ALB) or address (NLB). connection_time: how long an NLB's user keeps a connection, s.
+    response_size: bytes, for the bill. target_price: USD per hour of a target of its own.
+    random(use): the generator for each use; by default streams of its own.
     """
 
-    def __init__(self, sim: Simulation, kind: str, algorithm: str, *, counts: list[int],
-                 more: int, cross: bool, slow_start: float, delay: float, check: tuple):
-        self.sim, self.kind, self.cross, self.delay = sim, kind, cross, delay
-        self.interval, self.timeout, self.threshold, self.back = check
-        self.zones = [zone for zone, n in enumerate(counts) if n]
-        self.zone = [zone for zone, n in enumerate(counts) for _ in range(n)]
-        self.first = len(self.zone)             # targets that are there from the start
-        after = list(counts)
-        for _ in range(more):                   # new ones go where the fewest are
-            zone = min(self.zones, key=lambda z: after[z])
-            after[zone] += 1
-            self.zone.append(zone)
-        n = len(self.zone)
-        turns = sim.stream("turns").random(len(counts)) * self.first
-        self.nodes = [Node(zone, algorithm, slow_start, n, int(first))
-                      for zone, first in enumerate(turns)]
-        own = [sim.stream(f"checks {name}").random((after[z], len(counts)))
-               for z, name in enumerate(elb.ZONES)]
-        place = [self.zone[:k].count(zone) for k, zone in enumerate(self.zone)]
-        self.phase = [own[zone][at] * self.interval for zone, at in zip(self.zone, place)]
-        self.registered = list(range(self.first))
-        self.draining: list[int] = []
-        self.came = np.array([0.0] * self.first + [np.inf] * more)
-        self.left = np.full(n, np.inf)          # deregistered
-        self.unused = np.full(n, np.inf)        # at the latest
-        self.died, self.hangs = np.full(n, np.inf), np.zeros(n, dtype=bool)
-        self.lost = np.full(len(counts), np.inf)
-        self.noticed_at = 0.0                   # by the last node that has noticed a fault
-        self.fault_ends = np.inf
-        for zone in self.zones:
-            self.nodes[zone].healthy = set(self._scope(zone, self.registered))
-        self.traffic: Traffic | None = None
+    METRICS, PANELS = METRICS, PANELS
+    INVARIANTS = (adds_up("offered", "completed", "failed", "in_flight_end"),
+                  adds_up("failed", "refused", "timed_out", "cut_off", "rejected"),
+                  conserved("offered_total", "ended_total", "in_flight"))
+    shows = (("req/s", "offered_rate"), ("healthy", "in_service"))
+    alarm = "unhealthy"
 
-    def begin(self, traffic: Traffic) -> None:
-        """Open the doors."""
-        self.traffic = traffic
-        self._refresh(0.0)
+    def __init__(self, sim: Simulation, name: str, kind: str = rules.ALB, *,
+                 targets: tuple[int, int, int] = (0, 0, 0), work: ServiceTimes | None = None,
+                 algorithm: str = rules.ROUND_ROBIN, cross_zone: str = "default",
+                 sticky: bool = False,
+                 cookie_duration: float = factbook.value("elb.stickiness_default_s"),
+                 idle_timeout: float | None = None, connection_time: float = 300.0,
+                 dns_ttl: float = factbook.value("elb.dns_ttl"), slow_start: float = 0.0,
+                 deregistration_delay: float = factbook.value("elb.dereg_delay_s"),
+                 checks: rules.HealthChecks | None = None, response_size: float = 100_000,
+                 target_price: float = factbook.value("ec2.t3_medium_price"),
+                 random: Callable[[str], np.random.Generator] | None = None):
+        super().__init__(sim, name)
+        self.kind = rules.one_of("kind", kind, rules.KINDS)
+        self.crosses = rules.crosses(kind, rules.one_of("cross_zone", cross_zone, rules.SETTINGS))
+        picks = rules.picks(kind, rules.one_of("algorithm", algorithm, rules.ALGORITHMS))
+        rules.at_least(0, cookie_duration=cookie_duration, dns_ttl=dns_ttl, targets=min(targets),
+                       connection_time=connection_time, target_price=target_price,
+                       deregistration_delay=deregistration_delay, response_size=response_size,
+                       idle_timeout=idle_timeout or 0)
+        if slow_start and not (picks == rules.ROUND_ROBIN
+                               and slow_start >= rules.SLOW_START_LEAST):
+            raise ParameterError("slow_start", slow_start, f"0, or at least "
+                                 f"{rules.SLOW_START_LEAST} s with {rules.ROUND_ROBIN}")
+        if sticky and kind == rules.ALB and not self.crosses:
+            raise ParameterError("sticky", True, "False where an ALB's cross-zone is off")
+        self.dns_ttl, self.response_size = dns_ttl, response_size
+        self.connection_time, self.target_price = connection_time, target_price
+        self.random = random or (lambda use: sim.stream(f"{name} {use}"))
+        self.users: list[Users] = []
+        self.consumers: list[Component] = []
+        self.done, self.failed = Outlet(self), Outlet(self)
+        self._first, self._given = 0, np.empty(0, dtype=bool)   # given out, from that one on
+        self._sources: list[Iterable[np.ndarray]] = []
+        turns = self.random("turns").random(len(targets)) * sum(targets)
+        nodes = [Node(zone, picks, slow_start, int(first)) for zone, first in enumerate(turns)]
+        self.traffic = Traffic(
+            sim, nodes, timeout=IDLE[kind] if idle_timeout is None else idle_timeout,
+            keep=rules.stays(kind, sticky, cookie_duration, connection_time),
+            by_connection=kind == rules.NLB, work_random=self.random("service"),
+            choice=self.random("choice"))
+        self.traffic.work = work
+        self.targets = TargetGroup(
+            self, nodes, self.traffic, cross=self.crosses, keeps=kind == rules.NLB,
+            zones=[z for z, n in enumerate(targets) if n] or list(range(len(rules.ZONES))),
+            delay=deregistration_delay, checks=checks or rules.HealthChecks(), random=self.random)
+        self.targets.register([z for z, n in enumerate(targets) for _ in range(n)], ready=True)
+        sim.on_advance(self.advance)
 
-    # -- who may be picked -----------------------------------------------------------------
+    # -- wiring ------------------------------------------------------------------------------
 
-    def _scope(self, zone: int, targets: list[int]) -> list[int]:
-        return targets if self.cross else [k for k in targets if self.zone[k] == zone]
+    def welcome(self, users: Users) -> int:
+        """These people use it from now on; the number of the first of them."""
+        self.users.append(users)
+        self.traffic.expect(users.requests())
+        return self.traffic.welcome(users.count)
 
-    def _refresh(self, now: float) -> None:
-        """Every node takes note of its targets, DNS of the nodes, the record of both."""
-        keeps = self.draining if self.kind == elb.NLB else []
-        good = []
-        for zone in self.zones:
-            node = self.nodes[zone]
-            if node.sends_to(self._scope(zone, self.registered), self._scope(zone, keeps)):
-                good += [zone] if node.in_dns else []
-        named = tuple(good or self.zones)
-        if not self.traffic.answers or self.traffic.answers[-1][1] != named:
-            self.traffic.resolve_to(now, named)
-            if now:
-                self.sim.log("dns", "DNS names the nodes of zones "
-                             + ", ".join(elb.ZONES[zone] for zone in named), now)
-        record, zones = self.sim.record, np.array(self.zone)
-        nodes = [self.nodes[zone] for zone in self.zones]
-        usable = {k for node in nodes if node.up for k in node.healthy} & {*self.registered}
-        dead = np.array([self.zone[k] for k in self.registered
-                         if k not in usable and self.died[k] <= now], dtype=np.int64)
-        record.level("in_service", now, len(usable))
-        record.level("unhealthy", now, len(dead))
-        record.level("draining", now, len(self.draining))
-        for zone, name in enumerate(elb.ZONES):
-            record.level(f"lost_{name}", now, not self.nodes[zone].up)
-            record.level(f"unhealthy_{name}", now, np.count_nonzero(dead == zone))
-            record.level(f"targets_{name}", now, np.count_nonzero(self.came[zones == zone] <= now))
+    def feed(self, blocks: Iterable[np.ndarray]) -> None:
+        """Requests of strangers come at the times of `blocks` (arrays, s, sorted)."""
+        self._sources.append(blocks)
+        self.traffic.expect(strangers(blocks, self.dns_ttl, self.random("strangers")))
 
-    def _mark(self, zone: int, target: int, healthy: bool, now: float) -> None:
-        node = self.nodes[zone]
-        if healthy:
-            if node.healthy - {target}:         # in an empty group nobody starts slowly
-                node.picker.start_slowly(target, now)
-            node.healthy.add(target)
-        else:
-            node.healthy.discard(target)
-        self._refresh(now)
+    def take(self, times: np.ndarray) -> None:
+        """Requests come at `times` (s, sorted), given out by another part."""
+        self.traffic.take(next(strangers([times], self.dns_ttl, self.random("others"))))
 
-    def _at(self, t: float):
-        """Wait until `t`, by when all requests up to then are routed."""
-        yield self.sim.until(max(t, self.sim.now), Order.CAPACITY)
-        self.traffic.advance(self.sim.now)
+    def wired(self) -> None:
+        """It has to have somebody who sends, targets, and work for them."""
+        if not self.users and not self._sources and not self.fed_by:
+            raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
+        if not self.targets.zone and not self.consumers:
+            raise LabsimError(f"nothing is behind {self.name}: give it targets=(2, 2, 2), or an "
+                              f"ec2.Fleet(sim, name, consumes=..., work=...)")
+        if self.traffic.work is None:
+            raise LabsimError(f"{self.name}: work says how long a request is work for a target")
 
-    # -- coming and leaving ------------------------------------------------------------------
+    def worked_by(self, consumer: Component, work: ServiceTimes | None) -> None:
+        """The instances of `consumer` are targets; a request is `work` for them."""
+        self.traffic.work = work or self.traffic.work
+        self.consumers.append(consumer)
+        self.link(consumer)
 
-    def add(self, t: float, cold: tuple[float, float]):
-        """All further targets are registered at `t`; at first they need cold[0] times as long
-        for everything, for cold[1] s less and less."""
-        yield from self._at(t)
-        new = list(range(self.first, len(self.zone)))
-        self.registered += new
-        self.came[new] = t
-        self.sim.log("scale-out", f"{len(new)} targets registered", t)
-        self._refresh(t)
-        for k in new:
-            for zone in self._checking(k):
-                self.sim.process(self._first_checks(zone, k, t, cold))
+    def add_consumer(self) -> None:
+        """An instance enters service: it is registered, where the fewest are."""
+        self.advance(self.sim.now)
+        self.targets.register(self.targets.emptiest(1), ready=not self.sim.now)
 
-    def _checking(self, target: int) -> list[int]:
-        """The zones whose nodes check this target: those that may send to it."""
-        return self.zones if self.cross else [self.zone[target]]
+    def remove_consumer(self, random: np.random.Generator, *, drain: bool) -> float:
+        """An instance, any of them, is to leave: when it is let go, s. drain: when its requests
+        have ended, or the deregistration delay is over; else they are cut off now."""
+        self.advance(self.sim.now)
+        now = self.sim.now
+        (target,) = self.targets.deregister(1, None if drain else 0.0)
+        return rules.let_go(now, self.targets.waits[target], self.traffic.free[target])
 
-    def _first_checks(self, zone: int, target: int, t: float, cold):
-        while t < self.sim.duration:
-            passed = elb.next_check(t, self.phase[target][zone], self.interval)
-            yield from self._at(passed + (elb.FIRST_CHECKS - 1) * self.interval)
-            now = self.sim.now
-            if target not in self.registered:
-                return
-            if target in self.traffic.failing or not self.nodes[self.zone[target]].up:
-                t = self.fault_ends         # dead before it was ever in service
-                continue
-            if cold[1] and target not in self.traffic.slower:
-                self.traffic.slower[target] = (now, *cold)
-            self._mark(zone, target, True, now)
-            return
+    # -- what is done to it ------------------------------------------------------------------
 
-    def remove(self, t: float, how_many: int):
-        """At `t` so many targets are deregistered, the oldest of the zones that have the most."""
-        yield from self._at(t)
-        leaving = []
-        for _ in range(min(how_many, len(self.registered))):
-            zones = [self.zone[k] for k in self.registered]
-            most = max(self.zones, key=zones.count)
-            leaving.append(self.registered.pop(zones.index(most)))
-        self.draining += leaving
-        self.left[leaving], self.unused[leaving] = t, t + self.delay
-        self.sim.log("scale-in", f"{len(leaving)} targets deregistered", t)
-        self._refresh(t)
-        yield from self._at(t + self.delay)
-        self.draining = []
-        self._refresh(self.sim.now)
+    def add(self, at: float, how_many: int, cold_factor: float = 1.0, warm_time: float = 0.0
+            ) -> None:
+        """So many targets are registered at `at` s, where the fewest are. At first they need
+        `cold_factor` times as long for everything, for `warm_time` s less and less."""
+        rules.at_least(0, at=at, how_many=how_many, warm_time=warm_time)
+        rules.at_least(1, cold_factor=cold_factor)
 
-    # -- faults ------------------------------------------------------------------------------
+        def coming():
+            yield from self.targets.at(at)
+            self.targets.register(self.targets.emptiest(how_many), cold=(cold_factor, warm_time))
+        self.sim.process(coming())
 
-    def fault(self, t: float, lasts: float, what: str, zone: int, how_many: int,
-              evict: float):
-        """From `t` on for `lasts` s: `how_many` targets of `zone` are dead, or all of it is.
+    def remove(self, at: float, how_many: int) -> None:
+        """So many targets are deregistered at `at` s, the oldest where the most are."""
+        rules.at_least(0, at=at, how_many=how_many)
 
-        evict: how long DNS goes on naming the node of a lost zone, s.
-        """
-        yield from self._at(t)
-        all_of_it = what == elb.ZONE_LOST
-        here = [k for k in (*self.registered, *self.draining) if self.zone[k] == zone]
-        dead = here if all_of_it else here[:how_many]
-        self.fault_ends = end = t + lasts if lasts else np.inf
-        self.died[dead], self.hangs[dead] = t, what != elb.REFUSES
-        self.traffic.fail(dead, what != elb.REFUSES, t)
-        self.sim.log("fault", f"{what}: {len(dead)} targets in zone {elb.ZONES[zone]}", t)
-        for k in dead:
-            for z in self._checking(k):
-                if not all_of_it or z != zone:      # nobody is left there to check
-                    self.sim.process(self._watch(z, k, t, end, what))
-        if all_of_it and zone in self.zones:
-            self.lost[zone], self.nodes[zone].up = t, False
-            self._refresh(t)
-            self.sim.process(self._evict(zone, t, end, evict))
-        if end < self.sim.duration:
-            yield from self._at(end)
-            for k in dead:
-                self.traffic.heal(k, end)
-            self.nodes[zone].up = self.nodes[zone].in_dns = True
-            self.sim.log("fault", f"zone {elb.ZONES[zone]} answers again", end)
-            self._refresh(end)
+        def leaving():
+            yield from self.targets.at(at)
+            self.targets.deregister(how_many)
+        self.sim.process(leaving())
 
-    def _watch(self, zone: int, target: int, died: float, end: float, what: str):
-        """The checks of one node on one dead target, until it is well again."""
-        phase = self.phase[target][zone]
-        timeout = 0.0 if what == elb.REFUSES else self.timeout
-        when = elb.noticed(died, phase, self.interval, self.threshold, timeout)
-        if when - timeout >= end or (when >= self.sim.duration):
-            return      # over before it was noticed
-        yield from self._at(when)
-        self.noticed_at = max(self.noticed_at, when)
-        self.sim.log("unhealthy", f"node {elb.ZONES[zone]} finds target {target + 1} unhealthy")
-        self._mark(zone, target, False, when)
-        if end < self.sim.duration:
-            passed = elb.next_check(max(end, when), phase, self.interval)
-            yield from self._at(passed + (self.back - 1) * self.interval)
-            self.sim.log("healthy", f"node {elb.ZONES[zone]} finds target {target + 1} healthy")
-            self._mark(zone, target, True, self.sim.now)
+    def fault(self, at: float, lasts: float, what: str, zone: str, how_many: int = 1,
+              eviction: float = 30.0) -> None:
+        """From `at` on for `lasts` s (0: to the end) so many targets of `zone` refuse
+        ("target-refuses") or never answer ("target-hangs"), or the zone with its node is lost
+        ("zone-lost"). eviction: how long DNS goes on naming that node, s."""
+        rules.one_of("what", what, rules.FAULTS)
+        rules.at_least(0, at=at, lasts=lasts, how_many=how_many, eviction=eviction)
+        place = rules.ZONES.index(rules.one_of("zone", zone, rules.ZONES))
 
-    def _evict(self, zone: int, t: float, end: float, after: float):
-        """DNS stops naming a lost zone's node."""
-        if t + after < end:
-            yield from self._at(t + after)
-            self.noticed_at = max(self.noticed_at, t + after)
-            self.nodes[zone].in_dns = False
-            self._refresh(t + after)
+        def breaking():
+            yield from self.targets.at(at)
+            self.targets.fault(lasts, what, place, how_many, eviction)
+        self.sim.process(breaking())
+
+    def advance(self, now: float) -> None:
+        """Let requests flow until `now`, and hand on those that have ended."""
+        for part in self.fed_by:
+            part.advance(now)
+        self.traffic.advance(now)
+        if self.done.connected or self.failed.connected:
+            fates = self.traffic.fates(self._first)
+            given = np.zeros(len(fates.sent), dtype=bool)
+            given[:len(self._given)] = self._given
+            over, good = fates.ended <= now, fates.kind == ANSWERED
+            self.done.give(np.sort(fates.ended[over & ~given & good]))
+            self.failed.give(np.sort(fates.ended[over & ~given & ~good]))
+            closed = int(np.argmin(np.append(over, False)))
+            self._first, self._given = self._first + closed, over[closed:]
+        if now >= self.sim.duration:
+            self.readings.tell_who_left()
+
+    # -- at the end of the run -------------------------------------------------------------
+
+    @cached_property
+    def readings(self) -> Readings:
+        """What came of the run, worked out once."""
+        return Readings(self)
+
+    def busy_seconds(self) -> float:
+        """Seconds that targets have worked by now; who died had worked its line off."""
+        fates, now = self.traffic.fates(), self.sim.now
+        worked = fates.went & (fates.kind != REFUSED)
+        return float(fates.work[worked].sum()) - sum(max(t - now, 0.0) for t in self.traffic.free)
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """{name: (values at the record's instants, unit)}."""
+        return self.readings.series()
+
+    def cost(self) -> dict[str, float]:
+        """Targets of its own, the balancer's hours and capacity units, data between zones. A
+        user opens a connection per visit, and another when that or the DNS answer has run out."""
+        readings, hours = self.readings, self.sim.duration / 3600
+        kept = self.connection_time if self.kind == rules.NLB else self.dns_ttl
+        opened = sum(u.count * (1 / u.visit + 1 / kept) for u in self.users)
+        active = sum(u.count for u in self.users)
+        if not self.users:
+            opened = len(readings.fates.sent) / self.sim.duration
+            active = readings.latency.sum() / self.sim.duration
+        gb = self.response_size / 1e9
+        used = bill.units(self.kind, opened, active, len(readings.fates.sent) * gb / hours)
+        own = {} if self.consumers else {"targets": readings.target_hours * self.target_price}
+        return {**own, **bill.cost(self.kind, hours, used, int(readings.crossed.sum()) * gb)}

@@ -17,10 +17,7 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from labsim.services.elb.rules import LEAST, RANDOM
-
-MANY = 1 << 40      # requests out are counted in such steps, the number of a turn is below one
-LOW = MANY - 1
+from labsim.services.elb.rules import LEAST, RANDOM, slow_start_share
 
 
 class RoundRobin:
@@ -66,11 +63,11 @@ class RoundRobin:
         return np.array(self.members)[turns]
 
     def _takes(self, target: int, now: float) -> bool:
-        age = now - self.since[target]
-        if age >= self.slow:
+        share = slow_start_share(now - self.since[target], self.slow)
+        if share >= 1.0:
             del self.since[target]
             return True
-        self._credit[target] += age / self.slow
+        self._credit[target] += share
         if self._credit[target] < 1.0:
             return False
         self._credit[target] -= 1.0
@@ -92,44 +89,50 @@ class AtRandom(RoundRobin):
 
 class LeastOutstanding:
     """Points to a member with the fewest requests that this node has sent there and that are
-    still unfinished; among several, to the one that it has not picked for longest."""
+    still unfinished; among several, to the one that it has not picked for longest.
+
+    members: that one first, the one picked last at the end; `unfinished` requests of each.
+    """
 
     must_look = True
 
     def __init__(self):
         self.members: list[int] = []
-        self._keys: list[int] = []      # of the members: requests out, then their last turn
-        self._place: dict[int, int] = {}
-        self._others: dict[int, int] = {}       # keys of targets that are members no more
+        self.unfinished: list[int] = []
+        self._elsewhere: dict[int, int] = {}    # unfinished requests at targets no longer members
+        self._picked: dict[int, int] = {}       # at which turn a target was picked last
+        self._turn = 0
         self._out: list[tuple[float, int, float]] = []  # heap: (ends, target, since)
-        self._turns = 0
 
     def set_members(self, members: list[int]) -> None:
         """From now on these may be picked."""
-        self._others.update(zip(self.members, self._keys))
-        self.members, self._place = members, {k: i for i, k in enumerate(members)}
-        self._keys = [self._others.pop(k, 0) for k in members]
+        self._elsewhere.update(zip(self.members, self.unfinished))
+        self.members = sorted(members, key=lambda k: self._picked.get(k, 0))
+        self.unfinished = [self._elsewhere.pop(k, 0) for k in self.members]
 
     def start_slowly(self, target: int, now: float) -> None:
         """No slow start: it works with round robin only."""
 
     def pick(self, now: float, chance: float) -> int:
         """A member with the fewest requests out at `now`."""
-        out, keys = self._out, self._keys
+        out, members, unfinished = self._out, self.members, self.unfinished
         while out and out[0][0] <= now:
             target = heappop(out)[1]
-            if target in self._place:
-                keys[self._place[target]] -= MANY
+            if target in self._elsewhere:
+                self._elsewhere[target] -= 1
             else:
-                self._others[target] -= MANY
-        return self.members[keys.index(min(keys))]
+                unfinished[members.index(target)] -= 1
+        return members[unfinished.index(min(unfinished))]
 
     def sent(self, member: int, now: float, until: float) -> None:
         """A request went to `member`; it is out until `until` s."""
         heappush(self._out, (until, member, now))
-        place = self._place[member]
-        self._turns += 1
-        self._keys[place] = (self._keys[place] | LOW) + 1 + self._turns
+        self._turn += 1
+        self._picked[member] = self._turn
+        members, unfinished = self.members, self.unfinished
+        place = members.index(member)
+        members.append(members.pop(place))
+        unfinished.append(unfinished.pop(place) + 1)
 
     def settle(self, targets: set[int], now: float, timeout: float) -> None:
         """`targets` die: what is out there has failed `now`, or `timeout` s after it was sent."""
@@ -143,14 +146,14 @@ class Node:
     """The balancer's node in one zone.
 
     first: whose turn it is first. up: it answers. healthy: the targets that it has found healthy.
-    holds[k]: whether a pinned user may stay on target k.
+    holds: those on which a pinned user may stay.
     """
 
-    def __init__(self, zone: int, algorithm: str, slow: float, targets: int, first: int):
+    def __init__(self, zone: int, algorithm: str, slow: float, first: int):
         self.zone, self.up, self.in_dns = zone, True, True
         self.healthy: set[int] = set()
         self.counts = algorithm == LEAST
-        self.holds = [False] * targets
+        self.holds: set[int] = set()
         self.picker = (LeastOutstanding() if algorithm == LEAST else
                        AtRandom() if algorithm == RANDOM else RoundRobin(slow, first))
 
@@ -160,7 +163,5 @@ class Node:
         healthy = [k for k in registered if k in self.healthy]
         members = healthy or registered
         self.picker.set_members(members)
-        self.holds = [False] * len(self.holds)
-        for k in (*members, *draining):
-            self.holds[k] = True
+        self.holds = {*members, *draining}
         return bool(healthy)

@@ -1,5 +1,5 @@
-"""Elastic Load Balancing, the rules: who gets which share, when a dead target is noticed, how long
-a leaving one is waited for, what it costs.
+"""Elastic Load Balancing, the rules: who may be sent where, when a dead target is noticed, how long
+a leaving one is waited for.
 
 Picture a supermarket with a door per zone and an usher at each door. The street sends equally many
 people to every door. An usher points each one to a till, calls out to all tills every so often to
@@ -7,33 +7,80 @@ hear whether anybody answers, and sends nobody to a till that has missed too man
 about to close.
 
 *Models:* the split over doors and tills with cross-zone on and off; health checks in numbers
-(interval, timeout, thresholds); the linear share of slow start; deregistration delay; capacity
-units and prices.
+(interval, timeout, thresholds); the linear share of slow start; deregistration delay.
 *Leaves out:* listeners, rules, TLS, security groups; Gateway Load Balancers, which pass on packets;
-how the balancer itself grows. Who routes is in `elb_nodes`, who is routed in `elb_traffic`.
+how the balancer itself grows. Who routes is in `nodes`, who is routed in `traffic`.
 """
 
 import math
+from dataclasses import dataclass
 
 from labsim import factbook
+from labsim.errors import ParameterError, unknown
 
 ALB, NLB = "alb", "nlb"
 ROUND_ROBIN, LEAST, RANDOM = "round_robin", "least_outstanding_requests", "weighted_random"
+KINDS, ALGORITHMS, SETTINGS = (ALB, NLB), (ROUND_ROBIN, LEAST, RANDOM), ("default", "on", "off")
 ZONES = ("a", "b", "c")
-REFUSES, HANGS, ZONE_LOST = "target-refuses", "target-hangs", "zone-lost"
+REFUSES, HANGS, ZONE_LOST = FAULTS = "target-refuses", "target-hangs", "zone-lost"
 
 FIRST_CHECKS = int(factbook.value("elb.alb_first_check"))
-HOUR = factbook.value("elb.hour_price")
-UNIT_HOUR = {ALB: factbook.value("elb.alb_lcu_price"), NLB: factbook.value("elb.nlb_lcu_price")}
-BETWEEN_ZONES = factbook.value("elb.inter_az_price")
-# New connections per second, connections open, and GB per hour that one unit holds.
-UNIT = {ALB: tuple(map(factbook.value, ("elb.alb_lcu_new", "elb.alb_lcu_active", "elb.alb_lcu_gb"))),
-        NLB: tuple(map(factbook.value, ("elb.nlb_lcu_new", "elb.nlb_lcu_active", "elb.nlb_lcu_gb")))}
+SLOW_START_LEAST = 30       # s; slow start is off (0) or at least this. Fact: elb.slow_start
+
+
+@dataclass(frozen=True)
+class HealthChecks:
+    """A check every `interval` s to each target from each node, failed after `timeout` s without
+    an answer; `unhealthy` failed ones in a row take a target out, `healthy` passed ones back in.
+
+    ParameterError for a timeout beyond the interval, and for what is not above 0.
+    """
+
+    interval: float = factbook.value("elb.hc_interval_s")
+    timeout: float = factbook.value("elb.hc_timeout_s")
+    unhealthy: int = int(factbook.value("elb.alb_unhealthy_threshold"))
+    healthy: int = int(factbook.value("elb.healthy_threshold"))
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise ParameterError(name, value, "above 0")
+        if self.timeout > self.interval:
+            raise ParameterError("timeout", self.timeout,
+                                 f"at most the interval of checks, {self.interval:g} s")
+
+
+def one_of(name: str, value: str, words: tuple[str, ...]) -> str:
+    """`value`, if it is one of the words; ParameterError with the nearest."""
+    if value not in words:
+        raise unknown(name, value, words)
+    return value
+
+
+def at_least(least: float, **given: float) -> None:
+    """ParameterError for the first of the `given` that is below."""
+    for name, value in given.items():
+        if not value >= least:
+            raise ParameterError(name, value, f"at least {least:g}")
 
 
 def crosses(kind: str, setting: str) -> bool:
-    """Whether a node sends to targets of other zones; by default an ALB does, an NLB doesn't."""
+    """Whether a node sends to targets of other zones; by default an ALB does, an NLB doesn't.
+    Fact: elb.cross_zone_default."""
     return kind == ALB if setting == "default" else setting == "on"
+
+
+def picks(kind: str, algorithm: str) -> str:
+    """How a node picks: an NLB by a hash, as good as a die. Fact: elb.nlb_flow_rule."""
+    return algorithm if kind == ALB else RANDOM
+
+
+def stays(kind: str, sticky: bool, cookie_duration: float, connection_time: float) -> float:
+    """How long a user stays with a target, s; 0: for a request. By cookie on an ALB; on an NLB by
+    connection, or for good by the address. Fact: elb.stickiness_scope."""
+    if kind == NLB:
+        return math.inf if sticky else connection_time
+    return cookie_duration if sticky else 0.0
 
 
 def shares(targets: list[int], cross: bool) -> list[float]:
@@ -69,20 +116,7 @@ def slow_start_share(age: float, duration: float) -> float:
     return min(1.0, age / duration) if duration else 1.0
 
 
-def drain(delay: float, in_flight: float) -> list[float]:
-    """A target is deregistered while its longest request needs `in_flight` s more: after how long
-    it is done, and how many seconds of that request are not protected. Fact: elb.dereg_rule."""
-    return [min(delay, in_flight), max(0.0, in_flight - delay)]
-
-
-def units(kind: str, new: float, active: float, gb_per_hour: float) -> float:
-    """Capacity units (LCU, NLCU) in use: the dimension that needs the most counts. `new`
-    connections per second, `active` ones. Fact: elb.alb_lcu."""
-    return max(used / held for used, held in zip((new, active, gb_per_hour), UNIT[kind]))
-
-
-def cost(kind: str, hours: float, used: float, crossing_gb: float) -> dict[str, float]:
-    """What a balancer costs: its hours, capacity units, and data between zones, which an NLB's
-    owner pays both ways and an ALB's doesn't. USD."""
-    between = {"data between zones": 2 * crossing_gb * BETWEEN_ZONES} if kind == NLB else {}
-    return {"balancer": hours * HOUR, "capacity units": hours * used * UNIT_HOUR[kind], **between}
+def let_go(left: float, delay: float, last: float) -> float:
+    """When a target that was deregistered at `left` s, and whose last request would end at `last`
+    s, is done: then, or at the end of the deregistration delay. Fact: elb.dereg_rule."""
+    return max(left, min(last, left + delay))

@@ -10,27 +10,40 @@ refused, no answer, timed out, cut off, nobody to send it to.
 *Leaves out:* keep-alive between client and ALB, the balancer's own time.
 
 Data plane: request-level, exact. Nobody changes what is in line but a target that dies or leaves,
-so a request's end is known when it is routed: `max(now, free) + work`. Requests that were cut off
-are found at the end, all at once. Where a pick depends on nothing but turn or chance, all picks of
-a piece are made together, and only the lines are worked off one by one.
+so a request's end is known when it is routed: `max(now, free) + work`. Which requests were cut off
+is found when somebody asks, all at once. Where a pick depends on nothing but turn or chance, all
+picks of a piece are made together, and only the lines are worked off one by one.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from labsim.engine import Simulation
+from labsim.engine import ServiceTimes, Simulation
 from labsim.services.elb.nodes import Node
-from labsim.services.elb.users import Block, Users
+from labsim.services.elb.users import Requests, Source, previous, strangers, together
 
 FOREVER = float("inf")
-ANSWERED, REFUSED, TIMED_OUT, CUT, TURNED_AWAY = range(5)
+ANSWERED, REFUSED, TIMED_OUT, CUT, REJECTED = range(5)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Every request: when it came and ended (s), where it went (-1: nowhere) and through which
-    node, how it ended, and the work (s) it was."""
+class Cut:
+    """At `at` s what is unfinished at these targets, or came through this node, is cut off; at
+    targets that hang nothing is told, and the answer never comes."""
+
+    at: float
+    targets: tuple[int, ...] = ()
+    node: int = -1
+    hangs: bool = False
+
+
+@dataclass(frozen=True)
+class Fates:
+    """Requests: when each came and ended (s), where it went (-1: nowhere) and through which node,
+    how it ended, the work (s) it was, whose it was, and whether it began a visit."""
 
     sent: np.ndarray
     ended: np.ndarray
@@ -38,117 +51,148 @@ class Outcome:
     node: np.ndarray
     kind: np.ndarray
     work: np.ndarray
+    user: np.ndarray
+    first: np.ndarray
+
+    @cached_property
+    def went(self) -> np.ndarray:
+        """Which were sent to a target."""
+        return self.target >= 0
+
+    def moved(self) -> tuple[int, int]:
+        """Requests that met another target than their user's last one in the same visit, of so
+        many that were not the first of a visit."""
+        before = previous(self.user, self.target, np.full(self.user.max(initial=0) + 1, -1))
+        return int((~self.first & (before != self.target)).sum()), int((~self.first).sum())
 
 
 class Traffic:
-    """Requests of `users`, routed by `nodes` to `targets` targets.
+    """Requests, routed by `nodes` to targets; each is `work` for its target.
 
     timeout: how long (s) a request may be without an answer. keep: for how long (s) a user stays
     with a target once it was picked; 0: for one request. by_connection: it is a connection that
-    keeps him, through one node, so that a failure ends it.
+    keeps him, through one node, so that a failure ends it. work_random, choice: what the work and
+    a node's dice are drawn from.
     """
 
-    def __init__(self, sim: Simulation, nodes: list[Node], targets: int, users: Users, *,
-                 timeout: float, keep: float, by_connection: bool):
-        self.sim, self.nodes, self.users, self.timeout = sim, nodes, users, timeout
+    def __init__(self, sim: Simulation, nodes: list[Node], *, timeout: float, keep: float,
+                 by_connection: bool, work_random, choice):
+        self.sim, self.nodes, self.timeout = sim, nodes, timeout
         self.keep, self.by_connection = keep, by_connection
-        self.free = [0.0] * targets                 # when a target has done all that it has, s
+        self.work: ServiceTimes | None = None
+        self._work_random, self._choice = work_random, choice
+        self.free: list[float] = []                 # when a target has done all that it has, s
         self.failing: dict[int, bool] = {}          # dead targets; True: they hang
         self.slower: dict[int, tuple[float, float, float]] = {}     # since, factor, for (s)
-        self.pinned, self.via = [-1] * len(users.seen), [nodes[0]] * len(users.seen)
-        self.expires = [0.0] * len(users.seen)
+        self.cuts: list[Cut] = []
+        self.pinned, self.via, self.expires = [-1], [nodes[0]], [0.0]   # by user
+        self.answers: list[tuple[float, tuple[int, ...]]] = []  # DNS: from when on, which nodes
         self.target: list[int] = []
         self.end: list[float] = []                  # -1: refused, inf: never answered
-        self.longer: dict[int, float] = {}          # work (s) of requests that met a cold target
-        self.node: list[np.ndarray] = []
-        self.answers: list[tuple[float, tuple[int, ...]]] = []  # DNS: from when on, which nodes
-        self._source, self._blocks = users.blocks(), []
-        self._block, self._at = Block(*(np.empty(0),) * 7), 0       # the next to be routed
-        sim.on_advance(self.advance)
+        self._longer: dict[int, float] = {}         # work (s) of requests that met a cold target
+        # With the work of each and the number of its node; to begin with, none.
+        self._routed = [(next(strangers([np.empty(0)], 0.0, choice)), np.empty(0),
+                         np.empty(0, dtype=np.int64))]
+        self._sources: list[Source] = []
+        self._taken: list[Requests] = []            # given by other parts, not yet routed
+
+    # -- who comes ---------------------------------------------------------------------------
+
+    def welcome(self, users: int) -> int:
+        """There are so many users more; the number of the first of them."""
+        first = len(self.pinned)
+        self.pinned += [-1] * users
+        self.via += [self.nodes[0]] * users
+        self.expires += [0.0] * users
+        return first
+
+    def expect(self, blocks: Iterator[Requests]) -> None:
+        """These requests will come."""
+        self._sources.append(Source(blocks))
+
+    def take(self, requests: Requests) -> None:
+        """These have come since the last look."""
+        self._taken.append(requests)
 
     # -- routing ---------------------------------------------------------------------------
 
     def advance(self, until: float) -> None:
         """Route all requests sent up to and including `until` s."""
-        while True:
-            if self._at == len(self._block.sent):
-                block = next((b for b in self._source if len(b.sent)), None)
-                if block is None:
-                    return
-                self._blocks.append(block)
-                self._block, self._at = block, 0
-            block, first = self._block, self._at
-            self._at = last = int(block.sent.searchsorted(until, side="right"))
-            if last == first:
-                return
+        if len(self._sources) == 1 and not self._taken:
+            pieces = self._sources[0].upto(until)
+        else:
+            waiting, self._taken = self._taken, []
+            waiting += [piece for source in self._sources for piece in source.upto(until)]
+            pieces = [together(waiting)] if waiting else []
+        for piece in pieces:
             self.sim.check()
-            piece = slice(first, last)
-            doors = self._doors(block, piece)
-            (self._route_pinned if self.keep else self._route)(block, piece, doors)
-            self.node.append(doors)
-            if last == len(block.sent):
-                self.users.meet(block, np.array(self.target[-last:]))
+            work = self.work.draw(len(piece), self._work_random)
+            chance = self._choice.random(len(piece))
+            doors = self._doors(piece)
+            (self._route_pinned if self.keep else self._route)(piece, doors, work, chance)
+            self._routed.append((piece, work, doors))
 
-    def _doors(self, block: Block, piece: slice) -> np.ndarray:
+    def _doors(self, piece: Requests) -> np.ndarray:
         """The node that each request's DNS answer names."""
         since = np.array([t for t, _ in self.answers])
-        which = np.maximum(since.searchsorted(block.looked_up[piece], side="right") - 1, 0)
+        which = np.maximum(since.searchsorted(piece.looked_up, side="right") - 1, 0)
         doors = np.empty(len(which), dtype=np.int64)
         for i in range(which.min(), which.max() + 1):
             these, names = which == i, np.array(self.answers[i][1])
-            doors[these] = names[(block.pointer[piece][these] * len(names)).astype(np.int64)]
+            doors[these] = names[(piece.pointer[these] * len(names)).astype(np.int64)]
         return doors
 
-    def _route(self, block: Block, piece: slice, doors: np.ndarray) -> None:
+    def _route(self, piece: Requests, doors: np.ndarray, work: np.ndarray,
+               chance: np.ndarray) -> None:
         """Every request goes where its node points."""
-        columns = block.sent[piece], block.work[piece], block.chance[piece]
         if any(node.picker.must_look for node in self.nodes):
-            for door, now, work, chance in zip(doors.tolist(), *(c.tolist() for c in columns)):
+            for door, now, long, die in zip(doors.tolist(), piece.sent.tolist(), work.tolist(),
+                                            chance.tolist()):
                 node = self.nodes[door]
                 if node.up and node.picker.members:
-                    self._serve(node, node.picker.pick(now, chance), now, work)
+                    self._serve(node, node.picker.pick(now, die), now, long)
                 else:
-                    self._turn_away(now)
+                    self._reject(now)
             return
         picked = np.full(len(doors), -1)
         for node in self.nodes:
             here = (doors == node.zone).nonzero()[0]
             if len(here) and node.up and node.picker.members:
-                picked[here] = node.picker.picks(columns[2][here])
+                picked[here] = node.picker.picks(chance[here])
         if self.failing or self.slower or picked.min() < 0:
-            for target, now, work in zip(picked.tolist(), *(c.tolist() for c in columns[:2])):
+            for target, now, long in zip(picked.tolist(), piece.sent.tolist(), work.tolist()):
                 if target < 0:
-                    self._turn_away(now)
+                    self._reject(now)
                 else:
-                    self._serve(self.nodes[0], target, now, work)
+                    self._serve(self.nodes[0], target, now, long)
             return
-        self.target += picked.tolist()
         free, ended = self.free, self.end.append
-        for target, now, work in zip(self.target[-len(picked):],
-                                     *(c.tolist() for c in columns[:2])):
+        targets = picked.tolist()
+        self.target += targets
+        for target, now, long in zip(targets, piece.sent.tolist(), work.tolist()):
             start = free[target]
-            free[target] = end = (start if start > now else now) + work
+            free[target] = end = (start if start > now else now) + long
             ended(end)
 
-    def _route_pinned(self, block: Block, piece: slice, doors: np.ndarray) -> None:
+    def _route_pinned(self, piece: Requests, doors: np.ndarray, work: np.ndarray,
+                      chance: np.ndarray) -> None:
         """A user stays with his target while he may; else he goes where a node points."""
         nodes, pinned, via, expires = self.nodes, self.pinned, self.via, self.expires
-        columns = (block.sent, block.user, block.work, block.chance, block.first)
-        for i, (now, user, work, chance, first) in enumerate(zip(
-                *(column[piece].tolist() for column in columns))):
+        columns = (piece.sent, piece.user, piece.first, work, chance)
+        for i, (now, user, first, long, die) in enumerate(zip(*(c.tolist() for c in columns))):
             node, target = nodes[doors[i]], -1
             if not first and now < expires[user]:
                 target = pinned[user]
                 node = via[user] if self.by_connection and via[user].up else node
-            if target < 0 or not node.holds[target] or not node.up:
+            if target < 0 or target not in node.holds or not node.up:
                 node = nodes[doors[i]]
                 if not node.up or not node.picker.members:
-                    self._turn_away(now)
+                    self._reject(now)
                     continue
-                target = node.picker.pick(now, chance)
+                target = node.picker.pick(now, die)
                 pinned[user], via[user], expires[user] = target, node, now + self.keep
             doors[i] = node.zone
-            self._serve(node, target, now, work)
+            self._serve(node, target, now, long)
             if self.by_connection and self.end[-1] < 0:
                 pinned[user] = -1           # refused: the next one opens a new connection
 
@@ -159,7 +203,7 @@ class Traffic:
             end, left = (FOREVER, now + self.timeout) if hangs else (-1.0, now)
         else:
             if target in self.slower:
-                work = self.longer[len(self.end)] = work * self._slowness(target, now)
+                work = self._longer[len(self.end)] = work * self._slowness(target, now)
             start = self.free[target]
             end = left = self.free[target] = (start if start > now else now) + work
         self.target.append(target)
@@ -175,7 +219,7 @@ class Traffic:
             return 1.0
         return 1.0 + (factor - 1.0) * cold
 
-    def _turn_away(self, now: float) -> None:
+    def _reject(self, now: float) -> None:
         self.target.append(-1)
         self.end.append(now)
 
@@ -188,6 +232,7 @@ class Traffic:
     def fail(self, targets: list[int], hangs: bool, now: float) -> None:
         """`targets` die: they refuse everything from now on, or take it and never answer."""
         self.failing.update(dict.fromkeys(targets, hangs))
+        self.cuts.append(Cut(now, tuple(targets), hangs=hangs))
         for node in self.nodes:
             if node.counts:
                 node.picker.settle(set(targets), now, self.timeout if hangs else 0.0)
@@ -197,35 +242,29 @@ class Traffic:
         del self.failing[target]
         self.free[target] = now
 
-    # -- at the end --------------------------------------------------------------------------
+    # -- what has come of them ---------------------------------------------------------------
 
-    def outcome(self, died: np.ndarray, hangs: np.ndarray, gone: np.ndarray,
-                lost: np.ndarray) -> Outcome:
-        """How every request ended.
-
-        died, gone: when each target died and when it was let go, s (inf: never); hangs: whether
-        it hung then; lost: when each node was lost.
-        """
+    def fates(self, since: int = 0) -> Fates:
+        """How every request from number `since` on ends, if nothing happens after now."""
         self.sim.check()
-        target, node = np.array(self.target, dtype=np.int64), np.concatenate(
-            [*self.node, np.empty(0, dtype=np.int64)])
-        sent, work = (np.concatenate([*columns, np.empty(0)]) for columns in (
-            [block.sent for block in self._blocks], [block.work for block in self._blocks]))
-        work[list(self.longer)] = list(self.longer.values())
-        end = np.array(self.end)
+        sent, user, first, _, _, work, node = map(np.concatenate, zip(*(
+            (*piece.columns, work, node) for piece, work, node in self._routed)))
+        work[list(self._longer)] = list(self._longer.values())
+        sent, user, first, work, node = (c[since:] for c in (sent, user, first, work, node))
+        target, end = np.array(self.target[since:], dtype=np.int64), np.array(self.end[since:])
         nowhere = target < 0
-        kind = np.where(nowhere, TURNED_AWAY, np.where(end == -1.0, REFUSED, ANSWERED))
+        kind = np.where(nowhere, REJECTED, np.where(end == -1.0, REFUSED, ANSWERED))
         end = np.where(end == -1.0, sent, end)
-        at = np.maximum(target, 0)
-        end[(sent <= died[at]) & (end > died[at]) & hangs[at] & ~nowhere] = np.inf
         cut = np.full(len(sent), np.inf)
-        for ends, of in ((np.where(hangs, np.inf, died), at), (gone, at), (lost, node)):
+        for one in sorted(self.cuts, key=lambda one: not one.hangs):
             self.sim.check()
-            if np.isfinite(ends).any():
-                when = ends[of]
-                inside = (sent <= when) & (end > when) & ~nowhere
-                cut = np.where(inside, np.minimum(cut, when), cut)
+            of = node == one.node if one.node >= 0 else np.isin(target, one.targets)
+            inside = of & (sent <= one.at) & (end > one.at) & ~nowhere
+            if one.hangs:
+                end[inside] = np.inf
+            else:
+                cut[inside] = np.minimum(cut[inside], one.at)
         late = np.minimum(end, cut) > sent + self.timeout
         kind = np.where(late, TIMED_OUT, np.where(np.isfinite(cut), CUT, kind))
         ended = np.where(late, sent + self.timeout, np.minimum(end, cut))
-        return Outcome(sent, ended, target, node, kind, work)
+        return Fates(sent, ended, target, node, kind, work, user, first)

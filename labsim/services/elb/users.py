@@ -6,71 +6,138 @@ another comes in his place.
 
 *Models:* Poisson requests of users who differ in how busy they are, come for a visit (of an
 exponential length) and are followed by others; DNS answers kept for their TTL, each user's with a
-phase of its own, which point to the doors in turn; which target a user met last.
+phase of its own, which point to the doors in turn; strangers, who send one request each.
 *Leaves out:* retries of failed requests, think times that follow an answer.
 
 Data plane: request-level, made in blocks of arrays that don't depend on what the balancer does.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
 
 import numpy as np
 
-from labsim.engine import RateCurve, ServiceTimes, Simulation
+from labsim.declare import Component, Count, Line, Panel
+from labsim.engine import Load, ServiceTimes, Simulation
+from labsim.errors import ParameterError
+from labsim.services.elb.rules import at_least
 
 SHORTEST_TTL = 1e-3     # s; as good as none
 TURN = (5**0.5 - 1) / 2     # of a user's DNS answers: each next one this part of a turn further
+STRANGER = 0            # the number of all users who send one request
 
 
 @dataclass(frozen=True)
-class Block:
-    """Requests that are made together: when each is sent (s), by whom, how much work it is, whether
-    it is the first of a visit, when its DNS answer was looked up, and two draws from [0, 1): where
-    in that answer it points, and where in a node's list."""
+class Requests:
+    """Requests in the order of time: when each is sent (s), by whom, whether it is the first of a
+    visit, when its DNS answer was looked up, and where in that answer it points, from [0, 1)."""
 
     sent: np.ndarray
     user: np.ndarray
-    work: np.ndarray
     first: np.ndarray
     looked_up: np.ndarray
     pointer: np.ndarray
-    chance: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.sent)
+
+    @property
+    def columns(self) -> tuple[np.ndarray, ...]:
+        """All columns."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    def part(self, rows) -> "Requests":
+        """Some of the rows."""
+        return Requests(*(column[rows] for column in self.columns))
 
 
-class Users:
-    """`users` people who send Poisson requests, `rate` a second together, in blocks.
+def together(several: list[Requests]) -> Requests:
+    """The requests of several sources, in the order of time."""
+    if len(several) == 1:
+        return several[0]
+    joined = Requests(*map(np.concatenate, zip(*(one.columns for one in several))))
+    return joined.part(np.argsort(joined.sent, kind="stable"))
 
-    cv: of their own rates. visit: its mean length, s. ttl: of their DNS answers, s.
+
+class Source:
+    """Requests that will come, in blocks, of which those up to a time can be had."""
+
+    def __init__(self, blocks: Iterator[Requests]):
+        self._blocks, self._rest = blocks, None
+
+    def upto(self, until: float) -> Iterator[Requests]:
+        """Those sent up to and including `until` s that were not had before, in pieces."""
+        while True:
+            block = self._rest or next((b for b in self._blocks if len(b)), None)
+            if block is None:
+                return
+            last = int(block.sent.searchsorted(until, side="right"))
+            self._rest = block.part(slice(last, None)) if last < len(block) else None
+            if last:
+                yield block.part(slice(last))
+            if self._rest:
+                return
+
+
+def strangers(blocks: Iterable[np.ndarray], ttl: float, random: np.random.Generator
+              ) -> Iterator[Requests]:
+    """Requests at the times of `blocks` (s, sorted), each of somebody who was never there before
+    and whose DNS answer is of any age up to the TTL, s."""
+    for sent in blocks:
+        n = len(sent)
+        yield Requests(sent, np.full(n, STRANGER), np.ones(n, dtype=bool),
+                       sent - random.random(n) * ttl, random.random(n))
+
+
+class Users(Component):
+    """`count` people at any time who send Poisson requests to a load balancer, at the rate of
+    `load` (a `Load`, or requests/s) all together.
+
+    cv: of their own rates. visit: its mean length, s. random(use): the generator for each use;
+    by default streams of its own.
     """
 
-    def __init__(self, sim: Simulation, *, rate: float, service: ServiceTimes, users: int,
-                 cv: float, visit: float, ttl: float):
-        self.sim, self.service, self.visit = sim, service, visit
-        self.arrivals = RateCurve.steady(rate, sim.duration).arrivals(sim.stream("arrivals"))
-        self.busy = np.cumsum(ServiceTimes(1.0, cv).draw(users, sim.stream("users")) + 1e-9)
-        self.ttl, dns = max(ttl, SHORTEST_TTL), sim.stream("dns")
-        self.shift, self.start = dns.random(users) * self.ttl, dns.random(users)
-        self.seen, self.met = np.full(users, -np.inf), np.full(users, -1)
-        self.later = self.moved = 0     # requests after the first of a visit; at another target
+    METRICS = (Count("offered", "requests", "requests sent", "",
+                     lambda users: users.record.total("offered")),)
+    PANELS = (Panel("Offered", "req/s", (Line("offered", "offered_rate"),)),)
+    shows = (("req/s", "offered_rate"),)
 
-    def blocks(self):
-        """All requests, in order."""
-        who, visits, service, choice = map(self.sim.stream, ("who", "visits", "service", "choice"))
-        for sent in self.arrivals:
+    def __init__(self, sim: Simulation, name: str, load: Load | float, to, *, count: int = 600,
+                 cv: float = 1.0, visit: float = 1_200.0,
+                 random: Callable[[str], np.random.Generator] | None = None):
+        super().__init__(sim, name)
+        at_least(1, count=count)
+        at_least(0, cv=cv)
+        if not visit > 0:
+            raise ParameterError("visit", visit, "above 0 s")
+        self.count, self.visit = count, visit
+        self._random = random or (lambda use: sim.stream(f"{name} {use}"))
+        curve = (load if isinstance(load, Load) else Load.steady(load)).curve(sim.duration)
+        self._arrivals = curve.arrivals(self._random("arrivals"))
+        self.busy = np.cumsum(ServiceTimes(1.0, cv).draw(count, self._random("users")) + 1e-9)
+        self.ttl, dns = max(to.dns_ttl, SHORTEST_TTL), self._random("dns")
+        self.shift, self.start = dns.random(count) * self.ttl, dns.random(count)
+        self.number = to.welcome(self)      # of the first of them
+        self.link(to)
+
+    def requests(self) -> Iterator[Requests]:
+        """All requests, in order, in blocks."""
+        who, visits = self._random("who"), self._random("visits")
+        seen = np.full(self.count, -np.inf)
+        for sent in self._arrivals:
+            self.record.count("offered", sent)
             n = len(sent)
             user = np.searchsorted(self.busy, who.random(n) * self.busy[-1], side="right")
-            gap = sent - previous(user, sent, self.seen)
-            number = np.floor((sent + self.shift[user]) / self.ttl)
-            yield Block(sent, user, self.service.draw(n, service),
-                        visits.random(n) >= np.exp(-np.maximum(gap, 0.0) / self.visit),
-                        number * self.ttl - self.shift[user],
-                        (self.start[user] + number * TURN) % 1.0, choice.random(n))
+            gap = sent - previous(user, sent, seen)
+            answer = np.floor((sent + self.shift[user]) / self.ttl)
+            yield Requests(sent, self.number + user,
+                           visits.random(n) >= np.exp(-np.maximum(gap, 0.0) / self.visit),
+                           answer * self.ttl - self.shift[user],
+                           (self.start[user] + answer * TURN) % 1.0)
 
-    def meet(self, block: Block, target: np.ndarray) -> None:
-        """Take note of which target each request of a block has met."""
-        before = previous(block.user, target, self.met)
-        self.later += int((~block.first).sum())
-        self.moved += int((~block.first & (before != target)).sum())
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Requests sent per second."""
+        return {"offered_rate": (self.record.rate("offered"), "req/s")}
 
 
 def previous(user: np.ndarray, value: np.ndarray, last: np.ndarray) -> np.ndarray:
