@@ -31,7 +31,7 @@ class Comparison:
     def __init__(self, first, second):
         if first.slug != second.slug:
             raise ParameterError("compare", second.slug, f"two runs of one lab, {first.slug}")
-        self.first, self.second, self.lab = first, second, first.lab
+        self.first, self.second, self.lab = first, second, second.lab
 
     def parameters(self) -> dict[str, tuple]:
         """{name: (first, second)} of the parameters that differ."""
@@ -44,7 +44,7 @@ class Comparison:
     @property
     def metrics(self) -> list:
         """The metrics of both: of a system, other parameters may wire other parts."""
-        return [m for m in self.lab.metrics if m.name in self.second.summary]
+        return [m for m in self.lab.metrics if m.name in self.first.summary]
 
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """One row per metric, as text."""
