@@ -11,6 +11,7 @@ from labsim.engine.due import Due
 from labsim.engine.lru_cache import LruCache
 from labsim.engine.popularity import draw_keys, popularity, scatter
 from labsim.engine.recorder import Recorder
+from labsim.engine.rows import Rows, Source, together
 from labsim.engine.servers import Servers
 from labsim.engine.simulation import Cancelled, Event, Order, Simulation
 from labsim.engine.station import Station
@@ -20,5 +21,6 @@ from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
 
 __all__ = [
     "Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "Load", "LruCache", "Order",
-    "RateCurve", "Recorder", "Servers", "ServiceTimes", "Simulation", "Station", "TokenBucket",
-    "draw_keys", "merged", "popularity", "replay", "scatter", "spread", "stream"]
+    "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation", "Source", "Station",
+    "TokenBucket", "draw_keys", "merged", "popularity", "replay", "scatter", "spread", "stream",
+    "together"]

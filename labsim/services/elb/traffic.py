@@ -21,9 +21,9 @@ from functools import cached_property
 
 import numpy as np
 
-from labsim.engine import ServiceTimes, Simulation
+from labsim.engine import ServiceTimes, Simulation, Source, together
 from labsim.services.elb.nodes import Node
-from labsim.services.elb.users import Requests, Source, previous, strangers, together
+from labsim.services.elb.users import Requests, previous, strangers
 
 FOREVER = float("inf")
 ANSWERED, REFUSED, TIMED_OUT, CUT, REJECTED = range(5)
@@ -146,7 +146,7 @@ class Traffic:
                chance: np.ndarray) -> None:
         """Every request goes where its node points."""
         if any(node.picker.must_look for node in self.nodes):
-            for door, now, long, die in zip(doors.tolist(), piece.sent.tolist(), work.tolist(),
+            for door, now, long, die in zip(doors.tolist(), piece.t.tolist(), work.tolist(),
                                             chance.tolist()):
                 node = self.nodes[door]
                 if node.up and node.picker.members:
@@ -160,7 +160,7 @@ class Traffic:
             if len(here) and node.up and node.picker.members:
                 picked[here] = node.picker.picks(chance[here])
         if self.failing or self.slower or picked.min() < 0:
-            for target, now, long in zip(picked.tolist(), piece.sent.tolist(), work.tolist()):
+            for target, now, long in zip(picked.tolist(), piece.t.tolist(), work.tolist()):
                 if target < 0:
                     self._reject(now)
                 else:
@@ -169,7 +169,7 @@ class Traffic:
         free, ended = self.free, self.end.append
         targets = picked.tolist()
         self.target += targets
-        for target, now, long in zip(targets, piece.sent.tolist(), work.tolist()):
+        for target, now, long in zip(targets, piece.t.tolist(), work.tolist()):
             start = free[target]
             free[target] = end = (start if start > now else now) + long
             ended(end)
@@ -178,7 +178,7 @@ class Traffic:
                       chance: np.ndarray) -> None:
         """A user stays with his target while he may; else he goes where a node points."""
         nodes, pinned, via, expires = self.nodes, self.pinned, self.via, self.expires
-        columns = (piece.sent, piece.user, piece.first, work, chance)
+        columns = (piece.t, piece.user, piece.first, work, chance)
         for i, (now, user, first, long, die) in enumerate(zip(*(c.tolist() for c in columns))):
             node, target = nodes[doors[i]], -1
             if not first and now < expires[user]:

@@ -13,12 +13,12 @@ Data plane: request-level, made in blocks of arrays that don't depend on what th
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from labsim.declare import Component, Count, Line, Panel
-from labsim.engine import Load, ServiceTimes, Simulation
+from labsim.engine import Load, Rows, ServiceTimes, Simulation
 from labsim.errors import ParameterError
 from labsim.services.elb.rules import at_least
 
@@ -28,55 +28,14 @@ STRANGER = 0            # the number of all users who send one request
 
 
 @dataclass(frozen=True)
-class Requests:
-    """Requests in the order of time: when each is sent (s), by whom, whether it is the first of a
-    visit, when its DNS answer was looked up, and where in that answer it points, from [0, 1)."""
+class Requests(Rows):
+    """Requests: when each is sent (`t`, s), by whom, whether it is the first of a visit, when its
+    DNS answer was looked up, and where in that answer it points, from [0, 1)."""
 
-    sent: np.ndarray
     user: np.ndarray
     first: np.ndarray
     looked_up: np.ndarray
     pointer: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.sent)
-
-    @property
-    def columns(self) -> tuple[np.ndarray, ...]:
-        """All columns."""
-        return tuple(getattr(self, field.name) for field in fields(self))
-
-    def part(self, rows) -> "Requests":
-        """Some of the rows."""
-        return Requests(*(column[rows] for column in self.columns))
-
-
-def together(several: list[Requests]) -> Requests:
-    """The requests of several sources, in the order of time."""
-    if len(several) == 1:
-        return several[0]
-    joined = Requests(*map(np.concatenate, zip(*(one.columns for one in several))))
-    return joined.part(np.argsort(joined.sent, kind="stable"))
-
-
-class Source:
-    """Requests that will come, in blocks, of which those up to a time can be had."""
-
-    def __init__(self, blocks: Iterator[Requests]):
-        self._blocks, self._rest = blocks, None
-
-    def upto(self, until: float) -> Iterator[Requests]:
-        """Those sent up to and including `until` s that were not had before, in pieces."""
-        while True:
-            block = self._rest or next((b for b in self._blocks if len(b)), None)
-            if block is None:
-                return
-            last = int(block.sent.searchsorted(until, side="right"))
-            self._rest = block.part(slice(last, None)) if last < len(block) else None
-            if last:
-                yield block.part(slice(last))
-            if self._rest:
-                return
 
 
 def strangers(blocks: Iterable[np.ndarray], ttl: float, random: np.random.Generator
