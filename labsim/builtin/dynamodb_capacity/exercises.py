@@ -27,7 +27,7 @@ def hot(p) -> dict[str, str]:
 
 def seconds_of_burst(result) -> float:
     """From the beginning of the busy time to the first throttle, s."""
-    series = result.series["throttled_writes"]
+    series = result.series["throttled_writes_rate"]
     return float(series.t[(series.value > 0).argmax()]) - series.t[1] - result.params.peak_start
 
 

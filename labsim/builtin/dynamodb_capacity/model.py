@@ -17,7 +17,7 @@ from labsim.engine import Estimate, RateCurve, Simulation, popularity
 from labsim.services import dynamodb
 from labsim.services.common import retries as sdk
 from labsim.services.dynamodb import bill, dax, rules
-from labsim.services.dynamodb.told import READ
+from labsim.services.dynamodb.measures import READ
 
 TICKS = 240             # of a run, however long it is
 DAY = 86_400
@@ -136,9 +136,9 @@ class Capacity(kit.Outcome):
 
     def series(self) -> dict:
         """Those of the table, and what the cache answered."""
-        told = self.table.series()
-        told["reads_offered"] = self.per_second(self.table.arrived[:, READ] + self.hits, "req/s")
-        return {**told, "hits": self.per_second(self.hits, "req/s")}
+        reads = self.table.arrived[:, READ] + self.hits
+        return {**self.table.series(), "reads_offered_rate": self.per_second(reads, "req/s"),
+                "hits_rate": self.per_second(self.hits, "req/s")}
 
     def cost(self) -> dict:
         """Units or capacity, the index, the cache."""

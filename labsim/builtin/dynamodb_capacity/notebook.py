@@ -77,7 +77,7 @@ print("an item:", rules.item_size(shirt), "bytes,", rules.write_units(shirt), "u
 print("peak   asked for   throttled after   failed")
 for factor in (1, 1.4, 1.6, 2, 3, 5):
     r = labsim.run("dynamodb-capacity", read_rate=0, peak_factor=factor)
-    series = r.series["throttled_writes"]
+    series = r.series["throttled_writes_rate"]
     late = (series.value > 0).any()
     after = f"{(series.t[(series.value > 0).argmax()] - 1_800) / 60:.0f} min" if late else "never"
     print(f"x{factor:3} {100 * factor:8.0f}/s {after:>14} {r.summary['failed']:12,.0f}")

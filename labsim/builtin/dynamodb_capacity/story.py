@@ -6,8 +6,8 @@ from labsim import declare as kit
 from labsim.builtin.dynamodb_capacity import model
 from labsim.builtin.dynamodb_capacity.params import MODES
 from labsim.declare import Box, Count, Link, Metric, Preset
-from labsim.services.dynamodb import bill, rules, told
-from labsim.services.dynamodb.told import READ, WRITE
+from labsim.services.dynamodb import bill, measures, rules
+from labsim.services.dynamodb.measures import READ, WRITE
 
 METRICS = (
     Count("reads_offered", "requests", "reads that came, of a sharded key each part counted",
@@ -17,7 +17,7 @@ METRICS = (
     Count("hits", "requests", "reads that DAX answered", "higher", lambda o: o.hits.sum()),
     Metric("hit_ratio", "", "part of the reads that DAX answered", "higher",
            lambda o: kit.share(o.hits.sum(), o.offered[READ])),
-    *kit.of_part("table", told.METRICS[2:]),
+    *kit.of_part("table", measures.METRICS[2:]),
     Count("scale_outs", "times", "how often auto scaling raised a capacity",
           value=lambda o: o.scaled("outs")),
     Count("scale_ins", "times", "how often it lowered one", value=lambda o: o.scaled("ins")),
@@ -94,15 +94,15 @@ def allowed(p) -> float:
 
 
 PANELS = tuple(replace(panel, theory=kit.Theory("for good", allowed))
-               if panel.title == "Writes" else panel for panel in told.PANELS)
+               if panel.title == "Writes" else panel for panel in measures.PANELS)
 
 BOXES = (
-    Box("Clients", (0, 0), (("reads/s", "reads_offered"),
-                           ("writes/s", "writes_offered"))),
-    Box("DAX", (1, 0), (("hits/s", "hits"),)),
+    Box("Clients", (0, 0), (("reads/s", "reads_offered_rate"),
+                           ("writes/s", "writes_offered_rate"))),
+    Box("DAX", (1, 0), (("hits/s", "hits_rate"),)),
     Box("Partitions", (2, 0), (("of the table", "partitions"),), bars=("load", "partitions")),
     Box("Tank", (2, 1), (("units", "burst"),)),
-    Box("Throttled", (1, 1), (("per second", "throttled"),), alarm="throttled"),
+    Box("Throttled", (1, 1), (("per second", "throttled_rate"),), alarm="throttled_rate"),
 )
 LINKS = (
     Link("Clients", "DAX"), Link("DAX", "Partitions"),
@@ -119,6 +119,6 @@ INVARIANTS = (
     kit.Invariant("attempts = completed + throttled", lambda r: kit.near(
         r.summary["reads_offered"] + r.summary["writes_offered"] - r.summary["hits"]
         + r.summary["retries"], r.summary["completed"] + r.summary["throttled"])),
-    *told.INVARIANTS[1:],
+    *measures.INVARIANTS[1:],
     kit.Invariant("without DAX nothing hits", lambda r: r.params.dax or r.summary["hits"] == 0),
 )

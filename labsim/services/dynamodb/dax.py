@@ -61,7 +61,7 @@ class Dax(Component):
         Count("hits", "requests", "reads that DAX answered", "higher", lambda d: d.hits.sum()),
         Metric("hit_ratio", "", "part of the reads that DAX answered", "higher",
                lambda d: share(d.hits.sum(), d.asked.sum())))
-    shows = (("hits/s", "hits"),)
+    shows = (("hits/s", "hits_rate"),)
 
     def __init__(self, sim: Simulation, name: str, popularity: np.ndarray, rate: float, *,
                  consistency: str = rules.EVENTUAL, query_share: float = 0.0, room: int = 1_000,
@@ -120,7 +120,7 @@ class Dax(Component):
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Reads that it answered, per second."""
-        return {"hits": per_tick(self.hits / self.sim.tick, "req/s")}
+        return {"hits_rate": per_tick(self.hits / self.sim.tick, "req/s")}
 
     def cost(self) -> dict[str, float]:
         """Its nodes by the hour."""

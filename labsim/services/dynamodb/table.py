@@ -22,8 +22,8 @@ import numpy as np
 from labsim import declare as kit
 from labsim.engine import Attempts, Simulation, spread
 from labsim.errors import LabsimError, ParameterError, unknown
-from labsim.services.dynamodb import bill, rules, told
-from labsim.services.dynamodb.told import OPS, READ, WRITE
+from labsim.services.dynamodb import bill, measures, rules
+from labsim.services.dynamodb.measures import OPS, READ, WRITE
 
 HARD = np.array([rules.PARTITION_READS, rules.PARTITION_WRITES])
 PEAK_AFTER = 1_800          # s until a new peak is one that on-demand doubles
@@ -42,9 +42,9 @@ class Table(kit.Component):
     random: of what goes to which partition, one for reads and one for writes.
     """
 
-    METRICS, PANELS, INVARIANTS = told.METRICS, told.PANELS, told.INVARIANTS
+    METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
     shows = (("partitions", "partitions"), ("units saved", "burst"))
-    alarm = "throttled"
+    alarm = "throttled_rate"
 
     def __init__(self, sim: Simulation, name: str, mode: str = rules.ON_DEMAND,
                  read_capacity: float = 0.0, write_capacity: float = 0.0, *,
@@ -227,9 +227,10 @@ class Table(kit.Component):
         tick, throttled = self.sim.tick, self.throttled / self.sim.tick
         groups = np.array_split(self.load.max(axis=1), min(kit.MOST_BARS, self.parts), axis=1)
         rates = {
-            **{f"{op}_offered": self.arrived[:, i] / tick for i, op in enumerate(OPS)},
-            **{f"throttled_{op}": throttled[:, i] for i, op in enumerate(OPS)},
-            "throttled": self.throttled.sum(axis=1) / tick, "throttled_by_gsi": self.held_up / tick}
+            **{f"{op}_offered_rate": self.arrived[:, i] / tick for i, op in enumerate(OPS)},
+            **{f"throttled_{op}_rate": throttled[:, i] for i, op in enumerate(OPS)},
+            "throttled_rate": self.throttled.sum(axis=1) / tick,
+            "throttled_by_gsi_rate": self.held_up / tick}
         units = {f"{what}_{op}": values[:, i] for i, op in enumerate(OPS)
                  for what, values in (("asked", self.asked), ("used", self.consumed))}
         units |= {"read_capacity": self.allowed[:, READ], "write_capacity": self.allowed[:, WRITE]}

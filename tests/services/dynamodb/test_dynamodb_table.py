@@ -12,9 +12,9 @@ from labsim.errors import LabsimError, ParameterError
 from labsim.services import dynamodb
 from labsim.services.dynamodb import rules
 from labsim.services.dynamodb.dax import cached
+from labsim.services.dynamodb.measures import WRITE
 from labsim.services.dynamodb.scaling import AutoScaling
 from labsim.services.dynamodb.table import Table
-from labsim.services.dynamodb.told import WRITE
 from labsim.statistics import half_width
 
 # -- the table ----------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ PANELS = (
         Line("asked for", "asked_writes"), Line("used", "used_writes"),
         Line("capacity", "write_capacity", step=True))),
     Panel("Throttled", "req/s", (
-        Line("reads", "throttled_reads"), Line("writes", "throttled_writes"))),
+        Line("reads", "throttled_reads_rate"), Line("writes", "throttled_writes_rate"))),
     Panel("Busiest partition", "of limit", (
         Line("asked of it", "partition_load"), Line("limit", limit=lambda p: 1))))
 INVARIANTS = (
