@@ -12,8 +12,8 @@
 # *labsim {{version}}. About forty-five minutes. In the notes: RDS read replicas and Multi-AZ,
 # Aurora's replicas, endpoints, failover and storage.*
 #
-# A taxi rank with a dispatcher. Whoever asks gets the name of one taxi, each as often as the
-# others. But a firm asks once and keeps its driver all day. **Afterwards you can answer:**
+# A kitchen with a desk at its door. Whoever asks gets the name of one cook, each as often as the
+# others. But a waiter asks once and keeps his cook all evening. **Afterwards you can answer:**
 #
 # * Why is one replica worn out while another one idles?
 # * Why does a replica that auto scaling adds not help, and what makes it help?
@@ -52,7 +52,7 @@ lab.explore()
 print("lifetime   imbalance   CPU of the busiest")
 for lifetime in (30, 60, 300, 900, 3600):
     s = lab.run(lab.Params(connection_lifetime=lifetime)).summary
-    print(f"{lifetime:6} s {s['imbalance']:9.2f} {s['replica_cpu_max']:15.0f} %")
+    print(f"{lifetime:6} s {s['imbalance']:9.2f} {s['cpu_max']:15.0f} %")
 
 # %% [markdown]
 # Over the run short lives come out nearly even, though not at every moment, as the last column
@@ -78,13 +78,13 @@ for clients in (2, 4, 8, 16, 32):
 burning = lab.run(lab.preset("2"))
 for i in range(3):
     print(f"replica {i + 1}: {burning.series[f'load{i:02}'].value[-1]:4.0%} CPU")
-print(f"reads that fail: {burning.summary['reads_failed'] / burning.summary['reads']:.0%}")
+print(f"reads that fail: {burning.summary['failed'] / burning.summary['offered']:.0%}")
 
 # %%
 burning.plot()
 
 # %% [markdown]
-# The average CPU is {{result:2:replica_cpu_mean}}. An alarm on the average sees no trouble at all,
+# The average CPU is {{result:2:cpu_mean}}. An alarm on the average sees no trouble at all,
 # while a fifth of all reads fails at one replica.
 
 # %% [markdown]
@@ -106,8 +106,8 @@ print(f"its CPU at the end: {scaled.series['load03'].value[-1]:.0%}")
 # %%
 for number in "34":
     r = lab.run(lab.preset(number))
-    late = r.series["failed"].value[-90:].mean()
-    print(f"{lab.scene(number).title:22} imbalance {r.summary['imbalance']:.2f}   "
+    late = r.series["failed_rate"].value[-90:].mean()
+    print(f"{lab.scene(number).title:24} imbalance {r.summary['imbalance']:.2f}   "
           f"failing at the end {late:4.0f}/s   {r.summary['cost_usd']:.2f} USD")
 
 # %% [markdown]
@@ -120,8 +120,8 @@ print("lifetime   CPU mean   CPU busiest   p99")
 for lifetime in (5, 10, 20, 60, 300):
     s = labsim.run("aurora-replicas", replicas=4, read_rate=5_000,
                    connection_lifetime=lifetime).summary
-    print(f"{lifetime:6} s {s['replica_cpu_mean']:7.0f} % {s['replica_cpu_max']:10.0f} %"
-          f" {s['read_latency_p99'] * 1000:9.0f} ms")
+    print(f"{lifetime:6} s {s['cpu_mean']:7.0f} % {s['cpu_max']:10.0f} %"
+          f" {s['latency_p99'] * 1000:9.0f} ms")
 
 # %% [markdown]
 # Below some lifetime the replicas work for the logins. Shorter than the DNS answer lives gains
@@ -155,8 +155,8 @@ print("writes/s   engine   lag p95   stale reads   replica CPU")
 for writes in (100, 500, 900):
     for engine in ("aurora", "rds"):
         s = lab.run(lab.Params(engine=engine, write_rate=writes, read_rate=600)).summary
-        print(f"{writes:8} {engine:>8} {s['lag_p95']:7.2f} s {s['stale_reads'] / s['reads']:11.1%}"
-              f" {s['replica_cpu_mean']:12.0f} %")
+        print(f"{writes:8} {engine:>8} {s['replica_lag_p95']:7.2f} s "
+              f"{s['stale_reads'] / s['offered']:11.1%} {s['cpu_mean']:12.0f} %")
 
 # %% [markdown]
 # Aurora's replicas read the writer's storage, and only refresh what they hold in memory. Those of
@@ -165,7 +165,7 @@ for writes in (100, 500, 900):
 
 # %%
 late = lab.run(lab.Params(engine="rds", write_rate=1_500, write_cost=1, read_rate=600))
-lag = late.series["lag"]
+lag = late.series["replica_lag"]
 for minute in (1, 10, 20, 30):
     print(f"after {minute:2} min: {lag.value[lag.t <= 60 * minute][-1]:5.0f} s behind")
 
@@ -178,8 +178,8 @@ for minute in (1, 10, 20, 30):
 # %%
 for number in "789":
     r = lab.run(lab.preset(number))
-    reads = r.summary["reads_failed"] / r.params.read_rate
-    print(f"{lab.scene(number).title:20} no writer for {r.summary['failover_seconds']:4.0f} s, "
+    reads = r.summary["failed"] / r.params.read_rate
+    print(f"{lab.scene(number).title:24} no writer for {r.summary['failover_s']:4.0f} s, "
           f"reads lost {reads:6.1f} s")
 
 # %%
@@ -194,7 +194,7 @@ lab.run(lab.preset("7")).plot()
 # %%
 for ttl in (1, 5, 30, 60, 300):
     s = lab.run(lab.Params(failover_at=600, dns_ttl=ttl)).summary
-    print(f"DNS cached for {ttl:3} s: out for {s['failover_seconds']:4.0f} s, "
+    print(f"DNS cached for {ttl:3} s: out for {s['failover_s']:4.0f} s, "
           f"{s['writes_failed']:6.0f} writes fail")
 
 # %% [markdown]
@@ -203,11 +203,11 @@ for ttl in (1, 5, 30, 60, 300):
 # Six copies in three zones, a quorum of four to write and of three to read.
 
 # %%
-from labsim.services.aurora import cluster as aurora
+from labsim.services.aurora import rules
 
 for lost in range(5):
-    print(f"{lost} copies lost: writes {'go on' if aurora.volume_writable(lost) else 'stop':5}"
-          f"  reads {'go on' if aurora.volume_readable(lost) else 'stop'}")
+    print(f"{lost} copies lost: writes {'go on' if rules.volume_writable(lost) else 'stop':5}"
+          f"  reads {'go on' if rules.volume_readable(lost) else 'stop'}")
 
 # %% [markdown]
 # A whole zone may go, and writes go on. A zone and one more, and the data can still be read.
@@ -220,9 +220,9 @@ for lost in range(5):
 # %%
 import inspect
 
-from labsim.services.aurora import reader_endpoint as connections
+from labsim.services import aurora
 
-print(inspect.getsource(connections.Endpoint._open))
+print(inspect.getsource(aurora.Endpoint._open))
 
 # %% [markdown]
 # **Change it.** A driver that knows all replicas and opens each connection to the one that has
@@ -233,10 +233,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from labsim.builtin.aurora_replicas import model
 
-
-class FewestFirst(connections.Endpoint):
+class FewestFirst(aurora.Endpoint):
     def _open(self, which, t):
         super()._open(which, t)
         for one in which:
@@ -245,17 +243,18 @@ class FewestFirst(connections.Endpoint):
 
 
 # %%
-with patch.object(model, "Endpoint", FewestFirst):
+with patch.object(aurora, "Endpoint", FewestFirst):
     clever = {number: lab.run(lab.preset(number)) for number in "24"}
 for number, r in clever.items():
     before = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:20} imbalance {before['imbalance']:.2f} -> "
-          f"{r.summary['imbalance']:.2f}   reads failed {before['reads_failed']:7.0f} -> "
-          f"{r.summary['reads_failed']:.0f}")
+    print(f"{lab.scene(number).title:22} imbalance {before['imbalance']:.2f} -> "
+          f"{r.summary['imbalance']:.2f}   reads failed {before['failed']:9,} -> "
+          f"{r.summary['failed']:,}")
 
 # %% [markdown]
 # Clever drivers help where connections are opened. They can't help those that never are. The
-# whole model is in `labsim/labs/aurora_replicas/model.py`; start at `simulate`.
+# whole model is in `labsim/builtin/aurora_replicas/model.py` (start at `simulate`) and
+# `labsim/services/aurora`.
 
 # %% [markdown]
 # ## Exercises

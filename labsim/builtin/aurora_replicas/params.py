@@ -4,7 +4,7 @@ from typing import Literal
 
 from labsim.declare import Params, choice, flag, integer, number
 from labsim.errors import ParameterError
-from labsim.services.aurora.cluster import AURORA, REPLICAS_MAX
+from labsim.services.aurora.rules import AURORA, PROMOTION, REBUILD, REPLICAS_MAX, STANDBY
 
 LOAD, CLUSTER, CONNECTIONS, CUSTOM, SCALING, FAILURES, REPLICATION, COST = (
     "Load", "Cluster", "Connections", "Custom endpoint", "Auto scaling", "Failures",
@@ -113,16 +113,16 @@ class AuroraReplicasParams(Params):
         0, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=60, label="Writer fails at",
         group=FAILURES, help="When the writer fails; 0 for never.")
     promotion_time: float = number(
-        30, unit="s", bounds=(0, 3_600), slider=(0, 120), step=5, label="Promotion takes",
+        PROMOTION, unit="s", bounds=(0, 3_600), slider=(0, 120), step=5, label="Promotion takes",
         group=FAILURES, fact="aurora.failover", when=ON_AURORA,
         help="Until an Aurora replica is the writer.")
     multi_az_failover_time: float = number(
-        90, unit="s", bounds=(0, 3_600), slider=(0, 240), step=5, label="Standby takes",
+        STANDBY, unit="s", bounds=(0, 3_600), slider=(0, 240), step=5, label="Standby takes",
         group=FAILURES, fact="rds.multi_az_failover", when=ON_RDS,
         help="Until the Multi-AZ standby is the writer.")
     rebuild_time: float = number(
-        540, unit="s", bounds=(0, 86_400), slider=(60, 1_200), step=30, label="Rebuilding takes",
-        group=FAILURES, fact="aurora.failover_no_replica",
+        REBUILD, unit="s", bounds=(0, 86_400), slider=(60, 1_200), step=30,
+        label="Rebuilding takes", group=FAILURES, fact="aurora.failover_no_replica",
         help="Until a writer is replaced where nobody can take over: no Aurora replica, no "
              "standby.")
     rejoin_time: float = number(
@@ -165,7 +165,8 @@ class AuroraReplicasParams(Params):
 
     def check(self) -> None:
         """No more replicas than the engine allows; min <= replicas <= max where they are scaled."""
-        most = REPLICAS_MAX if self.engine == AURORA else int(self.fact("rds.read_replicas_max"))
+        on_aurora = self.engine == AURORA
+        most = REPLICAS_MAX[AURORA] if on_aurora else int(self.fact("rds.read_replicas_max"))
         if self.replicas > most:
             raise ParameterError("replicas", self.replicas, f"at most {most} replicas on "
                                                             f"{self.engine}, {self.facts}")

@@ -1,1 +1,6 @@
 """Amazon Aurora: a writer, its readers, one endpoint for each, and the reads that they answer."""
+
+from labsim.services.aurora.cluster import Cluster
+from labsim.services.aurora.reader_endpoint import Endpoint
+
+__all__ = ["Cluster", "Endpoint"]

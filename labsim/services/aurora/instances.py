@@ -1,0 +1,291 @@
+"""The instances of Amazon Aurora (and RDS): writer, replicas, failover, auto scaling, the quorum.
+
+Picture a head chef with assistants who cook from one shared pantry. Only the chef changes the
+pantry; when he faints an assistant takes his place within half a minute, if there is one; else a
+new chef must be found. In RDS every assistant has a pantry of his own and copies every change of
+the chef's, some time later; and the deputy (Multi-AZ) stands by and cooks for nobody.
+
+*Models:* Aurora with replicas on shared storage of six copies, RDS with asynchronous replicas and
+a Multi-AZ standby; a failover at a chosen time; target tracking that adds replicas and removes
+only its own, with its cooldowns, while the cluster is available; copies of the storage that fail.
+*Leaves out:* promotion tiers that are set by hand (all are alike; `promoted` has the rule), zones,
+Global Database, repair of copies, an RDS replica promoted by hand, Serverless.
+
+Control plane: SimPy processes.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from labsim.declare import Component
+from labsim.engine import Order, Simulation
+from labsim.errors import ParameterError
+from labsim.services.aurora.rules import (
+    AURORA,
+    COOLDOWN,
+    COPIES,
+    LAST_TIER,
+    PROMOTION,
+    RDS,
+    REBUILD,
+    REPLICAS_MAX,
+    STANDBY,
+    promoted,
+    time_to_recover,
+    volume_readable,
+    volume_writable,
+)
+
+
+@dataclass(frozen=True)
+class State:
+    """What holds from a control event to the next: arrays over instances, (instances + 1,).
+
+    speed: reads/s that each can do; writes: writes/s that each applies; readers: which are
+    replicas; serving: these, or the writer where there is none; billed: which are paid
+    for; writer: which it is.
+    """
+
+    speed: np.ndarray
+    writes: np.ndarray
+    readers: np.ndarray
+    serving: np.ndarray
+    billed: np.ndarray
+    writer: int
+
+
+class Instances(Component):
+    """A writer (instance 0), `replicas`, and room for `most` of them: who is there, and what each
+    can do. What they do is in `cluster.Cluster`, where the parameters are explained."""
+
+    def __init__(self, sim: Simulation, name: str, *, engine: str, replicas: int, most: int | None,
+                 multi_az: bool, capacity: float, big: int, big_factor: float, write_rate: float,
+                 apply_rate: float):
+        super().__init__(sim, name)
+        if engine not in (AURORA, RDS):
+            raise ParameterError("engine", engine, f"{AURORA} or {RDS}")
+        self.most = REPLICAS_MAX[engine] if most is None else most
+        for what, value, least, upto in (("most", self.most, 0, REPLICAS_MAX[engine]),
+                                         ("replicas", replicas, 0, self.most),
+                                         ("big", big, 0, replicas)):
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= upto:
+                raise ParameterError(what, value, f"a whole number from {least} to {upto}")
+        if multi_az and engine == AURORA:
+            raise ParameterError("multi_az", multi_az, f"False on {AURORA}, whose replicas take "
+                                                       f"over; {RDS} has standbys")
+        if not 1 <= big_factor < math.inf:
+            raise ParameterError("big_factor", big_factor, "at least 1")
+        self.engine, self.multi_az, self.capacity = engine, multi_az, capacity
+        self.write_rate, self.apply_rate = write_rate, apply_rate
+        self.nowhere = self.most + 1
+        self.size = np.full(self.most + 2, float(capacity))
+        self.big = np.zeros(self.most + 2, dtype=bool)
+        self.big[1:1 + big] = True
+        self.size[self.big] *= big_factor
+        self.size[self.nowhere] = 0.0
+        self.up = np.zeros(self.most + 2, dtype=bool)       # runs
+        self.exists = np.zeros(self.most + 2, dtype=bool)   # runs, or comes back
+        self.up[:1 + replicas] = self.exists[:1 + replicas] = True
+        self.writer, self.copies = 0, COPIES
+        self.endpoints: list = []       # each is told when its members change
+        self.added: list[int] = []      # replicas of auto scaling, the newest last
+        self.creating = self.scale_outs = self.scale_ins = 0
+        self.down_at = float("inf")     # when the writer failed,
+        self.recovered_at = float("inf")    # and when there was one again
+        self.lost_at = float("inf")         # when the volume could no longer be written
+        self.low, self.high, self.creation_time = 0, 0, 0.0     # what auto scaling may do
+        self._deaf_out = self._deaf_in = 0.0
+        self._fails = False
+        self.changed()
+
+    # -- what the data plane sees ----------------------------------------------------------
+
+    @property
+    def readers(self) -> np.ndarray:
+        """Which instances are replicas that serve reads, (instances + 1,)."""
+        readers = self.up.copy()
+        readers[self.writer] = False
+        return readers
+
+    def members(self, big: bool | None) -> np.ndarray:
+        """The instances behind an endpoint: big replicas, the others, or all (None). Where there
+        is none of the kind all replicas, where there is no replica the writer."""
+        readers = self.readers
+        kind = readers if big is None else readers & (self.big == big)
+        for some in (kind, readers):
+            if some.any():
+                return np.flatnonzero(some)
+        return np.array([self.writer])
+
+    def changed(self) -> None:
+        """Take down the state from now on, and tell the endpoints their members."""
+        readers, speed = self.readers, self.size * self.up
+        readable = self.engine == RDS or volume_readable(COPIES - self.copies)
+        writable = self.engine == RDS or volume_writable(COPIES - self.copies)
+        rate = self.write_rate if self.up[self.writer] and writable else 0.0
+        writes = np.zeros(len(speed))
+        writes[self.writer] = rate
+        if self.engine == RDS:      # every replica does every write once more
+            writes[readers] = min(rate, self.apply_rate)
+        serving = readers.copy()
+        serving[self.members(None)] = True
+        self.state = State(speed * readable, writes, readers, serving, self.exists.copy(),
+                           self.writer)
+        for endpoint in self.endpoints:
+            endpoint.members = self.members(endpoint.big)
+        for name, value in (("replicas", self.in_service), ("creating", self.creating),
+                            ("copies", self.copies)):
+            self.record.level(name, self.sim.now, value)
+
+    def drop(self, instance: int) -> int:
+        """Every endpoint's connections to `instance` are gone: how many."""
+        return sum(endpoint.drop(instance, self.sim.now) for endpoint in self.endpoints)
+
+    # -- failures --------------------------------------------------------------------------
+
+    def fail_writer(self, at: float, *, promotion: float = PROMOTION, standby: float = STANDBY,
+                    rebuild: float = REBUILD, rejoin: float = 120.0) -> None:
+        """The writer fails at `at` s, once in a run. There is one again after `promotion` s of an
+        Aurora replica, `standby` s of a Multi-AZ standby, or else `rebuild` s; a failed one that
+        was replaced by a replica is back as one after `rejoin` s more."""
+        for what, value in (("at", at), ("promotion", promotion), ("standby", standby),
+                            ("rebuild", rebuild), ("rejoin", rejoin)):
+            if not 0 <= value < math.inf:
+                raise ParameterError(what, value, "at least 0 s")
+        if self._fails:
+            raise ParameterError("at", at, f"one failure of the writer of {self.name} in a run")
+        self._fails = True
+        self.sim.process(self._failing(at, lambda: time_to_recover(
+            self.engine, self.in_service, self.multi_az, promotion, standby, rebuild), rejoin))
+
+    def _failing(self, at: float, recovery: Callable[[], float], rejoin: float):
+        yield self.sim.until(at, Order.CAPACITY)
+        failed, promote = self.writer, self._successor()
+        recover = recovery()
+        self.down_at, self.recovered_at = at, at + recover
+        self.up[failed] = False
+        dropped = self.drop(failed)
+        if promote != failed:
+            dropped += self.drop(promote)
+            self.writer = promote
+            self.up[promote] = False    # restarts as the writer
+            self.added = [i for i in self.added if i != promote]
+        who = "a replica is promoted" if promote != failed else "no replica to promote"
+        self.log("failover", f"the writer fails; {who}; {dropped} reader connections drop")
+        self.changed()
+        yield self.sim.until(at + recover, Order.CAPACITY)
+        self.up[self.writer] = True
+        dropped = self.drop(self.writer)
+        self.changed()
+        self.log("recovered", f"there is a writer again after {recover:,.0f} s; clients find "
+                                  "it once their DNS answer has expired")
+        if promote != failed:
+            yield self.sim.until(at + recover + rejoin, Order.CAPACITY)
+            self.up[failed] = True
+            self.changed()
+            self.log("replica", "the old writer is back, as a replica")
+
+    def _successor(self) -> int:
+        """The replica that becomes the writer; the writer itself where nothing is promoted."""
+        candidates = np.flatnonzero(self.readers)
+        if self.engine == RDS or not len(candidates):
+            return self.writer
+        tiers = [(LAST_TIER if i in self.added else 0, self.size[i]) for i in candidates.tolist()]
+        return int(candidates[promoted(tiers)])
+
+    def lose_copies(self, at: float, lost: int) -> None:
+        """At `at` s so many of the copies of Aurora's storage are lost, for good."""
+        if self.engine != AURORA:
+            raise ParameterError("lost", lost, f"0: {self.engine} has no storage of copies")
+        if not 0 <= lost <= COPIES or not 0 <= at < math.inf:
+            raise ParameterError("lost", lost, f"from 0 to {COPIES} copies, at a time from 0 on")
+        self.sim.process(self._losing(at, lost))
+
+    def _losing(self, at: float, lost: int):
+        yield self.sim.until(at, Order.CAPACITY)
+        self.copies = COPIES - lost
+        if not volume_writable(lost):
+            self.lost_at = at
+        self.changed()
+        self.log("storage", f"{lost} of {COPIES} copies lost: writes "
+                     f"{'go on' if volume_writable(lost) else 'stop'}, reads "
+                     f"{'go on' if volume_readable(lost) else 'stop'}")
+
+    # -- auto scaling: what `autoscaling.TargetTracking` moves --------------------------------
+
+    def auto_scale(self, low: int, high: int, creation_time: float) -> None:
+        """Let a policy move the replicas from `low` to `high`; a new one takes `creation_time` s.
+        ParameterError where there can't be so many, or on RDS."""
+        if self.engine != AURORA:
+            raise ParameterError("engine", self.engine, f"{AURORA}, whose replicas can be scaled")
+        if not 0 <= low <= high <= self.most:
+            raise ParameterError("high", high, f"from low, {low}, to the room there is, "
+                                               f"{self.most} replicas")
+        if not creation_time >= 0:
+            raise ParameterError("creation_time", creation_time, "at least 0 s")
+        self.low, self.high, self.creation_time = low, high, creation_time
+
+    @property
+    def in_service(self) -> int:
+        """Replicas that are available now."""
+        return int(self.readers.sum())
+
+    @property
+    def desired(self) -> int:
+        """Replicas that are available, on their way back, or being created."""
+        return int(self.exists.sum()) - 1 + self.creating
+
+    @property
+    def warming(self) -> bool:
+        """Whether a scale-in has to wait: for a replica in the making, or for the cooldown."""
+        return self.creating > 0 or self.sim.now < self._deaf_in
+
+    def scale_to(self, wanted: int, why: str) -> None:
+        """Set the number of replicas; nothing happens while the cluster is not available, in a
+        cooldown, or at a limit."""
+        now, before = self.sim.now, self.desired
+        change = min(max(wanted, self.low), self.high) - before
+        if change < 0:
+            change = -min(-change, len(self.added))
+        if not change or not self.up[self.writer] or now < (
+                self._deaf_out if change > 0 else self._deaf_in):
+            return
+        done = now + (self.creation_time if change > 0 else 0.0)
+        self._deaf_in = done + COOLDOWN
+        self.log("scale-out" if change > 0 else "scale-in",
+                     f"{change:+d} replicas to {before + change} ({why})")
+        if change > 0:
+            self._deaf_out = done + COOLDOWN
+            self.scale_outs += 1
+            self.creating += change
+            self.changed()
+            self.sim.process(self._create(change))
+        else:
+            self.scale_ins += 1
+            for _ in range(-change):
+                self._remove(self.added.pop())
+
+    def _create(self, count: int):
+        yield self.sim.until(self.sim.now + self.creation_time, Order.CAPACITY)
+        free = np.flatnonzero(~self.exists[:self.nowhere])[:count].tolist()
+        self.up[free] = self.exists[free] = True
+        self.added += free
+        self.creating -= count
+        self.changed()
+        self.log("replica", f"{count} more available, without any connection yet")
+
+    def _remove(self, instance: int) -> None:
+        self.up[instance] = self.exists[instance] = False
+        self.changed()
+        self.drop(instance)
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """How many replicas and copies there are."""
+        told = {name: (self.record.sampled(name), unit) for name, unit in (
+            ("replicas", "replicas"), ("creating", "replicas"), ("copies", "copies"))}
+        if self.engine == RDS:      # each instance has storage of its own
+            told["copies"] = told["replicas"][0] + 1 + self.multi_az, "copies"
+        return told
