@@ -103,7 +103,8 @@ class Panel:
     def unit_in(self, result) -> str:
         """Its unit: that of its curves."""
         return self.unit or next(
-            (result.series[line.series].unit for line in self.lines if line.series), "")
+            (result.series[line.series].unit for line in self.lines
+             if line.series in result.series), "")
 
     @property
     def drawn(self) -> tuple[Line, ...]:

@@ -20,7 +20,7 @@ def alt(lab, result, pinned=None) -> str:
         unit = panel.unit_in(result)
         unit = "" if unit in panel.title.lower().split() else unit
         curves = [f"{line.label} up to {format_value(_top(result, line), unit)}"
-                  for line in panel.lines if line.series]
+                  for line in panel.lines if line.series in result.series]
         told.append(f"{panel.title}: {', '.join(curves)}.")
     if pinned is not None:
         told.append("The run that it is compared with is dotted.")

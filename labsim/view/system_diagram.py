@@ -44,7 +44,10 @@ STACK = (43, 37, 16)    # there: first number, from number to number, from numbe
 
 
 def at(result, name: str, t: float) -> float:
-    """Value of a series at `t` seconds: that of the last instant not after `t`."""
+    """Value of a series at `t` seconds: that of the last instant not after `t`; 0 where a system
+    has been wired without that part."""
+    if name not in result.series:
+        return 0.0
     series = result.series[name]
     index = int(np.searchsorted(series.t, t, side="right")) - 1
     return float(series.value[max(index, 0)])
