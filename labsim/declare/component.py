@@ -61,11 +61,13 @@ class Component:
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """Requests come at the times of `blocks` (arrays, s, sorted), whatever happens here."""
-        raise TypeError(f"{self.name}, a {kind(self)}, takes no requests")
+        raise ParameterError("to", self.name, f"a part that takes requests; a {kind(self)} takes "
+                             "none from clients")
 
     def take(self, times: np.ndarray) -> None:
         """Requests come at `times` (s, sorted), which another part has just given out."""
-        raise TypeError(f"{self.name}, a {kind(self)}, takes no requests of another part")
+        raise ParameterError("to", self.name, f"a part that takes requests; a {kind(self)} takes "
+                             "none from another part")
 
     def advance(self, now: float) -> None:
         """Let what flows through this part flow until `now`."""

@@ -132,7 +132,8 @@ def _box(box, result, t, style, plan) -> str:
         out.append(f'<text x="{x + 8}" y="{line}"><tspan font-weight="bold" '
                    f'font-size="{plan.number}">{number}</tspan> <tspan font-size="{size}"{place}>'
                    f"{escape(label)}</tspan></text>")
-        if plan.shapes and result.series[series].unit == "instances" and len(box.show) > 1:
+        counted = series in result.series and result.series[series].unit == "instances"
+        if plan.shapes and counted and len(box.show) > 1:
             out.append(_shapes(int(value), i, x + 105, line - 10, style))
     return "".join(out)
 
