@@ -10,10 +10,10 @@ from labsim.engine.counted import Attempts, spread
 from labsim.engine.due import Due
 from labsim.engine.lru_cache import LruCache
 from labsim.engine.popularity import draw_keys, popularity, scatter
-from labsim.engine.recorder import Recorder
+from labsim.engine.recorder import Recorder, so_far
 from labsim.engine.rows import Rows, Source, together
 from labsim.engine.servers import Servers
-from labsim.engine.simulation import Cancelled, Event, Order, Simulation
+from labsim.engine.simulation import Cancelled, Event, Order, Simulation, Wake
 from labsim.engine.station import Station
 from labsim.engine.streams import stream
 from labsim.engine.token_bucket import TokenBucket
@@ -21,6 +21,6 @@ from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
 
 __all__ = [
     "Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "Load", "LruCache", "Order",
-    "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation", "Source", "Station",
-    "TokenBucket", "draw_keys", "merged", "popularity", "replay", "scatter", "spread", "stream",
-    "together"]
+    "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation", "Source",
+    "Station", "TokenBucket", "Wake", "draw_keys", "merged", "popularity", "replay", "scatter",
+    "so_far", "spread", "stream", "together"]

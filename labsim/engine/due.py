@@ -24,6 +24,12 @@ class Due:
         """When the earliest is due, s; infinite if there is none."""
         return self._heap[0][0] if self._heap else math.inf
 
+    @property
+    def next(self) -> tuple:
+        """The earliest, (time, *what), which stays due."""
+        t, _, *what = self._heap[0]
+        return t, *what
+
     def put(self, t: float, *what) -> None:
         """`what` is due at `t` s."""
         self._number += 1

@@ -17,6 +17,11 @@ import numpy as np
 _FOLD_AT = 65_536   # rows kept in passing before they are folded into the grid
 
 
+def so_far(t: np.ndarray, times) -> np.ndarray:
+    """How many of `times` (s, any order) have been by each instant of `t`, as floats."""
+    return np.searchsorted(np.sort(times), t, side="right").astype(float)
+
+
 class Recorder:
     """The record of one run over `duration` seconds with `points` intervals, or at the instants
     `t` of another record."""

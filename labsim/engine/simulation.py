@@ -43,12 +43,18 @@ class Event:
 
 class Wake(simpy.Event):
     """Happens after `delay` s, among those of that time in its order; as `simpy.Timeout`, which
-    knows no order, it has happened well from the start."""
+    knows no order, it has happened well from the start. Without a delay it waits to be `set`."""
 
-    def __init__(self, env: simpy.Environment, delay: float, order: int, value=None):
+    def __init__(self, env: simpy.Environment, delay: float | None = None,
+                 order: int = simpy.events.NORMAL, value=None):
         super().__init__(env)
+        if delay is not None:
+            self.set(delay, order, value)
+
+    def set(self, delay: float, order: int = simpy.events.NORMAL, value=None) -> None:
+        """From now on it is sure to happen, after `delay` s; who waits for it gets `value`."""
         self._ok, self._value = True, value
-        env.schedule(self, priority=order, delay=delay)
+        self.env.schedule(self, priority=order, delay=delay)
 
 
 class Cancelled(Exception):

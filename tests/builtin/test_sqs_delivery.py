@@ -1,22 +1,20 @@
-"""sqs-delivery: rules of the queue, polls that are counted against polls that happen, and each
-statement of the notes in a run."""
+"""sqs-delivery: polls that are counted against polls that happen; what the notes say, in a run."""sqs-delivery: polls that are counted against polls that happen, and what the notes say in a run."""
+=======
+"""sqs-delivery: polls that are counted against polls that happen, and each statement of the notes in
+a run."""
+>>>>>>> 22fd803 (sqs-delivery: queue, client and consumers are parts with a name; the kit reports; no private call of SimPy)
 
-import math
-
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import labsim
 from labsim.builtin.sqs_delivery import model
-from labsim.builtin.sqs_delivery.by_hand import play
 from labsim.declare.describe import timeline
 from labsim.engine import Order, Simulation
 from labsim.errors import ParameterError
-from labsim.services.sqs import client as sqs_client
-from labsim.services.sqs.messages import MessageQueue
-from labsim.services.sqs.order import DELETED, EXPIRED, IN_FLIGHT, VISIBLE
+from labsim.services.sqs import Client
+from labsim.services.sqs.client import RECEIVE
+from labsim.services.sqs.order import DELETED, EXPIRED, IN_FLIGHT
+from labsim.services.sqs.rules import billed_requests
 
 LAB = labsim.lab("sqs-delivery")
 
@@ -25,123 +23,29 @@ def run(seed=1, **values):
     return LAB.run(LAB.Params(**values), seed)
 
 
-# -- the queue ------------------------------------------------------------------------------------
-
-STEP = st.one_of(st.tuples(st.just("send"), st.sampled_from("abc")),
-                 st.tuples(st.just("receive"), st.integers(1, 10)),
-                 st.tuples(st.just("delete"), st.integers(0, 9)),
-                 st.tuples(st.just("change"), st.integers(0, 9)))
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(st.floats(0, 40), STEP), max_size=60), st.integers(0, 3))
-def test_a_group_is_in_order_and_one_batch_at_a_time(steps, most):
-    """No message of a FIFO group is received while an earlier one is visible, nor while any other
-    receive of the group is in flight."""
-    dead = MessageQueue(fifo=True) if most else None
-    queue = MessageQueue(fifo=True, max_receives=most, dead_letters=dead, retention=400)
-    now, receipts, sent = 0.0, [], 0
-    for wait, (what, value) in steps:
-        now += wait
-        queue.settle(now)
-        if what == "send":
-            queue.send(now, value, str(sent := sent + 1))
-        elif what == "receive":
-            flying = {m.group for m in queue.messages if m.state == IN_FLIGHT}
-            got = queue.receive(now, value)
-            receipts += got
-            for r in got:
-                assert r.message.group not in flying
-                assert not [m for m in queue.messages if m.group == r.message.group
-                            and m.number < r.message.number and m.state == VISIBLE]
-            numbers = [r.message.number for r in got]
-            assert numbers == sorted(numbers)
-        elif receipts:
-            receipt = receipts[value % len(receipts)]
-            if what == "delete":
-                queue.delete(now, receipt)
-            else:
-                queue.change_visibility(now, receipt, 7.0 * (value % 3))
-    assert sum(queue.count.values()) == len(queue.messages) == sent
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.floats(0, 40), st.integers(0, 3)), max_size=60), st.integers(1, 9))
-def test_what_was_received_is_hidden_for_its_timeout(steps, window):
-    """In whatever order: no message is received within the timeout of its last receive."""
-    queue = MessageQueue(order_window=window, rng=np.random.default_rng(window))
-    now, last = 0.0, {}
-    for wait, sends in steps:
-        now += wait
-        for _ in range(sends):
-            queue.send(now)
-        for r in queue.receive(now, 4):
-            assert now >= last.get(r.message, -math.inf) + queue.visibility_timeout
-            last[r.message] = now
-
-
-def test_two_thousand_per_second_for_a_minute_are_at_the_limit():
-    """120,000 in flight: at 2,000 received per second and held 60 s the last is just received, of
-    2,001 per second sixty are refused."""
-    queue = MessageQueue(visibility_timeout=60, in_flight_limit=120_000)
-    for second in range(60):
-        for _ in range(2_000):
-            queue.send(second)
-        while queue.receive(second, 10):
-            pass
-    assert (queue.count[VISIBLE], queue.count[IN_FLIGHT]) == (0, 120_000)
-    for _ in range(60):
-        queue.send(59.5)
-    assert queue.receive(59.5, 10) == [] and not queue.receivable
-    assert len(queue.receive(60, 10)) == 10     # the first two thousand are back
-
-
-@pytest.mark.parametrize("settings, call, args", [
-    ({"fifo": True}, "send", (0.0, "", "x")), ({"fifo": True}, "send", (0.0, "a", "")),
-    ({"fifo": True}, "send", (0.0, "a", "x", 5.0)), ({}, "send", (0.0, "", "", 901)),
-    ({}, "send", (0.0, "", "", -1))])
-def test_calls_that_sqs_refuses(settings, call, args):
-    """FIFO without group or id or with a delay of its own; a delay beyond a quarter of an hour."""
-    with pytest.raises(ValueError):
-        getattr(MessageQueue(**settings), call)(*args)
-
-
-def test_a_change_needs_the_latest_receipt_and_a_message_in_flight():
-    """MessageNotInflight otherwise; and it does not outlast the receive."""
-    assert play([[0, "send"], [0, "receive"], [30, "change", 10], [30, "receive"],
-                 [40, "receive"], [60, "receive"]]) == [1, ["1 x1"], False, ["1 x2"], [], ["1 x3"]]
-
-
-def test_a_fifo_receipt_ends_with_its_timeout():
-    """After it a delete is of no effect, although nobody else has received the message."""
-    assert play([[0, "send", "a", "x"], [0, "receive"], [31, "delete"], [31, "receive"]],
-                {"fifo": True}) == [1, ["1 x1"], False, ["1 x2"]]
-
-
 # -- polls ----------------------------------------------------------------------------------------
 
-class Polling(sqs_client.Client):
+class Polling(Client):
     """Every poll is an event: what `Client` counts must be what happens here."""
 
     def receive(self):
-        yield from self.turn(sqs_client.RECEIVE)
+        yield from self.turn(RECEIVE)
         while True:
-            self.calls[sqs_client.RECEIVE] += 1
+            self.calls[RECEIVE] += 1
             begun = self.sim.now
             if self.wait:       # whatever comes at this instant is seen
                 yield self.sim.until(begun, Order.TICK)
             while True:
                 receipts = self.queue.receive(self.sim.now, self.most, sees=self.sees)
                 if receipts:
-                    self.billed[sqs_client.RECEIVE] += sqs_client.billed(
-                        len(receipts) * self.size)
+                    self.billed[RECEIVE] += billed_requests(len(receipts) * self.size)
                     return receipts
                 if self.sim.now + 0.25 > begun + self.wait:
                     break
                 yield self.sim.until(self.sim.now + 0.25, Order.TICK)
             yield self.sim.until(begun + self.period, Order.TICK)
             self.empty += 1
-            self.billed[sqs_client.RECEIVE] += 1
+            self.billed[RECEIVE] += 1
 
     def tell(self):
         pass
@@ -157,7 +61,7 @@ def test_polls_that_are_counted_are_those_that_would_happen(values, monkeypatch)
     values = {"consumers": 2, "call_time": 0.25, "service_time": 7.5, "arrival_rate": 0.125,
               "order_window": 1, "short_poll_sees": 1, "duration": 400, **values}
     counted = run(**values)
-    monkeypatch.setattr(sqs_client, "Client", Polling)
+    monkeypatch.setattr(model, "Client", Polling)
     polled = run(**values)
     for name, value in counted.summary.items():
         if name not in ("receive_calls", "empty_receives", "api_calls", "cost_usd"):
@@ -178,7 +82,7 @@ def test_little():
     assert not why and expected == p.arrival_rate * (p.service_time + p.call_time)
     assert r.series["in_flight"].value.mean() == pytest.approx(
         expected * rate / p.arrival_rate, rel=0.03)
-    assert r.series["visible"].value.mean() == pytest.approx(
+    assert r.series["queue"].value.mean() == pytest.approx(
         rate * r.summary["wait_mean"], rel=0.15)
 
 
@@ -188,8 +92,8 @@ def test_a_longer_timeout_than_the_work_ends_repeats():
     """And one that is shorter brings them; work is done again, never lost."""
     slow = LAB.preset("2")
     short, long = (LAB.run(slow.changed(visibility_timeout=t)).summary for t in (20, 60))
-    assert short["done_again"] > 0 and long["done_again"] == long["received_again"] == 0
-    assert short["done"] == long["done"] == 25
+    assert short["duplicates"] > 0 and long["duplicates"] == long["redelivered"] == 0
+    assert short["completed"] == long["completed"] == 25
 
 
 def test_a_heartbeat_does_what_a_long_timeout_does_and_crashes_come_back_sooner():
@@ -197,7 +101,7 @@ def test_a_heartbeat_does_what_a_long_timeout_does_and_crashes_come_back_sooner(
     mixed = LAB.preset("2").changed(crash_share=0.1, duration=900)
     beat = LAB.run(mixed.changed(heartbeat=20)).summary
     long = LAB.run(mixed.changed(visibility_timeout=120)).summary
-    assert beat["done_again"] == long["done_again"] == 0
+    assert beat["duplicates"] == long["duplicates"] == 0
     assert beat["latency_p95"] < long["latency_p95"] / 2 and beat["change_calls"] > 0
 
 
@@ -207,9 +111,9 @@ def test_a_crash_brings_the_message_back_when_its_timeout_ends():
         r = run(crash_share=0.25, consumers=3, visibility_timeout=timeout, wait_time=20)
         back = [e for e in r.events if e.kind == "back"]
         crashes = [e for e in r.events if e.kind == "crash"]
-        assert {e.text.split()[-1] for e in crashes} >= {e.text.split()[1] for e in back}
+        assert {e.text.split()[-1] for e in crashes} >= {e.text.split()[2] for e in back}
         for e in back:
-            number = e.text.split()[1]
+            number = e.text.split()[2]
             received = [s.start for s in r.spans if (s.row, s.kind) == (number, "receive")]
             assert any(e.t == pytest.approx(t + timeout) for t in received)
 
@@ -219,7 +123,7 @@ def test_a_poisoned_message_is_delivered_so_often(most):
     """maxReceiveCount deliveries, then the dead-letter queue."""
     r = run(messages=4, poison_share=1, dead_letters=True, max_receives=most, duration=900,
             wait_time=20)
-    assert r.summary["receives"] == 4 * most and r.summary["dead_lettered"] == 4
+    assert r.summary["received"] == 4 * most and r.summary["dead_lettered"] == 4
 
 
 def test_fifo_is_in_order_where_standard_is_not():
@@ -230,7 +134,7 @@ def test_fifo_is_in_order_where_standard_is_not():
     latency = []
     for groups in (1, 2, 5, 20):
         s = run(**burst, queue_type="fifo", groups=groups).summary
-        assert s["out_of_order"] == 0 and s["done"] == 60
+        assert s["out_of_order"] == 0 and s["completed"] == 60
         latency.append(s["latency_p95"])
     assert latency == sorted(latency, reverse=True)
     one = run(**burst, queue_type="fifo", groups=1)
@@ -242,9 +146,9 @@ def test_fifo_drops_a_repeat_within_five_minutes(after, dropped):
     """A standard queue delivers it, always."""
     twice = {"resend_share": 0.5, "resend_after": after, "duration": 900}
     fifo, plain = run(queue_type="fifo", **twice).summary, run(**twice).summary
-    assert fifo["done_again"] + fifo["deduplicated"] == 13
-    assert (fifo["done_again"] == 0) == dropped == (fifo["deduplicated"] > 0)
-    assert plain["done_again"] > 0 and plain["deduplicated"] == 0
+    assert fifo["duplicates"] + fifo["deduplicated"] == 13
+    assert (fifo["duplicates"] == 0) == dropped == (fifo["deduplicated"] > 0)
+    assert plain["duplicates"] > 0 and plain["deduplicated"] == 0
 
 
 def test_a_delay_and_a_message_that_brings_its_own():
@@ -263,7 +167,7 @@ def test_batches_are_calls():
                   for b in (1, 10))
     assert (alone["send_calls"], alone["delete_calls"]) == (100, 100)
     assert (ten["send_calls"], ten["delete_calls"], ten["receive_calls"]) == (10, 10, 13)
-    assert ten["done"] == alone["done"] == 100
+    assert ten["completed"] == alone["completed"] == 100
 
 
 def test_the_largest_message_of_the_notes():
@@ -310,13 +214,13 @@ def test_the_eventful_messages_are_shown_when_there_are_too_many():
     again = {int(s.row) for s in r.spans
              if sum(x.kind == "receive" for x in r.spans if x.row == s.row) > 1}
     assert len(rows) == 25 and rows == sorted(rows) and again
-    assert max(rows) > 150 and r.summary["received_again"] > 0
+    assert max(rows) > 150 and r.summary["redelivered"] > 0
 
 
 def test_a_message_that_goes_round_thousands_of_times_is_few_bars():
     """What is closer together than can be seen is one."""
     r = run(messages=1, poison_share=1, release_failed=True, service_time=0.05, duration=600)
-    assert r.summary["receives"] > 5_000 and len(r.spans) < 2_000
+    assert r.summary["received"] > 5_000 and len(r.spans) < 2_000
 
 
 def test_a_parameter_moves_nothing_but_its_own_effect():

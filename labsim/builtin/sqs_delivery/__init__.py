@@ -1,8 +1,8 @@
 """One SQS message at a time: who gets it, when does it come back, and how often is it done?
 
-`params` holds the knobs, `model` the simulation (read that first), `books` what is written down
-meanwhile, `rows` the timeline made of it, `by_hand` the queue alone, `story` what is measured, told
-and drawn, `exercises` the questions.
+`params` holds the knobs, `model` the simulation (read that first), `timeline` what is drawn of each
+message's life, `by_hand` the queue alone, `story` what is measured, told and drawn, `exercises` the
+questions.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ lab = Lab(
     topics=("SQS",), Params=SqsDeliveryParams, simulate=model.simulate,
     estimate=model.estimate, metrics=story.METRICS, presets=story.PRESETS, panels=story.PANELS,
     boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS, exercises=EXERCISES,
-    headline=("done_again", "latency_p95", "empty_receives", "cost_usd"),
+    headline=("duplicates", "latency_p95", "empty_receives", "cost_usd"),
     facts=("sqs.visibility_default_s", "sqs.visibility_max_s", "sqs.visibility_change_rule",
            "sqs.at_least_once", "sqs.receive_count_rule", "sqs.dlq_rule",
            "sqs.dlq_timestamp_standard", "sqs.dlq_timestamp_fifo", "sqs.delay_default_s",

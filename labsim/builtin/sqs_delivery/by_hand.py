@@ -4,6 +4,7 @@ Picture the rail with nobody in the kitchen but you. It is the same queue that t
 use, so that a sequence from an exam question can be tried as it is written.
 """
 
+from labsim.engine import Simulation
 from labsim.services.sqs.messages import MessageQueue, Receipt
 from labsim.services.sqs.order import DELAYED, IN_FLIGHT, VISIBLE
 
@@ -17,12 +18,11 @@ def play(steps: list, settings: dict | None = None) -> list:
     had an effect. count: visible, in flight, delayed, dead letters.
     settings: those of a `MessageQueue`, and `dlq_retention` of its dead-letter queue.
     """
-    settings = dict(settings or {})
-    dead = None
+    sim, settings, dead = Simulation(1, 1.0), dict(settings or {}), None
     if settings.get("max_receives"):
-        dead = MessageQueue(fifo=settings.get("fifo", False),
-                            retention=settings.pop("dlq_retention", float("inf")))
-    queue = MessageQueue(**settings, dead_letters=dead)
+        kept = {"retention": settings.pop("dlq_retention")} if "dlq_retention" in settings else {}
+        dead = MessageQueue(sim, "dead letters", fifo=settings.get("fifo", False), **kept)
+    queue = MessageQueue(sim, "queue", **settings, dead_letters=dead)
     receipts: list[Receipt] = []
     answers: list = []
     for now, call, *values in steps:

@@ -4,50 +4,86 @@ Picture the rail of a kitchen and its order slips. A cook takes a slip and turns
 he spikes it, that dish is done. If he is slow, or has walked out of the door, the slip turns face
 up again after a while, and another cook begins the same dish from the start.
 
-Start reading at `consumer`. One message at a time, as plain SimPy processes: a learner follows
-each of them, so there are hundreds and not millions. A poll that finds nothing costs no event.
+Start reading at `simulate`, then at `Consumers.consume` in labsim/services/sqs/consumers.py. One
+message at a time, as plain SimPy processes: a learner follows each of them, so there are hundreds
+and not millions. A poll that finds nothing costs no event.
 """
+
+import math
 
 import numpy as np
 
+from labsim import declare as kit
+from labsim.builtin.sqs_delivery import timeline
 from labsim.builtin.sqs_delivery.params import SqsDeliveryParams
-from labsim.builtin.sqs_delivery.recorder import CRASHED, DONE, FAILED, Books
-from labsim.declare import Run
-from labsim.engine import Estimate, Order, Simulation
-from labsim.services.sqs import client as sqs_client
-from labsim.services.sqs.messages import DEDUPLICATION, MessageQueue
+from labsim.engine import Estimate, Order, Simulation, so_far
+from labsim.services.sqs import Client, Consumers, MessageQueue
+from labsim.services.sqs.consumers import broken_off
+from labsim.services.sqs.messages import DEDUPLICATION
+from labsim.services.sqs.rules import batch_entries
 
 MOST_DICE = 8   # deliveries of a message whose crashes are drawn for it alone
 
 
-def simulate(p: SqsDeliveryParams, sim: Simulation) -> Run:
+def simulate(p: SqsDeliveryParams, sim: Simulation) -> "Delivery":
     """Messages are sent, received, worked on and deleted, or come back."""
     fifo = p.queue_type == "fifo"
-    dead_letters = MessageQueue(fifo=fifo, retention=p.dlq_retention) if p.dead_letters else None
+    dead_letters = None
+    if p.dead_letters:
+        dead_letters = MessageQueue(sim, "dead letters", fifo=fifo, retention=p.dlq_retention)
     luck = {} if fifo else {"order_window": p.order_window, "duplicates": p.duplicate_share,
-                            "old_receipts": p.old_receipts, "rng": sim.stream("queue")}
-    queue = MessageQueue(fifo=fifo, visibility_timeout=p.visibility_timeout, delay=p.delay,
+                            "old_receipts": p.old_receipts, "random": sim.stream("queue")}
+    queue = MessageQueue(sim, "queue", p.visibility_timeout, fifo=fifo, delay=p.delay,
                          retention=p.retention, max_receives=p.max_receives,
                          dead_letters=dead_letters, in_flight_limit=p.in_flight_limit, **luck)
-    client = sqs_client.Client(
-        sim, queue, most=p.receive_batch, wait=p.wait_time, pause=p.poll_pause,
-        call_time=p.call_time, sees=p.short_poll_sees, size=p.message_size,
-        **({"rate": p.fifo_rate} if fifo else {}))
-    books = Books(sim, queue, client, Items(p, sim))
-    sim.process(producer(p, sim, client, books))
-    for number in range(p.consumers):
-        sim.process(consumer(p, sim, client, books, number))
-    sim.run()
-    client.end()
-    if dead_letters:
-        dead_letters.settle(sim.now)
-    return books.report(p)
+    client = Client(sim, "calls", queue, most=p.receive_batch, wait=p.wait_time,
+                    pause=p.poll_pause, call_time=p.call_time, sees=p.short_poll_sees,
+                    size=p.message_size, rate=p.fifo_rate if fifo else None,
+                    price=p.fifo_price if fifo else p.request_price)
+    items = Items(p, sim)
+    sim.process(producer(p, sim, client, items))
+    consumers = Consumers(
+        sim, "consumers", client, p.consumers, work=lambda m: items.work[m.body],
+        fails=lambda m: items.poison[m.body], crashes=items.crash_after, restart=p.restart_time,
+        heartbeat=p.heartbeat, heartbeat_timeout=p.heartbeat_timeout, delete_batch=p.delete_batch,
+        release_failed=p.release_failed, made=lambda m: items.made[m.body])
+    return Delivery(p, sim, queue=queue, dead_letters=dead_letters, client=client, items=items,
+                    consumers=consumers)
+
+
+class Delivery(kit.Outcome):
+    """A queue, those who send to it and those who receive."""
+
+    def series(self) -> dict:
+        """Those of the parts; what was wanted, and of that what has not been sent."""
+        t = self.record.t
+        sent: dict[int, float] = {}
+        for message in self.queue.messages:
+            sent.setdefault(message.body, message.sent)
+        offered = so_far(t, self.items.made)
+        told = {**self.queue.told, **self.consumers.series(), **self.client.series(),
+                "offered": (offered, "messages"),
+                "unsent": (offered - so_far(t, list(sent.values())), "messages")}
+        dead = self.dead_letters
+        told["dead_letters_kept"] = dead.series()["queue"] if dead else (
+            np.zeros(len(t)), "messages")
+        return told
+
+    def cost(self) -> dict:
+        """The requests."""
+        return self.client.cost()
+
+    @property
+    def spans(self) -> tuple:
+        """The timeline."""
+        return tuple(timeline.spans(self.queue.messages, self.consumers.works, self.sim.now))
 
 
 class Items:
     """What is to be sent: of each item its time, size of work, and whatever will befall it.
 
-    Each use of chance has its own stream, so that a parameter moves nothing but its own effect.
+    Each use of chance has its own stream, so that a parameter moves nothing but its own effect;
+    what can't befall anybody is not drawn.
     """
 
     def __init__(self, p: SqsDeliveryParams, sim: Simulation):
@@ -59,6 +95,8 @@ class Items:
 
         def share(of: float, name: str) -> list[bool]:
             """Which of them: so many as the share says, chosen by lot."""
+            if not of:
+                return [False] * len(self.made)
             lots = sim.stream(name).random(n)[:len(self.made)]
             chosen = np.zeros(len(lots), dtype=bool)
             chosen[np.argsort(lots)[:some(of, len(lots))]] = True
@@ -68,16 +106,27 @@ class Items:
         self.poison = share(p.poison_share, "poison")
         self.delayed = share(p.delayed_share, "delayed")
         self.resent = share(p.resend_share, "resent")
-        self.group = (sim.stream("groups").random(n) * p.groups).astype(int).tolist()
-        self.crashes = sim.stream("crashes").random((n, MOST_DICE)).tolist()
-        self.more_crashes = sim.stream("more crashes")
+        if p.queue_type == "fifo":
+            self.group = (sim.stream("groups").random(n) * p.groups).astype(int).tolist()
+        self.crash_share = p.crash_share
+        if p.crash_share:
+            self.crashes = sim.stream("crashes").random((n, MOST_DICE)).tolist()
+            self.more_crashes = sim.stream("more crashes")
+
+    def crash_after(self, work) -> float:
+        """Seconds of work until its consumer crashes; infinite if it doesn't."""
+        if not self.crash_share:
+            return math.inf
+        dice = self.crashes[work.message.body]
+        drawn = dice[work.receive - 1] if work.receive <= len(dice) else self.more_crashes.random()
+        return broken_off(work.seconds, drawn, self.crash_share)
 
     def sends(self, p: SqsDeliveryParams) -> list[tuple[float, list[int]]]:
         """When which items are sent together; an item may be sent twice."""
         again = [i for i in range(len(self.made)) if self.resent[i]]
         times = np.concatenate([self.made, self.made[again] + p.resend_after])
         items = [*range(len(self.made)), *again]
-        batch = sqs_client.entries(p.send_batch, p.message_size)
+        batch = batch_entries(p.send_batch, p.message_size)
         order = [k for k in np.argsort(times, kind="stable").tolist() if times[k] < p.duration]
         batches = [order[i:i + batch] for i in range(0, len(order), batch)]
         return [(float(times[b[-1]]), [items[k] for k in b]) for b in batches]
@@ -95,58 +144,14 @@ def wanted(p: SqsDeliveryParams) -> int:
     return int(min(p.messages, p.arrival_rate * p.duration * 1.2 + 100)) if p.arrival_rate else 0
 
 
-def producer(p, sim, client, books):
+def producer(p: SqsDeliveryParams, sim: Simulation, client: Client, items: Items):
     """Sends the items, in time or as soon as the queue lets it."""
-    items = books.items
+    fifo = p.queue_type == "fifo"
     for t, batch in items.sends(p):
         yield sim.until(max(t, sim.now), Order.CAPACITY)
-        yield from client.turn(sqs_client.SEND)
-        client.told(sqs_client.SEND, len(batch) * p.message_size)
-        for i in batch:
-            if p.queue_type == "fifo":
-                message = client.queue.send(sim.now, group=str(items.group[i]), dedup=str(i))
-            else:
-                message = client.queue.send(
-                    sim.now, delay=p.message_delay if items.delayed[i] else None)
-            books.sent(message, i)
-        client.tell()
-
-
-def consumer(p, sim, client, books, number):
-    """Receives, works on one message after the other, deletes; or fails, or crashes."""
-    while True:
-        held = yield from client.receive()
-        beat = sim.now + p.heartbeat        # when the next heartbeat is due
-        yield sim.env.timeout(p.call_time)
-        done = []
-        while held:
-            work = books.begin(held[0], number)
-            crash = books.crash_after(work, p.crash_share)
-            end = sim.now + min(work.seconds, crash)
-            while p.heartbeat and beat < end:
-                yield sim.until(max(beat, sim.now), Order.METRIC)
-                client.change(held + done, p.heartbeat_timeout)
-                beat += p.heartbeat
-            yield sim.until(end, Order.CAPACITY)
-            if crash < work.seconds:
-                books.end(work, CRASHED)
-                yield sim.env.timeout(p.restart_time)
-                break                       # what it held comes back by itself
-            receipt = held.pop(0)
-            if work.poison:
-                books.end(work, FAILED)
-                if p.release_failed:
-                    client.change([receipt], 0.0)
-                    yield sim.env.timeout(p.call_time)
-                continue
-            books.end(work, DONE)
-            done.append(receipt)
-            if not p.delete_batch:
-                yield from client.delete(done)
-                done = []
-        else:
-            if done:
-                yield from client.delete(done)
+        yield from client.send([{"body": i, **(
+            {"group": str(items.group[i])} if fifo else
+            {"delay": p.message_delay if items.delayed[i] else None})} for i in batch])
 
 
 def estimate(p: SqsDeliveryParams) -> Estimate:

@@ -75,8 +75,8 @@ r.plot()
 print("timeout  received again  done again  wasted work")
 for timeout in (10, 20, 30, 40, 50, 60):
     s = lab.run(lab.preset("2").changed(visibility_timeout=timeout)).summary
-    print(f"{timeout:5} s {s['received_again']:13.0f} {s['done_again']:12.0f}"
-          f" {s['wasted_work']:10.0f} s")
+    print(f"{timeout:5} s {s['redelivered']:13.0f} {s['duplicates']:12.0f}"
+          f" {s['wasted_work_s']:10.0f} s")
 
 # %% [markdown]
 # It stops the moment the timeout is longer than the longest work. That a message comes back does
@@ -90,7 +90,7 @@ for timeout in (10, 20, 30, 40, 50, 60):
 print("timeout  done again  p95 from made to done")
 for timeout in (10, 30, 60, 120, 300):
     s = lab.run(lab.preset("4").changed(visibility_timeout=timeout, duration=900)).summary
-    print(f"{timeout:5} s {s['done_again']:11.0f} {s['latency_p95']:16.0f} s")
+    print(f"{timeout:5} s {s['duplicates']:11.0f} {s['latency_p95']:16.0f} s")
 
 # %% [markdown]
 # What is lost waits out the timeout, whole. Short for crashes, long for slow work: one number
@@ -102,7 +102,7 @@ mixed = lab.preset("2").changed(crash_share=0.1, duration=900)
 print("timeout  heartbeat  done again  p95 to done  extra calls")
 for timeout, beat in ((30, 0), (60, 0), (120, 0), (30, 20)):
     s = lab.run(mixed.changed(visibility_timeout=timeout, heartbeat=beat)).summary
-    print(f"{timeout:5} s {beat:8} s {s['done_again']:9.0f} {s['latency_p95']:12.0f} s"
+    print(f"{timeout:5} s {beat:8} s {s['duplicates']:9.0f} {s['latency_p95']:12.0f} s"
           f" {s['change_calls']:10.0f}")
 
 # %% [markdown]
@@ -146,8 +146,8 @@ for step, answer in zip(steps, play(steps, {"visibility_timeout": 1, "max_receiv
 # %%
 for number in "67":
     s = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:24} receives {s['receives']:3.0f}, wasted work "
-          f"{s['wasted_work']:4.0f} s, dead letters {s['dead_lettered']:.0f}")
+    print(f"{lab.scene(number).title:24} receives {s['received']:3.0f}, wasted work "
+          f"{s['wasted_work_s']:4.0f} s, dead letters {s['dead_lettered']:.0f}")
 
 # %% [markdown]
 # And the retention of the dead-letter queue itself? A message that spent a day in its queue:
@@ -169,8 +169,8 @@ print(play(steps, {"visibility_timeout": day / 2, "max_receives": 2, "dlq_retent
 # %%
 for batch in (1, 2, 5, 10):
     s = lab.run(lab.preset("8").changed(receive_batch=batch)).summary
-    print(f"{batch:2} at once: received again {s['received_again']:2.0f}, done again "
-          f"{s['done_again']:2.0f}, receive calls {s['receive_calls']:3.0f}")
+    print(f"{batch:2} at once: received again {s['redelivered']:2.0f}, done again "
+          f"{s['duplicates']:2.0f}, receive calls {s['receive_calls']:3.0f}")
 
 # %% [markdown]
 # All clocks of a batch start at the receive. The timeout has to cover the batch, not the message.
@@ -207,8 +207,8 @@ lab.run(lab.preset("10")).plot()
 for after in (20, 290, 310):
     twice = lab.Params(resend_share=0.3, resend_after=after, duration=600)
     fifo, plain = lab.run(twice.changed(queue_type="fifo")).summary, lab.run(twice).summary
-    print(f"sent again after {after:3} s: done again, FIFO {fifo['done_again']:.0f}, "
-          f"standard {plain['done_again']:.0f}")
+    print(f"sent again after {after:3} s: done again, FIFO {fifo['duplicates']:.0f}, "
+          f"standard {plain['duplicates']:.0f}")
 
 # %% [markdown]
 # "Exactly once" is about sends. It does not help a consumer that is slower than its timeout:
@@ -216,7 +216,7 @@ for after in (20, 290, 310):
 # %%
 slow = lab.preset("2").changed(queue_type="fifo", groups=20)
 s = lab.run(slow).summary
-print(f"FIFO with slow work: done again {s['done_again']:.0f}")
+print(f"FIFO with slow work: done again {s['duplicates']:.0f}")
 
 # %% [markdown]
 # ### Not before
@@ -270,7 +270,7 @@ stuck = lab.Params(arrivals="at once", messages=60, poison_share=1, consumers=8,
 for limit in (10, 40, 120_000):
     s = lab.run(stuck.changed(in_flight_limit=limit)).summary
     print(f"limit {limit:7,}: in flight {s['in_flight_max']:2.0f}, visible and out of reach "
-          f"{s['visible_end']:2.0f}")
+          f"{s['queue_end']:2.0f}")
 
 # %% [markdown]
 # In flight = rate of receives x time held. Consumers that forget to delete fill the tray, and then
@@ -284,9 +284,9 @@ for limit in (10, 40, 120_000):
 # %%
 import inspect
 
-from labsim.builtin.sqs_delivery import model
+from labsim.services import sqs
 
-print(inspect.getsource(model.consumer))
+print(inspect.getsource(sqs.Consumers.consume))
 
 # %% [markdown]
 # **Change it.** A queue that goes by another rule: a delete works with any receipt, old or not.
@@ -294,21 +294,23 @@ print(inspect.getsource(model.consumer))
 # %%
 from unittest.mock import patch
 
+from labsim.builtin.sqs_delivery import model
 
-class Forgiving(model.MessageQueue):
-    def __init__(self, **settings):
-        super().__init__(**{**settings, "old_receipts": 1.0})
+
+class Forgiving(sqs.MessageQueue):
+    def __init__(self, *args, **settings):
+        super().__init__(*args, **{**settings, "old_receipts": 1.0})
 
 
 # %%
 with patch.object(model, "MessageQueue", Forgiving):
     gentle = lab.run(lab.preset("2"))
-for name in ("received_again", "done_again", "wasted_work"):
+for name in ("redelivered", "duplicates", "wasted_work_s"):
     print(f"{name:15} {lab.run(lab.preset('2')).summary[name]:6.0f} {gentle.summary[name]:6.0f}")
 
 # %% [markdown]
 # It ends the merry-go-round of a slow message, not all of the double work. The whole model is in
-# `labsim/labs/sqs_delivery/model.py`, the queue in `labsim/services/sqs_messages.py`.
+# `labsim/builtin/sqs_delivery/model.py`, the queue in `labsim/services/sqs/messages.py`.
 
 # %% [markdown]
 # ## Exercises

@@ -5,7 +5,7 @@ from typing import Literal
 from labsim import factbook
 from labsim.declare import Params, choice, flag, integer, number
 from labsim.errors import ParameterError
-from labsim.services.sqs.client import MOST_ENTRIES
+from labsim.services.sqs.rules import MOST_ENTRIES
 
 SENDING, QUEUE, WORK, TROUBLE = "Producer", "Queue", "Consumers", "Trouble"
 LUCK, POLLING, COST = "Standard queue", "Polling", "Cost"

@@ -1,7 +1,7 @@
 """The timeline of the lab `sqs-delivery`: what is drawn of each message's life.
 
 Picture the slips of the evening pinned in a row, each with its times: hung up, turned, turned up
-again, spiked. `works` are the rows of the `Books`.
+again, spiked. `works` are what the consumers did.
 """
 
 from bisect import bisect_right
@@ -49,17 +49,18 @@ def _row(message: Message, works: list, now: float) -> list[Span]:
     row = str(message.number + 1)
     if message.group:
         row += f" {ascii_uppercase[int(message.group) % len(ascii_uppercase)]}"
-    changes = [t for t, _ in message.history] + [now]
+    starts = [t for t, _ in message.history]
+    ends = [*starts[1:], now]
     bars: dict[str, list[tuple[float, float]]] = {}
-    for (start, state), end in zip(message.history, changes[1:]):
+    for (start, state), end in zip(message.history, ends):
         if state in BARS and end > start:
             bars.setdefault(BARS[state], []).append((start, end))
     for work in works:
         received = message.received[work.receive - 1]
-        k = bisect_right(changes, received, hi=len(message.history)) - 1
-        hidden = message.history[k][1] == IN_FLIGHT     # since then, until the next change
-        start = max(changes[k + 1] if hidden else received, work.start)
-        end = work.end if work.outcome else now
+        state = bisect_right(starts, received) - 1      # the one that began with this receive
+        hidden = message.history[state][1] == IN_FLIGHT     # unless a copy has stayed visible
+        lease_ends = ends[state] if hidden else received
+        start, end = max(lease_ends, work.start), work.end if work.outcome else now
         if end > start:
             bars.setdefault(LATE, []).append((start, end))
     last, state = message.history[-1]

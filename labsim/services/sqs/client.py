@@ -15,61 +15,85 @@ comes, then looks when its next poll would have been, and the polls in between a
 
 import math
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
 import numpy as np
 import simpy
 
 from labsim import factbook
-from labsim.engine import Simulation
+from labsim.declare import Component, Count, Line, Panel
+from labsim.engine import Order, Simulation, Wake, so_far
+from labsim.errors import ParameterError
 from labsim.services.sqs.messages import MessageQueue, Receipt
+from labsim.services.sqs.rules import billed_requests
 
-CHUNK = factbook.value("sqs.price_chunk_bytes")
-MOST_ENTRIES = int(factbook.value("sqs.batch_entries_max"))
-MOST_BYTES = factbook.value("sqs.batch_payload_max_bytes")
-
-SEND, RECEIVE, CHANGE, DELETE = "send", "receive", "change", "delete"
-
-
-def entries(wanted: int, size: float) -> int:
-    """Messages of `size` bytes in one SendMessageBatch of up to `wanted`."""
-    return max(1, min(wanted, MOST_ENTRIES, int(MOST_BYTES // size)))
+MOST_RECEIVED = factbook.value("sqs.receive_max_messages")
+LONG_POLL = factbook.value("sqs.long_poll_max_s")
+FIFO_RATE = factbook.value("sqs.fifo_tps")          # calls per second of each action
+PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
+FIFO_PRICE = factbook.value("sqs.price_per_million_fifo")
+SEND, RECEIVE, CHANGE, DELETE = ACTIONS = "send", "receive", "change", "delete"
 
 
-def billed(size: float) -> int:
-    """Requests that a call with a payload of `size` bytes is billed as."""
-    return max(1, math.ceil(size / CHUNK))
-
-
-def in_flight(rate: float, held: float) -> float:
-    """Messages in flight where `rate` per second are received and each is held for `held` s
-    (Little's law)."""
-    return rate * held
+def called(action: str, meaning: str) -> Count:
+    """How often a client has called an action."""
+    return Count(f"{action}_calls", "calls", meaning, "lower", lambda c: c.calls[action])
 
 
 class Idle:
     """A consumer without a message: its call number `call` since `since` found nothing yet."""
 
-    __slots__ = "since", "call", "event"
+    __slots__ = "since", "call", "wake"
 
     def __init__(self, since: float):
         self.since, self.call = since, 0
 
 
-class Client:
-    """The calls of all producers and consumers of one `queue`.
+class Client(Component):
+    """The calls of all producers and consumers of one `queue`; `sim.send` sends through it, each
+    message alone, at any rate at which messages can be followed one by one.
 
-    wait: WaitTimeSeconds. pause: after a poll that found nothing. rate: calls per second that the
-    queue takes of each action. sees: share of the servers that a short poll asks. size: bytes of
-    a message.
+    most: MaxNumberOfMessages. wait: WaitTimeSeconds. pause: after a poll that found nothing.
+    call_time: s. rate: calls per second that the queue takes of each action, by default those of a
+    FIFO queue, and any number. sees: share of the servers that a short poll asks. size: bytes of a
+    message. groups: message groups of what `sim.send` sends, drawn by lot. price: USD per million
+    requests. random: where that lot is drawn; by default a stream of its own.
     """
 
-    def __init__(self, sim: Simulation, queue: MessageQueue, *, most: int = 1, wait: float = 0.0,
-                 pause: float = 0.0, call_time: float = 0.01, rate: float = math.inf,
-                 sees: float = 1.0, size: float = 1.0):
-        self.sim, self.queue, self.most, self.wait = sim, queue, most, wait
+    METRICS = (
+        called(SEND, "SendMessage, alone or in batches"), called(RECEIVE, "ReceiveMessage"),
+        Count("empty_receives", "calls", "of these, those that returned nothing", "lower",
+              lambda c: c.empty),
+        called(CHANGE, "ChangeMessageVisibility"),
+        called(DELETE, "DeleteMessage, alone or in batches"),
+        Count("api_calls", "calls", "all of them", "lower", lambda c: sum(c.calls.values())),
+    )
+    PANELS = (Panel("API calls", "calls/s", (
+        Line("in vain", "empty_calls"), Line("others", "other_calls"))),)
+    shows = (("in vain", "empty_calls"), ("others", "other_calls"))
+
+    def __init__(self, sim: Simulation, name: str, queue: MessageQueue, *, most: int = 1,
+                 wait: float = factbook.value("sqs.long_poll_default_s"), pause: float = 0.0,
+                 call_time: float = 0.01, rate: float | None = None, sees: float = 1.0,
+                 size: float = 1.0, groups: int = 1, price: float | None = None, random=None):
+        super().__init__(sim, name)
+        rate = (FIFO_RATE if queue.fifo else math.inf) if rate is None else rate
+        price = (FIFO_PRICE if queue.fifo else PRICE) if price is None else price
+        for what, value, least, greatest in (
+                ("most", most, 1, MOST_RECEIVED), ("wait", wait, 0, LONG_POLL),
+                ("pause", pause, 0, math.inf), ("call_time", call_time, 1e-6, math.inf),
+                ("rate", rate, 1e-6, math.inf), ("sees", sees, 1e-6, 1),
+                ("size", size, 0, math.inf), ("groups", groups, 1, math.inf),
+                ("price", price, 0, math.inf)):
+            if not least <= value <= greatest:
+                raise ParameterError(what, value, f"{least:g} to {greatest:,g}")
+        if queue.client is not None:
+            raise ParameterError("queue", queue.name, f"one client, and it has {queue.client.name}")
+        queue.client = self
+        self.queue, self.most, self.wait = queue, most, wait
         self.period = max(wait, call_time) + pause      # from one empty poll to the next
         self.call_time, self.rate, self.size = call_time, rate, size
+        self.groups, self.price = groups, price
         self.sees = 1.0 if wait or queue.fifo else sees
         self.calls: Counter = Counter()     # by action
         self.billed: Counter = Counter()    # requests on the bill, by action
@@ -80,6 +104,23 @@ class Client:
         self._idle: list[Idle] = []         # who sleeps, in the order in which they began to
         self._all_idle: set[Idle] = set()   # and who has been called, but has not looked yet
         self._looking = self._alarm = math.inf
+        self._random = random
+        self.link(queue)
+        sim.on_advance(self._end)
+
+    def feed(self, blocks: Iterable[np.ndarray]) -> None:
+        """Messages are sent at the times of `blocks` (arrays, s, sorted), each with a body of its
+        own, or as soon as the queue lets them."""
+        self.sim.process(self._sending(blocks))
+
+    def _sending(self, blocks: Iterable[np.ndarray]) -> Generator:
+        lots = self._random or self.sim.stream(f"{self.name} groups")
+        for times in blocks:
+            for t in times.tolist():
+                yield self.sim.until(max(t, self.sim.now), Order.CAPACITY)
+                group = int(lots.random() * self.groups)
+                yield from self.send([{"body": f"{self.name} {self.calls[SEND]}",
+                                       "group": str(group) if self.queue.fifo else ""}])
 
     # -- calls -------------------------------------------------------------------------------
 
@@ -94,11 +135,19 @@ class Client:
             if calls:
                 yield self.sim.env.timeout(max(start + calls / self.rate - now, 0.0))
 
-    def told(self, action: str, size: float = 0.0) -> None:
+    def count(self, action: str, size: float = 0.0) -> None:
         """Count a call with a payload of `size` bytes."""
         self.calls[action] += 1
         self.times.append(self.sim.now)
-        self.billed[action] += billed(size)
+        self.billed[action] += billed_requests(size)
+
+    def send(self, entries: list[dict]) -> Generator:
+        """SendMessageBatch, or SendMessage for one: what `MessageQueue.send` takes, of each."""
+        yield from self.turn(SEND)
+        self.count(SEND, len(entries) * self.size)
+        for entry in entries:
+            self.queue.send(self.sim.now, **entry)
+        self.tell()
 
     def receive(self) -> Generator[simpy.Event, int, list[Receipt]]:
         """Poll until there are messages."""
@@ -109,23 +158,23 @@ class Client:
             idle = Idle(self.sim.now)
             self._all_idle.add(idle)
             while not receipts:
-                idle.event = self.sim.env.event()
+                idle.wake = Wake(self.sim.env)
                 self._idle.append(idle)
                 self.tell()
-                call = yield idle.event
+                call = yield idle.wake
                 self._looking = math.inf
                 self._passed(idle, call)
                 receipts = self.queue.receive(self.sim.now, self.most, sees=self.sees)
             self._all_idle.discard(idle)
             self.idle.append((idle.since, self.sim.now, idle.call))
         self.times.append(self.sim.now)
-        self.billed[RECEIVE] += billed(len(receipts) * self.size)
+        self.billed[RECEIVE] += billed_requests(len(receipts) * self.size)
         self.tell()
         return receipts
 
     def change(self, receipts: list[Receipt], timeout: float) -> None:
         """ChangeMessageVisibilityBatch."""
-        self.told(CHANGE)
+        self.count(CHANGE)
         for receipt in receipts:
             self.queue.change_visibility(self.sim.now, receipt, timeout)
         self.tell()
@@ -133,33 +182,11 @@ class Client:
     def delete(self, receipts: list[Receipt]) -> Generator:
         """DeleteMessageBatch; over when the answer is there."""
         yield from self.turn(DELETE)
-        self.told(DELETE)
+        self.count(DELETE)
         for receipt in receipts:
             self.queue.delete(self.sim.now, receipt)
         self.tell()
         yield self.sim.env.timeout(self.call_time)
-
-    def end(self) -> None:
-        """The run is over: count the polls of those who still wait."""
-        for idle in self._all_idle:
-            begun = math.ceil((self.sim.now - idle.since) / self.period) - 1
-            ended = math.floor((self.sim.now - idle.since - self.wait) / self.period + 1)
-            empty = max(idle.call, min(ended, begun + 1))
-            self.calls[RECEIVE] += max(0, begun - idle.call)
-            self.empty += empty - idle.call
-            self.idle.append((idle.since, self.sim.now, empty))
-            self.billed[RECEIVE] += max(0, begun - idle.call) + 1
-        self.queue.settle(self.sim.now)
-
-    def empty_by(self, t: np.ndarray) -> np.ndarray:
-        """Receives that had returned nothing by each of `t`, spread evenly over idle times."""
-        start, end, calls = np.array(self.idle or [(0.0, 1.0, 0)], dtype=float).T
-        each = np.divide(calls, end - start, out=np.zeros(len(calls)), where=end > start)
-        when = np.concatenate([start, end])
-        order = np.argsort(when, kind="stable")
-        rate = np.cumsum(np.concatenate([each, -each])[order])
-        total = np.concatenate([[0.0], np.cumsum(rate[:-1] * np.diff(when[order]))])
-        return np.interp(t, when[order], total)
 
     # -- who looks next ----------------------------------------------------------------------
 
@@ -181,9 +208,7 @@ class Client:
         if first < self._looking:       # else somebody looks before
             self._looking = first
             self._idle.remove(chosen)
-            event = chosen.event
-            event._ok, event._value = True, which
-            self.sim.env.schedule(event, delay=first - now)
+            chosen.wake.set(first - now, value=which)
 
     def _look(self, idle: Idle, now: float) -> tuple[float, int]:
         """When an idle consumer looks next, and with its how-manyth call."""
@@ -210,3 +235,44 @@ class Client:
             self._alarm = math.inf
             self.queue.settle(self.sim.now)
             self.tell()
+
+    # -- at the end of the run ---------------------------------------------------------------
+
+    def _end(self, now: float) -> None:
+        """The run is over: count the polls of those who still wait."""
+        for idle in self._all_idle if now >= self.sim.duration else ():
+            begun = math.ceil((now - idle.since) / self.period) - 1
+            ended = math.floor((now - idle.since - self.wait) / self.period + 1)
+            empty = max(idle.call, min(ended, begun + 1))
+            self.calls[RECEIVE] += max(0, begun - idle.call)
+            self.empty += empty - idle.call
+            self.idle.append((idle.since, now, empty))
+            self.billed[RECEIVE] += max(0, begun - idle.call) + 1
+
+    def empty_by(self, t: np.ndarray) -> np.ndarray:
+        """Receives that had returned nothing by each of `t`, spread evenly over idle times."""
+        start, end, calls = np.array(self.idle or [(0.0, 1.0, 0)], dtype=float).T
+        each = np.divide(calls, end - start, out=np.zeros(len(calls)), where=end > start)
+        when = np.concatenate([start, end])
+        order = np.argsort(when, kind="stable")
+        rate = np.cumsum(np.concatenate([each, -each])[order])
+        total = np.concatenate([[0.0], np.cumsum(rate[:-1] * np.diff(when[order]))])
+        return np.interp(t, when[order], total)
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Calls that returned nothing, and all others, per second."""
+        t = self.record.t
+        return {"empty_calls": (_per_second(t, self.empty_by(t)), "calls/s"),
+                "other_calls": (_per_second(t, so_far(t, self.times)), "calls/s")}
+
+    def cost(self) -> dict[str, float]:
+        """The requests as billed, by action."""
+        return {f"SQS {action}": self.billed[action] / 1e6 * self.price for action in ACTIONS}
+
+
+def _per_second(t: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """The rate in the interval that ends at each instant; what is at the very start counts in the
+    first."""
+    rate = np.maximum(np.diff(total, prepend=0.0), 0.0) / t[1]
+    rate[:2] = rate[0] + rate[1]
+    return rate

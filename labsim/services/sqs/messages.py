@@ -10,43 +10,43 @@ standard dead-letter queue and starts anew in a FIFO one; the in-flight limit; m
 which one batch is in flight at a time; deduplication for five minutes from the first copy; and,
 for a standard queue, best-effort order, short polls that ask some of the servers only, and copies
 that stay visible although they were received.
-*Leaves out:* the time that calls take and their limits (`sqs_client`), sizes, batches that fail
+*Leaves out:* the time that calls take and their limits (`client`), sizes, batches that fail
 in part, receive attempt ids, redrive.
 
-One object per message, to be followed; the queue knows no clock, each call says when it is. A
-message is visible at the very instant at which its timeout ends.
+One object per message, to be followed. Each call says when it is, so that a queue can be played by
+hand, too. A message is visible at the very instant at which its timeout ends.
 """
 
-import hashlib
 import math
-from heapq import heappop, heappush
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from labsim import factbook
+from labsim.declare import Component
+from labsim.engine import Due, Simulation
+from labsim.errors import ParameterError
+from labsim.services.sqs.message_record import MessageRecord
 from labsim.services.sqs.order import (
     DEAD,
     DELAYED,
     DELETED,
     EXPIRED,
     IN_FLIGHT,
-    STATES,
     VISIBLE,
     Groups,
     Message,
     Pile,
 )
+from labsim.services.sqs.rules import content_id
 
 VISIBILITY = factbook.value("sqs.visibility_default_s")
 DEDUPLICATION = factbook.value("sqs.fifo_dedup_window_s")
 LONGEST_DELAY = factbook.value("sqs.delay_max_s")
 LONGEST_HIDDEN = factbook.value("sqs.visibility_max_s")
-
-
-def content_id(body: str) -> str:
-    """The deduplication id of a body (fact sqs.fifo_content_dedup)."""
-    return hashlib.sha256(body.encode()).hexdigest()
+LONGEST_KEPT = factbook.value("sqs.retention_max_s")
+IN_FLIGHT_LIMIT = factbook.value("sqs.inflight_max_standard")   # as of a FIFO queue
 
 
 class Receipt(NamedTuple):
@@ -56,49 +56,73 @@ class Receipt(NamedTuple):
     receive: int
 
 
-class MessageQueue:
+class MessageQueue(MessageRecord):
     """A queue. Times are seconds; they never go back from one call to the next.
 
+    dead_letters: another queue, to which the receive after `max_receives` moves a message.
     order_window: a receive of a standard queue takes any of so many oldest visible messages.
     duplicates: the share of receives after which the message stays visible all the same.
     old_receipts: the share of deletes by other than the latest receipt that work.
+    random: what that luck is drawn from; by default a stream of its own.
+    Its calls in time are made by an `sqs.Client`; `sim.send` sends to that.
     """
 
-    def __init__(self, *, fifo: bool = False, visibility_timeout: float = VISIBILITY,
-                 delay: float = 0.0, retention: float = math.inf, max_receives: int = 0,
-                 dead_letters: "MessageQueue | None" = None, in_flight_limit: float = math.inf,
-                 order_window: int = 1, duplicates: float = 0.0, old_receipts: float = 0.0,
-                 rng: np.random.Generator | None = None):
+    def __init__(self, sim: Simulation, name: str, visibility_timeout: float = VISIBILITY, *,
+                 fifo: bool = False, delay: float = factbook.value("sqs.delay_default_s"),
+                 retention: float = factbook.value("sqs.retention_default_s"),
+                 max_receives: int = int(factbook.value("sqs.dlq_max_receive_default")),
+                 dead_letters: "MessageQueue | None" = None,
+                 in_flight_limit: float = IN_FLIGHT_LIMIT, order_window: int = 1,
+                 duplicates: float = 0.0, old_receipts: float = 0.0, random=None):
+        super().__init__(sim, name)
+        for what, value, least, most in (
+                ("visibility_timeout", visibility_timeout, 0, LONGEST_HIDDEN),
+                ("delay", delay, 0, LONGEST_DELAY), ("retention", retention, 0, LONGEST_KEPT),
+                ("max_receives", max_receives, 1, math.inf),
+                ("in_flight_limit", in_flight_limit, 1, IN_FLIGHT_LIMIT),
+                ("order_window", order_window, 1, 1 if fifo else math.inf),
+                ("duplicates", duplicates, 0, 0 if fifo else 1),
+                ("old_receipts", old_receipts, 0, 1)):
+            if not least <= value <= most:
+                raise ParameterError(what, value, f"{least:g} to {most:,g}")
+        if dead_letters is not None and dead_letters.fifo != fifo:
+            raise ParameterError("dead_letters", dead_letters.name,
+                                 "a FIFO queue for a FIFO queue, a standard one for a standard one")
         self.fifo, self.visibility_timeout, self.delay = fifo, visibility_timeout, delay
         self.retention, self.max_receives, self.dead_letters = retention, max_receives, dead_letters
-        self.in_flight_limit, self.duplicates, self.rng = in_flight_limit, duplicates, rng
+        self.in_flight_limit, self.duplicates = in_flight_limit, duplicates
         self.old_receipts = old_receipts
-        self.messages: list[Message] = []
-        self.deduplicated = 0       # sends accepted, and not delivered
-        self.count = dict.fromkeys(STATES, 0)
-        self._shelf = Groups() if fifo else Pile(order_window, rng)
-        self._hidden: list[tuple[float, int, Message]] = []     # until when, a heap
-        self._keeping: list[tuple[float, int, Message]] = []    # until when, a heap
+        self._random = random
+        self._shelf = Groups() if fifo else Pile(
+            order_window, self.luck if order_window > 1 else None)
+        self._hidden, self._keeping = Due(), Due()      # until when which message is
+        self.client: Component | None = None    # who makes its calls
         self._known: dict[str, tuple[float, Message]] = {}      # deduplication id: its first copy
+        if dead_letters is not None:
+            self.link(dead_letters, "received too often")
+        sim.on_advance(self.settle)
 
     # -- the API of SQS ----------------------------------------------------------------------
 
-    def send(self, now: float, group: str = "", dedup: str = "",
-             delay: float | None = None) -> Message:
-        """SendMessage. A repeat within five minutes is answered with the copy that was kept."""
-        if self.fifo and (not group or not dedup or delay):
-            raise ValueError("a FIFO queue needs group and dedup, and no delay of the message")
+    def send(self, now: float, group: str = "", dedup: str = "", delay: float | None = None,
+             body=None) -> Message:
+        """SendMessage. A FIFO queue answers a repeat within five minutes with the copy that was
+        kept; without a deduplication id `dedup` that of the body counts."""
+        if self.fifo and (not group or not dedup and body is None or delay):
+            raise ParameterError("send", (group, dedup, delay), "in a FIFO queue with a group, "
+                                 "a deduplication id or body, and no delay of the message")
         delay = self.delay if delay is None else delay
         if not 0 <= delay <= LONGEST_DELAY:
-            raise ValueError(f"delay: given {delay}, allowed 0 to {LONGEST_DELAY:g} s")
+            raise ParameterError("delay", delay, f"0 to {LONGEST_DELAY:g} s")
         self.settle(now)
         if self.fifo:
+            dedup = dedup or content_id(str(body))
             first, kept = self._known.get(dedup, (-math.inf, None))
             if now - first < DEDUPLICATION:
                 self.deduplicated += 1
                 kept.repeats.append(now)
                 return kept
-        message = Message(len(self.messages), group, now)
+        message = Message(len(self.messages), group, now, body)
         if self.fifo:
             self._known[dedup] = now, message
         self._put(now, message, delay)
@@ -114,7 +138,7 @@ class MessageQueue:
         receipts: list[Receipt] = []
         aside = []      # not seen by this call, or visible again at once
         while len(receipts) < room and (message := self._shelf.take()):
-            if sees < 1 and self.rng.random() >= sees:
+            if sees < 1 and self.luck.random() >= sees:
                 aside.append(message)
             elif self.dead_letters and message.receives >= self.max_receives:
                 self._bury(now, message)
@@ -122,7 +146,7 @@ class MessageQueue:
                 message.receives += 1
                 message.received.append(now)
                 receipts.append(Receipt(message, message.receives))
-                if timeout and not (self.duplicates and self.rng.random() < self.duplicates):
+                if timeout and not (self.duplicates and self.luck.random() < self.duplicates):
                     self._hide(now, message, timeout)
                 else:
                     aside.append(message)
@@ -141,7 +165,7 @@ class MessageQueue:
         message.changed.append(now)
         if timeout:
             message.due = now + timeout
-            heappush(self._hidden, (message.due, message.number, message))
+            self._hidden.put(message.due, message)
         else:
             self._show(now, message)
         return True
@@ -155,10 +179,15 @@ class MessageQueue:
             return False
         if receipt.receive != message.receives and (
                 not self.old_receipts or self.old_receipts < 1
-                and self.rng.random() >= self.old_receipts):
+                and self.luck.random() >= self.old_receipts):
             return False
         self._move(now, message, DELETED)
         return True
+
+    @cached_property
+    def luck(self) -> np.random.Generator:
+        """What is drawn where AWS promises nothing."""
+        return self._random or self.sim.stream(f"{self.name} luck")
 
     # -- what can be asked -------------------------------------------------------------------
 
@@ -171,25 +200,29 @@ class MessageQueue:
     def next_due(self) -> float:
         """When the next hidden or delayed message becomes visible, unless something is done."""
         hidden = self._hidden
-        while hidden and not _is_due(*hidden[0]):
-            heappop(hidden)
-        return hidden[0][0] if hidden else math.inf
+        while hidden:
+            due, message = hidden.next
+            if message.due == due and message.state in (IN_FLIGHT, DELAYED):
+                return due
+            hidden.pop()        # it was deleted meanwhile, or its timeout was changed
+        return math.inf
 
     def settle(self, now: float) -> None:
         """Let happen what is due by `now`: timeouts and delays end, messages expire."""
-        while (until := self._keeping[0][0] if self._keeping else math.inf) <= now:
-            self._reappear(until)
-            message = heappop(self._keeping)[2]
-            if message.state in (DELAYED, VISIBLE, IN_FLIGHT):      # it may have come here too old
-                self._move(max(until, message.history[-1][0]), message, EXPIRED)
-        self._reappear(now)
+        if self._keeping.first <= now:
+            for until, message in self._keeping.upto(now):
+                self._reappear(until)
+                if message.state in (DELAYED, VISIBLE, IN_FLIGHT):  # it may have come here too old
+                    self._move(max(until, message.history[-1][0]), message, EXPIRED)
+                    self.tell(until, "expired", message, "is older than the retention and gone")
+        if self._hidden.first <= now:
+            self._reappear(now)
 
     # -- inside ------------------------------------------------------------------------------
 
     def _reappear(self, now: float) -> None:
         while self.next_due <= now:
-            due, _, message = heappop(self._hidden)
-            self._show(due, message)
+            self._show(*self._hidden.pop())
 
     def _holds(self, receipt: Receipt) -> bool:
         message = receipt.message
@@ -197,29 +230,30 @@ class MessageQueue:
 
     def _put(self, now: float, message: Message, delay: float) -> None:
         self.messages.append(message)
-        if self.retention < math.inf:
-            heappush(self._keeping, (message.sent + self.retention, message.number, message))
+        self._keeping.put(message.sent + self.retention, message)
         if delay:
-            message.due = now + delay
-            self._move(now, message, DELAYED)
-            heappush(self._hidden, (message.due, message.number, message))
+            self._hide(now, message, delay, DELAYED)
         else:
             self._show(now, message)
 
     def _show(self, now: float, message: Message) -> None:
+        if message.state == IN_FLIGHT:
+            self.tell(now, "back", message, f"is visible again after receive {message.receives}")
         self._move(now, message, VISIBLE)
         self._shelf.put(message)
 
-    def _hide(self, now: float, message: Message, timeout: float) -> None:
-        self._move(now, message, IN_FLIGHT)
+    def _hide(self, now: float, message: Message, timeout: float, state: str = IN_FLIGHT) -> None:
+        self._move(now, message, state)
         message.due = now + timeout
-        heappush(self._hidden, (message.due, message.number, message))
+        self._hidden.put(message.due, message)
 
     def _bury(self, now: float, message: Message) -> None:
         self._move(now, message, DEAD)
+        self.tell(now, "dead letter", message, "is moved to the dead-letter queue")
         other = self.dead_letters
         other.settle(now)
-        other._put(now, Message(message.number, message.group, now if self.fifo else message.sent,
+        other._put(now, Message(len(other.messages), message.group,
+                                now if self.fifo else message.sent, message.body,
                                 message.receives), 0.0)
 
     def _move(self, now: float, message: Message, state: str) -> None:
@@ -234,8 +268,3 @@ class MessageQueue:
             self._shelf.landed(message)
         elif state == IN_FLIGHT:
             self._shelf.flew(message)
-
-
-def _is_due(due: float, number: int, message: Message) -> bool:
-    """Whether an entry of the heap of hidden messages still says the truth."""
-    return message.due == due and message.state in (IN_FLIGHT, DELAYED)

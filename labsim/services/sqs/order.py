@@ -6,7 +6,7 @@ slip lies face down gets nothing else until it is spiked or turns face up.
 
 *Models:* best-effort order: any of the oldest few; message groups: strictly in order, shut while
 one of their messages is in flight, but for the call that receives several of them at once.
-*Leaves out:* time and timeouts: the queue (`sqs_messages`) says what is visible.
+*Leaves out:* time and timeouts: the queue (`messages`) says what is visible.
 """
 
 from collections import Counter, defaultdict
@@ -19,17 +19,17 @@ DELETED, DEAD, EXPIRED = "deleted", "dead letter", "expired"
 STATES = DELAYED, VISIBLE, IN_FLIGHT, DELETED, DEAD, EXPIRED
 
 
-
 class Message:
     """A message: its `number` in the queue, when it was `sent`, its `state` now, the `history`
     [(s, state)], and when it was `received`, its timeout `changed`, and a repeat of it dropped
-    (`repeats`) [s]."""
+    (`repeats`) [s]. body: what it is about, by default its number; two may be about the same."""
 
-    __slots__ = ("number", "group", "sent", "state", "history", "received", "changed", "repeats",
-                 "receives", "due")
+    __slots__ = ("number", "group", "sent", "body", "state", "history", "received", "changed",
+                 "repeats", "receives", "due")
 
-    def __init__(self, number: int, group: str, sent: float, receives: int = 0):
+    def __init__(self, number: int, group: str, sent: float, body=None, receives: int = 0):
         self.number, self.group, self.sent, self.receives = number, group, sent, receives
+        self.body = number if body is None else body
         self.state, self.due = "", 0.0
         self.history: list[tuple[float, str]] = []
         self.received: list[float] = []

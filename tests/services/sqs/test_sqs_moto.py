@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from labsim.engine import Simulation
 from labsim.services.sqs.messages import DEDUPLICATION, MessageQueue
 from labsim.services.sqs.order import DELAYED, IN_FLIGHT, VISIBLE
 
@@ -54,9 +55,10 @@ class Schedule:
             name="queue" + end, tags={}, region=REGION, VisibilityTimeout=TIMEOUT,
             DelaySeconds=delay, **more, **(policy if redrive else {}))
         self.their_dead = dead
-        self.our_dead = MessageQueue(fifo=fifo)
+        sim = Simulation(1, 1.0)
+        self.our_dead = MessageQueue(sim, "dead letters", fifo=fifo)
         self.ours = MessageQueue(
-            fifo=fifo, visibility_timeout=TIMEOUT, delay=delay, old_receipts=1.0,
+            sim, "queue", TIMEOUT, fifo=fifo, delay=delay, old_receipts=1.0,
             max_receives=MOST_RECEIVES, dead_letters=self.our_dead if redrive else None)
         self.bodies = {}        # our message: its body in moto
         self.receipts = []      # (ours, moto's handle)
