@@ -6,6 +6,7 @@ line in the bill, and pipes that fit the next one.
 
 import weakref
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -85,6 +86,11 @@ class Component:
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """{name: (values at the record's instants, unit)}."""
         return {}
+
+    @cached_property
+    def told(self) -> dict[str, tuple[np.ndarray, str]]:
+        """The series, worked out once, when the run has ended."""
+        return self.series()
 
     def cost(self) -> dict[str, float]:
         """{line item: USD}."""

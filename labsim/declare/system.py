@@ -41,7 +41,7 @@ class Wired(Outcome):
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Of every part, "part.series"."""
         return {f"{part.name}.{name}": told for part in self.sim.parts.values()
-                for name, told in part.series().items()}
+                for name, told in part.told.items()}
 
     def cost(self) -> dict[str, float]:
         """Of every part, "part: line"."""

@@ -172,10 +172,10 @@ class SixGroups(kit.Outcome):
     def series(self) -> dict:
         """Those of the chosen group, and what is compared of all six."""
         nothing, t = np.zeros(len(self.record.t)), self.record.t
-        told = {**self.tier.series(), **self.fleet.series(), **self.group.series(),
+        told = {**self.tier.told, **self.fleet.told, **self.group.told,
                 "groups": (nothing + len(POLICIES), "")}
         told |= {f"zone_{zone}": (n, "instances") for zone, n in self.fleet.zones().items()}
-        told |= self.alarms.series() if self.alarms else {
+        told |= self.alarms.told if self.alarms else {
             "alarm_high": (nothing, "on"), "alarm_low": (nothing, "on"),
             "datapoint": self.tier.published(self.p.metric_period)}
         told |= kit.bars("load", (np.minimum(s.tier.load(), MOST_LOAD)

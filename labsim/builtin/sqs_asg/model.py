@@ -82,13 +82,13 @@ class Backlog(kit.Outcome):
 
     def series(self) -> dict:
         """Those of the parts, and what the policy sees."""
-        told = {**self.queue.series(), **self.fleet.series(), **self.group.series()}
+        told = {**self.queue.told, **self.fleet.told, **self.group.told}
         told["target"] = self.p.target_backlog * told["in_service"][0], "messages"
         nothing = np.zeros(len(self.record.t))
         for name, part, of in (("backlog_per_instance", self.metric, "value"),
                                ("alarm_high", self.policy and self.policy.high, "state"),
                                ("alarm_low", self.policy and self.policy.low_alarm, "state")):
-            told[name] = part.series()[of] if part else (nothing, "")
+            told[name] = part.told[of] if part else (nothing, "")
         return told
 
     def cost(self) -> dict:

@@ -68,7 +68,7 @@ class Policy(Component):
         """1 while an alarm of its rings."""
         if self.metric is None:
             return {}
-        return {"high": self.high.series()["state"], "low": self.low_alarm.series()["state"]}
+        return {"high": self.high.told["state"], "low": self.low_alarm.told["state"]}
 
     def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
         """The capacity it wants of `group` for a metric of `value`, and why; None for no change.

@@ -212,11 +212,6 @@ class Queue(Component):
         """{50: median wait, 95: ..., 99: ...}, s."""
         return quantiles(self.waits)
 
-    @cached_property
-    def told(self) -> dict:
-        """The series, worked out once."""
-        return self.series()
-
     def series(self) -> dict:
         """{name: (values at the record's instants, unit)}; nothing is ever lost among them:
         offered = completed + queue + in_flight."""
