@@ -1,8 +1,4 @@
-"""sqs-delivery: polls that are counted against polls that happen; what the notes say, in a run."""sqs-delivery: polls that are counted against polls that happen, and what the notes say in a run."""
-=======
-"""sqs-delivery: polls that are counted against polls that happen, and each statement of the notes in
-a run."""
->>>>>>> 22fd803 (sqs-delivery: queue, client and consumers are parts with a name; the kit reports; no private call of SimPy)
+"""sqs-delivery: polls that are counted are those that happen; what the notes say, in a run."""
 
 import pytest
 
