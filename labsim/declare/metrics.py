@@ -85,9 +85,12 @@ class Count(Metric):
         return round(super().of(outcome))
 
 
-def of_part(part: str, metrics: Iterable[Metric], *names: str) -> tuple[Metric, ...]:
-    """Those of `metrics` (all, or the `names`) for a lab whose outcome has the part as `part`."""
-    return tuple(replace(metric, value=lambda o, value=metric.value: value(getattr(o, part)))
+def of_part(part: str, metrics: Iterable[Metric], *names: str,
+            prefix: str = "") -> tuple[Metric, ...]:
+    """Those of `metrics` (all, or the `names`) for a lab whose outcome has the part as `part`; in
+    the lab `prefix` comes before their names."""
+    return tuple(replace(metric, value=lambda o, value=metric.value: value(getattr(o, part)),
+                         name=prefix + metric.name, label="" if prefix else metric.label)
                  for metric in metrics if not names or metric.name in names)
 
 
