@@ -18,8 +18,8 @@ GROUND = ("errors", "tables", "text", "theory", "version", "hooks", "plugins", "
           "factbook")
 ROOMS = (*GROUND, "engine", "traces", "declare", "services", "builtin", "catalogue", "study",
          "view", "course", "cli", "__init__")
-# A lab's notebook and the start page are read by learners: they use what the labs are used by.
-SOURCES = {"notebook.py", "start_here.py"}
+# Notebooks are read by learners: they use what the labs are used by.
+SOURCES = {"notebook.py", "start_here.py", "build_your_own.py"}
 # Where modules are found by name: optional packages, and labs and facts of other packages.
 BY_NAME = {"errors.py", "course/pyodide_bundle.py"}
 

@@ -8,12 +8,13 @@ status 2.
 import os
 import sys
 
-import labsim
 from labsim.cli import bench, build, learner, present, runs
 from labsim.cli import command as declared
 from labsim.course import in_effect
 from labsim.errors import LabsimError
+from labsim.version import __version__
 
+ABOUT = "labsim: interactive labs in which you feel how AWS services behave under load."
 EXAMPLES = """examples:
   labsim list                                     the labs there are
   labsim show sqs-asg                             parameters, presets and metrics of a lab
@@ -37,8 +38,8 @@ COMMANDS = {name: one for group in GROUPS for name, one in declared.DECLARED.ite
 
 def read(words: list[str]):
     """What the words of a command line ask for; `run SLUG` has that lab's options."""
-    return declared.read(words, COMMANDS, description=labsim.__doc__.split("\n\n")[0],
-                         epilog=EXAMPLES, version=f"labsim {labsim.__version__}")
+    return declared.read(words, COMMANDS, description=ABOUT, epilog=EXAMPLES,
+                         version=f"labsim {__version__}")
 
 
 def main(words: list[str] | None = None) -> int:

@@ -130,15 +130,15 @@ def _parsers(commands, name: str | None, description: str, epilog: str, version:
 
 def _with_lab(parser, words: list[str]) -> list[str]:
     """Give a command the options of the lab among its words; returns the words, made tidy."""
-    import labsim
     from labsim.cli.options import add_options, tidy
+    from labsim.course import in_effect
     name = next(word for word in words if not word.startswith("-"))
     words = words[words.index(name) + 1:]
     first = words[0] if words and not words[0].startswith("-") else None
-    slug = next((word for word in words if word in labsim.labs()), first)
+    slug = next((word for word in words if word in in_effect.labs()), first)
     if slug is None:
         return [name, *words]
-    lab = labsim.lab(slug)
+    lab = in_effect.lab(slug)
     words.remove(slug)
     valued = [o for action in parser._actions if action.nargs is None and action.const is None
               for o in action.option_strings]

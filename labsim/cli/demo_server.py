@@ -17,7 +17,7 @@ import webbrowser
 from pathlib import Path
 from urllib.parse import urlencode
 
-import labsim
+from labsim.course import in_effect
 from labsim.errors import LabsimError, ParameterError
 from labsim.view import links
 
@@ -33,7 +33,7 @@ EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-
 def listing() -> str:
     """The labs with the steps of their demos, as text."""
     out = []
-    for lab in labsim.labs().values():
+    for lab in in_effect.labs().values():
         out.append(f"{lab.slug:18} {lab.title}")
         for number, scene in enumerate(links.scenes(lab), 1):
             words = scene.title.split(" ", 1)
@@ -50,7 +50,7 @@ def demo(slug: str | None, preset: str | None = None, port: str | None = None, *
     """
     if slug is None:
         raise LabsimError("which lab? labsim demo --list shows them all")
-    lab, words = labsim.lab(slug), {"lab": slug}
+    lab, words = in_effect.lab(slug), {"lab": slug}
     if preset is not None:
         words["preset"] = str(links.step(lab, preset) + 1)
     if dark:
@@ -95,7 +95,7 @@ def prepare(folder: Path, slug: str) -> Path:
     notebook.parent.mkdir()
     notebook.write_text(json.dumps({
         "nbformat": 4, "nbformat_minor": 5, "metadata": {
-            "title": labsim.lab(slug).title,
+            "title": in_effect.lab(slug).title,
             "kernelspec": {"name": "labsim", "display_name": "labsim", "language": "python"}},
         "cells": [{"id": "demo", "cell_type": "code", "metadata": {}, "outputs": [],
                    "execution_count": None, "source": code}]}), encoding="utf-8")
@@ -108,7 +108,7 @@ def _serve(notebook: Path, port: int, query: str, browser: bool, more: list[str]
     from voila.app import Voila
     from voila.shutdown_kernel_handler import VoilaShutdownKernelHandler
 
-    page = Path(labsim.__file__).parent / "view" / "page"
+    page = Path(__file__).parents[1] / "view" / "page"
     own = [str(notebook.parents[1]), str(page), os.environ.get("JUPYTER_PATH")]
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, own))
 

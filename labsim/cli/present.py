@@ -8,7 +8,6 @@ import importlib.util
 import os
 import sys
 
-import labsim
 from labsim.cli.command import argument, command
 from labsim.cli.runs import MAYBE_SLUG
 from labsim.cli.terminal import find_notebook, start
@@ -32,7 +31,7 @@ def open_lab(args) -> None:
     """a lab's notebook in JupyterLab; without SLUG, the one to go on with"""
     from labsim.cli.learner import go_on
     if args.slug is not None:
-        labsim.lab(args.slug)       # an unknown name suggests the nearest
+        in_effect.lab(args.slug)       # an unknown name suggests the nearest
     if importlib.util.find_spec("jupyterlab") is None:
         raise LabsimError('JupyterLab is not installed: pip install "labsim[lab]"')
     # In a container one is root, and JupyterLab wants to be told that this is meant.

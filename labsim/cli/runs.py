@@ -4,8 +4,8 @@ Picture the test bench of a workshop: what machines there are, what each has to 
 it, many runs of it, and the calibration sheet beside it.
 """
 
-import labsim
 from labsim.cli.command import PROGRESS, argument, command, whole
+from labsim.course import in_effect
 from labsim.errors import LabsimError, ParameterError
 
 PICTURES, PAGES = (".png", ".svg", ".pdf"), (".html", ".pdf")
@@ -28,7 +28,7 @@ def _csv(what: str):
 @command("list")
 def list_labs(args) -> None:
     """the labs there are, in course order"""
-    for lab in labsim.labs().values():
+    for lab in in_effect.labs().values():
         print(f"{lab.slug:18} {lab.title}\n{'':18} {lab.summary}")
 
 
@@ -36,7 +36,7 @@ def list_labs(args) -> None:
 def show(args) -> None:
     """what a lab asks, its parameters, presets and metrics"""
     from labsim.declare.describe import describe
-    print(describe(labsim.lab(args.slug)))
+    print(describe(in_effect.lab(args.slug)))
 
 
 @command("run", _lab_of("run"), SEED,
@@ -54,7 +54,7 @@ def run(args) -> None:
     from labsim.cli.options import given
     from labsim.cli.terminal import Bar, draw, save, write
     from labsim.declare.describe import csv_text, report
-    lab, values = labsim.lab(args.slug), {}
+    lab, values = in_effect.lab(args.slug), {}
     if args.preset:
         values = lab.scene(args.preset).values
     for name, ends in (("plot", PICTURES), ("report", PAGES)):
@@ -95,9 +95,10 @@ def sweep(args) -> None:
     """a lab over a set of points, each with several seeds: means with their intervals"""
     from labsim.cli.options import given, listed
     from labsim.cli.terminal import write
-    lab = labsim.lab(args.slug)
+    from labsim.study import sweeps
+    lab = in_effect.lab(args.slug)
     over = dict(listed(text, lab) for text in args.over)
-    table = labsim.sweep(
+    table = sweeps.sweep(
         lab, over=over, replications=whole(args.replications), design=args.design,
         points=whole(args.points), seed=whole(args.seed), until=args.until and float(args.until),
         file=args.file, progress=True if args.progress else None, **given(args, lab))
@@ -114,7 +115,7 @@ def sweep(args) -> None:
 def check(args) -> None:
     """the known answers of a lab, or of all; exit status 1 if any differs"""
     from labsim.study.known_answers import TrustTable
-    chosen = [labsim.lab(args.slug)] if args.slug else labsim.labs().values()
+    chosen = [in_effect.lab(args.slug)] if args.slug else in_effect.labs().values()
     tables = {lab: lab.trust() for lab in chosen}
     for lab, table in tables.items():
         print(f"{lab.title}\n\n{table}\n")
@@ -131,13 +132,13 @@ def check(args) -> None:
          argument("--diff", action="store_true", help="only where notes and today differ"))
 def facts(args) -> None:
     """limits, defaults and prices of a topic; without one, the topics"""
-    from labsim.course.in_effect import book
     from labsim.factbook import FactTable
+    book = in_effect.book()
     if args.diff:
-        rows = labsim.facts(args.topic) if args.topic else book().values()
+        rows = book.facts(args.topic) if args.topic else book.values()
         print(FactTable(fact for fact in rows if fact.differs))
     elif args.topic:
-        print(labsim.facts(args.topic))
+        print(book.facts(args.topic))
     else:
-        for topic, count in book().topics().items():
+        for topic, count in book.topics().items():
             print(f"{topic:24} {count} facts")

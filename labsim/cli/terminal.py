@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import labsim
 from labsim.errors import LabsimError
 
 # -- files and progress -------------------------------------------------------------------------
@@ -74,7 +73,7 @@ class Bar:
 def find_notebook(slug: str | None, package: Path | None = None) -> Path:
     """The notebook of a lab: the one in this folder, such as a course's; else where it stands in
     a checkout, or copied from the installed package into this folder."""
-    package = package or Path(labsim.__file__).parent
+    package = package or Path(__file__).parents[1]
     name = f"[0-9][0-9]-{slug or 'start-here'}.ipynb"
     if here := sorted(Path.cwd().glob(name)):
         return here[0]

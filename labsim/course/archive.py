@@ -10,9 +10,9 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import labsim
 from labsim import plugins
 from labsim.course.course_model import FORMS, Course
+from labsim.version import __version__
 
 DATE = (1980, 1, 1, 0, 0, 0)        # the first that a zip file can say
 FOR = {"learner": "The exercises are blank; leave them blank as long as you like.",
@@ -50,7 +50,7 @@ def file_name(title: str) -> str:
 def read_me(course: Course, form: str) -> str:
     """What is in the archive and how to open it."""
     chapters = [f"  {chapter.name}.ipynb  {chapter.title}" for chapter in course.chapters]
-    needs = [f"  labsim {labsim.__version__}, with its extra \"lab\" (Python 3.11 or newer)",
+    needs = [f"  labsim {__version__}, with its extra \"lab\" (Python 3.11 or newer)",
              *(f"  {name} {version}" for name, version in sorted(plugins.added().items())
                if any(chapter.lab and chapter.lab.home for chapter in course.chapters))]
     own = ["Keep course.toml beside the notebooks: the labs start where it says."]

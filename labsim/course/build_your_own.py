@@ -14,7 +14,7 @@
 # **Afterwards you can answer:** How do I put my own system together? How do I see what it does, and
 # what it costs? How do I try a change, and know that it is not luck?
 #
-# Time: 20 minutes. labsim {{version}}.
+# Time: about twenty minutes. labsim {{version}}.
 
 # %% [markdown]
 # ## Ten lines
@@ -42,8 +42,8 @@ r = ls.simulate(shop, duration=5_400, seed=1)
 r.plot()
 
 # %% [markdown]
-# The spike lasts from 10 to 25 minutes. The workers come three readings of the metric and a boot
-# after it has begun; meanwhile the orders pile up.
+# The spike begins after ten minutes and lasts a quarter of an hour. The workers come three readings
+# of the metric and a boot after it has begun; meanwhile the orders pile up.
 #
 # ## What came of it
 #
@@ -56,8 +56,8 @@ r.plot()
 r.cost
 
 # %% [markdown]
-# The picture of the system at any moment, here a quarter of an hour after the start: the arrows that
-# carry orders are solid, those that steer are dashed.
+# The picture of the system at any moment, here a quarter of an hour after the start: the arrows
+# that carry orders are solid, those that steer are dashed.
 
 # %%
 r.picture(900)
@@ -140,7 +140,7 @@ flow = ls.simulate(warehouse, duration=7_200)
 {name: round(flow.summary[name], 1) for name in ("packing.wait_mean", "shipping.wait_mean")}
 
 # %% [markdown]
-# For five drivers at 80% of their capacity, Erlang C expects a mean wait of about a second:
+# For five drivers at four fifths of their capacity, Erlang C expects a mean wait of about a second:
 
 # %%
 ls.theory.mmc_wait_mean(arrival_rate=2, service_time=2, servers=5)

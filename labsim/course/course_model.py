@@ -2,9 +2,9 @@
 
 Picture the table of contents of a book: a title, and a line per chapter. What a chapter says is
 in its source, a file notebook.py in its lab's folder; the book is made from it in several forms,
-see `labsim.course.build`. The built-in course has a chapter to start with, those of labsim's labs
-and those of the labs that other packages add; a course of one's own has those that its course.toml
-names (`labsim.course.coursefile`).
+see `labsim.course.build`. The built-in course has a chapter to start with, those of labsim's labs,
+those of the labs that other packages add, and one on systems without a lab; a course of one's own
+has those that its course.toml names (`labsim.course.coursefile`).
 """
 
 import functools
@@ -12,15 +12,15 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import labsim
 from labsim.catalogue import is_builtin
 from labsim.course.coursefile import NAME, CourseFile
 from labsim.course.in_effect import labs
 from labsim.course.own_start import start_page
 from labsim.declare.lab import Lab
 
-PACKAGE = Path(labsim.__file__).parent
-START = Path(__file__).parent / "start_here.py"     # the first chapter's source
+PACKAGE = Path(__file__).parents[1]
+START = Path(__file__).parent / "start_here.py"             # the first chapter's source,
+LAST = Path(__file__).parent / "build_your_own.py"          # and the last one's
 FORMS = ("learner", "instructor")
 
 
@@ -145,6 +145,7 @@ def built_in(out: Path | None = None) -> Course:
         if source := source_of(lab):
             number = int(lab.order) if is_builtin(lab) else number + 1
             chapters.append(Chapter(source, f"{number:02}-{lab.slug}", added=not is_builtin(lab)))
+    chapters.append(Chapter(LAST, "99-build-your-own"))
     return Course("labsim", tuple(chapters), notebooks if committed else out / "learner", out,
                   committed=committed)
 

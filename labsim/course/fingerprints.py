@@ -18,13 +18,13 @@ from importlib import metadata, util
 from pathlib import Path
 
 from labsim import factbook, plugins
-from labsim.course.course_model import PACKAGE, START, Chapter, Course
+from labsim.course.course_model import LAST, PACKAGE, START, Chapter, Course
 from labsim.course.coursefile import NAME
 
 # Of the package: what no notebook is made from; and notebooks' sources, each of its own only.
 APART = ("cli/", "notebooks/", "data/", "course/build.py", "course/execute.py",
          "course/fingerprints.py")
-SOURCES = ("notebook.py", START.name)
+SOURCES = ("notebook.py", START.name, LAST.name)
 LIBRARIES = ("IPython", "ipykernel", "nbformat", "nbconvert", "pillow")
 
 

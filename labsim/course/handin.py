@@ -16,10 +16,10 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-import labsim
 from labsim.catalogue import lab as find_lab
 from labsim.course import progress
 from labsim.errors import LabsimError, ParameterError
+from labsim.version import __version__
 
 FORMAT = "labsim-hand-in-1"
 MOST_BYTES = 200_000
@@ -55,7 +55,7 @@ def collected(slug: str, name: str | None = None) -> dict[str, Any]:
         old = (" (the answers of an older labsim were not kept: answer once more)"
                if unkept else "")
         raise LabsimError(f"{slug}: no exercise of it was answered yet{old}")
-    return {"format": FORMAT, "labsim": labsim.__version__, "lab": slug, "learner": learner,
+    return {"format": FORMAT, "labsim": __version__, "lab": slug, "learner": learner,
             "answers": answers}
 
 

@@ -23,12 +23,12 @@ import json
 import re
 from pathlib import Path
 
-import labsim
 from labsim.course import in_effect
 from labsim.course.course_model import Chapter
 from labsim.course.coursefile import NAME
 from labsim.errors import LabsimError
 from labsim.text import format_value
+from labsim.version import __version__
 
 MOST_LINES = 15
 BEGIN, END, BLANK = "# >>> solution", "# <<< solution", "# blank: "
@@ -118,7 +118,7 @@ def filled(text: str, lab, where: str) -> str:
 
 def _value(name: str, lab) -> str:
     if name == "version":
-        return labsim.__version__
+        return __version__
     if name.startswith(("fact:", "notes:")):
         side, id = name.split(":", 1)
         fact = in_effect.book().fact(id)

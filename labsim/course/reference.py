@@ -11,7 +11,6 @@ import sys
 from html import escape
 from pathlib import Path
 
-import labsim
 from labsim.course import in_effect, markup
 from labsim.course.markup import code, fenced, linked, plain, raw, table
 from labsim.declare.describe import condition, in_full
@@ -144,7 +143,7 @@ def modules_of(lab) -> list[str]:
 
 def modules(part: str) -> dict[str, str]:
     """{name: docstring} of the modules of a part, such as "services.sqs.queue"."""
-    package = Path(labsim.__file__).parent
+    package = Path(__file__).parents[1]
     files = [*sorted((package / part).rglob("[a-z]*.py")), *(
         [package / "theory.py"] if part == "engine" else [])]
     return {".".join(path.relative_to(package).with_suffix("").parts):

@@ -16,14 +16,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import labsim
 from labsim.course import markup, reference, start_page
 from labsim.course.chapter_page import NUMBER, Asked, ChapterPage, topics_of
 from labsim.course.course_model import Course
 from labsim.course.in_effect import labs
 from labsim.course.notebooks import BuildError
+from labsim.version import __version__
 
-PACKAGE = Path(labsim.__file__).parent.parent
+PACKAGE = Path(__file__).parents[2]
 BOOK = Path(__file__).parent / "book"       # settings, style sheet, templates
 NEEDED = {"sphinx": "Sphinx", "myst_nb": "MyST-NB", "sphinx_book_theme": "sphinx-book-theme"}
 OURS = "course-site"    # a file in a site that says that it may be replaced
@@ -89,7 +89,7 @@ def _write(course: Course, folder: Path, lite: bool) -> dict[str, list[int]]:
     """Write all sources; returns for each notebook's page the numbers of its cells' origins."""
     sources = Sources(folder)
     sources.write("course.json", json.dumps({"title": course.title,
-                                             "version": labsim.__version__}))
+                                             "version": __version__}))
     sources.write("_static/colours.css", colours())
     own = [chapter.lab for chapter in course.chapters if chapter.lab]
     trust = {lab.slug: trusted(lab) for lab in own}
