@@ -58,10 +58,11 @@ class Recorder:
         self._levels.setdefault(name, []).append((t, float(value)))
 
     def _fold(self, name: str) -> np.ndarray:
-        counts = self._counts.setdefault(name, np.zeros(len(self.t), dtype=np.int64))
-        rows = self._pending.pop(name, [])
-        self._rows[name] = 0
-        if rows:
+        if name not in self._counts:
+            self._counts[name] = np.zeros(len(self.t), dtype=np.int64)
+        counts = self._counts[name]
+        if rows := self._pending.pop(name, None):
+            self._rows[name] = 0
             times = np.concatenate(rows)
             if values := self._pending_values.pop(name, None):
                 index = np.searchsorted(self.t, times, side="left")

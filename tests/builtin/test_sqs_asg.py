@@ -57,8 +57,8 @@ def test_mean_wait_is_pollaczek_khinchine(cv, utilization, messages):
 def test_littles_law():
     """Mean backlog = arrival rate x mean wait, on one long run."""
     r = labsim.run("sqs-asg", workload="steady", policy="none", arrival_rate=2.2, duration=400_000)
-    backlog = r.series["backlog"].value.mean()
-    assert backlog == pytest.approx(r.summary["arrived"] / r.params.duration
+    backlog = r.series["queue"].value.mean()
+    assert backlog == pytest.approx(r.summary["offered"] / r.params.duration
                                     * r.summary["wait_mean"], rel=0.1)
 
 
@@ -88,7 +88,7 @@ def test_boot_time_is_from_launch_to_service():
     for boot, user_data in [(0, 0), (60, 0), (60, 240)]:
         r = labsim.run("sqs-asg", boot_time=boot, user_data_time=user_data)
         launch = next(e.t for e in r.events if e.kind == "scale-out")
-        s = r.series["instances_in_service"]
+        s = r.series["in_service"]
         first = s.t[np.argmax(s.value > r.params.instances)]
         assert 0 <= first - (launch + boot + user_data) <= s.t[1]
 
@@ -96,14 +96,14 @@ def test_boot_time_is_from_launch_to_service():
 def test_a_group_of_nobody_processes_nothing():
     """No instance, no policy: all wait, nothing fails."""
     r = labsim.run("sqs-asg", policy="none", instances=0, duration=600)
-    assert r.summary["processed"] == 0 and r.summary["backlog_end"] == r.summary["arrived"] > 0
-    assert r.summary["cost_usd"] == pytest.approx(r.summary["arrived"] * 0.4e-6)
+    assert r.summary["completed"] == 0 and r.summary["queue_end"] == r.summary["offered"] > 0
+    assert r.summary["cost_usd"] == pytest.approx(r.summary["offered"] * 0.4e-6)
 
 
 def test_a_group_scales_out_from_zero():
     """With no instance in service the metric is the whole backlog."""
     r = labsim.run("sqs-asg", workload="steady", instances=0, min_size=0, duration=1_800)
-    assert r.summary["processed"] > 0
+    assert r.summary["completed"] > 0
 
 
 def test_cost_is_instance_hours_and_requests():
@@ -113,13 +113,14 @@ def test_cost_is_instance_hours_and_requests():
     assert r.cost["EC2 instances"] == 10 * r.params.instance_price
     s = r.summary
     idle = (1 - s["utilization"]) * 36_000 / 20
-    calls = s["arrived"] + (s["processed"] + s["in_flight_end"]) + s["processed"] + idle
+    calls = s["offered"] + (s["completed"] + s["in_flight_end"]) + s["completed"] + idle
     assert r.cost["SQS requests"] == pytest.approx(calls * 0.4e-6, rel=1e-9)
 
 
 @pytest.mark.parametrize("changes, name", [
     ({"min_size": 61}, "min_size"), ({"instances": 5}, "instances"),
     ({"instances": 61}, "instances"), ({"metric_period": 45}, "metric_period"),
+    ({"metric_period": 3_600, "low_datapoints": 30}, "low_datapoints"),
     ({"workload": "trace"}, "trace"), ({"workload": "trace", "trace": "nowhere.csv"}, "trace"),
 ])
 def test_rules_across_fields(changes, name):
@@ -141,12 +142,12 @@ def test_a_trace_is_replayed_as_a_whole_unless_duration_says_less(tmp_path):
     """Every count of every period; a shorter duration cuts it; a longer one adds nothing."""
     path = write(tmp_path, [300, 0, 600, 900])
     whole = labsim.run("sqs-asg", workload="trace", trace=path)
-    assert whole.params.duration == 1_200 and whole.summary["arrived"] == 1_800
-    counts = whole.series["arrived"]
+    assert whole.params.duration == 1_200 and whole.summary["offered"] == 1_800
+    counts = whole.series["offered"]
     at = [counts.value[np.searchsorted(counts.t, t)] for t in (300, 600, 900)]
     assert at == [300, 300, 900]
     cut = labsim.run("sqs-asg", workload="trace", trace=path, duration=900)
-    assert cut.summary["arrived"] == 900
+    assert cut.summary["offered"] == 900
     longer = labsim.run("sqs-asg", workload="trace", trace=path, duration=5_000)
     assert longer.params.duration == 1_200
 
@@ -155,7 +156,7 @@ def test_a_trace_can_be_multiplied(tmp_path):
     """trace_factor scales every count, fractions carried on."""
     path = write(tmp_path, [100, 101, 102, 103])
     run = labsim.run("sqs-asg", workload="trace", trace=path, trace_factor=2.5)
-    assert run.summary["arrived"] == math.floor(406 * 2.5)
+    assert run.summary["offered"] == math.floor(406 * 2.5)
 
 
 def test_a_result_of_a_trace_is_read_without_the_file(tmp_path):
@@ -172,7 +173,7 @@ def test_two_weeks_of_a_real_load_balancer():
     with open(TRACE) as file:
         total = sum(float(line.split(",")[1]) for line in list(file)[1:])
     r = labsim.run("sqs-asg", workload="trace", trace=TRACE, min_size=1, instances=1)
-    assert r.summary["arrived"] == total
+    assert r.summary["offered"] == total
     assert r.params.duration == pytest.approx(14 * 86_400, rel=0.01)
     for law in labsim.lab("sqs-asg").invariants:
         assert law.holds(r), law.name
@@ -183,7 +184,7 @@ def test_ten_million_messages_fit_into_memory():
     code = ("import labsim\n"
             "r = labsim.run('sqs-asg', workload='steady', policy='none', service_time=0.009,\n"
             "               instances=10, arrival_rate=1000, duration=10_000)\n"
-            "print(r.summary['arrived'])")
+            "print(r.summary['offered'])")
     (arrived,), peak = alone.run(code)
     print(f"measured: {arrived} messages, peak {peak / 2**30:.2f} GiB")
     assert arrived > 9_900_000 and peak < 1.5e9

@@ -13,7 +13,7 @@ types. What it costs is in `labsim.services.ec2.bill`, who loses Spot in `labsim
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -214,12 +214,16 @@ class Fleet(Component):
 
     # -- at the end of the run -------------------------------------------------------------
 
+    @cached_property
+    def capacity(self) -> float:
+        """Instance-seconds in service, or until the work in hand was finished."""
+        return sum(self.record.level_integral(name) for name in ("in_service", "terminating"))
+
     def utilization(self) -> float:
         """Share of the time in service, or until it has finished, that was spent on work."""
-        capacity = sum(self.record.level_integral(name) for name in ("in_service", "terminating"))
-        if self.consumes is None or not capacity:
+        if self.consumes is None or not self.capacity:
             return 0.0
-        return self.consumes.busy_seconds() / capacity
+        return self.consumes.busy_seconds() / self.capacity
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Instances in each state."""

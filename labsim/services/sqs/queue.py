@@ -233,8 +233,7 @@ class Queue(Component):
     def cost(self) -> dict[str, float]:
         """SQS requests: a message is sent, received, deleted; who is idle polls for as long as a
         poll may take."""
-        capacity = sum(fleet.record.level_integral(name) for fleet in self.consumers
-                       for name in ("in_service", "terminating"))
+        capacity = sum(fleet.capacity for fleet in self.consumers)
         idle_polls = max(capacity - self.busy_seconds(), 0.0) / LONG_POLL
         requests = (self.record.total("offered") + len(self.waits)
                     + self.record.total("completed") + idle_polls)

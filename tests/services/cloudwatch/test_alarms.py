@@ -1,15 +1,19 @@
 """CloudWatch's alarms do what its documents say."""
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labsim.engine import Simulation
-from labsim.services.cloudwatch.alarms import (
+from labsim.errors import ParameterError
+from labsim.services.cloudwatch import Alarm, Metric
+from labsim.services.cloudwatch.rules import (
     ALARM,
     INSUFFICIENT_DATA,
     OK,
-    Alarm,
-    Metric,
     alarm_state,
+    ringing,
 )
 
 # CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data": the datapoints
@@ -90,3 +94,56 @@ def test_no_data_is_insufficient():
     """A metric that is never published leaves the alarm where it began."""
     acted, changes, alarm = watch([], 60, 5)
     assert acted == [] and changes == [] and alarm.state == INSUFFICIENT_DATA
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(1, 6), st.integers(1, 6),
+       st.data())
+def test_many_datapoints_at_once_are_what_each_is_alone(breach, m, n, data):
+    """`ringing` over an array is `alarm_state` at each datapoint, what was before it no breach."""
+    m, last = min(m, n), data.draw(st.integers(1, len(breach)))
+    before = [False] * (n - 1) + breach
+    alone = [alarm_state(before[:len(before) - last + 1 + k], m, n) == ALARM for k in range(last)]
+    seen = np.array(breach[-(last + n - 1):])
+    assert ringing(seen, m, n, last).tolist() == alone
+
+
+def test_two_alarms_on_two_metrics_do_not_mix():
+    """Each has its own readings and its own state; in one simulation."""
+    sim, acted = Simulation(1, 301.0), []
+    for name, value in (("low", 1.0), ("high", 9.0)):
+        metric = Metric(sim, name, lambda value=value: value, 60)
+        Alarm(sim, f"{name} alarm", metric, threshold=5.0, above=True, m=1, n=1,
+              action=lambda value, name=name: acted.append((name, value)))
+    sim.run()
+    assert {*acted} == {("high", 9.0)}
+    series = {name: sim.parts[name].series() for name in sim.parts}
+    assert series["low"]["value"][0][-1] == 1 and series["high"]["value"][0][-1] == 9
+    assert series["low alarm"]["state"][0].max() == 0 and series["high alarm"]["state"][0][-1] == 1
+    assert sim.parts["high alarm"].summary() == {"alarms": 1}
+
+
+def test_two_of_one_name_are_told_apart_at_once():
+    """The error names both parts."""
+    sim = Simulation(1, 60.0)
+    metric = Metric(sim, "load", lambda: 1.0)
+    with pytest.raises(ParameterError, match='"load": a cloudwatch.Metric and a cloudwatch.Alarm'):
+        Alarm(sim, "load", metric, threshold=1, above=True, m=1, n=1, action=lambda value: None)
+
+
+@pytest.mark.parametrize("name, bad", [("missing", {"missing": "none"}), ("m", {"m": 3}),
+                                       ("m", {"m": 0}), ("n", {"n": 1_441})])
+def test_bad_arguments_of_an_alarm(name, bad):
+    """A word that CloudWatch has not, M beyond N, more than a day of datapoints."""
+    sim = Simulation(1, 60.0)
+    metric = Metric(sim, "load", lambda: 1.0)
+    with pytest.raises(ParameterError) as caught:
+        Alarm(sim, "alarm", metric, **{"threshold": 1, "above": True, "m": 1, "n": 2,
+                                       "action": lambda value: None, **bad})
+    assert caught.value.name == name
+
+
+@pytest.mark.parametrize("period", [0, -60, 45, 90, float("nan")])
+def test_bad_periods(period):
+    """10, 20, 30 or a multiple of 60 s."""
+    with pytest.raises(ParameterError, match="period"):
+        Metric(Simulation(1, 60.0), "load", lambda: 1.0, period)
