@@ -171,8 +171,8 @@ class Design(Exercise):
                 met = summary[name] <= goal if sign == "<=" else summary[name] >= goal
                 if not met:
                     unit = lab.metric(name).unit
-                    missed.append(f"{name} is {format_value(summary[name], unit)} with seed {seed}, "
-                                  f"goal {sign} {format_value(goal, unit)}.")
+                    missed.append(f"{name} is {format_value(summary[name], unit)} with seed "
+                                  f"{seed}, goal {sign} {format_value(goal, unit)}.")
         return sum(costs) / len(costs), missed
 
     def _judge(self, lab, answer):

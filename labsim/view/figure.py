@@ -17,10 +17,10 @@ from PIL import Image
 
 from labsim.text import format_value
 from labsim.view.alt import KEY, alt
+from labsim.view.scales import compact, nice_top, time_unit
 from labsim.view.style import DASHES, Style
 from labsim.view.timeline import Timeline
 
-TIME_UNITS = ((7200 * 24, 86_400, "d"), (3 * 3600 + 1, 3600, "h"), (600, 60, "min"), (0, 1, "s"))
 MOST_MARKS = 30
 TALL = 1.6      # height of a timeline, in panels
 MARKS, SIGNS = "^vos", "\u25b2\u25bc\u25cf\u25a0"
@@ -35,28 +35,6 @@ class LabFigure(Figure):
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=self.dpi, metadata={KEY: self.alt})
         return buffer.getvalue()
-
-
-def time_unit(duration: float) -> tuple[float, str]:
-    """(seconds, name) of the unit in which a run of `duration` s reads well."""
-    return next((seconds, name) for least, seconds, name in TIME_UNITS if duration >= least)
-
-
-def nice_top(value: float) -> float:
-    """A round number with room above `value` (1 for 0)."""
-    if not value > 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 1.5, 2, 3, 5, 8, 10, 15)
-                if step * power >= 1.06 * value)
-
-
-def compact(value: float) -> str:
-    """A number of at most six characters for an axis: 15k, 2.5M."""
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            return f"{value / (1e3 if letter == 'k' else size):g}{letter}"
-    return format_value(value)
 
 
 def cells(figure: Figure, panels) -> list:

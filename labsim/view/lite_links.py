@@ -32,7 +32,7 @@ def lite_base() -> str | None:
     """The address of the JupyterLite site that this Python runs in; None outside a browser."""
     if sys.platform != "emscripten":
         return None
-    import js       # Pyodide's
+    import js  # Pyodide's
 
     # Where the kernel's worker is, which is a file of a JupyterLab extension.
     return str(js.location.href).split("/extensions/")[0]

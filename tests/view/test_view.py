@@ -16,7 +16,8 @@ from labsim.declare import MOST_BARS, bar_name
 from labsim.errors import BudgetError, ParameterError
 from labsim.view import system_diagram as picture_module
 from labsim.view.controls import Control
-from labsim.view.figure import LiveFigure, nice_top, time_unit
+from labsim.view.figure import LiveFigure
+from labsim.view.scales import nice_top, time_unit
 from labsim.view.style import Style
 from labsim.view.system_diagram import at, picture
 
@@ -421,7 +422,7 @@ def test_what_the_prefixes_allow_is_what_is_served(number):
     lab = LABS["s3-prefix"]
     r = lab.run(lab.preset(number))
     value, why = lab.panels[0].theory.applied(r.params)
-    assert not why and r.series["served"].value.mean() == pytest.approx(value, rel=0.01)
+    assert not why and r.series["completed_rate"].value.mean() == pytest.approx(value, rel=0.01)
 
 
 def test_even_replicas_read_as_theory_says():
