@@ -1,7 +1,7 @@
 """Request rates per prefix: how do keys have to begin so that S3 keeps up, and what does a retry
 do to a bucket that doesn't?
 
-`params` holds the knobs, `model` the simulation (read that first), `story` what is measured,
+`params` holds the parameters, `model` the simulation (read that first), `story` what is measured,
 told and drawn, `exercises` the questions.
 """
 
@@ -21,7 +21,7 @@ lab = Lab(
     estimate=model.estimate, points=model.TICKS, metrics=story.METRICS, presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES,
-    headline=("throttled_503", "failed_after_retries", "latency_p99", "cost_usd"),
+    headline=("throttled", "failed", "latency_p99", "cost_usd"),
     facts=("s3.get_rate_per_prefix", "s3.put_rate_per_prefix", "s3.prefix_rule", "s3.split_time",
            "s3.slowdown_rule", "s3.latency", "s3.byte_range_size", "s3.kms_rule", "s3.bucket_key",
            "kms.rate_default", "kms.rate_mid", "kms.rate_big", "kms.throttle_rule",

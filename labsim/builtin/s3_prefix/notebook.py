@@ -12,9 +12,10 @@
 # *labsim {{version}}. About forty-five minutes. In the notes: S3 performance, S3 with KMS; the
 # SDK's exponential backoff.*
 #
-# A library opens one desk per shelf range. Each desk serves only so many people a second, and a
-# desk that is overrun for long is split in two, but never within one shelf. Some of those who were
-# sent away come back a second later, all together. **Afterwards you can answer:**
+# A cloakroom opens one hatch per range of hooks. Each hatch serves only so many people a second,
+# and a hatch that is overrun for long is divided in two, but never within one row of hooks. Some
+# of those who were sent away come back a second later, all together. **Afterwards you can
+# answer:**
 #
 # * How do keys have to begin so that a bucket keeps up?
 # * Why does a new bucket slow down clients that an old one serves?
@@ -51,10 +52,10 @@ lab.explore()
 
 # %%
 one = lab.Params(key_scheme="one-prefix", put_rate=0, retry_mode="none", duration=600)
-print("wanted/s  served/s   503/s")
+print("wanted/s  completed/s   503/s")
 for rate in (2_000, 4_000, 5_000, 5_500, 6_000, 8_000):
     s = lab.run(one.changed(get_rate=rate)).summary
-    print(f"{rate:8,} {s['gets_served'] / 600:9,.0f} {s['throttled_503'] / 600:7,.0f}")
+    print(f"{rate:8,} {s['gets_completed'] / 600:12,.0f} {s['throttled'] / 600:7,.0f}")
 
 # %% [markdown]
 # No slow decline: up to {{fact:s3.get_rate_per_prefix}} everything is served, and what is beyond
@@ -69,9 +70,8 @@ for rate in (2_000, 4_000, 5_000, 5_500, 6_000, 8_000):
 load = lab.Params(get_rate=20_000, put_rate=5_000, prefixes=8, partition_time=0, duration=600)
 for scheme in ("one-prefix", "date", "hashed", "random"):
     s = lab.run(load.changed(key_scheme=scheme)).summary
-    lost = 1 - s["puts_served"] / s["puts_offered"]
-    print(f"{scheme:10} reads lost {1 - s['gets_served'] / s['gets_offered']:4.0%}   "
-          f"writes lost {lost:4.0%}")
+    reads, writes = (1 - s[f"{op}_completed"] / s[f"{op}_offered"] for op in ("gets", "puts"))
+    print(f"{scheme:10} reads lost {reads:4.0%}   writes lost {writes:4.0%}")
 
 # %% [markdown]
 # The date in front spreads the reads of many days, but sends all that is written to one prefix.
@@ -89,7 +89,7 @@ lab.run(lab.preset("2")).plot()
 growing = labsim.run("s3-prefix", get_rate=20_000, put_rate=0, duration=7_200)
 for event in growing.events:
     print(f"{event.t:6.0f} s  {event.text}")
-print(f"turned away: {growing.summary['throttled_503']:,.0f} attempts")
+print(f"turned away: {growing.summary['throttled']:,.0f} attempts")
 
 # %% [markdown]
 # {{partition_time}} is an assumption: AWS says only that it takes sustained load. Whoever knows
@@ -127,7 +127,7 @@ overload = lab.Params(key_scheme="one-prefix", get_rate=11_000, put_rate=0, max_
 for quota in (False, True):
     s = lab.run(overload.changed(retry_quota=quota)).summary
     print(f"quota {quota!s:5}: {s['attempts_per_request']:.1f} attempts per request, "
-          f"{s['failed_after_retries'] / s['gets_offered']:.0%} fail")
+          f"{s['failed'] / s['gets_offered']:.0%} fail")
 
 # %% [markdown]
 # As many are served, since the partition was busy all the time anyway; but several times the
@@ -141,7 +141,7 @@ for quota in (False, True):
 # %%
 for encryption in ("sse-s3", "sse-kms", "sse-kms-bucket-key"):
     s = lab.run(lab.preset("4").changed(encryption=encryption)).summary
-    print(f"{encryption:19} KMS throttles {s['kms_throttled'] / 600:5,.0f}/s   "
+    print(f"{encryption:19} KMS throttles {s['throttled_kms'] / 600:5,.0f}/s   "
           f"cost {s['cost_usd']:6.2f} USD")
 
 # %% [markdown]
@@ -151,16 +151,16 @@ for encryption in ("sse-s3", "sse-kms", "sse-kms-bucket-key"):
 for side in ("notes", "today"):
     r = lab.run(lab.preset("4").changed(facts=side))
     print(f"{side:5}: quota {r.params.kms_quota:6,.0f}/s, "
-          f"throttled {r.summary['kms_throttled'] / 600:5,.0f}/s")
+          f"throttled {r.summary['throttled_kms'] / 600:5,.0f}/s")
 
 # %% [markdown]
 # And without envelopes it would be hopeless: how many calls for one file?
 
 # %%
-from labsim.services.common import kms
+from labsim import factbook
 
-size = 2**30
-print(f"one file of {size:,} bytes: {kms.direct_calls(size):,} direct calls, or 1 data key")
+size, most = 2**30, int(factbook.value("kms.encrypt_max_bytes"))
+print(f"one file of {size:,} bytes: {size // most:,} direct calls of {most:,}, or 1 data key")
 
 # %% [markdown]
 # ### Faster by pieces
@@ -191,15 +191,17 @@ print(f"{s['gets_offered'] + s['puts_offered']:,.0f} requests, {s['prefixes_effe
 # %% [markdown]
 # ## Read the model
 #
-# This is a tick of the bucket: partitions first, then KMS, and the rest is turned away.
+# This is a tick of the bucket: partitions first, then KMS (between the two), and the rest is turned
+# away.
 
 # %%
 import inspect
 
+from labsim.services import s3
 from labsim.services.common import retries as sdk
-from labsim.services.s3 import prefixes as s3
 
-print(inspect.getsource(s3.Bucket.step))
+print(inspect.getsource(s3.Bucket.ask))
+print(inspect.getsource(s3.Bucket.settle))
 
 # %% [markdown]
 # **Change it.** Equal jitter: half of the wait is fixed, half is random.
@@ -218,12 +220,12 @@ def equal_jitter(mode, retry, base, cap):
 # %%
 with patch.object(sdk, "wait", equal_jitter):
     equal = lab.run(lab.preset("6"))
-for name in ("throttled_503", "latency_p99"):
+for name in ("throttled", "latency_p99"):
     row = [lab.run(lab.preset("6")), equal, lab.run(lab.preset("7"))]
     print(f"{name:14}", *(f"{r.summary[name]:12,.1f}" for r in row))
 
 # %% [markdown]
-# No jitter, equal jitter, full jitter. The whole model is in `labsim/labs/s3_prefix/model.py`;
+# No jitter, equal jitter, full jitter. The whole model is in `labsim/builtin/s3_prefix/model.py`;
 # start at `simulate`.
 
 # %% [markdown]

@@ -1,4 +1,4 @@
-"""The knobs of the lab `s3-prefix`: each one's name, unit, range and meaning, said once."""
+"""The parameters of the lab `s3-prefix`: name, unit, range and meaning of each, said once."""
 
 from typing import Literal
 

@@ -11,6 +11,7 @@ of the service on how long to wait.
 """
 
 from labsim import factbook
+from labsim.errors import ParameterError, unknown
 
 NONE, FIXED, EXPONENTIAL, FULL_JITTER = "none", "fixed", "exponential", "full-jitter"
 MODES = (NONE, FIXED, EXPONENTIAL, FULL_JITTER)
@@ -19,12 +20,18 @@ RETRY_COST = factbook.value("sdk.retry_cost")
 TIMEOUT_COST = factbook.value("sdk.timeout_retry_cost")
 
 
+def _known(mode: str) -> None:
+    if mode not in MODES:
+        raise unknown("mode", mode, MODES)
+
+
 def wait(mode: str, retry: int, base: float, cap: float) -> tuple[float, float]:
     """Shortest and longest wait before retry number `retry` (from 1), s.
 
     fixed: `base`; exponential: min(base x 2^(retry - 1), cap); full jitter: uniform from 0 to
     that. Fact: sdk.standard_backoff; AWS Architecture Blog, Exponential Backoff And Jitter.
     """
+    _known(mode)
     if mode == FIXED:
         return base, base
     longest = min(base * 2.0 ** (retry - 1), cap)
@@ -32,25 +39,25 @@ def wait(mode: str, retry: int, base: float, cap: float) -> tuple[float, float]:
 
 
 def waits(mode: str, max_attempts: int, base: float, cap: float) -> list[tuple[float, float]]:
-    """`wait` before each retry of a request that may be tried `max_attempts` times in all."""
+    """`wait` before each retry of a request that may be tried `max_attempts` times in all.
+
+    ParameterError for an unknown mode, fewer than one attempt, a wait below zero.
+    """
+    _known(mode)
+    for name, value, least in (("max_attempts", max_attempts, 1), ("base", base, 0),
+                               ("cap", cap, 0)):
+        if not value >= least:
+            raise ParameterError(name, value, f"at least {least}")
     if mode == NONE:
         return []
     return [wait(mode, retry, base, cap) for retry in range(1, max_attempts)]
 
 
-def mean_wait(mode: str, max_attempts: int, base: float, cap: float) -> float:
-    """Mean of all waits together of a request that fails to its last attempt, s."""
-    return sum((low + high) / 2 for low, high in waits(mode, max_attempts, base, cap))
-
-
-def longest_wait(mode: str, max_attempts: int, base: float, cap: float) -> float:
-    """The most that all waits together can take, s."""
-    return sum(high for _, high in waits(mode, max_attempts, base, cap))
-
-
-def retries_without_success(clients: int = 1, timeout: bool = False) -> int:
-    """How many retries full quotas allow while nothing succeeds."""
-    return RetryQuota(clients).affordable(timeout)
+def standard_waits() -> list[tuple[float, float]]:
+    """`waits` of the SDK's standard mode, as it is set up."""
+    value = factbook.value
+    return waits(FULL_JITTER, int(value("sdk.standard_attempts")), value("sdk.backoff_base_s"),
+                 value("sdk.backoff_cap_s"))
 
 
 class RetryQuota:
@@ -60,6 +67,8 @@ class RetryQuota:
     """
 
     def __init__(self, clients: int = 1, capacity: float = QUOTA):
+        if not (clients >= 0 and capacity >= 0):
+            raise ParameterError("clients, capacity", (clients, capacity), "at least 0")
         self.capacity = self.tokens = clients * capacity
 
     def affordable(self, timeout: bool = False) -> int:

@@ -1,7 +1,8 @@
 """S3 replication: the same bucket in several regions, a little later.
 
-Picture branch libraries that get a copy of every new book by the next van. What stood on the shelf
-before the van was hired doesn't come, and a branch doesn't send its copies on.
+Picture a firm with offices in several towns. A copy of every new paper goes to the others by the
+next van. What was filed before the van was hired doesn't come, and an office doesn't send its
+copies on.
 
 *Models:* which objects are replicated; a lag that is exponentially distributed, or so that Time
 Control's promise just holds; the price of copies: storage, transfer, PUTs, Time Control.

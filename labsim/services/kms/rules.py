@@ -1,21 +1,18 @@
-"""AWS KMS: a request quota per second that all of an account in a region share.
+"""AWS KMS, the arithmetic: calls per object, the quota, the price.
 
 Picture one notary for the whole town. Whoever stores or fetches a sealed letter needs a stamp,
 and the notary makes only so many a second, for everybody together.
 
 *Models:* one KMS call per object read or written with SSE-KMS; bucket keys, which save up to 99
-of 100; calls beyond the quota are throttled, reads and writes alike; direct encryption against
-envelopes; price per request.
+of 100; calls beyond the quota are throttled, reads and writes alike; price per request.
 *Leaves out:* asymmetric keys and their own quota, grants, key policies, latency of a call.
 """
-
-import math
 
 from labsim import factbook
 
 SSE_S3, SSE_KMS, BUCKET_KEY = "sse-s3", "sse-kms", "sse-kms-bucket-key"
-ENCRYPTIONS = (SSE_S3, SSE_KMS, BUCKET_KEY)
-DIRECT_BYTES = int(factbook.value("kms.encrypt_max_bytes"))
+ENCRYPTIONS = SSE_S3, SSE_KMS, BUCKET_KEY
+RATE = factbook.value("kms.rate_default")       # requests/s of an account in a region
 PRICE_10K = factbook.value("kms.price_10k")
 
 
@@ -29,13 +26,6 @@ def calls_per_object(encryption: str) -> float:
 def throttled(calls: float, quota: float) -> float:
     """Calls beyond the quota, which fail; both per second, or both in a tick."""
     return max(0.0, calls - quota)
-
-
-def direct_calls(size: int) -> int:
-    """Encrypt calls for `size` bytes without an envelope; with one, it is a single call.
-
-    Fact: kms.envelope_rule."""
-    return math.ceil(size / DIRECT_BYTES)
 
 
 def cost(calls: float, free: float = 0.0) -> float:

@@ -1,0 +1,60 @@
+"""What an S3 bucket is measured in, how it is drawn, and what holds for it always.
+
+Picture the tally sheets beside the hatches of a cloakroom. (*Models:* and *Leaves out:* are those
+of `bucket`.)
+"""
+
+import numpy as np
+
+from labsim.declare import Count, Invariant, Line, Metric, Panel, adds_up, near, share
+
+METRICS = (
+    Count("gets_offered", "requests", "GETs that clients wanted, each counted once", "",
+          lambda b: b.offered[0]),
+    Count("gets_completed", "requests", "GETs answered, at whichever attempt", "higher",
+          lambda b: b.completed[0], aliases=("gets_served",)),
+    Count("puts_offered", "requests", "PUTs that clients wanted, each counted once", "",
+          lambda b: b.offered[1]),
+    Count("puts_completed", "requests", "PUTs answered, at whichever attempt", "higher",
+          lambda b: b.completed[1], aliases=("puts_served",)),
+    Count("throttled", "attempts", "attempts answered 503 Slow Down", "lower",
+          lambda b: b.slow_down.sum(), aliases=("throttled_503",)),
+    Count("throttled_kms", "attempts", "attempts that failed for the KMS quota", "lower",
+          lambda b: b.kms_throttled.sum(), aliases=("kms_throttled",)),
+    Count("failed", "requests", "requests given up, or not answered when the run ended", "lower",
+          lambda b: b.offered.sum() - b.completed[0] - b.completed[1],
+          aliases=("failed_after_retries",)),
+    Count("attempts", "attempts", "requests offered and retries made", "lower",
+          lambda b: b.tried.sum()),
+    Count("retries", "attempts", "attempts beyond the first", "lower",
+          lambda b: b.tried.sum() - b.offered.sum()),
+    Metric("attempts_per_request", "", "attempts / requests", "lower",
+           lambda b: share(b.tried.sum(), b.offered.sum())),
+    Metric("latency_p50", "s", "half of the answers come within this, waits included", "lower",
+           lambda b: b.latencies[0]),
+    Metric("latency_p99", "s", "99 of 100 answers come within this, waits included", "lower",
+           lambda b: b.latencies[1]),
+    Count("prefixes_effective", "prefixes", "partitions that share the load at the end", "",
+          lambda b: max(1, (b.asked[-1].max(axis=0) > 0).sum())))
+
+PANELS = (
+    Panel("Requests", "req/s", (
+        Line("wanted", "offered_rate"), Line("attempted", "attempts_rate"),
+        Line("completed", "completed_rate")), marks=("split",)),
+    Panel("Throttled attempts", "req/s", (
+        Line("503 Slow Down", "throttled_rate"), Line("KMS quota", "throttled_kms_rate"))),
+    Panel("Busiest partition", "of limit", (
+        Line("load", "load_max"), Line("limit", limit=lambda p: 1))),
+    Panel("Latency", "s", (Line("mean latency", "latency"),)))
+
+INVARIANTS = (
+    Invariant("offered = completed + failed", lambda r: near(
+        r.summary["gets_offered"] + r.summary["puts_offered"],
+        r.summary["gets_completed"] + r.summary["puts_completed"] + r.summary["failed"])),
+    adds_up("attempts", "gets_completed", "puts_completed", "throttled", "throttled_kms"),
+    adds_up("attempts", "gets_offered", "puts_offered", "retries"),
+    Invariant("no more is served than the partitions may", lambda r: bool((
+        r.series["gets_completed_rate"].value <= r.series["get_limit"].value
+        * (1 + 1 / min(r.series["get_limit"].t[1], 1.0)) + 1e-6).all())),
+    Invariant("partitions only split", lambda r: bool(
+        (np.diff(r.series["partitions"].value) >= 0).all())))

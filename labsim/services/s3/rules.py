@@ -1,0 +1,74 @@
+"""Amazon S3, the arithmetic: limits of a prefix, what key schemes make of them, times to the data.
+
+Picture the rules of a cloakroom: so many coats a second over each hatch, and how people's numbers
+decide to which hatch they have to go.
+
+*Models:* 5,500 reads and 3,500 writes a second per partition; how many prefixes a key scheme makes
+and which share each gets; first-byte latency around AWS's range, downloads by byte ranges.
+*Leaves out:* everything that moves: see `bucket`.
+"""
+
+import numpy as np
+
+from labsim import factbook
+from labsim.errors import ParameterError, unknown
+
+GET_RATE = factbook.value("s3.get_rate_per_prefix")
+PUT_RATE = factbook.value("s3.put_rate_per_prefix")
+LIMITS = np.array([[GET_RATE], [PUT_RATE]])     # requests/s of a partition
+FIRST_BYTE = factbook.value("s3.first_byte_low_s"), factbook.value("s3.first_byte_high_s")
+CONNECTION = factbook.value("s3.connection_bytes_per_s")
+ONE, DATE, HASHED, RANDOM = SCHEMES = "one-prefix", "date", "hashed", "random"
+RANDOM_PREFIXES = 256
+GET, PUT = 0, 1
+SAMPLE = 2_000      # latencies drawn for each number of attempts
+
+
+def prefixes_in_use(scheme: str, prefixes: int) -> int:
+    """How many prefixes a key scheme makes. Random names start with any of 256 bytes."""
+    if scheme not in SCHEMES:
+        raise unknown("scheme", scheme, SCHEMES)
+    if not (isinstance(prefixes, int) and prefixes >= 1):
+        raise ParameterError("prefixes", prefixes, "a whole number, at least 1")
+    return {ONE: 1, RANDOM: RANDOM_PREFIXES}.get(scheme, prefixes)
+
+
+def shares(scheme: str, prefixes: int) -> np.ndarray:
+    """Share of the reads and of the writes that goes to each prefix, shape (2, prefixes).
+
+    With dates all writes go to the newest; reads spread over the days. Else both spread evenly.
+    """
+    even = np.full((2, prefixes), 1.0 / prefixes)
+    if scheme == DATE:
+        even[PUT] = 0.0
+        even[PUT, -1] = 1.0
+    return even
+
+
+def first_byte(n: int, rng: np.random.Generator) -> np.ndarray:
+    """`n` first-byte latencies, s: lognormal, nine of ten between the ends of `FIRST_BYTE`."""
+    low, high = np.log(FIRST_BYTE)
+    return np.exp((low + high) / 2 + (high - low) / 2 / 1.645 * rng.standard_normal(n))
+
+
+def download_time(size: float, ranges: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """`n` times to fetch `size` bytes by so many parallel byte ranges, s: the slowest decides."""
+    slowest = first_byte(n * ranges, rng).reshape(n, ranges).max(axis=1)
+    return slowest + size / ranges / CONNECTION
+
+
+def latencies(served: np.ndarray, waits: list, rng: np.random.Generator) -> tuple:
+    """p50 and p99 of the time from a request's first attempt to its answer, and the mean by
+    number of attempts, s. served: how many needed 1, 2, ... attempts. Each attempt takes a first
+    byte's latency; `SAMPLE` requests of each kind are drawn, however many there are."""
+    drawn, taken = [], np.zeros(SAMPLE)
+    for low, high in [(0.0, 0.0), *waits]:
+        taken = taken + first_byte(SAMPLE, rng) + low + (high - low) * rng.random(SAMPLE)
+        drawn.append(taken)
+    if not served.sum():
+        return 0.0, 0.0, np.zeros(len(served))
+    order = np.argsort(np.concatenate(drawn))
+    share = np.cumsum(np.repeat(served, SAMPLE)[order]) / (served.sum() * SAMPLE)
+    values = np.concatenate(drawn)[order]
+    p50, p99 = values[np.minimum(np.searchsorted(share, (0.5, 0.99)), len(values) - 1)]
+    return p50, p99, np.mean(drawn, axis=1)

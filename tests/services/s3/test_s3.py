@@ -1,0 +1,127 @@
+"""S3's rules, and buckets and KMS as parts of a system."""
+
+import numpy as np
+import pytest
+
+import labsim
+from labsim.engine import Simulation
+from labsim.errors import LabsimError, ParameterError
+from labsim.services import ec2, kms, s3, sqs
+from labsim.services.s3 import rules
+
+
+@pytest.mark.parametrize("scheme, prefixes", [
+    ("one-prefix", 1), ("date", 8), ("hashed", 8), ("random", 256)])
+def test_how_many_prefixes_a_scheme_makes(scheme, prefixes):
+    """One, one per day, one per hash, one per first byte."""
+    assert rules.prefixes_in_use(scheme, 8) == prefixes
+
+
+def test_ranges_divide_the_transfer_not_the_first_byte():
+    """Half of the bytes in half of the time, plus the slower of two first bytes."""
+    rng = np.random.default_rng(1)
+    one, two = (np.median(rules.download_time(85e6, n, 20_000, rng)) for n in (1, 2))
+    assert one == pytest.approx(1 + 0.1414, rel=0.01)
+    assert 0.5 + 0.1414 < two < 0.5 + 0.2
+
+
+# -- parts of a system ---------------------------------------------------------------------------
+
+def photos(sim, rate=20_000, quota=10_000):
+    """Reads and writes of two prefixes, sealed by KMS."""
+    account = kms.Quota(sim, "kms", quota)
+    bucket = s3.Bucket(sim, "photos", 2, partition_time=0, encryption="sse-kms", kms=account,
+                       waits=[])
+    sim.send(rate, to=bucket.gets, name="readers")
+    sim.send(100, to=bucket.puts, name="writers")
+
+
+def test_a_bucket_without_a_lab():
+    """Two prefixes of 5,500 GET/s and few PUTs behind a quota of 10,000."""
+    r = labsim.simulate(photos, duration=60)
+    s = r.summary
+    assert s["readers.offered"] == s["photos.gets_offered"] == pytest.approx(1_200_000, rel=0.01)
+    assert s["kms.calls"] == pytest.approx(60 * 11_100, rel=0.01)
+    assert s["kms.completed"] == pytest.approx(600_000) == pytest.approx(
+        s["photos.gets_completed"] + s["photos.puts_completed"], abs=2)
+    assert all(law.holds(r) for law in r.lab.invariants)
+    assert set(r.cost) == {"kms: KMS requests", "photos: GET requests", "photos: PUT requests"}
+
+
+def test_buckets_that_share_a_quota_lose_the_same_share():
+    """One asks for three times as much as the other, whoever was there first."""
+    def two(sim, turned=False):
+        account = kms.Quota(sim, "kms", 10_000)
+        for name, rate in [("a", 5_000), ("b", 15_000)][::-1 if turned else 1]:
+            bucket = s3.Bucket(sim, name, 4, partition_time=0, encryption="sse-kms", kms=account,
+                               waits=[])
+            sim.send(rate, to=bucket.gets, name=f"readers of {name}")
+    for turned in (False, True):
+        s = labsim.simulate(two, duration=60, turned=turned).summary
+        shares = [s[f"{name}.throttled_kms"] / s[f"{name}.gets_offered"] for name in "ab"]
+        assert shares[0] == pytest.approx(shares[1], rel=0.01) == pytest.approx(0.5, abs=0.02)
+
+
+def test_two_buckets_in_one_simulation_do_not_mix():
+    """Each alone gives the same: its records, its dice, its bill."""
+    def two(sim, a=True, b=True):
+        for name, prefixes, rate, there in (("a", 1, 9_000, a), ("b", 3, 500, b)):
+            if there:
+                bucket = s3.Bucket(sim, name, prefixes, partition_time=0)
+                sim.send(rate, to=bucket.gets, name=f"readers of {name}")
+    both = labsim.simulate(two, duration=300)
+    for name, alone in (("a", {"b": False}), ("b", {"a": False})):
+        r = labsim.simulate(two, duration=300, **alone)
+        mine = {key: value for key, value in both.summary.items() if key.startswith(f"{name}.")}
+        assert mine == {key: r.summary[key] for key in mine}
+        assert {k: v for k, v in both.cost.items() if k.startswith(f"{name}:")} == r.cost
+    assert both.summary["a.throttled"] > 0 == both.summary["b.throttled"]
+
+
+def test_what_is_written_goes_on_to_a_queue_and_what_workers_make_comes_back():
+    """An event per PUT that was answered; a worker writes a thumbnail for each."""
+    def thumbnails(sim):
+        originals, small = s3.Bucket(sim, "originals"), s3.Bucket(sim, "small")
+        events = sqs.Queue(sim, "events")
+        ec2.Fleet(sim, "workers", consumes=events, work=labsim.fixed(0.01), size=4)
+        sim.send(100, to=originals.puts)
+        originals.written.to(events)
+        events.done.to(small.puts)
+    r = labsim.simulate(thumbnails, duration=600)
+    s = r.summary
+    assert s["events.offered"] == s["originals.puts_completed"] > 50_000
+    assert 0 <= s["events.completed"] - s["small.puts_completed"] < 100 * 3    # a tick is late
+    assert all(law.holds(r) for law in r.lab.invariants)
+
+
+def test_two_parts_of_one_name_are_an_error_that_names_both():
+    """A quota and a bucket."""
+    sim = Simulation(1, 60.0)
+    kms.Quota(sim, "x")
+    with pytest.raises(ParameterError, match='called "x": a kms.Quota and a s3.Bucket'):
+        s3.Bucket(sim, "x")
+
+
+@pytest.mark.parametrize("values, told", [
+    ({"prefixes": 0}, "prefixes"), ({"scheme": "dates"}, "did you mean date"),
+    ({"partition_time": -1}, "partition_time"), ({"encryption": "kms"}, "did you mean sse-kms"),
+    ({"encryption": "sse-kms"}, "kms.Quota, which")])
+def test_a_bucket_refuses_what_it_cannot_be(values, told):
+    """At once, where it is written."""
+    with pytest.raises(ParameterError, match=told):
+        s3.Bucket(Simulation(1, 60.0), "x", **values)
+
+
+def test_a_quota_below_zero_is_refused():
+    """With what is allowed."""
+    with pytest.raises(ParameterError, match="at least 0"):
+        kms.Quota(Simulation(1, 60.0), "kms", -1)
+
+
+def test_requests_say_whether_they_are_gets_or_puts():
+    """And a bucket that nobody asks anything is an error before the run."""
+    sim = Simulation(1, 60.0)
+    with pytest.raises(LabsimError, match="GETs or PUTs"):
+        sim.send(5, to=s3.Bucket(sim, "x"))
+    with pytest.raises(LabsimError, match="nothing comes to x"):
+        labsim.simulate(lambda sim: s3.Bucket(sim, "x"), duration=60)
