@@ -49,7 +49,8 @@ class Comparison:
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """One row per metric, as text."""
         return [(m.name, format_value(self.first.summary[m.name]),
-                 format_value(self.second.summary[m.name]), m.unit, change(m, self.second.summary[m.name], self.first.summary[m.name]))
+                 format_value(self.second.summary[m.name]), m.unit,
+                 change(m, self.second.summary[m.name], self.first.summary[m.name]))
                 for m in self.metrics]
 
     def report(self, file) -> None:

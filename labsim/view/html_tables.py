@@ -76,7 +76,8 @@ def cards(lab, result, pinned, replications=None) -> str:
         if spread := give_or_take(lab, name, replications):
             note += f"<span>{' ' if note else ''}mean {spread}</span>"
         out.append(f'<div class="labsim-card" title="{name}: {escape(metric.meaning)}">'
-                   f"<span>{escape(metric.label)}</span>{_large(format_value(value), metric.unit)}{note}</div>")
+                   f"<span>{escape(metric.label)}</span>"
+                   f"{_large(format_value(value), metric.unit)}{note}</div>")
     return f'<div class="labsim-cards">{"".join(out)}</div>'
 
 
@@ -116,7 +117,8 @@ def theory(lab, result) -> str:
         if panel.theory:
             value, why = panel.theory.applied(result.params)
             told = (f"{format_value(value, panel.unit_in(result))}, the dashed line in "
-                    f"<i>{escape(panel.title)}</i>" if value is not None else f"does not apply: {escape(why)}")
+                    f"<i>{escape(panel.title)}</i>" if value is not None
+                    else f"does not apply: {escape(why)}")
             rows.append(f"Theory, {escape(panel.theory.label)}: {told}.")
     return f'<div class="labsim-theory">{" ".join(rows)}</div>' if rows else ""
 

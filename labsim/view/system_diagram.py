@@ -66,7 +66,8 @@ def picture(lab, result, t: float, *, dark: bool = False, plan: Plan = PAGE) -> 
     return (f'<svg viewBox="0 0 {width} {height}" role="img" xmlns="http://www.w3.org/2000/svg" '
             f'style="width:100%;max-width:{width}px;background:{style.paper}" '
             f'font-family="sans-serif" font-size="{plan.text}" fill="{style.ink}">'
-            f"<title>The system at {format_value(t)} s</title><desc>{escape(described(lab, result, t))}</desc>"
+            f"<title>The system at {format_value(t)} s</title>"
+            f"<desc>{escape(described(lab, result, t))}</desc>"
             f'<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" '
             f'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z" fill="{style.faint}"/>'
             f"</marker></defs>{''.join(parts)}</svg>")
