@@ -18,7 +18,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from labsim import factbook
-from labsim.declare import Component, Line, Metric, Panel
+from labsim.declare import Component, Count, Line, Metric, Panel
 from labsim.engine import Order, ServiceTimes, Simulation
 from labsim.errors import ParameterError
 from labsim.services.ec2 import bill
@@ -69,7 +69,7 @@ class Fleet(Component):
     METRICS = (
         Metric("instances_mean", "instances", "instances in service, average over time", "",
                lambda f: f.record.level_mean("in_service")),
-        Metric("instances_max", "instances", "most instances in service", "",
+        Count("instances_max", "instances", "most instances in service", "",
                lambda f: f.record.level_max("in_service")),
         Metric("utilization", "", "share of instance time spent working", "higher",
                lambda f: f.utilization()),
