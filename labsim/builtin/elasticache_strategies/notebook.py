@@ -54,7 +54,7 @@ print("reads/s   load    p95      failed")
 for rate in (20, 50, 70, 80, 90, 100, 120):
     s = labsim.run("elasticache-strategies", strategy="no-cache", read_rate=rate,
                    write_rate=0).summary
-    print(f"{rate:7} {s['database_load']:6.0%} {1000 * s['latency_p95']:6,.0f} ms "
+    print(f"{rate:7} {s['database_utilization']:6.0%} {1000 * s['latency_p95']:6,.0f} ms "
           f"{s['failed']:7,.0f}")
 
 # %% [markdown]
@@ -63,7 +63,7 @@ for rate in (20, 50, 70, 80, 90, 100, 120):
 # %%
 for rate in (70, 120, 180, 240, 280):
     s = labsim.run("elasticache-strategies", read_rate=rate, write_rate=0).summary
-    print(f"{rate:3} reads/s: hit ratio {s['hit_ratio']:.0%}, database {s['database_load']:4.0%}, "
+    print(f"{rate:3} reads/s: hit ratio {s['hit_ratio']:.0%}, database {s['database_utilization']:4.0%}, "
           f"p95 {1000 * s['latency_p95']:4,.0f} ms, failed {s['failed']:,.0f}")
 
 # %% [markdown]
@@ -120,7 +120,7 @@ news = lab.preset("5")
 for change in ({}, {"ttl": 30}, {"ttl": 10}, {"ttl": 2}, {"strategy": "write-through"}):
     s = lab.run(news.changed(**change)).summary
     print(f"stale {s['stale_share']:4.0%}, {s['stale_age_max']:4.0f} s at most, hit ratio "
-          f"{s['hit_ratio']:.0%}, database {s['database_load']:.0%}   {change}")
+          f"{s['hit_ratio']:.0%}, database {s['database_utilization']:.0%}   {change}")
 
 # %% [markdown]
 # A TTL bounds the age. A short one makes few stale answers and many misses. Write-through has
@@ -147,7 +147,7 @@ alike = lab.preset("8")
 for change in ({}, {"jitter": 0.2}, {"jitter": 0.5}, {"jitter": 1.0}, {"lock": True},
                {"ttl": 0}):
     s = lab.run(alike.changed(**change)).summary
-    print(f"line {s['line_max']:4.0f} at most, failed {s['failed']:3.0f}, hit ratio "
+    print(f"queue {s['queue_max']:4.0f} at most, failed {s['failed']:3.0f}, hit ratio "
           f"{s['hit_ratio']:.0%}   {change}")
 
 # %% [markdown]
@@ -159,29 +159,30 @@ for n in ("10", "11"):
     p = lab.preset(n)
     s = lab.run(p).summary
     j = lab.run(p.changed(jitter=0.5)).summary
-    print(f"{lab.scene(n).title:18} made twice: {s['doubled']:3.0f}, with jitter "
-          f"{j['doubled']:3.0f}; line {s['line_max']:3.0f}")
+    print(f"{lab.scene(n).title:24} made twice: {s['duplicate_fetches']:3.0f}, with jitter "
+          f"{j['duplicate_fetches']:3.0f}; queue {s['queue_max']:3.0f}")
 
 # %% [markdown]
-# ### A cabinet less
+# ### A node less
 #
 # One node of four is lost. By a ring of hashes, modulo, and with Redis's replicas:
 
 # %%
-print("                     database, most   line    p99      cost")
+print("                         database, most  queue    p99      cost")
 for n in ("12", "13", "14"):
     r = lab.run(lab.preset(n))
     s = r.summary
-    print(f"{lab.scene(n).title:20} {r.series['database'].value.max():8.0f} req/s "
-          f"{s['line_max']:6.0f} {1000 * s['latency_p99']:6.0f} ms {s['cost_usd']:8.4f} USD")
+    print(f"{lab.scene(n).title:24} {r.series['accepted_rate'].value.max():8.0f} req/s "
+          f"{s['queue_max']:6.0f} {1000 * s['latency_p99']:6.0f} ms {s['cost_usd']:8.4f} USD")
 
 # %%
-from labsim.services.elasticache import cluster as elasticache
+from labsim.services.elasticache import rules
 
 print("nodes   by a ring   by modulo")
 for n in (2, 3, 4, 5, 10):
-    keys = elasticache.by_ring(5_000, range(n)), elasticache.by_ring(5_000, range(1, n))
-    print(f"{n:5} {elasticache.moved(*keys):10.0%} {elasticache.moved_by_modulo(n, n - 1):11.0%}")
+    ring, modulo = (rules.moved(spread(5_040, range(n)), spread(5_040, range(1, n)))
+                    for spread in (rules.by_ring, rules.by_modulo))
+    print(f"{n:5} {ring:10.0%} {modulo:11.0%}")
 
 # %% [markdown]
 # On a ring the lost node's keys move, and no others. And what does the database have to bear if
@@ -190,7 +191,7 @@ for n in (2, 3, 4, 5, 10):
 # %%
 for lost in (1, 2, 3):
     s = lab.run(lab.preset("12").changed(lost_nodes=lost)).summary
-    print(f"{lost} of 4 lost: hit ratio {s['hit_ratio']:.0%}, line {s['line_max']:3.0f}, "
+    print(f"{lost} of 4 lost: hit ratio {s['hit_ratio']:.0%}, queue {s['queue_max']:3.0f}, "
           f"failed {s['failed']:4.0f}")
 
 # %% [markdown]
@@ -201,7 +202,7 @@ for lost in (1, 2, 3):
 # %%
 for change in ({}, {"engine": "redis", "replicas": 1}, {"node_items": 50, "lost_nodes": 0}):
     s = lab.run(lab.preset("15").changed(**change)).summary
-    print(f"logged out while busy: {s['logged_out']:4.0f} times   {change}")
+    print(f"logged out while busy: {s['sessions_lost']:4.0f} times   {change}")
 
 # %% [markdown]
 # The last line is a cache that is too small: it throws out sessions that are in use. Size a session
@@ -215,9 +216,9 @@ for change in ({}, {"engine": "redis", "replicas": 1}, {"node_items": 50, "lost_
 # %%
 import inspect
 
-from labsim.services.elasticache.cache_aside import Application
+from labsim.services import elasticache
 
-print(inspect.getsource(Application._fetch))
+print(inspect.getsource(elasticache.Application._fetch))
 
 # %% [markdown]
 # **Change it.** Suppose that the first reader after an expiry refreshes the page while the others
@@ -225,7 +226,7 @@ print(inspect.getsource(Application._fetch))
 
 
 # %%
-class Polite(Application):
+class Polite(elasticache.Application):
     def _fetch(self, t, key, work, die):
         if key in self._fetching:
             return self._answer(t + self.trip, True, 0.001)
@@ -235,18 +236,17 @@ class Polite(Application):
 # %%
 from unittest.mock import patch
 
-from labsim.builtin.elasticache_strategies import model
-
 hot = lab.preset("10")
-for Kind in (Application, Polite):
-    with patch.object(model, "Application", Kind):
+for Kind in (elasticache.Application, Polite):
+    with patch.object(elasticache, "Application", Kind):
         s = lab.run(hot).summary
-    print(f"{Kind.__name__:12} made twice {s['doubled']:3.0f}, "
+    print(f"{Kind.__name__:12} made twice {s['duplicate_fetches']:3.0f}, "
           f"p99 {1000 * s['latency_p99']:6.0f} ms")
 
 # %% [markdown]
 # Nobody waits, nothing is made twice, and answers are a second older. The whole model is in
-# `labsim/labs/elasticache_strategies/model.py`; start at `simulate`.
+# `labsim/builtin/elasticache_strategies/model.py` (start at `simulate`), `labsim/services/elasticache`
+# and `labsim/services/rds`.
 
 # %% [markdown]
 # ## Exercises
@@ -371,7 +371,7 @@ quiz("elasticache-strategies", "bcadba")
 # * ElastiCache needs changes in the application; DAX in front of DynamoDB does not.
 # * Security: in the VPC, Redis AUTH, encryption; Memcached has SASL. IAM for Redis came after the
 #   notes.
-# * **RDS Multi-AZ** fails over in {{fact:rds.multi_az_failover}} s and serves no reads; read
+# * **RDS Multi-AZ** fails over in {{fact:rds.multi_az_failover}} and serves no reads; read
 #   replicas do.
 
 # %% [markdown]

@@ -476,7 +476,7 @@ quiz("lambda-concurrency", "bcabdcba")
 #   DynamoDB streams**: order kept, a failing batch blocks its shard.
 # * **API Gateway**: REST, HTTP, WebSocket; token bucket, cache, usage plans, authorizers; edge
 #   optimised, regional or private.
-# * `/tmp` has {{fact:lambda.tmp_default_mb}} MB for nothing; environment variables have four KB.
+# * `/tmp` has {{fact:lambda.tmp_default_mb}} for nothing; environment variables have four KB.
 
 # %% [markdown]
 # ## How far can you trust this lab?
