@@ -4,6 +4,7 @@ Picture the plan of a stage: the knobs, the play (`simulate`), what is measured,
 (`presets`), what the audience sees (`panels`, `boxes`), and the questions afterwards.
 """
 
+import copyreg
 import pkgutil
 import re
 import threading
@@ -157,7 +158,9 @@ class Lab:
         if self.original is not None:
             return Lab.adapted, (self.original, self.Params.own, self.Params.its_book)
         package = re.sub(r"\.params$", "", self.Params.__module__)
-        return (_named, (package,)) if _named(package) is self else object.__reduce_ex__(self, 4)
+        if _named(package) is self:
+            return _named, (package,)
+        return copyreg.__newobj__, (type(self),), vars(self)
 
     def fact_table(self):
         """The facts that its notebook shows, with their sources: a table that shows itself."""

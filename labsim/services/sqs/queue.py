@@ -150,7 +150,8 @@ class Queue(Component):
         self.busy += float(window.done.sum() - window.start.sum())
         self.oldest_age = max(self.oldest_age, float(np.max(window.done - window.done_sent,
                                                             initial=0.0)))
-        self.done.give(window.done)
+        if self.done.connected:
+            self.done.give(np.sort(window.done))
 
     def add_consumer(self) -> None:
         """A consumer starts to receive messages now."""
