@@ -69,7 +69,7 @@ class Flow:
     """
 
     def __init__(self, sim: Simulation, device: Device, arrivals: np.ndarray, timeout: float):
-        self.sim, self.device, self.timeout = sim, device, timeout
+        self.sim, self.device, self.timeout, self._tick = sim, device, timeout, sim.tick
         self.arrivals, ticks = arrivals.tolist(), len(arrivals)
         self.done, self.failed, self.waited, self.dry = ([0.0] * ticks for _ in range(4))
         self.limit, self.waiting, self.credits = ([0.0] * ticks for _ in range(3))
@@ -78,13 +78,11 @@ class Flow:
 
     def step(self, k: int) -> None:
         """Tick `k`, from one change of the rates to the next."""
-        tick, here = self.sim.tick, self.device
         if self.stopped:
             self.failed[k] = self.arrivals[k] + self._waiting
-            self._waiting, passed = 0.0, 0.0
+            self._waiting = 0.0
         else:
-            passed = self._pass(k, here, tick)
-        self.done[k] = passed
+            self.done[k] = self._pass(k, self.device, self._tick)
         self.waiting[k], self.credits[k] = self._waiting, self._credits
 
     def _pass(self, k: int, here: Device, tick: float) -> float:
@@ -111,17 +109,20 @@ class Flow:
                 span = min(span, (longest - waiting) / (comes - rate))
             if gain < 0.0:
                 span = min(span, credits / -gain)
-            span = max(span, 1e-9 * tick)
+            if span < 1e-9 * tick:
+                span = 1e-9 * tick
             before = waiting
-            waiting = max(0.0, waiting + (comes - rate) * span)
+            waiting += (comes - rate) * span
             if waiting < 1e-9:
                 waiting = 0.0
             if waiting > longest:
                 self.failed[k] += waiting - longest
                 waiting = longest
-            self.waited[k] += (before + waiting) / 2 * span
+            if before or waiting:
+                self.waited[k] += (before + waiting) / 2 * span
             credits = min(here.bucket, max(0.0, credits + gain * span))
-            self.dry[k] += span if limit < here.burst else 0.0
+            if limit < here.burst:
+                self.dry[k] += span
             done += rate * span
             left -= span
         self.limit[k] = limit

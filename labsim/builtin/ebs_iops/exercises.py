@@ -2,8 +2,8 @@
 
 from labsim.builtin.ebs_iops import model
 from labsim.declare import Choice, Design, Explain, Predict, metric
-from labsim.services.ebs import volume as ebs
-from labsim.services.efs import file_system as efs
+from labsim.services.ebs import rules as ebs
+from labsim.services.efs import rules as efs
 from labsim.text import format_value
 
 
@@ -21,7 +21,7 @@ def gp2(p) -> dict[str, str]:
 
 def limits(p) -> dict[str, str]:
     """The throughput of a volume in I/Os, and what a queue depth allows, in words."""
-    latency = model.device(p).latency
+    latency = model.seen(p).latency
     return {"latency": format_value(1_000 * latency, "ms"),
             "moves": format_value(ebs.performance(p.volume).throughput, "MiB/s"),
             "per_mib": format_value(1_024 / p.io_size)}
@@ -46,7 +46,7 @@ SHARED = {"storage": "efs-bursting", "size": 200, "io_rate": 2_000, "io_size": 6
 
 EXERCISES = (
     Predict(
-        id="dry", runs=(DRY,), ask=hours("credits_last"), unit="h", within=0.08, numbers=gp2,
+        id="dry", runs=(DRY,), ask=hours("burst_lasts_s"), unit="h", within=0.08, numbers=gp2,
         question="A gp2 volume of {size} with a full bucket. The application does {io_rate} of "
                  "{io_size}. After how many hours are the credits gone?",
         hints=("What does the volume do by itself, and what has to come out of the bucket?",
@@ -81,7 +81,7 @@ EXERCISES = (
         solution="Each I/O is charged as a whole MiB, so that the baseline pays for as many I/Os "
                  "as it has MiB/s: {answer} in the model. Hard disks are for streams."),
     Predict(
-        id="well", runs=(SHARED,), ask=hours("credits_last"), unit="h", within=0.1, numbers=well,
+        id="well", runs=(SHARED,), ask=hours("burst_lasts_s"), unit="h", within=0.1, numbers=well,
         question="A new bursting file system with {size}. {io_rate} of {io_size}, seven of ten "
                  "are reads. After how many hours are its credits gone?",
         hints=("Reads are metered as a third. What is spent, what is earned?",

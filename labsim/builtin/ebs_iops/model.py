@@ -8,44 +8,44 @@ rates over hours; when the credits are gone is reckoned exactly, wherever in a t
 hours take a few milliseconds, at any rate.
 """
 
-import numpy as np
-
+from labsim import declare as kit
 from labsim.builtin.ebs_iops.params import LOCAL, EbsIopsParams
-from labsim.declare import Run, per_tick
-from labsim.engine import Estimate, Order, RateCurve, Simulation
-from labsim.engine.storage_device import Device, Flow
-from labsim.services.ebs import volume as ebs
-from labsim.services.efs import file_system as efs
+from labsim.engine import Estimate, RateCurve, Simulation
+from labsim.engine.storage_device import Device
+from labsim.services import ebs, efs
+from labsim.services.common.storage import Storage
+from labsim.services.ebs import rules
+from labsim.services.ec2.instance_store import InstanceStore
 
 TICKS = 240             # of a run, however long it is
 SHORT = 0.2             # a tick's share of a control event's time
-LOCAL_LATENCY = 1e-4    # s of a disk in the instance; an assumption
 
 
-def simulate(p: EbsIopsParams, sim: Simulation) -> Run:
+def simulate(p: EbsIopsParams, sim: Simulation) -> "Disk":
     """I/Os come, the device passes what it may; perhaps the instance is stopped."""
+    storage = made(p, sim)
     curve = RateCurve.spike(p.io_rate, p.busy_factor, p.busy_start, p.busy_duration, p.duration)
-    arrivals = sim.stream("ios").poisson(curve.expected(sim.record.t))
-    flow = Flow(sim, seen(p), arrivals, p.timeout)
-    sim.each_tick(flow.step)
+    storage.ios.expect(sim.stream("ios").poisson(curve.expected(sim.record.t)))
     if p.stop_at:
-        sim.process(stop(p, sim, flow))
-    sim.run()
-    return report(p, sim, flow)
+        storage.stop(p.stop_at, p.stop_time)
+    return Disk(p, sim, storage=storage)
 
 
-def device(p: EbsIopsParams) -> Device:
-    """The storage alone."""
+def made(p: EbsIopsParams, sim: Simulation) -> Storage:
+    """The storage, behind its instances, with the application's queue depth."""
+    load = dict(io_size=p.io_size, limit=instance_limit(p), timeout=p.timeout,
+                queue_depth=p.queue_depth * p.users)
     if p.storage == LOCAL:
-        rate = p.fact("istore.iops")
-        return Device(rate, rate, LOCAL_LATENCY)
+        return InstanceStore(sim, "storage", p.size, iops=p.fact("istore.iops"), **load)
     if p.on_efs:
-        return efs.device(p.storage, p.size, p.io_size, p.read_share, clients=p.users,
-                          throughput=p.provisioned_throughput, start=p.credits)
-    latency = (p.hdd_latency if p.storage in ebs.HDD else
-               p.fact("ebs.io2_latency_s") if p.storage == ebs.IO2 else p.ssd_latency)
-    return ebs.device(p.volume, p.io_size, latency=latency, sequential=p.sequential,
-                      start=p.credits)
+        return efs.FileSystem(sim, "storage", p.storage, p.size, clients=p.users,
+                              throughput=p.provisioned_throughput, reads=p.read_share,
+                              credits=p.credits, **load)
+    latency = (p.hdd_latency if p.storage in rules.HDD else
+               p.fact("ebs.io2_latency_s") if p.storage == rules.IO2 else p.ssd_latency)
+    return ebs.Volume(sim, "storage", p.storage, p.size, iops=p.provisioned_iops,
+                      throughput=p.provisioned_throughput, latency=latency, stripes=p.stripes,
+                      sequential=p.sequential, credits=p.credits, **load)
 
 
 def instance_limit(p: EbsIopsParams) -> float:
@@ -55,89 +55,28 @@ def instance_limit(p: EbsIopsParams) -> float:
     by_throughput = p.instance_throughput * 1_024 / p.io_size * p.users
     if p.on_efs:
         return by_throughput            # a file system's limits are its own
-    ops = ebs.operations(p.io_size, p.storage in ebs.HDD, p.sequential)
+    ops = rules.operations(p.io_size, p.storage in rules.HDD, p.sequential)
     most = p.fact("ec2.nitro_iops" if p.nitro else "ec2.not_nitro_iops")
     each = min(p.instance_iops, most)
-    whole = sum(ebs.multi_attach(most, [each] * p.users, [float("inf")] * p.users))
+    whole = sum(rules.multi_attach(most, [each] * p.users, [float("inf")] * p.users))
     return min(whole / ops, by_throughput)
 
 
 def seen(p: EbsIopsParams) -> Device:
-    """The storage as the application sees it: behind its instances, with its queue depth."""
-    return device(p).at_most(instance_limit(p)).with_depth(p.queue_depth * p.users)
+    """The storage as the application sees it."""
+    return made(p, Simulation(1, 1, points=1)).device
 
 
-def stop(p: EbsIopsParams, sim: Simulation, flow: Flow):
-    """The instances are stopped, and start again; an instance store is empty then."""
-    yield sim.until(p.stop_at, Order.CAPACITY)
-    flow.stopped = True
-    lost = p.storage == LOCAL
-    sim.log("stop", f"stopped: {p.size:g} GiB of the instance store are lost" if lost else
-            "stopped: what is on the volume stays")
-    yield sim.until(p.stop_at + p.stop_time, Order.CAPACITY)
-    flow.stopped = False
-    sim.log("start", "started again, with an empty instance store" if lost else "started again")
+class Disk(kit.Outcome):
+    """The storage, and what came of it."""
 
+    def series(self) -> dict:
+        """Those of the storage."""
+        return self.storage.series()
 
-def report(p: EbsIopsParams, sim: Simulation, flow: Flow) -> Run:
-    """The summary, series and cost of a run that has ended."""
-    tick, here = sim.tick, flow.device
-    done, failed, waited, dry = (np.array(a) for a in (flow.done, flow.failed, flow.waited,
-                                                       flow.dry))
-    comes, waiting = np.array(flow.arrivals), np.array(flow.waiting)
-    if flow.ran_dry <= sim.duration:
-        sim.log("credits", f"the credits are gone: {here.burst:,.0f} become {here.steady:,.0f} "
-                           f"I/Os/s", t=flow.ran_dry)
-        sim.events.sort(key=lambda event: event.t)
-    outstanding = (waited + done * here.latency) / tick     # in line and at the device
-    latency = np.divide(outstanding * tick, done, out=np.zeros(TICKS), where=done > 0)
-    depth = np.minimum(outstanding, p.queue_depth * p.users)
-    order = np.argsort(latency, kind="stable")
-    upto = np.cumsum(done[order])
-    late = latency[order][np.minimum(np.searchsorted(upto, 0.99 * upto[-1]), TICKS - 1)]
-    full = here.bucket or 1.0
-    left = np.array(flow.credits) / full if here.bucket else np.ones(TICKS)
-    moved = done * p.io_size / 1_024
-
-    def rate(counts, unit="I/Os/s"):
-        return per_tick(counts / tick, unit)
-
-    series = {
-        "wanted": rate(comes), "done": rate(done), "failed": rate(failed),
-        "limit": per_tick(np.array(flow.limit), "I/Os/s"),
-        "throughput": rate(moved, "MiB/s"), "latency": per_tick(1_000 * latency, "ms"),
-        "waiting": per_tick(waiting, "I/Os"), "depth": per_tick(depth, "I/Os"),
-        "credits": per_tick(left), "dry": per_tick(dry / tick),
-    }
-    month = month_price(p)
-    cost = {line: usd * p.duration / ebs.MONTH for line, usd in month.items()}
-    if p.storage == efs.ELASTIC:
-        gb = moved.sum() * 2**20 / 1e9
-        cost["transfer"] = efs.transfer_price(gb * p.read_share, gb * (1 - p.read_share))
-    total = sum(cost.values())
-    summary = {
-        "ios": comes.sum(), "done": done.sum(), "failed": failed.sum(),
-        "waiting_end": waiting[-1], "iops_mean": done.sum() / p.duration,
-        "iops_max": done.max() / tick, "throughput_mean": moved.sum() / p.duration,
-        "latency_mean": float(outstanding.sum() * tick / max(done.sum(), 1e-9)) if done.any()
-        else 0.0,
-        "latency_p99": late, "depth_mean": depth.mean(),
-        "steady_limit": here.steady, "burst_limit": here.burst,
-        "credits_end": left[-1], "credits_low": left.min(), "dry_time": dry.sum(),
-        "credits_last": min(flow.ran_dry, p.duration),
-        "lost_gib": p.size if p.storage == LOCAL and 0 < p.stop_at < p.duration else 0.0,
-        "month_usd": total * ebs.MONTH / p.duration, "cost_usd": total,
-    }
-    return Run({name: float(value) for name, value in summary.items()}, series, cost)
-
-
-def month_price(p: EbsIopsParams) -> dict[str, float]:
-    """What the storage costs per month, USD by line."""
-    if p.storage == LOCAL:
-        return {"storage": 0.0}         # in the instance's price
-    if p.on_efs:
-        return efs.month_price(p.storage, p.size, p.provisioned_throughput)
-    return ebs.month_price(p.volume)
+    def cost(self) -> dict:
+        """That of the storage."""
+        return self.storage.cost()
 
 
 def estimate(p: EbsIopsParams) -> Estimate:

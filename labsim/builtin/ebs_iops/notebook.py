@@ -52,7 +52,7 @@ lab.explore()
 print("I/Os/s   credits gone after   left at the end     p99")
 for rate in (300, 375, 400, 500, 600, 750, 1_500):
     s = labsim.run("ebs-iops", io_rate=rate).summary
-    gone = f"{s['credits_last'] / 3600:.1f} h" if s["dry_time"] else "never"
+    gone = f"{s['burst_lasts_s'] / 3600:.1f} h" if s["burst_exhausted_s"] else "never"
     print(f"{rate:6,} {gone:>20} {s['credits_end']:17.0%} {s['latency_p99']:7.3f} s")
 
 # %% [markdown]
@@ -65,25 +65,32 @@ for rate in (300, 375, 400, 500, 600, 750, 1_500):
 # Credits over what is too much per second. The rule and the model, side by side.
 
 # %%
-from labsim.services.ebs import volume as ebs
+from labsim.services import ebs
 
 print(" size   baseline   a full bucket lasts   an empty one is full after")
-for size in (20, 100, 334, 750, 1_000):
-    base = ebs.performance(ebs.Volume("gp2", size)).iops
-    lasts = ebs.burst_seconds(size)
-    print(f"{size:5,} {base:10,.0f} {lasts:17,.0f} s {ebs.refill_seconds(size):25,.0f} s")
+for size in (20, 100, 334, 750, 999):
+    disk = ebs.rules.device(ebs.Spec("gp2", size), io_size=16, latency=0.001)
+    lasts = disk.seconds_of_burst(3_000)
+    print(f"{size:5,} {disk.steady:10,.0f} {lasts:17,.0f} s {disk.bucket / disk.earn:25,.0f} s")
 
 # %%
-p = lab.Params(size=100, io_rate=3_000)
-run = lab.run(p)
-print(f"by the rule {ebs.burst_seconds(100):,.0f} s, in the run "
-      f"{run.summary['credits_last']:,.0f} s")
+disk = ebs.rules.device(ebs.Spec("gp2", 100), io_size=16, latency=0.001)
+run = labsim.run("ebs-iops", size=100, io_rate=3_000)
+print(f"by the rule {disk.seconds_of_burst(3_000):,.0f} s, in the run "
+      f"{run.summary['burst_lasts_s']:,.0f} s")
 
 # %% [markdown]
-# From a TiB on the baseline is the burst, and there is nothing to gain by credits.
+# From a TiB on the baseline is the burst, and there is nothing to gain by credits. RDS spreads a
+# database's `gp2` over four volumes, each with a bucket of its own:
 
 # %%
-lab.run(lab.preset("1")).plot()
+for stripes in (1, 4):
+    s = labsim.run("ebs-iops", size=400, io_rate=20_000, stripes=stripes).summary
+    print(f"{stripes} volumes: {s['burst_limit']:6,.0f} I/Os/s with credits, "
+          f"{s['steady_limit']:,.0f} without")
+
+# %%
+lab.run(lab.preset("gp2 burst credits")).plot()
 
 # %% [markdown]
 # ### What are credits for?
@@ -92,7 +99,7 @@ lab.run(lab.preset("1")).plot()
 
 # %%
 for factor in (1, 4, 6, 8):
-    s = lab.run(lab.preset("2").changed(busy_factor=factor)).summary
+    s = lab.run(lab.preset("Burst at lunch").changed(busy_factor=factor)).summary
     print(f"x{factor}: fewest credits {s['credits_low']:4.0%}, {s['failed']:9,.0f} failed, "
           f"at the end {s['credits_end']:4.0%}")
 
@@ -106,7 +113,7 @@ for factor in (1, 4, 6, 8):
 # The noon of before; each of these holds the load all day.
 
 # %%
-noon = lab.preset("1")
+noon = lab.preset("gp2 burst credits")
 for change in ({"size": 250}, {"storage": "gp3"},
                {"storage": "io2", "provisioned_iops": 800}):
     s = lab.run(noon.changed(**change)).summary
@@ -140,7 +147,7 @@ for size in (4, 16, 32, 64, 256, 1_024):
 
 # %%
 for depth in (1, 2, 4, 8, 16):
-    s = lab.run(lab.preset("6").changed(queue_depth=depth, io_rate=12_000)).summary
+    s = lab.run(lab.preset("Queue depth of one").changed(queue_depth=depth, io_rate=12_000)).summary
     print(f"queue depth {depth:2}: {s['iops_mean']:7,.0f} I/Os/s")
 
 # %% [markdown]
@@ -165,9 +172,9 @@ for change in ({}, {"instance_iops": 40_000}, {"instance_iops": 80_000},
 # volume share what it does:
 
 # %%
-print(ebs.multi_attach(50_000, [30_000, 40_000], [99_999, 0]), "A alone")
-print(ebs.multi_attach(50_000, [30_000, 40_000], [0, 99_999]), "B alone")
-print(ebs.multi_attach(50_000, [30_000, 40_000], [99_999, 99_999]), "both")
+print(ebs.rules.multi_attach(50_000, [30_000, 40_000], [99_999, 0]), "A alone")
+print(ebs.rules.multi_attach(50_000, [30_000, 40_000], [0, 99_999]), "B alone")
+print(ebs.rules.multi_attach(50_000, [30_000, 40_000], [99_999, 99_999]), "both")
 
 # %% [markdown]
 # ### Hard disks
@@ -177,7 +184,8 @@ print(ebs.multi_attach(50_000, [30_000, 40_000], [99_999, 99_999]), "both")
 # %%
 for storage in ("st1", "sc1"):
     for in_a_row in (False, True):
-        s = lab.run(lab.preset("8").changed(storage=storage, sequential=in_a_row)).summary
+        logs = lab.preset("Random I/O on st1").changed(storage=storage, sequential=in_a_row)
+        s = lab.run(logs).summary
         print(f"{storage} {'in a row' if in_a_row else 'anywhere':9} "
               f"{s['throughput_mean']:5.1f} MiB/s, credits at the end {s['credits_end']:4.0%}, "
               f"{s['month_usd']:.2f} USD a month")
@@ -205,7 +213,7 @@ for load in (Load(100, 300), Load(100, 300, peak=1_800, peak_seconds=3_600), Loa
              Load(4_000, 10, io_size=1_024, sequential=True)):
     v = cheapest(load)
     print(f"{load.size:5,} GiB, {load.rate:7,} I/Os/s of {load.io_size:5,} KiB: {v.type} of "
-          f"{v.size:,} GiB, {sum(ebs.month_price(v).values()):8,.2f} USD a month")
+          f"{v.size:,} GiB, {ebs.bill.total(v):8,.2f} USD a month")
 
 # %% [markdown]
 # `gp3` nearly always; hard disks for streams; `io2` beyond what a `gp3` can do.
@@ -216,7 +224,7 @@ for load in (Load(100, 300), Load(100, 300, peak=1_800, peak_seconds=3_600), Loa
 # EFS in three modes, for the same day.
 
 # %%
-day = lab.preset("10")
+day = lab.preset("EFS bursting")
 for change in ({}, {"storage": "efs-provisioned", "provisioned_throughput": 45},
                {"storage": "efs-elastic"}):
     s = lab.run(day.changed(**change)).summary
@@ -241,7 +249,7 @@ for change in ({"storage": "efs-provisioned", "provisioned_throughput": 45},
 # An instance store is a part of the machine.
 
 # %%
-for event in lab.run(lab.preset("12")).events:
+for event in lab.run(lab.preset("Instance store")).events:
     print(f"{event.t / 3600:.2f} h  {event.text}")
 
 # %% [markdown]
@@ -272,12 +280,12 @@ from unittest.mock import patch
 
 half = lab.Params(credits=0, io_rate=200)
 for Kind in (storage_device.Device, Plain):
-    with patch.object(ebs, "Device", Kind):
+    with patch.object(ebs.rules, "Device", Kind):
         print(f"{Kind.__name__:7} {lab.run(half).summary['credits_end']:.0%} of the bucket")
 
 # %% [markdown]
 # The same while more than the baseline is used; different only in how fast a bucket fills. The
-# whole model is in `labsim/labs/ebs_iops/model.py`; start at `simulate`.
+# whole model is in `labsim/builtin/ebs_iops/model.py`; start at `simulate`.
 
 # %% [markdown]
 # ## Exercises

@@ -4,9 +4,8 @@ from typing import Literal
 
 from labsim.declare import Params, choice, flag, integer, number
 from labsim.errors import ParameterError
-from labsim.services.ebs import volume as ebs
-from labsim.services.ebs.volume import Volume
-from labsim.services.efs import file_system as efs
+from labsim.services.ebs import rules as ebs
+from labsim.services.efs import rules as efs
 
 LOAD, STORAGE, INSTANCE = "Load", "Storage", "Instance"
 LOCAL = "instance-store"
@@ -15,6 +14,7 @@ THROUGH = ("storage", ("gp3", "efs-provisioned"))
 CREDITED = ("storage", ("gp2", "st1", "sc1", "efs-bursting"))
 SOLID = ("storage", ("gp2", "gp3", "io1"))
 DISKS = ("storage", ("st1", "sc1"))
+BLOCKS = ("storage", ebs.TYPES)
 SHARED = ("storage", ("io1", "io2", "efs-bursting", "efs-provisioned", "efs-elastic"))
 
 
@@ -77,6 +77,10 @@ class EbsIopsParams(Params):
         0.01, unit="s", bounds=(0.00001, 1), slider=(0.002, 0.05), step=0.002,
         label="Disk latency", group=STORAGE, when=DISKS,
         help="Time of an I/O at a hard disk volume; AWS publishes none.")
+    stripes: int = integer(
+        1, unit="volumes", bounds=(1, 16), slider=(1, 8), step=1, label="Striped over",
+        group=STORAGE, when=BLOCKS,
+        help="Volumes that have a part of size, IOPS and throughput each; RDS takes four of gp2.")
     boot_volume: bool = flag(
         False, label="Boot volume", group=STORAGE, fact="ebs.boot_types",
         help="The instance starts from it; hard disks and file systems can't do that.")
@@ -106,7 +110,7 @@ class EbsIopsParams(Params):
         """A volume that AWS makes, where it may be used. Facts: ebs.sizes, ebs.boot_types,
         ebs.multi_attach_max."""
         if self.on_ebs:
-            name, allowed = ebs.refusal(self.volume) or ("", "")
+            name, allowed = ebs.refusal(ebs.striped(self.volume, self.stripes)) or ("", "")
             name = {"iops": "provisioned_iops", "throughput": "provisioned_throughput"}.get(
                 name, name)
             if name:
@@ -134,9 +138,9 @@ class EbsIopsParams(Params):
         return self.storage in efs.MODES
 
     @property
-    def volume(self) -> Volume:
+    def volume(self) -> ebs.Spec:
         """The EBS volume."""
-        return Volume(self.storage, self.size, self.provisioned_iops, self.provisioned_throughput)
+        return ebs.Spec(self.storage, self.size, self.provisioned_iops, self.provisioned_throughput)
 
     @property
     def users(self) -> int:

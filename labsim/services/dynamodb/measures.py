@@ -1,6 +1,8 @@
 """What a DynamoDB table tells of itself: metrics, panels, and what always holds.
 
 Picture the dials on the front of a machine, and the plate that says which readings can't be.
+
+*Models:* requests, units, throttles, partitions of a `table.Table`. *Leaves out:* all latency.
 """
 
 from labsim.declare import Count, Invariant, Line, Metric, Panel, near

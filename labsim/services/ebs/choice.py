@@ -14,8 +14,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from labsim.services.ebs import volume as ebs
-from labsim.services.ebs.volume import Volume
+from labsim.services.ebs import bill
+from labsim.services.ebs import rules as ebs
+from labsim.services.ebs.rules import Spec
 
 DAY = 86_400
 ANY_LATENCY = 1e-3      # s; it decides nothing here
@@ -40,7 +41,7 @@ class Load:
         return max(self.rate, self.peak if self.peak_seconds else 0.0)
 
 
-def holds(v: Volume, load: Load) -> bool:
+def holds(v: Spec, load: Load) -> bool:
     """Whether a volume that AWS makes has room for the load and never falls behind it."""
     if ebs.refusal(v) or v.size < load.size or load.boot and not ebs.may_boot(v.type):
         return False
@@ -51,7 +52,7 @@ def holds(v: Volume, load: Load) -> bool:
         return False
     lost = -here.change(load.most, load.most) * load.peak_seconds
     gained = here.change(load.rate, load.rate) * (DAY - load.peak_seconds)
-    return lost <= min(here.bucket, gained)
+    return load.peak_seconds <= here.seconds_of_burst(load.most) and lost <= gained
 
 
 def least(low: int, high: int, works: Callable[[int], bool]) -> int | None:
@@ -64,29 +65,28 @@ def least(low: int, high: int, works: Callable[[int], bool]) -> int | None:
     return low
 
 
-def smallest(type: str, load: Load) -> Volume | None:
+def smallest(type: str, load: Load) -> Spec | None:
     """The cheapest volume of a type that holds the load; None if none does."""
     low, high = (int(x) for x in ebs.SIZES[type])
     low = max(low, math.ceil(load.size))
     if type not in ebs.PROVISIONED:
-        size = least(low, high, lambda size: holds(Volume(type, size), load))
-        return None if size is None else Volume(type, size)
+        size = least(low, high, lambda size: holds(Spec(type, size), load))
+        return None if size is None else Spec(type, size)
     throughput = ebs.GP3_THROUGHPUT
     if type == ebs.GP3:
         throughput = max(throughput, math.ceil(load.most * load.io_size / 1_024))
 
-    def made(iops: int) -> Volume:
+    def made(iops: int) -> Spec:
         roomy = max(low, math.ceil(iops / ebs.IOPS_RATIO[type]) if iops > ebs.LEAST_IOPS[type]
                     else low)
-        return Volume(type, roomy, iops, throughput if type == ebs.GP3 else 0.0)
+        return Spec(type, roomy, iops, throughput if type == ebs.GP3 else 0.0)
 
     most = int(ebs.most_iops(type, high))
     iops = least(int(ebs.LEAST_IOPS[type]), most, lambda iops: holds(made(iops), load))
     return None if iops is None else made(iops)
 
 
-def cheapest(load: Load) -> Volume | None:
+def cheapest(load: Load) -> Spec | None:
     """The cheapest volume that holds the load; None if no single volume does."""
     found = [v for v in (smallest(type, load) for type in ebs.TYPES) if v]
-    return min(found, key=lambda v: sum(ebs.month_price(v).values()), default=None)
-
+    return min(found, key=bill.total, default=None)

@@ -1,108 +1,49 @@
-"""Amazon EFS: a file system for many instances, and its throughput modes.
+"""An Amazon EFS file system at work, for many instances.
 
-Picture a shared well. It fills at a rate that grows with the land around it (bytes stored); whoever
-draws in bursts lives on what has gathered. One may rent a pump (provisioned), or pay by the bucket
-and forget the level (elastic).
+Picture the shared well with its keeper: he looks at the level, at the pump, or counts the buckets.
 
-*Models:* bursting: baseline and burst by size, byte credits, reads that count one third;
-provisioned and elastic throughput; limits of I/Os and per client; price.
-*Leaves out:* One Zone and Max I/O file systems, storage classes, the hour until a new size
-counts.
+*Models:* `rules` has the throughput modes, `labsim.services.common.storage` how I/Os flow.
+*Leaves out:* metadata operations, limits per file, lifecycle.
 
-Arithmetic only; how I/Os flow in time is in `storage_device`.
+Data plane: counted per tick, as a fluid.
 """
 
-from labsim import factbook
-from labsim.engine.storage_device import Device
-
-BURSTING, PROVISIONED, ELASTIC = MODES = "efs-bursting", "efs-provisioned", "efs-elastic"
-TIB = 1_024                                     # GiB in a TiB, MiB in a GiB
-BASELINE = factbook.value("efs.baseline_mibps_per_tib") / 1_000    # MiB/s per GiB, as AWS's examples
-LEAST = factbook.value("efs.min_throughput")
-BURST = factbook.value("efs.burst_mibps")          # at least, and per TiB
-CREDITS = factbook.value("efs.credit_initial") * TIB * TIB     # MiB
-READS_PER_WRITE = 3                             # a read is metered as a third of a write
-SMALLEST = factbook.value("efs.min_request")       # KiB metered for a request at least
-CLIENT = factbook.value("efs.client_mibps")        # MiB/s of one client
-READ_IOPS = {BURSTING: 35_000, PROVISIONED: 55_000, ELASTIC: 900_000}     # efs.iops
-WRITE_IOPS = {BURSTING: 7_000, PROVISIONED: 25_000, ELASTIC: 500_000}
-ELASTIC_READ, ELASTIC_WRITE = 20 * TIB, 1 * TIB      # MiB/s, the least of any region; efs.elastic
-READ_LATENCY, WRITE_LATENCY = factbook.value("efs.read_latency_s"), factbook.value("efs.write_latency_s")
-PRICE = factbook.value("efs.standard_price")
-PROVISIONED_PRICE = factbook.value("efs.provisioned_price")
-READ_PRICE, WRITE_PRICE = factbook.value("efs.elastic_read_gb"), factbook.value("efs.elastic_write_gb")
+from labsim.engine import Simulation
+from labsim.errors import ParameterError, unknown
+from labsim.services.common.storage import Storage, checked
+from labsim.services.efs import bill, rules
 
 
-def baseline(size: float) -> float:
-    """MiB/s metered that a bursting file system of `size` GiB does for good."""
-    return max(LEAST, BASELINE * size)
+class FileSystem(Storage):
+    """A file system with `size` GiB stored, in `mode`, with `throughput` MiB/s if provisioned.
+    I/Os are of `io_size` KiB, the share `reads` of them are reads; `clients` instances mount it.
 
+    credits: how full the bucket is at first. Others: see `Storage`.
+    """
 
-def burst(size: float) -> float:
-    """MiB/s metered that it does while it has credits."""
-    return BURST * max(1.0, size / 1_000)
+    def __init__(self, sim: Simulation, name: str, mode: str = rules.ELASTIC, size: float = 100.0,
+                 *, throughput: float = 0.0, io_size: float = 16.0, reads: float = 0.5,
+                 clients: int = 1, credits: float = 1.0, **load):
+        if mode not in rules.MODES:
+            raise unknown("mode", mode, rules.MODES)
+        checked(size=size, io_size=io_size, clients=clients)
+        for what, value, most in (("reads", reads, 1), ("credits", credits, 1),
+                                  ("throughput", throughput, float("inf"))):
+            if not 0 <= value <= most:
+                raise ParameterError(what, value, f"from 0 to {most:g}")
+        self.mode, self.size, self.throughput, self.reads = mode, size, throughput, reads
+        super().__init__(sim, name, rules.device(
+            mode, size, io_size, reads, clients=clients, throughput=throughput, start=credits),
+            io_size=io_size, **load)
 
+    def month_price(self) -> dict[str, float]:
+        """What it costs per month, USD by line, without an elastic one's transfers."""
+        return bill.month_price(self.mode, self.size, self.throughput)
 
-def most_credits(size: float) -> float:
-    """MiB of credits that it holds at most; also what a new one begins with."""
-    return CREDITS * max(1.0, size / TIB)
-
-
-def metered(read: float, write: float) -> float:
-    """MiB/s that count, of so many read and written."""
-    return read / READS_PER_WRITE + write
-
-
-def daily_burst_minutes(size: float) -> float:
-    """Minutes of burst that a day's baseline pays for."""
-    return BASELINE * size * 86_400 / burst(size) / 60
-
-
-def hours_of_credits(size: float, rate: float, earns: bool = True) -> float:
-    """Hours that a new file system's credits last at `rate` MiB/s metered; without `earns` what
-    comes in meanwhile is left out, as AWS's example does."""
-    return most_credits(size) / (rate - baseline(size) * earns) / 3_600
-
-
-def requests_per_second(rate: float, size: float) -> float:
-    """Requests of `size` KB in `rate` MB/s (1,024 KB each)."""
-    return rate * 1_024 / size
-
-
-def latency(reads: float) -> float:
-    """Mean latency of an I/O of which the share `reads` are reads, s."""
-    return reads * READ_LATENCY + (1 - reads) * WRITE_LATENCY
-
-
-def device(mode: str, size: float, io_size: float, reads: float, *, clients: int = 1,
-           throughput: float = 0.0, start: float = 1.0) -> Device:
-    """A file system of `size` GiB as I/Os of `io_size` KiB meet it, of which the share `reads` are
-    reads. throughput: MiB/s provisioned."""
-    charged = max(io_size, SMALLEST) / 1_024
-    moved, cost = io_size / 1_024, metered(reads * charged, (1 - reads) * charged)
-    most = CLIENT * clients / moved
-    for share, iops, mib in ((reads, READ_IOPS[mode], ELASTIC_READ),
-                             (1 - reads, WRITE_IOPS[mode], ELASTIC_WRITE)):
-        if share:
-            most = min(most, iops / share, mib / share / moved)
-    made = latency(reads)
-    if mode == BURSTING:
-        there = Device(baseline(size) / cost, burst(size) / cost, made, earn=baseline(size),
-                       spend=cost, bucket=most_credits(size), start=start)
-        return there.at_most(most)
-    rate = most if mode == ELASTIC else max(throughput, baseline(size)) / cost
-    return Device(rate, rate, made).at_most(most)
-
-
-def month_price(mode: str, size: float, throughput: float = 0.0) -> dict[str, float]:
-    """What a file system costs per month, USD by line, without an elastic one's transfers."""
-    lines = {"storage": PRICE * size}
-    if mode == PROVISIONED:
-        beyond = max(0.0, throughput - BASELINE * size)
-        lines["provisioned throughput"] = PROVISIONED_PRICE * beyond
-    return lines
-
-
-def transfer_price(read: float, written: float) -> float:
-    """What an elastic file system charges for so many GB read and written, USD."""
-    return read * READ_PRICE + written * WRITE_PRICE
+    def cost(self) -> dict[str, float]:
+        """Its part of the month, and what an elastic one charges for what was moved."""
+        if self.mode != rules.ELASTIC:
+            return super().cost()
+        gb = self.moved.sum() * 2**20 / 1e9
+        return {**super().cost(),
+                "transfer": bill.transfer_price(gb * self.reads, gb * (1 - self.reads))}

@@ -1,0 +1,55 @@
+"""I/Os through a device with credits: beside plain SimPy, and however time is cut."""
+
+import math
+
+import numpy as np
+import plain_device
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labsim.engine import Simulation
+from labsim.engine.storage_device import Device, Flow
+
+
+def test_beside_plain_simpy():
+    """An hour of a small volume, I/O by I/O: as many done and failed, the same mean wait and the
+    same credits, inside the 99.9% range of the Poisson counts."""
+    here = Device(steady=3.0, burst=30.0, latency=1e-9, earn=3.0, spend=1.0, bucket=9_000.0,
+                  start=1.0, whole=True)
+    sim = Simulation(5, 3_600, points=240)
+    rng = np.random.default_rng(5)
+    times = np.sort(rng.random(rng.poisson(8.0 * 3_600)) * 3_600)
+    arrivals = np.histogram(times, sim.record.t)[0]
+    flow = Flow(sim, here, arrivals, timeout=60.0)
+    sim.each_tick(flow.step)
+    sim.run()
+    begun, waits, failed, credits = plain_device.run(
+        times.tolist(), steady=3.0, burst=30.0, earn=3.0, spend=1.0, bucket=9_000.0, start=1.0,
+        timeout=60.0, whole=True, duration=3_600)
+    noise = 3.3 * math.sqrt(len(times))
+    assert abs(sum(flow.done) - len(begun)) < noise
+    assert abs(sum(flow.failed) - failed) < noise
+    assert flow.ran_dry == pytest.approx(1_800, rel=0.05)
+    late = [w for t, w in zip(begun, waits) if t > 2_400]
+    fluid = sum(flow.waited[160:]) / sum(flow.done[160:])
+    print(f"measured: ebs, fluid beside plain SimPy: done {sum(flow.done):,.0f} and {len(begun):,},"
+          f" mean wait when full {fluid:.1f} s and {np.mean(late):.1f} s")
+    assert fluid == pytest.approx(np.mean(late), rel=0.03)
+    assert credits < 5 and flow.credits[-1] < 5
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(1, 50), st.floats(1, 4), st.floats(0, 200), st.integers(1, 60))
+def test_cut_into_ticks_in_any_way_it_is_the_same(steady, more, rate, ticks):
+    """What is done, failed and left does not depend on the length of a tick."""
+    here = Device(steady, steady * more, 0.01, earn=steady, spend=1.0, bucket=500.0, start=0.7)
+    results = []
+    for n in (ticks, 60 * ticks):
+        sim = Simulation(1, 600, points=n)
+        flow = Flow(sim, here, np.full(n, rate * 600 / n), timeout=20.0)
+        sim.each_tick(flow.step)
+        sim.run()
+        results.append((sum(flow.done), sum(flow.failed), flow.waiting[-1], flow.credits[-1],
+                        sum(flow.waited)))
+    assert results[0] == pytest.approx(results[1], rel=1e-6, abs=1e-3)
