@@ -17,13 +17,22 @@ def pytest_addoption(parser):
                      help="run the long tests too: browsers, whole courses, long fuzz")
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Without --long, the tests marked `long` are left out."""
+    """Which tests stay together on one worker, and which are left out without --long.
+
+    A notebook's cells belong together, and so do the tests of a file that share something dear
+    (`pytestmark = pytest.mark.together`). All others go to whichever worker is free.
+    """
+    for item in items:
+        if item.path.suffix == ".ipynb" or item.get_closest_marker("together"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+        if item.path.parent.name == "solutions":
+            item.add_marker("long")
     if not config.getoption("--long"):
-        kept = [item for item in items if not item.get_closest_marker("long")]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
-        items[:] = kept
+        left = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 @pytest.fixture(scope="module")
