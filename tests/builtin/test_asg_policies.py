@@ -52,9 +52,10 @@ def test_scheduled_actions_come_every_day():
     """Two days: up at the start, down to the minimum at the end, twice."""
     r = LAB.run(LAB.Params(policy="scheduled", duration=172_800, schedule_start=3_600,
                            schedule_end=7_200))
-    assert [(e.t, e.text.split(": ")[1].split(" (")[0]) for e in r.events if e.kind.startswith("scale")] == [
-        (t + day, text) for day in (0, 86_400) for t, text in (
-            (3_600, "+7 instances to 9"), (7_200, "-7 instances to 2"))]
+    acted = [(e.t, e.text.split(": ")[1].split(" (")[0]) for e in r.events
+             if e.kind.startswith("scale")]
+    assert acted == [(t + day, text) for day in (0, 86_400) for t, text in (
+        (3_600, "+7 instances to 9"), (7_200, "-7 instances to 2"))]
 
 
 def test_a_group_oscillates_without_warm_up_and_cooldown():

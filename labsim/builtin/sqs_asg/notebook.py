@@ -124,7 +124,7 @@ for cooldown in (60, 150, 300, 600):
 # alarm twice, and here it makes every repeat wait.
 
 # %% [markdown]
-# ### Scale-in on an empty queue
+# ### Scale-in on an empty queue: a sawtooth
 #
 # Steady load, but the group may shrink to one. What does a backlog of zero tell the policy?
 

@@ -1,0 +1,157 @@
+"""What a system of one's own can't be: each error says what was given and what is allowed."""
+
+import math
+
+import pytest
+
+import labsim as ls
+from labsim.declare import Component
+from labsim.engine import Simulation
+from labsim.errors import LabsimError, ParameterError
+from labsim.services import cloudwatch, ec2, sqs
+
+
+def shop(sim, boot=120):
+    """A queue with workers."""
+    orders = sqs.Queue(sim, "orders")
+    ec2.Fleet(sim, "workers", consumes=orders, work=ls.fixed(4), boot=boot, size=10)
+    sim.send(2, to=orders)
+
+
+def shops(sim, second=True):
+    """One queue, or two."""
+    for name in ("books", "shoes") if second else ("books",):
+        queue = sqs.Queue(sim, name)
+        ec2.Fleet(sim, f"{name} fleet", consumes=queue, work=ls.fixed(1), size=1)
+        sim.send(0.5, to=queue, name=f"{name} customers")
+
+
+# -- what can't be wired ----------------------------------------------------------------------
+
+
+def test_two_parts_of_one_name():
+    """The error names both kinds, and what to do."""
+    def twice(sim):
+        sqs.Queue(sim, "a")
+        ec2.Fleet(sim, "a")
+    with pytest.raises(ParameterError, match=(
+            'two parts are called "a": a sqs.Queue and a ec2.Fleet; give one of them another')):
+        ls.simulate(twice, duration=60)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a.b", None, 3, b"orders"])
+def test_bad_names(name):
+    """A name is a text without a dot, for the dot parts it from a metric."""
+    with pytest.raises(ParameterError, match="name: given"):
+        Component(Simulation(1, 60.0), name)
+
+
+def test_a_queue_that_nothing_feeds():
+    """Said before anything runs, with how to mend it."""
+    def idle(sim):
+        ec2.Fleet(sim, "workers", consumes=sqs.Queue(sim, "orders"), work=ls.fixed(1))
+    with pytest.raises(LabsimError, match=r"nothing comes to orders: sim.send\(load, to="):
+        ls.simulate(idle, duration=60)
+
+
+@pytest.mark.parametrize("part", [
+    lambda sim: ec2.Fleet(sim, "part"),
+    lambda sim: cloudwatch.Metric(sim, "part", lambda: 1.0)])
+def test_a_part_without_a_way_in(part):
+    """Who sends to it is told what it is."""
+    with pytest.raises(ParameterError, match="to: given 'part', allowed a part that takes"):
+        ls.simulate(lambda sim: sim.send(1, to=part(sim)), duration=60)
+
+
+@pytest.mark.parametrize("load", [-1, math.nan, math.inf, True, "2"])
+def test_bad_loads(load):
+    """A rate is a number, at least 0."""
+    with pytest.raises(ParameterError, match="rate: given"):
+        ls.simulate(lambda sim: sim.send(load, to=sqs.Queue(sim, "orders", work=ls.fixed(1))),
+                    duration=60)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: ls.spike(1, -1, start=0, length=1), lambda: ls.ramp(1, 2, start=-1, length=1),
+    lambda: ls.steady("1"), lambda: ls.gamma(-1, cv=1), lambda: ls.gamma(1, cv=-1),
+    lambda: ls.fixed(math.nan), lambda: ls.exponential(math.inf)])
+def test_bad_loads_and_bad_work(make):
+    """Refused where they are made."""
+    with pytest.raises(ParameterError, match="allowed a number, at least 0"):
+        make()
+
+
+def test_nothing_is_wired():
+    """A function that makes no part."""
+    with pytest.raises(LabsimError, match="wires no part"):
+        ls.simulate(lambda sim: None, duration=60)
+
+
+# -- parameters -------------------------------------------------------------------------------
+
+
+def test_parameters_are_those_of_the_function():
+    """With its defaults and types, and the duration."""
+    r = ls.simulate(shop, duration=1_200, boot=30)
+    assert r.params.model_dump() == {**r.lab.Params().model_dump(), "boot": 30}
+    assert r.params.duration == 1_200 and list(r.lab.Params.specs())[1:] == ["duration", "boot"]
+    assert r.lab.Params.specs()["boot"].default == 120
+
+
+def test_an_unknown_parameter_suggests_the_nearest():
+    """A typing error of one letter."""
+    with pytest.raises(ParameterError, match="did you mean boot"):
+        ls.simulate(shop, duration=60, bot=1)
+
+
+@pytest.mark.parametrize("bad", ["120", None, math.nan, [1]])
+def test_a_parameter_of_another_type(bad):
+    """Its type is its default's."""
+    with pytest.raises(ParameterError, match="boot: given"):
+        ls.simulate(shop, duration=60, boot=bad)
+
+
+@pytest.mark.parametrize("duration", [0, -1, math.inf, math.nan, "60", None, 1e9])
+def test_bad_durations(duration):
+    """From a thousandth of a second to three years."""
+    with pytest.raises(ParameterError, match="duration: given"):
+        ls.simulate(shop, duration=duration)
+
+
+def no_default(sim, boot):
+    """A parameter without a default."""
+
+
+def any_number(sim, *boot):
+    """Any number of parameters."""
+
+
+def a_list(sim, boot=(1, 2)):
+    """A parameter that is no number, text or flag."""
+
+
+@pytest.mark.parametrize("build", [no_default, any_number, a_list])
+def test_parameters_have_defaults(build):
+    """Each a number, a text, True or False."""
+    with pytest.raises(ParameterError, match="boot: given .* a default that is a number"):
+        ls.simulate(build, duration=60)
+
+
+@pytest.mark.parametrize("build", ["sqs", 3, None, sqs])
+def test_a_system_is_made_by_a_function(build):
+    """Anything else is refused."""
+    with pytest.raises(ParameterError, match="build: given"):
+        ls.simulate(build, duration=60)
+
+
+def test_a_seed_is_a_whole_number():
+    """As of a lab."""
+    with pytest.raises(ParameterError, match="seed: given"):
+        ls.simulate(shop, duration=60, seed=1.5)
+
+
+def test_a_parameter_may_decide_which_parts_there_are():
+    """The result declares what was wired in its run."""
+    one = ls.simulate(shops, duration=600, second=False)
+    assert "shoes.offered" not in one.summary and "books.offered" in one.summary
+    assert {m.name for m in one.lab.metrics} == set(one.summary)
