@@ -8,9 +8,8 @@ import os
 
 import ipywidgets as w
 
-from labsim.view import html_tables as panes
-from labsim.view import links
-from labsim.view.session import LIVE, Shown
+from labsim.view import html_tables, links
+from labsim.view.session import LIVE, Session
 from labsim.view.stage import Stage
 from labsim.view.style import Style
 from labsim.view.system_diagram import WALL
@@ -47,7 +46,7 @@ def at_hand(lab, step: int, values: dict) -> list[str]:
     return chosen if load is None or load in chosen else [*chosen[:-1], load]
 
 
-class Demo(Shown):
+class Demo(Session):
     """The demo of `lab`, opened by the `query` of a link (see `labsim.view.links`).
 
     `step` is the place in the story, from 0; `share` the part of the run that has passed.
@@ -115,12 +114,13 @@ class Demo(Shown):
         png, svg = self.draw(Style(stage.dark, large=True, dpi=round(DPI * self._scale)),
                              plan=WALL)
         self._put_at_hand()
-        self.metrics.value = panes.metrics(self.lab, self.result, self.pinned)
+        self.metrics.value = html_tables.metrics(self.lab, self.result, self.pinned)
         with stage.hold_sync():
             stage.png, stage.svg = png, svg
-            stage.cards = panes.cards(self.lab, self.result, self.pinned)
-            stage.log = panes.log(self.result, self.t, before=EVENTS)
-            stage.clock = f"{panes.clock(self.t)} of {panes.clock(self.result.params.duration)}"
+            stage.cards = html_tables.cards(self.lab, self.result, self.pinned)
+            stage.log = html_tables.log(self.result, self.t, before=EVENTS)
+            stage.clock = " of ".join(map(html_tables.clock,
+                                          (self.t, self.result.params.duration)))
             stage.share, stage.step = self.share, self.step
             stage.title, stage.say = _heading(scene.title), scene.say
             stage.link = self.link()
@@ -185,7 +185,7 @@ class Demo(Shown):
     def _build(self) -> None:
         scenes = links.scenes(self.lab)
         self.stage = Stage(lab=self.lab.title, steps=[_heading(s.title) for s in scenes],
-                           words=panes.figure_in_words(self.lab))
+                           words=html_tables.figure_in_words(self.lab))
         self.stage.on_msg(self._told)
         self.hand = w.HBox()
         self.hand.add_class("labsim-hand")
@@ -195,7 +195,7 @@ class Demo(Shown):
         self.drawer = w.VBox([title, seed, self.controls.widget, self.metrics],
                              layout=w.Layout(display="none"))
         self.drawer.add_class("labsim-drawer")
-        self.widget = w.VBox([w.HTML(panes.HEAD), self.stage, self.hand, self.drawer])
+        self.widget = w.VBox([w.HTML(html_tables.HEAD), self.stage, self.hand, self.drawer])
         self.widget.add_class("labsim-demo")
 
     def __repr__(self) -> str:

@@ -10,15 +10,14 @@ from html import escape
 import ipywidgets as w
 
 from labsim.declare.describe import as_code, csv_text
-from labsim.view import html_tables as panes
-from labsim.view import links
+from labsim.view import html_tables, links
 from labsim.view.alt import alt, described
 from labsim.view.compare import compare
 from labsim.view.controls import named
 from labsim.view.lite_links import anchor
 from labsim.view.replications import Replications
 from labsim.view.report import html, pdf
-from labsim.view.session import LIVE, Shown
+from labsim.view.session import LIVE, Session
 from labsim.view.style import Style
 
 FRAMES = 120    # moments of a run that the play button steps through
@@ -27,7 +26,7 @@ PAUSE = 0.4     # seconds without a change before they begin, and between two lo
 BREATH = 0.02   # seconds for the sliders between two runs, where there are no threads
 
 
-class Explorer(Shown):
+class Explorer(Session):
     """The explorer of `lab`, starting at its defaults changed by `values`."""
 
     def __init__(self, lab, **values):
@@ -96,21 +95,22 @@ class Explorer(Shown):
         self._draw()
         self._tables()
         self.line.value, self.address.value = self.code(), self.link()
-        self.theory.value = panes.theory(self.lab, self.result)
+        self.theory.value = html_tables.theory(self.lab, self.result)
         self.unpin_button.disabled = self.pinned is None
         self.files.value = ""
 
     def _tables(self) -> None:
         shown = self.lab, self.result, self.pinned, self.replications
-        self.cards.value, self.metrics.value = panes.cards(*shown), panes.metrics(*shown)
+        self.cards.value = html_tables.cards(*shown)
+        self.metrics.value = html_tables.metrics(*shown)
 
     def _draw(self) -> None:
         """What depends on the moment shown: figure, system picture, log."""
         style = Style(dark=self.dark.value, large=self.large.value)
         bands = self.replications and self.replications.bands()
         self.image.value, self.picture.value = self.draw(style, bands)
-        self.log.value = panes.log(self.result, self.t)
-        self.moment.value = panes.clock(self.t)
+        self.log.value = html_tables.log(self.result, self.t)
+        self.moment.value = html_tables.clock(self.t)
 
     def _look_again(self) -> None:
         """While "30 runs" is on: begin them once nothing changes any more, then show how far
@@ -206,7 +206,7 @@ class Explorer(Shown):
         named(self.address, "This run as a link")
         width, height = (int(100 * inches) for inches in Style().size)
         self.image = w.Image(format="png", width=width, height=height)
-        named(self.image, panes.figure_in_words(self.lab))
+        named(self.image, html_tables.figure_in_words(self.lab))
         self.image.add_class("labsim-figure")
         self.cards = w.HTML(layout=w.Layout(min_height="78px"))
         self.picture = w.HTML(layout=w.Layout(max_width=f"{width}px"))
@@ -231,7 +231,7 @@ class Explorer(Shown):
         left = w.VBox([self.controls.widget, w.Label("This run as code:"), self.line,
                        w.Label("As a link, after the address of a demo:"), self.address],
                       layout=w.Layout(width="442px", min_width="442px"))
-        self.widget = w.VBox([w.HTML(panes.HEAD), top, self.say, self.status,
+        self.widget = w.VBox([w.HTML(html_tables.HEAD), top, self.say, self.status,
                               w.HBox([left, right])])
         self.widget.add_class("labsim-explorer")
 

@@ -31,9 +31,9 @@ def fit(page: Page) -> tuple[float, list[str]]:
     """The largest scale at which the page fits, and the sources that are on it."""
     sources = list(page.sources)
     for scale in SCALES:
-        if Sheet(page, scale, sources).bottom <= HEIGHT - MARGIN:
+        if PdfLayout(page, scale, sources).bottom <= HEIGHT - MARGIN:
             return scale, sources
-    while sources and Sheet(page, scale, sources).bottom > HEIGHT - MARGIN:
+    while sources and PdfLayout(page, scale, sources).bottom > HEIGHT - MARGIN:
         sources.pop()
     return scale, sources
 
@@ -41,7 +41,7 @@ def fit(page: Page) -> tuple[float, list[str]]:
 def as_pdf(page: Page) -> bytes:
     """The sheet as a PDF, the same bytes for the same page."""
     figure = page.draw(Style())
-    Sheet(page, *fit(page), figure)
+    PdfLayout(page, *fit(page), figure)
     buffer = io.BytesIO()
     with matplotlib.rc_context({"pdf.fonttype": 42}):       # text that can be copied
         figure.savefig(buffer, format="pdf", metadata={
@@ -67,7 +67,7 @@ def place(figure, sheet: tuple[float, float], box: tuple[float, float, float, fl
                            hspace=between / each)
 
 
-class Sheet:
+class PdfLayout:
     """The page at a scale, drawn onto `figure` (None: measured only); `bottom` is where it ends."""
 
     def __init__(self, page: Page, scale: float, sources: list[str], figure=None):

@@ -22,7 +22,7 @@ DELAY = 0.002       # seconds in which further changes join the same render
 MOST_FIGURES = 4    # looks whose printed forms are kept
 
 
-class Shown:
+class Session:
     """A run of `lab` on show; `values` are what the controls begin with.
 
     `result` is the run shown, `pinned` the one compared with, `error` the last failure or None.

@@ -14,7 +14,7 @@ from labsim import cli
 from labsim.declare.describe import as_code
 from labsim.errors import ParameterError
 from labsim.view.page import page
-from labsim.view.pdf_layout import HEIGHT, MARGIN, Sheet, fit, measured, wrapped
+from labsim.view.pdf_layout import HEIGHT, MARGIN, PdfLayout, fit, measured, wrapped
 from labsim.view.report import html, pdf
 
 LABS = labsim.labs()
@@ -95,7 +95,7 @@ def test_it_fits_on_one_sheet(slug, two, pairs):
     shown = labsim.compare(first, hostile(second)) if two else hostile(second)
     p = page(shown)
     scale, sources = fit(p)
-    assert Sheet(p, scale, sources).bottom <= HEIGHT - MARGIN and sources == list(p.sources)
+    assert PdfLayout(p, scale, sources).bottom <= HEIGHT - MARGIN and sources == list(p.sources)
     made = pdf(shown)
     assert made.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", made)) == 1
 
@@ -106,7 +106,7 @@ def test_what_can_never_fit_is_left_out_and_said(pairs):
     p = dataclasses.replace(page(second), sources={
         f"source {i}": [f"fact {i} of this source: {i} s"] * 9 for i in range(120)})
     scale, sources = fit(p)
-    assert 0 < len(sources) < 120 and Sheet(p, scale, sources).bottom <= HEIGHT - MARGIN
+    assert 0 < len(sources) < 120 and PdfLayout(p, scale, sources).bottom <= HEIGHT - MARGIN
 
 
 @pytest.mark.parametrize("two", [False, True], ids=["run", "comparison"])
