@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import urllib.request
-from pathlib import Path
 
 import alone
 import browser
@@ -21,6 +20,7 @@ import labsim
 from labsim.cli import demo_server as demos
 from labsim.cli import main
 from labsim.errors import LabsimError
+from labsim.factbook import data_folder
 from labsim.view import links
 from labsim.view.demo import MOST_KNOBS, Demo, at_hand, opened
 from labsim.view.session import LIVE
@@ -80,7 +80,7 @@ def test_a_link_opens_the_state_it_was_made_of(slug):
 @pytest.mark.parametrize("query, told", HOSTILE.items(), ids=[q[:20] for q in HOSTILE])
 def test_a_bad_link_is_told_in_a_line_and_opens_at_its_preset(query, told):
     """Unknown names, values out of bounds, NaN, HTML, 10 kB: the rest of the link is used."""
-    demo = opened("sqs-asg", f"preset=2&{query}")
+    demo = opened(LABS, "sqs-asg", f"preset=2&{query}")
     assert told in demo.stage.notice and "\n" not in demo.stage.notice
     assert len(demo.stage.notice) < 600
     assert demo.result.params == demo.lab.preset("2") and demo.step == 1
@@ -92,7 +92,7 @@ def test_a_link_names_no_file_and_a_good_part_is_used():
     state = links.state(lab, "preset=3&arrival_rate=4&cooldwn=3&drain=true")
     assert state.params == lab.preset("3").changed(arrival_rate=4.0, drain=True)
     assert len(state.problems) == 1
-    path = Path(labsim.factbook.__file__).parents[1] / "data" / "traces" / "shop-day.csv"
+    path = data_folder() / "traces" / "shop-day.csv"
     params = lab.Params(workload="trace", trace=str(path))
     assert "shop" not in links.query(lab, params)
 
@@ -140,7 +140,7 @@ def test_pinned_runs_are_compared_in_words_and_sign():
     demo = Demo(LABS["sqs-asg"], "preset=2")
     demo.pin()
     demo.next()
-    assert "2 The spike" in demo.stage.pinned
+    assert LABS["sqs-asg"].presets[1].title in demo.stage.pinned
     assert re.search(r"<span>-\d+% better</span>", demo.stage.cards)
     demo.set(arrival_rate=3.0)
     demo.pin()
@@ -341,7 +341,7 @@ def test_an_instructor_gives_a_demo(server, tab, shots):
     tab.keyboard.press("ArrowLeft")
     shows(tab, heading(lab, 1))
     stage.get_by_role("button", name="Pin", exact=True).click()
-    stage.get_by_text("Compared with 2 The spike").wait_for()
+    stage.get_by_text(f"Compared with {lab.presets[1].title}").wait_for()
     tab.keyboard.press("PageDown")
     shows(tab, heading(lab, 2))
     assert re.search(r"-\d+% better", stage.locator(".st-cards").inner_text())

@@ -68,7 +68,7 @@ def test_the_page_says_all_there_is_to_know(slug, two, pairs):
         assert (f"<dt>{name}</dt>" in source) == (getattr(second.params, name)
                                          != getattr(first.params, name))
     for id in lab.facts:
-        fact = labsim.factbook.fact(id)
+        fact = lab.Params.book().fact(id)
         assert fact.quantity in said and fact.source in said
 
 
