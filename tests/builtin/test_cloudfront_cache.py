@@ -11,20 +11,19 @@ from plain_edges import PlainEdges
 import labsim
 from labsim import theory
 from labsim.builtin.cloudfront_cache import model, story
-from labsim.builtin.cloudfront_cache.viewers import Viewers
-from labsim.engine import Simulation
+from labsim.engine import LruCache, Simulation
 from labsim.errors import NotApplicable, ParameterError
-from labsim.services.cloudfront import bill
+from labsim.services.cloudfront import Distribution, Origin, Site, bill
 from labsim.services.cloudfront import rules as cloudfront
-from labsim.services.cloudfront.edges import ERROR, EXPIRED, HIT, REGIONAL, Edges
-from labsim.services.cloudfront.origin import FAILED, SECOND, Content, Fault, Origin
+from labsim.services.cloudfront.books import ERROR, EXPIRED, HIT, REGIONAL
+from labsim.services.cloudfront.origin import FAILED, SECOND
+from labsim.services.cloudfront.viewers import Requests
 from labsim.services.common import regions as world
 from labsim.services.s3 import replication as s3_replication
-from labsim.study.known_answers import T_99
+from labsim.statistics import half_width
 
 LAB = labsim.lab("cloudfront-cache")
 DAY, YEAR = 86_400, 31_536_000
-NO_FAULT = Fault()
 US_ONLY = {"europe_share": 0, "asia_share": 0, "south_america_share": 0}
 STILL = {"change_every": 0}
 seconds = st.integers(0, 10**8)
@@ -36,7 +35,7 @@ def summary(seed=1, **values):
 
 def inside(expected, values):
     """Whether a closed form is in the 99% interval of the mean, and the interval is narrow."""
-    half = T_99[len(values)] * np.std(values, ddof=1) / math.sqrt(len(values))
+    half = half_width(values, 0.99)
     print(f"measured: cloudfront-cache: {np.mean(values):.4f} +- {half:.4f}, theory {expected:.4f}")
     return abs(np.mean(values) - expected) <= half < 0.1 * expected
 
@@ -132,7 +131,7 @@ def test_time_to_failover_in_the_simulation(attempts, timeout):
                 **STILL, regional=False, edges=1, origin_time=0.05)
     ways = 3 * 0.04 + 0.09 + 0.05
     assert s["latency_p50"] == pytest.approx(attempts * timeout + ways)
-    assert s["failed"] == 0 and s["from_second"] == s["requests"] == s["origin_requests"]
+    assert s["failed"] == 0 and s["from_second"] == s["offered"] == s["origin_requests"]
 
 
 @pytest.mark.parametrize("method, status, over", [
@@ -147,28 +146,38 @@ def test_what_fails_over(method, status, over):
 def test_503_fails_over_at_once_and_goes_home_without_a_second_origin():
     """No timeout is waited for."""
     for group in (True, False):
-        origin = Origin(0.1, 0, Fault("errors", 10, 20), attempts=3, connect=10, response=30,
-                        group=group)
+        origin = Origin(Simulation(1, 100), "origin", 0.1, group=group)
+        origin.fault(10, 10, "errors")
         assert origin.ask(15, 0.2, 0.3) == pytest.approx(
             (15.6, SECOND) if group else (15.2, FAILED))
         assert origin.ask(20, 0.2, 0.3)[0] == pytest.approx(20.3)
 
 
-def caches(requests, ttl, *, room=1e9, regional_room=None, sizes=(1.0,) * 9, region=(0, 0, 1, 3),
-           stale=0.0, error_ttl=0.0, fault=NO_FAULT, workers=0, service=0.1, ends=1e6):
-    """Edges with these requests, served up to the end."""
+AT = ((0, 0.0), (0, 0.5), (1, 0.0), (3, 0.0))     # four edges of two per region: region, place
+
+
+def caches(requests, ttl, *, room=1e9, regional=False, sizes=(1.0,) * 9, stale=0.0, error_ttl=0.0,
+           fault=(), workers=0, service=0.1, ends=1e6):
+    """A distribution with these requests (time, object, one of the four edges)."""
     times, objects, edges = (np.array(c) for c in zip(*requests))
     sim = Simulation(1, ends)
-    origin = Origin(service, workers, fault, attempts=3, connect=10, response=1e9, group=False)
-    made = Edges(sim, times.astype(float), objects, edges, list(region), Content(list(sizes)),
-                 origin, room=room, regional_room=regional_room, ttl=lambda now: ttl, stale=stale,
-                 error_ttl=error_ttl, home=world.US, second=world.EUROPE)
+    site = Site(sim, "site", len(sizes))
+    site.sizes = list(sizes)
+    origin = Origin(sim, "origin", service, workers, response_timeout=1e9)
+    if fault:
+        origin.fault(*fault)
+    made = Distribution(sim, "cdn", site, origin, edges=2, edge_size=room, regional=regional,
+                        min_ttl=ttl, default_ttl=ttl, max_ttl=max(ttl, stale),
+                        stale_if_error=stale, error_ttl=error_ttl)
+    region, place = np.array(AT).T
+    made.expect(iter([Requests(times.astype(float), region[edges].astype(int), objects,
+                               place[edges], np.zeros(len(times)))]))
     return made, sim
 
 
 def kinds(made):
     """How each request went, a list."""
-    found = [HIT] * len(made.times)
+    found = [HIT] * made.count
     for i, kind, _ in made.noted:
         found[i] = kind
     return found
@@ -178,7 +187,7 @@ def kinds(made):
 def test_an_expired_copy_stands_in_for_so_long(age, stale):
     """Until stale-if-error after its expiry, as of when the tries are over; then an error."""
     made, sim = caches([(0, 0, 0), (100.1 + 0.13 + age, 0, 0)], ttl=100, stale=stale,
-                       fault=Fault("unreachable", 50, 1e6))
+                       fault=(50, 1e6, "unreachable"))
     sim.run()
     late = age + 30
     if abs(late - stale) > 0.5:
@@ -190,7 +199,7 @@ def test_an_error_is_kept_for_its_ttl(error_ttl, times):
     """The origin is asked again only when it is over; who asks meanwhile shares it."""
     times = sorted(times)
     made, sim = caches([(t, 0, 0) for t in times], ttl=100, error_ttl=error_ttl,
-                       fault=Fault("errors", 0, 1e6))
+                       fault=(0, 1e6, "errors"))
     sim.run()
     asked, until = [], -1.0
     for t in times:
@@ -224,11 +233,14 @@ def test_the_same_as_plain_simpy(drawn):
     requests, region = sorted(requests), [0, 0, 1, 3]
     taken = {t for t, _, _ in requests}
     releases = sorted((t, objects) for t, objects in releases if t not in taken)
-    made, sim = caches(requests, ttl, regional_room=1e9 if regional else None, workers=workers,
-                       service=service, region=region)
-    for t, objects in releases:
-        made.advance(t)
-        made.content.change(objects, t)
+    made, sim = caches(requests, ttl, regional=regional, workers=workers, service=service)
+
+    def changing():
+        for t, objects in releases:
+            yield sim.env.timeout(t - sim.now)
+            made.advance(t)
+            made.site.change(objects)
+    sim.process(changing())
     sim.run()
     plain = PlainEdges(requests, region, regional=regional, ttl=ttl, service=service,
                        workers=workers, releases=releases)
@@ -256,7 +268,7 @@ def test_an_invalidation_drops_what_it_names():
     """In edges and regional caches; a wildcard drops all, for one path."""
     for names, asked, paths in (([0], 3, 1), ([0, 1], 4, 2), (None, 4, 1), ([], 2, 0)):
         made, sim = caches([(1, 0, 0), (2, 1, 0), (10, 0, 1), (11, 1, 1)], ttl=1e5,
-                           regional_room=1e9)
+                           regional=True)
         made.advance(5)
         made.invalidate(names)
         sim.run()
@@ -270,7 +282,8 @@ def test_cut_anywhere_it_is_the_same():
                           rng.integers(0, 4, 300).tolist()))
     books = []
     for cuts in ([], range(0, 500, 7)):
-        made, sim = caches(requests, ttl=40, room=3.0, regional_room=6.0)
+        made, sim = caches(requests, ttl=40, room=3.0, regional=True)
+        made.regional = [LruCache(6.0) for _ in world.REGIONS]
         for t in cuts:
             made.advance(t)
         sim.run()
@@ -360,13 +373,13 @@ def test_who_is_late_gets_403():
     """exp(-lifetime / mean), in the interval; no refused request reaches a cache or an origin."""
     values = [summary(seed, url_lifetime=400, click_delay=300, header="no-cache", regional=False,
                       **STILL) for seed in range(20)]
-    assert inside(math.exp(-4 / 3), [s["refused"] / s["requests"] for s in values])
-    assert all(s["origin_requests"] == s["requests"] - s["refused"] for s in values)
+    assert inside(math.exp(-4 / 3), [s["refused"] / s["offered"] for s in values])
+    assert all(s["origin_requests"] == s["offered"] - s["refused"] for s in values)
 
 
 def test_where_a_function_runs():
     """A viewer's trigger for all, an origin's for misses; never for what is not there."""
-    for trigger, counted in (("viewer-request", "requests"), ("origin-request",
+    for trigger, counted in (("viewer-request", "offered"), ("origin-request",
                                                               "origin_requests")):
         s = summary(trigger=trigger)
         assert s["invocations"] == s[counted]
@@ -431,7 +444,7 @@ def test_a_cheaper_class_is_slower_where_it_saves():
     """In Asia and South America, and nowhere else."""
     every, cheap = summary(), summary(price_class="100")
     assert cheap["month_usd"] < every["month_usd"]
-    assert cheap["first_as"] > every["first_as"] and cheap["first_sa"] > every["first_sa"]
+    assert cheap["ttfb_as"] > every["ttfb_as"] and cheap["ttfb_sa"] > every["ttfb_sa"]
     assert cheap["egress_gb"] == every["egress_gb"]
 
 
@@ -439,7 +452,7 @@ def test_egress_with_and_without():
     """The same bytes: by the edges' regions, or all from the bucket's."""
     p = LAB.Params(**US_ONLY, **STILL)
     r = LAB.run(p)
-    gb, n = r.summary["egress_gb"], r.summary["requests"]
+    gb, n = r.summary["egress_gb"], r.summary["offered"]
     assert r.cost["data out"] == pytest.approx(0.085 * gb)
     assert r.cost["requests"] == pytest.approx(1e-6 * n)
     storage = 200 * 5e6 / 2**30 * 0.023
@@ -467,20 +480,6 @@ def test_an_expires_date_is_one_for_all():
     assert ratio[40] > 0.4 and ratio[-30:].max() == 0
 
 
-def test_what_is_replicated():
-    """New objects, one hop."""
-    assert s3_replication.is_replicated(10, 10) and not s3_replication.is_replicated(9, 10)
-    assert not s3_replication.is_replicated(11, 10, is_copy=True)
-
-
-@given(st.floats(0.5, 0.99999), st.floats(1, 1e5))
-def test_a_lag_that_just_keeps_its_promise(share, within):
-    """The exponential tail at that mean is what is left of the share."""
-    mean = s3_replication.longest_mean_lag(share, within)
-    assert s3_replication.late_share(mean, within) == pytest.approx(1 - share)
-    assert s3_replication.late_share(0, within) == 0
-
-
 def test_price_of_replicas():
     """Storage for all, transfer and PUTs for copies."""
     got = s3_replication.cost(3, 100, 10, 1_000)
@@ -494,12 +493,12 @@ def test_replicas_are_near_and_a_little_late():
     hurts home alone."""
     here = {"delivery": "replicas", "change_every": 3_600, "change_share": 1}
     near, far = summary(**here), summary(delivery="direct")
-    assert near["first_as"] == pytest.approx(near["first_us"]) and (
-        near["first_as"] < far["first_as"] / 2)
+    assert near["ttfb_as"] == pytest.approx(near["ttfb_us"]) and (
+        near["ttfb_as"] < far["ttfb_as"] / 2)
     late = [summary(**here, replication_lag=lag)["stale"] for lag in (0, 60, 600)]
     assert late[0] == 0 < late[1] < late[2]
     out = summary(delivery="replicas", outage="errors", outage_start=0, outage_duration=DAY)
-    assert out["failed"] == pytest.approx(0.4 * out["requests"], rel=0.05)
+    assert out["failed"] == pytest.approx(0.4 * out["offered"], rel=0.05)
 
 
 # -- viewers --------------------------------------------------------------------------------------
@@ -520,19 +519,19 @@ def test_viewers_wake_by_their_own_clock():
     {"url_lifetime": 60}, {"outage": "errors"}, {"change_every": 600}])
 def test_the_same_viewers_whatever_serves_them(values):
     """Common random numbers: times and objects don't change."""
-    made = [Viewers.draw(p, Simulation(5, p.duration)) for p in
+    made = [model.simulate(p, Simulation(5, p.duration)).sim.parts["viewers"].requests for p in
             (LAB.Params(), LAB.Params(**values))]
-    for name in ("times", "objects", "region"):
+    for name in ("t", "one", "region"):
         assert (getattr(made[0], name) == getattr(made[1], name)).all()
 
 
 def test_sizes_have_their_mean_and_spread():
     """Lognormal; all alike at 0."""
-    p = LAB.Params(objects=100_000, size_cv=1.5, size_mean=1e6)
-    drawn = np.array(model.sizes(p, Simulation(1, 600)))
+    drawn = np.array(Site(Simulation(1, 600), "site", 100_000, 1e6, size_cv=1.5).sizes)
     assert drawn.mean() == pytest.approx(1e6, rel=0.02)
     assert drawn.std() / drawn.mean() == pytest.approx(1.5, rel=0.1)
-    assert np.ptp(model.sizes(p.changed(size_cv=0), Simulation(1, 600))) == pytest.approx(0, abs=1)
+    alike = Site(Simulation(1, 600), "site", 100_000, 1e6, size_cv=0).sizes
+    assert np.ptp(alike) == pytest.approx(0, abs=1)
 
 
 @pytest.mark.parametrize("values, name", [

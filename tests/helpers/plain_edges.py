@@ -9,7 +9,7 @@ from labsim.services.common import regions as world
 
 
 class PlainEdges:
-    """The same world as `labsim.services.cloudfront.edges.Edges`, without room to run out of."""
+    """The same world as `labsim.services.cloudfront.Distribution`, without room to run out of."""
 
     def __init__(self, requests, region, *, regional, ttl, service, workers, releases):
         self.env = simpy.Environment()

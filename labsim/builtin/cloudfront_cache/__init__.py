@@ -1,7 +1,7 @@
 """Viewers all over the world: edges, dates on copies, and what an ocean costs.
 
-`params` holds the knobs, `model` the simulation (read that first), `report` its books, `story`
-what is measured, told and drawn, `exercises` the questions.
+`params` holds the knobs, `model` the simulation (read that first), `story` what is measured,
+told and drawn, `exercises` the questions.
 """
 
 from pathlib import Path

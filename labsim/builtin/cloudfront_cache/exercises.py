@@ -9,7 +9,7 @@ from labsim.text import format_value
 
 def refused(result) -> float:
     """Per cent of the requests whose signed URL had expired."""
-    return 100 * result.summary["refused"] / result.summary["requests"]
+    return 100 * result.summary["refused"] / result.summary["offered"]
 
 
 def invalidated(result) -> float:
@@ -26,14 +26,15 @@ def ways(p) -> dict[str, str]:
 def paths(p) -> dict[str, str]:
     """Invalidation paths of a month, in words."""
     each, times = p.objects * p.change_share, MONTH / p.change_every
-    return {"each": format_value(each), "times": format_value(times), "all": format_value(each * times),
-            "free": f"{cloudfront.FREE_PATHS:,}", "price": format_value(cloudfront.PATH_PRICE, "USD")}
+    return {"each": format_value(each), "times": format_value(times),
+            "all": format_value(each * times), "free": f"{cloudfront.FREE_PATHS:,}",
+            "price": format_value(cloudfront.PATH_PRICE, "USD")}
 
 
 def tries(p) -> dict[str, str]:
     """How long an origin is tried, in words."""
-    return {"tried": format_value(cloudfront.time_to_failover(p.connect_attempts, p.connect_timeout),
-                            "s")}
+    tried = cloudfront.time_to_failover(p.connect_attempts, p.connect_timeout)
+    return {"tried": format_value(tried, "s")}
 
 
 FAR = {"delivery": "direct"}
@@ -47,7 +48,7 @@ GROUP = {"outage": "unreachable", "origin_group": True, "connect_attempts": 2,
 
 EXERCISES = (
     Predict(
-        id="ocean", runs=(FAR,), ask=metric("first_as"), unit="s", within=0.1, numbers=ways,
+        id="ocean", runs=(FAR,), ask=metric("ttfb_as"), unit="s", within=0.1, numbers=ways,
         question="No CloudFront. A viewer in Asia opens a connection to the bucket in the US, "
                  "which needs {origin_time} itself. A round trip takes {trip}. After how many "
                  "seconds does the first byte come, in the median?",
@@ -135,7 +136,8 @@ EXERCISES = (
                    right=True),
             Choice("Invalidate everything by a wildcard.",
                    "One path only, but then all misses go to the origin at once.")),
-        hints=("Which caches does an invalidation reach?", "Compare presets seven and eight."),
+        hints=("Which caches does an invalidation reach?",
+               "Compare the presets with invalidation and with versioned names."),
         solution="Versioned names make a long TTL safe. Invalidate for accidents, and by wildcard "
                  "if it must be much."),
     Explain(
@@ -158,7 +160,7 @@ EXERCISES = (
     Design(
         id="cheapest", start={"header_age": 21_600},
         free=("price_class", "edges", "regional", "header", "header_age", "update"),
-        goals=(("stale_share", "<=", 0.005), ("offload", ">=", 0.8), ("first_sa", "<=", 0.45)),
+        goals=(("stale_share", "<=", 0.005), ("offload", ">=", 0.8), ("ttfb_sa", "<=", 0.45)),
         cost="month_usd", slack=1.03,
         good={"price_class": "100", "header_age": 86_400, "update": "versioned"},
         question="Hardly anything old, four of five requests without the origin, and half of South "

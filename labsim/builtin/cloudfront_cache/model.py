@@ -10,102 +10,74 @@ request before. A day of some three thousand requests takes a few milliseconds.
 
 import numpy as np
 
-from labsim.builtin.cloudfront_cache.params import CloudfrontCacheParams
-from labsim.builtin.cloudfront_cache.report import TICKS, report
-from labsim.builtin.cloudfront_cache.viewers import Viewers
-from labsim.declare import Run
-from labsim.engine import Estimate, Order, Simulation
-from labsim.services.cloudfront import rules as cloudfront
-from labsim.services.cloudfront.direct import Buckets
-from labsim.services.cloudfront.edges import Edges
-from labsim.services.cloudfront.origin import Content, Fault, Origin
+from labsim import declare as kit
+from labsim.builtin.cloudfront_cache.params import REPLICAS, CloudfrontCacheParams
+from labsim.engine import Estimate, Simulation
+from labsim.services import cloudfront
+from labsim.services.cloudfront import bill
 from labsim.services.common import regions as world
 
-WIDER = 10          # times the room of an edge that a regional cache has; an assumption
+TICKS = 96          # of a run, however long it is
 
 
-def simulate(p: CloudfrontCacheParams, sim: Simulation) -> Run:
+def simulate(p: CloudfrontCacheParams, sim: Simulation) -> "Shops":
     """Viewers ask edges or buckets; the site changes; the origin may be away."""
-    viewers = Viewers.draw(p, sim)
-    content = Content(sizes(p, sim), versioned=p.by_edges and p.update == "versioned")
-    origin = Origin(p.origin_time, p.workers if p.origin == "server" else 0, fault(p),
-                    attempts=p.connect_attempts, connect=p.connect_timeout,
-                    response=p.fact("cf.response_timeout_s"),
-                    group=p.origin_group and p.by_edges)
-    caches = (edges if p.by_edges else buckets)(p, sim, viewers, content, origin)
-    if p.change_every:
-        sim.process(releases(p, sim, content, caches))
+    site = cloudfront.Site(
+        sim, "site", p.objects, p.size_mean, size_cv=p.size_cv, skew=p.skew,
+        change_every=p.change_every, change_share=p.change_share,
+        versioned=p.by_edges and p.update == "versioned", sizes_random=sim.stream("sizes"),
+        changes_random=sim.stream("releases"))
+    origin = cloudfront.Origin(
+        sim, "origin", p.origin_time, p.workers if p.origin == "server" else 0,
+        connect_attempts=p.connect_attempts, connect_timeout=p.connect_timeout,
+        response_timeout=p.fact("cf.response_timeout_s"), group=p.origin_group and p.by_edges)
     if p.outage != "none":
-        sim.process(outage(p, sim))
-    sim.run()
-    return report(p, sim, viewers, content, origin, caches)
+        origin.fault(p.outage_start, p.outage_duration, p.outage)
+    delivery = (edges if p.by_edges else buckets)(p, sim, site, origin)
+    cloudfront.Viewers(sim, "viewers", p.request_rate, delivery, shares=p.shares,
+                       swing=p.day_swing, warm_up=p.warm_up, random=sim.stream)
+    return Shops(p, sim, site=site, origin=origin, delivery=delivery)
 
 
-def sizes(p: CloudfrontCacheParams, sim: Simulation) -> list[float]:
-    """Bytes of each object, lognormal."""
-    spread = np.log1p(p.size_cv**2)
-    normal = sim.stream("sizes").standard_normal(p.objects)
-    return (p.size_mean * np.exp(np.sqrt(spread) * normal - spread / 2)).tolist()
-
-
-def fault(p: CloudfrontCacheParams) -> Fault:
-    """When and how the first origin is away."""
-    lasts = 0.0 if p.outage == "none" else p.outage_duration
-    return Fault(p.outage, p.outage_start, p.outage_start + lasts)
-
-
-def edges(p: CloudfrontCacheParams, sim: Simulation, viewers: Viewers, content: Content,
-          origin: Origin) -> Edges:
+def edges(p: CloudfrontCacheParams, sim: Simulation, site, origin) -> cloudfront.Distribution:
     """CloudFront, as many edges in each region."""
-    let_in, fresh = viewers.admitted, p.ttl()
-    return Edges(
-        sim, viewers.times[let_in], viewers.objects[let_in], viewers.edge[let_in],
-        [here for here in range(len(world.REGIONS)) for _ in range(p.edges)], content, origin,
-        room=p.edge_size, regional_room=WIDER * p.edge_size if p.regional else None,
-        ttl=p.ttl if p.header == "expires" else lambda now: fresh,
-        stale=cloudfront.stale_allowed(p.stale_if_error, p.max_ttl), error_ttl=p.error_ttl,
-        home=world.US, second=world.EUROPE,
-        function=p.function_time if p.trigger == cloudfront.ORIGIN else 0.0)
+    return cloudfront.Distribution(
+        sim, "cloudfront", site, origin, edges=p.edges, edge_size=p.edge_size,
+        regional=p.regional, price_class=p.price_class, cache_control=p.cache_control,
+        expires_at=p.header_age if p.header == "expires" else None, min_ttl=p.min_ttl,
+        default_ttl=p.default_ttl, max_ttl=p.max_ttl, stale_if_error=p.stale_if_error,
+        error_ttl=p.error_ttl, update="expire" if p.update == "versioned" else p.update,
+        invalidation_time=p.invalidation_time, trigger=p.trigger, function_time=p.function_time,
+        url_lifetime=p.url_lifetime, click_delay=p.click_delay, free_tier=p.free_tier)
 
 
-def buckets(p: CloudfrontCacheParams, sim: Simulation, viewers: Viewers, content: Content,
-            origin: Origin) -> Buckets:
+def buckets(p: CloudfrontCacheParams, sim: Simulation, site, origin) -> cloudfront.Buckets:
     """No CloudFront: the origin, or copies of it."""
-    return Buckets(sim, viewers.times, viewers.objects, viewers.served, content, origin,
-                   p.replication_lag)
+    return cloudfront.Buckets(sim, "buckets", site, origin, replicated=p.delivery == REPLICAS,
+                              lag=p.replication_lag, random=sim.stream)
 
 
-def releases(p: CloudfrontCacheParams, sim: Simulation, content: Content, caches):
-    """Every so often some objects change; perhaps their old copies are invalidated."""
-    random, number = sim.stream("releases"), 0
-    while True:
-        number += 1
-        yield sim.until(number * p.change_every, Order.CAPACITY)
-        caches.advance(sim.now)
-        changed = np.flatnonzero(random.random(p.objects) < p.change_share).tolist()
-        content.change(changed, sim.now)
-        caches.changed(changed, sim.now)
-        sim.log("release", f"{len(changed):,} objects changed")
-        if p.by_edges and p.update in ("invalidate", "wildcard"):
-            sim.process(invalidation(p, sim, changed if p.update == "invalidate" else None, caches))
+class Shops(kit.Outcome):
+    """A site, its origin, and who delivers it."""
 
+    def series(self) -> dict:
+        """Those of who delivers."""
+        return self.delivery.series()
 
-def invalidation(p: CloudfrontCacheParams, sim: Simulation, names: list[int] | None, caches):
-    """It takes its time, and then nobody has those names any more."""
-    yield sim.until(sim.now + p.invalidation_time, Order.CAPACITY)
-    caches.advance(sim.now)
-    caches.invalidate(names)
-    sim.log("invalidation", "all caches are empty" if names is None else
-            f"{len(names):,} paths are dropped everywhere")
+    def cost(self) -> dict:
+        """This run's part of a month's bill."""
+        return self.delivery.cost()
 
+    def origin_utilization(self) -> float:
+        """Share of the time of a server's workers that was spent on answers; 0 for a bucket."""
+        whole = self.p.duration + self.p.warm_up
+        return self.origin.worked / (self.p.workers * whole) if self.p.origin == "server" else 0.0
 
-def outage(p: CloudfrontCacheParams, sim: Simulation):
-    """Tell when the origin goes and comes back; the origin itself knows."""
-    yield sim.until(p.outage_start, Order.CAPACITY)
-    sim.log("outage", "the origin doesn't answer" if p.outage == "unreachable" else
-            "the origin answers 503")
-    yield sim.until(p.outage_start + p.outage_duration, Order.CAPACITY)
-    sim.log("back", "the origin is back")
+    def direct_usd(self) -> float:
+        """USD for a month in which a bucket in the US sends the same answers."""
+        books, months = self.delivery.books, bill.MONTH / self.p.duration
+        gb = float(books.size[books.good].sum()) / bill.GB * months
+        return bill.one_bucket(gb, float(books.good.sum()) * months, self.site)
 
 
 RANKS = 40          # of popularity that stand for all

@@ -58,9 +58,9 @@ print("req/s   direct: load    p95  failed   CloudFront: load    p95  failed")
 for rate in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2):
     direct, cached = (lab.run(server.changed(request_rate=rate, delivery=way)).summary
                       for way in ("direct", "cloudfront"))
-    print(f"{rate:5} {direct['origin_load']:14.0%} {direct['latency_p95']:5.1f} s "
-          f"{direct['failed']:6,.0f} {cached['origin_load']:18.0%} {cached['latency_p95']:5.1f} s "
-          f"{cached['failed']:6,.0f}")
+    print(f"{rate:5} {direct['origin_utilization']:14.0%} {direct['latency_p95']:5.1f} s "
+          f"{direct['failed']:6,.0f} {cached['origin_utilization']:18.0%} "
+          f"{cached['latency_p95']:5.1f} s {cached['failed']:6,.0f}")
 
 # %% [markdown]
 # At one request per second the server is at its end. Behind CloudFront it is nearly idle at any
@@ -73,11 +73,11 @@ for rate in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2):
 # No load at all, a quick bucket. When does the first byte come?
 
 # %%
-print(f"{'':21}    US  Europe   Asia  S. America")
+print(f"{'':20}    US  Europe   Asia  S. America")
 for number in ("1", "9", "2", "4"):
     s = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:21} {s['first_us']:5.2f} {s['first_eu']:6.2f} "
-          f"{s['first_as']:7.2f} {s['first_sa']:8.2f} s")
+    print(f"{lab.scene(number).title:20} {s['ttfb_us']:5.2f} {s['ttfb_eu']:6.2f} "
+          f"{s['ttfb_as']:7.2f} {s['ttfb_sa']:8.2f} s")
 
 # %% [markdown]
 # A new connection takes three round trips: TCP, TLS, the request. From Asia to the bucket that is
@@ -161,7 +161,7 @@ for header in ("", "max-age=60", "max-age=40000000", "max-age=60, s-maxage=10", 
 # %%
 for number in ("9", "10"):
     s = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:24} no origin {s['offload']:4.0%}, old {s['stale_share']:.1%}")
+    print(f"{lab.scene(number).title:17} no origin {s['offload']:4.0%}, old {s['stale_share']:.1%}")
 expires = labsim.run("cloudfront-cache", header="expires", header_age=43_200)
 hits = expires.series["hit_ratio"].value
 print(f"one date for all copies: hits {hits[47]:.0%} before it, {hits[-1]:.0%} at the end")
@@ -237,7 +237,7 @@ from labsim.services.cloudfront.rules import admitted
 
 for lifetime in (60, 300, 600, 3_600):
     s = labsim.run("cloudfront-cache", url_lifetime=lifetime).summary
-    print(f"valid for {lifetime:5,} s: {s['refused'] / s['requests']:6.1%} refused "
+    print(f"valid for {lifetime:5,} s: {s['refused'] / s['offered']:6.1%} refused "
           f"(theory {math.exp(-lifetime / 120):.1%})")
 print("parts asked for at 0, 40, 80 s, URL until 60 s:", admitted([0, 40, 80], until=60))
 
@@ -293,7 +293,7 @@ offers = {"CloudFront, 6 h": {}, "CloudFront, 10 min": {"header_age": 600},
           "replicas, 10 min lag": {"delivery": "replicas", "replication_lag": 600}}
 for name, values in offers.items():
     s = lab.run(busy.changed(**values)).summary
-    print(f"{name:21} old {s['stale_share']:6.1%}, Asia waits {s['first_as']:.2f} s, "
+    print(f"{name:21} old {s['stale_share']:6.1%}, Asia waits {s['ttfb_as']:.2f} s, "
           f"{s['month_usd']:.0f} USD a month")
 
 # %% [markdown]
@@ -310,9 +310,9 @@ for name, values in offers.items():
 # %%
 import inspect
 
-from labsim.services.cloudfront import edges as cloudfront_edges
+from labsim.services import cloudfront
 
-print(inspect.getsource(cloudfront_edges.Edges._miss))
+print(inspect.getsource(cloudfront.Distribution._miss))
 
 # %% [markdown]
 # **Change it.** Let expired copies be served at once, while the edge asks for a new one in the
@@ -320,7 +320,7 @@ print(inspect.getsource(cloudfront_edges.Edges._miss))
 
 
 # %%
-class Patient(cloudfront_edges.Edges):
+class Patient(cloudfront.Distribution):
     def _miss(self, i, now, one, name, edge, copy):
         super()._miss(i, now, one, name, edge, copy)
         if copy is not None:
@@ -330,10 +330,8 @@ class Patient(cloudfront_edges.Edges):
 # %%
 from unittest.mock import patch
 
-from labsim.builtin.cloudfront_cache import model
-
 before = lab.run().summary
-with patch.object(model, "Edges", Patient):
+with patch.object(cloudfront, "Distribution", Patient):
     after = lab.run().summary
 print(f"wait for the first byte, mean: {before['latency_mean']:.3f} s before, "
       f"{after['latency_mean']:.3f} s with it")
@@ -341,7 +339,7 @@ print(f"wait for the first byte, mean: {before['latency_mean']:.3f} s before, "
 # %% [markdown]
 # Who comes to an expired copy no longer waits for the origin. (The sketch counts the new version
 # where the old one would be served; a whole one takes a few lines more.) The whole model is in
-# `labsim/labs/cloudfront_cache/model.py`; start at `simulate`.
+# `labsim/builtin/cloudfront_cache/model.py`; start at `simulate`.
 
 # %% [markdown]
 # ## Exercises

@@ -13,6 +13,7 @@ of the bucket's for S3; data from an AWS origin to CloudFront is free.
 """
 
 from labsim import factbook
+from labsim.services.s3 import replication
 
 GB = 2**30
 MONTH = 730 * 3_600         # s
@@ -89,3 +90,17 @@ def month(gb: dict[str, float], n: dict[str, float], free: bool) -> dict[str, fl
 def functions(runs: float, seconds: float) -> float:
     """USD for `runs` of a Lambda@Edge function of `seconds` each, with the least memory."""
     return runs * (INVOCATION + MEMORY * seconds * GB_SECOND)
+
+
+def stored(site, copies: int) -> dict[str, float]:
+    """USD by line for a month of a `cloudfront.Site` in a bucket and so many copies of it, with
+    what changes."""
+    releases = MONTH / site.change_every if site.change_every else 0.0
+    changed, each = site.objects * site.change_share * releases, site.size / GB
+    return replication.cost(copies, site.objects * each, changed * each, changed)
+
+
+def one_bucket(gb: float, n: float, site) -> float:
+    """USD for a month in which a bucket in the US sends `gb` in `n` answers to all the world."""
+    storage = replication.cost(0, site.objects * site.size / GB, 0, 0)
+    return bucket_out("us", gb) + n * GET + sum(storage.values())

@@ -6,7 +6,7 @@ and goes to the other factory. The next driver rings, too.
 
 *Models:* a bucket (any number at a time) or a server with so many workers, first come first served;
 an outage in which it doesn't answer or answers 503; attempts and timeouts; an origin group, which
-forgets each failure; what has changed there and when.
+forgets each failure.
 *Leaves out:* attempts after a response timeout, keep-alive, partial answers, a second origin that
 is full or behind.
 
@@ -14,61 +14,111 @@ Data plane: request-level. Whoever asks is taken in the order in which viewers a
 to the time of the answer.
 """
 
-import heapq
+import math
 from dataclasses import dataclass
 
-from labsim.services.cloudfront import rules
+import numpy as np
 
-UNREACHABLE, ERRORS = "unreachable", "errors"
+from labsim import factbook
+from labsim.declare import Component, Count, Line, Metric, Panel, per_tick
+from labsim.engine import Order, Servers, Simulation
+from labsim.errors import ParameterError, unknown
+from labsim.services.cloudfront import rules
+from labsim.services.common import regions as world
+
+UNREACHABLE, ERRORS = OUTAGES = "unreachable", "errors"
 PRIMARY, SECOND, FAILED = range(3)
 
 
 @dataclass(frozen=True)
 class Fault:
-    """From when to before when (s) the first origin is away, and how; `start` = `end`: never."""
+    """From when to before when (s) the first origin is away, and how."""
 
-    kind: str = UNREACHABLE
-    start: float = 0.0
-    end: float = 0.0
+    kind: str
+    start: float
+    end: float
 
 
-class Origin:
-    """An origin that takes `service` s for an answer, with so many `workers` (0: no limit).
+class Origin(Component):
+    """An origin that takes `service` s for an answer. workers: how many requests a server does at
+    a time; 0: a bucket, without limit.
 
-    attempts, connect, response: how often and how long CloudFront tries, s. group: there is a
-    second origin, which always answers.
+    connect_attempts, connect_timeout, response_timeout: how often and how long (s) CloudFront
+    tries it. group: there is a second origin, which always answers. region, second_region: where
+    they are. What is sent to it comes from a `cloudfront` delivery.
     """
 
-    def __init__(self, service: float, workers: int, fault: Fault, *, attempts: int,
-                 connect: float, response: float, group: bool):
-        self.service, self.fault, self.group = service, fault, group
-        self.attempts, self.connect, self.response = attempts, connect, response
-        self.free = [0.0] * workers         # when each worker is free, s; a heap
+    METRICS = (
+        Count("attempts", "requests", "requests that the first origin got", "lower",
+              lambda o: len(o.asked)),
+        Count("failovers", "requests", "requests that went on to the second origin", "lower",
+              lambda o: o.failovers),
+        Metric("utilization", "", "share of its workers' time spent on answers; 0 for a bucket", "",
+               lambda o: o.worked / (o.workers * o.sim.duration) if o.workers else 0.0))
+    PANELS = (Panel("Requests", "req/s", (Line("asked", "attempts_rate"),), marks=("outage",)),)
+    shows = (("req/s", "attempts_rate"),)
+
+    def __init__(self, sim: Simulation, name: str,
+                 service: float = factbook.value("s3.first_byte_low_s"), workers: int = 0, *,
+                 connect_attempts: int = int(factbook.value("cf.connect_attempts")),
+                 connect_timeout: float = factbook.value("cf.connect_timeout_s"),
+                 response_timeout: float = factbook.value("cf.response_timeout_s"),
+                 group: bool = False, region: int = world.US, second_region: int = world.EUROPE):
+        super().__init__(sim, name)
+        for what, value, least in (("service", service, 0), ("workers", workers, 0),
+                                   ("connect_attempts", connect_attempts, 1),
+                                   ("connect_timeout", connect_timeout, 0),
+                                   ("response_timeout", response_timeout, 0)):
+            if not value >= least:
+                raise ParameterError(what, value, f"at least {least}")
+        self.service, self.workers, self.group = service, workers, group
+        self.region, self.second_region = region, second_region
+        self.attempts, self.connect = connect_attempts, connect_timeout
+        self.response = response_timeout
+        self.servers = Servers(workers)
+        self.outages: list[Fault] = []
         self.asked: list[float] = []        # when the first origin was asked, s
         self.failovers = 0
         self.worked = 0.0                   # s of all workers together
+
+    def fault(self, at: float, lasts: float, kind: str = UNREACHABLE) -> None:
+        """From `at` for `lasts` s it doesn't answer ("unreachable"), or answers 503 ("errors")."""
+        if kind not in OUTAGES:
+            raise unknown("kind", kind, OUTAGES)
+        if not (at >= 0 and lasts >= 0):
+            raise ParameterError("at" if not at >= 0 else "lasts", min(at, lasts), "at least 0 s")
+        self.outages.append(Fault(kind, at, at + lasts))
+
+        def telling():
+            yield self.sim.until(at, Order.CAPACITY)
+            self.log("outage", "doesn't answer" if kind == UNREACHABLE else "answers 503")
+            yield self.sim.until(at + lasts, Order.CAPACITY)
+            self.log("back", "is back")
+        self.sim.process(telling())
 
     def ask(self, now: float, way: float, other_way: float) -> tuple[float, int]:
         """When (s) the answer to a request of `now` is back over round trips of `way` s, or over
         `other_way` from the second origin, and who gave it."""
         self.asked.append(now)
         at = now
-        if self.fault.start <= now < self.fault.end:
-            if self.fault.kind == ERRORS:
+        if self.outages and (kind := self._away(now)):
+            if kind == ERRORS:
                 return self._other(now + way, other_way, rules.UNAVAILABLE)
-            away = [(self.fault.start, self.fault.end)]
+            away = [(one.start, one.end) for one in self.outages if one.kind == UNREACHABLE]
             at = rules.connected(now, away, self.attempts, self.connect)
             if at is None:
                 given_up = now + rules.time_to_failover(self.attempts, self.connect)
                 return self._other(given_up, other_way)
-        if self.free:
-            start = max(at, self.free[0])
-            if start - at > self.response:
+        if self.servers:
+            if self.servers[0] - at > self.response:
                 return self._other(at + self.response, other_way)
-            heapq.heapreplace(self.free, start + self.service)
-            at = start
+            at = self.servers.begin(at, self.service)
         self.worked += self.service
         return at + self.service + way, PRIMARY
+
+    def _away(self, now: float) -> str:
+        """How it is away at `now`, "" if it isn't."""
+        return next((one.kind for one in self.outages if one.start <= now < one.end), "")
 
     def _other(self, now: float, way: float, status: int | None = None) -> tuple[float, int]:
         """The second origin's answer, if there is one to ask. status: the first one's, None if it
@@ -78,23 +128,9 @@ class Origin:
             return now + way + self.service, SECOND
         return now, FAILED
 
-
-class Content:
-    """The objects of a site: their sizes (bytes) and versions, and the names they have now.
-
-    versioned: a changed object gets a new name, and every page that leads to it says so at once.
-    """
-
-    def __init__(self, sizes: list[float], versioned: bool = False):
-        self.sizes, self.versioned = sizes, versioned
-        self.version = [0] * len(sizes)
-        self.name = list(range(len(sizes)))
-        self.changed = [float("-inf")] * len(sizes)     # when, the last time; s
-
-    def change(self, objects: list[int], now: float) -> None:
-        """These have other contents from `now` s on."""
-        for one in objects:
-            self.version[one] += 1
-            self.changed[one] = now
-            if self.versioned:
-                self.name[one] += len(self.sizes)
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Requests per second that it got."""
+        ticks = len(self.record.t) - 1
+        asked = np.array(self.asked)
+        counts, _ = np.histogram(asked[asked >= 0], np.append(self.record.t[:ticks], math.inf))
+        return {"attempts_rate": per_tick(counts / self.sim.tick, "req/s")}

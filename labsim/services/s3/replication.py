@@ -4,41 +4,18 @@ Picture a firm with offices in several towns. A copy of every new paper goes to 
 next van. What was filed before the van was hired doesn't come, and an office doesn't send its
 copies on.
 
-*Models:* which objects are replicated; a lag that is exponentially distributed, or so that Time
-Control's promise just holds; the price of copies: storage, transfer, PUTs, Time Control.
-*Leaves out:* deletes, versions of one object in the same second, Batch Replication, failures,
-changes at a replica.
-
-No data plane: a lag is drawn per object and region by who uses it.
+*Models:* the price of copies: storage, transfer, PUTs, Time Control. When a copy gets a change is
+drawn by who uses it (`cloudfront.Buckets`).
+*Leaves out:* what Time Control promises (facts s3.rtc, s3.rtc_s), deletes, versions of one object
+in the same second, Batch Replication, failures, changes at a replica.
 """
-
-import math
 
 from labsim import factbook
 
 TRANSFER = factbook.value("s3.replication_gb")
 TIME_CONTROL = factbook.value("s3.rtc_gb")
-PROMISED, WITHIN = factbook.value("s3.rtc") / 100, factbook.value("s3.rtc_s")
 STORAGE = factbook.value("s3.standard_price")
 PUT = factbook.value("s3.put_price_1000") / 1_000
-
-
-def is_replicated(written: float, rule_since: float, is_copy: bool = False) -> bool:
-    """Whether an object written at `written` s goes on to the other buckets under a rule that is
-    there since `rule_since` s; a copy that was replicated itself doesn't. Fact:
-    s3.replication_rule."""
-    return written >= rule_since and not is_copy
-
-
-def late_share(mean_lag: float, after: float) -> float:
-    """The part of the objects that is not there yet `after` s, for an exponential lag."""
-    return math.exp(-after / mean_lag) if mean_lag else 0.0
-
-
-def longest_mean_lag(share: float = PROMISED, within: float = WITHIN) -> float:
-    """The mean of an exponential lag of which `share` is over `within` s: as slow as replication
-    may be with Time Control's promise just kept."""
-    return within / -math.log(1.0 - share)
 
 
 def cost(copies: int, stored_gb: float, written_gb: float, written: float,

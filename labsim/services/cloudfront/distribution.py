@@ -1,0 +1,209 @@
+"""Amazon CloudFront, a distribution: edges, one more cache per region, rules for what is kept.
+
+Picture corner shops, a warehouse in each part of the world, and one factory. A shop has what its
+own street has asked for lately. What it lacks it gets from the warehouse, which knows all streets;
+only what that lacks, too, comes from the factory.
+
+*Models:* an LRU cache with room for so many bytes per edge and per regional cache; freshness that
+counts from the origin's answer, in both; 304 for a copy that is expired and still right;
+simultaneous misses that share a fetch; an expired copy or an error when origins fail, and the
+error's own TTL; invalidation after a release; a Lambda@Edge function; price classes.
+*Leaves out:* memory and disk of an edge, copies that travel between edges, Origin Shield, parts of
+objects, the bytes' own time.
+
+Data plane: request-level, request by request in the viewers' order, since what an edge has depends
+on each of them. What is looked up is the caches as they are when the viewer asks; ways only add to
+the time of the answer.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+
+from labsim import factbook
+from labsim.engine import LruCache, Order, Simulation
+from labsim.errors import ParameterError, unknown
+from labsim.services.cloudfront import bill, rules
+from labsim.services.cloudfront.books import (
+    ERROR,
+    EXPIRED,
+    FROM_ORIGIN,
+    FROM_SECOND,
+    HIT,
+    REGIONAL,
+)
+from labsim.services.cloudfront.delivery import AT_ONCE, Delivery, within
+from labsim.services.cloudfront.origin import FAILED, PRIMARY, Origin
+from labsim.services.cloudfront.site import Site
+from labsim.services.common import regions as world
+
+WIDER = 10          # times the room of an edge that a regional cache has; an assumption
+UPDATES = EXPIRE, INVALIDATE, WILDCARD = "expire", "invalidate", "wildcard"
+NONE, INF = "none", float("inf")
+
+
+class Distribution(Delivery):
+    """`edges` in each region of the price class, in front of `origin`.
+
+    edge_size: bytes of this site at an edge. cache_control: what the origin says of its answers;
+    expires_at: the date of Expires, s; min_ttl, default_ttl, max_ttl: the behaviour's, s.
+    stale_if_error, error_ttl: s. update: what is done after a release; invalidation_time: until
+    all caches have dropped it, s. trigger: when a function runs that takes `function_time` s.
+    url_lifetime: of signed URLs, s (0: not signed), clicked after `click_delay` s in the mean.
+    free_tier: the account's free data and requests are this site's.
+    """
+
+    by_edges = True
+
+    def __init__(self, sim: Simulation, name: str, site: Site, origin: Origin, *, edges: int = 4,
+                 edge_size: float = 5e9, regional: bool = True, price_class: str = "all",
+                 cache_control: str = "", expires_at: float | None = None, min_ttl: float = 0.0,
+                 default_ttl: float = rules.DEFAULT_TTL, max_ttl: float = rules.MAX_TTL,
+                 stale_if_error: float = 0.0, error_ttl: float = factbook.value("cf.error_ttl_s"),
+                 update: str = EXPIRE, invalidation_time: float = 60.0, trigger: str = NONE,
+                 function_time: float = 0.02, url_lifetime: float = 0.0, click_delay: float = 100.0,
+                 free_tier: bool = False, random: Callable | None = None):
+        for what, word, words in (("update", update, UPDATES),
+                                  ("price_class", price_class, rules.CLASSES),
+                                  ("trigger", trigger, (NONE, rules.VIEWER, rules.ORIGIN))):
+            if word not in words:
+                raise unknown(what, word, words)
+        within(edges=(edges, 1, INF), edge_size=(edge_size, 0, INF), min_ttl=(min_ttl, 0, max_ttl),
+               default_ttl=(default_ttl, 0, INF), stale_if_error=(stale_if_error, 0, INF),
+               error_ttl=(error_ttl, 0, INF), invalidation_time=(invalidation_time, 0, INF),
+               function_time=(function_time, 0, INF), url_lifetime=(url_lifetime, 0, INF))
+        if not click_delay > 0:
+            raise ParameterError("click_delay", click_delay, "above 0 s")
+        super().__init__(sim, name, site, origin, places=edges, random=random, serving=[
+            rules.served_from(here, price_class) for here in range(len(world.REGIONS))])
+        self.url_lifetime, self.click_delay, self.free_tier = url_lifetime, click_delay, free_tier
+        self.update, self.invalidation_time, self.paths = update, invalidation_time, 0
+        self.trigger, self.function_time = trigger, function_time
+        self.viewer_time = function_time if trigger == rules.VIEWER else 0.0
+        self._expires_at = expires_at
+        self._header = cache_control, (min_ttl, default_ttl, max_ttl)
+        self._fresh = self.ttl(0.0)
+        self.stale, self.error_ttl = rules.stale_allowed(stale_if_error, max_ttl), error_ttl
+        regions = range(len(world.REGIONS))
+        self.caches = [LruCache(edge_size) for _ in regions for _ in range(edges)]
+        self.regional = [LruCache(WIDER * edge_size) for _ in regions] if regional else None
+        self.hops = [world.ROUND_TRIP[here][here] for here in regions]
+        more = function_time if trigger == rules.ORIGIN else 0.0
+        self.ways = [(more + world.ROUND_TRIP[here][origin.region],
+                      more + world.ROUND_TRIP[here][origin.second_region]) for here in regions]
+        self.failing: dict = {}     # (cache, name): answered when, forgotten when, both s
+
+    def ttl(self, now: float) -> float:
+        """How long an answer of the origin that comes `now` is fresh, s."""
+        header, behaviour = self._header
+        expires_in = None if self._expires_at is None else self._expires_at - now
+        return rules.edge_ttl(header, expires_in, *behaviour)
+
+    # -- requests ----------------------------------------------------------------------------
+
+    def serve(self, first: int, times: list[float], objects: list[int], edges: list[int]) -> None:
+        """Answer these requests, the first of which has number `first`."""
+        get = [cache.get for cache in self.caches]
+        names, version, miss = self.site.name_now, self.site.version, self._miss
+        for i, (now, one, edge) in enumerate(zip(times, objects, edges), first):
+            if not i % AT_ONCE:
+                self.sim.check()
+            name = names[one]
+            copy = get[edge](name, now)
+            if copy is None or copy[1] <= now:
+                miss(i, now, one, name, edge, copy)
+            elif copy[0] > now:             # on its way already
+                self.noted.append((i, HIT, copy[0] - now))
+                self.shared.append(i)
+                self.look(i, now, one, copy[2])
+            elif copy[2] != version[one]:
+                self.look(i, now, one, copy[2])
+
+    def _miss(self, i: int, now: float, one: int, name: int, edge: int,
+              copy: tuple | None) -> None:
+        """Nothing that is fresh at the edge. A copy is (there when, fresh until, version)."""
+        here, wait, place = edge // self.places, 0.0, edge
+        size, version = self.site.sizes[one], self.site.version[one]
+        if self.regional:
+            wait, place = self.hops[here], len(self.caches) + here
+            larger = self.regional[here].get(name, now)
+            if larger is not None and now < larger[1]:
+                there = max(now, larger[0]) + wait
+                self.caches[edge].put(name, (there, larger[1], larger[2]), size=size)
+                self.noted.append((i, REGIONAL, there - now))
+                return self.look(i, now, one, larger[2])
+            if larger is not None and (copy is None or larger[1] > copy[1]):
+                copy = larger
+        if self.failing:        # place: who would ask the origin
+            there, until = self.failing.get((place, name), (0.0, 0.0))
+            if now < until:
+                return self._fail(i, now, one, copy, max(there, now))
+        self.asked.append(now + wait)
+        there, who = self.origin.ask(now + wait, *self.ways[here])
+        if who == FAILED:
+            self.failing[place, name] = (there, there + self.error_ttl)
+            return self._fail(i, now, one, copy, there)
+        if copy is not None and copy[2] == version:
+            self.unchanged.append(i)
+        self.noted.append((i, FROM_ORIGIN if who == PRIMARY else FROM_SECOND, there - now))
+        fresh = self._fresh if self._expires_at is None else self.ttl(there)
+        if fresh > 0:
+            copy = (there, there + fresh, version)
+            self.caches[edge].put(name, copy, size=size)
+            if self.regional:
+                self.regional[here].put(name, copy, size=size)
+
+    def _fail(self, i: int, now: float, one: int, copy: tuple | None, there: float) -> None:
+        """No origin has answered until `there` s: a copy that is not too old, or an error."""
+        if copy is not None and there - copy[1] < self.stale:
+            self.noted.append((i, EXPIRED, there - now))
+            self.look(i, now, one, copy[2])
+        else:
+            self.noted.append((i, ERROR, there - now))
+
+    # -- releases ----------------------------------------------------------------------------
+
+    def released(self, objects: list[int]) -> None:
+        """The site has changed these; nobody tells the caches, unless they are invalidated."""
+        if self.update != EXPIRE:
+            self.sim.process(self._invalidation(objects if self.update == INVALIDATE else None))
+
+    def _invalidation(self, names: list[int] | None):
+        """It takes its time, and then nobody has those names any more."""
+        yield self.sim.until(self.sim.now + self.invalidation_time, Order.CAPACITY)
+        self.advance(self.sim.now)
+        self.invalidate(names)
+        self.log("invalidation", "all caches are empty" if names is None else
+                 f"{len(names):,} paths are dropped everywhere")
+
+    def invalidate(self, names: list[int] | None) -> None:
+        """Drop these everywhere, a path for each; None: all there are, by a wildcard."""
+        self.paths += 1 if names is None else len(names)
+        for cache in (*self.caches, *(self.regional or ())):
+            if names is None:
+                cache.clear()
+            else:
+                for name in names:
+                    cache.drop(name)
+
+    # -- at the end of the run -------------------------------------------------------------
+
+    @property
+    def evictions(self) -> int:
+        """Copies that edges have thrown out for want of room."""
+        return sum(cache.evictions for cache in self.caches)
+
+    @cached_property
+    def invocations(self) -> int:
+        """How often the function has run."""
+        if self.trigger == NONE:
+            return 0
+        return rules.invocations(self.trigger, int(self.books.let_in.sum()),
+                                 len(self.origin_asked), int(self.books.kinds[FROM_SECOND]))
+
+    def bill(self, months: float) -> dict[str, float]:
+        """{line: USD} for a month of so many runs like this one."""
+        return {**bill.month(*self.books.sent(months), self.free_tier),
+                **bill.stored(self.site, 0),
+                "origin requests": float(self.books.fetched.sum()) * months * bill.GET,
+                "invalidation": rules.invalidation_cost(round(self.paths * months)),
+                "functions": bill.functions(self.invocations * months, self.function_time)}

@@ -1,0 +1,93 @@
+"""Viewers all over the world: who asks for what, when and from where.
+
+Picture people in armchairs on four continents. Each wants what the others want, mostly, and most of
+them want it in the evening.
+
+*Models:* Poisson requests from each region, by day and night; objects by popularity; any edge of
+the region; how old a signed URL is when it is clicked (exponential).
+*Leaves out:* a viewer's own cache and second visit; who waits no longer.
+
+Data plane: request-level, drawn at once; times before 0 are the warm-up.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from labsim.declare import Component, Count, Line, Panel, per_tick
+from labsim.engine import Rows, Simulation, together
+from labsim.errors import ParameterError
+from labsim.services.common import regions as world
+
+SHARES = 0.4, 0.3, 0.2, 0.1     # of the requests, by region: an assumption
+
+
+@dataclass(frozen=True)
+class Requests(Rows):
+    """Requests: when (`t`, s), the viewer's region, the object, a number from [0, 1) that decides
+    which edge it is, and how old the URL is, s."""
+
+    region: np.ndarray
+    one: np.ndarray
+    place: np.ndarray
+    age: np.ndarray
+
+
+class Viewers(Component):
+    """Viewers who send `rate` requests per second to a delivery, in the mean of a day.
+
+    shares: by region. swing: how much more they ask in their evening. warm_up: how long before
+    the start they begin, s. random(use): the generator for each use; by default streams of its
+    own.
+    """
+
+    METRICS = (Count("offered", "requests", "requests that viewers sent", "",
+                     lambda v: (v.requests.t >= 0).sum()),)
+    PANELS = (Panel("Offered", "req/s", (Line("offered", "offered_rate"),)),)
+    shows = (("req/s", "offered_rate"),)
+
+    def __init__(self, sim: Simulation, name: str, rate: float, to, *,
+                 shares: tuple[float, ...] = SHARES, swing: float = 0.0, warm_up: float = 0.0,
+                 random: Callable[[str], np.random.Generator] | None = None):
+        super().__init__(sim, name)
+        for what, value in (("rate", rate), ("shares", min(shares)), ("swing", swing),
+                            ("warm_up", warm_up)):
+            if not value >= 0:
+                raise ParameterError(what, value, "at least 0")
+        if swing > 1 or sum(shares) > 1 + 1e-9:
+            what = "swing" if swing > 1 else "shares"
+            raise ParameterError(what, swing if swing > 1 else shares, "at most 1, all together")
+        random = random or (lambda use: sim.stream(f"{name} {use}"))
+        columns = []
+        for here, region in enumerate(world.REGIONS):
+            curve = world.awake(here, rate * shares[here], swing, -warm_up, sim.duration)
+            blocks = [*curve.arrivals(random(f"viewers {region}")), np.empty(0)]
+            columns.append(requests(np.concatenate(blocks) - warm_up, np.full(1, here), to,
+                                    lambda use, region=region: random(f"{use} {region}")))
+        self.requests = together(columns)
+        to.expect(iter([self.requests]))
+        self.link(to)
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Requests sent per second."""
+        t = self.requests.t
+        counts, _ = np.histogram(t[t >= 0], self.record.t)
+        return {"offered_rate": per_tick(counts / self.sim.tick, "req/s")}
+
+
+def requests(t: np.ndarray, region: np.ndarray, to, random: Callable) -> Requests:
+    """Requests at these times from a region (or one each) to a delivery: what for, and where."""
+    n = len(t)
+    objects = to.site.draw(n, random("objects"))
+    place = random("edges").random(n)
+    age = random("clicks").exponential(to.click_delay, n) if to.url_lifetime else np.zeros(n)
+    return Requests(t, np.broadcast_to(region, n), objects, place, age)
+
+
+def anybody(blocks: Iterable[np.ndarray], to, random: Callable) -> Iterator[Requests]:
+    """Requests at the times of `blocks` (s, sorted), from all over the world."""
+    kept = {use: random(use) for use in ("regions", "objects", "edges", "clicks")}
+    for t in blocks:
+        where = np.searchsorted(np.cumsum(SHARES), kept["regions"].random(len(t)), side="right")
+        yield requests(t, np.minimum(where, len(SHARES) - 1), to, kept.get)
