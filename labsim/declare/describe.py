@@ -82,10 +82,16 @@ def changed(lab, params) -> dict:
                   if getattr(params, name) != getattr(base, name)}
 
 
+def to_say(lab, params) -> dict:
+    """{name: value} of what has to be said to have these parameters, whether the lab is as it is
+    or as a course has it."""
+    return (changed(lab.original, params) if lab.original else {}) | changed(lab, params)
+
+
 def as_code(lab, result) -> str:
     """The line of Python that makes a run."""
     words = [f"seed={result.seed}", *(f"{name}={value!r}"
-                                      for name, value in changed(lab, result.params).items())]
+                                      for name, value in to_say(lab, result.params).items())]
     return f"{lab.call}, {', '.join(words)})"
 
 

@@ -7,7 +7,7 @@ import sys
 from html import escape
 from urllib.parse import quote
 
-from labsim.declare.describe import changed
+from labsim.declare.describe import to_say
 
 
 def lite_link(base: str, lab, params, seed: int = 1) -> str:
@@ -21,7 +21,7 @@ def lite_link(base: str, lab, params, seed: int = 1) -> str:
 
 def lite_code(lab, params, seed: int = 1) -> str:
     """Python that shows the explorer of `lab` in this state."""
-    words = "".join(f"{name}={value!r}, " for name, value in changed(lab, params).items())
+    words = "".join(f"{name}={value!r}, " for name, value in to_say(lab, params).items())
     lines = [f"explorer = labsim.lab({lab.slug!r}).explore({words.removesuffix(', ')})"]
     if seed != 1:
         lines.append(f"explorer.seed.value = {seed:d}")

@@ -256,6 +256,26 @@ def test_exercises_and_trust_are_about_the_lab_as_it_is(tmp_path, monkeypatch, c
     assert labsim.run("sqs-asg").params.arrival_rate == 2
 
 
+@pytest.mark.parametrize("values", [{}, {"arrival_rate": 2.0}, {"facts": "notes"},
+                                    {"arrival_rate": 4.0, "cooldown": 240.0}])
+def test_a_line_of_code_makes_the_run_with_the_course_and_without(tmp_path, values):
+    """Of a report, and of a link into a site: whoever opens it may not have the course."""
+    from labsim.declare.describe import as_code
+    from labsim.view.lite_links import lite_code
+    file = course(tmp_path, DEFAULTS)
+    with in_effect.using(file):
+        lab = labsim.lab("sqs-asg")
+        params = lab.Params(policy="simple", duration=900, **values)
+        line, link = as_code(lab, lab.run(params)), lite_code(lab, params)
+    for context in (file, None):
+        with in_effect.using(context):
+            made = [eval(line, {"labsim": labsim}).params]
+            space = {}
+            exec(link, space)
+            made.append(space["explorer"].result.params)
+            assert [m.model_dump() for m in made] == [params.model_dump()] * 2
+
+
 def test_a_study_takes_the_course_to_its_workers(tmp_path):
     """Other processes, which may be in another folder: the same defaults and notes."""
     import joblib
