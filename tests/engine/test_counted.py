@@ -107,3 +107,15 @@ def test_plain_simpy_counts_the_same(rate, limit, waits):
         half = math.hypot(half_a, half_b)
         print(f"measured: {what}: plain SimPy {a:,.1f}, counted {b:,.1f}, half width {half:.1f}")
         assert abs(a - b) <= half + limit * duration / ticks
+
+
+def test_who_arrives_later_is_treated_as_who_was_there_from_the_start():
+    """All at once, or tick by tick and key by key: the same attempts."""
+    fresh = np.random.default_rng(4).poisson(20, (30, 3)).astype(float)
+    waits = [(0.5, 2.0)]
+    later = Attempts(np.zeros_like(fresh), waits, 1.0)
+    later.arrive(fresh[:, 1:2], 0, (slice(1, 2),))
+    for k in range(30):
+        later.arrive(fresh[k:k + 1, [0, 2]], k, ([0, 2],))
+    at_once = Attempts(fresh, waits, 1.0)
+    assert (later.arrived == at_once.arrived).all() and (later.due == at_once.due).all()

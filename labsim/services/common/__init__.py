@@ -1,1 +1,1 @@
-"""What several services share: retries of the SDK, KMS quotas, regions and distances."""
+"""What several services share: retries of the SDK, regions and distances."""

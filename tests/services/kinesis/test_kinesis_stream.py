@@ -1,5 +1,7 @@
 """The shards of a Kinesis stream against brute force; streams as parts of a system."""
 
+import gc
+import weakref
 from collections import deque
 
 import numpy as np
@@ -282,3 +284,19 @@ def test_a_stream_that_nobody_feeds_is_an_error():
     """Before the run."""
     with pytest.raises(LabsimError, match="nothing comes to x"):
         labsim.simulate(lambda sim: kinesis.Stream(sim, "x"), duration=60)
+
+
+def test_a_run_that_has_ended_goes_at_once(monkeypatch):
+    """With all its arrays, not when the collector comes by."""
+    seen, cost = [], kinesis.Stream.cost
+
+    def watched(stream):
+        seen.append(weakref.ref(stream.shards))
+        return cost(stream)
+    monkeypatch.setattr(kinesis.Stream, "cost", watched)
+    gc.disable()
+    try:
+        result = labsim.run("kinesis-shards", duration=60)
+        assert result.cost and len(seen) == 1 and seen[0]() is None
+    finally:
+        gc.enable()
