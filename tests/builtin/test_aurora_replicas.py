@@ -13,10 +13,10 @@ from labsim import theory
 from labsim.engine import Station
 from labsim.errors import BudgetError, ParameterError
 from labsim.services.aurora import rules
+from labsim.statistics import half_width
 
 LAB = labsim.lab("aurora-replicas")
 REPLICATIONS = 20
-T_99 = 2.861    # Student's t, 19 degrees of freedom, two-sided 99%
 FOREVER = 604_800.0
 
 
@@ -26,7 +26,7 @@ def run(seed=1, **values):
 
 def differ(ours, theirs):
     """How far apart two means are, and the half-width of the 99% interval of that difference."""
-    half = T_99 * math.sqrt((statistics.variance(ours) + statistics.variance(theirs)) / len(ours))
+    half = math.hypot(half_width(ours, 0.99), half_width(theirs, 0.99))
     return abs(statistics.mean(ours) - statistics.mean(theirs)), half
 
 
@@ -59,7 +59,7 @@ def test_latencies_are_those_of_mmc(servers, load):
                read_rate=load * speed, connect_cost=0).summary for seed in range(REPLICATIONS)]
     for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
         values = [s[f"latency_{name}"] for s in got]
-        half = T_99 * statistics.stdev(values) / math.sqrt(REPLICATIONS)
+        half = half_width(values, 0.99)
         truth = sojourn_quantile(q, load * speed, 0.02, servers)
         print(f"measured: M/M/{servers} at {load}, {name}: {statistics.mean(values):.5f} "
               f"+- {half:.5f} s, "
@@ -306,7 +306,7 @@ def test_stale_reads_are_as_many_as_theory_says():
            for seed in range(REPLICATIONS)]
     shares = [s["stale_reads"] / s["offered"] for s in got]
     expected = 1 - (1 + 500 * 0.02 / 1_000 / 4) ** -4
-    half = T_99 * statistics.stdev(shares) / math.sqrt(REPLICATIONS)
+    half = half_width(shares, 0.99)
     assert abs(statistics.mean(shares) - expected) <= half < 0.05 * expected
 
 

@@ -63,8 +63,9 @@ for rate in (20, 50, 70, 80, 90, 100, 120):
 # %%
 for rate in (70, 120, 180, 240, 280):
     s = labsim.run("elasticache-strategies", read_rate=rate, write_rate=0).summary
-    print(f"{rate:3} reads/s: hit ratio {s['hit_ratio']:.0%}, database {s['database_utilization']:4.0%}, "
-          f"p95 {1000 * s['latency_p95']:4,.0f} ms, failed {s['failed']:,.0f}")
+    print(f"{rate:3} reads/s: hit ratio {s['hit_ratio']:.0%}, "
+          f"database {s['database_utilization']:4.0%}, p95 {1000 * s['latency_p95']:4,.0f} ms, "
+          f"failed {s['failed']:,.0f}")
 
 # %% [markdown]
 # The same database bears nearly three times as many readers.
@@ -245,8 +246,8 @@ for Kind in (elasticache.Application, Polite):
 
 # %% [markdown]
 # Nobody waits, nothing is made twice, and answers are a second older. The whole model is in
-# `labsim/builtin/elasticache_strategies/model.py` (start at `simulate`), `labsim/services/elasticache`
-# and `labsim/services/rds`.
+# `labsim/builtin/elasticache_strategies/model.py` (start at `simulate`),
+# `labsim/services/elasticache` and `labsim/services/rds`.
 
 # %% [markdown]
 # ## Exercises

@@ -111,10 +111,3 @@ class ElasticacheStrategiesParams(Params):
     def database_rate(self) -> float:
         """Requests per second that the database can do."""
         return self.database_servers / self.database_time
-
-    @property
-    def copies(self) -> int:
-        """Nodes that are paid."""
-        if self.strategy == cache_aside.NONE:
-            return 0
-        return self.nodes * (1 + self.replicas * (self.engine == "redis"))

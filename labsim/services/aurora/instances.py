@@ -147,7 +147,7 @@ class Instances(Component):
     # -- failures --------------------------------------------------------------------------
 
     def fail_writer(self, at: float, *, promotion: float = PROMOTION, standby: float = STANDBY,
-                    rebuild: float = REBUILD, rejoin: float = 120.0) -> None:
+                    rebuild: float = REBUILD, rejoin: float = 0.0) -> None:
         """The writer fails at `at` s, once in a run. There is one again after `promotion` s of an
         Aurora replica, `standby` s of a Multi-AZ standby, or else `rebuild` s; a failed one that
         was replaced by a replica is back as one after `rejoin` s more."""

@@ -7,65 +7,140 @@ edition?
 
 *Models:* lazy loading and write-through, with a TTL and its jitter; values as they were when they
 were fetched, so that each stale answer is known; misses for a key that is being fetched already,
-and a lock that makes them wait for it; a database that works on so many requests at a time, in
-order of arrival, and turns away who would wait too long; sessions that live in the cache alone.
+and a lock that makes them wait for it; sessions that live in the cache alone.
 *Leaves out:* the network's variation, writes that fail, negative caching, batches.
 
 Data plane: request-level, exact: requests in order of time, and a heap of what is under way.
 """
 
-from heapq import heapify, heappop, heappush, heapreplace
+from collections.abc import Callable, Iterable
+from functools import cached_property
 
+import numpy as np
+
+from labsim.declare import Component
+from labsim.declare.component import Outlet
+from labsim.engine import Due, Simulation, Source, popularity, together
+from labsim.errors import LabsimError, ParameterError
+from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS, Answers
 from labsim.services.elasticache.cluster import Cluster
+from labsim.services.elasticache.requests import Requests, Way
+from labsim.services.rds.database import NEVER, Database
 
 NONE, LAZY, THROUGH, SESSIONS = STRATEGIES = "no-cache", "lazy-loading", "write-through", "sessions"
 FILL, WROTE = 0, 1
-NEVER = float("inf")
+PATIENCE = 1_000    # requests between two looks at whether the run was cancelled
 
 
-class Database:
-    """Works on `servers` requests at a time, in order of arrival; who would wait longer than
-    `timeout` s is turned away."""
+class Application(Component):
+    """Reads and writes of the keys of `cache` by a strategy: "lazy-loading", "write-through",
+    "sessions" or "no-cache". Reads come by `sim.send(load, to=app)` or from another part's outlet,
+    writes likewise to `app.writes`; `done` and `failed` are the outlets of reads.
 
-    def __init__(self, servers: int, timeout: float):
-        self.free, self.timeout = [0.0] * servers, timeout
-        heapify(self.free)
-        self.jobs: list[tuple[float, float]] = []       # (arrival, end)
-
-    def serve(self, t: float, work: float) -> float:
-        """A request at `t` s that takes `work` s: when it ends; infinity: turned away."""
-        start = self.free[0]
-        if start < t:
-            start = t
-        elif start - t > self.timeout:
-            return NEVER
-        end = start + work
-        heapreplace(self.free, end)
-        self.jobs.append((t, end))
-        return end
-
-
-class Application:
-    """Reads and writes of keys by a strategy. trip: s of one way to the cache and back; ttl: s (0:
-    none), and `jitter`, by what share of it each item's is shorter at most.
+    skew: of the keys' popularity (Zipf; 0: all alike). trip: s of one way to the cache and back;
+    ttl: s (0: none), and `jitter`, by what share of it each item's is shorter at most. lock: of
+    those who miss a key only the first asks the database. warm: the most popular are loaded at the
+    start. random(use): the generator for a use; by default streams of its own.
 
     Results, a row per read: `ends` (infinity: failed), `hit`, `stale` (s since the answer was out
-    of date; 0: it was not). `doubled` counts database reads of a key that was being read already.
+    of date; 0: it was not).
     """
 
-    def __init__(self, cluster: Cluster, database: Database, strategy: str, *, trip: float,
-                 ttl: float, jitter: float, lock: bool):
-        self.cluster, self.database, self.strategy = cluster, database, strategy
+    METRICS, PANELS, INVARIANTS = METRICS, PANELS, INVARIANTS
+    shows = (("reads/s", "offered_rate"), ("hit ratio", "hit_ratio"))
+    alarm = "failed_rate"
+
+    def __init__(self, sim: Simulation, name: str, cache: Cluster, database: Database, *,
+                 strategy: str = LAZY, skew: float = 0.0, trip: float = 0.001, ttl: float = 0.0,
+                 jitter: float = 0.0, lock: bool = False, warm: bool = False,
+                 random: Callable[[str], np.random.Generator] | None = None):
+        super().__init__(sim, name)
+        if strategy not in STRATEGIES:
+            raise ParameterError("strategy", strategy, f"one of {', '.join(STRATEGIES)}")
+        for what, value in (("skew", skew), ("trip", trip), ("ttl", ttl), ("jitter", jitter)):
+            if not 0 <= value < NEVER:
+                raise ParameterError(what, value, "at least 0")
+        if jitter > 1:
+            raise ParameterError("jitter", jitter, "a share, from 0 to 1")
+        self.cluster, self.database, self.strategy = cache, database, strategy
         self.trip, self.ttl, self.jitter, self.lock = trip, ttl or NEVER, jitter, lock
+        self.random = random or (lambda use: sim.stream(f"{name} {use}"))
+        self.shares = popularity(cache.keys, skew)
         self.times: list[float] = []
         self.ends: list[float] = []
         self.hit: list[bool] = []
         self.stale: list[float] = []
-        self.doubled = self.fetches = self.writes = self.logged_out = 0
-        self._due: list[tuple] = []             # (time, number, what, key)
-        self._number = 0
+        self.duplicate_fetches = self.fetches = self.written = self.sessions_lost = 0
+        self.reads, self.writes = Way(self, "reads"), Way(self, "writes")
+        self.done, self.failed = Outlet(self), Outlet(self)
+        self.taken: list[Requests] = []
+        self._sources = [Source(way.blocks()) for way in (self.reads, self.writes)]
+        self._due, self._leaving = Due(), Due()
+        self._given = 0
         self._fetching: dict[int, tuple[float, int]] = {}   # key: (when it is there, how many)
         self._seen: dict[int, float] = {}       # sessions: when last used
+        cache.users.append(self)
+        database.served_for(self)
+        self.link(cache)
+        self.link(database, "misses")
+        sim.on_advance(self.advance)
+        if warm and strategy in (LAZY, THROUGH):
+            dice = self.random("warm").random(cache.keys).tolist()
+            for key in reversed(range(min(cache.keys, cache.room * len(cache.all)))):
+                self.fill(key, 0.0, dice[key])      # the most popular last
+
+    # -- how requests come and go --------------------------------------------------------------
+
+    def feed(self, blocks: Iterable[np.ndarray]) -> None:
+        """Reads come at the times of `blocks` (arrays, s, sorted)."""
+        self.reads.feed(blocks)
+
+    def take(self, times: np.ndarray) -> None:
+        """Reads come at `times` (s, sorted), which another part has just given out."""
+        self.reads.take(times)
+
+    def wired(self) -> None:
+        """Somebody has to ask it."""
+        if not (self.reads.sources or self.writes.sources or self.fed_by):
+            raise LabsimError(f"nobody asks {self.name}: sim.send(load, to=...) does")
+
+    def advance(self, now: float) -> None:
+        """Let requests come and go until `now`."""
+        for part in self.fed_by:
+            part.advance(now)
+        pieces = [piece for source in self._sources for piece in source.upto(now)] + self.taken
+        self.taken = []
+        if pieces:
+            self._play(together(pieces))
+        self.settle(now)
+        if self.done.connected or self.failed.connected:
+            self._give_out(now)
+
+    def _play(self, requests: Requests) -> None:
+        due, settle, read, write = self._due, self.settle, self.read, self.write
+        rows = zip(*map(np.ndarray.tolist, requests.columns))
+        for step, (t, key, work, die, is_write) in enumerate(rows):
+            if not step % PATIENCE:
+                self.sim.check()
+            if due.first <= t:
+                settle(t)
+            if is_write:
+                write(t, key, work, die)
+            else:
+                read(t, key, work, die)
+
+    def _give_out(self, now: float) -> None:
+        failed = []
+        for t, end in zip(self.times[self._given:], self.ends[self._given:]):
+            if end == NEVER:
+                failed.append(t)
+            else:
+                self._leaving.put(end)
+        self._given = len(self.ends)
+        self.failed.give(np.array(failed))
+        self.done.give(np.array([end for end, in self._leaving.upto(now)]))
+
+    # -- the cache -----------------------------------------------------------------------------
 
     def expiry(self, t: float, die: float) -> float:
         """When what is kept at `t` s expires; die: from 0 to 1."""
@@ -80,15 +155,13 @@ class Application:
 
     def settle(self, t: float) -> None:
         """What is under way and ends by `t` s."""
-        due = self._due
-        while due and due[0][0] <= t:
-            end, _, what, key, die = heappop(due)
+        for end, what, key, die in self._due.upto(t):
             if what == FILL:
                 if self._fetching.get(key, (0.0, 0))[0] <= end:
                     self._fetching.pop(key, None)
                 self.fill(key, end, die)
                 continue
-            self.writes += 1
+            self.written += 1
             if self.strategy == THROUGH:
                 self.fill(key, end, die)
             else:
@@ -100,15 +173,13 @@ class Application:
         if value is not None and value[0] == NEVER:
             value[0] = t
 
-    def _later(self, t: float, what: int, key: int, die: float) -> None:
-        self._number += 1
-        heappush(self._due, (t, self._number, what, key, die))
+    # -- requests ------------------------------------------------------------------------------
 
     def write(self, t: float, key: int, work: float, die: float) -> None:
         """A write at `t` s: to the database, and with write-through to the cache."""
         end = self.database.serve(t, work)
         if end != NEVER:
-            self._later(end, WROTE, key, die)
+            self._due.put(end, WROTE, key, die)
 
     def read(self, t: float, key: int, work: float, die: float) -> None:
         """A read at `t` s."""
@@ -136,7 +207,7 @@ class Application:
         if many:
             if self.lock:
                 return self._answer(max(there, t) + self.trip, False)
-            self.doubled += 1
+            self.duplicate_fetches += 1
         asked = t + self.trip if self.strategy != NONE else t
         end = self.database.serve(t, work)
         self.fetches += 1
@@ -145,11 +216,11 @@ class Application:
         end += asked - t
         if self.strategy != NONE:
             self._fetching[key] = (end, many + 1)
-            self._later(end, FILL, key, die)
+            self._due.put(end, FILL, key, die)
             end += self.trip
         self._answer(end, False)
 
-    # -- sessions --------------------------------------------------------------------------
+    # -- sessions ------------------------------------------------------------------------------
 
     def _use(self, key: int, t: float, die: float) -> None:
         """A session that is used lives on for its whole TTL."""
@@ -160,10 +231,21 @@ class Application:
         """No session: its user has to log in again, which asks the database."""
         seen = self._seen.get(key)
         if seen is not None and t < self.expiry(seen, 1.0):
-            self.logged_out += 1
+            self.sessions_lost += 1
         end = self.database.serve(t, work)
         self.fetches += 1
         if end != NEVER:
             self._use(key, t, die)
             end += 2 * self.trip
         self._answer(end, False)
+
+    # -- at the end of the run -----------------------------------------------------------------
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What came of the reads, worked out once."""
+        return Answers(self)
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Reads, hits, failures, latency and staleness over time."""
+        return self.answers.series()

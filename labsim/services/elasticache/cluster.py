@@ -1,8 +1,8 @@
 """Amazon ElastiCache: nodes that keep answers in memory, and who has which key.
 
-Picture pigeonholes behind a counter, in several cabinets. A label on each letter says which cabinet
-it belongs into. When a cabinet is carried out, its letters are gone; and if the labels are worked
-out from the number of cabinets, nearly all of the others are now looked for in the wrong place.
+Picture a library's shelf in several cabinets. A label on each book says which cabinet it belongs
+into. When a cabinet is carried out, its books are gone; and if the labels are worked out from the
+number of cabinets, nearly all of the others are now looked for in the wrong place.
 
 *Models:* nodes of so many items, least recently used out first; keys shared out by their number
 modulo the nodes, or by a ring of points (consistent hashing); Memcached's loss of a node; Redis's
@@ -10,89 +10,155 @@ shards with replicas, failover, and without; memory that Redis keeps back.
 *Leaves out:* cluster-mode resharding, writes that were not replicated yet, connection limits,
 sampled LRU, Redis's data types.
 
-Data plane: request-level, exact LRU in each node.
+Data plane: request-level, exact LRU in each node; who asks is an `Application`.
 """
+
+import math
 
 import numpy as np
 
-from labsim import factbook
-from labsim.engine import LruCache, scatter
+from labsim.declare import Component, Count, Line, Metric, Panel
+from labsim.engine import LruCache, Order, Simulation
+from labsim.errors import LabsimError, ParameterError
+from labsim.services.elasticache.rules import (
+    ENGINES,
+    MEMCACHED,
+    REDIS,
+    REPLICAS_MAX,
+    by_modulo,
+    by_ring,
+    items_that_fit,
+    moved,
+)
 
-REDIS, MEMCACHED = ENGINES = "redis", "memcached"
-RESERVED = factbook.value("ec.reserved_memory") / 100
-POINTS = 160        # of each node on the ring, as usual clients have it
-NODES = 1 << 40     # points are numbered from here, keys from 0
-
-
-def items_that_fit(memory: float, item: float, reserved: float = RESERVED) -> int:
-    """Items of `item` bytes in a node of `memory` bytes, of which Redis keeps a share back."""
-    return int(memory * (1 - reserved) // item)
-
-
-def by_modulo(keys: int, nodes: list[int]) -> np.ndarray:
-    """The node of each key, (keys,): its number modulo how many nodes there are."""
-    return np.array(nodes)[np.arange(keys) % len(nodes)]
-
-
-def by_ring(keys: int, nodes: list[int]) -> np.ndarray:
-    """The node of each key, (keys,): the next of all nodes' points on a ring of hashes."""
-    nodes = np.array(nodes)
-    points = scatter(nodes[:, None] * POINTS + np.arange(POINTS) + NODES).ravel()
-    order = np.argsort(points)
-    after = np.searchsorted(points[order], scatter(np.arange(keys)), side="right")
-    return nodes[order[after % len(points)] // POINTS]
+PRICE = 0.034       # USD per node and hour, of a small node; an assumption
+FAILOVER, REPLACE = 5.0, 300.0      # s; AWS names no figure
 
 
-def moved(before: np.ndarray, after: np.ndarray) -> float:
-    """Share of the keys whose node is another one."""
-    return float(np.mean(before != after))
+class Cluster(Component):
+    """`nodes` of `room` items each, for keys numbered below `keys`; `where[key]` is its node.
 
-
-def moved_by_modulo(before: int, after: int) -> float:
-    """Share of very many keys that moves from `before` to `after` nodes by modulo: all but those
-    with the same remainder."""
-    cycle = np.arange(np.lcm(before, after))
-    return float(np.mean(cycle % before != cycle % after))
-
-
-def lost_by_ring(nodes: int) -> float:
-    """Share of the keys that moves on average when one of `nodes` on a ring is gone: its own."""
-    return 1 / nodes
-
-
-class Cluster:
-    """`nodes` caches of `room` items each; `where[key]` is the node of each key.
-
-    consistent: keys are on a ring, else by modulo. A node that is away answers nothing.
+    Instead of `room`, `memory` of a node and size of an `item`, bytes. engine: "memcached", or
+    "redis", whose nodes (shards) may have `replicas` each. ring: keys are found by consistent
+    hashing, else by modulo. price: USD per node and hour. A node that is away answers nothing.
     """
 
-    def __init__(self, keys: int, nodes: int, room: int, *, consistent: bool = True):
-        self.keys, self.spread = keys, by_ring if consistent else by_modulo
-        self.caches = [LruCache(room) for _ in range(nodes)]
+    METRICS = (
+        Count("evictions", "items", "items thrown out for want of room", "lower",
+              lambda c: sum(cache.evictions for cache in c.caches)),
+        Count("items_end", "items", "items in the cache at the end", "", lambda c: c.items),
+        Metric("keys_moved_share", "", "part of the keys that were looked for elsewhere after a "
+               "loss", "lower", lambda c: c.moved_share))
+    PANELS = (Panel("Nodes that answer", "nodes", (Line("nodes", "nodes", step=True),),
+                    marks=("lost", "back")),)
+    shows = (("nodes", "nodes"),)
+
+    def __init__(self, sim: Simulation, name: str, *, keys: int, nodes: int = 1,
+                 room: int | None = None, memory: float = 0.0, item: float = 1_024.0,
+                 engine: str = MEMCACHED, replicas: int = 0, ring: bool = True,
+                 price: float = PRICE):
+        super().__init__(sim, name)
+        if engine not in ENGINES:
+            raise ParameterError("engine", engine, f"one of {', '.join(ENGINES)}")
+        for what, value, least in (("keys", keys, 1), ("nodes", nodes, 1),
+                                   ("replicas", replicas, 0)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ParameterError(what, value, f"a whole number, at least {least}")
+        if replicas > (REPLICAS_MAX if engine == REDIS else 0):
+            raise ParameterError("replicas", replicas,
+                                 f"at most {REPLICAS_MAX} on {REDIS}, none on {MEMCACHED}")
+        if room is None and not (memory > 0 < item):
+            raise ParameterError("room", room, "items per node, or memory and item in bytes")
+        self.room = items_that_fit(memory, item, engine) if room is None else room
+        for what, value in (("room", self.room), ("price", price)):
+            if not 0 <= value < math.inf:
+                raise ParameterError(what, value, "at least 0")
+        self.keys, self.spread = keys, by_ring if ring else by_modulo
+        self.engine, self.replicas, self.price = engine, replicas, price
+        self.caches = [LruCache(self.room) for _ in range(nodes)]
         self.all = list(range(nodes))
         self.where = self.spread(keys, self.all).tolist()
         self.away = [False] * nodes
+        self.moved_share = 0.0
+        self.users: list[Component] = []        # applications; they advance before anything changes
+        self.record.level("nodes", 0.0, nodes)
 
-    def fail_over(self, node: int) -> None:
-        """A node does not answer; its replica will, with all that it holds."""
-        self.away[node] = True
-
-    def recover(self, node: int) -> None:
-        """It answers again."""
-        self.away[node] = False
-
-    def lose(self, node: int) -> int:
-        """A node's items are gone; how many."""
-        gone = len(self.caches[node])
-        self.caches[node].clear()
-        return gone
-
-    def without(self, nodes: list[int]) -> None:
-        """Clients know of the other nodes only, and look for all keys there."""
-        left = [node for node in self.all if node not in nodes] or self.all
-        self.where = self.spread(self.keys, left).tolist()
+    def wired(self) -> None:
+        """Somebody has to ask it."""
+        if not self.users:
+            raise LabsimError(f"nobody asks {self.name}: elasticache.Application(sim, name, cache, "
+                              f"database, ...) does")
 
     @property
     def items(self) -> int:
         """How many there are in all nodes."""
         return sum(map(len, self.caches))
+
+    # -- failures ------------------------------------------------------------------------------
+
+    def fail(self, at: float, nodes: int = 1, *, failover: float = FAILOVER,
+             replace: float = REPLACE) -> None:
+        """The first so many nodes fail at `at` s. With replicas they answer again after `failover`
+        s, with all that they held; else it is gone, and there are new nodes after `replace` s."""
+        for what, value in (("at", at), ("failover", failover), ("replace", replace)):
+            if not 0 <= value < math.inf:
+                raise ParameterError(what, value, "at least 0 s")
+        if isinstance(nodes, bool) or not isinstance(nodes, int) or not 1 <= nodes <= len(self.all):
+            raise ParameterError("nodes", nodes, f"a whole number from 1 to {len(self.all)}")
+        failing = self._failing_over(at, self.all[:nodes], failover) if self.replicas else (
+            self._losing(at, self.all[:nodes], replace))
+        self.sim.process(failing)
+
+    def _at(self, t: float, answering: int):
+        """Wait until `t` s, when all requests before it have been answered; from then on so many
+        nodes are `answering`."""
+        yield self.sim.until(t, Order.CAPACITY)
+        for user in self.users:
+            user.advance(self.sim.now)
+        self.record.level("nodes", t, answering)
+
+    def _set_away(self, nodes: list[int], away: bool) -> None:
+        for node in nodes:
+            self.away[node] = away
+
+    def _failing_over(self, at: float, gone: list[int], failover: float):
+        yield from self._at(at, len(self.all) - len(gone))
+        self._set_away(gone, True)
+        self.log("lost", f"{len(gone)} of {len(self.all)} nodes fail; their replicas will take "
+                         f"over")
+        yield from self._at(at + failover, len(self.all))
+        self._set_away(gone, False)
+        self.log("back", "the replicas answer, with all that there was")
+
+    def _losing(self, at: float, gone: list[int], replace: float):
+        yield from self._at(at, len(self.all) - len(gone))
+        items = sum(len(self.caches[node]) for node in gone)
+        for node in gone:
+            self.caches[node].clear()
+        self.log("lost", f"{len(gone)} of {len(self.all)} nodes are lost with {items:,} items")
+        if self.engine == REDIS:
+            self._set_away(gone, True)      # a shard is not answered for by others
+        else:
+            before = self.where
+            self._look_in([node for node in self.all if node not in gone] or self.all)
+            self.moved_share = moved(before, self.where)
+            self.log("moved", f"{self.moved_share:.0%} of the keys are looked for elsewhere now")
+        yield from self._at(at + replace, len(self.all))
+        self._set_away(gone, False)
+        self._look_in(self.all)
+        self.log("back", "new nodes, empty")
+
+    def _look_in(self, nodes: list[int]) -> None:
+        """Clients know of these nodes only, and look for all keys there."""
+        self.where = self.spread(self.keys, nodes).tolist()
+
+    # -- at the end of the run -----------------------------------------------------------------
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Nodes that answer."""
+        return {"nodes": (self.record.sampled("nodes"), "nodes")}
+
+    def cost(self) -> dict[str, float]:
+        """Nodes by the hour, replicas included."""
+        copies = len(self.all) * (1 + self.replicas)
+        return {"cache": copies * self.price * (self.sim.duration / 3_600)}

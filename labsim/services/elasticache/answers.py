@@ -1,0 +1,104 @@
+"""What came of the reads of an application with a cache: counted when the run has ended.
+
+Picture the librarian's book of loans: when each reader came and went, whether the shelf had it,
+and how old the edition was.
+
+*Models:* hits, failures, latencies, staleness, by read and over time. *Leaves out:* writes, but for
+their number.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from labsim.declare import Count, Invariant, Line, Metric, Panel, mean, per_tick, quantiles
+from labsim.services.rds.database import NEVER, per_interval
+
+
+class Answers:
+    """The reads of `app` as arrays, (reads,): times and ends, s, hit, stale, s."""
+
+    def __init__(self, app):
+        self.sim = app.sim
+        self.times, self.ends, self.stale = (np.array(a) for a in (app.times, app.ends, app.stale))
+        self.hit = np.array(app.hit, dtype=bool)
+        self.failed = self.ends == NEVER
+        self.latency = (self.ends - self.times)[~self.failed]
+        self.outdated = self.stale[self.stale > 0]      # how long they had been, s
+
+    def share(self, counted: float) -> float:
+        """So many as a share of the reads."""
+        return counted / max(len(self.times), 1)
+
+    @cached_property
+    def latency_quantiles(self) -> dict[int, float]:
+        """{50: median latency, 95: ..., 99: ...}, s."""
+        return quantiles(self.latency)
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """{name: (values at the record's instants, unit)}."""
+        t, tick = self.sim.record.t, self.sim.tick
+        ticks = len(t) - 1
+        asked, hits, outdated, failed = (per_interval(self.times[which], t) for which in (
+            slice(None), self.hit, self.stale > 0, self.failed))
+        slot = np.minimum((self.times[~self.failed] / tick).astype(int), ticks - 1)
+        latency = np.zeros(ticks)
+        np.add.at(latency, slot, self.latency)
+        latency /= np.maximum(np.bincount(slot, minlength=ticks), 1)
+        return {
+            "offered_rate": per_tick(asked / tick, "req/s"),
+            "hits_rate": per_tick(hits / tick, "req/s"),
+            "hit_ratio": per_tick(hits / np.maximum(asked, 1.0)),
+            "failed_rate": per_tick(failed / tick, "req/s"),
+            "latency": per_tick(1_000 * latency, "ms"),
+            "stale": per_tick(outdated / np.maximum(asked, 1.0)),
+        }
+
+
+METRICS = (
+    Count("offered", "requests", "reads that came", "", lambda a: len(a.times), aliases=("reads",)),
+    Count("completed", "requests", "reads that were answered", "higher",
+          lambda a: len(a.answers.latency)),
+    Count("hits", "requests", "reads that the cache answered", "higher",
+          lambda a: a.answers.hit.sum()),
+    Metric("hit_ratio", "", "part of the reads that the cache answered", "higher",
+           lambda a: a.answers.share(a.answers.hit.sum())),
+    Count("failed", "requests", "reads that the database turned away", "lower",
+          lambda a: a.answers.failed.sum()),
+    Count("writes_completed", "requests", "writes done", "", lambda a: a.written,
+          aliases=("writes",)),
+    Count("database_reads", "requests", "reads that went to the database", "lower",
+          lambda a: a.fetches),
+    Count("duplicate_fetches", "requests", "database reads of a key that was being read already",
+          "lower", lambda a: a.duplicate_fetches, aliases=("doubled",)),
+    Count("stale", "requests", "answers that were out of date", "lower",
+          lambda a: len(a.answers.outdated)),
+    Metric("stale_share", "", "part of the answers that were out of date", "lower",
+           lambda a: a.answers.share(len(a.answers.outdated))),
+    Metric("stale_age_mean", "s", "how long they had been, mean", "lower",
+           lambda a: mean(a.answers.outdated)),
+    Metric("stale_age_max", "s", "how long they had been, most", "lower",
+           lambda a: a.answers.outdated.max(initial=0.0)),
+    Count("sessions_lost", "users", "users whose session was lost while it was in use", "lower",
+          lambda a: a.sessions_lost, aliases=("logged_out",)),
+    Metric("latency_mean", "s", "mean latency of a read", "lower",
+           lambda a: mean(a.answers.latency)),
+    *(Metric(f"latency_p{q}", "s", f"{some} of the reads take no longer", "lower",
+             lambda a, q=q: a.answers.latency_quantiles[q])
+      for q, some in ((50, "half"), (95, "19 of 20"), (99, "99 of 100"))),
+)
+
+PANELS = (
+    Panel("Hit ratio", "", (Line("measured", "hit_ratio"),), marks=("lost", "back")),
+    Panel("Reads per second", "req/s", (Line("offered", "offered_rate"), Line("hits", "hits_rate"),
+                                        Line("failed", "failed_rate"))),
+    Panel("Latency", "ms", (Line("mean", "latency"),)),
+)
+
+INVARIANTS = (
+    Invariant("offered = completed + failed", lambda r: (
+        r.summary["offered"] == r.summary["completed"] + r.summary["failed"])),
+    Invariant("every read is a hit or asks the database, or waits for one that does", lambda r: (
+        r.summary["hits"] + r.summary["database_reads"] <= r.summary["offered"])),
+    Invariant("only hits are out of date", lambda r: r.summary["stale"] <= r.summary["hits"]),
+)

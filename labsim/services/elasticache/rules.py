@@ -1,0 +1,43 @@
+"""The arithmetic of Amazon ElastiCache: what fits into a node, and which node has which key.
+
+Picture labels on letters: worked out from the number of cabinets, nearly all are wrong when one
+cabinet is gone; read off a ring on which each cabinet has many marks, only its own are.
+
+*Models:* memory that Redis keeps back; keys by modulo, and by consistent hashing (Karger et al.,
+STOC 1997). *Leaves out:* overhead per item, slots of Redis's cluster mode.
+"""
+
+import numpy as np
+
+from labsim import factbook
+from labsim.engine import scatter
+
+REDIS, MEMCACHED = ENGINES = "redis", "memcached"
+RESERVED = {REDIS: factbook.value("ec.reserved_memory") / 100, MEMCACHED: 0.0}
+REPLICAS_MAX = int(factbook.value("ec.replicas_max"))
+POINTS = 160        # of each node on the ring, as usual clients have it
+NODES = 1 << 40     # points are numbered from here, keys from 0
+
+
+def items_that_fit(memory: float, item: float, engine: str = REDIS) -> int:
+    """Items of `item` bytes in a node of `memory` bytes, of which Redis keeps a share back."""
+    return int(memory * (1 - RESERVED[engine]) // item)
+
+
+def by_modulo(keys: int, nodes: list[int]) -> np.ndarray:
+    """The node of each key, (keys,): its number modulo how many nodes there are."""
+    return np.array(nodes)[np.arange(keys) % len(nodes)]
+
+
+def by_ring(keys: int, nodes: list[int]) -> np.ndarray:
+    """The node of each key, (keys,): the next of all nodes' points on a ring of hashes."""
+    nodes = np.array(nodes)
+    points = scatter(nodes[:, None] * POINTS + np.arange(POINTS) + NODES).ravel()
+    order = np.argsort(points)
+    after = np.searchsorted(points[order], scatter(np.arange(keys)), side="right")
+    return nodes[order[after % len(points)] // POINTS]
+
+
+def moved(before: np.ndarray, after: np.ndarray) -> float:
+    """Share of the keys whose node is another one."""
+    return float(np.mean(np.not_equal(before, after)))
