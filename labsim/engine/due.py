@@ -27,8 +27,8 @@ class Due:
     @property
     def next(self) -> tuple:
         """The earliest, (time, *what), which stays due."""
-        t, _, *what = self._heap[0]
-        return t, *what
+        row = self._heap[0]
+        return row[0], *row[2:]
 
     def put(self, t: float, *what) -> None:
         """`what` is due at `t` s."""
@@ -37,13 +37,13 @@ class Due:
 
     def pop(self) -> tuple:
         """The earliest, (time, *what), which is due no more."""
-        t, _, *what = heappop(self._heap)
-        return t, *what
+        row = heappop(self._heap)
+        return row[0], *row[2:]
 
     def upto(self, t: float) -> Iterator[tuple]:
         """Everything due by `t` s, one after the other as (time, *what); what is put meanwhile and
         due by then comes, too."""
         heap = self._heap
         while heap and heap[0][0] <= t:
-            at, _, *what = heappop(heap)
-            yield at, *what
+            row = heappop(heap)
+            yield row[0], *row[2:]

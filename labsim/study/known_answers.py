@@ -87,6 +87,8 @@ class TrustTable(tuple):
 def words(value: object) -> str:
     """A value as people read it."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, dict):
+            return ", ".join(f"{key} {words(part)}" for key, part in value.items())
         return ", ".join(map(words, value)) if isinstance(value, (list, tuple)) else str(value)
     return f"{value:,}" if isinstance(value, int) else format_value(value)
 
@@ -149,7 +151,10 @@ def function(name: str):
 
 
 def same(given, expected, within: float) -> bool:
-    """Equal; numbers to a share `within`, lists item by item."""
+    """Equal; numbers to a share `within`, lists and tables item by item."""
+    if isinstance(expected, dict):
+        return given.keys() == expected.keys() and all(
+            same(given[key], value, within) for key, value in expected.items())
     if isinstance(expected, list):
         return len(given) == len(expected) and all(
             same(a, b, within) for a, b in zip(given, expected))

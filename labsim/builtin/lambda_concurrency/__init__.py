@@ -1,7 +1,7 @@
 """A function at a crowd: how many copies does it take, who gets none, and what do callers then do?
 
-`params` holds the knobs, `model` the simulation (read that first), `story` what is measured,
-told and drawn, `exercises` the questions.
+`params` holds the knobs, `model` the simulation (read that first), `by_hand` its parts alone,
+`story` what is measured, told and drawn, `exercises` the questions.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ lab = Lab(
     estimate=model.estimate, points=model.POINTS, metrics=story.METRICS, presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES,
-    headline=("lost", "latency_p99", "cold_starts", "cost_usd"),
+    headline=("failed", "latency_p99", "cold_starts", "cost_usd"),
     facts=("lambda.timeout_max_s", "lambda.timeout_default_s", "lambda.memory_max_mb",
            "lambda.memory_min_mb", "lambda.mb_per_vcpu", "lambda.tmp_default_mb",
            "lambda.concurrency_account", "lambda.concurrency_formula", "lambda.rps_rule",

@@ -1,22 +1,22 @@
 """The questions of the lab `lambda-concurrency`; every number in an answer comes from the model."""
 
 from labsim.declare import Choice, Design, Explain, Predict, metric, percent
-from labsim.services.lambda_ import rules as aws_lambda
+from labsim.services.lambda_ import rules
 from labsim.text import format_value
 
 
 def load(p) -> dict[str, str]:
     """What a load needs, in words."""
     return {"each": format_value(p.mean_duration, "s"),
-            "needs": format_value(aws_lambda.concurrency(p.arrival_rate, p.mean_duration)),
-            "allowed": format_value(aws_lambda.REQUESTS_PER_EXECUTION * p.limit(False), "req/s")}
+            "needs": format_value(rules.concurrency(p.arrival_rate, p.mean_duration)),
+            "allowed": format_value(rules.REQUESTS_PER_EXECUTION * p.limit(False), "req/s")}
 
 
 def size(p) -> dict[str, str]:
     """How long the work takes with this memory and with a vCPU's, in words."""
-    one = aws_lambda.duration(p.cpu_time, aws_lambda.MB_PER_VCPU)
-    return {"share": format_value(aws_lambda.vcpus(p.memory)), "one": format_value(one, "s"),
-            "full": format_value(aws_lambda.MB_PER_VCPU, "MB")}
+    one = rules.duration(p.cpu_time, rules.MB_PER_VCPU)
+    return {"share": format_value(rules.vcpus(p.memory)), "one": format_value(one, "s"),
+            "full": format_value(rules.MB_PER_VCPU, "MB")}
 
 
 UNDER_WAY = {"arrival_rate": 100, "spike_factor": 1, "cpu_time": 1, "wait_time": 0.5,
@@ -41,7 +41,7 @@ EXERCISES = (
         solution="{arrival_rate} times {each}: {needs}; the model gives {answer}. That is the "
                  "number that the account's limit is about, not requests a second."),
     Predict(
-        id="too-often", runs=(SHORT,), ask=percent("throttle_share"), unit="%", within=0.12,
+        id="too-often", runs=(SHORT,), ask=percent("throttled_share"), unit="%", within=0.12,
         numbers=load,
         question="A function with {reserved} reserved gets {arrival_rate}, {each} each. How many "
                  "per cent are throttled?",
@@ -59,7 +59,7 @@ EXERCISES = (
                  "{full} it costs the same whatever the memory, since duration times memory stays; "
                  "it is only slower."),
     Predict(
-        id="erlang", runs=(TIGHT,), ask=percent("throttle_share"), unit="%", within=0.35,
+        id="erlang", runs=(TIGHT,), ask=percent("throttled_share"), unit="%", within=0.35,
         numbers=load,
         question="{arrival_rate} of {each} on average, and {reserved} reserved: just as many as "
                  "are needed. How many per cent are throttled?",
@@ -69,7 +69,7 @@ EXERCISES = (
                  "Requests come at random, and a moment's excess is lost and not made up for."),
     Predict(
         id="attempts", runs=(FAILING,), ask=lambda r: r.summary["invocations"]
-        / r.summary["requests"], unit="invocations", within=0.08,
+        / r.summary["offered"], unit="invocations", within=0.08,
         question="A function fails at every event, at once. Events come asynchronously for "
                  "{duration}. How often is it invoked per event, about?",
         hints=("How many attempts has each event, and when?",
@@ -130,7 +130,7 @@ EXERCISES = (
         id="cheapest", start={"arrival_rate": 30, "spike_factor": 1, "cpu_time": 2,
                               "wait_time": 0.2, "duration": 120, "memory": 512, "threads": True},
         free=("memory", "provisioned", "reserved"),
-        goals=(("lost", "<=", 0.0), ("latency_p99", "<=", 2.5)),
+        goals=(("failed", "<=", 0.0), ("latency_p99", "<=", 2.5)),
         good={"memory": 3_000}, slack=1.06,
         question="{cpu_time} of work that can use several vCPUs, {wait_time} of waiting, "
                  "{memory} of memory. Meet the goals at the least cost.",
@@ -142,7 +142,7 @@ EXERCISES = (
                             "cpu_time": 1, "reserved": 60, "duration": 240,
                             "visibility_timeout": 60, "max_receives": 2},
         free=("max_concurrency", "visibility_timeout", "reserved"),
-        goals=(("lost", "<=", 0.0), ("throttles", "<=", 0.0), ("concurrency_max", "<=", 60.0)),
+        goals=(("failed", "<=", 0.0), ("throttled", "<=", 0.0), ("concurrency_max", "<=", 60.0)),
         good={"max_concurrency": 60},
         question="The database behind the function bears sixty at a time, hence {reserved} "
                  "reserved. Messages are dead-lettered. Mend it: no loss, no throttles.",

@@ -12,9 +12,9 @@
 # *labsim {{version}}. About fifty minutes. In the notes: serverless, Lambda with its limits and
 # prices, API Gateway.*
 #
-# A taxi rank before a concert hall. What counts when the concert is over is not how many cars pass
-# in an hour, but how many are under way at a time. A car that comes back takes the next passenger
-# at once; another one has to be fetched from the garage. **Afterwards you can answer:**
+# A telephone exchange when the concert tickets go on sale. What counts is not how many people ring
+# in an hour, but how many talk at a time. An operator who has just hung up takes the next call at
+# once; another one has to be fetched first. **Afterwards you can answer:**
 #
 # * How many executions does a load need, and what happens to those beyond the limit?
 # * When is there a cold start, and what do reserved and provisioned concurrency change?
@@ -54,7 +54,7 @@ print("req/s   needs   under way   throttled     p99")
 for rate in (25, 50, 100, 150, 190, 200, 210, 250):
     s = labsim.run("lambda-concurrency", arrival_rate=rate, spike_factor=1, duration=60).summary
     print(f"{rate:5} {s['concurrency_needed']:7,.0f} {s['concurrency_max']:11,.0f} "
-          f"{s['throttle_share']:10.1%} {s['latency_p99']:7.1f} s")
+          f"{s['throttled_share']:10.1%} {s['latency_p99']:7.1f} s")
 
 # %% [markdown]
 # Rate times duration is what is under way: Little's law. Up to the account's
@@ -64,23 +64,22 @@ for rate in (25, 50, 100, 150, 190, 200, 210, 250):
 # %% [markdown]
 # ### The same number in many ways
 #
-# Loads that look very different, and the quota that each needs.
+# Loads that look very different, and what becomes of them.
 
 # %%
-from labsim.services.lambda_ import rules as aws_lambda
+from labsim.services.lambda_ import rules
 
 for rate, seconds in ((100, 1), (100, 0.5), (200, 0.25), (5_000, 0.2), (20_000, 0.05),
                       (30_000, 0.02)):
-    print(f"{rate:6,} req/s of {seconds:4} s: {aws_lambda.concurrency(rate, seconds):5,.0f} under "
-          f"way, needs a quota of {aws_lambda.quota_needed(rate, seconds):5,.0f}; a thousand "
-          f"serve {aws_lambda.served_rate(rate, seconds, 1_000):6,.0f} req/s")
+    print(f"{rate:6,} req/s of {seconds:4} s: {rules.concurrency(rate, seconds):5,.0f} under way; "
+          f"a quota of a thousand serves {rules.served_rate(rate, seconds, 1_000):6,.0f} req/s")
 
 # %% [markdown]
 # The last two show the other limit: ten requests a second for each unit of the quota, which counts
 # for very short functions only.
 
 # %% [markdown]
-# ### A concert ends
+# ### The limit is reached
 #
 # The first preset. Who got nothing, and why?
 
@@ -88,8 +87,8 @@ for rate, seconds in ((100, 1), (100, 0.5), (200, 0.25), (5_000, 0.2), (20_000, 
 r = lab.run(lab.preset("1"))
 s = r.summary
 print(f"needed {s['concurrency_needed']:,.0f}, had {s['concurrency_max']:,.0f}")
-print(f"throttled {s['throttled']:,.0f}: too many {s['too_many']:,.0f}, too fast "
-      f"{s['too_fast']:,.0f}, too often {s['too_often']:,.0f}")
+print(f"throttled {s['failed_throttled']:,.0f}: by concurrency {s['throttled_concurrency']:,.0f}, "
+      f"by scaling {s['throttled_scaling']:,.0f}, by rate {s['throttled_rate']:,.0f}")
 r.plot()
 
 # %% [markdown]
@@ -99,16 +98,19 @@ r.plot()
 # %% [markdown]
 # ### How fast can it grow?
 #
-# Suppose the account may have five thousand, and a load wants them all at once. What the rule says,
-# and what the model's environments do:
+# Suppose the account may have five thousand, and a load wants them all at once. The
+# model's environments by hand, and in a run:
 
 # %%
-print("rule:", ", ".join(f"{aws_lambda.ramp(t, 5_000):,.0f} after {t} s" for t in (0, 10, 20, 40)))
+from labsim.builtin.lambda_concurrency import by_hand
+
+for t in (0, 10, 20, 40):
+    print(f"after {t:2} s: {by_hand.grown(t, 5_000):5,} environments")
 p = lab.Params(account_concurrency=5_000, arrival_rate=400, spike_factor=1, cpu_time=20,
                wait_time=0, work_cv=0, init_time=0, duration=15, timeout=60)
 s = lab.run(p).summary
-print(f"run: {s['concurrency_max']:,.0f} after {p.duration:.0f} s, {s['too_fast']:,.0f} of "
-      f"{s['requests']:,.0f} requests came too fast")
+print(f"run: {s['concurrency_max']:,.0f} after {p.duration:.0f} s, "
+      f"{s['throttled_scaling']:,.0f} of {s['offered']:,.0f} requests came too fast")
 
 # %% [markdown]
 # A thousand at once, then a hundred more each second. A steep crowd is throttled long before the
@@ -123,9 +125,8 @@ print(f"run: {s['concurrency_max']:,.0f} after {p.duration:.0f} s, {s['too_fast'
 # %%
 starts = [0, 1, 2, 3, 4, 5, 6, 7, 7.5, 8]
 ends = [4.5, 5.5, 6.5, 7.8, 9, 9, 10, 11, 12, 12]
-used = aws_lambda.environments(starts, ends)
-print("request      ", *range(1, 11))
-print("environment  ", *("ABCDEFGHIJ"[i] for i in used))
+for which, cold in enumerate(by_hand.cold_starts(starts, ends), 1):
+    print(f"request {which:2}: {'a new environment' if cold else 'one that is idle'}")
 
 # %% [markdown]
 # Six environments for ten requests, six cold starts. A quiet minute, with and without a supply:
@@ -133,7 +134,7 @@ print("environment  ", *("ABCDEFGHIJ"[i] for i in used))
 # %%
 for n in ("5", "6"):
     s = lab.run(lab.preset(n)).summary
-    print(f"{lab.scene(n).title:16} {s['cold_starts']:4.0f} cold starts of "
+    print(f"{lab.scene(n).title:25} {s['cold_starts']:4.0f} cold starts of "
           f"{s['invocations']:,.0f}, p99 {s['latency_p99']:.1f} s, {s['cost_usd']:.2f} USD")
 
 # %% [markdown]
@@ -141,10 +142,12 @@ for n in ("5", "6"):
 # duration on it costs less. When does that begin?
 
 # %%
+from labsim.services.lambda_.bill import bill, gb_seconds
+
 for used in (0.2, 0.4, 0.6, 0.8, 1.0):
     month = 100 * 730 * 3_600 * used      # seconds that a hundred environments work in a month
-    on_demand = aws_lambda.bill([(month, 1, 1_024)])
-    ready = aws_lambda.bill((), [(month, 1, 1_024)], [(100, 730, 1_024)])
+    on_demand = bill([(month, 1, 1_024)])
+    ready = bill((), [(month, 1, 1_024)], [(100, 730, 1_024)])
     print(f"used {used:4.0%}: on demand {sum(on_demand.values()):8,.0f} USD, "
           f"provisioned {sum(ready.values()):8,.0f} USD")
 
@@ -156,7 +159,7 @@ for used in (0.2, 0.4, 0.6, 0.8, 1.0):
 # %%
 for n in ("7", "8"):
     s = lab.run(lab.preset(n)).summary
-    print(f"{lab.scene(n).title:18} we lose {s['lost']:5,.0f} requests, the others lack up to "
+    print(f"{lab.scene(n).title:22} we lose {s['failed']:5,.0f} requests, the others lack up to "
           f"{s['others_short']:3,.0f} executions")
 
 # %% [markdown]
@@ -164,9 +167,9 @@ for n in ("7", "8"):
 # function gets. Some must stay for all:
 
 # %%
-print("left:", aws_lambda.unreserved(1_000, [400, 400]))
+print("left:", rules.unreserved(1_000, [400, 400]))
 try:
-    aws_lambda.unreserved(1_000, [400, 501])
+    rules.unreserved(1_000, [400, 501])
 except ValueError as error:
     print(error)
 
@@ -182,7 +185,7 @@ from labsim import theory
 for reserved in (40, 50, 60, 70):
     p = lab.Params(arrival_rate=50, spike_factor=1, cpu_time=1, wait_time=0, work_cv=1,
                    reserved=reserved, init_time=0, duration=120)
-    print(f"reserved {reserved}: throttled {lab.run(p).summary['throttle_share']:6.1%}, "
+    print(f"reserved {reserved}: throttled {lab.run(p).summary['throttled_share']:6.1%}, "
           f"Erlang B {theory.erlang_b(reserved, 50):6.1%}")
 
 # %% [markdown]
@@ -195,8 +198,8 @@ print("caller         lost   done at the end   throttles     p99")
 for n in ("9", "10", "11", "12"):
     p = lab.preset(n)
     s = lab.run(p).summary
-    print(f"{p.caller:12} {s['lost']:6,.0f} {s['answered'] / s['requests']:17.0%} "
-          f"{s['throttles']:11,.0f} {s['latency_p99']:7.1f} s")
+    print(f"{p.caller:12} {s['failed']:6,.0f} {s['completed'] / s['offered']:17.0%} "
+          f"{s['throttled']:11,.0f} {s['latency_p99']:7.1f} s")
 
 # %% [markdown]
 # A caller that waits has lost its request. An event is tried again and again, a little later each
@@ -213,7 +216,7 @@ lab.run(lab.preset("10")).plot()
 queue = lab.preset("11")
 for change in ({}, {"max_concurrency": 60}, {"max_receives": 2}):
     s = lab.run(queue.changed(**change)).summary
-    print(f"throttles {s['throttles']:6,.0f}, dead-lettered {s['dead_lettered']:5,.0f}, "
+    print(f"throttles {s['throttled']:6,.0f}, dead-lettered {s['dead_lettered']:5,.0f}, "
           f"p99 {s['latency_p99']:5.1f} s   {change}")
 
 # %% [markdown]
@@ -229,15 +232,15 @@ for attempts in (0, 1, 3):
     p = lab.preset("12").changed(batch_attempts=attempts, error_share=0.2)
     s = lab.run(p).summary
     print(f"attempts {attempts or 'without end':>11}: answered "
-          f"{s['answered'] / s['requests']:4.0%}, given up {s['dead_lettered']:4,.0f}, "
+          f"{s['completed'] / s['offered']:4.0%}, given up {s['dead_lettered']:4,.0f}, "
           f"p99 {s['latency_p99']:5.1f} s")
 
 # %% [markdown]
 # ### An event that always fails
 
 # %%
-print("attempts after", aws_lambda.attempt_times([0, 0, 0]), "s")
-print("attempts after", aws_lambda.attempt_times([5, 5, 5]), "s, if each takes five seconds")
+print("attempts after", by_hand.attempts(0), "s")
+print("attempts after", by_hand.attempts(5), "s, if each takes five seconds")
 
 # %% [markdown]
 # ### Does more memory cost more?
@@ -247,9 +250,9 @@ print("attempts after", aws_lambda.attempt_times([5, 5, 5]), "s, if each takes f
 # %%
 print("   MB   one thread            all vCPUs")
 for memory in (128, 512, 1_024, 1_769, 3_008):
-    row = [aws_lambda.duration(10, memory, threads=threads) for threads in (False, True)]
+    row = [rules.duration(10, memory, threads=threads) for threads in (False, True)]
     print(f"{memory:5,} " + "   ".join(
-        f"{t:6.1f} s {aws_lambda.gb_seconds(1, t, memory):5.1f} GB-s" for t in row))
+        f"{t:6.1f} s {gb_seconds(1, t, memory):5.1f} GB-s" for t in row))
 
 # %% [markdown]
 # As long as all of the CPU works, half of the time costs as much as half of the memory. Beyond one
@@ -258,21 +261,19 @@ for memory in (128, 512, 1_024, 1_769, 3_008):
 # %%
 for n in ("1", "2", "3", "4"):
     s = lab.run(lab.preset(n)).summary
-    print(f"{lab.scene(n).title:12} needs {s['concurrency_needed']:5,.0f}, lost {s['lost']:5,.0f}, "
-          f"{s['cost_usd']:.2f} USD")
+    print(f"{lab.scene(n).title:19} needs {s['concurrency_needed']:5,.0f}, "
+          f"failed {s['failed']:5,.0f}, {s['cost_usd']:.2f} USD")
 
 # %% [markdown]
-# ### The door
+# ### API Gateway
 #
 # API Gateway's bucket, as AWS has it for an account, full at first:
 
 # %%
-from labsim.services.api_gateway import throttle as api_gateway
-
 for requests in (15_000, 20_000):
-    print(f"{requests:,} in a second: {api_gateway.passed_evenly(requests, 1):,.0f} pass")
+    print(f"{requests:,} in a second: {by_hand.admitted_evenly(requests, 1):,.0f} pass")
 print("ten at once, ten half a second later, ten a second and burst five:",
-      api_gateway.passed([10, 10], 0.5, 10, 5))
+      by_hand.admitted([10, 10], 0.5, 10, 5))
 
 # %% [markdown]
 # And a small one before our function, with and without a cache:
@@ -280,8 +281,8 @@ print("ten at once, ten half a second later, ten a second and burst five:",
 # %%
 for ttl in (0, 5, 20, 60):
     s = lab.run(lab.preset("13").changed(cache_ttl=ttl)).summary
-    print(f"cache {ttl:2} s: turned away {s['turned_away']:5,.0f}, from the cache "
-          f"{s['cached']:5,.0f}, executions under way {s['concurrency_max']:5,.0f}")
+    print(f"cache {ttl:2} s: turned away {s['failed_gateway']:5,.0f}, from the cache "
+          f"{s['cache_hits']:5,.0f}, executions under way {s['concurrency_max']:5,.0f}")
 
 # %% [markdown]
 # A cached answer needs no token and no function. What is asked for again and again is cheapest not
@@ -291,7 +292,7 @@ for ttl in (0, 5, 20, 60):
 slow = lab.Params(caller="api-gateway", arrival_rate=2, spike_factor=1, cpu_time=30, wait_time=0,
                   timeout=60, duration=120)
 s = lab.run(slow).summary
-print(f"timed out at the gateway {s['timed_out']:.0f} of {s['requests']:.0f}, "
+print(f"timed out at the gateway {s['timed_out']:.0f} of {s['offered']:.0f}, "
       f"and {s['invocations']:.0f} paid")
 
 # %% [markdown]
@@ -300,10 +301,12 @@ print(f"timed out at the gateway {s['timed_out']:.0f} of {s['requests']:.0f}, "
 # AWS's own examples of a month, to the cent:
 
 # %%
-print(aws_lambda.total_free([[3_000_000, 0.120, 1_536]]), "USD")
-print(aws_lambda.total([[7_440_000, 2.0, 1_024]]), "USD without the free tier")
-print(aws_lambda.total_free([[6_000_000, 0.280, 4_096, 2_048]]), "USD with two GB of /tmp")
-print(aws_lambda.total([], [[2_000_000, 0.280, 4_096]], [[7, 24, 4_096]]), "USD, provisioned")
+for what, lines in (
+        ("with the free tier", bill([[3_000_000, 0.120, 1_536]], free=True)),
+        ("without it", bill([[7_440_000, 2.0, 1_024]])),
+        ("with two GB of /tmp", bill([[6_000_000, 0.280, 4_096, 2_048]], free=True)),
+        ("provisioned", bill([], [[2_000_000, 0.280, 4_096]], [[7, 24, 4_096]]))):
+    print(f"{sum(round(usd, 2) for usd in lines.values()):7.2f} USD {what}")
 
 # %% [markdown]
 # ## Read the model
@@ -313,32 +316,32 @@ print(aws_lambda.total([], [[2_000_000, 0.280, 4_096]], [[7, 24, 4_096]]), "USD,
 # %%
 import inspect
 
-from labsim.services.lambda_.pool import Pool
+from labsim.services.lambda_.environments import Environments
 
-print(inspect.getsource(Pool.invoke))
+print(inspect.getsource(Environments.invoke))
 
 # %% [markdown]
-# **Change it.** Suppose the garage let out no more than ten environments at once and ten a second.
+# **Change it.** Suppose no more than ten environments came at once, and ten a second.
 
 # %%
 from unittest.mock import patch
 
-from labsim.builtin.lambda_concurrency import model
+from labsim.services import lambda_
 
 
-class Slow(Pool):
+class Slow(lambda_.Function):
     def __init__(self, *args, **how):
         super().__init__(*args, **how, at_once=10, per_second=10)
 
 
-with patch.object(model, "Pool", Slow):
+with patch.object(lambda_, "Function", Slow):
     s = lab.run().summary
-print(f"too many {s['too_many']:,.0f}, too fast {s['too_fast']:,.0f}, "
+print(f"too many {s['throttled_concurrency']:,.0f}, too fast {s['throttled_scaling']:,.0f}, "
       f"under way {s['concurrency_max']:,.0f}")
 
 # %% [markdown]
 # Now most of the crowd comes too fast, and the limit is never reached. The whole model is in
-# `labsim/labs/lambda_concurrency/model.py`; start at `simulate`.
+# `labsim/builtin/lambda_concurrency/model.py`; start at `simulate`.
 
 # %% [markdown]
 # ## Exercises

@@ -4,14 +4,14 @@ from typing import Literal
 
 from labsim.declare import Params, choice, flag, integer, number
 from labsim.errors import ParameterError
-from labsim.services.lambda_ import rules as aws_lambda
+from labsim.services.lambda_ import rules
 
 CALLS, FUNCTION, CONCURRENCY = "Calls", "Function", "Concurrency"
 FRONT, RETRIES = "API Gateway", "Retries"
-GATEWAY = ("caller", (aws_lambda.GATEWAY,))
-EVENTS = ("caller", (aws_lambda.ASYNCHRONOUS,))
-QUEUE, STREAM = ("caller", (aws_lambda.SQS,)), ("caller", (aws_lambda.KINESIS,))
-POLLED = ("caller", (aws_lambda.SQS, aws_lambda.KINESIS))
+GATEWAY = ("caller", (rules.GATEWAY,))
+EVENTS = ("caller", (rules.ASYNCHRONOUS,))
+QUEUE, STREAM = ("caller", (rules.SQS,)), ("caller", (rules.KINESIS,))
+POLLED = ("caller", (rules.SQS, rules.KINESIS))
 
 
 class LambdaConcurrencyParams(Params):
@@ -140,24 +140,18 @@ class LambdaConcurrencyParams(Params):
     def check(self) -> None:
         """Reserved and provisioned concurrency fit into the account. Fact:
         lambda.reserved_unreserved_min."""
-        most = max(0.0, self.account_concurrency - aws_lambda.UNRESERVED)
-        if self.reserved > most:
-            raise ParameterError("reserved", self.reserved, f"at most {most:g} executions")
-        limit = self.reserved or most
-        if self.provisioned > limit:
+        if self.reserved:
+            rules.unreserved(self.account_concurrency, [self.reserved])
+        most = self.reserved or max(0.0, self.account_concurrency - rules.UNRESERVED)
+        if self.provisioned > most:
             raise ParameterError("provisioned", self.provisioned,
-                                 f"at most {limit:g} environments")
+                                 f"at most {most:g} environments")
 
     @property
     def mean_duration(self) -> float:
         """Mean duration of a request, s."""
-        return aws_lambda.duration(self.cpu_time, self.memory, waits=self.wait_time,
+        return rules.duration(self.cpu_time, self.memory, waits=self.wait_time,
                                    threads=self.threads)
-
-    @property
-    def lanes(self) -> int:
-        """Batches that a stream has under way at most."""
-        return self.shards * self.parallelization
 
     def limit(self, others: bool) -> float:
         """Executions that this function may have, with or without the others under way."""

@@ -1,1 +1,11 @@
-"""AWS Lambda: execution environments, concurrency, and those who call a function."""
+"""AWS Lambda: functions, their execution environments, and those who call them."""
+
+from labsim.services.lambda_.callers import Asynchronous, Synchronous
+from labsim.services.lambda_.event_source_mappings import (
+    KinesisEventSourceMapping,
+    SqsEventSourceMapping,
+)
+from labsim.services.lambda_.function import Function
+
+__all__ = ["Asynchronous", "Function", "KinesisEventSourceMapping", "SqsEventSourceMapping",
+           "Synchronous"]

@@ -1,8 +1,9 @@
 """The environments of a Lambda function: reused, started cold, or refused.
 
-Picture the taxis of one firm. A caller gets a car that is waiting; if none is, one is fetched from
-the garage, which takes a while; if too many are under way, or the garage may not let out another
-one yet, the caller is told so at once. A car that nobody has wanted for long goes home.
+Picture a telephone exchange of old. Each call keeps an operator busy for as long as it lasts. Who
+calls gets an operator who sits idle; if none does, another one is fetched, which takes a while; if
+all lines are in use, or no more operators can come yet, the caller hears the busy tone at once. An
+operator whom nobody has needed for long goes home.
 
 *Models:* one request per environment at a time; the idle one used last comes first, so that those
 too many are given up after `keep` s; a limit of executions; new environments at most 1,000 at once
@@ -18,10 +19,11 @@ from heapq import heappop, heappush
 
 from labsim.services.lambda_.rules import AT_ONCE, PER_SECOND, REQUESTS_PER_EXECUTION
 
-TOO_MANY, TOO_FAST, TOO_OFTEN = -1.0, -2.0, -3.0     # executions, new environments, requests/s
+# Why a call is throttled: executions under way, new environments, requests per second.
+CONCURRENCY, SCALING, RATE = -1.0, -2.0, -3.0
 
 
-class Pool:
+class Environments:
     """A function's environments. `limit`: executions that it may have (may be changed between
     calls); init: s of a cold start; keep: s that an idle environment is kept."""
 
@@ -30,14 +32,14 @@ class Pool:
         self.limit, self.init, self.keep, self.provisioned = limit, init, keep, provisioned
         self.busy: list[float] = []                         # when each ends, a heap
         self.idle: deque[float] = deque([0.0] * provisioned)    # since when, the longest first
-        self.made = self.cold = 0
-        self.refused = {TOO_MANY: 0, TOO_FAST: 0, TOO_OFTEN: 0}
+        self.cold = 0
+        self.refused = {CONCURRENCY: 0, SCALING: 0, RATE: 0}
         self._at_once, self._per_second = at_once, per_second
         self._new, self._calls, self._at = at_once, REQUESTS_PER_EXECUTION * limit, 0.0
 
     def invoke(self, t: float, work: float) -> float:
         """A call at `t` (s, never earlier than the last one) that takes `work` s: when it ends, or
-        why it is throttled (negative: TOO_MANY, TOO_FAST, TOO_OFTEN)."""
+        why it is throttled (negative: CONCURRENCY, SCALING, RATE)."""
         busy, idle = self.busy, self.idle
         while busy and busy[0] <= t:
             idle.append(heappop(busy))
@@ -53,15 +55,15 @@ class Pool:
             self._new = self._at_once
         if len(busy) >= self.limit:
             self._calls = calls
-            return self._refuse(TOO_MANY)
+            return self._refuse(CONCURRENCY)
         if calls < 1.0:
             self._calls = calls
-            return self._refuse(TOO_OFTEN)
+            return self._refuse(RATE)
         if idle:
             idle.pop()
         elif self._new < 1.0:
             self._calls = calls
-            return self._refuse(TOO_FAST)
+            return self._refuse(SCALING)
         else:
             self._new -= 1.0
             self.cold += 1
@@ -81,7 +83,6 @@ class Pool:
         while idle and idle[0] < t - self.keep and len(idle) + len(self.busy) > self.provisioned:
             idle.popleft()
 
-    @property
-    def environments(self) -> int:
+    def __len__(self) -> int:
         """How many there are, as of the last call."""
         return len(self.busy) + len(self.idle)

@@ -1,0 +1,96 @@
+"""Amazon API Gateway in front of a Lambda function.
+
+Picture the door of a shop again. A board beside it answers what was asked a short while ago, and
+whoever reads it need not go in. Whoever has gone in is given up after a while, though somebody
+inside still works for him.
+
+*Models:* the throttle; a response cache with a TTL, per key, which needs no token; the integration
+timeout; the price per request. *Leaves out:* cache sizes and their price, authorizers.
+
+Data plane: request-level, with that of the function.
+"""
+
+from labsim import factbook
+from labsim.engine import Simulation
+from labsim.errors import ParameterError
+from labsim.services.api_gateway.throttle import BURST, RATE, Throttle
+from labsim.services.lambda_.callers import (
+    CACHED,
+    DONE,
+    FAILED,
+    PATIENCE,
+    REJECTED,
+    THROTTLED,
+    TIMED_OUT,
+    Synchronous,
+    ended,
+)
+from labsim.services.lambda_.function import Function
+
+PRICE = factbook.value("apigw.price_rest_million") / 1e6
+TIMEOUT = factbook.value("apigw.timeout_max_s")
+
+
+class Gateway(Synchronous):
+    """A gateway before `function`; clients reach it by `sim.send`, or from another part's outlet.
+
+    rate, burst: of its throttle. cache_ttl: s that an answer is kept; 0: no cache. keys: so many
+    different things are asked for, all as often. timeout: s that it waits for an answer. lots: what
+    decides which key a request asks for; by default a stream of its own.
+    """
+
+    METRICS = (
+        *Synchronous.METRICS,
+        ended("failed_gateway", "failed: throttled by API Gateway (429)", REJECTED, "lower",
+              "turned_away"),
+        ended("timed_out", "failed: API Gateway waited too long (504)", TIMED_OUT),
+        ended("cache_hits", "answered by the gateway's cache", CACHED, "higher", "cached"))
+
+    def __init__(self, sim: Simulation, name: str, function: Function, *, rate: float = RATE,
+                 burst: float = BURST, cache_ttl: float = 0.0, keys: int = 1,
+                 timeout: float = TIMEOUT, lots=None, **how):
+        super().__init__(sim, name, function, **how)
+        for what, value, least in (("rate", rate, 0), ("burst", burst, 1),
+                                   ("cache_ttl", cache_ttl, 0), ("keys", keys, 1),
+                                   ("timeout", timeout, 0)):
+            if not value >= least:
+                raise ParameterError(what, value, f"at least {least}")
+        self.throttle, self.cache_ttl, self.timeout = Throttle(rate, burst), cache_ttl, timeout
+        self.keys = keys
+        self.key: list[int] = []                # of each request
+        self._lots = sim.stream(f"{name} keys") if lots is None else lots
+        self._kept: dict[int, float] = {}       # key: until when
+
+    def take(self, times) -> None:
+        """Requests come at `times` (s, sorted)."""
+        super().take(times)
+        self.key += self._lots.integers(self.keys, size=len(times)).tolist()
+
+    def run_to(self, until: float) -> None:
+        """Let requests in, or not, up to `until` s."""
+        times, fate, ends, key, kept = self.times, self.fate, self.end, self.key, self._kept
+        i, admit = self._next, self.throttle.admit
+        while i < len(times) and times[i] <= until:
+            t = times[i]
+            if not i % PATIENCE:
+                self.sim.check()
+            if kept and kept.get(key[i], -1.0) > t:
+                fate[i], ends[i] = CACHED, t
+            elif not admit(t):
+                fate[i] = REJECTED
+            else:
+                end, failed = self.invoke(t, [i], 0)
+                if end < 0.0:
+                    fate[i] = THROTTLED
+                elif end - t > self.timeout:
+                    fate[i], ends[i] = TIMED_OUT, t + self.timeout
+                else:
+                    fate[i], ends[i] = (FAILED if failed else DONE), end
+                    if self.cache_ttl and not failed:
+                        kept[key[i]] = end + self.cache_ttl
+            i += 1
+        self._next = i
+
+    def cost(self) -> dict[str, float]:
+        """Each request, answered or not."""
+        return {"API Gateway": PRICE * float(len(self.times))}

@@ -1,0 +1,383 @@
+"""Functions, their environments, those who call them and the bill, rule by rule and as parts."""
+
+import numpy as np
+import plain_pool
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import labsim
+from labsim.builtin.lambda_concurrency import by_hand
+from labsim.engine import ServiceTimes, Simulation
+from labsim.errors import LabsimError, ParameterError
+from labsim.services import api_gateway, ec2, lambda_, sqs
+from labsim.services.lambda_ import (
+    Asynchronous,
+    Function,
+    KinesisEventSourceMapping,
+    SqsEventSourceMapping,
+    Synchronous,
+    rules,
+)
+from labsim.services.lambda_.bill import bill, gb_seconds
+from labsim.services.lambda_.callers import DEAD, DONE
+from labsim.services.lambda_.environments import CONCURRENCY, RATE, SCALING, Environments
+
+times_and_works = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 400)), min_size=1,
+                           max_size=120)
+
+
+@settings(max_examples=150, deadline=None)
+@given(times_and_works, st.integers(1, 12), st.integers(0, 5), st.sampled_from([0.03, 1.03, 1e9]))
+def test_the_pool_is_plain_simpy(steps, limit, provisioned, keep):
+    """Who is cold, warm or throttled, and when each ends: equal, at random times that never
+    coincide."""
+    provisioned = min(provisioned, limit)
+    times = np.cumsum([gap for gap, _ in steps]) / 16 + np.arange(len(steps)) * 1e-6
+    works = [work / 64 + 1 / 512 for _, work in steps]
+    pool = Environments(limit, init=0.25, keep=keep, provisioned=provisioned)
+    pool._calls = 1e9       # the rate limit has a test of its own
+    told = plain_pool.run(times.tolist(), works, limit=limit, init=0.25, keep=keep,
+                          provisioned=provisioned)
+    for t, work, (kind, end) in zip(times.tolist(), works, told):
+        before, pool._calls = pool.cold, 1e9
+        got = pool.invoke(t, work)
+        assert (got < 0) == (kind == "throttled")
+        if got >= 0:
+            assert got == end and (pool.cold > before) == (kind == "cold")
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.01, 20)), min_size=1, max_size=60))
+def test_an_environment_serves_one_request_at_a_time(steps):
+    """There are as many as ever overlap, no more; each began with a cold start."""
+    starts = np.cumsum([gap for gap, _ in steps])
+    ends = [s + work for s, (_, work) in zip(starts, steps)]
+    most = max(sum(s <= t < e for s, e in zip(starts, ends)) for t in starts)
+    assert sum(by_hand.cold_starts(starts.tolist(), ends)) == most
+
+
+def test_ten_requests_and_six_environments():
+    """The figure of AWS: A to E are new, then A, B, C again, F is new, D again."""
+    starts = [0, 1, 2, 3, 4, 5, 6, 7, 7.5, 8]
+    ends = [4.5, 5.5, 6.5, 7.8, 9, 9, 10, 11, 12, 12]
+    new = [name for name, cold in zip("ABCDEABCFD", by_hand.cold_starts(starts, ends)) if cold]
+    assert new == list("ABCDEF")
+
+
+def test_an_idle_environment_is_given_up():
+    """One request a minute: always cold if kept for less, once if for more."""
+    for keep, cold in ((30, 5), (90, 1)):
+        pool = Environments(10, keep=keep)
+        for minute in range(5):
+            pool.invoke(60.0 * minute, 1.0)
+        assert pool.cold == cold
+
+
+@given(st.floats(0.1, 1e5), st.floats(0.001, 60), st.floats(1, 1e5))
+def test_littles_law_and_ten_requests_a_second(rate, seconds, quota):
+    """What is served is the least of three, and the quota that is needed serves all."""
+    assert rules.served_rate(rate, seconds, quota) == pytest.approx(
+        min(rate, quota / seconds, 10 * quota))
+    needed = max(rules.concurrency(rate, seconds), rate / 10)
+    assert rules.served_rate(rate, seconds, needed) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("rate, seconds, under_way", [
+    (100, 1, 100), (100, 0.5, 50), (200, 0.25, 50), (5_000, 0.2, 1_000)])
+def test_concurrency_of_aws_examples(rate, seconds, under_way):
+    """Rate times duration."""
+    assert rules.concurrency(rate, seconds) == under_way
+
+
+@pytest.mark.parametrize("account, rate", [(10_000, 600), (2_000, 600), (5_000, 1_500)])
+def test_a_steep_load_gets_a_thousand_and_a_hundred_a_second(account, rate):
+    """Second by second the rule's ramp, or as many as have come."""
+    pool, got = Environments(account), 0
+    for n in range(20 * rate):
+        t = n / rate
+        got += pool.invoke(t, 1e6) >= 0
+        if n % rate == 0:
+            due = min(n + 1, account, 1_000 + 100 * t)
+            assert got == pytest.approx(due, abs=2), t
+    assert pool.refused[RATE] == 0
+    assert (pool.refused[CONCURRENCY] > 0) == (account < 2_900)
+    assert pool.refused[SCALING] > 0 or account < 2_900
+
+
+@given(st.integers(100, 50_000), st.lists(st.integers(0, 5_000), max_size=8))
+def test_a_hundred_stay_unreserved(quota, reserved):
+    """What is left, or a refusal."""
+    if quota - sum(reserved) < 100:
+        with pytest.raises(ValueError, match="at most"):
+            rules.unreserved(quota, reserved)
+    else:
+        assert rules.unreserved(quota, reserved) == quota - sum(reserved)
+
+
+def source(Kind, times, work=1.0, limit=10, chance=None, error_share=0.0, **how):
+    """A caller that has run to its end, or for days."""
+    sim = Simulation(1, 1e6)
+    function = Function(sim, "function", ServiceTimes(work, 0), timeout=900, limit=limit, init=0,
+                        keep=1e9, error_share=error_share)
+    if chance is not None:
+        how["luck"] = Given(chance)
+    made = Kind(sim, "callers", function, **how)
+    made.feed([np.array(times, dtype=float)])
+    sim.run()
+    return made
+
+
+class Given:
+    """What is drawn is known beforehand."""
+
+    def __init__(self, values):
+        self.values = np.array(values)
+
+    def random(self, n):
+        return self.values[:n]
+
+    def integers(self, most, size):
+        assert (self.values < most).all()
+        return self.values[:size]
+
+
+@given(st.floats(0, 30), st.integers(0, 2))
+@settings(deadline=None)
+def test_an_event_that_always_fails(takes, retries):
+    """Attempts at 0, a minute after the first failure, two after the second; then the DLQ."""
+    made = source(Asynchronous, [0.0], work=takes, error_share=1.0, retries=retries)
+    times = [start for start, _, _ in made.function.runs]
+    assert len(times) == retries + 1 and made.fate == [DEAD]
+    waits = [b - a - takes for a, b in zip(times, times[1:])]
+    assert waits == pytest.approx([60, 120][:len(waits)])
+
+
+def test_an_event_that_always_fails_in_the_run():
+    """Three invocations, at the times of the rule; then it is dead-lettered."""
+    made = source(Asynchronous, [5.0], work=7.0, error_share=1.0, retries=2, age=21_600)
+    assert [start - 5 for start, _, _ in made.function.runs] == by_hand.attempts(7)
+    assert by_hand.attempts(7) == [0, 67, 194]
+    assert made.fate == [DEAD]
+
+
+def test_a_throttled_event_waits_twice_as_long_each_time():
+    """From a second up to five minutes, until its age is used up."""
+    assert [rules.backoff(n) for n in (1, 2, 3, 9, 10, 99)] == [1, 2, 4, 256, 300, 300]
+    made = source(Asynchronous, [0.0], limit=0, retries=2, age=3_600)
+    gaps = np.diff(made.function.throttles)
+    assert gaps.tolist() == [min(300, 2.0**n) for n in range(len(gaps))]
+    last = made.function.throttles[-1]
+    assert made.fate == [DEAD] and last <= 3_600 < last + 300
+
+
+def test_pollers_begin_with_five_and_grow():
+    """A backlog at once: five batches, and five more each second, up to the most that is set."""
+    for most, due in ((0, [5, 10, 15, 20]), (12, [5, 10, 12, 12])):
+        made = source(SqsEventSourceMapping, [0.0] * 500, work=100.0, limit=1_000, batch_size=1,
+                      max_concurrency=most, visibility=600, max_receives=5)
+        starts = np.array([start for start, _, _ in made.function.runs])
+        # The small step is for rounding of sums of fifths of a second.
+        assert [int((starts <= t + 1e-6).sum()) for t in (0, 1, 2, 3)] == due
+
+
+def test_a_throttled_message_counts_its_receive():
+    """With no concurrency at all it is received so often, each a visibility timeout later."""
+    made = source(SqsEventSourceMapping, [0.0], limit=0, batch_size=10,
+                      max_concurrency=0, visibility=30, max_receives=3)
+    assert made.function.throttles == [0, 30, 60] and made.fate == [DEAD] and made.end == [90]
+
+
+def test_batches_are_as_large_as_allowed():
+    """A hundred messages that wait: ten in each."""
+    made = source(SqsEventSourceMapping, [0.0] * 105, batch_size=10,
+                      max_concurrency=0, visibility=600, max_receives=5, limit=100)
+    assert max(n for _, _, n in made.function.runs) == 10 and made.fate == [DONE] * 105
+    assert sum(n for _, _, n in made.function.runs) == 105
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(1, 5))
+def test_a_stream_keeps_the_order_of_each_lane(lanes, batch):
+    """Whatever fails, records of a lane end in the order in which they came, batch by batch."""
+    chance = [((i * 37) % 100) / 100 for i in range(len(lanes))]
+    made = source(KinesisEventSourceMapping, np.arange(len(lanes)) / 8, chance=chance,
+                  error_share=0.1, shards=4, lots=Given(lanes), batch_size=batch, attempts=0,
+                  limit=1_000)
+    assert set(made.fate) == {DONE}
+    for lane in range(4):
+        ends = [end for end, where in zip(made.end, lanes) if where == lane]
+        assert ends == sorted(ends)
+
+
+def test_a_failing_batch_blocks_its_lane_until_its_attempts_are_used_up():
+    """The record behind a bad one waits for all of its attempts and their waits."""
+    made = source(KinesisEventSourceMapping, [0.0, 0.5], chance=[0.0, 0.5], error_share=1e-9,
+                  lots=Given([0, 0]), batch_size=1, attempts=1)
+    first, second = made.function.runs
+    assert made.fate == [DEAD, DONE] and second[0] == first[1]
+
+
+@given(st.integers(128, 10_240), st.floats(0.01, 100))
+def test_memory_buys_cpu(memory, work):
+    """Duration times memory stays while the CPU is the limit; one thread uses no more than one."""
+    full = gb_seconds(1, work, 1_769)
+    takes = rules.duration(work, memory)
+    assert gb_seconds(1, takes, memory) == pytest.approx(full)
+    single = rules.duration(work, memory, threads=False)
+    assert single == pytest.approx(max(takes, work))
+
+
+@given(st.floats(0, 1e9), st.floats(0.001, 900), st.integers(128, 10_240))
+def test_a_bill_by_hand(requests, seconds, memory):
+    """Requests and GB-s, with and without what is free."""
+    gb_s = requests * seconds * memory / 1_024
+    plain = bill([(requests, seconds, memory)])
+    assert plain["requests"] == pytest.approx(requests * 0.2e-6)
+    assert plain["duration"] == pytest.approx(gb_s * 0.0000166667)
+    free = bill([(requests, seconds, memory)], free=True)
+    assert free["requests"] == pytest.approx(max(0, requests - 1e6) * 0.2e-6)
+    assert free["duration"] == pytest.approx(max(0, gb_s - 4e5) * 0.0000166667)
+
+
+def cents(lines):
+    """The sum of a bill, each line to the cent, as AWS's price page adds up; USD."""
+    return round(sum(round(usd, 2) for usd in lines.values()), 2)
+
+
+@pytest.mark.parametrize("args, total", [
+    (([[3_000_000, 0.12, 1_536]], [], [], True), 2.73), (([[7_440_000, 2, 1_024]],), 249.49),
+    (([[6_000_000, 0.28, 4_096, 2_048]], [], [], True), 106.41),
+    (([[2_500_000, 0.12, 1_536]], [[500_000, 0.1, 1_536]], [[100, 8, 1_536]], True), 19.96),
+    (([], [[2_000_000, 0.28, 4_096]], [[7, 24, 4_096]]), 32.26)])
+def test_the_sums_of_the_price_page(args, total):
+    """To the cent; the lines are among the known answers."""
+    assert cents(bill(*args)) == total
+
+
+def test_the_examples_of_the_price_page():
+    """To the cent; the older page's rates were rounded, so that one of its sums is a cent more."""
+    assert cents(bill([[30_000_000, 0.2, 128]], free=True)) == 11.63
+    assert cents(bill([[3_000_000, 1, 512]], free=True)) == pytest.approx(18.74, abs=0.011)
+    assert cents(bill([[1e6, 1, 1_024]], arm=True)) == 13.53
+
+
+@pytest.mark.parametrize("timeout, window, due", [(60, 0, 360), (30, 20, 200)])
+def test_the_visibility_timeout_that_aws_advises(timeout, window, due):
+    """Six times the function's, and the batching window."""
+    assert rules.visibility_timeout(timeout, window) == due
+
+
+def test_synchronous_calls_are_never_tried_again():
+    """Each is invoked or throttled, once."""
+    made = source(Synchronous, np.arange(100) / 10, work=5.0, limit=3)
+    assert len(made.function.runs) + len(made.function.throttles) == 100
+
+
+# -- parts ------------------------------------------------------------------------------------
+
+def two(sim):
+    """Two functions, each with its callers, at different rates."""
+    for name, rate, work in (("small", 5, 0.1), ("large", 20, 2.0)):
+        function = Function(sim, name, labsim.exponential(work), timeout=60, limit=30)
+        sim.send(rate, to=function, name=f"{name} clients")
+
+
+def test_two_functions_do_not_mix():
+    """Each has its own invocations, environments and line in the bill."""
+    r = labsim.simulate(two, duration=600)
+    assert all(law.holds(r) for law in r.lab.invariants)
+    for name, rate in (("small", 5), ("large", 20)):
+        s, clients = r.summary, r.summary[f"{name} clients.offered"]
+        assert s[f"{name} calls.offered"] == clients == pytest.approx(600 * rate, rel=0.1)
+        assert s[f"{name}.invocations"] + s[f"{name}.throttled"] == clients
+        assert r.cost[f"{name}: requests"] == pytest.approx(s[f"{name}.invocations"] * 0.2e-6)
+    assert r.summary["small.throttled"] == 0 < r.summary["large.throttled"]
+    assert r.summary["large.concurrency_max"] == 30 > r.summary["small.concurrency_max"]
+
+
+def test_several_callers_of_a_function_are_served_in_order_of_time():
+    """One limit for all of them; merged, their calls are those of one caller."""
+    times = np.arange(400) / 10
+    def ends(sim, shares):
+        function = Function(sim, "function", labsim.fixed(1.05), timeout=60, limit=10)
+        for which in range(shares):
+            Synchronous(sim, f"caller {which}", function).feed([times[which::shares]])
+        sim.run()
+        return function.runs, sorted(function.throttles)
+    assert ends(Simulation(1, 60.0), 1) == ends(Simulation(1, 60.0), 3)
+
+
+def test_what_is_answered_goes_on_to_another_part():
+    """Gateway, function, queue: each answer is a message, when it has come."""
+    def shop(sim):
+        function = Function(sim, "function", labsim.fixed(0.2), limit=1_000)
+        door = api_gateway.Gateway(sim, "door", function, rate=10, burst=20)
+        mails = sqs.Queue(sim, "mails")
+        ec2.Fleet(sim, "workers", consumes=mails, work=labsim.fixed(0.05), size=2)
+        door.answered.to(mails)
+        sim.send(labsim.spike(5, 10, start=60, length=20), to=door)
+    r = labsim.simulate(shop, duration=200)
+    s = r.summary
+    assert s["door.failed_gateway"] > 100 and s["door.offered"] == s["producers.offered"]
+    assert s["mails.offered"] == s["door.completed"] > 800
+    assert all(law.holds(r) for law in r.lab.invariants)
+    assert r.cost["door: API Gateway"] == pytest.approx(s["door.offered"] * 3.5e-6)
+
+
+def test_a_function_takes_what_a_queue_gives_out():
+    """The messages that are worked on are calls, through the function's own door."""
+    def chain(sim):
+        orders = sqs.Queue(sim, "orders")
+        ec2.Fleet(sim, "workers", consumes=orders, work=labsim.fixed(0.1), size=3)
+        function = Function(sim, "receipt", labsim.fixed(0.2))
+        orders.done.to(function.calls)
+        sim.send(4, to=orders)
+    s = labsim.simulate(chain, duration=500).summary
+    assert s["receipt calls.offered"] == s["orders.completed"] == s["receipt.invocations"] > 1_800
+
+
+def test_two_parts_of_one_name():
+    """The error names both."""
+    sim = Simulation(1, 60.0)
+    function = Function(sim, "api", labsim.fixed(1))
+    with pytest.raises(ParameterError, match="a lambda_.Function and a lambda_.Synchronous"):
+        Synchronous(sim, "api", function)
+
+
+def test_a_function_that_nobody_calls():
+    """Said before the run."""
+    with pytest.raises(LabsimError, match="nobody calls api"):
+        labsim.simulate(lambda sim: Function(sim, "api", labsim.fixed(1)), duration=60)
+
+
+@pytest.mark.parametrize("bad", [
+    {"memory": 127}, {"memory": 10_241}, {"timeout": 0}, {"timeout": 901}, {"limit": -1},
+    {"init": -1}, {"keep": -1}, {"provisioned": 1_001}, {"error_share": 1.1}, {"at_once": -1},
+    {"per_second": -1}])
+def test_settings_that_lambda_refuses(bad):
+    """Said with the name of the setting."""
+    with pytest.raises(ParameterError) as caught:
+        Function(Simulation(1, 60.0), "api", labsim.fixed(1), **bad)
+    assert caught.value.name in bad
+
+
+@pytest.mark.parametrize("kind, bad", [
+    (Asynchronous, {"retries": 3}), (Asynchronous, {"age": -1}),
+    (SqsEventSourceMapping, {"batch_size": 0}), (SqsEventSourceMapping, {"max_concurrency": -1}),
+    (SqsEventSourceMapping, {"visibility": -1}), (SqsEventSourceMapping, {"max_receives": 0}),
+    (KinesisEventSourceMapping, {"shards": 0}), (KinesisEventSourceMapping, {"attempts": -1}),
+    (KinesisEventSourceMapping, {"parallelization": 0}),
+    (KinesisEventSourceMapping, {"batch_size": 0})])
+def test_callers_that_cannot_be(kind, bad):
+    """Said with the name of the setting."""
+    sim = Simulation(1, 60.0)
+    with pytest.raises(ParameterError) as caught:
+        kind(sim, "callers", Function(sim, "api", labsim.fixed(1)), **bad)
+    assert caught.value.name in bad
+
+
+def test_a_queue_before_a_function_is_hidden_as_long_as_aws_advises():
+    """Unless somebody says otherwise."""
+    sim = Simulation(1, 60.0)
+    function = lambda_.Function(sim, "api", labsim.fixed(1), timeout=30)
+    assert SqsEventSourceMapping(sim, "orders", function).visibility == 180
