@@ -29,6 +29,7 @@ class Component:
     PANELS: ClassVar[tuple[Panel, ...]] = ()
     INVARIANTS: ClassVar[tuple[Invariant, ...]] = ()
     shows: ClassVar[tuple[tuple[str, str], ...]] = ()   # (label, series) in its box
+    bars: ClassVar[tuple[str, str] | None] = None       # columns in its box, see `Box`
     boxed: ClassVar[bool] = True        # it has a box in the system picture
     control: ClassVar[bool] = False     # it steers others instead of passing requests on
     alarm: ClassVar[str] = ""           # a series: its box is marked while it is above 0
@@ -56,7 +57,7 @@ class Component:
     def log(self, what: str, text: str, t: float | None = None) -> None:
         """Write a row about this part into the event log, at the present time or at `t` s."""
         if not self.quiet:
-            self.sim.log(what, f"{self.name}: {text}", t)
+            self.sim.log(what, f"{self.name}: {text}", t, self.name)
 
     # -- how requests come in --------------------------------------------------------------
 

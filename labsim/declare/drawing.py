@@ -99,6 +99,11 @@ class Panel:
     theory: Theory | None = None
     bars: tuple[str, ...] = ()
     moments: tuple[str, ...] = ()
+    part: str = ""          # only events of this part are marked; empty: all
+
+    def marked(self, result, kind: str) -> list[float]:
+        """When events of this kind happened, s."""
+        return [e.t for e in result.events if e.kind == kind and self.part in ("", e.part)]
 
     def unit_in(self, result) -> str:
         """Its unit: that of its curves."""

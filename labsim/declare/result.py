@@ -111,7 +111,7 @@ def _body(r: Result) -> dict:
         "summary": r.summary, "cost": r.cost, "notes": list(r.notes), "t": first.t.tolist(),
         "series": {name: {"unit": s.unit, "value": s.value.tolist()}
                    for name, s in r.series.items()},
-        "events": [[e.t, e.kind, e.text] for e in r.events],
+        "events": [[e.t, e.kind, e.text, *([e.part] if e.part else [])] for e in r.events],
         **({"spans": [[s.row, s.kind, s.start, s.end] for s in r.spans]} if r.spans else {}),
     }
 
@@ -154,7 +154,8 @@ def _read(cls, text, lab) -> Result:
         _need(type(data["seed"]) is int, "seed is not a whole number")
         return cls(lab=declared, params=declared.Params(**data["params"]),
                    seed=data["seed"], summary=Summary(summary, declared.metrics), series=series,
-                   events=[Event(float(a), str(b), str(c)) for a, b, c in data["events"]],
+                   events=[Event(float(t), *map(str, (kind, text, *part)))
+                           for t, kind, text, *part in data["events"]],
                    cost=_numbers_of(data["cost"]), notes=tuple(map(str, data["notes"])),
                    spans=tuple(_span(*row) for row in data.get("spans", ())))
     except ResultError:

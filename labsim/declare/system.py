@@ -165,7 +165,8 @@ def _panel(part: Component, panel: Panel) -> Panel:
         return line.limit and (lambda p: line.limit(part))
     lines = tuple(replace(line, series=line.series and f"{part.name}.{line.series}",
                           limit=limit(line)) for line in panel.lines)
-    return replace(panel, title=f"{part.name}: {panel.title.lower()}", lines=lines)
+    title = panel.title[:1].lower() + panel.title[1:]
+    return replace(panel, title=f"{part.name}: {title}", lines=lines, part=part.name)
 
 
 def _invariant(part: Component, law: Invariant) -> Invariant:

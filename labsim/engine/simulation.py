@@ -34,11 +34,13 @@ class Order(IntEnum):
 
 @dataclass(frozen=True)
 class Event:
-    """A row of the event log: at `t` seconds, a `kind` of thing happened, told in `text`."""
+    """A row of the event log: at `t` seconds, a `kind` of thing happened, told in `text`; to
+    which `part` of the system, if it is one's."""
 
     t: float
     kind: str
     text: str
+    part: str = ""
 
 
 class Wake(simpy.Event):
@@ -101,9 +103,9 @@ class Simulation:
         """
         return to.sent(load, name)
 
-    def log(self, kind: str, text: str, t: float | None = None) -> None:
+    def log(self, kind: str, text: str, t: float | None = None, part: str = "") -> None:
         """Write a row into the event log, at the present time or at `t` s."""
-        self.events.append(Event(self.now if t is None else t, kind, text))
+        self.events.append(Event(self.now if t is None else t, kind, text, part))
 
     def process(self, generator: Generator) -> simpy.Process:
         """Start a control-plane process."""

@@ -201,7 +201,7 @@ class _Panel:
             artist.set_visible(limit is not None)
             artist.set_position((result.params.duration / seconds, limit or 0.0))
         for kind, artist in zip(self.panel.marks, self.marks):
-            times = np.array([e.t for e in result.events if e.kind == kind])
+            times = np.array(self.panel.marked(result, kind))
             if len(times) > MOST_MARKS:     # a black bar says nothing; the event log has them
                 times = times[:0]
             artist.set_data(times / seconds, np.zeros(len(times)))

@@ -44,6 +44,7 @@ class Table(kit.Component):
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
     shows = (("partitions", "partitions"), ("units saved", "burst"))
+    bars = "load", "partitions"
     alarm = "throttled_rate"
 
     def __init__(self, sim: Simulation, name: str, mode: str = rules.ON_DEMAND,
