@@ -122,9 +122,15 @@ class Queue(Component):
         return metric
 
     def wired(self) -> None:
-        """It has to have somebody who sends, and its messages some work."""
+        """It has to have somebody else who sends, and its messages some work."""
         if not self._sources and not self.fed_by:
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
+        before = list(self.fed_by)
+        for part in before:     # and those before them
+            before += [other for other in part.fed_by if other not in before]
+        if self in before:
+            raise LabsimError(f"{self.name} feeds itself, by way of "
+                              f"{', '.join(p.name for p in before if p is not self) or 'nobody'}")
         if self.work is None:
             raise LabsimError(f"nobody consumes {self.name}: ec2.Fleet(sim, name, consumes=..., "
                               f"work=...) does")

@@ -118,3 +118,16 @@ def test_consumers_of_one_queue_agree_on_the_work():
         ec2.Fleet(sim, "b", consumes=orders, work=ls.fixed(2))
     with pytest.raises(ParameterError, match="work: .*other consumers of orders"):
         ls.simulate(shop, 60)
+
+
+def test_a_queue_does_not_feed_itself():
+    """Neither at once nor round about: what leaves it would have to be known before it comes."""
+    def circle(sim, direct=False):
+        first, second = (sqs.Queue(sim, name, work=ls.fixed(1)) for name in ("first", "second"))
+        sim.send(1, to=first)
+        first.done.to(first if direct else second)
+        second.done.to(first)
+    with pytest.raises(LabsimError, match="first feeds itself, by way of second"):
+        ls.simulate(circle, 60)
+    with pytest.raises(LabsimError, match="first feeds itself"):
+        ls.simulate(circle, 60, direct=True)
