@@ -1,4 +1,4 @@
-"""A Lambda function in plain SimPy, request by request: what `lambda_.environments` is compared with."""
+"""A Lambda function in plain SimPy, request by request: what its `Environments` are held against."""
 
 import simpy
 

@@ -5,7 +5,8 @@ from labsim import theory
 from labsim.declare import Box, Line, Link, Panel, Preset
 from labsim.services.api_gateway import Gateway
 from labsim.services.lambda_ import Function, rules
-from labsim.services.lambda_.callers import Caller, Retrying, Synchronous
+from labsim.services.lambda_.caller import Caller
+from labsim.services.lambda_.callers import Retrying, Synchronous
 
 METRICS = (
     *kit.of_part("caller", dict.fromkeys((*Caller.METRICS, *Synchronous.METRICS, *Gateway.METRICS,

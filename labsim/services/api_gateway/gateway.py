@@ -14,7 +14,8 @@ from labsim import factbook
 from labsim.engine import Simulation
 from labsim.errors import ParameterError
 from labsim.services.api_gateway.throttle import BURST, RATE, Throttle
-from labsim.services.lambda_.callers import (
+from labsim.services.lambda_ import Function, Synchronous
+from labsim.services.lambda_.caller import (
     CACHED,
     DONE,
     FAILED,
@@ -22,10 +23,8 @@ from labsim.services.lambda_.callers import (
     REJECTED,
     THROTTLED,
     TIMED_OUT,
-    Synchronous,
     ended,
 )
-from labsim.services.lambda_.function import Function
 
 PRICE = factbook.value("apigw.price_rest_million") / 1e6
 TIMEOUT = factbook.value("apigw.timeout_max_s")

@@ -14,7 +14,8 @@ from collections import deque
 
 from labsim import factbook
 from labsim.errors import ParameterError
-from labsim.services.lambda_.callers import DEAD, DONE, Retrying
+from labsim.services.lambda_.caller import DEAD, DONE
+from labsim.services.lambda_.callers import Retrying
 from labsim.services.lambda_.rules import backoff, visibility_timeout
 
 POLLERS = factbook.value("lambda.esm_sqs_start")

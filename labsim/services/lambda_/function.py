@@ -18,6 +18,8 @@ from labsim.declare import Count, Line, Metric, Panel
 from labsim.engine import ServiceTimes, Simulation, so_far
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.lambda_.bill import bill, gb_seconds
+from labsim.services.lambda_.caller import Caller
+from labsim.services.lambda_.callers import Synchronous
 from labsim.services.lambda_.environments import CONCURRENCY, RATE, SCALING, Environments
 from labsim.services.lambda_.rules import AT_ONCE, PER_SECOND
 
@@ -92,7 +94,7 @@ class Function(kit.Component):
         self.error_share, self.provisioned = error_share, provisioned
         self.environments = Environments(limit, init=init, keep=keep, provisioned=provisioned,
                                          at_once=at_once, per_second=per_second)
-        self.callers: list = []
+        self.callers: list[Caller] = []
         self.runs: list[tuple[float, float, int]] = []      # (start, end, requests in it)
         self.throttles: list[float] = []                    # when
         self.record.level("limit", 0.0, limit)
@@ -103,7 +105,7 @@ class Function(kit.Component):
         return self.calls.sent(load, name)
 
     @cached_property
-    def calls(self):
+    def calls(self) -> Synchronous:
         """Who calls it synchronously."""
         from labsim.services.lambda_.callers import Synchronous  # which knows functions
         return Synchronous(self.sim, f"{self.name} calls", self)

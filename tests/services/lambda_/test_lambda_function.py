@@ -20,7 +20,7 @@ from labsim.services.lambda_ import (
     rules,
 )
 from labsim.services.lambda_.bill import bill, gb_seconds
-from labsim.services.lambda_.callers import DEAD, DONE
+from labsim.services.lambda_.caller import DEAD, DONE
 from labsim.services.lambda_.environments import CONCURRENCY, RATE, SCALING, Environments
 
 times_and_works = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 400)), min_size=1,

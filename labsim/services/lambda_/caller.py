@@ -1,0 +1,207 @@
+"""Those who call a Lambda function, whatever their way: what they ask for and what comes of it.
+
+Picture the exchange's ledger: a line for each who rang, when, for how long he would talk, and how
+it ended.
+
+*Models:* requests with their work and their luck, invocations, what became of each request, answers
+that go on to other parts. *Leaves out:* who tries again, and when: those are in `callers` and
+`event_source_mappings`.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+import numpy as np
+
+from labsim import declare as kit
+from labsim.declare import Count, Line, Metric, Outlet, Panel
+from labsim.engine import Simulation, merged, so_far
+from labsim.errors import LabsimError
+
+WAITS, DONE, THROTTLED, FAILED, DEAD, TIMED_OUT, CACHED, REJECTED = range(8)     # fates
+AT_ONCE = THROTTLED, REJECTED   # known at the moment of the call
+PATIENCE = 1_000                # steps between two looks at whether the run was cancelled
+GOLDEN = 0.6180339887498949     # turns a request's die between its attempts
+
+
+def ended(name: str, meaning: str, fate: int, better: str = "lower", *aliases: str) -> Count:
+    """How many requests of a caller have come to this."""
+    return Count(name, "requests", meaning, better, lambda c: c.counted[fate], aliases=aliases)
+
+
+class Caller(kit.Component):
+    """Those who call `function`, a `Function`; `sim.send` or another part's outlet makes them do so.
+    `answered` is the outlet of requests that are done.
+
+    random: what the work of each request is drawn from; luck: what decides whether an attempt
+    fails; by default streams of its own.
+    """
+
+    METRICS = (
+        Count("offered", "requests", "requests, events, messages or records that came", "",
+              lambda c: len(c.times), aliases=("requests",)),
+        Count("completed", "requests", "done by the function, or answered by a cache", "higher",
+              lambda c: c.done.sum(), aliases=("answered",)),
+        Count("failed", "requests", "refused, failed, timed out or given up", "lower",
+              lambda c: len(c.gone), aliases=("lost",)),
+        Count("waiting_end", "requests", "not ended when the run ended", "lower",
+              lambda c: c.open.sum()),
+        ended("errors", "failed: the function failed, nobody tries again", FAILED),
+        Metric("latency_mean", "s", "mean time from request to answer", "lower",
+               lambda c: kit.mean(c.latency)),
+        Metric("latency_p50", "s", "half of the answers come within this", "lower",
+               lambda c: c.latencies[50]),
+        Metric("latency_p99", "s", "99 of 100 answers come within this", "lower",
+               lambda c: c.latencies[99]))
+    PANELS = (
+        Panel("Requests", "req/s", (
+            Line("offered", "offered_rate"), Line("completed", "completed_rate"),
+            Line("failed", "failed_rate"))),
+        Panel("Time to an answer", "s", (Line("mean", "latency"),)))
+    INVARIANTS = (kit.adds_up("offered", "completed", "failed", "waiting_end"),)
+    shows = (("req/s", "offered_rate"), ("waiting", "waiting"))
+    alarm = "failed_rate"
+
+    def __init__(self, sim: Simulation, name: str, function, *, random=None, luck=None):
+        super().__init__(sim, name)
+        self.function = function
+        self._random = sim.stream(f"{name} work") if random is None else random
+        self._luck = sim.stream(f"{name} errors") if luck is None else luck
+        self.times: list[float] = []    # one row a request, here and in the next four
+        self.work: list[float] = []     # s
+        self.chance: list[float] = []   # from 0 to 1
+        self.fate: list[int] = []
+        self.end: list[float] = []      # s
+        self.answered = Outlet(self)
+        self._given = 0.0               # s; answers up to then have been given out
+        self._next = 0                  # who comes next
+        self._sources: list[Iterable[np.ndarray]] = []
+        function.callers.append(self)
+        self.link(function)
+        self._environments, self._limits = function.environments, (
+            function.timeout, function.error_share)
+
+    def feed(self, blocks: Iterable[np.ndarray]) -> None:
+        """Requests come at the times of `blocks` (arrays, s, sorted)."""
+        self._sources.append(blocks)
+
+    def take(self, times: np.ndarray) -> None:
+        """Requests come at `times` (s, sorted), given out by another part."""
+        self.times += times.tolist()
+        self.work += self.function.work.draw(len(times), self._random).tolist()
+        self.chance += self._luck.random(len(times)).tolist()
+        self.fate += [WAITS] * len(times)
+        self.end += [float("inf")] * len(times)
+
+    def gather(self) -> None:
+        """Have all come that will come whatever happens."""
+        if self._sources:
+            for times in merged(self._sources):
+                self.sim.check()
+                self.take(times)
+            self._sources = []
+
+    def wired(self) -> None:
+        """Requests have to come from somewhere, and from one kind of place."""
+        if bool(self._sources) == bool(self.fed_by):
+            raise LabsimError(f"requests come to {self.name} either by sim.send(load, to=...) or "
+                              f"from another part's outlet")
+
+    def advance(self, now: float) -> None:
+        """Let what flows through the function flow until `now`."""
+        self.function.advance(now)
+
+    @property
+    def first(self) -> float:
+        """When it does something next, s."""
+        return self.times[self._next] if self._next < len(self.times) else float("inf")
+
+    def run_to(self, until: float) -> None:
+        """Make the calls up to `until` s."""
+        raise NotImplementedError
+
+    def invoke(self, t: float, which: list[int], attempt: int) -> tuple[float, bool]:
+        """One invocation for these: when it ends (negative: throttled), and whether it fails."""
+        timeout, error_share = self._limits
+        work = self.work[which[0]] if len(which) == 1 else sum(self.work[i] for i in which)
+        late = work > timeout
+        end = self._environments.invoke(t, timeout if late else work)
+        if end < 0.0:
+            self.function.throttles.append(t)
+            return end, True
+        self.function.runs.append((t, end, len(which)))
+        if late or not error_share:
+            return end, late
+        return end, any((self.chance[i] + attempt * GOLDEN) % 1.0 < error_share for i in which)
+
+    def settle(self, which: list[int], fate: int, end: float) -> None:
+        """What became of these requests, and when."""
+        for i in which:
+            self.fate[i], self.end[i] = fate, end
+
+    def give(self, now: float) -> None:
+        """Hand on the answers that have come by `now` s."""
+        if self.answered.connected:
+            end = np.array(self.end)
+            new = np.isin(self.fate, (DONE, CACHED)) & (end > self._given) & (end <= now)
+            self._given = now
+            self.answered.give(np.sort(end[new]))
+
+    # -- at the end of the run -------------------------------------------------------------
+
+    @cached_property
+    def ends(self) -> np.ndarray:
+        """When each request ended, s; of those told at once, infinite."""
+        return np.array(self.end)
+
+    @cached_property
+    def fates(self) -> np.ndarray:
+        """What has become of each request by the end of the run."""
+        fates = np.array(self.fate, dtype=int)
+        fates[(self.ends > self.sim.duration) & ~np.isin(fates, AT_ONCE)] = WAITS
+        return fates
+
+    @cached_property
+    def counted(self) -> np.ndarray:
+        """How many requests have come to each fate, (fates,)."""
+        return np.bincount(self.fates, minlength=8)
+
+    @cached_property
+    def open(self) -> np.ndarray:
+        """Which requests wait, or are worked on, when the run ends."""
+        return self.fates == WAITS
+
+    @cached_property
+    def done(self) -> np.ndarray:
+        """Which requests are answered."""
+        return np.isin(self.fates, (DONE, CACHED))
+
+    @cached_property
+    def gone(self) -> np.ndarray:
+        """When requests failed, s, one each."""
+        when = np.where(np.isin(self.fates, AT_ONCE), np.array(self.times), self.ends)
+        return when[~self.done & ~self.open]
+
+    @cached_property
+    def latency(self) -> np.ndarray:
+        """From request to answer, of each that is answered, s."""
+        return self.ends[self.done] - np.array(self.times)[self.done]
+
+    @cached_property
+    def latencies(self) -> dict[int, float]:
+        """{50: median latency, 95: ..., 99: ...}, s."""
+        return kit.quantiles(self.latency)
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Requests by what becomes of them, and how long the answers take."""
+        t, tick, ticks = self.record.t, self.sim.tick, len(self.record.t) - 1
+        answers = self.ends[self.done]
+        slot = np.minimum((answers / tick).astype(int), ticks - 1)
+        mean = np.zeros(ticks)
+        np.add.at(mean, slot, self.latency)
+        mean /= np.maximum(np.bincount(slot, minlength=ticks), 1)
+        by_now = [so_far(t, moments) for moments in (self.times, answers, self.gone)]
+        offered, completed, failed = (kit.per_tick(np.diff(n) / tick, "req/s") for n in by_now)
+        return {"offered_rate": offered, "completed_rate": completed, "failed_rate": failed,
+                "waiting": (by_now[0] - by_now[1] - by_now[2], "requests"),
+                "latency": kit.per_tick(mean, "s")}
