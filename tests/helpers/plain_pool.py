@@ -1,4 +1,4 @@
-"""A Lambda function in plain SimPy, request by request: what its `Environments` are held against."""
+"""A Lambda function in plain SimPy, request by request: what its `Environments` must agree with."""
 
 import simpy
 
