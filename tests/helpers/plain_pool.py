@@ -1,4 +1,4 @@
-"""A Lambda function in plain SimPy, request by request: what its `Environments` must agree with."""
+"""A Lambda function in plain SimPy, request by request: what `Environments` are held against."""
 
 import simpy
 

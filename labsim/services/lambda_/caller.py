@@ -30,7 +30,7 @@ def ended(name: str, meaning: str, fate: int, better: str = "lower", *aliases: s
 
 
 class Caller(kit.Component):
-    """Who calls `function`, a `Function`, because `sim.send` or another part's outlet has them do so.
+    """Who calls `function`, a `Function`, since `sim.send` or another part's outlet has them do so.
     `answered` is the outlet of requests that are done.
 
     random: what the work of each request is drawn from; luck: what decides whether an attempt
