@@ -11,6 +11,9 @@ hypothesis.settings.register_profile("labsim", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("labsim")
 
 
+DEAR = {"tab", "wheel"}     # fixtures that take long: a browser with a demo, an installed wheel
+
+
 def pytest_addoption(parser):
     """`--long`: also what takes long; the README's test command leaves that to .ci/run."""
     parser.addoption("--long", action="store_true",
@@ -25,6 +28,9 @@ def pytest_collection_modifyitems(config, items):
     (`pytestmark = pytest.mark.together`). All others go to whichever worker is free.
     """
     for item in items:
+        if DEAR & {*getattr(item, "fixturenames", ())}:
+            item.add_marker("long")
+            item.add_marker("together")
         if item.path.suffix == ".ipynb" or item.get_closest_marker("together"):
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
         if item.path.parent.name == "solutions":

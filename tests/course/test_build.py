@@ -21,6 +21,8 @@ from labsim.course import execute
 from labsim.course.build import build, check
 from labsim.course.notebooks import BuildError
 
+pytestmark = [pytest.mark.long, pytest.mark.together]
+
 
 def contents(folder):
     """{path: bytes} of everything below a folder."""

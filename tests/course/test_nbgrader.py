@@ -15,6 +15,8 @@ import pytest
 
 from labsim.course import course_model, exercises, nbgrader, notebooks
 
+pytestmark = [pytest.mark.long, pytest.mark.together]
+
 ROOT = Path(__file__).parents[2]
 WANTED = "nbgrader==0.9.*"
 COURSE = course_model.built_in()

@@ -27,6 +27,8 @@ from labsim.course.course_model import Chapter, Course, built_in
 from labsim.course.exercises import Question
 from labsim.course.notebooks import BuildError
 
+pytestmark = [pytest.mark.long, pytest.mark.together]
+
 # Where nothing is built: no JupyterLite site is beside this one.
 COURSE = dataclasses.replace(built_in(), out=Path(__file__).parent / "nowhere")
 LABS = [chapter for chapter in COURSE.chapters if chapter.lab]

@@ -10,6 +10,8 @@ import labsim
 from labsim.catalogue import is_builtin
 from labsim.course.course_model import built_in
 
+pytestmark = [pytest.mark.long, pytest.mark.together]
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):

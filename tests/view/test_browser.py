@@ -11,9 +11,9 @@ import pytest
 import labsim
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-pytestmark = pytest.mark.skipif(
+pytestmark = [pytest.mark.long, pytest.mark.together, pytest.mark.skipif(
     browser.chromium() is None and "CI" not in os.environ,
-    reason="no Chromium: apt install chromium, or run .ci/run")
+    reason="no Chromium: apt install chromium, or run .ci/run")]
 
 # The usual way to draw for a slider, as tutorials have it.
 USUAL = """
