@@ -49,7 +49,7 @@ class Chapter:
     @property
     def slug(self) -> str:
         """Such as "sqs-asg"."""
-        return self.name.split("-", 1)[1]
+        return self.name.split("-", 1)[-1]
 
     @property
     def origin(self) -> str:

@@ -192,7 +192,7 @@ def test_three_learners_get_what_they_earned(course, tool):
         for n, e in enumerate(lab.exercises, 1)}
     tool(course, "generate_assignment", TRIED.name)
     released = read(course / "release" / TRIED.name / f"{TRIED.name}.ipynb")
-    blank = notebooks.generate(TRIED.source, solution=False)
+    blank = notebooks.generate(TRIED, solution=False)
     assert [cell.source.rstrip() for cell in released.cells if not marked(cell).get("grade")] == [
         cell.source.rstrip() for cell in blank.cells]
     assert "SOLUTION" not in (course / "release" / TRIED.name / f"{TRIED.name}.ipynb").read_text()
