@@ -33,7 +33,7 @@ class Due:
     def put(self, t: float, *what) -> None:
         """`what` is due at `t` s."""
         self._number += 1
-        heappush(self._heap, (t, self._number, *what))
+        heappush(self._heap, (t, self._number) + what)
 
     def pop(self) -> tuple:
         """The earliest, (time, *what), which is due no more."""

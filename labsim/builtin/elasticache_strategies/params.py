@@ -5,6 +5,7 @@ from typing import Literal
 from labsim.declare import Params, choice, flag, integer, number
 from labsim.errors import ParameterError
 from labsim.services.elasticache import cache_aside
+from labsim.services.elasticache.cluster import FAILOVER, PRICE, REPLACE
 
 REQUESTS, CACHE, DATABASE, FAULT, COST = "Requests", "Cache", "Database", "Node lost", "Cost"
 CACHED = ("strategy", (cache_aside.LAZY, cache_aside.THROUGH, cache_aside.SESSIONS))
@@ -84,14 +85,14 @@ class ElasticacheStrategiesParams(Params):
         30, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Lost at", group=FAULT,
         help="When.")
     failover_time: float = number(
-        5, unit="s", bounds=(0, 3_600), slider=(0, 60), step=1, label="Failover", group=FAULT,
-        when=REDIS, help="Until a replica answers in its place; AWS names no figure.")
+        FAILOVER, unit="s", bounds=(0, 3_600), slider=(0, 60), step=1, label="Failover",
+        group=FAULT, when=REDIS, help="Until a replica answers in its place; AWS names no figure.")
     replace_time: float = number(
-        300, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Replaced after",
+        REPLACE, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Replaced after",
         group=FAULT, help="Until there is a new node, empty.")
 
     node_price: float = number(
-        0.034, unit="USD/h", bounds=(0, 1_000), slider=(0, 1), step=0.01, label="Node price",
+        PRICE, unit="USD/h", bounds=(0, 1_000), slider=(0, 1), step=0.01, label="Node price",
         group=COST, help="Per node and hour, replicas included.")
     database_price: float = number(
         0.136, unit="USD/h", bounds=(0, 1_000), slider=(0, 5), step=0.05, label="Database price",

@@ -63,6 +63,7 @@ class Application(Component):
         if jitter > 1:
             raise ParameterError("jitter", jitter, "a share, from 0 to 1")
         self.cluster, self.database, self.strategy = cache, database, strategy
+        self._cached, self._sessions = strategy != NONE, strategy == SESSIONS
         self.trip, self.ttl, self.jitter, self.lock = trip, ttl or NEVER, jitter, lock
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.shares = popularity(cache.keys, skew)
@@ -157,8 +158,9 @@ class Application(Component):
         """What is under way and ends by `t` s."""
         for end, what, key, die in self._due.upto(t):
             if what == FILL:
-                if self._fetching.get(key, (0.0, 0))[0] <= end:
-                    self._fetching.pop(key, None)
+                fetched = self._fetching.get(key)
+                if fetched is not None and fetched[0] <= end:
+                    del self._fetching[key]
                 self.fill(key, end, die)
                 continue
             self.written += 1
@@ -184,16 +186,21 @@ class Application(Component):
     def read(self, t: float, key: int, work: float, die: float) -> None:
         """A read at `t` s."""
         self.times.append(t)
-        cluster = self.cluster
-        node = cluster.where[key]
-        if self.strategy != NONE and not cluster.away[node]:
-            value = cluster.caches[node].get(key, t)
-            if value is not None:
-                if self.strategy == SESSIONS:
-                    self._use(key, t, die)
-                return self._answer(t + self.trip, True, max(0.0, t - value[0]))
-            if self.strategy == SESSIONS:
-                return self._log_in(t, key, work, die)
+        if self._cached:
+            cluster = self.cluster
+            node = cluster.where[key]
+            if not cluster.away[node]:
+                value = cluster.caches[node].get(key, t)
+                if value is not None:
+                    if self._sessions:
+                        self._use(key, t, die)
+                    outdated = value[0]
+                    self.ends.append(t + self.trip)     # `_answer`, spelled out for speed
+                    self.hit.append(True)
+                    self.stale.append(t - outdated if t > outdated else 0.0)
+                    return
+                if self._sessions:
+                    return self._log_in(t, key, work, die)
         self._fetch(t, key, work, die)
 
     def _answer(self, end: float, hit: bool, stale: float = 0.0) -> None:
@@ -203,18 +210,16 @@ class Application(Component):
 
     def _fetch(self, t: float, key: int, work: float, die: float) -> None:
         """A miss: a way to the cache, one to the database, and one to fill the cache."""
-        there, many = self._fetching.get(key, (0.0, 0))
-        if many:
+        many = 0
+        if key in self._fetching:
+            there, many = self._fetching[key]
             if self.lock:
                 return self._answer(max(there, t) + self.trip, False)
             self.duplicate_fetches += 1
-        asked = t + self.trip if self.strategy != NONE else t
         end = self.database.serve(t, work)
         self.fetches += 1
-        if end == NEVER:
-            return self._answer(NEVER, False)
-        end += asked - t
-        if self.strategy != NONE:
+        if self._cached and end != NEVER:
+            end += (t + self.trip) - t      # the way to the cache, in vain
             self._fetching[key] = (end, many + 1)
             self._due.put(end, FILL, key, die)
             end += self.trip

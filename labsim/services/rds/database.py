@@ -56,19 +56,19 @@ class Database(Component):
 
     METRICS = (
         Count("offered", "requests", "requests that came", "",
-              lambda d: len(d.jobs) + len(d.refused)),
+              lambda d: len(d.came) + len(d.refused)),
         Count("accepted", "requests", "requests that it worked on or will", "higher",
-              lambda d: len(d.jobs), aliases=("database_requests",)),
+              lambda d: len(d.came), aliases=("database_requests",)),
         Count("failed", "requests", "requests that would have waited too long", "lower",
               lambda d: len(d.refused)),
         Metric("utilization", "of capacity", "what it was given to do, of what it can do", "lower",
-               lambda d: len(d.jobs) / d.sim.duration / d.rate, aliases=("database_load",)),
+               lambda d: len(d.came) / d.sim.duration / d.rate, aliases=("database_load",)),
         Metric("in_flight_mean", "requests", "requests that wait or are worked on, mean", "lower",
                lambda d: d.in_flight_mean(), aliases=("database_number",)),
         Count("queue_max", "requests", "most that waited at a recorded instant", "lower",
               lambda d: d.told["queue"][0].max(), aliases=("line_max",)),
         Metric("time_mean", "s", "mean time from arrival to answer", "lower",
-               lambda d: mean(d.times[:, 1] - d.times[:, 0])))
+               lambda d: mean(np.subtract(d.ends, d.came))))
     PANELS = (
         Panel("Requests per second", "req/s", (Line("accepted", "accepted_rate"),)),
         Panel("Queue", "requests", (Line("waiting", "queue"), Line("at work", "in_service"))))
@@ -87,8 +87,9 @@ class Database(Component):
         if not work.mean > 0:
             raise ParameterError("work", work, "of a mean above 0 s")
         self.servers, self.timeout, self.work, self.price = Servers(servers), timeout, work, price
-        self.jobs: list[tuple[float, float]] = []       # (arrival, end)
-        self.refused: list[float] = []                  # arrivals
+        self.came: list[float] = []         # of those accepted, s,
+        self.ends: list[float] = []         # and when they are answered
+        self.refused: list[float] = []      # when those came who were turned away
         self.done, self.failed = Outlet(self), Outlet(self)
         self.user: Component | None = None              # an application that asks it, alone
         self._random = sim.stream(f"{name} work") if random is None else random
@@ -105,11 +106,13 @@ class Database(Component):
     def serve(self, t: float, work: float) -> float:
         """A request at `t` s that takes `work` s: when it ends; infinity: turned away. Requests
         come in order of time."""
-        if self.servers[0] - t > self.timeout:
+        servers = self.servers
+        if servers[0] - t > self.timeout:
             self.refused.append(t)
             return NEVER
-        end = self.servers.begin(t, work) + work
-        self.jobs.append((t, end))
+        end = servers.begin(t, work) + work
+        self.came.append(t)
+        self.ends.append(end)
         return end
 
     # -- requests that come by themselves ------------------------------------------------------
@@ -155,23 +158,18 @@ class Database(Component):
         for t, work in zip(*map(np.ndarray.tolist, together(pieces).columns)) if pieces else ():
             self.serve(t, work)
         if self.done.connected:
-            for _, end in self.jobs[self._given[0]:]:
+            for end in self.ends[self._given[0]:]:
                 self._leaving.put(end)
             self.done.give(np.array([end for end, in self._leaving.upto(now)]))
         self.failed.give(np.array(self.refused[self._given[1]:]))
-        self._given = [len(self.jobs), len(self.refused)]
+        self._given = [len(self.came), len(self.refused)]
 
     # -- at the end of the run -----------------------------------------------------------------
 
-    @cached_property
-    def times(self) -> np.ndarray:
-        """(arrival, end) of each request that was accepted, s, (requests, 2)."""
-        return np.array(self.jobs).reshape(-1, 2)
-
     def in_flight_mean(self) -> float:
         """Requests that wait or are worked on, average over the run."""
-        inside = np.clip(self.times, 0, self.sim.duration)
-        return (inside[:, 1] - inside[:, 0]).sum() / self.sim.duration
+        came, end = (np.clip(times, 0, self.sim.duration) for times in (self.came, self.ends))
+        return (end - came).sum() / self.sim.duration
 
     @cached_property
     def told(self) -> dict[str, tuple[np.ndarray, str]]:
@@ -180,10 +178,10 @@ class Database(Component):
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests that come, wait and are worked on."""
-        t, times = self.record.t, self.times
-        inside = upto(times[:, 0], t) - upto(times[:, 1], t)
+        t, came = self.record.t, np.array(self.came)
+        inside = upto(came, t) - upto(np.array(self.ends), t)
         queue = np.maximum(0.0, inside - len(self.servers))
-        return {"accepted_rate": per_tick(per_interval(times[:, 0], t) / self.sim.tick, "req/s"),
+        return {"accepted_rate": per_tick(per_interval(came, t) / self.sim.tick, "req/s"),
                 "in_flight": (inside, "requests"), "queue": (queue, "requests"),
                 "in_service": (inside - queue, "requests")}
 
