@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from labsim import theory
 from labsim.engine import LruCache, draw_keys, popularity, stream
-from labsim.study.known_answers import T_99
+from labsim.statistics import half_width
 
 servers = st.integers(1, 200)
 shares = st.integers(0, 63).map(lambda n: n / 64)       # utilizations, far enough apart to order
@@ -359,7 +359,7 @@ def test_an_lru_cache_hits_as_often_as_che_says(items, capacity, skew):
             elif n >= 10_000:
                 hits += 1
         ratios.append(hits / 20_000)
-    half = T_99[20] * np.std(ratios, ddof=1) / 20**0.5
+    half = half_width(ratios, 0.99)
     assert abs(np.mean(ratios) - expected) <= half, (np.mean(ratios), half, expected)
 
 
@@ -378,5 +378,5 @@ def test_a_cache_with_a_ttl_hits_as_often_as_renewal_theory_says(ttl):
             else:
                 hits += 1
         ratios.append(hits / 5_000)
-    half = T_99[20] * np.std(ratios, ddof=1) / 20**0.5
+    half = half_width(ratios, 0.99)
     assert abs(np.mean(ratios) - expected) <= half

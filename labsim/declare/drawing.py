@@ -85,20 +85,20 @@ class Theory:
 
 @dataclass(frozen=True)
 class Panel:
-    """One set of axes: a title, a unit, its lines, the kinds of events marked on it, and perhaps
-    a closed form beside the curves.
+    """One set of axes: a title, its lines, the kinds of events marked on it, and perhaps a closed
+    form beside the curves. Its unit is that of its curves, unless `unit` says it in words.
 
     A timeline has no lines, and is as wide as the figure: the spans of the kinds `bars`, a row
     below the other, with signs for those of the kinds `moments`. The n-th kind has the n-th look.
     """
 
     title: str
-    unit: str
     lines: tuple[Line, ...] = ()
     marks: tuple[str, ...] = ()
     theory: Theory | None = None
     bars: tuple[str, ...] = ()
     moments: tuple[str, ...] = ()
+    unit: str = ""
     part: str = ""          # only events of this part are marked; empty: all
 
     def marked(self, result, kind: str) -> list[float]:

@@ -51,8 +51,9 @@ def sweep(lab, over: Mapping[str, Sequence], *, replications: int = 10, design: 
     if not 0 < confidence < 1:
         raise ParameterError("confidence", confidence, "a share between 0 and 1")
     chosen = list(_points(lab, over, design, points, seed))
-    study = {"lab": lab.slug, "design": design, "over": {k: [*map(_plain, v)] for k, v in over.items()},
-             "points": points, "parameters": {k: _plain(v) for k, v in parameters.items()},
+    study = {"lab": lab.slug, "design": design,
+             "over": {k: [*map(_plain, v)] for k, v in over.items()}, "points": points,
+             "parameters": {k: _plain(v) for k, v in parameters.items()},
              "replications": replications, "seed": seed, "until": until, "steady": [*steady],
              "confidence": confidence}
     store = Store(file, study)

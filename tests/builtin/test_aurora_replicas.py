@@ -352,9 +352,9 @@ def test_cost_does_not_grow_with_the_rate():
     def quickest(**values):
         times = []
         for _ in range(9):
-            begin = time.perf_counter()
+            begin = time.process_time()
             run(**values)
-            times.append(time.perf_counter() - begin)
+            times.append(time.process_time() - begin)
         return min(times)
     for _ in range(4):
         slow = quickest(read_rate=3_000)

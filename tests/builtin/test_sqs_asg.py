@@ -12,9 +12,9 @@ import pytest
 import labsim
 from labsim import theory
 from labsim.errors import ParameterError
+from labsim.statistics import half_width
 
 REPLICATIONS = 20
-T_99 = 2.861    # Student's t, 19 degrees of freedom, two-sided 99%
 TRACE = Path(__file__).parents[3] / "shared" / "traces" / "elb_request_count.csv"
 
 
@@ -26,7 +26,7 @@ def mean_wait(utilization, servers, cv, messages):
                         duration=messages / rate).summary["wait_mean"]
              for seed in range(REPLICATIONS)]
     return (statistics.mean(waits),
-            T_99 * statistics.stdev(waits) / math.sqrt(REPLICATIONS))
+            half_width(waits, 0.99))
 
 
 @pytest.mark.parametrize("servers", [1, 4, 10])

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from labsim.engine import Attempts, spread
 from labsim.engine.counted import delay_shares
-
-T_99 = 2.861        # Student's t, two-sided, 20 replications
+from labsim.statistics import half_width
 
 
 def served_until_the_end(fresh, limit, waits, tick):
@@ -75,7 +74,7 @@ def test_more_patience_never_makes_other_arrivals():
 
 def interval(values):
     """Mean, and half the 99% confidence interval."""
-    return statistics.mean(values), T_99 * statistics.stdev(values) / math.sqrt(len(values))
+    return statistics.mean(values), half_width(values, 0.99)
 
 
 CASES = {

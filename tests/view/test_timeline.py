@@ -105,8 +105,8 @@ def test_a_timeline_in_words_and_in_a_report():
 def test_a_timeline_has_a_row_of_the_figure_to_itself():
     """Others two by two; without one it is the old grid."""
     from matplotlib.figure import Figure
-    curve = Panel("a", "", (Line("x", "x"),))
-    rows = Panel("b", "", bars=("x",))
+    curve = Panel("a", (Line("x", "x"),))
+    rows = Panel("b", bars=("x",))
     places = [[(c.rowspan.start, list(c.colspan)) for c in cells(Figure(), panels)]
               for panels in ([curve] * 4, [rows, curve, curve], [curve, rows, curve], [rows])]
     assert places == [[(0, [0]), (0, [1]), (1, [0]), (1, [1])],

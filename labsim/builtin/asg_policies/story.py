@@ -96,18 +96,18 @@ LABELS = {"tracking": "track", "scheduled": "sched.", "predictive": "pred.", "to
 
 def compared(title: str, names: list[str]) -> Panel:
     """The capacity of some of the groups beside the load."""
-    return Panel(title, "req/s", (Line("load", "offered_rate"), *(
+    return Panel(title, (Line("load", "offered_rate"), *(
         Line(LABELS.get(name, name), f"capacity_{name}", step=True) for name in names)))
 
 
 PANELS = (
     compared("Policies that react", NAMES[:3]),
     compared("Policies that know ahead", NAMES[3:]),
-    Panel("Chosen group's CPU", "%", (
+    Panel("Chosen group's CPU", (
         Line("CPU", "cpu"), Line("as the alarm sees it", "datapoint", step=True),
         Line("target", limit=lambda p: p.target),
         Line("low", limit=lambda p: p.target * p.low_ratio)), marks=("alarm",)),
-    Panel("Its instances", "instances", (
+    Panel("Its instances", (
         Line("in service", "in_service", step=True), Line("booting", "booting", step=True),
         Line("desired", "desired", step=True)),
         marks=("scale-out", "scale-in"), theory=kit.Theory("needed at the target", at_target)),

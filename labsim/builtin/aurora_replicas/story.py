@@ -56,16 +56,16 @@ def even_latency(p) -> float:
 
 
 PANELS = (
-    Panel("Reads/s", "reads/s", (
+    Panel("Reads/s", (
         Line("offered", "offered_rate"), Line("completed", "completed_rate"),
         Line("failed", "failed_rate")), marks=("failover", "recovered")),
-    Panel("CPU", "%", (
+    Panel("CPU", (
         Line("busiest", "cpu_max"), Line("mean", "cpu_mean"), Line("idlest", "cpu_min"),
         Line("target", limit=lambda p: p.target_cpu if p.scales and p.scaling_metric == "cpu"
              else None)), marks=("scale-out", "replica")),
-    Panel("Latency", "s", (Line("mean latency", "latency"),),
+    Panel("Latency", (Line("mean latency", "latency"),),
           theory=kit.Theory("if all were even", even_latency)),
-    Panel("Replica lag", "s", (Line("mean lag", "replica_lag"),)),
+    Panel("Replica lag", (Line("mean lag", "replica_lag"),)),
 )
 
 BOXES = (

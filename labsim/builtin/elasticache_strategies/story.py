@@ -95,14 +95,14 @@ def all_reads(p) -> float:
 
 
 PANELS = (
-    Panel("Hit ratio", "of reads", (Line("measured", "hit_ratio"),), marks=("lost", "back"),
-          theory=kit.Theory("Che, or the TTL", hit_ratio)),
-    Panel("Database", "req/s", (
+    Panel("Hit ratio", (Line("measured", "hit_ratio"),), marks=("lost", "back"),
+          theory=kit.Theory("Che, or the TTL", hit_ratio), unit="of reads"),
+    Panel("Database", (
         Line("requests", "accepted_rate"),
         Line("what it can do", limit=lambda p: p.database_rate)),
         theory=kit.Theory("by theory", all_reads)),
-    Panel("Latency", "ms", (Line("mean", "latency"),)),
-    Panel("Out of date", "of answers", (Line("stale", "stale"),)),
+    Panel("Latency", (Line("mean", "latency"),)),
+    Panel("Out of date", (Line("stale", "stale"),), unit="of answers"),
 )
 
 BOXES = (

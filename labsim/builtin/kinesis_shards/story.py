@@ -53,7 +53,7 @@ PRESETS = (
 *BEFORE, AGE = Stream.PANELS
 PANELS = (
     *BEFORE,
-    Panel(AGE.title, AGE.unit, (*AGE.lines, Line(
+    Panel(AGE.title, (*AGE.lines, Line(
         "retention", limit=lambda p: p.retention if p.retention < p.duration else None))),
 )
 

@@ -95,15 +95,15 @@ def erlang(p) -> float:
 
 
 PANELS = (
-    Panel("Requests", "req/s", (
+    Panel("Requests", (
         Line("offered", "offered_rate"), Line("completed", "completed_rate"),
         Line("failed", "failed_rate"))),
-    Panel("Executions under way", "", (
+    Panel("Executions under way", (
         Line("this function", "in_flight"), Line("limit", "limit", step=True)),
         marks=("others",), theory=kit.Theory("rate x duration", little)),
-    Panel("Throttled attempts", "of all", (Line("share", "throttled_share"),),
-          theory=kit.Theory("Erlang B", erlang)),
-    Panel("Time to an answer", "s", (Line("mean", "latency"),)),
+    Panel("Throttled attempts", (Line("share", "throttled_share"),),
+          theory=kit.Theory("Erlang B", erlang), unit="of all"),
+    Panel("Time to an answer", (Line("mean", "latency"),)),
 )
 
 BOXES = (

@@ -43,18 +43,18 @@ PRESETS = (
 )
 
 PANELS = (
-    Panel("Messages per second", "msg/s", (Line("offered", "offered_rate"),
+    Panel("Messages per second", (Line("offered", "offered_rate"),
                                            Line("completed", "completed_rate"))),
-    Panel("Backlog", "messages", (Line("visible", "queue"),
+    Panel("Backlog", (Line("visible", "queue"),
                                   Line("target x in service", "target", step=True)),
           marks=("alarm",)),
-    Panel("Instances", "instances", (
+    Panel("Instances", (
         Line("in service", "in_service", step=True),
         Line("booting", "booting", step=True),
         Line("desired", "desired", step=True),
         Line("maximum", limit=lambda p: p.max_size if p.policy != "none" else None)),
         marks=("scale-out", "scale-in")),
-    Panel("Wait until work starts", "s", (
+    Panel("Wait until work starts", (
         Line("mean wait", "wait"),
         Line("acceptable latency", limit=lambda p: p.target_backlog * p.service_time
              if p.policy != "none" else None)),

@@ -120,15 +120,15 @@ def little(p) -> float:
 
 
 PANELS = (
-    Panel("Each message's way", "", bars=(WAITS, IN_FLIGHT, LATE, DELAYED),
+    Panel("Each message's way", bars=(WAITS, IN_FLIGHT, LATE, DELAYED),
           moments=(RECEIVE, DELETED, DEAD, EXPIRED, CHANGE, REPEAT)),
-    Panel("In the queue", "messages", (
+    Panel("In the queue", (
         Line("visible", "queue", step=True), Line("in flight", "in_flight", step=True),
         Line("unsent", "unsent", step=True),
         Line("in flight at most", limit=lambda p: p.in_flight_limit
              if p.in_flight_limit <= p.messages else None)),
         marks=("crash",), theory=kit.Theory("Little's law", little)),
-    Panel("API calls", "calls/s", (
+    Panel("API calls", (
         Line("in vain", "empty_calls"), Line("others", "other_calls"))),
 )
 

@@ -75,13 +75,13 @@ class Cluster(Instances):
         Count("scale_ins", "times", "times that auto scaling removed replicas", "",
               lambda c: c.scale_ins))
     PANELS = (
-        Panel("Reads per second", "reads/s", (
+        Panel("Reads per second", (
             Line("offered", "offered_rate"), Line("completed", "completed_rate"),
             Line("failed", "failed_rate")), marks=("failover", "recovered")),
-        Panel("CPU", "%", (Line("busiest", "cpu_max"), Line("mean", "cpu_mean"),
+        Panel("CPU", (Line("busiest", "cpu_max"), Line("mean", "cpu_mean"),
                            Line("idlest", "cpu_min")), marks=("scale-out", "replica")),
-        Panel("Latency", "s", (Line("mean latency", "latency"),)),
-        Panel("Replica lag", "s", (Line("mean lag", "replica_lag"),)))
+        Panel("Latency", (Line("mean latency", "latency"),)),
+        Panel("Replica lag", (Line("mean lag", "replica_lag"),)))
     INVARIANTS = (
         Invariant("offered = completed + failed", lambda r: r.summary["offered"] == (
             r.summary["completed"] + r.summary["failed"])),

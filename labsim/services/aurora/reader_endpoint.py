@@ -43,7 +43,7 @@ class Endpoint(Component):
               lambda e: e.opened_by_tick.sum()),
         Metric("connections_max", "connections", "most connections on one instance, averaged over "
                "the run", "lower", lambda e: e.fullest().mean()))
-    PANELS = (Panel("Connections", "connections", (Line("on the fullest", "connections_max"),)),)
+    PANELS = (Panel("Connections", (Line("on the fullest", "connections_max"),)),)
     shows = (("opened/s", "opened_rate"), ("on the fullest", "connections_max"))
 
     def __init__(self, sim: Simulation, name: str, cluster, *, clients: int = 10,

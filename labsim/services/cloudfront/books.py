@@ -88,17 +88,18 @@ METRICS = (
            lambda d: sum(d.month.values())),
 )
 PANELS = (
-    Panel("Requests", "req/s", (
+    Panel("Requests", (
         Line("viewers", "offered_rate"), Line("origin", "origin_rate"),
         Line("failed", "failed_rate")), marks=("outage",)),
-    Panel("Found on the way", "of requests", (
-        Line("at the edges", "hit_ratio"), Line("no origin needed", "offload"))),
-    Panel("Time to an answer", "s", (
+    Panel("Found on the way", (
+        Line("at the edges", "hit_ratio"), Line("no origin needed", "offload")),
+        unit="of requests"),
+    Panel("Time to an answer", (
         Line("US", "ttfb_us"), Line("Europe", "ttfb_eu"), Line("Asia", "ttfb_as"),
         Line("S. Am.", "ttfb_sa"))),
-    Panel("Trouble", "of requests", (
+    Panel("Trouble", (
         Line("old version", "stale_share"), Line("failed", "failed_share"),
-        Line("URL expired", "refused_share")), marks=("release",)),
+        Line("URL expired", "refused_share")), marks=("release",), unit="of requests"),
 )
 
 

@@ -55,7 +55,7 @@ class Origin(Component):
               lambda o: o.failovers),
         Metric("utilization", "", "share of its workers' time spent on answers; 0 for a bucket", "",
                lambda o: o.worked / (o.workers * o.sim.duration) if o.workers else 0.0))
-    PANELS = (Panel("Requests", "req/s", (Line("asked", "attempts_rate"),), marks=("outage",)),)
+    PANELS = (Panel("Requests", (Line("asked", "attempts_rate"),), marks=("outage",)),)
     shows = (("req/s", "attempts_rate"),)
 
     def __init__(self, sim: Simulation, name: str,

@@ -44,7 +44,7 @@ class Viewers(Component):
 
     METRICS = (Count("offered", "requests", "requests that viewers sent", "",
                      lambda v: (v.requests.t >= 0).sum()),)
-    PANELS = (Panel("Offered", "req/s", (Line("offered", "offered_rate"),)),)
+    PANELS = (Panel("Offered", (Line("offered", "offered_rate"),)),)
     shows = (("req/s", "offered_rate"),)
 
     def __init__(self, sim: Simulation, name: str, rate: float, to, *,

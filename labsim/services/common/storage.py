@@ -77,12 +77,12 @@ class Storage(kit.Component):
         Metric("month_usd", "USD", "storage for a month at this rate", "lower",
                lambda s: sum(s.cost().values()) * MONTH / s.sim.duration))
     PANELS = (
-        Panel("I/Os", "I/Os/s", (
+        Panel("I/Os", (
             Line("wanted", "offered_rate"), Line("done", "completed_rate"),
             Line("limit", "limit", step=True)), marks=("credits", "stop")),
-        Panel("Time of an I/O", "ms", (Line("mean latency", "latency"),)),
-        Panel("Credits", "of bucket", (Line("left", "credits"),), marks=("credits",)),
-        Panel("Moved", "MiB/s", (Line("throughput", "throughput"),)))
+        Panel("Time of an I/O", (Line("mean latency", "latency"),)),
+        Panel("Credits", (Line("left", "credits"),), marks=("credits",), unit="of bucket"),
+        Panel("Moved", (Line("throughput", "throughput"),)))
     INVARIANTS = (
         kit.adds_up("offered", "completed", "failed", "queue_end"),
         Invariant("never more than the limit", lambda r: bool(

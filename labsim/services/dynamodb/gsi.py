@@ -28,7 +28,7 @@ class GlobalIndex(Component):
         Metric("write_units", "units", "write units consumed", value=lambda i: i.used),
         Metric("write_utilization", "", "write units consumed, of those allowed",
                value=lambda i: share(i.used, i.capacity * i.sim.duration)))
-    PANELS = (Panel("Writes", "units/s", (Line("used", "used"), Line("capacity", "capacity"))),)
+    PANELS = (Panel("Writes", (Line("used", "used"), Line("capacity", "capacity"))),)
     shows = (("units/s", "used"),)
     control = True
 

@@ -51,16 +51,16 @@ METRICS = (
     Metric("write_capacity_end", "units/s", "write units allowed at the end",
            value=lambda t: t.allowed[-1, WRITE]))
 PANELS = (
-    Panel("Reads", "units/s", (
+    Panel("Reads", (
         Line("asked for", "asked_reads"), Line("used", "used_reads"),
         Line("capacity", "read_capacity", step=True))),
-    Panel("Writes", "units/s", (
+    Panel("Writes", (
         Line("asked for", "asked_writes"), Line("used", "used_writes"),
         Line("capacity", "write_capacity", step=True))),
-    Panel("Throttled", "req/s", (
+    Panel("Throttled", (
         Line("reads", "throttled_reads_rate"), Line("writes", "throttled_writes_rate"))),
-    Panel("Busiest partition", "of limit", (
-        Line("asked of it", "partition_load"), Line("limit", limit=lambda p: 1))))
+    Panel("Busiest partition", (
+        Line("asked of it", "partition_load"), Line("limit", limit=lambda p: 1)), unit="of limit"))
 INVARIANTS = (
     Invariant("offered = completed + failed + waiting", lambda r: near(
         r.summary["reads_offered"] + r.summary["writes_offered"],

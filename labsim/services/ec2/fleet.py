@@ -75,7 +75,7 @@ class Fleet(Component):
                lambda f: f.utilization()),
         Metric("instance_hours", "h", "instance hours billed", "lower",
                lambda f: f.billed_seconds() / 3600))
-    PANELS = (Panel("Instances", "instances", (
+    PANELS = (Panel("Instances", (
         Line("in service", "in_service", step=True), Line("booting", "booting", step=True),
         Line("terminating", "terminating", step=True))),)
     shows = (("in service", "in_service"), ("booting", "booting"),

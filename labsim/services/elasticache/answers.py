@@ -89,10 +89,10 @@ METRICS = (
 )
 
 PANELS = (
-    Panel("Hit ratio", "", (Line("measured", "hit_ratio"),), marks=("lost", "back")),
-    Panel("Reads per second", "req/s", (Line("offered", "offered_rate"), Line("hits", "hits_rate"),
+    Panel("Hit ratio", (Line("measured", "hit_ratio"),), marks=("lost", "back")),
+    Panel("Reads per second", (Line("offered", "offered_rate"), Line("hits", "hits_rate"),
                                         Line("failed", "failed_rate"))),
-    Panel("Latency", "ms", (Line("mean", "latency"),)),
+    Panel("Latency", (Line("mean", "latency"),)),
 )
 
 INVARIANTS = (

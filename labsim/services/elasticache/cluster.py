@@ -49,7 +49,7 @@ class Cluster(Component):
         Count("items_end", "items", "items in the cache at the end", "", lambda c: c.items),
         Metric("keys_moved_share", "", "part of the keys that were looked for elsewhere after a "
                "loss", "lower", lambda c: c.moved_share))
-    PANELS = (Panel("Nodes that answer", "nodes", (Line("nodes", "nodes", step=True),),
+    PANELS = (Panel("Nodes that answer", (Line("nodes", "nodes", step=True),),
                     marks=("lost", "back")),)
     shows = (("nodes", "nodes"),)
 

@@ -27,6 +27,8 @@ from labsim.services.elb.target_group import TargetGroup
 from labsim.services.elb.traffic import ANSWERED, REFUSED, Traffic
 from labsim.services.elb.users import Users, strangers
 
+CONNECTION, EVICTION = 300.0, 30.0      # s: how long a client keeps one; until DNS drops a node
+RESPONSE = 100_000                      # bytes
 IDLE = {rules.ALB: factbook.value("elb.alb_idle_timeout_s"),
         rules.NLB: factbook.value("elb.nlb_idle_timeout_s")}
 
@@ -56,10 +58,10 @@ class Balancer(Component):
                  algorithm: str = rules.ROUND_ROBIN, cross_zone: str = "default",
                  sticky: bool = False,
                  cookie_duration: float = factbook.value("elb.stickiness_default_s"),
-                 idle_timeout: float | None = None, connection_time: float = 300.0,
+                 idle_timeout: float | None = None, connection_time: float = CONNECTION,
                  dns_ttl: float = factbook.value("elb.dns_ttl"), slow_start: float = 0.0,
                  deregistration_delay: float = factbook.value("elb.dereg_delay_s"),
-                 checks: rules.HealthChecks | None = None, response_size: float = 100_000,
+                 checks: rules.HealthChecks | None = None, response_size: float = RESPONSE,
                  target_price: float = factbook.value("ec2.t3_medium_price"),
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
@@ -169,7 +171,7 @@ class Balancer(Component):
         self.sim.process(leaving())
 
     def fault(self, at: float, lasts: float, what: str, zone: str, how_many: int = 1,
-              eviction: float = 30.0) -> None:
+              eviction: float = EVICTION) -> None:
         """From `at` on for `lasts` s (0: to the end) so many targets of `zone` refuse
         ("target-refuses") or never answer ("target-hangs"), or the zone with its node is lost
         ("zone-lost"). eviction: how long DNS goes on naming that node, s."""

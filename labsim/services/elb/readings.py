@@ -74,14 +74,14 @@ METRICS = (
            lambda b: b.readings.target_hours),
 )
 PANELS = (
-    Panel("Requests", "req/s", (
+    Panel("Requests", (
         Line("offered", "offered_rate"), Line("completed", "completed_rate"),
         Line("failed", "failed_rate")), marks=("fault",)),
-    Panel("Load of a target", "of capacity", (
+    Panel("Load of a target", (
         Line("busiest", "load_max"), Line("mean", "load_mean"),
         Line("all it can do", limit=lambda p: 1))),
-    Panel("Time to an answer", "s", (Line("mean latency", "latency"),)),
-    Panel("Targets", "targets", (
+    Panel("Time to an answer", (Line("mean latency", "latency"),)),
+    Panel("Targets", (
         Line("healthy", "in_service", step=True), Line("unhealthy", "unhealthy", step=True),
         Line("draining", "draining", step=True)), marks=("scale-out", "scale-in")),
 )

@@ -58,7 +58,7 @@ class Users(Component):
 
     METRICS = (Count("offered", "requests", "requests sent", "",
                      lambda users: users.record.total("offered")),)
-    PANELS = (Panel("Offered", "req/s", (Line("offered", "offered_rate"),)),)
+    PANELS = (Panel("Offered", (Line("offered", "offered_rate"),)),)
     shows = (("req/s", "offered_rate"),)
 
     def __init__(self, sim: Simulation, name: str, load: Load | float, to, *, count: int = 600,

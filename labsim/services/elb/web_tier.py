@@ -81,9 +81,9 @@ class WebTier(Component):
         Metric("cpu_mean", "%", "CPU, average over time", "",
                lambda t: t.percent @ np.diff(t.edges) / t.sim.duration))
     PANELS = (
-        Panel("Requests per second", "req/s", (Line("offered", "offered_rate"),
+        Panel("Requests per second", (Line("offered", "offered_rate"),
                                                Line("capacity", "capacity", step=True))),
-        Panel("CPU", "%", (Line("CPU", "cpu"),)))
+        Panel("CPU", (Line("CPU", "cpu"),)))
     INVARIANTS = (conserved("offered", "completed", "failed"),)
     shows = (("req/s", "offered_rate"), ("failed/s", "failed_rate"), ("% CPU", "cpu"))
     alarm = "failed_rate"

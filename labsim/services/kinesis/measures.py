@@ -52,14 +52,14 @@ METRICS = (
            "average", "", lambda s: s.read / s.sim.duration))
 
 PANELS = (
-    Panel("Traffic", "records/s", (
+    Panel("Traffic", (
         Line("offered", "offered_rate"), Line("put", "completed_rate"),
         Line("read", "read_rate")), marks=("split", "merge")),
-    Panel("Attempts per shard", "of limit", (
+    Panel("Attempts per shard", (
         Line("busiest", "load_max"), Line("mean", "load_mean"),
-        Line("limit", limit=lambda p: 1))),
-    Panel("Throttled attempts", "records/s", (Line("throttled", "throttled_rate"),)),
-    Panel("Age of oldest unread", "s", (Line("iterator age", "iterator_age"),)))
+        Line("limit", limit=lambda p: 1)), unit="of limit"),
+    Panel("Throttled attempts", (Line("throttled", "throttled_rate"),)),
+    Panel("Age of oldest unread", (Line("iterator age", "iterator_age"),)))
 
 INVARIANTS = (
     adds_up("offered", "completed", "incomplete"),

@@ -40,7 +40,7 @@ class Quota(Component):
               lambda q: q.throttled.sum()),
         Count("completed", "calls", "KMS requests answered", "",
               lambda q: (q.calls - q.throttled).sum()))
-    PANELS = (Panel("KMS requests", "req/s", (
+    PANELS = (Panel("KMS requests", (
         Line("asked for", "calls_rate"), Line("throttled", "throttled_rate"),
         Line("quota", limit=lambda q: q.rate))),)
     INVARIANTS = (adds_up("calls", "completed", "throttled"),)

@@ -54,10 +54,10 @@ class Caller(kit.Component):
         Metric("latency_p99", "s", "99 of 100 answers come within this", "lower",
                lambda c: c.latencies[99]))
     PANELS = (
-        Panel("Requests", "req/s", (
+        Panel("Requests", (
             Line("offered", "offered_rate"), Line("completed", "completed_rate"),
             Line("failed", "failed_rate"))),
-        Panel("Time to an answer", "s", (Line("mean", "latency"),)))
+        Panel("Time to an answer", (Line("mean", "latency"),)))
     INVARIANTS = (kit.adds_up("offered", "completed", "failed", "waiting_end"),)
     shows = (("req/s", "offered_rate"), ("waiting", "waiting"))
     alarm = "failed_rate"

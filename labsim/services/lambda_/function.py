@@ -63,9 +63,9 @@ class Function(kit.Component):
         Metric("gb_seconds", "GB-s", "duration times memory, billed", "",
                lambda f: gb_seconds(1, f.seconds, f.memory)))
     PANELS = (
-        Panel("Executions under way", "", (
+        Panel("Executions under way", (
             Line("this function", "in_flight"), Line("limit", "limit", step=True))),
-        Panel("Throttled attempts", "of all", (Line("share", "throttled_share"),)))
+        Panel("Throttled attempts", (Line("share", "throttled_share"),), unit="of all"))
     INVARIANTS = (
         kit.adds_up("throttled", "throttled_concurrency", "throttled_scaling", "throttled_rate"),
         kit.Invariant("never more cold starts than invocations", lambda r:

@@ -70,8 +70,8 @@ class Database(Component):
         Metric("time_mean", "s", "mean time from arrival to answer", "lower",
                lambda d: mean(np.subtract(d.ends, d.came))))
     PANELS = (
-        Panel("Requests per second", "req/s", (Line("accepted", "accepted_rate"),)),
-        Panel("Queue", "requests", (Line("waiting", "queue"), Line("at work", "in_service"))))
+        Panel("Requests per second", (Line("accepted", "accepted_rate"),)),
+        Panel("Queue", (Line("waiting", "queue"), Line("at work", "in_service"))))
     INVARIANTS = (conserved("in_flight", "queue", "in_service"),)
     shows = (("req/s", "accepted_rate"), ("at work", "in_service"), ("waiting", "queue"))
 

@@ -38,14 +38,14 @@ METRICS = (
           lambda b: max(1, (b.asked[-1].max(axis=0) > 0).sum())))
 
 PANELS = (
-    Panel("Requests", "req/s", (
+    Panel("Requests", (
         Line("wanted", "offered_rate"), Line("attempted", "attempts_rate"),
         Line("completed", "completed_rate")), marks=("split",)),
-    Panel("Throttled attempts", "req/s", (
+    Panel("Throttled attempts", (
         Line("503 Slow Down", "throttled_rate"), Line("KMS quota", "throttled_kms_rate"))),
-    Panel("Busiest partition", "of limit", (
-        Line("load", "load_max"), Line("limit", limit=lambda p: 1))),
-    Panel("Latency", "s", (Line("mean latency", "latency"),)))
+    Panel("Busiest partition", (
+        Line("load", "load_max"), Line("limit", limit=lambda p: 1)), unit="of limit"),
+    Panel("Latency", (Line("mean latency", "latency"),)))
 
 INVARIANTS = (
     Invariant("offered = completed + failed", lambda r: near(

@@ -68,7 +68,7 @@ class Client(Component):
         called(DELETE, "DeleteMessage, alone or in batches"),
         Count("api_calls", "calls", "all of them", "lower", lambda c: sum(c.calls.values())),
     )
-    PANELS = (Panel("API calls", "calls/s", (
+    PANELS = (Panel("API calls", (
         Line("in vain", "empty_calls"), Line("others", "other_calls"))),)
     shows = (("in vain", "empty_calls"), ("others", "other_calls"))
 

@@ -71,7 +71,7 @@ class Consumers(kit.Component):
                lambda c: kit.mean(c.latency)),
         Metric("latency_p95", "s", "19 of 20 messages are done within this", "lower",
                lambda c: kit.quantile(c.latency, 95)))
-    PANELS = (Panel("Consumers", "consumers", (
+    PANELS = (Panel("Consumers", (
         Line("at work", "working", step=True), Line("down", "down", step=True)),
         marks=("crash",)),)
     INVARIANTS = (kit.Invariant("no consumer works on two messages", lambda r: bool(

@@ -64,7 +64,7 @@ class MessageRecord(kit.Component):
                lambda q: kit.quantile(q.waits, 95)),
         Metric("oldest_age_max", "s", "largest age of a message in the queue", "lower",
                lambda q: q.oldest_age()))
-    PANELS = (kit.Panel("Messages", "messages", (
+    PANELS = (kit.Panel("Messages", (
         Line("visible", "queue", step=True), Line("in flight", "in_flight", step=True),
         Line("delayed", "delayed", step=True))),)
     INVARIANTS = (

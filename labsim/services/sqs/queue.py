@@ -65,10 +65,10 @@ class Queue(Component):
         Count("redelivered", "messages", "messages lost with an instance and received again",
               "lower", lambda q: q.told["returned"][0][-1]))
     PANELS = (
-        Panel("Messages per second", "msg/s", (Line("offered", "offered_rate"),
+        Panel("Messages per second", (Line("offered", "offered_rate"),
                                                Line("completed", "completed_rate"))),
-        Panel("Queue", "messages", (Line("visible", "queue"), Line("in flight", "in_flight"))),
-        Panel("Wait until work starts", "s", (Line("mean wait", "wait"),)))
+        Panel("Queue", (Line("visible", "queue"), Line("in flight", "in_flight"))),
+        Panel("Wait until work starts", (Line("mean wait", "wait"),)))
     INVARIANTS = (conserved("offered", "completed", "queue", "in_flight"),)
     shows = (("visible", "queue"), ("in flight", "in_flight"))
 
