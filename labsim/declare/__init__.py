@@ -30,7 +30,7 @@ from labsim.declare.invariants import (
     conserved,
     near,
 )
-from labsim.declare.lab import Lab, Run
+from labsim.declare.lab import Lab
 from labsim.declare.metrics import VOCABULARY, Count, Metric, Summary, of_part
 from labsim.declare.outcome import Outcome, mean, quantile, quantiles, share
 from labsim.declare.params import Params, choice, flag, integer, number, path
@@ -42,6 +42,6 @@ __all__ = [
     "CountedProducers", "Design", "Explain", "Feedback", "Inlet", "Invariant", "Lab", "LabsimError",
     "Line", "Link", "MOST_BARS", "Metric", "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome",
     "Outlet", "Panel", "ParameterError", "Params", "Predict", "Preset", "Result", "ResultError",
-    "Run", "Series", "Span", "Summary", "Theory", "VOCABULARY", "adds_up", "bar_name", "bars",
+    "Series", "Span", "Summary", "Theory", "VOCABULARY", "adds_up", "bar_name", "bars",
     "choice", "conserved", "flag", "integer", "mean", "metric", "near", "number", "of_part", "path",
     "per_tick", "percent", "quantile", "quantiles", "share"]

@@ -9,7 +9,7 @@ import pkgutil
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,6 @@ from labsim.errors import BudgetError, ParameterError, unknown
 from labsim.factbook import FactBook
 
 COMPILE_FROM = 500_000  # requests in a run; compiling takes as long as this many in plain Python
-
-
-@dataclass
-class Run:
-    """TRANSITION: what `simulate` of a lab that still reports by itself hands back."""
-
-    summary: dict
-    series: dict
-    cost: dict = field(default_factory=dict)
-    notes: tuple = ()
-    spans: tuple = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +87,6 @@ class Lab:
         sim = Simulation(seed, params.duration, points=self.points, progress=progress, stop=stop,
                          fast=estimate.requests > COMPILE_FROM)
         outcome = self.simulate(params, sim)
-        if isinstance(outcome, Run):    # TRANSITION: a lab that still reports by itself
-            return Result(lab=self, params=params, seed=seed, cost=outcome.cost, events=sim.events,
-                          series={n: Series(sim.record.t, v, u)
-                                  for n, (v, u) in outcome.series.items()},
-                          summary=Summary(outcome.summary, self.metrics),
-                          notes=outcome.notes, spans=tuple(outcome.spans))
         outcome.run()
         result = self.result(outcome, params, seed)
         sim.parts.clear()   # they hold the run, and it them: now they can go
