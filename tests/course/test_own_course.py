@@ -19,6 +19,7 @@ from labsim.course import course_model, coursefile, in_effect, lite, nbgrader
 from labsim.course.build import build
 from labsim.course.notebooks import IN_EFFECT, generate
 from labsim.course.pyodide_bundle import Bundle
+from labsim.errors import CourseError
 
 EXAMPLE = textwrap.dedent(re.search(r"\n\n(    labsim = 1.*?)\n\nPaths", coursefile.__doc__,
                                     re.S)[1])
@@ -254,6 +255,22 @@ def test_exercises_and_trust_are_about_the_lab_as_it_is(tmp_path, monkeypatch, c
         assert labsim.Result.from_json(result.to_json()).params == result.params
     assert "Other than" not in repr(exercise("sqs-asg", 1))
     assert labsim.run("sqs-asg").params.arrival_rate == 2
+
+
+def test_a_course_that_cannot_be_is_not_put_into_effect(tmp_path):
+    """What was in effect stays; the error names the file."""
+    good = write_course(tmp_path / "good", DEFAULTS, chapters=1, labs=["sqs-asg"])
+    bad = write_course(tmp_path / "bad", "[defaults.sqs-asg]\ncoldown = 1\n", chapters=1)
+    try:
+        labsim.use_course(good)
+        for wrong, told in ((bad, "course.toml: .*did you mean cooldown"),
+                            (tmp_path / "none.toml", "none.toml: cannot be read")):
+            with pytest.raises(CourseError, match=told):
+                labsim.use_course(wrong)
+            assert labsim.lab("sqs-asg").Params().arrival_rate == 1.5
+    finally:
+        labsim.use_course()
+    assert labsim.lab("sqs-asg").Params().arrival_rate == 2
 
 
 @pytest.mark.parametrize("values", [{}, {"arrival_rate": 2.0}, {"facts": "notes"},
