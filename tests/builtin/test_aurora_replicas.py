@@ -67,6 +67,7 @@ def test_latencies_are_those_of_mmc(servers, load):
         assert abs(statistics.mean(values) - truth) <= half < 0.2 * truth
 
 
+@pytest.mark.long
 def test_latencies_are_those_of_a_station():
     """The same read by read: Poisson arrivals at four servers, exponential work, load 0.8."""
     def one_by_one(seed, n=60_000):
@@ -347,6 +348,7 @@ def test_failing_reads_are_what_the_replica_can_not_take():
     assert s["latency_p99"] >= 5
 
 
+@pytest.mark.long
 def test_cost_does_not_grow_with_the_rate():
     """A thousand times the reads, whether they fail or not, takes no longer."""
     def quickest(**values):

@@ -293,6 +293,7 @@ def test_cut_anywhere_it_is_the_same():
 
 # -- hit ratios in theory -------------------------------------------------------------------------
 
+@pytest.mark.long
 @pytest.mark.parametrize("edges, room, rate, skew", [
     (1, 20, 0.05, 1.0), (4, 20, 0.1, 1.0), (2, 60, 0.08, 0.6), (1, 100, 0.05, 1.4)])
 def test_che_at_each_edge(edges, room, rate, skew):

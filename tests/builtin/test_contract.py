@@ -196,6 +196,7 @@ for slug in labsim.labs():
 """
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_bytes_everywhere():
     """In other processes, under other hash seeds, with and without numba."""
     def elsewhere(**env):

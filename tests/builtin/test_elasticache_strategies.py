@@ -29,6 +29,7 @@ def warmed(values, first, last, metric="hits", runs=20):
 
 # -- theory -----------------------------------------------------------------------------------
 
+@pytest.mark.long
 @pytest.mark.parametrize("items, skew", [(25, 0.9), (100, 0.9), (100, 0.4), (200, 1.2)])
 def test_the_hit_ratio_is_che_s(items, skew):
     """In steady state, inside the 99% interval over twenty runs."""
@@ -50,6 +51,7 @@ def test_the_hit_ratio_of_a_ttl(ttl):
     assert abs(mean - story.hit_ratio(LAB.Params(**values))) <= half
 
 
+@pytest.mark.long
 def test_write_through_keeps_what_is_written_on_the_shelf():
     """Che's approximation with reads and writes as touches."""
     values = dict(strategy="write-through", node_items=100, nodes=1, write_rate=60,
@@ -58,6 +60,7 @@ def test_write_through_keeps_what_is_written_on_the_shelf():
     assert abs(mean - story.hit_ratio(LAB.Params(**values))) <= half
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rate, servers", [(40, 1), (70, 2), (150, 4)])
 def test_the_database_is_mmc(rate, servers):
     """Without a cache: the mean time of a read is M/M/c's, inside the interval."""
@@ -88,6 +91,7 @@ def test_lazy_loading_is_stale_from_the_first_write_to_the_ttl():
     assert summary(keys=1, write_rate=0)["stale"] == 0
 
 
+@pytest.mark.long
 def test_a_stale_share_by_renewal_theory():
     """Writes are Poisson, the TTL fixed: stale for TTL less what the first write takes, in a cycle
     of the TTL and the next miss. Inside the 99% interval."""

@@ -52,6 +52,7 @@ def records_one_by_one(seed, *, rate, shares, limit, depth, retries, wait, durat
     return counts["accepted"], counts["attempts"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rate, retries, hot", [
     (120.0, 0, 0.0), (120.0, 2, 0.0), (150.0, 1, 0.6), (75.0, 0, 0.8)])
 def test_counted_agrees_with_record_level(rate, retries, hot):
@@ -244,6 +245,7 @@ def test_the_record_size_follows_the_facts():
 
 # -- speed -------------------------------------------------------------------------------------
 
+@pytest.mark.long
 @pytest.mark.parametrize("duration", [3_600, 86_400])
 def test_five_thousand_shards_in_three_seconds_and_five_hundred_megabytes(duration):
     """Four million records a second, a hundred thousand keys, in a process of its own; the best
@@ -262,6 +264,7 @@ def test_five_thousand_shards_in_three_seconds_and_five_hundred_megabytes(durati
     assert seconds < 3 and peak < 500e6 and throttled > 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shards", [4, 1_000])
 def test_ten_times_the_rate_costs_no_more(shards):
     """At most 1.2 times as long, although then nearly all is refused; the best of six tries."""

@@ -48,6 +48,7 @@ def test_a_reservation_guards_against_neighbours():
     assert guarded["failed_throttled"] == 0 and guarded["others_short"] == 200
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("servers, load, cv", [(5, 3, 1), (20, 20, 1), (20, 20, 0), (50, 40, 2),
                                                (10, 15, 0.5)])
 def test_erlang_b(servers, load, cv):

@@ -79,6 +79,7 @@ def test_partitions_get_whole_prefixes():
 
 # -- KMS --------------------------------------------------------------------------------------
 
+@pytest.mark.long
 @given(st.integers(1, 8), st.integers(0, 60_000))
 def test_kms_throttles_what_the_partitions_let_through(prefixes, quota):
     """n x 5,500 calls a second, less the quota."""
@@ -150,6 +151,7 @@ def test_a_day_at_a_million_requests_per_second():
     assert took < 3 and peak < 500e6
 
 
+@pytest.mark.long
 def test_ten_times_the_rate_takes_no_longer():
     """At most 1.2 times; in turn, medians, the best of six tries on a noisy machine."""
     def once(rate):

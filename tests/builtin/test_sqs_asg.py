@@ -29,6 +29,7 @@ def mean_wait(utilization, servers, cv, messages):
             half_width(waits, 0.99))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("servers", [1, 4, 10])
 @pytest.mark.parametrize("utilization, messages", [(0.5, 20_000), (0.8, 40_000), (0.9, 100_000),
                                                    (0.95, 200_000)])
@@ -42,6 +43,7 @@ def test_mean_wait_is_erlang_c(utilization, servers, messages):
     assert half < 0.15 * expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cv", [0.0, 0.5, 2.0])
 @pytest.mark.parametrize("utilization, messages", [(0.5, 20_000), (0.8, 60_000), (0.9, 150_000)])
 def test_mean_wait_is_pollaczek_khinchine(cv, utilization, messages):
@@ -167,6 +169,7 @@ def test_a_result_of_a_trace_is_read_without_the_file(tmp_path):
     assert labsim.Result.from_json(text).to_json() == text
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not TRACE.is_file(), reason="the real trace is not beside this checkout")
 def test_two_weeks_of_a_real_load_balancer():
     """Numenta Anomaly Benchmark, elb_request_count: all its requests, in its 14 days."""
@@ -179,6 +182,7 @@ def test_two_weeks_of_a_real_load_balancer():
         assert law.holds(r), law.name
 
 
+@pytest.mark.long
 def test_ten_million_messages_fit_into_memory():
     """Peak memory of a process that runs ten million messages stays under 1.5 GB."""
     code = ("import labsim\n"

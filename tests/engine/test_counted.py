@@ -88,6 +88,7 @@ CASES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rate, limit, waits", CASES.values(), ids=CASES)
 def test_plain_simpy_counts_the_same(rate, limit, waits):
     """Served and turned away per run, 20 runs each way, seeds 0-19: the difference of the means

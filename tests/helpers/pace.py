@@ -10,7 +10,7 @@ import time
 import numpy as np
 import simpy
 
-NOMINAL = 0.0040    # CPU seconds of the piece of work where nothing else runs
+NOMINAL = 0.0025    # CPU seconds of the piece of work, where the estimates of runs are right
 
 
 def _work() -> None:
@@ -30,7 +30,8 @@ def _work() -> None:
 
 
 def pace(tries: int = 2) -> float:
-    """1 where nothing else runs, 2 if work takes twice its time at the moment (CPU seconds)."""
+    """CPU seconds that work takes at the moment, of a second of the small machine for which runs
+    are estimated: 2 on one half as fast, or as busy again."""
     def once() -> float:
         begin = time.process_time()
         _work()

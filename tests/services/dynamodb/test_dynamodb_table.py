@@ -35,6 +35,7 @@ def plain(times, capacity, window, parts, keys_part, hard):
     return np.array(served)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("capacity, rate", [(50, 80), (50, 200), (50, 40), (200, 210)])
 def test_counted_as_one_by_one(capacity, rate):
     """Served writes of the counted table and of single requests, on the same arrivals: over twenty

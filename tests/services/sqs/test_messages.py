@@ -77,6 +77,7 @@ def test_what_was_received_is_hidden_for_its_timeout(steps, window):
             last[r.message] = now
 
 
+@pytest.mark.long
 def test_two_thousand_per_second_for_a_minute_are_at_the_limit():
     """120,000 in flight: at 2,000 received per second and held 60 s the last is just received, of
     2,001 per second sixty are refused."""
