@@ -149,6 +149,8 @@ def _declared(lab_or_build, options: dict):
     if hasattr(lab_or_build, "Params"):
         return lab_or_build
     from labsim.declare.system import system
+    if callable(lab_or_build) and "duration" not in options:
+        raise ParameterError("duration", None, "how long a run of the system is, s")
     return system(lab_or_build, duration=options.pop("duration", None))
 
 

@@ -168,7 +168,9 @@ class Outlet(Port):
 
     def to(self, other: Component) -> None:
         """From now on what leaves here comes to `other`, a part or an inlet of one."""
-        if getattr(type(other), "take", Component.take) is Component.take:
+        if not hasattr(other, "take"):
+            raise ParameterError("to", other, "a part that takes requests")
+        if getattr(type(other), "take", None) is Component.take:
             other.take(np.empty(0))     # it says that it takes none
         self._takers.append(other)
         other.fed_by.append(self.part)

@@ -30,7 +30,7 @@ from labsim.errors import LabsimError, ParameterError
 
 LENGTHS = 0.001, 1e8    # s, of a run
 MOST = 1e15             # of a parameter that is a number
-PANELS = 8              # in a figure
+PANELS = 12             # in a figure
 HEADLINES = 4
 COST = Metric("cost_usd", "USD", "all parts together", "lower", Outcome.total_cost)
 
@@ -64,7 +64,12 @@ class SystemLab(Lab):
 
     def result(self, outcome: Outcome, params: Params, seed: int) -> Result:
         """What a run is summed up in: parameters may decide which parts there are."""
-        declared = replace(self, **_declared(list(outcome.sim.parts.values())))
+        parts = list(outcome.sim.parts.values())
+        declared = replace(self, **_declared(parts))
+        left = sum(len(part.PANELS) for part in parts) - len(declared.panels)
+        if left:
+            outcome.notes = (*outcome.notes, f"the figure has room for {PANELS} panels: {left} "
+                             "more are not drawn; their series are in the result")
         return Lab.result(declared, outcome, params, seed)
 
     def __reduce__(self):

@@ -299,11 +299,11 @@ def test_a_study_takes_the_course_to_its_workers(tmp_path):
     with in_effect.using(course(tmp_path, DEFAULTS)), joblib.parallel_config(n_jobs=2):
         table = labsim.sweep("sqs-asg", over={"facts": ["today", "notes"]}, policy="simple",
                              replications=2)
-        for side, rows in table[table.metric == "arrived"].groupby("facts"):
+        for side, rows in table[table.metric == "offered"].groupby("facts"):
             params = {"policy": "simple", "facts": side}
             runs = [labsim.run("sqs-asg", seed=seed, **params) for seed in (1, 2)]
             assert {r.params.cooldown for r in runs} == {300 if side == "today" else 240}
-            assert rows["mean"].item() == sum(r.summary["arrived"] for r in runs) / 2
+            assert rows["mean"].item() == sum(r.summary["offered"] for r in runs) / 2
 
 
 @pytest.mark.parametrize("more, told", [

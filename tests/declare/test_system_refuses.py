@@ -8,7 +8,7 @@ import labsim as ls
 from labsim.declare import Component
 from labsim.engine import Simulation
 from labsim.errors import LabsimError, ParameterError
-from labsim.services import cloudwatch, ec2, sqs
+from labsim.services import autoscaling, cloudwatch, ec2, sqs
 
 
 def shop(sim, boot=120):
@@ -155,3 +155,51 @@ def test_a_parameter_may_decide_which_parts_there_are():
     one = ls.simulate(shops, duration=600, second=False)
     assert "shoes.offered" not in one.summary and "books.offered" in one.summary
     assert {m.name for m in one.lab.metrics} == set(one.summary)
+
+
+def test_what_nobody_works_at_or_hears_of():
+    """A fleet without an instance or a group; a policy for which nothing rings."""
+    def idle(sim):
+        queue = sqs.Queue(sim, "orders")
+        ec2.Fleet(sim, "workers", consumes=queue, work=ls.fixed(1))
+        sim.send(1, to=queue)
+
+    def deaf(sim):
+        shop(sim)
+        group = autoscaling.Group(sim, "group", sim.parts["workers"], min_size=1, max_size=20)
+        autoscaling.TargetTracking(group, None, target=30)
+    with pytest.raises(LabsimError, match="nobody works in workers: give it a size"):
+        ls.simulate(idle, duration=60)
+    with pytest.raises(LabsimError, match="nothing rings for group policy: give it a metric"):
+        ls.simulate(deaf, duration=60)
+
+
+def test_what_leads_nowhere_is_refused_where_it_is_written():
+    """An outlet to what is no part, and to a part that takes nothing."""
+    def to_what(other):
+        def build(sim):
+            shop(sim)
+            sim.parts["orders"].done.to(other(sim))
+        return build
+    for other in (lambda sim: 3, lambda sim: sim.parts["workers"]):
+        with pytest.raises(ParameterError, match="to: given"):
+            ls.simulate(to_what(other), duration=60)
+
+
+def test_a_sweep_of_a_system_says_that_it_needs_a_duration():
+    """It has no default."""
+    with pytest.raises(ParameterError, match="duration: given None"):
+        ls.sweep(shop, over={"boot": [60]})
+
+
+def test_a_figure_that_is_too_small_says_so():
+    """Seven queues have more panels than it has room for."""
+    def seven(sim):
+        for n in range(7):
+            queue = sqs.Queue(sim, f"q{n}")
+            ec2.Fleet(sim, f"f{n}", consumes=queue, work=ls.fixed(1), size=1)
+            sim.send(0.1, to=queue, name=f"p{n}")
+    result = ls.simulate(seven, duration=60)
+    assert len(result.lab.panels) == 12
+    assert result.notes == ("the figure has room for 12 panels: 16 more are not drawn; their series "
+                            "are in the result",)

@@ -139,8 +139,8 @@ def test_the_steady_state_begins_after_the_warm_up():
 
 def test_a_series_can_be_reported_in_its_steady_state():
     """Its mean after the warm-up is a metric of its own; an unknown series is an error."""
-    table = sweep({"cooldown": [60]}, steady=["backlog"])
-    assert "steady:backlog" in set(table.metric)
+    table = sweep({"cooldown": [60]}, steady=["queue"])
+    assert "steady:queue" in set(table.metric)
     assert "steady" in sweep({"cooldown": [60]}, steady=["x"]).error[0]
 
 
@@ -198,15 +198,15 @@ def test_a_file_of_another_kind_is_refused_and_kept(tmp_path):
 
 WRITER = f"""
 import sys, joblib, labsim
-from labsim import store, study
-run, add = study._numbered, store.Store.add
-def told_run(slug, i, *more):
+from labsim.study import checkpoint, sweeps
+run, add = sweeps._numbered, checkpoint.Store.add
+def told_run(lab, i, *more):
     print("run", i, flush=True)
-    return run(slug, i, *more)
+    return run(lab, i, *more)
 def told_add(self, i, rows):
     add(self, i, rows)
     print("done", i, flush=True)
-study._numbered, store.Store.add = told_run, told_add
+sweeps._numbered, checkpoint.Store.add = told_run, told_add
 with joblib.parallel_config(backend="sequential"):
     labsim.sweep("sqs-asg", over={OVER}, replications=3, file=sys.argv[1], duration=600,
                  policy="simple")

@@ -144,7 +144,7 @@ def test_pinned_runs_are_compared_in_words_and_sign():
     assert re.search(r"<span>-\d+% better</span>", demo.stage.cards)
     demo.set(arrival_rate=3.0)
     demo.pin()
-    assert demo.stage.pinned == "3 Faster alarms, changed" and ">same<" in demo.stage.cards
+    assert demo.stage.pinned == "3 One-minute metrics, changed" and ">same<" in demo.stage.cards
     demo.unpin()
     assert not demo.stage.pinned and "better" not in demo.stage.cards
 
@@ -440,7 +440,7 @@ def test_a_link_opens_its_state_in_the_browser(server, tab):
     stage = visit(tab, f"{server}?lab=sqs-asg&preset=2&seed=7&arrival_rate=4&theme=dark")
     shows(tab, heading(lab, 1))
     assert tab.evaluate("document.body.classList.contains('labsim-night')")
-    wait = lab.run(lab.preset("2").changed(arrival_rate=4.0), 7).summary["backlog_max"]
+    wait = lab.run(lab.preset("2").changed(arrival_rate=4.0), 7).summary["queue_max"]
     assert f"{wait:,.0f}" in stage.locator(".st-cards").inner_text()
     tab.keyboard.press("PageDown")
     shows(tab, heading(lab, 2))

@@ -104,6 +104,8 @@ class CpuAlarms(Component):
         if others := [p.name for p in policies if p.group is not group or p.metric is not None]:
             raise ParameterError("policies", others[0],
                                  f"policies of {group.name} without a metric of their own")
+        for policy in policies:
+            policy.watched = True
         self.group, self.tier, self.policies = group, tier, policies
         self.period, self.every = period, min(period, STANDARD_RESOLUTION)
         repeat = round(REPEAT_ACTION / self.every)

@@ -62,6 +62,7 @@ class Group(Component):
         self.fleet, self.warmup = fleet, warmup
         self.min_size, self.max_size = min_size, max_size
         self.termination, self.changed = termination, changed
+        fleet.group = self
         fleet.on_lost = lambda instance: self._launch_missing()
         self.scale_outs = self.scale_ins = 0
         self._random = sim.stream(f"{name} termination") if random is None else random

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from labsim import factbook
 from labsim.declare import Component
-from labsim.errors import ParameterError
+from labsim.errors import LabsimError, ParameterError
 from labsim.services.autoscaling.group import Group
 from labsim.services.autoscaling.rules import (
     ADJUSTMENTS,
@@ -51,6 +51,7 @@ class Policy(Component):
             raise ParameterError("low", low, "from 0 to 1")
         self.group, self.metric, self.threshold = group, metric, target
         self.high_points, self.low_points, self.low = high_points, low_points, low
+        self.watched = metric is not None   # somebody looks at its alarms
         self.deaf_until = 0.0       # nothing it hears before has any effect
         self.link(group, "desired")
         if metric is None:
@@ -69,6 +70,13 @@ class Policy(Component):
         if self.metric is None:
             return {}
         return {"high": self.high.told["state"], "low": self.low_alarm.told["state"]}
+
+    def wired(self) -> None:
+        """It has to hear of something."""
+        if not self.watched:
+            raise LabsimError(f"nothing rings for {self.name}: give it a metric (a "
+                              "cloudwatch.Metric, such as queue.backlog_per(fleet)), or put it "
+                              "among the policies of autoscaling.CpuAlarms")
 
     def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
         """The capacity it wants of `group` for a metric of `value`, and why; None for no change.

@@ -20,7 +20,7 @@ import numpy as np
 from labsim import factbook
 from labsim.declare import Component, Count, Line, Metric, Panel
 from labsim.engine import Order, ServiceTimes, Simulation
-from labsim.errors import ParameterError
+from labsim.errors import LabsimError, ParameterError
 from labsim.services.ec2 import bill
 
 BILLING_MINIMUM = factbook.value("ec2.billing_min_seconds")
@@ -103,6 +103,7 @@ class Fleet(Component):
         self.release = on_release or (lambda instance: sim.now)
         self.spot_share, self.spot_discount, self.detailed = spot_share, spot_discount, detailed
         self.template = 0           # version of the launch template
+        self.group = None           # the Auto Scaling group that owns it, if there is one
         self.on_lost: Callable[[Instance], None] = lambda instance: None   # its launch failed
         self.instances: list[Instance] = []
         self.entered: list[Instance] = []   # those that had to boot, as they entered service
@@ -211,6 +212,12 @@ class Fleet(Component):
         for state in states:
             if state in RECORDED:
                 self.record.level(RECORDED[state], self.sim.now, self.count(state))
+
+    def wired(self) -> None:
+        """Somebody has to work: there are instances, or a group that may launch some."""
+        if not self.instances and self.group is None:
+            raise LabsimError(f"nobody works in {self.name}: give it a size, or an "
+                              "autoscaling.Group")
 
     # -- at the end of the run -------------------------------------------------------------
 

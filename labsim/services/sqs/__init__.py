@@ -1,4 +1,6 @@
-"""Amazon SQS: a counted queue, a queue message by message, and those who call it."""
+"""Amazon SQS. `Queue`: messages wait in line for a fleet, quick at any rate. `MessageQueue`, with
+its `Client` and `Consumers`: each message's life one by one, with receives, redelivery, dead
+letters, order and deduplication."""
 
 from labsim.services.sqs.client import Client
 from labsim.services.sqs.consumers import Consumers

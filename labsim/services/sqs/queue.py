@@ -129,8 +129,9 @@ class Queue(Component):
         for part in before:     # and those before them
             before += [other for other in part.fed_by if other not in before]
         if self in before:
-            raise LabsimError(f"{self.name} feeds itself, by way of "
-                              f"{', '.join(p.name for p in before if p is not self) or 'nobody'}")
+            ways = ", ".join(p.name for p in before if p is not self)
+            raise LabsimError(f"what leaves {self.name} comes back to {self.name}"
+                              f"{' by way of ' + ways if ways else ''}: one `done.to` has to go")
         if self.work is None:
             raise LabsimError(f"nobody consumes {self.name}: ec2.Fleet(sim, name, consumes=..., "
                               f"work=...) does")

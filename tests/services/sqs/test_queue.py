@@ -127,7 +127,7 @@ def test_a_queue_does_not_feed_itself():
         sim.send(1, to=first)
         first.done.to(first if direct else second)
         second.done.to(first)
-    with pytest.raises(LabsimError, match="first feeds itself, by way of second"):
+    with pytest.raises(LabsimError, match="what leaves first comes back to first by way of second"):
         ls.simulate(circle, 60)
-    with pytest.raises(LabsimError, match="first feeds itself"):
+    with pytest.raises(LabsimError, match="what leaves first comes back to first: one"):
         ls.simulate(circle, 60, direct=True)
