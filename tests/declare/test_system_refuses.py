@@ -201,5 +201,5 @@ def test_a_figure_that_is_too_small_says_so():
             sim.send(0.1, to=queue, name=f"p{n}")
     result = ls.simulate(seven, duration=60)
     assert len(result.lab.panels) == 12
-    assert result.notes == ("the figure has room for 12 panels: 16 more are not drawn; their series "
-                            "are in the result",)
+    assert result.notes == ("the figure has room for 12 panels: 16 more are not drawn; their "
+                            "series are in the result",)
