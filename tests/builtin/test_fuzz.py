@@ -1,7 +1,7 @@
 """Thousands of random parameter sets per lab: a run is finite, lawful, and as quick as was said.
 
 Half of the values are drawn from the sliders, half from everything that is allowed, so that the
-corners are met. LABSIM_FUZZ says how many sets over all labs: 600 if it doesn't, 6,000 in
+corners are met. LABSIM_FUZZ says how many sets over all labs: 600 if it doesn't, 2,400 in
 `.ci/run`; 10,000 a lab before a release takes about an hour.
 """
 
@@ -129,7 +129,8 @@ def test_random_valid_parameters(slug, monkeypatch):
           f"budget, {crossed:,} against a rule across fields; slowest {slowest:.2f} s, at most "
           f"{fattest / 1e6:,.0f} MB; took {low:.2f} to {high:.2f} (median {mid:.2f}) times the "
           f"estimate, {outside} not within a factor of three")
-    assert outside <= math.ceil(SETS / 200)
+    expected = SETS / 200       # and three standard deviations of so small a sample
+    assert outside <= expected + 3 * math.sqrt(expected)
 
 
 WRONG = [None, [], {}, b"1", object(), 1j, (1,), {1}, math.nan, math.inf, -math.inf, 10**400,
