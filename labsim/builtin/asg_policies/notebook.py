@@ -451,7 +451,10 @@ quiz("asg-policies", "ababababacbc")
 # * A **golden AMI**, hibernation and **detailed monitoring** shorten the time until help comes;
 #   lifecycle **hooks** lengthen it, and give up after their timeout.
 # * Default termination: the **zone with most instances**, then the oldest launch template. Spot
-#   gives **{{fact:ec2.spot_interruption_notice}}** notice.
+#   gives **{{fact:ec2.spot_interruption_notice}}** notice. A **capacity reservation** costs
+#   {{fact:ec2.capacity_reservation_price}}, used or not.
+# * A burstable instance (`t2`, standard mode) starts with {{fact:ec2.t2_launch_credits}}, and pays
+#   its boot with them.
 
 # %% [markdown]
 # ## How far can you trust this lab?

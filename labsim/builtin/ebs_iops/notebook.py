@@ -420,7 +420,8 @@ quiz("ebs-iops", "bacbadcb")
 # * **EFS**: many instances, several zones, Linux only, about three times the price of `gp2` per GB;
 #   bursting, provisioned or elastic throughput.
 # * **Instance store**: the best I/O there is, lost at a stop; buffers, caches, scratch.
-# * A snapshot restored in a hurry is slow at first; **fast snapshot restore** is paid by the hour.
+# * A snapshot restored in a hurry is slow at first; **fast snapshot restore** is paid by the hour,
+#   {{fact:ebs.fsr_price}}.
 
 # %% [markdown]
 # ## How far can you trust this lab?

@@ -329,6 +329,13 @@ quiz("s3-prefix", "bcabc")
 # * **SSE-KMS** costs a KMS call per object, against a quota of the account in the region;
 #   **bucket keys** save nearly all of them.
 # * **Byte-range** GETs make large downloads parallel, **multipart** does so for uploads.
+# * What is larger than KMS itself encrypts is encrypted with a **data key** (envelope encryption,
+#   `kms.envelope_rule`): KMS counts calls, not bytes.
+# * **Lifecycle** rules count days up to the next midnight UTC (`s3.lifecycle_rule`). **Flexible
+#   Retrieval** stores for {{fact:s3.flexible_price}}, but takes
+#   {{fact:s3.flexible_transition_price}} objects for the way in, keeps
+#   {{fact:s3.archive_overhead_bytes}} and {{fact:s3.index_overhead_bytes}} more per object, and is
+#   paid for {{fact:s3.glacier_min_days}} at least: small objects are better left where they are.
 
 # %% [markdown]
 # ## How far can you trust this lab?
