@@ -7,12 +7,14 @@ Source: White, An effective truncation heuristic for bias reduction in simulatio
 Simulation 69 (1997); batches of five: White, Cobb, Spratt, WSC 2000.
 """
 
+import contextlib
+import functools
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from labsim.errors import optional
+from labsim.errors import LabsimError, optional
 
 BATCH = 5
 
@@ -43,10 +45,38 @@ def steady_mean(values: np.ndarray) -> float:
 def half_width(values: Sequence[float], confidence: float) -> float:
     """Half the confidence interval of the mean of independent `values`, by Student's t; NaN for
     fewer than two."""
-    stdtrit = optional("scipy.special").stdtrit     # quick to import, unlike scipy.stats
     n = len(values)
     if n < 2:
         return math.nan
     mean = math.fsum(values) / n
     deviation = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
-    return float(stdtrit(n - 1, (1 + confidence) / 2)) * deviation / math.sqrt(n)
+    return student_t(confidence, n - 1) * deviation / math.sqrt(n)
+
+
+@functools.cache
+def student_t(confidence: float, freedom: int) -> float:
+    """The t that a Student variable of so many degrees of freedom exceeds, on either side, with
+    the chance 1 - `confidence`; without scipy, as in a browser, from its series."""
+    with contextlib.suppress(LabsimError):
+        stdtrit = optional("scipy.special").stdtrit     # quick to import, unlike scipy.stats
+        return float(stdtrit(freedom, (1 + confidence) / 2))
+    low, high = 0.0, 1.0
+    while _within(high, freedom) < confidence:
+        high *= 2
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within(middle, freedom) < confidence else (low, middle)
+    return (low + high) / 2
+
+
+def _within(t: float, freedom: int) -> float:
+    """The chance that a Student variable lies between -t and t. Source: Abramowitz and Stegun,
+    Handbook of Mathematical Functions (1964), 26.7.3 and 26.7.4."""
+    angle = math.atan(t / math.sqrt(freedom))
+    odd = freedom % 2
+    term, total = math.cos(angle) if odd else 1.0, 0.0
+    for k in range(2 + odd, freedom + 1, 2):
+        total += term
+        term *= (k - 1) / k * math.cos(angle)**2
+    total *= math.sin(angle)
+    return 2 / math.pi * (angle + total) if odd else total
