@@ -73,7 +73,7 @@ def test_the_readmes_commands_are_one_line_each():
 def test_the_readmes_python_runs():
     """As it stands, each block in a new process."""
     blocks = re.findall(r"^```python\n(.*?)```", README, re.M | re.S)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for code in blocks:
         subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -83,6 +83,6 @@ def estimate(p: AuroraReplicasParams) -> Estimate:
     lookups = min(MOST_LOOKUPS, p.duration / max(p.dns_ttl, SHORTEST_TTL))
     cells = TICKS * (p.most_replicas + 2) + endpoints * (
         pool * (openings + 5) + p.clients * lookups / 4)
-    events = TICKS + (p.duration / STANDARD_RESOLUTION if p.scales else 0)
+    events = 1.5 * TICKS + (p.duration / STANDARD_RESOLUTION if p.scales else 0)
     return Estimate(requests=0, events=events, cells=cells,
-                    lower="duration" if events > 2 * TICKS else "pool_size")
+                    lower="duration" if events > 2.5 * TICKS else "pool_size")

@@ -40,7 +40,7 @@ METRICS = (
 PANELS = (
     Panel("Requests", (
         Line("wanted", "offered_rate"), Line("attempted", "attempts_rate"),
-        Line("completed", "completed_rate")), marks=("split",)),
+        Line("served", "completed_rate")), marks=("split",)),
     Panel("Throttled attempts", (
         Line("503 Slow Down", "throttled_rate"), Line("KMS quota", "throttled_kms_rate"))),
     Panel("Busiest partition", (
