@@ -22,18 +22,9 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Which tests stay together on one worker, and which are left out without --long.
-
-    A notebook's cells belong together, and so do the tests of a file that share something dear
-    (`pytestmark = pytest.mark.together`). All others go to whichever worker is free.
-    """
+    """Without --long, the long tests are left out."""
     for item in items:
-        if DEAR & {*getattr(item, "fixturenames", ())}:
-            item.add_marker("long")
-            item.add_marker("together")
-        if item.path.suffix == ".ipynb" or item.get_closest_marker("together"):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
-        if item.path.parent.name == "solutions":
+        if DEAR & {*getattr(item, "fixturenames", ())} or item.path.parent.name == "solutions":
             item.add_marker("long")
     if not config.getoption("--long"):
         left = [item for item in items if item.get_closest_marker("long")]

@@ -20,7 +20,7 @@ from labsim.course import execute
 from labsim.course.build import build, check
 from labsim.course.notebooks import BuildError
 
-pytestmark = [pytest.mark.long, pytest.mark.together]
+pytestmark = pytest.mark.long
 
 
 def contents(folder):

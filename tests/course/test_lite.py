@@ -27,7 +27,7 @@ from labsim.catalogue import labs
 from labsim.course import course_model, lite, notebooks, pyodide_bundle
 from labsim.view.lite_links import lite_link
 
-pytestmark = [pytest.mark.long, pytest.mark.together]
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
 CI = "CI" in os.environ

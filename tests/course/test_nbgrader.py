@@ -15,7 +15,7 @@ import pytest
 
 from labsim.course import course_model, exercises, nbgrader, notebooks
 
-pytestmark = [pytest.mark.long, pytest.mark.together]
+pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[2]
 WANTED = "nbgrader==0.9.*"

@@ -27,7 +27,7 @@ from labsim.course.course_model import Chapter, Course, built_in
 from labsim.course.exercises import Question
 from labsim.course.notebooks import BuildError
 
-pytestmark = [pytest.mark.long, pytest.mark.together]
+pytestmark = pytest.mark.long
 
 # Where nothing is built: no JupyterLite site is beside this one.
 COURSE = dataclasses.replace(built_in(), out=Path(__file__).parent / "nowhere")

@@ -10,7 +10,7 @@ import labsim
 from labsim.catalogue import is_builtin
 from labsim.course.course_model import built_in
 
-pytestmark = [pytest.mark.long, pytest.mark.together]
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")

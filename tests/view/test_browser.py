@@ -11,7 +11,7 @@ import pytest
 import labsim
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-pytestmark = [pytest.mark.long, pytest.mark.together, pytest.mark.skipif(
+pytestmark = [pytest.mark.long, pytest.mark.skipif(
     browser.chromium() is None and "CI" not in os.environ,
     reason="no Chromium: apt install chromium, or run .ci/run")]
 
