@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import labsim
+import labsim.factbook
 
 PACKAGE = Path(labsim.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
