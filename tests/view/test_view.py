@@ -14,7 +14,7 @@ from PIL import Image
 import labsim
 from labsim.declare import MOST_BARS, bar_name
 from labsim.errors import BudgetError, ParameterError
-from labsim.view import system_diagram as picture_module
+from labsim.text import format_value
 from labsim.view.controls import Control
 from labsim.view.figure import LiveFigure
 from labsim.view.scales import nice_top, time_unit
@@ -134,7 +134,7 @@ def test_the_system_picture_says_the_numbers_of_the_moment(slug):
         words = root.find("{http://www.w3.org/2000/svg}desc").text
         for box in lab.boxes:
             for label, series in box.show:
-                value = picture_module.figure(at(result, series, t))
+                value = format_value(at(result, series, t))
                 assert f"{value} {label}" in words
     assert root.get("role") == "img"
     assert picture(lab, result, 777.0) != picture(lab, result, 0.0)
