@@ -60,7 +60,7 @@ def rate_curve(p: DynamodbCapacityParams, rate: float) -> RateCurve:
     """Requests per second over time."""
     if p.workload == "day":
         return RateCurve.diurnal(rate, p.peak_factor, DAY, p.duration)
-    return RateCurve.spike(rate, p.peak_factor, p.peak_start, p.peak_duration, p.duration)
+    return kit.spiked(p, rate, "peak")
 
 
 def asked(p: DynamodbCapacityParams) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number
+from labsim.declare import Params, choice, flag, integer, number, spike_knobs
 
 TRAFFIC, ITEMS, CAPACITY = "Traffic", "Items", "Capacity"
 INDEX, CACHE, RETRIES = "Index", "DAX", "Retries"
@@ -24,16 +24,13 @@ class DynamodbCapacityParams(Params):
     write_rate: float = number(
         100, unit="req/s", bounds=(0, 10_000_000), slider=(0, 2_000), step=50,
         label="Write rate", group=TRAFFIC, help="Writes per second, outside the busy time.")
-    peak_factor: float = number(
-        3, unit="x", bounds=(0, 1_000), slider=(1, 10), step=0.5, label="Peak factor",
-        group=TRAFFIC, help="How many times both rates in the busy time, or at noon.")
-    peak_start: float = number(
-        1_800, unit="s", bounds=(0, 8_640_000), slider=(0, 7_200), step=300,
-        label="Busy from", group=TRAFFIC, when=("workload", ("steady",)),
-        help="When the busy time begins.")
-    peak_duration: float = number(
-        1_800, unit="s", bounds=(0, 8_640_000), slider=(0, 7_200), step=300, label="Busy for",
-        group=TRAFFIC, when=("workload", ("steady",)), help="How long it lasts.")
+    peak_factor: float
+    peak_start: float
+    peak_duration: float
+    peak_factor, peak_start, peak_duration = spike_knobs(
+        3, 1_800, 1_800, group=TRAFFIC, name="Peak", of="both rates in the peak, or at noon",
+        when=("workload", ("steady",)), growing=("workload", ("steady", "day")),
+        starts=(0, 7_200), lasts=(0, 7_200), steps=(0.5, 300, 300))
     duration: float = number(
         7_200, unit="s", bounds=(60, 8_640_000), slider=(600, 86_400), step=600,
         label="Duration", group=TRAFFIC, help="Simulated time; a tick is a part of it.")

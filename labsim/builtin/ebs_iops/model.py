@@ -10,7 +10,7 @@ hours take a few milliseconds, at any rate.
 
 from labsim import declare as kit
 from labsim.builtin.ebs_iops.params import LOCAL, EbsIopsParams
-from labsim.engine import Estimate, RateCurve, Simulation
+from labsim.engine import Estimate, Simulation
 from labsim.engine.storage_device import Device
 from labsim.services import ebs, efs
 from labsim.services.common.storage import Storage
@@ -24,7 +24,7 @@ SHORT = 0.2             # a tick's share of a control event's time
 def simulate(p: EbsIopsParams, sim: Simulation) -> "Disk":
     """I/Os come, the device passes what it may; perhaps the instance is stopped."""
     storage = made(p, sim)
-    curve = RateCurve.spike(p.io_rate, p.busy_factor, p.busy_start, p.busy_duration, p.duration)
+    curve = kit.spiked(p, p.io_rate, "busy")
     storage.ios.expect(sim.stream("ios").poisson(curve.expected(sim.record.t)))
     if p.stop_at:
         storage.stop(p.stop_at, p.stop_time)

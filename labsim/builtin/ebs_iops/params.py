@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number
+from labsim.declare import Params, choice, flag, integer, number, spike_knobs
 from labsim.errors import ParameterError
 from labsim.services.ebs import rules as ebs
 from labsim.services.efs import rules as efs
@@ -33,15 +33,12 @@ class EbsIopsParams(Params):
     sequential: bool = flag(
         False, label="In a row", group=LOAD, when=DISKS,
         help="I/Os follow each other on the disk, so that small ones are merged.")
-    busy_factor: float = number(
-        1, unit="x", bounds=(0, 1_000), slider=(1, 20), step=0.5, label="Busy factor", group=LOAD,
-        help="How many times the rate while it is busy; 1 for never.")
-    busy_start: float = number(
-        7_200, unit="s", bounds=(0, 8_640_000), slider=(0, 28_800), step=600,
-        label="Busy from", group=LOAD, help="When it gets busy.")
-    busy_duration: float = number(
-        3_600, unit="s", bounds=(0, 8_640_000), slider=(0, 28_800), step=600,
-        label="Busy for", group=LOAD, help="How long it is busy.")
+    busy_factor: float
+    busy_start: float
+    busy_duration: float
+    busy_factor, busy_start, busy_duration = spike_knobs(
+        1, 7_200, 3_600, group=LOAD, name="Busy time", factors=(1, 20), starts=(0, 28_800),
+        lasts=(0, 28_800), steps=(0.5, 600, 600))
     queue_depth: int = integer(
         32, unit="I/Os", bounds=(1, 100_000), slider=(1, 128), step=1, label="Queue depth",
         group=LOAD, help="I/Os that the application has under way at a time, at most.")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number
+from labsim.declare import Params, choice, flag, integer, number, spike_knobs
 from labsim.errors import ParameterError
 from labsim.services.kinesis.rules import GET_RECORDS
 
@@ -21,15 +21,11 @@ class KinesisShardsParams(Params):
         500, unit="bytes", bounds=(1, 10_485_760), slider=(50, 10_000), step=50,
         label="Record size", group=LOAD,
         help="Data and partition key; at most what the fact on record size allows.")
-    spike_factor: float = number(
-        1, unit="x", bounds=(0, 1_000), slider=(1, 10), step=0.5, label="Spike factor",
-        group=LOAD, help="How many times the rate during the spike; 1 for none.")
-    spike_start: float = number(
-        300, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=30, label="Spike starts at",
-        group=LOAD, help="When the spike begins.")
-    spike_duration: float = number(
-        300, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=30, label="Spike lasts",
-        group=LOAD, help="How long the spike lasts.")
+    spike_factor: float
+    spike_start: float
+    spike_duration: float
+    spike_factor, spike_start, spike_duration = spike_knobs(
+        1, 300, 300, group=LOAD)
     duration: float = number(
         1_800, unit="s", bounds=(10, 8_640_000), slider=(300, 14_400), step=300,
         label="Duration", group=LOAD,

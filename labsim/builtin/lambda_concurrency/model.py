@@ -11,7 +11,7 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.lambda_concurrency.params import LambdaConcurrencyParams
-from labsim.engine import Estimate, Order, RateCurve, ServiceTimes, Simulation
+from labsim.engine import Estimate, Order, ServiceTimes, Simulation
 from labsim.services import api_gateway, lambda_
 from labsim.services.lambda_ import event_source_mappings as mappings
 from labsim.services.lambda_ import rules
@@ -27,8 +27,7 @@ def simulate(p: LambdaConcurrencyParams, sim: Simulation) -> "Crowd":
         sim, "function", ServiceTimes(p.mean_duration, p.work_cv), memory=p.memory,
         timeout=p.timeout, limit=p.limit(others=False), init=p.init_time, keep=p.keep_time,
         provisioned=p.provisioned, error_share=p.error_share)
-    curve = RateCurve.spike(p.arrival_rate, p.spike_factor, p.spike_start, p.spike_duration,
-                            p.duration)
+    curve = kit.spiked(p, p.arrival_rate)
     caller = callers(p, sim, function)
     caller.feed(curve.arrivals(sim.stream("arrivals")))
     if p.other_concurrency and p.other_duration:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number
+from labsim.declare import Params, choice, flag, integer, number, spike_knobs
 from labsim.errors import ParameterError
 from labsim.services.lambda_ import rules
 
@@ -23,15 +23,12 @@ class LambdaConcurrencyParams(Params):
     arrival_rate: float = number(
         20, unit="req/s", bounds=(0, 1_000_000), slider=(0, 100), step=5, label="Request rate",
         group=CALLS, help="Requests, events, messages or records per second.")
-    spike_factor: float = number(
-        15, unit="x", bounds=(0, 10_000), slider=(1, 25), step=1, label="Spike factor",
-        group=CALLS, help="How many times the rate during the spike; 1 for none.")
-    spike_start: float = number(
-        20, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Spike starts at",
-        group=CALLS, help="When the spike begins.")
-    spike_duration: float = number(
-        20, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Spike lasts",
-        group=CALLS, help="How long the spike lasts.")
+    spike_factor: float
+    spike_start: float
+    spike_duration: float
+    spike_factor, spike_start, spike_duration = spike_knobs(
+        15, 20, 20, group=CALLS, most=10_000, longest=864_000, factors=(1, 25), starts=(0, 120),
+        lasts=(0, 120), steps=(1, 5, 5))
     duration: float = number(
         120, unit="s", bounds=(1, 864_000), slider=(30, 600), step=10, label="Duration",
         group=CALLS, help="Simulated time.")

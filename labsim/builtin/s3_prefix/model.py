@@ -14,7 +14,7 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.s3_prefix.params import S3PrefixParams
-from labsim.engine import Estimate, RateCurve, Simulation
+from labsim.engine import Estimate, Simulation
 from labsim.services import kms, s3
 from labsim.services.common import retries as sdk
 from labsim.services.s3 import rules
@@ -32,7 +32,7 @@ def simulate(p: S3PrefixParams, sim: Simulation) -> "Requests":
         quota=sdk.RetryQuota(p.clients) if waits and p.retry_quota else None)
     for name, inlet, rate in (("gets", bucket.gets, p.get_rate),
                               ("puts", bucket.puts, p.put_rate)):
-        curve = RateCurve.spike(rate, p.spike_factor, p.spike_start, p.spike_duration, p.duration)
+        curve = kit.spiked(p, rate)
         inlet.expect(sim.stream(name).poisson(curve.expected(sim.record.t)))
     return Requests(p, sim, bucket=bucket, kms=account)
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number
+from labsim.declare import Params, choice, flag, integer, number, spike_knobs
 
 LOAD, KEYS, RETRIES, ENCRYPTION, OBJECTS = "Load", "Keys", "Retries", "Encryption", "Objects"
 RETRIED = ("retry_mode", ("fixed", "exponential", "full-jitter"))
@@ -18,15 +18,11 @@ class S3PrefixParams(Params):
     put_rate: float = number(
         1_000, unit="req/s", bounds=(0, 100_000_000), slider=(0, 20_000), step=250,
         label="PUT rate", group=LOAD, help="PUT requests per second, outside the spike.")
-    spike_factor: float = number(
-        1, unit="x", bounds=(0, 1_000), slider=(1, 10), step=0.5, label="Spike factor",
-        group=LOAD, help="How many times both rates during the spike; 1 for none.")
-    spike_start: float = number(
-        60, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=10, label="Spike starts at",
-        group=LOAD, help="When the spike begins.")
-    spike_duration: float = number(
-        5, unit="s", bounds=(0, 8_640_000), slider=(0, 600), step=5, label="Spike lasts",
-        group=LOAD, help="How long the spike lasts.")
+    spike_factor: float
+    spike_start: float
+    spike_duration: float
+    spike_factor, spike_start, spike_duration = spike_knobs(
+        1, 60, 5, group=LOAD, of="both rates during the spike", lasts=(0, 600), steps=(0.5, 10, 5))
     duration: float = number(
         3_600, unit="s", bounds=(10, 8_640_000), slider=(60, 14_400), step=60, label="Duration",
         group=LOAD, help="Simulated time; a tick of the model is a part of it.")

@@ -24,8 +24,10 @@ def curve(p: SqsAsgParams) -> RateCurve:
         return RateCurve.steady(p.arrival_rate, p.duration)
     if p.workload == "diurnal":
         return RateCurve.diurnal(p.arrival_rate, p.spike_factor, p.day_length, p.duration)
-    shape = RateCurve.spike if p.workload == "spike" else RateCurve.ramp
-    return shape(p.arrival_rate, p.spike_factor, p.spike_start, p.spike_duration, p.duration)
+    if p.workload == "spike":
+        return kit.spiked(p, p.arrival_rate)
+    return RateCurve.ramp(p.arrival_rate, p.spike_factor, p.spike_start, p.spike_duration,
+                          p.duration)
 
 
 def arrivals(p: SqsAsgParams, sim: Simulation):

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from labsim import factbook
-from labsim.declare import Params, choice, flag, integer, number, path
+from labsim.declare import Params, choice, flag, integer, number, path, spike_knobs
 from labsim.errors import ParameterError
 from labsim.services.autoscaling.rules import CHANGE
 from labsim.services.cloudwatch.rules import PERIODS, fits, is_period, most_datapoints
@@ -25,16 +25,12 @@ class SqsAsgParams(Params):
         2, unit="msg/s", bounds=(0, 100_000), slider=(0, 20), step=0.5, label="Arrival rate",
         group=LOAD, help="Messages sent per second; for a changing workload its lowest rate.",
         when=("workload", ("steady", "spike", "ramp", "diurnal")))
-    spike_factor: float = number(
-        4, unit="x", bounds=(0, 1_000), slider=(1, 10), step=0.5, label="Spike factor",
-        group=LOAD, help="How many times the arrival rate at the height of spike, ramp or day.",
-        when=GROWING)
-    spike_start: float = number(
-        600, unit="s", bounds=(0, 8_640_000), slider=(0, 3600), step=60, label="Spike starts at",
-        group=LOAD, help="When the spike or the ramp begins.", when=SHAPED)
-    spike_duration: float = number(
-        900, unit="s", bounds=(0, 8_640_000), slider=(0, 3600), step=60, label="Spike lasts",
-        group=LOAD, help="How long the spike lasts, or the ramp rises.", when=SHAPED)
+    spike_factor: float
+    spike_start: float
+    spike_duration: float
+    spike_factor, spike_start, spike_duration = spike_knobs(
+        4, 600, 900, group=LOAD, called="spike or ramp", when=SHAPED, growing=GROWING,
+        of="the arrival rate at the height of spike, ramp or day", steps=(0.5, 60, 60))
     day_length: float = number(
         86_400, unit="s", bounds=(60, 8_640_000), slider=(3600, 86_400), step=3600,
         label="Length of a day", group=LOAD, help="Period of the diurnal workload.",
