@@ -17,6 +17,10 @@ class ParameterError(LabsimError):
         self.name, self.given, self.allowed = name, given, allowed
         super().__init__(text or f"{name}: given {short(given)}, allowed {allowed}")
 
+    def of(self, part: str) -> "ParameterError":
+        """The same error, which says of which part of a system it is."""
+        return type(self)(self.name, self.given, self.allowed, f"{part}: {self}")
+
 
 class BudgetError(ParameterError):
     """A run that would take more than its budget; `name` is the parameter to lower."""

@@ -12,3 +12,8 @@ def format_value(value: float, unit: str = "") -> str:
         if "e" in text:
             text = f"{round(value, 12) + 0.0:.12f}".rstrip("0").rstrip(".")     # no -0
     return f"{text} {unit}".strip()
+
+
+def counted(number: int, thing: str) -> str:
+    """"1 target", "2 targets"."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"

@@ -49,6 +49,8 @@ def main(words: list[str] | None = None) -> int:
         course = in_effect.current()
         if args.command.of_course:
             course = course or in_effect.of_folder()
+        elif course:        # nothing on the screen shows that numbers are a course's own
+            print(f"labsim: as in the course {course.path}", file=sys.stderr)
         with in_effect.using(course):
             args.command.act(args)
         sys.stdout.flush()

@@ -4,6 +4,7 @@ Picture the parts of a machine in an exploded view: each has a number plate, its
 line in the bill, and pipes that fit the next one.
 """
 
+import inspect
 import weakref
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -15,10 +16,45 @@ from labsim.declare.drawing import Panel
 from labsim.declare.invariants import Invariant
 from labsim.declare.metrics import Count, Metric
 from labsim.engine import Load, Recorder, Simulation
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, unknown
 
 
-class Component:
+class Plated(type):
+    """How parts are made: an error of their parameters says of which part it is."""
+
+    def __call__(cls, *args, **values):
+        part = values.get("name") or (args[1] if len(args) > 1 else "")
+        if not isinstance(part, str) or not part:       # it has one by default
+            part = kind(cls)
+        known = cls.known()
+        try:
+            for name in values:
+                if name not in known:
+                    raise unknown("parameter", name, known)
+            return super().__call__(*args, **values)
+        except ParameterError as error:
+            if error.name == "name":
+                raise
+            raise error.of(part) from None
+
+    def known(cls) -> list[str]:
+        """The parameters that it takes, also those that it hands on to the class above."""
+        names: list[str] = []
+        for made in (c for c in cls.__mro__ if "__init__" in vars(c)):
+            takes = [*inspect.signature(made.__init__).parameters.values()][1:]
+            names += [p.name for p in takes if p.kind is not p.VAR_KEYWORD]
+            if all(p.kind is not p.VAR_KEYWORD for p in takes):
+                break
+        return names
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What help and editors show: as the class is called."""
+        signature = inspect.signature(cls.__init__)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
+class Component(metaclass=Plated):
     """A part called `name` of the simulation `sim`; two of one name are a `ParameterError`.
 
     What it records goes into its own `record`, on the simulation's instants. METRICS compute
@@ -184,5 +220,6 @@ class Outlet(Port):
 
 
 def kind(part: object) -> str:
-    """What a part is, such as "sqs.Queue"."""
-    return f"{type(part).__module__.split('.')[-2]}.{type(part).__name__}"
+    """What a part, or a class of parts, is, such as "sqs.Queue"."""
+    made = part if isinstance(part, type) else type(part)
+    return f"{made.__module__.split('.')[-2]}.{made.__name__}"

@@ -132,8 +132,8 @@ class Params(BaseModel):
     def refuse_unknown(cls, names) -> None:
         """Raise `ParameterError` for the first of `names` that is no parameter."""
         for name in names:
-            if name not in cls.specs():
-                raise unknown("parameter", name, cls.specs())
+            if name not in cls.specs():     # a run has a seed beside them
+                raise unknown("parameter", name, [*cls.specs(), "seed"])
 
     @classmethod
     def complete(cls, values: dict) -> dict:

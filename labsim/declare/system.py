@@ -32,6 +32,7 @@ LENGTHS = 0.001, 1e8    # s, of a run
 MOST = 1e15             # of a parameter that is a number
 PANELS = 12             # in a figure
 HEADLINES = 4
+TELLING = ("latency_p95", "wait_p95", "latency_p99", "failed", "throttled", "utilization")
 COST = Metric("cost_usd", "USD", "all parts together", "lower", Outcome.total_cost)
 
 
@@ -155,9 +156,18 @@ def _declared(parts: list[Component]) -> dict:
     metrics = tuple(_metric(part, metric) for part in parts for metric in part.METRICS)
     return {
         "metrics": (*metrics, COST), "panels": tuple(shown),
-        "headline": (*[m.name for m in metrics if m.better][:HEADLINES - 1], COST.name),
+        "headline": (*_headline(parts)[:HEADLINES - 1], COST.name),
         "invariants": tuple(_invariant(part, law) for part in parts for law in part.INVARIANTS),
         **dict(zip(("boxes", "links"), drawn(parts)))}
+
+
+def _headline(parts: list[Component]) -> list[str]:
+    """What tells well from badly: of each part the metric that tells most, then the next ..."""
+    def rank(metric: Metric) -> int:
+        return TELLING.index(metric.name) if metric.name in TELLING else len(TELLING)
+    told = [sorted((m for m in part.METRICS if m.better), key=rank) for part in parts]
+    ranked = sorted((place, number) for number, own in enumerate(told) for place in range(len(own)))
+    return [f"{parts[number].name}.{told[number][place].name}" for place, number in ranked]
 
 
 def _metric(part: Component, metric: Metric) -> Metric:

@@ -126,6 +126,10 @@ class Recorder:
         held = np.diff(t, append=self.t[-1]) > 0
         return float(value[held].max(initial=0.0))
 
+    def current(self, name: str) -> float:
+        """What level `name` is now; 0 before the first change."""
+        return self._levels[name][-1][1] if name in self._levels else 0.0
+
     def changes(self, name: str) -> list[tuple[float, float]]:
         """Each (time, value) from which on level `name` held."""
         return list(self._levels.get(name, []))

@@ -97,8 +97,9 @@ def _grids(lab, run, before) -> dict[str, list[tuple[str, str, str]]]:
     if before is None:
         rows = [(name, said(name, value), f"default {said(name, specs[name].default)}")
                 for name, value in mine.items()]
+        bill = [(line, format_value(usd, "USD"), "") for line, usd in run.cost.items()]
         return {"Changed from the default" if rows else "Everything as default": rows,
-                "All metrics": metrics}
+                "All metrics": metrics, **({"The bill": bill} if len(bill) > 1 else {})}
     other = {name: (getattr(before.params, name), getattr(run.params, name)) for name in specs}
     differ = [(name, f"{said(name, a)} \u2192 {said(name, b)}", "")
               for name, (a, b) in other.items() if a != b]

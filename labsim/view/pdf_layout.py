@@ -83,8 +83,9 @@ class PdfLayout:
             self._lines(note, 7, color=FAINT)
         self._heading(AGAIN)
         self._code(page.code)
-        self._heading(FACTS)
-        self._facts(page, sources)
+        if page.sources:
+            self._heading(FACTS)
+            self._facts(page, sources)
         self.bottom = self.y
 
     # -- parts -----------------------------------------------------------------------------------

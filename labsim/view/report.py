@@ -58,7 +58,7 @@ def html(shown) -> str:
 {"".join(_grid(*grid) for grid in p.grids.items())}
 {notes}
 <h2>{AGAIN}</h2><pre>{escape(p.code)}</pre>
-<h2>{FACTS}</h2>{_facts(p, sources)}
+{_facts(p, sources)}
 </main></body></html>
 """
 
@@ -77,11 +77,13 @@ def _grid(heading: str, rows: list[tuple[str, str, str]]) -> str:
 
 def _facts(p: Page, printed: list[str]) -> str:
     """Every source on the screen; on paper those for which there is room."""
+    if not p.sources:
+        return ""
     blocks = "".join(f'<p{"" if source in printed else " class=screen"}>{escape("; ".join(rows))}'
                      f"<br><cite>{escape(source)}</cite></p>" for source, rows in p.sources.items())
     left_out = len(p.sources) - len(printed)
     more = f'<p class="print">{escape(more_sources(left_out))}</p>' if left_out else ""
-    return f'<div class="facts">{blocks}</div>{more}'
+    return f'<h2>{FACTS}</h2><div class="facts">{blocks}</div>{more}'
 
 
 def _png(p: Page, style: Style) -> str:

@@ -1,11 +1,13 @@
 """The system picture: the boxes and arrows of the architecture with live numbers, as SVG."""
 
+import os
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
 
 from labsim.declare.drawing import MOST_BARS, bar_name
+from labsim.errors import ParameterError
 from labsim.text import format_value
 from labsim.view.style import Style
 
@@ -81,6 +83,13 @@ class Diagram:
 
     def __repr__(self) -> str:
         return f"At {format_value(self.t)} s: {described(self.result.lab, self.result, self.t)}"
+
+    def save(self, file: str | os.PathLike) -> None:
+        """Write it into `file`, whose name ends in .svg."""
+        if not os.fspath(file).lower().endswith(".svg"):
+            raise ParameterError("picture", file, "a file name that ends in .svg")
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(self._repr_html_())
 
     def _repr_html_(self) -> str:
         return picture(self.result.lab, self.result, self.t)

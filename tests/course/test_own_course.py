@@ -140,6 +140,10 @@ def test_they_hold_for_the_learner_too_and_nowhere_else(example, tmp_path):
     named = {in_effect.VARIABLE: str(example / "course.toml")}
     assert ask(tmp_path, ASK.format(first=""), **named) == as_told
     assert ask(unpacked, ASK.format(first="")) == ask(tmp_path, ASK.format(first="")) == as_it_is
+    told = subprocess.run(     # by the command line too, which says so
+        [sys.executable, "-m", "labsim.cli", "run", "sqs-asg", "--json"], cwd=tmp_path,
+        text=True, capture_output=True, check=True, env={**os.environ, **named})
+    assert told.stderr == f"labsim: as in the course {example / 'course.toml'}\n"
     back = USE + "; labsim.use_course()"
     assert ask(unpacked, ASK.format(first=back)) == as_it_is
 

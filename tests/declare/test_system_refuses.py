@@ -87,6 +87,25 @@ def test_nothing_is_wired():
         ls.simulate(lambda sim: None, duration=60)
 
 
+@pytest.mark.parametrize("part, says", [
+    (lambda sim: sqs.Queue(sim, "orders", visibilty_timeout=3),
+     "orders: unknown parameter 'visibilty_timeout': did you mean visibility_timeout"),
+    (lambda sim: sqs.Queue(sim, "orders", visibility_timeout=-3),
+     "orders: visibility_timeout: given -3, allowed above 0 s"),
+    (lambda sim: ec2.Fleet(sim, name="workers", size=-2),
+     "workers: size: given -2, allowed at least 0"),
+    (lambda sim: sim.send(-2, to=sqs.Queue(sim, "orders"), name="buyers"),
+     "buyers: rate: given -2, allowed a number, at least 0"),
+    (lambda sim: autoscaling.StepScaling(autoscaling.Group(
+        sim, "group", ec2.Fleet(sim, "workers"), min_size=0, max_size=1), None, taget=3),
+     "autoscaling.StepScaling: unknown parameter 'taget': did you mean target")])
+def test_an_error_of_a_part_says_of_which(part, says):
+    """A misspelt parameter, or a value that can't be, where several parts are wired."""
+    with pytest.raises(ParameterError) as caught:
+        ls.simulate(part, duration=60)
+    assert str(caught.value).startswith(says)
+
+
 # -- parameters -------------------------------------------------------------------------------
 
 
@@ -102,6 +121,8 @@ def test_an_unknown_parameter_suggests_the_nearest():
     """A typing error of one letter."""
     with pytest.raises(ParameterError, match="did you mean boot"):
         ls.simulate(shop, duration=60, bot=1)
+    with pytest.raises(ParameterError, match="did you mean seed"):
+        ls.simulate(shop, duration=60, sed=1)
 
 
 @pytest.mark.parametrize("bad", ["120", None, math.nan, [1]])

@@ -104,7 +104,7 @@ class Group(Component):
         self.record.level("desired", self.sim.now, capped)
         limit = "" if capped == wanted else f", {'max' if wanted > capped else 'min'} size reached"
         self.log("scale-out" if change > 0 else "scale-in",
-                 f"{change:+d} instances to {capped} ({why}{limit})")
+                 f"{change:+d} instance{'s' * (abs(change) != 1)} to {capped} ({why}{limit})")
         if change > 0:
             self.scale_outs += 1
             done = max([i.ready_at for i in self._launch_missing()], default=self.sim.now)

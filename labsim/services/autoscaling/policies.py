@@ -75,8 +75,9 @@ class Policy(Component):
         """It has to hear of something."""
         if not self.watched:
             raise LabsimError(f"nothing rings for {self.name}: give it a metric (a "
-                              "cloudwatch.Metric, such as queue.backlog_per(fleet)), or put it "
-                              "among the policies of autoscaling.CpuAlarms")
+                              "cloudwatch.Metric, such as queue.backlog_per(fleet), fleet.cpu() or "
+                              "balancer.requests_per_target()), or put it among the policies of "
+                              "autoscaling.CpuAlarms")
 
     def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
         """The capacity it wants of `group` for a metric of `value`, and why; None for no change.

@@ -128,7 +128,7 @@ class Alarm(Component):
         newest = next((v for v in reversed(values) if v is not None), None)
         if changed and newest is not None:
             self.sim.log("alarm", f"alarm {self.name} is {state}: {self.metric.name} "
-                                  f"{newest:,.1f}, threshold {self.threshold:,.1f}")
+                                  f"{newest:,.1f}, threshold {self.threshold:,.1f}", part=self.name)
         if state == ALARM and newest is not None and (
                 changed or self.sim.now - self._acted >= REPEAT_ACTION):
             self._acted = self.sim.now

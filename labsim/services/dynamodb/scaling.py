@@ -87,5 +87,6 @@ class AutoScaling(Component):
     def _set(self, op: int, now: float, wanted: float, kind: str) -> None:
         self._coming[op] = (now + self.delay, wanted)
         self._high[op] = self._low[op] = 0.0
-        self.sim.log(kind, f"{self.table.name}, {('reads', 'writes')[op]}: "
-                           f"{self.table.capacity[op]:,.0f} -> {wanted:,.0f} units/s", t=now)
+        what = f"{self.table.name}, {('reads', 'writes')[op]}"
+        self.sim.log(kind, f"{what}: {self.table.capacity[op]:,.0f} -> {wanted:,.0f} units/s",
+                     now, self.name)

@@ -21,6 +21,8 @@ from labsim import factbook
 from labsim.declare import Component, Count, Line, Metric, Panel
 from labsim.engine import Order, ServiceTimes, Simulation
 from labsim.errors import LabsimError, ParameterError
+from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
+from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
 from labsim.services.ec2 import bill
 
 BILLING_MINIMUM = factbook.value("ec2.billing_min_seconds")
@@ -212,6 +214,25 @@ class Fleet(Component):
         for state in states:
             if state in RECORDED:
                 self.record.level(RECORDED[state], self.sim.now, self.count(state))
+
+    def cpu(self, period: float = STANDARD_RESOLUTION, name: str = "") -> CloudWatchMetric:
+        """The metric to track that AWS predefines as ASGAverageCPUUtilization: percent of the time
+        in service that was spent on work since the last look. An instance works on one thing at a
+        time, so it is at 0 or 100."""
+        before = [0.0, 0.0]
+
+        def read() -> float | None:
+            if self.consumes is not None:
+                self.consumes.advance(self.sim.now)
+            now = [self.consumes.busy_seconds() if self.consumes is not None else 0.0,
+                   sum(min(i.left_at, self.sim.now) - i.in_service_at
+                       for i in self.all if i.in_service_at < self.sim.now)]
+            worked, served = (new - old for new, old in zip(now, before))
+            before[:] = now
+            return min(max(100 * worked / served, 0.0), 100.0) if served > 0 else None
+        metric = CloudWatchMetric(self.sim, name or f"{self.name} CPU", read, period, "%")
+        self.link(metric, "metric")
+        return metric
 
     def wired(self) -> None:
         """Somebody has to work: there are instances, or a group that may launch some."""

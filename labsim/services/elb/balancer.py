@@ -20,6 +20,7 @@ from labsim import factbook
 from labsim.declare import Component, Outlet, adds_up, conserved
 from labsim.engine import ServiceTimes, Simulation
 from labsim.errors import LabsimError, ParameterError
+from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION, Metric
 from labsim.services.elb import bill, rules
 from labsim.services.elb.nodes import Node
 from labsim.services.elb.readings import METRICS, PANELS, Readings
@@ -133,6 +134,20 @@ class Balancer(Component):
         self.traffic.work = work or self.traffic.work
         self.consumers.append(consumer)
         self.link(consumer)
+
+    def requests_per_target(self, period: float = STANDARD_RESOLUTION, name: str = "") -> Metric:
+        """The metric to track that AWS predefines as ALBRequestCountPerTarget: requests in a
+        minute, per healthy target; no data while there is none."""
+        before = [0]
+
+        def read() -> float | None:
+            self.advance(self.sim.now)
+            came, healthy = len(self.traffic.end), self.record.current("in_service")
+            new, before[0] = came - before[0], came
+            return new * 60 / metric.resolution / healthy if healthy else None
+        metric = Metric(self.sim, name or f"{self.name} per target", read, period, "requests")
+        self.link(metric, "metric")
+        return metric
 
     def add_consumer(self) -> None:
         """An instance enters service: it is registered, where the fewest are."""

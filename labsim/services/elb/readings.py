@@ -166,8 +166,7 @@ class Readings:
     def tell_who_left(self) -> None:
         """A row in the log for each target that was let go."""
         for k in np.flatnonzero(self.released <= self.sim.duration):
-            self.sim.log("drained", f"{self.part.name}: target {k + 1} is let go",
-                         float(self.released[k]))
+            self.part.log("drained", f"target {k + 1} is let go", float(self.released[k]))
         self.sim.events.sort(key=lambda event: event.t)
 
     def drain(self) -> float:

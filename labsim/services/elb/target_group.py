@@ -25,6 +25,7 @@ from labsim.engine import Order
 from labsim.services.elb import rules
 from labsim.services.elb.nodes import Node
 from labsim.services.elb.traffic import Cut, Traffic
+from labsim.text import counted
 
 NEVER = float("inf")
 
@@ -121,7 +122,7 @@ class TargetGroup:
             for zone in self._checking(k):
                 self.nodes[zone].healthy.add(k)
         if not ready:
-            self.part.log("scale-out", f"{len(new)} targets registered")
+            self.part.log("scale-out", f"{counted(len(new), 'target')} registered")
         self.refresh()
         for k in new if not ready else ():
             for zone in self._checking(k):
@@ -166,7 +167,7 @@ class TargetGroup:
             self.left[k], self.waits[k] = now, delay
         self.draining += leaving
         self.traffic.cuts.append(Cut(now + delay, tuple(leaving)))
-        self.part.log("scale-in", f"{len(leaving)} targets deregistered")
+        self.part.log("scale-in", f"{counted(len(leaving), 'target')} deregistered")
         self.refresh()
         self.sim.process(self._unused(now + delay, leaving))
         return leaving

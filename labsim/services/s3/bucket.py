@@ -166,8 +166,8 @@ class Bucket(Component):
             before, middle = len(self.start), self.start[ripe] + self.size[ripe] // 2
             self._divide(np.sort(np.append(self.start, middle)))
             self.hot = np.zeros(len(self.start))
-            self.sim.log("split", f"{self.name}: {ripe.sum()} of {before} partitions split in two: "
-                                  f"{len(self.start)} now", t=float(self.record.t[k + 1]))
+            self.log("split", f"{ripe.sum()} of {before} partitions split in two: "
+                              f"{len(self.start)} now", float(self.record.t[k + 1]))
 
     # -- at the end of the run -------------------------------------------------------------
 

@@ -131,7 +131,7 @@ def test_step_scaling_adds_only_what_is_lacking_while_instances_warm_up():
     """+1 for a small breach, +3 for a large one: while the first warms up, 2 more."""
     steps = [(0, 50, 1), (50, float("inf"), 3)]
     rig = Rig(StepScaling, [120.0, 180.0, 180.0] + [100.0] * 20, out_steps=steps)
-    assert rig.log == [(60.0, "+1 instances to 11"), (120.0, "+2 instances to 13")]
+    assert rig.log == [(60.0, "+1 instance to 11"), (120.0, "+2 instances to 13")]
 
 
 def test_min_and_max_hold():

@@ -143,3 +143,26 @@ def test_bad_arguments(name, make):
     with pytest.raises(ParameterError) as caught:
         make(Simulation(1, 60.0))
     assert caught.value.name == name
+
+
+def test_cpu_is_the_share_of_the_last_minute_that_was_work():
+    """AWS's ASGAverageCPUUtilization, read each minute: 3 messages/s of a second for 10; with
+    nobody in service there is no data."""
+    def build(sim, size=10):
+        queue = sqs.Queue(sim, "queue")
+        fleet = Fleet(sim, "fleet", consumes=queue, work=ls.fixed(1), size=size)
+        fleet.cpu()
+        sim.send(ls.spike(3, 2, start=600, length=600), to=queue)
+    value = ls.simulate(build, 1_800).series["fleet CPU.value"]
+    means = [value.value[(value.t > start + 60) & (value.t <= start + 600)].mean()
+             for start in (0, 600, 1_200)]
+    assert means == pytest.approx([30, 60, 30], abs=4)
+    assert value.value.max() <= 100
+
+    def nobody(sim):
+        queue = sqs.Queue(sim, "queue")
+        fleet = Fleet(sim, "fleet", 3_000, consumes=queue, work=ls.fixed(1))
+        autoscaling.Group(sim, "group", fleet, min_size=0, max_size=1)
+        fleet.cpu()
+        sim.send(1, to=queue)
+    assert not ls.simulate(nobody, 600).series["fleet CPU.value"].value.any()

@@ -5,7 +5,7 @@ import pytest
 
 import labsim as ls
 from labsim.errors import LabsimError, ParameterError
-from labsim.services import autoscaling, ec2, elb, sqs
+from labsim.services import autoscaling, cloudwatch, ec2, elb, sqs
 
 WORK = ls.gamma(0.1, cv=1)
 
@@ -166,3 +166,26 @@ def test_users_with_a_cookie_stay_and_strangers_have_none():
     s = holds(ls.simulate(build, 900))
     assert s["front.moved_share"] == 0
     assert s["front.offered"] == s["shoppers.offered"] + s["those of front.offered"]
+
+
+def test_requests_per_target_is_what_a_policy_tracks():
+    """AWS's ALBRequestCountPerTarget: requests in a minute over healthy targets; no data without
+    one. A group that tracks it comes to rate / target instances."""
+    def build(sim, rate=20, target=150):
+        web = elb.Balancer(sim, "web")
+        fleet = ec2.Fleet(sim, "fleet", 30, consumes=web, work=ls.gamma(0.05, cv=1))
+        group = autoscaling.Group(sim, "group", fleet, min_size=2, max_size=20)
+        autoscaling.TargetTracking(group, web.requests_per_target(), target=target)
+        sim.send(rate, to=web)
+    r = ls.simulate(build, 3_600)
+    assert r.series["fleet.in_service"].value[-1] in (8, 9)  # 1,200 a minute by chance, of 150
+    value = r.series["web per target.value"].value
+    assert value[20] == pytest.approx(600, rel=0.1) and value[-1] == pytest.approx(140, rel=0.15)
+
+    def dead(sim):
+        web = front(sim, targets=(2, 0, 0))
+        web.fault(60, 0, "target-refuses", "a", how_many=2)
+        cloudwatch.Alarm(sim, "alarm", web.requests_per_target(), above=True,
+                         threshold=1, n=3, m=3, action=lambda value: None,
+                         missing="breaching")
+    assert ls.simulate(dead, 1_200).summary["alarm.alarms"] == 1
