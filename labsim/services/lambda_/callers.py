@@ -29,15 +29,21 @@ class Synchronous(Caller):
 
     def run_to(self, until: float) -> None:
         """Make the calls up to `until` s."""
-        times, fate, ends, i = self.times, self.fate, self.end, self._next
-        while i < len(times) and times[i] <= until:
+        times, fate, ends, works, chance = self.times, self.fate, self.end, self.work, self.chance
+        timeout, error_share = self._limits
+        invoke, throttled = self._environments.invoke, self.function.throttles.append
+        ran, i, n = self.function.runs.append, self._next, len(times)
+        while i < n and (t := times[i]) <= until:   # `self.invoke`, written out: it has no batches
             if not i % PATIENCE:
                 self.sim.check()
-            end, failed = self.invoke(times[i], [i], 0)
+            late = (work := works[i]) > timeout
+            end = invoke(t, timeout if late else work)
             if end < 0.0:
+                throttled(t)
                 fate[i] = THROTTLED
             else:
-                fate[i], ends[i] = (FAILED if failed else DONE), end
+                ran((t, end, 1))
+                fate[i], ends[i] = (FAILED if late or chance[i] < error_share else DONE), end
             i += 1
         self._next = i
 

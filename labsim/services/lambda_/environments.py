@@ -45,15 +45,14 @@ class Environments:
             idle.append(heappop(busy))
         if idle and idle[0] < t - self.keep:
             self._give_up(t)
-        passed, self._at = t - self._at, t
-        most = REQUESTS_PER_EXECUTION * self.limit
+        passed, self._at, limit = t - self._at, t, self.limit
+        most = REQUESTS_PER_EXECUTION * limit
         calls = self._calls + most * passed
         if calls > most:
             calls = most
-        self._new += self._per_second * passed
-        if self._new > self._at_once:
-            self._new = self._at_once
-        if len(busy) >= self.limit:
+        new = self._new + self._per_second * passed
+        self._new = new = self._at_once if new > self._at_once else new
+        if len(busy) >= limit:
             self._calls = calls
             return self._refuse(CONCURRENCY)
         if calls < 1.0:
@@ -61,11 +60,11 @@ class Environments:
             return self._refuse(RATE)
         if idle:
             idle.pop()
-        elif self._new < 1.0:
+        elif new < 1.0:
             self._calls = calls
             return self._refuse(SCALING)
         else:
-            self._new -= 1.0
+            self._new = new - 1.0
             self.cold += 1
             work += self.init
         self._calls = calls - 1.0

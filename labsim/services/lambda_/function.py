@@ -42,7 +42,7 @@ class Function(kit.Component):
         Count("invocations", "invocations", "times that the function ran", "",
               lambda f: len(f.runs)),
         Count("throttled", "attempts", "attempts that Lambda throttled", "lower",
-              lambda f: len(f.throttles)),
+              lambda f: len(f.throttles), aliases=("throttles",)),
         Metric("throttled_share", "", "part of the attempts that Lambda throttled", "lower",
                lambda f: len(f.throttles) / max(len(f.runs) + len(f.throttles), 1),
                aliases=("throttle_share",)),
