@@ -28,8 +28,8 @@ STEPS = 0.3, 0.6        # of the target above it: where step scaling doubles its
 DAY = 86_400
 QUOTA = 100             # instances of the account, which no forecast can exceed
 BASIC = 300             # s: the metric period that costs nothing
-# What a run takes, in events: itself, a launch, an action, a loss, a plan; and in cells, a day.
-COST = 105, 1.2, 3.0, 0.65, 15, 280_000
+RUN, LAUNCH, ACTION, LOSS, PLAN = 105, 1.2, 3.0, 0.65, 15      # what each takes, in events
+CELLS_OF_A_DAY = 280_000
 ROUGH_STEPS = 360
 ROUGH = stream(0, "rough").standard_normal(ROUGH_STEPS + 1)     # the same for every estimate
 MOST_LOAD = 10.0        # of a group's capacity that is told apart
@@ -252,5 +252,6 @@ def estimate(p: AsgPoliciesParams) -> Estimate:
         ahead = p.schedule_size + 2 * max(mean, p.schedule_size)
         lost += (ahead + 3 * mean - 6 * p.instances) * p.duration / serves
     plans = p.duration / min(p.metric_period, 60) / AHEAD
-    return Estimate(requests=0, lower="duration", cells=COST[5] * days, events=COST[0] + COST[1]
-                    * launches + COST[2] * acts + COST[3] * max(lost, 0.0) + COST[4] * plans)
+    return Estimate(requests=0, lower="duration", cells=CELLS_OF_A_DAY * days,
+                    events=RUN + LAUNCH * launches + ACTION * acts + LOSS * max(lost, 0.0)
+                    + PLAN * plans)
