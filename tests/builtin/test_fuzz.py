@@ -1,7 +1,7 @@
 """Thousands of random parameter sets per lab: a run is finite, lawful, and as quick as was said.
 
 Half of the values are drawn from the sliders, half from everything that is allowed, so that the
-corners are met. LABSIM_FUZZ says how many sets over all labs: 600 if it doesn't, 2,400 in
+corners are met. LABSIM_FUZZ says how many sets over all labs: 300 if it doesn't, 1,200 in
 `.ci/run`; 10,000 a lab before a release takes about an hour.
 """
 
@@ -14,18 +14,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from over_labs import LABS, each_lab
 from pace import pace
 
-import labsim
 from labsim.engine import Budget
 from labsim.errors import BudgetError, ParameterError
 
-LABS = labsim.labs()
-SETS = max(int(os.environ.get("LABSIM_FUZZ", "600")) // len(LABS), 10)     # of each lab
+SETS = max(int(os.environ.get("LABSIM_FUZZ", "300")) // len(LABS), 10)     # of each lab
 MOST_SECONDS, MOST_BYTES = 2.0, 1e9
 ITSELF = 1e8                                    # bytes of a process before any run
 BUDGET = Budget(seconds=MOST_SECONDS / 3)       # the estimate holds within a factor of three
-each_lab = pytest.mark.parametrize("slug", LABS)
 
 
 def value(spec, rng):

@@ -108,17 +108,20 @@ def fast_enough(contender, least):
     return False
 
 
+@pytest.mark.long
 def test_plain_python_is_35_times_as_fast_as_plain_simpy():
     """Requests per second, one process, one run, the same draws."""
     assert fast_enough(PYTHON, 35)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(compiled(serve) is None, reason="numba is not installed or switched off")
 def test_numba_is_200_times_as_fast_as_plain_simpy():
     """Requests per second, one process, one run, the same draws; compiled beforehand."""
     assert fast_enough(NUMBA, 200)
 
 
+@pytest.mark.long
 def test_a_default_run_takes_less_time_than_drawing_its_figure():
     """For every lab."""
     for slug, (run, draw) in bench.run_and_draw().items():

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import alone
 import pytest
+from over_labs import LABS, each_lab, some_labs
 
 import labsim
 from labsim import cli
 from labsim.cli import present
 from labsim.cli.terminal import find_notebook
 
-LABS = labsim.labs()
 SLUG = next(iter(LABS))
-each_lab = pytest.mark.parametrize("slug", LABS)
 CHECKOUT = Path(labsim.__file__).parent.parent
 
 
@@ -160,7 +159,7 @@ def test_dashes_underscores_and_order_do_not_matter(says):
         assert says(*words, "--json") == expected
 
 
-@each_lab
+@some_labs
 def test_a_preset_is_where_the_run_starts(says, slug):
     """By number or by title; parameters that are given come on top."""
     lab = LABS[slug]

@@ -9,14 +9,13 @@ import os
 import time
 
 import pytest
+from over_labs import LABS, each_lab
 
 import labsim
 from labsim import cli
 from labsim.course import check, grading, hand_in, handin, progress
 from labsim.errors import LabsimError, ParameterError
 
-LABS = labsim.labs()
-each_lab = pytest.mark.parametrize("slug", LABS)
 SLUG = "sqs-asg"
 DESIGN = next(e for e in LABS[SLUG].exercises if e.kind == "design")
 

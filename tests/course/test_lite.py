@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import browser
 import pytest
+from over_labs import some_labs
 from packaging.requirements import Requirement
 
 import labsim
@@ -405,7 +406,7 @@ def test_labsim_is_there_when_the_kernel_is(site, cdn):
 # -- links ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("slug", labs())
+@some_labs
 def test_a_link_opens_the_lab_as_it_was(slug):
     """The Python in it makes the same run, from every preset and for any seed."""
     lab = labs()[slug]

@@ -272,6 +272,7 @@ def burn(seconds):
         pass
 
 
+@pytest.mark.long
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="wants two cores")
 def test_two_cores_are_nearly_twice_as_fast():
     """0.9 times what the same work, without labsim, gains from two processes at that moment."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import browser
 import pytest
+from over_labs import some_labs
 
 import labsim
 
@@ -92,7 +93,7 @@ def changes(page, locator, action, attribute=None):
     raise AssertionError("nothing changed")
 
 
-@pytest.mark.parametrize("slug", labsim.labs())
+@some_labs
 def test_a_learner_uses_the_explorer(slug, lab_server, shots):
     """Run the notebook; slider by keyboard, preset, pin, play, a bad value: all is answered."""
     lab = labsim.labs()[slug]

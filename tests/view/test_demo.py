@@ -13,10 +13,10 @@ import alone
 import browser
 import numpy as np
 import pytest
+from over_labs import LABS, each_lab, some_labs
 from PIL import Image
 from test_browser import USUAL, presses
 
-import labsim
 from labsim.cli import demo_server as demos
 from labsim.cli import main
 from labsim.errors import LabsimError
@@ -25,8 +25,6 @@ from labsim.view import links
 from labsim.view.demo import MOST_KNOBS, Demo, at_hand, opened
 from labsim.view.session import LIVE
 
-LABS = labsim.labs()
-each_lab = pytest.mark.parametrize("slug", LABS)
 in_browser = pytest.mark.skipif(
     browser.chromium() is None and "CI" not in os.environ,
     reason="no Chromium: apt install chromium, or run .ci/run")
@@ -100,7 +98,7 @@ def test_a_link_names_no_file_and_a_good_part_is_used():
 # -- the demo without a browser -------------------------------------------------------------------
 
 
-@each_lab
+@some_labs
 def test_every_step_shows_its_sentence_and_its_knobs(slug):
     """To the end and back; at hand is what the step sets, and nothing without effect."""
     demo, lab = Demo(LABS[slug]), LABS[slug]
@@ -306,7 +304,7 @@ def fits(tab):
 
 
 @in_browser
-@each_lab
+@some_labs
 def test_a_demo_of_every_lab(slug, server, tab, shots):
     """Opens, next, back by key; fits a projector; nothing from outside, no error, accessible."""
     lab, dark = LABS[slug], slug == list(LABS)[-1]

@@ -6,14 +6,12 @@ import time
 
 import numpy as np
 import pytest
+from over_labs import LABS, each_lab, some_labs
 
 import labsim
 from labsim.engine import Budget, Cancelled
 from labsim.study.sweeps import half_width
 from labsim.view.replications import Replications
-
-LABS = labsim.labs()
-each_lab = pytest.mark.parametrize("slug", LABS)
 
 
 def made(slug, wanted, **values):
@@ -55,7 +53,7 @@ def test_what_is_refused_is_told():
     assert many.runs == 0 and "lower" in many.error
 
 
-@each_lab
+@some_labs
 def test_the_explorer_shows_intervals_and_bands(slug):
     """Beside each metric, and as a shade; a change of the parameters takes them away."""
     explorer = LABS[slug].explore()
@@ -108,7 +106,7 @@ def long_run(lab):
     return params
 
 
-@each_lab
+@some_labs
 def test_a_run_is_cancelled_within_a_tenth_of_a_second(slug):
     """From another thread, leaving nothing behind; the middle one of five moments (compiling the
     inner loop, once per process, can't be interrupted)."""

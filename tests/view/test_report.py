@@ -8,6 +8,7 @@ import zlib
 from html.parser import HTMLParser
 
 import pytest
+from over_labs import LABS, each_lab, some_labs
 
 import labsim
 from labsim import cli
@@ -19,8 +20,6 @@ from labsim.view.page import FACTS, page
 from labsim.view.pdf_layout import HEIGHT, MARGIN, PdfLayout, fit, measured, wrapped
 from labsim.view.report import html, pdf
 
-LABS = labsim.labs()
-each_lab = pytest.mark.parametrize("slug", LABS)
 HOSTILE = '<script>alert(1)</script> $x^{ "a" & \\ \u6f22\u5b57 '
 
 
@@ -56,7 +55,7 @@ def pairs():
     return {slug: (lab.run(), everything_changed(lab)) for slug, lab in LABS.items()}
 
 
-@each_lab
+@some_labs
 @pytest.mark.parametrize("two", [False, True], ids=["run", "comparison"])
 def test_the_page_says_all_there_is_to_know(slug, two, pairs):
     """Title, version, seed, every headline and metric, every change, every fact with its source."""
@@ -90,7 +89,7 @@ def test_the_line_of_code_makes_the_run_again(slug, pairs):
         assert labsim.run(*map(ast.literal_eval, call.args), **given).to_json() == run.to_json()
 
 
-@each_lab
+@some_labs
 @pytest.mark.parametrize("two", [False, True], ids=["run", "comparison"])
 def test_it_fits_on_one_sheet(slug, two, pairs):
     """Also with everything changed and long notes: nothing below the margin, nothing left out."""

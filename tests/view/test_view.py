@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from over_labs import LABS, each_lab, some_labs
 from PIL import Image
 
 import labsim
@@ -21,15 +22,12 @@ from labsim.view.scales import nice_top, time_unit
 from labsim.view.style import Style
 from labsim.view.system_diagram import at, picture
 
-LABS = labsim.labs()
-each_lab = pytest.mark.parametrize("slug", LABS)
-
 
 def pixels(png):
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
-@each_lab
+@some_labs
 @pytest.mark.parametrize("style", [Style(), Style(large=True), Style(dark=True)])
 def test_a_blitted_picture_is_the_picture_drawn_anew(slug, style):
     """Filling in the printed form gives the same pixels as printing a new one."""
@@ -46,7 +44,7 @@ def test_a_blitted_picture_is_the_picture_drawn_anew(slug, style):
     assert (pixels(quick) == pixels(fresh.update(second, t=600.0))).all()
 
 
-@each_lab
+@some_labs
 @pytest.mark.parametrize("style", [Style(), Style(large=True, dark=True)])
 def test_a_panel_printed_anew_leaves_no_trace_of_the_old(slug, style):
     """Through all presets: only the panels that changed are printed, to the same pixels."""
@@ -62,7 +60,7 @@ def test_a_panel_printed_anew_leaves_no_trace_of_the_old(slug, style):
         assert (pixels(fast) == pixels(fresh.update(result))).all(), preset.title
 
 
-@each_lab
+@some_labs
 def test_every_preset_is_drawn_and_differs(slug):
     """No two scenes of the story look the same; curves lie inside their axes."""
     lab, seen = LABS[slug], set()
@@ -92,7 +90,7 @@ def test_the_curves_are_the_series(slug):
                 assert (artist.get_ydata() == series.value).all()
 
 
-@each_lab
+@some_labs
 def test_a_plot_is_a_figure_that_shows_itself(slug):
     """A bare Figure, without pyplot; the same bytes every time."""
     result = labsim.run(slug)
@@ -102,7 +100,7 @@ def test_a_plot_is_a_figure_that_shows_itself(slug):
 
 
 @pytest.mark.parametrize("style", [Style(), Style(large=True)], ids=["normal", "large"])
-@each_lab
+@some_labs
 def test_titles_fit(slug, style):
     """No title leaves its half of the figure or runs into the signs of the marks."""
     live = LiveFigure(LABS[slug], style)
@@ -155,7 +153,7 @@ def test_comparing_two_runs(slug):
 
 # -- the explorer -----------------------------------------------------------------------------
 
-@each_lab
+@some_labs
 def test_a_slider_changes_picture_and_tables(slug):
     """Every slider in turn moves its parameter to where it points, and to no other place."""
     explorer = LABS[slug].explore()
@@ -173,7 +171,7 @@ def test_a_slider_changes_picture_and_tables(slug):
     assert explorer.error is None
 
 
-@each_lab
+@some_labs
 def test_a_value_between_the_steps_of_a_slider_stays(slug):
     """What the browser says about the slider's position never changes a value by itself."""
     explorer = LABS[slug].explore()
@@ -187,7 +185,7 @@ def test_a_value_between_the_steps_of_a_slider_stays(slug):
             assert row.value == odd
 
 
-@each_lab
+@some_labs
 def test_presets_pin_scrub_and_code(slug):
     """The buttons' methods: each changes what it says."""
     lab = LABS[slug]
@@ -207,7 +205,7 @@ def test_presets_pin_scrub_and_code(slug):
     assert explorer.pinned is None and "pinned" not in explorer.metrics.value
 
 
-@each_lab
+@some_labs
 def test_the_code_makes_the_run_that_is_shown(slug):
     """Copied and run, it gives the same bytes."""
     lab = LABS[slug]
@@ -352,7 +350,7 @@ def test_an_option_that_is_not_in_the_menu_is_added():
     assert isinstance(row, Control) and row.value == 120 and 120 in row.box.options
 
 
-@each_lab
+@some_labs
 def test_a_slider_costs_at_most_twice_a_redraw(slug):
     """Validate, run, update, encode against redrawing the same figure with no simulation.
 
@@ -384,7 +382,7 @@ def test_a_slider_costs_at_most_twice_a_redraw(slug):
     assert run <= 2 * draw
 
 
-@each_lab
+@some_labs
 def test_the_default_run_takes_less_time_than_drawing_its_figure(slug):
     """The simulation is not what a learner waits for."""
     lab = LABS[slug]
