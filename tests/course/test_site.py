@@ -15,7 +15,7 @@ import sys
 import threading
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin
+from urllib.parse import quote, unquote, urldefrag, urljoin
 
 import browser
 import nbformat
@@ -320,7 +320,8 @@ def test_the_site_opens_from_a_folder(made):
     with reader(base) as (page, wrong):
         for name in ("index.html", f"chapters/{LABS[0].name}.html"):
             page.goto(base + name, wait_until="networkidle")
-        page.goto(base + "search.html?q=cooldown", wait_until="networkidle")
+        word = quote(LABS[0].lab.title)
+        page.goto(f"{base}search.html?q={word}", wait_until="networkidle")
         page.locator(f"#search-results a[href*='{LABS[0].name}']").first.wait_for()
         page.wait_for_timeout(300)
         assert not wrong
