@@ -150,6 +150,8 @@ ls.theory.mmc_wait_mean(arrival_rate=2, service_time=2, servers=5)
 #
 # * `r.report("shop.html")` writes all of it on one page to send to somebody;
 #   `r.to_json()` keeps it, `ls.Result.from_json(text, shop)` brings it back.
+# * A policy can also track `workers.cpu()`, behind an `elb.Balancer` its `requests_per_target()`,
+#   or a `cloudwatch.Metric` of your own.
 # * The parts are in `labsim/services/`, a folder per service; each file says in its first lines
 #   what it models and what it leaves out.
 # * A lab is such a system with a story, exercises and known answers: see *How to add a lab* in the
