@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import os
 import sys
 from collections.abc import Iterable
 
@@ -36,6 +37,14 @@ class CourseError(LabsimError):
 
 class ResultError(LabsimError):
     """A text that is not a result written by labsim."""
+
+
+def ends_in(what: str, file: str | os.PathLike, *endings: str) -> str:
+    """The name of a file to write, of a kind that is known by these endings, in any case."""
+    name = os.fspath(file)
+    if not name.lower().endswith(endings):
+        raise ParameterError(what, name, f"a file name that ends in {' or '.join(endings)}")
+    return name
 
 
 def short(value: object) -> str:

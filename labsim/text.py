@@ -14,6 +14,6 @@ def format_value(value: float, unit: str = "") -> str:
     return f"{text} {unit}".strip()
 
 
-def counted(number: int, thing: str) -> str:
-    """"1 target", "2 targets"."""
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+def plural(number: int, thing: str) -> str:
+    """"target" for 1 (or -1) of them, else "targets"."""
+    return thing if abs(number) == 1 else f"{thing}s"

@@ -16,24 +16,21 @@ DEAR = {"tab", "wheel"}     # fixtures that take long: a browser with a demo, an
 
 
 def pytest_addoption(parser):
-    """What the README's test command leaves out."""
+    """`--long`: also what takes long; the README's test command leaves that to .ci/run."""
     parser.addoption("--long", action="store_true",
                      help="run the long tests too: browsers, whole courses, long fuzz")
-    parser.addoption("--every-lab", action="store_true",
-                     help="look at every lab where a test would look at a few")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Without --long the long tests are left out, without --every-lab those of most labs."""
+    """Without --long, the long tests are left out."""
     for item in items:
         if DEAR & {*getattr(item, "fixturenames", ())} or item.path.parent.name == "solutions":
             item.add_marker("long")
-    for option, marker in (("--long", "long"), ("--every-lab", "every_lab")):
-        if not config.getoption(option):
-            left = [item for item in items if item.get_closest_marker(marker)]
-            config.hook.pytest_deselected(items=left)
-            items[:] = [item for item in items if not item.get_closest_marker(marker)]
+    if not config.getoption("--long"):
+        left = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
 
 
 @pytest.fixture(autouse=True)

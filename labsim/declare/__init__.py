@@ -45,5 +45,4 @@ __all__ = [
     "Outlet", "Panel", "ParameterError", "Params", "Predict", "Preset", "Result", "ResultError",
     "Series", "Span", "Summary", "Theory", "VOCABULARY", "adds_up", "bar_name", "bars",
     "choice", "conserved", "flag", "integer", "mean", "metric", "near", "number", "of_part", "path",
-    "per_tick", "percent", "quantile", "quantiles", "share", "spike_knobs",
-    "spiked"]
+    "per_tick", "percent", "quantile", "quantiles", "share", "spike_knobs", "spiked"]

@@ -39,13 +39,15 @@ class Plated(type):
 
     def known(cls) -> list[str]:
         """The parameters that it takes, also those that it hands on to the class above."""
-        names: list[str] = []
-        for made in (c for c in cls.__mro__ if "__init__" in vars(c)):
-            takes = [*inspect.signature(made.__init__).parameters.values()][1:]
-            names += [p.name for p in takes if p.kind is not p.VAR_KEYWORD]
-            if all(p.kind is not p.VAR_KEYWORD for p in takes):
-                break
-        return names
+        if "_known" not in vars(cls):       # parts are made in every run
+            names: list[str] = []
+            for made in (c for c in cls.__mro__ if "__init__" in vars(c)):
+                takes = made.__signature__.parameters.values()
+                names += [p.name for p in takes if p.kind is not p.VAR_KEYWORD]
+                if all(p.kind is not p.VAR_KEYWORD for p in takes):
+                    break
+            cls._known = names
+        return cls._known
 
     @property
     def __signature__(cls) -> inspect.Signature:

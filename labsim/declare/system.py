@@ -11,6 +11,7 @@ picture has a box per part. So plot, report, compare, sweep and JSON work as for
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import zip_longest
 from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
@@ -165,9 +166,9 @@ def _headline(parts: list[Component]) -> list[str]:
     """What tells well from badly: of each part the metric that tells most, then the next ..."""
     def rank(metric: Metric) -> int:
         return TELLING.index(metric.name) if metric.name in TELLING else len(TELLING)
-    told = [sorted((m for m in part.METRICS if m.better), key=rank) for part in parts]
-    ranked = sorted((place, number) for number, own in enumerate(told) for place in range(len(own)))
-    return [f"{parts[number].name}.{told[number][place].name}" for place, number in ranked]
+    told = [[f"{part.name}.{metric.name}" for metric in sorted(
+        (m for m in part.METRICS if m.better), key=rank)] for part in parts]
+    return [name for row in zip_longest(*told) for name in row if name]
 
 
 def _metric(part: Component, metric: Metric) -> Metric:

@@ -10,7 +10,7 @@ import io
 import os
 from html import escape
 
-from labsim.errors import ParameterError
+from labsim.errors import ends_in
 from labsim.view.page import AGAIN, FACTS, Page, more_sources, page
 from labsim.view.pdf_layout import INNER, as_pdf, curves, fit, place
 from labsim.view.style import Style
@@ -22,9 +22,7 @@ DPI = 200
 
 def save(shown, file: str | os.PathLike) -> None:
     """Write the page about a run or a comparison into `file`, in the format of its name."""
-    name = os.fspath(file)
-    if not name.lower().endswith(FORMATS):
-        raise ParameterError("report", name, f"a file name that ends in {' or '.join(FORMATS)}")
+    name = ends_in("report", file, *FORMATS)
     data = pdf(shown) if name.lower().endswith(".pdf") else html(shown).encode()
     with open(name, "wb") as out:
         out.write(data)

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from labsim.declare.drawing import MOST_BARS, bar_name
-from labsim.errors import ParameterError
+from labsim.errors import ends_in
 from labsim.text import format_value
 from labsim.view.style import Style
 
@@ -86,9 +86,7 @@ class Diagram:
 
     def save(self, file: str | os.PathLike) -> None:
         """Write it into `file`, whose name ends in .svg."""
-        if not os.fspath(file).lower().endswith(".svg"):
-            raise ParameterError("picture", file, "a file name that ends in .svg")
-        with open(file, "w", encoding="utf-8") as out:
+        with open(ends_in("picture", file, ".svg"), "w", encoding="utf-8") as out:
             out.write(self._repr_html_())
 
     def _repr_html_(self) -> str:

@@ -24,8 +24,7 @@ class KinesisShardsParams(Params):
     spike_factor: float
     spike_start: float
     spike_duration: float
-    spike_factor, spike_start, spike_duration = spike_knobs(
-        1, 300, 300, group=LOAD)
+    spike_factor, spike_start, spike_duration = spike_knobs(1, 300, 300, group=LOAD)
     duration: float = number(
         1_800, unit="s", bounds=(10, 8_640_000), slider=(300, 14_400), step=300,
         label="Duration", group=LOAD,

@@ -21,6 +21,7 @@ from labsim.engine import Simulation
 from labsim.errors import ParameterError
 from labsim.services.autoscaling.rules import TERMINATION, reversals, terminated
 from labsim.services.ec2.fleet import Fleet, Instance
+from labsim.text import plural
 
 REVERSAL = 1_800        # s: a change of direction within half an hour counts as a reversal
 
@@ -104,7 +105,7 @@ class Group(Component):
         self.record.level("desired", self.sim.now, capped)
         limit = "" if capped == wanted else f", {'max' if wanted > capped else 'min'} size reached"
         self.log("scale-out" if change > 0 else "scale-in",
-                 f"{change:+d} instance{'s' * (abs(change) != 1)} to {capped} ({why}{limit})")
+                 f"{change:+d} {plural(change, 'instance')} to {capped} ({why}{limit})")
         if change > 0:
             self.scale_outs += 1
             done = max([i.ready_at for i in self._launch_missing()], default=self.sim.now)

@@ -222,13 +222,14 @@ class Fleet(Component):
         before = [0.0, 0.0]
 
         def read() -> float | None:
+            now, busy = self.sim.now, 0.0
             if self.consumes is not None:
-                self.consumes.advance(self.sim.now)
-            now = [self.consumes.busy_seconds() if self.consumes is not None else 0.0,
-                   sum(min(i.left_at, self.sim.now) - i.in_service_at
-                       for i in self.all if i.in_service_at < self.sim.now)]
-            worked, served = (new - old for new, old in zip(now, before))
-            before[:] = now
+                self.consumes.advance(now)
+                busy = self.consumes.busy_seconds()
+            there = sum(min(i.left_at, now) - i.in_service_at
+                        for i in self.all if i.in_service_at < now)
+            worked, served = busy - before[0], there - before[1]
+            before[:] = busy, there
             return min(max(100 * worked / served, 0.0), 100.0) if served > 0 else None
         metric = CloudWatchMetric(self.sim, name or f"{self.name} CPU", read, period, "%")
         self.link(metric, "metric")

@@ -25,7 +25,7 @@ from labsim.engine import Order
 from labsim.services.elb import rules
 from labsim.services.elb.nodes import Node
 from labsim.services.elb.traffic import Cut, Traffic
-from labsim.text import counted
+from labsim.text import plural
 
 NEVER = float("inf")
 
@@ -122,7 +122,7 @@ class TargetGroup:
             for zone in self._checking(k):
                 self.nodes[zone].healthy.add(k)
         if not ready:
-            self.part.log("scale-out", f"{counted(len(new), 'target')} registered")
+            self.part.log("scale-out", f"{len(new)} {plural(len(new), 'target')} registered")
         self.refresh()
         for k in new if not ready else ():
             for zone in self._checking(k):
@@ -167,7 +167,8 @@ class TargetGroup:
             self.left[k], self.waits[k] = now, delay
         self.draining += leaving
         self.traffic.cuts.append(Cut(now + delay, tuple(leaving)))
-        self.part.log("scale-in", f"{counted(len(leaving), 'target')} deregistered")
+        self.part.log("scale-in", f"{len(leaving)} "
+                      f"{plural(len(leaving), 'target')} deregistered")
         self.refresh()
         self.sim.process(self._unused(now + delay, leaving))
         return leaving
