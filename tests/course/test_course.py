@@ -72,7 +72,8 @@ def test_questions_show_themselves():
 
 @each_chapter
 def test_committed_notebooks_are_what_their_sources_make(chapter):
-    """Both forms: the same cells, all executed, no error, no widget state, no path."""
+    """Both forms: the same cells, all executed, no error, no widget state, no path; a figure is
+    shown, not named."""
     for kind in FORMS:
         path = COURSE.place(chapter, kind)
         compare(path, generate(chapter, kind == "instructor"))
@@ -81,6 +82,9 @@ def test_committed_notebooks_are_what_their_sources_make(chapter):
         code = [c for c in data["cells"] if c["cell_type"] == "code"]
         assert all(c["execution_count"] for c in code)
         assert not [o for c in code for o in c["outputs"] if o["output_type"] == "error"]
+        shown = [o["data"] for c in code for o in c["outputs"] if "data" in o]
+        assert all("image/png" in data for data in shown
+                   if "Figure size" in "".join(data.get("text/plain", "")))
         lines = ["".join(c["source"]).count("\n") + 1 for c in code]
         assert max(lines) <= 15 and statistics.median(lines) <= 5
         assert os.getcwd() not in path.read_text() and str(Path.home()) not in path.read_text()

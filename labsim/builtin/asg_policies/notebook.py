@@ -103,7 +103,8 @@ for target in (30, 40, 50, 60, 70, 80, 90, 95):
 
 # %%
 import numpy as np
-from matplotlib.figure import Figure
+
+from labsim.view.figure import LabFigure
 
 frontier = {name: [] for name in NAMES[:3]}
 for target in (30, 40, 50, 60, 70, 80):
@@ -114,7 +115,8 @@ for name, points in frontier.items():
     print(f"{name:9}", "  ".join(f"{usd:5.2f} USD {miss:4.2f}%" for usd, miss in points[::2]))
 
 # %%
-figure = Figure(figsize=(6, 3.2))
+figure = LabFigure(figsize=(6, 3.2))
+figure.alt = "Failed requests over the cost of the day, for targets from 30% to 80%, by policy"
 axes = figure.add_subplot()
 for (name, points), mark in zip(frontier.items(), "os^"):
     axes.plot(*np.transpose(points), marker=mark, label=name)
