@@ -1,10 +1,10 @@
-"""Requests as counts per tick: clients who send so many, ways into a counted part and out of it.
+"""Requests as counts: clients who send so many, ways into a counted part and out of it.
 
 Picture a crowd at turnstiles, and somebody with a clicker at each door. Nobody is known by name;
-what is handed on is how many came since the clock last ticked.
+what is handed on is how many came since he last looked at it.
 
 *Models:* Poisson counts at a rate that may change; several ways into one part. *Leaves out:* when
-within a tick a request comes; what leaves in a tick is spread evenly over it.
+within a step a request comes; what leaves in a step is spread evenly over it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,20 +14,22 @@ import numpy as np
 from labsim.declare.component import Component, Outlet, Port, Producers, producers_name
 from labsim.declare.drawing import per_tick
 from labsim.declare.metrics import Count
-from labsim.engine import Load
+from labsim.engine import Arrivals, Coming, Load, Step, merged
 
 
 class Inlet(Port):
     """A way into a counted part, such as a table's reads: `sim.send(load, to=table.reads)`.
 
-    `expected` are the requests that come in each tick, (ticks,), whatever happens. What another
-    part gives out comes by `take`, and is served in the tick that begins next: see `taken`.
+    What is sure to come is `arrivals`; what another part gives out comes by `take`, and is served
+    in the step that begins next. The part says by `lead` to which of its keys they go, and asks
+    `during` each step.
     """
 
     def __init__(self, part: Component, name: str = ""):
         super().__init__(part)
         self.sim, self.name = part.sim, f"{part.name} {name}".strip()
-        self.expected = np.zeros(len(part.record.t) - 1, dtype=np.int64)
+        self.arrivals: list[Arrivals] = []
+        self.coming: list[Coming] = []
         self._taken, self._sent = 0, False
 
     @property
@@ -44,9 +46,19 @@ class Inlet(Port):
         """Clients send requests this way at the rate of `load`; see `Simulation.send`."""
         return CountedProducers(self.sim, name or producers_name(self), load, self)
 
-    def expect(self, counts: np.ndarray) -> None:
-        """So many requests come in each tick, (ticks,), whole numbers."""
-        self.expected, self._sent = self.expected + counts, True
+    def expect(self, arrivals: Arrivals | np.ndarray) -> None:
+        """These come, or so many, whole, in each interval of the record, (ticks,)."""
+        if not isinstance(arrivals, Arrivals):
+            arrivals = Arrivals(self.part.record.t, np.asarray(arrivals, dtype=np.int64))
+        self.sim.pace.jumps(arrivals.jumps)
+        self.arrivals.append(arrivals)
+        self._sent = True
+
+    @property
+    def expected(self) -> np.ndarray:
+        """How many are sure to come in each interval of the record, (ticks,)."""
+        t = self.part.record.t
+        return sum((arrivals.on(t) for arrivals in self.arrivals), np.zeros(len(t) - 1, np.int64))
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """Requests come at the times of `blocks` (arrays, s)."""
@@ -63,56 +75,78 @@ class Inlet(Port):
         taken, self._taken = self._taken, 0
         return taken
 
+    def lead(self, weights: np.ndarray, dice: np.random.Generator) -> None:
+        """Each goes to one of several keys with the probability `weights` (keys,), which sum to 1;
+        `dice` decide."""
+        self.weights, self._dice = weights, dice
+        for coming in self.coming:
+            coming.weights = weights
+
+    def during(self, step: Step) -> np.ndarray:
+        """How many come to each key in a step, (keys,)."""
+        for arrivals in self.arrivals[len(self.coming):]:
+            self.coming.append(Coming(arrivals, self.weights, self._dice))
+        came = [coming.during(step) for coming in self.coming]
+        if self._taken:
+            came.append(self._dice.multinomial(self.taken(), self.weights).astype(float))
+        return sum(came[1:], came[0]) if came else np.zeros(len(self.weights))
+
 
 class CountedOutlet(Outlet):
-    """Where requests leave a counted part, tick by tick."""
+    """Where requests leave a counted part, step by step."""
 
     def __init__(self, part: Component):
         super().__init__(part)
-        self._expected = np.zeros(len(part.record.t) - 1, dtype=np.int64)
+        self._expected: list[Arrivals] = []
         self._owed = 0.0
 
     def to(self, other: Component) -> None:
         """From now on what leaves here comes to `other`, a part or an inlet of one."""
         super().to(other)
         if hasattr(other, "expect"):
-            other.expect(self._expected)
+            for arrivals in self._expected:
+                other.expect(arrivals)
         else:
             other.feed(self._blocks())
 
-    def expect(self, counts: np.ndarray) -> None:
-        """So many leave in each tick, (ticks,), whole numbers, whatever happens."""
-        self._expected = self._expected + counts
+    def expect(self, arrivals: Arrivals) -> None:
+        """These leave here, whatever happens."""
+        self._expected.append(arrivals)
         for other in self._takers:
             if hasattr(other, "expect"):
-                other.expect(counts)
+                other.expect(arrivals)
 
-    def count(self, requests: float, start: float) -> None:
-        """So many leave in the tick that begins at `start` s. Whole ones do; what is left of a
-        request leaves with the next."""
+    def count(self, requests: float, step: Step) -> None:
+        """So many leave in this step. Whole ones do; what is left of a request leaves with the
+        next."""
         if self.connected:
             self._owed += requests
             whole = int(self._owed + 1e-9)
             self._owed -= whole
-            self.give(self._spread(whole, start))
-
-    def _spread(self, whole: int, start: float) -> np.ndarray:
-        return start + self.part.sim.tick * (np.arange(whole) + 0.5) / max(whole, 1)
+            self.give(evenly(whole, step.start, step.end))
 
     def _blocks(self) -> Iterator[np.ndarray]:
-        for start, whole in zip(self.part.record.t.tolist(), self._expected.tolist()):
-            yield self._spread(whole, start)
+        """Times of those who are sure to leave."""
+        yield from merged([(evenly(n, start, end) for start, end, n in zip(
+            arrivals.t.tolist(), arrivals.t[1:].tolist(), arrivals.counts.tolist()))
+            for arrivals in self._expected] or [iter([])])
+
+
+def evenly(n: int, start: float, end: float) -> np.ndarray:
+    """Times of `n` requests, spread evenly from `start` to `end` s."""
+    return start + (end - start) * (np.arange(n) + 0.5) / max(n, 1)
 
 
 class CountedProducers(Producers):
-    """Clients who send requests by chance, counted per tick; otherwise as `Producers`."""
+    """Clients who send requests by chance, counted; otherwise as `Producers`."""
 
     METRICS = (Count("offered", "requests", "requests sent", value=lambda s: s.counts.sum()),)
 
     def _send(self, to: Inlet) -> None:
-        self.counts = self.sim.stream(f"{self.name} arrivals").poisson(
-            self.curve.expected(self.record.t))
-        to.expect(self.counts)
+        arrivals = Arrivals.drawn(self.curve, self.record.t,
+                                  self.sim.stream(f"{self.name} arrivals"))
+        self.counts = arrivals.on(self.record.t)
+        to.expect(arrivals)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests sent per second."""

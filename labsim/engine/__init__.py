@@ -6,9 +6,10 @@ tick (`Attempts`).
 """
 
 from labsim.engine.budget import Budget, Estimate
-from labsim.engine.counted import Attempts, spread
+from labsim.engine.counted import Arrivals, Attempts, Coming, widened
 from labsim.engine.due import Due
 from labsim.engine.lru_cache import LruCache
+from labsim.engine.pace import Step, most_steps
 from labsim.engine.popularity import draw_keys, popularity, scatter
 from labsim.engine.recorder import Recorder, so_far
 from labsim.engine.rows import Rows, Source, together
@@ -20,7 +21,7 @@ from labsim.engine.token_bucket import TokenBucket
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
 
 __all__ = [
-    "Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "Load", "LruCache", "Order",
-    "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation", "Source",
-    "Station", "TokenBucket", "Wake", "draw_keys", "merged", "popularity", "replay", "scatter",
-    "so_far", "spread", "stream", "together"]
+    "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event", "Load",
+    "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation",
+    "Source", "Station", "Step", "TokenBucket", "Wake", "draw_keys", "merged", "most_steps",
+    "popularity", "replay", "scatter", "so_far", "stream", "together", "widened"]

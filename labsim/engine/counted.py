@@ -1,112 +1,303 @@
-"""Counted requests: how many, per tick and per key, instead of which one.
+"""Counted requests: how many, per step and per key, instead of which one.
 
-Picture turnstiles. At each tick of a clock a crowd stands before every one of them; it lets
-through as many as its limit allows. The rest step back, wait, and try again later, or go home.
+Picture turnstiles. A crowd comes up to every one of them; each lets through as many as its limit
+allows. The rest step back, wait, and try again later, or go home.
 
-*Models:* requests in arrays, one column per key (a partition, a shard); first attempts are whole
-numbers, drawn at random; of those turned away at a key every attempt has its equal share, and
-comes back after a wait of any distribution, a limited number of times. Nothing is lost or made:
-arrived = served + gone home + waiting to try again.
-*Leaves out:* order within a tick; who waits less than a tick comes back in the next one.
+*Models:* requests in arrays, one column per key (a partition, a shard); how many come between two
+changes of a rate is a whole number, drawn at random, the same for the same burst whatever lies
+around it; of those turned away at a key every attempt has its equal share, and comes back after a
+wait of any distribution, a limited number of times. Nothing is lost or made: arrived = served +
+gone home + waiting to try again.
+*Leaves out:* order within a step (see `pace`): requests come evenly, and those turned away are so
+evenly; who is back within the step is counted in it.
 
-The cost of a run is ticks x keys, whatever the rate. Tests put it beside plain SimPy.
+The cost of a run is steps x keys, whatever the rate. Tests put it beside plain SimPy.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
+from labsim.engine.pace import Step, sharp, shortest
+from labsim.engine.workload import RateCurve
 
-def spread(totals: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`totals` (ticks,) whole requests, each going to a key with probability `weights` (keys,),
-    which sum to 1: counts of shape (ticks, keys)."""
-    return rng.multinomial(totals, weights).astype(float)
+APART = 64          # stretches of a curve, from its start, that have dice of their own
+BINS = 64, 512      # at most, for the longest wait; of a crowd that comes back as a crowd
+PASSES = 12         # at most, until the share turned away stands still
+STILL = 1e-3        # a change of that share that no longer matters
 
 
-def delay_shares(low: float, high: float, tick: float, most: int = 2**31) -> np.ndarray:
-    """Share of those turned away in a tick that is back 1, 2, ... ticks later, shape (ticks,).
+@dataclass(frozen=True)
+class Arrivals:
+    """Requests that come: `counts[i]`, a whole number, evenly from `t[i]` to `t[i + 1]` s; at
+    `jumps` (s) their rate changes at once."""
 
-    They are turned away at any moment of the tick, and wait from `low` to `high` s, uniformly.
-    most: who is back still later is counted with those who are back after so many ticks.
-    """
-    waits = (low + (high - low) * (np.arange(64) + 0.5) / 64) / tick
-    waits = np.minimum(waits, most - 1.0)
-    later = np.floor(waits).astype(int)
-    part = waits - later
-    shares = (np.bincount(later, (1 - part) / 64, later.max() + 2)
-              + np.bincount(later + 1, part / 64, later.max() + 2))
-    shares[1] += shares[0]
-    return np.trim_zeros(shares[1:], "b")
+    t: np.ndarray
+    counts: np.ndarray
+    jumps: np.ndarray | tuple = ()
+
+    @classmethod
+    def drawn(cls, curve: RateCurve, t: np.ndarray, rng: np.random.Generator) -> "Arrivals":
+        """Poisson arrivals at the rate of `curve`, between its knots and the instants `t` (s).
+
+        How many come from one knot to the next has dice of its own, so that a burst is the same
+        burst, whatever comes before and after it.
+        """
+        edges = np.union1d(t, curve.t)
+        edges = edges[np.diff(edges, prepend=-1.0) > 1e-9 * edges[-1]]  # rounding makes no piece
+        expected = np.maximum(curve.expected(edges), 0.0)
+        stretch = np.searchsorted(curve.t, edges[:-1], side="right") - 1
+        means = np.bincount(stretch, expected, len(curve.t) - 1)
+        dice = rng.spawn(min(APART, len(means)))
+        totals = np.append([die.poisson(mean) for die, mean in zip(dice, means)],
+                           rng.poisson(means[APART:])).astype(np.int64)
+        counts = totals[stretch]
+        first, pieces = np.unique(stretch, return_index=True)[1], np.bincount(stretch)
+        for start, n in zip(first.tolist(), pieces[pieces > 0].tolist()):
+            here = slice(start, start + n)
+            if n > 1 and counts[start]:
+                counts[here] = rng.multinomial(counts[start], expected[here] / expected[here].sum())
+        return cls(edges, counts, curve.t[:-1][np.diff(curve.t) == 0])
+
+    def on(self, t: np.ndarray) -> np.ndarray:
+        """How many come between the instants `t` (sorted, s), of which each of ours is in one or
+        ends one: shape (len(t) - 1,)."""
+        where = np.clip(np.searchsorted(t, self.t[:-1], side="right") - 1, 0, len(t) - 2)
+        return np.bincount(where, self.counts, len(t) - 1).astype(np.int64)
+
+
+
+class Coming:
+    """`Arrivals` as they come, step by step, each to one of several keys with the probability
+    `weights` (keys,), which sum to 1; `dice` decide."""
+
+    def __init__(self, arrivals: Arrivals, weights: np.ndarray, dice: np.random.Generator):
+        self.weights, self._dice = weights, dice
+        self._pieces = iter(zip(arrivals.t[1:].tolist(), arrivals.counts.tolist()))
+        self._until, self.left = 0.0, np.zeros(len(weights))    # of the piece that it is in
+
+    def during(self, step: Step) -> np.ndarray:
+        """How many come to each key, (keys,)."""
+        now, end, came = step.start, step.end, None
+        while self._until <= end:       # the rest of a piece, and the next one
+            came = self.left if came is None else came + self.left
+            now, (self._until, count) = self._until, next(self._pieces, (np.inf, 0))
+            self.left = self._dice.multinomial(count, self.weights).astype(float)
+        part = self.left * ((end - now) / (self._until - now))
+        self.left = self.left - part
+        return part if came is None else came + part
 
 
 class Attempts:
-    """Requests before the turnstiles: `due[k, n, ...]` make their attempt number n + 1 in tick k.
+    """Requests before turnstiles, `keys` of any shape: a first attempt, and one more after each of
+    `waits`, (low, high) s, for those turned away. `t`: the instants of the record.
 
-    fresh: first attempts, (ticks, *keys), keys of any shape. waits: (low, high) s for the wait
-    before each retry; none for one attempt only. `refused[k]` (*keys) is the share turned away.
+    A step is `begin`, then `turn_away` until it says that nothing moves any more, then `end`.
+    `asked`, (*keys), are all attempts of the step: more after a `turn_away`, if some are back
+    within the step. At its end `attempts`, (attempts, *keys), are the same by how often they have
+    tried, `failed` those turned away, and `served`, (*keys), the others.
+    quota: how many may try again; see `services.common.retries.RetryQuota`.
+
+    Kept by interval of the record: `arrived` and `asked_by`, (ticks, *keys), and, added up over the
+    last axis of the keys, `served_by`, (ticks, attempts, ...). Of the whole run: `given_up`, (...).
     """
 
-    def __init__(self, fresh: np.ndarray, waits: list[tuple[float, float]], tick: float):
-        self.ticks, *keys = fresh.shape
-        # Who would be back after the end needs no more than a place there.
-        shares = [delay_shares(low, high, tick, self.ticks + 1) for low, high in waits]
-        self._ahead = max(map(len, shares), default=0)
-        self._shares = np.zeros((self._ahead, len(waits), *(1 for _ in keys)))
-        for n, share in enumerate(shares):
-            self._shares[:len(share), n].flat = share
-        self.due = np.zeros((self.ticks + self._ahead, len(waits) + 1, *keys))
-        self.due[:self.ticks, 0] = fresh
-        self.refused = np.zeros(fresh.shape)
-        self._keys = tuple(range(1, fresh.ndim))    # the axes of the keys, for a tick's attempts
-
-    def arrive(self, fresh: np.ndarray, first: int = 0, where: tuple = ()) -> None:
-        """First attempts come, so many in tick `first` and those after it: (ticks, *keys), or only
-        of the keys `where`, an index of theirs."""
-        self.due[(slice(first, first + len(fresh)), 0, *where)] += fresh
+    def __init__(self, t: np.ndarray, keys: tuple[int, ...], waits: list[tuple[float, float]] = (),
+                 quota=None):
+        self.waits, self.quota, n = list(waits), quota, len(waits)
+        ticks, rest = len(t) - 1, keys[:-1]
+        self.arrived, self.asked_by = np.zeros((2, ticks, *keys))
+        self.served_by, self.given_up = np.zeros((ticks, n + 1, *rest)), np.zeros(rest)
+        self._longest = max((high for _, high in waits), default=0.0)
+        self._width = max(shortest(waits), self._longest / BINS[sharp(waits)])
+        self._bins = int(np.ceil(self._longest / self._width)) + 2 if n else 0
+        self._pool = np.zeros((self._bins, n, *keys))   # who waits, by when they are back
+        self._first, self._all_back = 0, 0.0            # bin; time by which nobody waits any more
+        self._share, self._again = np.zeros(keys), 1.0  # turned away; of these, who tries again
+        self._axes = tuple(range(1, len(keys) + 1))     # of the keys
+        self._each = (1,) * len(keys)
+        self._known: dict[tuple, tuple] = {}            # `_back` of steps like those before
 
     def widen(self, more: int) -> None:
-        """Add so many keys after the last one; nothing comes to them until `due` says so."""
-        self.due, self.refused = (np.concatenate(
-            [a, np.zeros((*a.shape[:-1], more))], axis=-1) for a in (self.due, self.refused))
+        """So many keys more, after the last one of a single axis; nothing comes to them yet."""
+        for name in ("arrived", "asked_by", "_pool", "_share"):
+            setattr(self, name, widened(getattr(self, name), more))
+
+    @property
+    def waiting(self) -> np.ndarray:
+        """Who waits to try again, (*keys)."""
+        return self._pool.sum(axis=(0, 1))
+
+    @property
+    def all_back(self) -> float:
+        """The time by which nobody waits any more, s."""
+        return self._all_back
+
+    @property
+    def pool(self) -> np.ndarray:
+        """The same by when they are back and how often they have tried: (bins, attempts, *keys)."""
+        return self._pool
 
     # `np.add.reduce` is `sum` without its overhead. A product with ones would be quicker still, but
     # BLAS adds up in another order on other processors, and in threads that wait for one another.
 
-    def at(self, k: int) -> np.ndarray:
-        """All attempts of tick `k`, shape (*keys,)."""
-        return np.add.reduce(self.due[k], axis=0)
+    # -- a step ----------------------------------------------------------------------------
 
-    def by_attempt(self, k: int) -> np.ndarray:
-        """How many of tick `k` are at their first, second, ... attempt, (attempts,)."""
-        return np.add.reduce(self.due[k], axis=self._keys)
+    def begin(self, step: Step, fresh: np.ndarray) -> None:
+        """`fresh` first attempts come, (*keys), and those whose wait ends."""
+        self._step, self._passes = step, 0
+        self.asked, self.attempts, self._due = fresh, fresh[None], None
+        if step.start < self._all_back:
+            self._open(self._take_due(step))
+            if self._comes_back:
+                self._count_back(self._share)
+            self.asked = np.add.reduce(self.attempts, axis=0)
 
-    def turn_away(self, k: int, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The `share` (*keys) of tick `k`'s attempts fails: how many, (attempts, *keys), and
-        added up over the keys, (attempts,)."""
-        self.refused[k] = share
-        failed = self.due[k] * share
-        return failed, np.add.reduce(failed, axis=self._keys)
+    def _open(self, due: np.ndarray) -> None:
+        """Some of the attempts of this step are not the first ones."""
+        self._due = due
+        self._inside, self._later = self._back(self._step)
+        self._comes_back = max(self._inside) > 0.0
+        self.attempts = np.concatenate([self.attempts, due])
 
-    def again(self, k: int, failed: np.ndarray) -> None:
-        """Of tick `k`'s attempts these, (attempts - 1, *keys), wait and try again."""
-        self.due[k + 1:k + 1 + self._ahead, 1:] += self._shares * failed
+    def turn_away(self, share: np.ndarray) -> bool:
+        """The `share` (*keys) of the step's attempts fails. True if that is the end of it, False if
+        `asked` has changed, for some of them are back before the step is over."""
+        if not self.waits or self._due is None and not share.any():
+            self.failed = self.attempts * share
+            return True
+        if self._due is None:
+            self._first = int(self._step.end / self._width)
+            self._open(np.zeros(self._pool.shape[1:]))
+            self._share = np.zeros_like(share)
+        self.failed, counted = self.attempts * share, self._again
+        if self.quota:
+            self._ask_quota()
+        if not self._comes_back:
+            return True
+        off = share - self._share       # of what was thought when those who are back were counted
+        wrong = float(np.max(np.abs(off))) > STILL or abs(self._again - counted) > STILL
+        if not wrong or self._passes == PASSES:
+            self.failed = self.attempts * self._share
+            return True
+        guess = share
+        if self._passes:                # a line through the last two: the secant method
+            before, off_before = self._before
+            bend = off_before - off
+            guess = self._share + off * np.divide(self._share - before, bend,
+                                                  out=np.ones_like(off), where=bend != 0)
+            guess = np.minimum(np.maximum(guess, 0.0), 1.0)
+        self._before = self._share, off
+        self._share = guess
+        self._passes += 1
+        self._count_back(guess)
+        self.asked = np.add.reduce(self.attempts, axis=0)
+        return False
 
-    # -- at the end ------------------------------------------------------------------------
+    def _ask_quota(self) -> None:
+        lost = np.add.reduce(self.failed, axis=self._axes).tolist()
+        tried = np.add.reduce(self.attempts, axis=self._axes).tolist()
+        self._again = self.quota.share(sum(lost[:-1]), tried[0] - lost[0],
+                                       sum(tried[1:]) - sum(lost[1:]))
 
-    @property
-    def arrived(self) -> np.ndarray:
-        """First attempts, (ticks, *keys)."""
-        return self.due[:self.ticks, 0]
+    def end(self) -> None:
+        """Whoever may try again waits, the others go home."""
+        k, failed, served_by = self._step.k, self.failed, self.served_by
+        self.arrived[k] += self.attempts[0]
+        self.asked_by[k] += self.asked
+        if self.waits and self._due is None:    # nobody fails, and nobody was back
+            self.served = self.asked
+            served_by[k, 0] += np.add.reduce(self.asked, axis=-1)
+            return
+        served = self.attempts - failed
+        self.served = np.add.reduce(served, axis=0)
+        served_by[k] += np.add.reduce(served, axis=-1)
+        gone = failed[0]
+        if self.waits:
+            retry = failed[:-1] if self._again == 1.0 else failed[:-1] * self._again
+            if self._comes_back:
+                later = np.maximum(retry - (self.attempts[1:] - self._due), 0.0)
+            else:
+                later = retry
+            self._put(later)
+            self._all_back = self._step.end + self._longest + self._width
+            gone = np.add.reduce(failed, axis=0)
+            gone -= np.add.reduce(retry, axis=0)
+            if self.quota:
+                self.quota.settle()
+        self.given_up += np.add.reduce(gone, axis=-1)
 
-    @property
-    def attempts(self) -> np.ndarray:
-        """All attempts made, (ticks, *keys)."""
-        return self.due[:self.ticks].sum(axis=1)
+    def _count_back(self, share: np.ndarray) -> None:
+        """Add to the attempts who is back within the step, if this `share` is turned away."""
+        again, attempts = share * self._again, self.attempts
+        for n, inside in enumerate(self._inside):
+            np.add(self._due[n], attempts[n] * (again * inside), out=attempts[n + 1])
 
-    @property
-    def served(self) -> np.ndarray:
-        """Attempts that got through, (ticks, attempts, *keys)."""
-        return self.due[:self.ticks] * (1.0 - self.refused[:, None])
+    # -- who waits -------------------------------------------------------------------------
 
-    @property
-    def waiting(self) -> np.ndarray:
-        """Requests that still wait for their next attempt when the last tick ends, (*keys)."""
-        return self.due[self.ticks:].sum(axis=(0, 1))
+    def _take_due(self, step: Step) -> np.ndarray:
+        """Those who are back in this step, (attempts - 1, *keys): they don't wait any more."""
+        pool, width = self._pool, self._width
+        last, due = int(step.end / width), np.zeros(self._pool.shape[1:])
+        for where in self._bins_from(self._first, min(last - self._first, self._bins)):
+            due += np.add.reduce(pool[where], axis=0)
+            pool[where] = 0.0
+        bin_, start = pool[last % self._bins], max(step.start, last * width)
+        part = bin_ * min(1.0, (step.end - start) / ((last + 1) * width - start))
+        bin_ -= part
+        self._first = last
+        return due + part
+
+    def _bins_from(self, first: int, n: int) -> list[slice]:
+        """Where `n` bins are kept: one stretch, or two."""
+        head = first % self._bins
+        return [slice(head, min(head + n, self._bins)), *(
+            [slice(0, head + n - self._bins)] if head + n > self._bins else [])]
+
+    def _put(self, later: np.ndarray) -> None:
+        """These wait, (attempts - 1, *keys), and come back after the step."""
+        for n, (first, shares) in enumerate(self._later):
+            for where in self._bins_from(self._first + first, len(shares)):
+                here = where.stop - where.start
+                self._pool[where, n] += shares[:here] * later[n]
+                shares = shares[here:]
+
+    def _back(self, step: Step) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
+        """Of those turned away evenly over the step, before each retry: the share that is back
+        within it, (attempts - 1,); of the others, from which bin on the share that is back in each.
+        """
+        phase = step.end - self._first * self._width
+        known = round(step.length, 6), round(phase, 6)
+        if known not in self._known:
+            if len(self._known) > 1_000:
+                self._known.clear()
+            until = step.length + np.append(0.0, (np.arange(self._bins) + 1) * self._width - phase)
+            back = shares_back(until, self.waits, step.length)
+            back[-1] = 1.0
+            inside = np.where(back[0] > 1e-9, back[0], 0.0).tolist()
+            later = np.diff(back, axis=0) / np.maximum(1.0 - back[0], 1e-9)
+            later[0] += 1.0 - later.sum(axis=0)         # rounding, or nobody is back later
+            self._known[known] = inside, [self._trimmed(shares) for shares in later.T]
+        return self._known[known]
+
+    def _trimmed(self, shares: np.ndarray) -> tuple[int, np.ndarray]:
+        some = np.flatnonzero(shares)
+        return int(some[0]), shares[some[0]:some[-1] + 1].reshape(-1, *self._each)
+
+
+def shares_back(t: np.ndarray, waits: list[tuple[float, float]], length: float) -> np.ndarray:
+    """Share that is back by `t` (n,) s after the start of a step of `length` s, in which they are
+    turned away evenly, if they wait from `low` to `high` s, evenly too: shape (n, waits)."""
+    low, high = np.array(waits).T
+    wait = np.maximum(high - low, 1e-4 * (length + low))    # none is quite the same as another
+    t = t[:, None] - low
+
+    def square(by):
+        return np.maximum(t - by, 0.0)**2
+    areas = square(0) - square(length) - square(wait) + square(length + wait)
+    return np.clip(areas / (2 * length * wait), 0.0, 1.0)
+
+
+def widened(values: np.ndarray, more: int) -> np.ndarray:
+    """The same with so many keys more, along the last axis, of nothing."""
+    return np.concatenate([values, np.zeros((*values.shape[:-1], more))], axis=-1)

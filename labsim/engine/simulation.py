@@ -13,6 +13,7 @@ from enum import IntEnum
 import numpy as np
 import simpy
 
+from labsim.engine.pace import Pace
 from labsim.engine.recorder import Recorder
 from labsim.engine.streams import stream
 
@@ -83,6 +84,7 @@ class Simulation:
         self.events: list[Event] = []
         self.parts: dict = {}       # name -> part of the system, in the order they were made
         self._progress = progress
+        self.pace = Pace(self, Order.TICK)      # of what is counted
         self._advance: list[Callable[[float], None]] = []
         self._stop = stop or threading.Event()
 

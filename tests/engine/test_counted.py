@@ -9,67 +9,112 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labsim.engine import Attempts, spread
-from labsim.engine.counted import delay_shares
+from labsim.engine import Arrivals, Attempts, Coming, RateCurve, Simulation
+from labsim.engine.counted import shares_back
 from labsim.statistics import half_width
 
 
-def served_until_the_end(fresh, limit, waits, tick):
-    """A turnstile per key, each with `limit` a second: the attempts after all ticks."""
-    attempts = Attempts(fresh, waits, tick)
-    tokens = np.zeros(fresh.shape[1])
-    for k in range(attempts.ticks):
-        asked = attempts.at(k)
-        room = tokens + limit * tick
-        served = np.minimum(asked, room)
-        tokens = np.minimum(room - served, limit)
-        failed, _ = attempts.turn_away(k, 1 - served / np.maximum(asked, 1e-9))
-        attempts.again(k, failed[:-1])
-    return attempts
+class Turnstiles:
+    """A turnstile per key, each with `limit` a second, of which one second's worth is kept."""
+
+    def __init__(self, seed, curve, weights, limit, waits, duration, points=60, tokens=0.0):
+        self.sim = Simulation(seed, duration, points=points)
+        arrivals = Arrivals.drawn(curve, self.sim.record.t, self.sim.stream("came"))
+        self.coming = Coming(arrivals, np.array(weights), self.sim.stream("keys"))
+        self.sim.pace.jumps(arrivals.jumps)
+        self.attempts = Attempts(self.sim.record.t, (len(weights),), waits)
+        self.sim.pace.retries(waits)
+        self.limit, self.tokens, self.steps = limit, np.full(len(weights), tokens), []
+        self.sim.pace.join(self.step)
+        self.sim.run()
+
+    def step(self, step):
+        """Serve what there is room for."""
+        at = self.attempts
+        at.begin(step, self.coming.during(step))
+        room = self.tokens + self.limit * step.length
+        while True:
+            served = np.minimum(at.asked, room)
+            if at.turn_away(1 - served / np.maximum(at.asked, 1e-9)):
+                break
+        at.end()
+        self.sim.pace.awaited(at.all_back)
+        self.tokens = np.minimum(room - served, self.limit)
+        self.steps.append(step)
+        return math.inf
+
+    @property
+    def served(self):
+        """In the whole run."""
+        return self.attempts.served_by.sum()
 
 
 waits = st.lists(st.tuples(st.floats(0, 3), st.floats(0, 3)).map(sorted), max_size=4)
 
 
-@given(st.integers(0, 2**32), waits, st.sampled_from([0.1, 1.0, 7.0]), st.floats(0, 50))
-def test_nothing_is_lost_or_made(seed, waits, tick, limit):
-    """arrived = served + gone home + waiting, at every key."""
-    fresh = np.random.default_rng(seed).poisson(20, (50, 3)).astype(float)
-    a = served_until_the_end(fresh, limit, waits, tick)
-    failed = a.attempts - a.served.sum(axis=1)
-    retried = a.due[:, 1:].sum(axis=(0, 1))
-    gone = failed.sum(axis=0) - retried
-    balance = a.served.sum(axis=(0, 1)) + gone + a.waiting
-    assert balance == pytest.approx(a.arrived.sum(axis=0))
-    assert (gone >= -1e-6).all()
+@given(st.integers(0, 2**32), waits, st.sampled_from([5.0, 60.0, 7_000.0]), st.floats(0, 50))
+def test_nothing_is_lost_or_made(seed, waits, duration, limit):
+    """arrived = served + gone home + waiting, whatever the steps."""
+    here = Turnstiles(seed, RateCurve.spike(60, 5, 1, 2, duration), [0.5, 0.3, 0.2], limit, waits,
+                      duration)
+    at = here.attempts
+    assert at.arrived.sum() == pytest.approx(
+        here.served + float(at.given_up) + at.waiting.sum(), rel=1e-6)
+    assert float(at.given_up) >= 0 and (at.waiting >= 0).all()
 
 
 @given(st.floats(0, 30), st.floats(0, 30), st.sampled_from([0.1, 1.0, 5.0, 300.0]))
-def test_waits_are_kept_on_average(low, more, tick):
-    """The mean number of ticks is the mean wait, where no wait is under a tick."""
-    shares = delay_shares(low, low + more, tick)
-    assert shares.sum() == pytest.approx(1) and (shares >= 0).all()
-    mean = (shares * np.arange(1, len(shares) + 1)).sum() * tick
-    if low >= tick:
-        assert mean == pytest.approx(low + more / 2)
-    assert mean >= low + more / 2 - 1e-9
+def test_waits_are_kept(low, more, length):
+    """Who is turned away evenly over a step and waits from `low` to `high` s is back when the sum
+    of both is over: held against 20,000 of them."""
+    rng, high = np.random.default_rng(1), low + more
+    back = rng.random(20_000) * length + rng.uniform(low, high, 20_000)
+    t = np.linspace(0, length + high + 1, 40)
+    shares = shares_back(t, [(low, high)], length)[:, 0]
+    assert (np.diff(shares) >= -1e-6).all() and shares[-1] == pytest.approx(1)
+    assert shares == pytest.approx((back[None] <= t[:, None]).mean(axis=1), abs=0.02)
 
 
-@pytest.mark.parametrize("wait, tick, shares", [
-    ((1, 1), 1, [1]), ((2, 2), 1, [0, 1]), ((1.5, 1.5), 1, [0.5, 0.5]), ((0, 0), 1, [1]),
-    ((0, 1), 100, [1])])
-def test_who_is_back_when(wait, tick, shares):
-    """Turned away at any moment of a tick; in the same tick nobody comes back."""
-    assert delay_shares(*wait, tick) == pytest.approx(np.array(shares), abs=0.01)
+def test_a_burst_is_the_same_burst_wherever_it_lies():
+    """How many come in it is drawn apart from what lies around it, and in whole numbers."""
+    def in_burst(start, duration, points):
+        curve = RateCurve.spike(100, 50, start, 10, duration)
+        came = Arrivals.drawn(curve, np.linspace(0, duration, points + 1),
+                              Simulation(4, duration).stream("x"))
+        assert came.counts.sum() == came.on(np.linspace(0, duration, points + 1)).sum()
+        inside = (came.t[:-1] >= start - 1e-9) & (came.t[1:] <= start + 10 + 1e-9)
+        return came.counts[inside].sum()
+    counts = {in_burst(start, duration, points) for start in (0, 17.3, 40) for points in (7, 240)
+              for duration in (50, 3_600, 86_400)}
+    assert len(counts) == 1 and 49_000 < counts.pop() < 51_000
+
+
+@pytest.mark.parametrize("waits", [[], [(0.5, 1.5)] * 3, [(1, 1), (2, 2), (4, 4)], [(0, 20)] * 4])
+def test_what_happens_in_a_burst_does_not_depend_on_the_run(waits):
+    """Turned away in the burst and its echo: a minute's run, an hour's, a day's, within 1%."""
+    for length in (0.2, 3, 20):
+        away = []
+        for start, duration, points in ((20, 300, 600), (20, 3_600, 240), (1_003.7, 86_400, 240)):
+            here = Turnstiles(2, RateCurve.spike(5_000, 60, start, length, duration), [1.0], 1e4,
+                              waits, duration, points, tokens=1e4)
+            away.append(here.attempts.asked_by.sum() - here.served)
+        assert max(away) - min(away) <= 0.01 * max(away), (length, away)
+
+
+def test_steps_are_short_where_something_changes_and_long_elsewhere():
+    """At most a second around the burst and its echo; as long as the record allows before it."""
+    here = Turnstiles(1, RateCurve.spike(50, 60, 40_000, 0.2, 86_400), [1.0], 100.0, [(1, 2)] * 2,
+                      86_400, 240)
+    near = [s.length for s in here.steps if 40_000 <= s.start < 40_007]
+    assert max(near) <= 1.0 and any(s.start == 40_000 and s.end == 40_000.2 for s in here.steps)
+    assert max(s.length for s in here.steps) == 360 and len(here.steps) < 400
 
 
 def test_more_patience_never_makes_other_arrivals():
     """Common random numbers: retries and limits do not shift who comes first."""
-    rng = [np.random.default_rng(5) for _ in range(2)]
-    one, two = (spread(r.poisson(100, 60), np.array([0.5, 0.3, 0.2]), r) for r in rng)
-    a = served_until_the_end(one, 40.0, [], 1.0)
-    b = served_until_the_end(two, 10.0, [(0, 1), (0, 2)], 1.0)
-    assert (a.arrived == b.arrived).all()
+    a = Turnstiles(5, RateCurve.steady(100, 60), [0.5, 0.3, 0.2], 40.0, [], 60)
+    b = Turnstiles(5, RateCurve.steady(100, 60), [0.5, 0.3, 0.2], 10.0, [(0, 1), (0, 2)], 60)
+    assert a.attempts.arrived == pytest.approx(b.attempts.arrived)
 
 
 def interval(values):
@@ -89,33 +134,22 @@ CASES = {
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("points", [1_200, 12])
 @pytest.mark.parametrize("rate, limit, waits", CASES.values(), ids=CASES)
-def test_plain_simpy_counts_the_same(rate, limit, waits):
+def test_plain_simpy_counts_the_same(rate, limit, waits, points):
     """Served and turned away per run, 20 runs each way, seeds 0-19: the difference of the means
-    lies inside its 99% confidence interval, give or take what a single tick lets through."""
-    duration, ticks = 120.0, 1_200
+    lies inside its 99% confidence interval, give or take a hundredth and what a tenth of a second
+    lets through: with steps of up to 0.1 s, and with steps of up to 10 s where nothing changes."""
+    duration = 120.0
     plain = [plain_retries.run(seed, rate, limit, waits, duration) for seed in range(20)]
     counted = []
     for seed in range(20):
-        rng = np.random.default_rng(seed)
-        fresh = rng.poisson(rate * duration / ticks, (ticks, 1)).astype(float)
-        a = served_until_the_end(fresh, limit, waits, duration / ticks)
-        served = a.served.sum()
-        counted.append((fresh.sum(), served, a.attempts.sum() - served, a.waiting.sum()))
+        here = Turnstiles(seed, RateCurve.steady(rate, duration), [1.0], limit, waits, duration,
+                          points)
+        at = here.attempts
+        counted.append((at.arrived.sum(), here.served, at.asked_by.sum() - here.served))
     for what, one, other in zip(("requests", "served", "turned away"), zip(*plain), zip(*counted)):
         (a, half_a), (b, half_b) = interval(one), interval(other)
         half = math.hypot(half_a, half_b)
         print(f"measured: {what}: plain SimPy {a:,.1f}, counted {b:,.1f}, half width {half:.1f}")
-        assert abs(a - b) <= half + limit * duration / ticks
-
-
-def test_who_arrives_later_is_treated_as_who_was_there_from_the_start():
-    """All at once, or tick by tick and key by key: the same attempts."""
-    fresh = np.random.default_rng(4).poisson(20, (30, 3)).astype(float)
-    waits = [(0.5, 2.0)]
-    later = Attempts(np.zeros_like(fresh), waits, 1.0)
-    later.arrive(fresh[:, 1:2], 0, (slice(1, 2),))
-    for k in range(30):
-        later.arrive(fresh[k:k + 1, [0, 2]], k, ([0, 2],))
-    at_once = Attempts(fresh, waits, 1.0)
-    assert (later.arrived == at_once.arrived).all() and (later.due == at_once.due).all()
+        assert abs(a - b) <= half + 0.1 * limit + 0.01 * a

@@ -13,7 +13,7 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.dynamodb_capacity.params import ON_DEMAND, SCALED, DynamodbCapacityParams
-from labsim.engine import Estimate, RateCurve, Simulation, popularity
+from labsim.engine import Arrivals, Estimate, RateCurve, Simulation, most_steps, popularity
 from labsim.services import dynamodb
 from labsim.services.common import retries as sdk
 from labsim.services.dynamodb import bill, dax, rules
@@ -40,7 +40,7 @@ def simulate(p: DynamodbCapacityParams, sim: Simulation) -> "Capacity":
         sim, "table", *bought(p), previous_peak=p.previous_peak,
         keys=(sum(left) if sum(left).any() else reads, writes), item=p.item_size,
         transactional=p.transactional, read_units=read_units(p, *left), adaptive=p.adaptive,
-        waits=waits(p), random=[sim.stream(f"{op} to") for op in ("reads", "writes")])
+        waits=waits(p), saved=p.saved, random=[sim.stream(f"{op} to") for op in ("reads", "writes")])
     if p.index:
         index = dynamodb.GlobalIndex(sim, "index", table, p.index_capacity * (p.mode != ON_DEMAND),
                                      keys=np.ones(p.index_keys), item=p.index_size,
@@ -52,7 +52,7 @@ def simulate(p: DynamodbCapacityParams, sim: Simulation) -> "Capacity":
         cache.missed.to(table.reads)
     for rate, to, name in ((p.read_rate * float(reads.sum()), (cache or table).reads, "reads"),
                            (p.write_rate, table.writes, "writes")):
-        to.expect(sim.stream(name).poisson(rate_curve(p, rate).expected(sim.record.t)))
+        to.expect(Arrivals.drawn(rate_curve(p, rate), sim.record.t, sim.stream(name)))
     return Capacity(p, sim, cache=cache, table=table, index=index, scaling=scaling)
 
 

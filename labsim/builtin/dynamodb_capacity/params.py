@@ -82,6 +82,11 @@ class DynamodbCapacityParams(Params):
     adaptive: bool = flag(
         True, label="Adaptive", group=CAPACITY, when=BOUGHT, fact="ddb.adaptive_rule",
         help="A partition may use what the others leave; else each has its even share.")
+    saved: float = number(
+        300, unit="s", bounds=(0, 300), slider=(0, 300), step=30, label="Saved at the start",
+        group=CAPACITY, when=BOUGHT, fact="ddb.burst_window_s",
+        help="For how long capacity has not been used before: the tank holds so much; 0: a new "
+             "table.")
     previous_peak: float = number(
         0, unit="units/s", bounds=(0, 10_000_000), slider=(0, 20_000), step=500,
         label="Highest peak", group=CAPACITY, when=("mode", (ON_DEMAND,)),

@@ -13,7 +13,7 @@ import math
 
 from labsim import declare as kit
 from labsim.builtin.kinesis_shards.params import KinesisShardsParams
-from labsim.engine import Estimate, Simulation, popularity
+from labsim.engine import Arrivals, Estimate, Simulation, most_steps, popularity
 from labsim.services import kinesis
 from labsim.services.kinesis import rules
 from labsim.services.kinesis.reshard import MOST_SHARDS, SPLIT_BYTES, SPLIT_RECORDS
@@ -31,7 +31,7 @@ def simulate(p: KinesisShardsParams, sim: Simulation) -> "Shards":
         retention=p.retention, mode=p.mode, split_after=p.ondemand_split_time,
         call_bytes=p.fact("kinesis.put_records_bytes_max"), random=sim.stream)
     curve = kit.spiked(p, p.record_rate)
-    stream.records.expect(sim.stream("records").poisson(curve.expected(sim.record.t)))
+    stream.records.expect(Arrivals.drawn(curve, sim.record.t, sim.stream("records")))
     if p.mode == rules.PROVISIONED and p.split_at:
         kinesis.split_shards(stream, p.split_at, p.split_what, p.reshard_time)
     if p.mode == rules.PROVISIONED and p.merge_at:

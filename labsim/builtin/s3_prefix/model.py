@@ -14,7 +14,7 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.s3_prefix.params import S3PrefixParams
-from labsim.engine import Estimate, Simulation
+from labsim.engine import Arrivals, Estimate, Simulation, most_steps
 from labsim.services import kms, s3
 from labsim.services.common import retries as sdk
 from labsim.services.s3 import rules
@@ -33,7 +33,7 @@ def simulate(p: S3PrefixParams, sim: Simulation) -> "Requests":
     for name, inlet, rate in (("gets", bucket.gets, p.get_rate),
                               ("puts", bucket.puts, p.put_rate)):
         curve = kit.spiked(p, rate)
-        inlet.expect(sim.stream(name).poisson(curve.expected(sim.record.t)))
+        inlet.expect(Arrivals.drawn(curve, sim.record.t, sim.stream(name)))
     return Requests(p, sim, bucket=bucket, kms=account)
 
 

@@ -69,16 +69,17 @@ class RetryQuota:
     def __init__(self, clients: int = 1, capacity: float = QUOTA):
         if not (clients >= 0 and capacity >= 0):
             raise ParameterError("clients, capacity", (clients, capacity), "at least 0")
-        self.capacity = self.tokens = clients * capacity
+        self.capacity = self.tokens = self._left = clients * capacity
 
-    def affordable(self, timeout: bool = False) -> int:
-        """How many retries the tokens are good for now."""
-        return int(self.tokens // (TIMEOUT_COST if timeout else RETRY_COST))
+    def share(self, wanted: float, first: float, retried: float) -> float:
+        """Which part of so many retries `wanted` the tokens are good for, if meanwhile so many
+        succeed at their first attempt, which brings 1 back, or at a retry, which brings back what
+        it took. `settle` makes it so."""
+        tokens, price = self.tokens + first + retried * RETRY_COST, wanted * RETRY_COST
+        share = min(1.0, tokens / price) if price > 0 else 1.0
+        self._left = min(self.capacity, tokens - price * share)
+        return share
 
-    def spend(self, retries: float, timeout: bool = False) -> None:
-        """Take the tokens of so many retries."""
-        self.tokens = max(0.0, self.tokens - retries * (TIMEOUT_COST if timeout else RETRY_COST))
-
-    def refund(self, first: float, retried: float) -> None:
-        """Successes bring tokens back: 1 at the first attempt, else what the retry took."""
-        self.tokens = min(self.capacity, self.tokens + first + retried * RETRY_COST)
+    def settle(self) -> None:
+        """What `share` said last has happened."""
+        self.tokens = max(0.0, self._left)

@@ -12,11 +12,13 @@ Hit ratios are those of theory, of a cache that has run for a while: Che's appro
 of a TTL; where both limit, the smaller one (the truth is a little below).
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from labsim import factbook, theory
 from labsim.declare import Component, Count, CountedOutlet, Inlet, Metric, per_tick, share
-from labsim.engine import Simulation
+from labsim.engine import Arrivals, Simulation
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services.dynamodb import rules
 
@@ -37,10 +39,10 @@ def cached(rates: np.ndarray, room: int, ttl: float) -> np.ndarray:
 class _Counter(Inlet):
     """Where reads come to the cluster: what it has is answered, the rest goes on at once."""
 
-    def expect(self, counts: np.ndarray) -> None:
-        """So many reads come in each tick, (ticks,)."""
-        super().expect(counts)
-        self.part.answer(counts)
+    def expect(self, arrivals: Arrivals | np.ndarray) -> None:
+        """These reads come, or so many in each interval of the record, (ticks,)."""
+        super().expect(arrivals)
+        self.part.answer(self.arrivals[-1])
 
     def take(self, times: np.ndarray) -> None:
         """Reads come at `times` (s)."""
@@ -98,11 +100,12 @@ class Dax(Component):
             raise LabsimError(f"{self.name} stands before no table: {self.name}.missed.to("
                               f"table.reads) connects it")
 
-    def answer(self, counts: np.ndarray) -> None:
-        """Reads come, so many in each tick, (ticks,): some hit, the others go on."""
-        hits = self._random.binomial(counts, self.hit_share)
-        self.asked, self.hits = self.asked + counts, self.hits + hits
-        self.missed.expect(counts - hits)
+    def answer(self, reads: Arrivals) -> None:
+        """Reads come: some hit, the others go on."""
+        hits = replace(reads, counts=self._random.binomial(reads.counts, self.hit_share))
+        self.asked = self.asked + reads.on(self.record.t)
+        self.hits = self.hits + hits.on(self.record.t)
+        self.missed.expect(replace(reads, counts=reads.counts - hits.counts))
 
     def answer_at(self, times: np.ndarray) -> None:
         """Reads come at `times` (s): some hit, the others go on."""

@@ -11,7 +11,7 @@ one table, how long an entry takes to appear.
 import numpy as np
 
 from labsim.declare import Component, Line, Metric, Panel, per_tick, share
-from labsim.engine import Simulation
+from labsim.engine import Simulation, Step
 from labsim.errors import ParameterError
 from labsim.services.dynamodb import bill, rules
 from labsim.services.dynamodb.table import HARD, WRITE, Table
@@ -49,22 +49,28 @@ class GlobalIndex(Component):
         shares = np.ones(parts) if keys is None else rules.partition_shares(keys, parts)
         self.shares = shares / shares.sum()
         self.units = rules.write_units(item)
-        self._burst = self.capacity * rules.BURST_WINDOW
+        self._burst = self.capacity * table.saved
+        self._tokens = np.full(len(self.shares), float(HARD[WRITE]))
         self.consumed = np.zeros(len(self.record.t) - 1)
         self.link(table, "throttles")
 
-    def through(self, k: int, writes: float) -> float:
-        """The share of so many writes that the index lets through in tick `k`."""
-        tick = self.sim.tick
+    def through(self, writes: float, length: float) -> float:
+        """The share of so many writes that the index lets through in a step of `length` s; `end`
+        makes it so."""
         asked = writes * self.units * self.shares
-        served = np.minimum(asked, HARD[WRITE] * tick)
-        room = self.capacity * tick + self._burst
-        total = float(served.sum())
-        served *= min(1.0, room / max(total, 1e-9))
-        done = float(served.sum())
-        self._burst = min(max(room - done, 0.0), self.capacity * rules.BURST_WINDOW)
-        self.consumed[k] = done / tick
-        return done / max(float(asked.sum()), 1e-9) if writes else 1.0
+        served = np.minimum(asked, self._tokens + HARD[WRITE] * length)
+        room = self.capacity * length + self._burst
+        served *= min(1.0, room / max(float(served.sum()), 1e-9))
+        self._served = served
+        return min(1.0, float(served.sum()) / max(float(asked.sum()), 1e-9)) if writes else 1.0
+
+    def end(self, step: Step) -> None:
+        """What `through` let through last is written."""
+        served, done = self._served, float(self._served.sum())
+        self._tokens = np.minimum(self._tokens + HARD[WRITE] * step.length - served, HARD[WRITE])
+        most = self.capacity * self.table.window
+        self._burst = min(max(self._burst + self.capacity * step.length - done, 0.0), most)
+        self.consumed[step.k] += done / self.sim.tick
 
     # -- at the end of the run -----------------------------------------------------------------
 

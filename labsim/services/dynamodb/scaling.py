@@ -4,23 +4,23 @@ Picture a landlord who reads the water meter. Two minutes of too much, and he or
 he waits a quarter of an hour before he orders a narrower one, and the water works come for that
 only so often a day.
 
-*Models:* the two alarms, the delay, target tracking's proportion, decreases that are limited: four
-at first, and one more for each hour. *Leaves out:* scheduled scaling, the day's end, at which AWS
+*Models:* the two alarms, the delay, target tracking's proportion, no scale-in where nothing is
+consumed, decreases that are limited: four at first, and one more for each hour. *Leaves out:* scheduled scaling, the day's end, at which AWS
 begins to count anew.
 """
 
 import math
 
-import numpy as np
-
 from labsim import factbook
 from labsim.declare import Component, Count
-from labsim.engine import Simulation
+from labsim.engine import Simulation, Step
 from labsim.errors import ParameterError
 from labsim.services.dynamodb import rules
 from labsim.services.dynamodb.table import READ, WRITE, Table
 
 DECREASE_EVERY = 3_600      # s until one more decrease is allowed
+MINUTE = 60.0               # s of a datapoint
+AT_MOST = 300.0             # s of a step while somebody looks at each minute
 TARGET = factbook.value("ddb.autoscale_target_default_pct") / 100
 TARGETS = 0.2, 0.9          # that AWS allows
 
@@ -52,41 +52,55 @@ class AutoScaling(Component):
                 raise ParameterError(what, value, allowed)
         self.table, self.target, self.delay = table, target, delay
         self.least, self.most = least, most
-        self._high, self._low = np.zeros(2), np.zeros(2)
+        self._high, self._low = [0, 0], [0, 0]  # minutes in a row that were too high, too low
+        self._minute, self._units = 1, [0.0, 0.0]   # that goes on, and what was consumed in it
         self._coming: list = [None, None]       # (when, capacity)
         self._decreases = [float(rules.FIRST_DECREASES)] * 2
         self.outs = self.ins = 0
         self.link(table, "capacity")
-        sim.each_tick(self.step)
+        sim.pace.join(self.step)
 
-    def step(self, k: int) -> None:
-        """After tick `k`: look at what was consumed in it."""
-        table, tick, now = self.table, self.sim.tick, float(self.sim.record.t[k + 1])
-        for op in (READ, WRITE):
-            self._decreases[op] = min(rules.FIRST_DECREASES,
-                                      self._decreases[op] + tick / DECREASE_EVERY)
-            if self._coming[op] and self._coming[op][0] <= now:
-                table.capacity[op] = self._coming[op][1]
+    def step(self, step: Step) -> float:
+        """After each step of the table: look at the minutes that have ended in it. For how many s
+        nothing changes."""
+        now, used = step.start, (self.table.used_now / step.length).tolist()
+        while (end := self._minute * MINUTE) <= step.end * (1 + 1e-12):
+            for op in (READ, WRITE):
+                self._look(op, (self._units[op] + used[op] * (end - now)) / MINUTE, end)
+            now, self._units = end, [0.0, 0.0]
+            self._minute += 1
+        left = max(0.0, step.end - now)
+        self._units = [units + rate * left for units, rate in zip(self._units, used)]
+        for op, coming in enumerate(self._coming):
+            if coming and coming[0] <= step.end:
+                self.table.provision(op, coming[1])
                 self._coming[op] = None
-            capacity, consumed = table.capacity[op], table.consumed[k, op]
-            high, low = rules.thresholds(capacity, self.target)
-            self._high[op] = self._high[op] + tick if consumed > high else 0.0
-            self._low[op] = self._low[op] + tick if consumed <= low else 0.0
-            if self._coming[op]:
-                continue
-            wanted = min(max(rules.scaled(consumed, self.target), self.least), self.most)
-            if self._high[op] >= rules.HIGH_SECONDS and wanted > capacity:
-                self._set(op, now, wanted, "scale-out")
-                self.outs += 1
-            elif (self._low[op] >= rules.LOW_SECONDS and wanted < capacity
-                  and self._decreases[op] >= 1.0):
-                self._decreases[op] -= 1.0
-                self._set(op, now, wanted, "scale-in")
-                self.ins += 1
+        return min([AT_MOST] + [coming[0] - step.end for coming in self._coming if coming])
+
+    def _look(self, op: int, consumed: float, now: float) -> None:
+        """A minute has ended at `now` s, in which so many units/s were `consumed`."""
+        self._decreases[op] = min(rules.FIRST_DECREASES,
+                                  self._decreases[op] + MINUTE / DECREASE_EVERY)
+        capacity = self.table.capacity[op]
+        high, low = rules.thresholds(capacity, self.target)
+        self._high[op] = self._high[op] + 1 if consumed > high else 0
+        # Where nothing is consumed there is no datapoint, and no scale-in.
+        self._low[op] = self._low[op] + 1 if 0.0 < consumed <= low else 0
+        if self._coming[op]:
+            return
+        wanted = min(max(rules.scaled(consumed, self.target), self.least), self.most)
+        if self._high[op] * MINUTE >= rules.HIGH_SECONDS and wanted > capacity:
+            self._set(op, now, wanted, "scale-out")
+            self.outs += 1
+        elif (self._low[op] * MINUTE >= rules.LOW_SECONDS and wanted < capacity
+              and self._decreases[op] >= 1.0):
+            self._decreases[op] -= 1.0
+            self._set(op, now, wanted, "scale-in")
+            self.ins += 1
 
     def _set(self, op: int, now: float, wanted: float, kind: str) -> None:
         self._coming[op] = (now + self.delay, wanted)
-        self._high[op] = self._low[op] = 0.0
+        self._high[op] = self._low[op] = 0
         what = f"{self.table.name}, {('reads', 'writes')[op]}"
         self.sim.log(kind, f"{what}: {self.table.capacity[op]:,.0f} -> {wanted:,.0f} units/s",
                      now, self.name)

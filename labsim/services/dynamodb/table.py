@@ -5,28 +5,30 @@ than its width, whatever the pipe could give. A tank behind the pipe holds what 
 last five minutes. And for each glass that is filled, one has to be poured into a second basin (the
 index); when that is full, the tap stops.
 
-*Models:* read and write units per tick and partition; 3,000 and 1,000 a second per partition;
-300 seconds of unused capacity; adaptive capacity (a partition may use what others leave), or even
+*Models:* read and write units per step and partition; 3,000 and 1,000 a second per partition, of
+which a second's worth is kept, as of what is on demand; 300 seconds of unused capacity; adaptive capacity (a partition may use what others leave), or even
 shares without it; on-demand; retries. A global secondary index is in `gsi`, auto scaling in
 `scaling`, a cache before the table in `dax`.
 *Leaves out:* partitions that split, isolation of a hot item, local indexes, how a request is spread
-within a tick.
+within a step.
 
-Data plane: counted per tick and partition (`Attempts`), since DynamoDB limits rates.
+Data plane: counted per step and partition (`Attempts`), since DynamoDB limits rates.
 """
 
+import math
 from functools import cached_property
 
 import numpy as np
 
 from labsim import declare as kit
-from labsim.engine import Attempts, Simulation, spread
+from labsim.engine import Attempts, Simulation, Step
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services.dynamodb import bill, measures, rules
 from labsim.services.dynamodb.measures import OPS, READ, WRITE
 
 HARD = np.array([rules.PARTITION_READS, rules.PARTITION_WRITES])
 PEAK_AFTER = 1_800          # s until a new peak is one that on-demand doubles
+PEAK_EVERY = 60.0           # s, within which a peak that still grows counts as one
 
 
 class Table(kit.Component):
@@ -38,7 +40,8 @@ class Table(kit.Component):
     keys: how popular each partition key is, (keys,), or for reads and writes apart, (2, keys); by
     default all partitions get the same. item: its bytes, or an item as a dict, which a read of this
     `consistency` and a write, perhaps in a transaction, are charged for; read_units: the mean of a
-    read, where not all are of one item. waits: (shortest, longest) s before each retry.
+    read, where not all are of one item. waits: (shortest, longest) s before each retry. saved: for
+    how many seconds (to 300) capacity has not been used before the run; none of a new table.
     random: of what goes to which partition, one for reads and one for writes.
     """
 
@@ -51,10 +54,13 @@ class Table(kit.Component):
                  read_capacity: float = 0.0, write_capacity: float = 0.0, *,
                  previous_peak: float = 0.0, keys=None, item=rules.WRITE_BYTES,
                  consistency: str = rules.EVENTUAL, transactional: bool = False,
-                 read_units: float = 0.0, adaptive: bool = True, waits=(), random=None):
+                 read_units: float = 0.0, adaptive: bool = True, waits=(),
+                 saved: float = rules.BURST_WINDOW, random=None):
         super().__init__(sim, name)
         self.mode, self.adaptive = mode, adaptive
         self._check(read_capacity, write_capacity, previous_peak, read_units)
+        if not 0 <= saved <= rules.BURST_WINDOW:
+            raise ParameterError("saved", saved, f"from 0 to {rules.BURST_WINDOW:g} s")
         if consistency not in rules.CONSISTENCIES:
             raise unknown("consistency", consistency, rules.CONSISTENCIES)
         self.on_demand = mode == rules.ON_DEMAND
@@ -67,19 +73,26 @@ class Table(kit.Component):
         self.index = None
         self.reads, self.writes = kit.Inlet(self, "reads"), kit.Inlet(self, "writes")
         self.done, self.failed = kit.CountedOutlet(self), kit.CountedOutlet(self)
-        self._random = random or [sim.stream(f"{name} {to} to") for to in OPS]
+        dice = random or [sim.stream(f"{name} {to} to") for to in OPS]
+        for inlet, share, die in zip((self.reads, self.writes), self.shares, dice):
+            inlet.lead(share, die)
         ticks = len(self.record.t) - 1
-        self._waits = list(waits)
-        self._hard = HARD[:, None] * sim.tick
-        self._burst = self.capacity * rules.BURST_WINDOW * (not self.on_demand)
+        self.attempts = Attempts(self.record.t, (2, self.parts), waits)
+        sim.pace.retries(self.attempts.waits)
+        self.window = 1.0 if self.on_demand else rules.BURST_WINDOW
+        self.saved = 1.0 if self.on_demand else saved       # s, and the window that can be
+        self._burst = self.capacity * self.saved
         self._part_burst = np.tile(self._burst[:, None] / self.parts, self.parts)
-        self._peak = np.zeros((ticks + 1, 2))       # highest consumption before each tick
-        self._after = int(PEAK_AFTER // sim.tick)
-        self.consumed, self.allowed, self.asked = (np.zeros((ticks, 2)) for _ in range(3))
+        self._tokens = np.tile(HARD[:, None], self.parts)   # of what the partitions can do
+        self._full = np.array([True, True])         # a tank that may run dry, and hasn't yet
+        self._peaks = [(-PEAK_AFTER, np.zeros(2))]  # (since, highest consumption until the next)
+        self._grown = np.zeros(2)                   # the peak that on-demand has grown with
+        self.used_now, self._short = np.zeros(2), False     # units consumed in the last step; too few
+        self.consumed, self.allowed = np.zeros((2, ticks, 2))   # units/s
         self.burst_left = np.zeros((ticks, 2))
-        self.load = np.zeros((ticks, 2, self.parts))        # of a partition's limit
+        self.load = np.zeros((ticks, 2, self.parts))        # of a partition's limit, at most
         self.held_up = np.zeros(ticks)                      # writes that the index throttled
-        sim.each_tick(self.step)
+        sim.pace.join(self.step)
 
     def _check(self, read_capacity, write_capacity, previous_peak, read_units) -> None:
         if self.mode not in rules.MODES:
@@ -114,61 +127,101 @@ class Table(kit.Component):
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=table.reads) and "
                               f"to=table.writes send to it")
 
-    # -- tick by tick ------------------------------------------------------------------------
+    # -- step by step ------------------------------------------------------------------------
 
-    @cached_property
-    def attempts(self) -> Attempts:
-        """The requests before the partitions: what is expected of them, at the first look."""
-        fresh = [spread(inlet.expected, to, rng) for inlet, to, rng in zip(
-            (self.reads, self.writes), self.shares, self._random)]
-        return Attempts(np.stack(fresh, axis=1), self._waits, self.sim.tick)
+    def provision(self, op: int, units: float) -> None:
+        """From now on so many read (0) or write (1) units/s; a tank holds 300 s of the new ones."""
+        self.capacity[op] = units
+        self._burst[op] = min(self._burst[op], units * self.window)
+        most = units * self.window / self.parts
+        self._part_burst[op] = np.minimum(self._part_burst[op], most)
+        if self._short:
+            self.sim.pace.changed()
 
-    def step(self, k: int) -> None:
-        """Tick `k`: partitions serve what they may, the table what it has, if its index can."""
-        tick, capacity = self.sim.tick, self.capacity
-        if self.fed_by:
-            self._take_in(k)
-        if self.on_demand:
-            capacity = np.maximum(capacity, 2.0 * self._peak[max(0, k - self._after)])
-        counts = self.attempts.at(k)
-        asked = counts * self.units[:, None]
-        limit = self._hard
-        if not self.adaptive and not self.on_demand:
-            limit = np.minimum(limit, capacity[:, None] * tick / self.parts + self._part_burst)
-        served = np.minimum(asked, limit)
-        total = np.add.reduce(served, axis=1)
-        room = capacity * tick + self._burst
-        served *= np.minimum(1.0, room / np.maximum(total, 1e-9))[:, None]
-        if self.index:
-            writes = float(served[WRITE].sum()) / self.units[WRITE]
-            through = self.index.through(k, writes)
-            self.held_up[k] = writes * (1.0 - through)
-            served[WRITE] *= min(1.0, through)
-        used = np.add.reduce(served, axis=1)
-        if not self.on_demand:
-            most = capacity * rules.BURST_WINDOW
-            self._burst = np.clip(self._burst + capacity * tick - used, 0.0, most)
-            self._part_burst = np.clip(
-                self._part_burst + capacity[:, None] * tick / self.parts - served, 0.0,
-                most[:, None] / self.parts)
-        self._peak[k + 1] = np.maximum(self._peak[k], used / tick)
-        self.consumed[k], self.allowed[k] = used / tick, capacity
-        self.asked[k], self.burst_left[k] = np.add.reduce(asked, axis=1) / tick, self._burst
-        self.load[k] = asked / self._hard
-        failed, by_attempt = self.attempts.turn_away(k, 1.0 - served / np.maximum(asked, 1e-300)
-                                                     * (asked > 0) - (asked <= 0))
-        self.attempts.again(k, failed[:-1])
-        if self.done.connected or self.failed.connected:
-            self.done.count(float(counts.sum() - by_attempt.sum()), self.sim.now)
-            self.failed.count(float(by_attempt[-1]), self.sim.now)
-
-    def _take_in(self, k: int) -> None:
-        """What other parts have given out since the last tick comes now."""
+    def step(self, step: Step) -> float:
+        """Partitions serve what they may, the table what it has, if its index can. For how many s
+        nothing changes if all goes on like this."""
         for part in self.fed_by:
-            part.advance(self.sim.now)
-        for op, inlet in enumerate((self.reads, self.writes)):
-            if taken := inlet.taken():
-                self.attempts.due[k, 0, op] += self._random[op].multinomial(taken, self.shares[op])
+            part.advance(step.start)
+        attempts, length = self.attempts, step.length
+        attempts.begin(step, np.array([self.reads.during(step), self.writes.during(step)]))
+        capacity = self._grow(step.start) if self.on_demand else self.capacity
+        limit = self._tokens + HARD[:, None] * length
+        even = capacity[:, None] * length / self.parts + self._part_burst
+        room, through = capacity * length + self._burst, 1.0
+        while True:
+            asked = attempts.asked * self.units[:, None]
+            served = np.minimum(asked, limit if self.adaptive or self.on_demand
+                                else np.minimum(limit, even))
+            total = np.add.reduce(served, axis=1)
+            served *= np.minimum(1.0, room / np.maximum(total, 1e-9))[:, None]
+            if self.index:
+                writes = float(served[WRITE].sum()) / self.units[WRITE]
+                through = self.index.through(writes, length)
+                served[WRITE] *= through
+            passed = np.divide(served, asked, out=np.ones_like(asked), where=asked > 0)
+            if attempts.turn_away(1.0 - passed):
+                break
+        attempts.end()
+        self.sim.pace.awaited(attempts.all_back)
+        if self.index:
+            self.index.end(step)
+            self.held_up[step.k] += writes * (1.0 - through)
+        used = self.used_now = np.add.reduce(served, axis=1)
+        self._tokens = np.minimum(limit - served, HARD[:, None])
+        self._burst = np.clip(room - used, 0.0, capacity * self.window)
+        self._part_burst = np.clip(even - served, 0.0,
+                                   capacity[:, None] * self.window / self.parts)
+        self._note(step, asked, used, capacity)
+        if self.done.connected or self.failed.connected:
+            turned_away = attempts.failed
+            self.done.count(float(attempts.attempts.sum() - turned_away.sum()), step)
+            self.failed.count(float(turned_away[-1].sum()), step)
+        self._short = bool((used < np.add.reduce(asked, axis=1) * (1 - 1e-9)).any())
+        if self.on_demand:
+            return self._until_grown(step)
+        return self._until_dry(used - capacity * length, length)
+
+    def _note(self, step: Step, asked: np.ndarray, used: np.ndarray, capacity: np.ndarray) -> None:
+        k, tick = step.k, self.sim.tick
+        self.consumed[k] += used / tick
+        self.allowed[k] += capacity * (step.length / tick)
+        self.burst_left[k] = self._burst
+        np.maximum(self.load[k], asked / (HARD[:, None] * step.length), out=self.load[k])
+
+    def _until_dry(self, drain: np.ndarray, length: float) -> float:
+        """For how many s a tank holds out, if each step as long as this one takes so much of it."""
+        dry = self._burst <= 0.0
+        if (dry & self._full).any():
+            self.sim.pace.changed()
+        self._full = (self._full & ~dry) | (self._burst > self.capacity * (self.window / 20))
+        seconds = [burst / taken * length for burst, taken in zip(
+            self._burst.tolist(), drain.tolist()) if taken > 0.0 and burst > 0.0]
+        return min(seconds, default=math.inf)
+
+    def _grow(self, now: float) -> np.ndarray:
+        """Units/s that are there on demand at `now` s: twice the peak of half an hour ago."""
+        while len(self._peaks) > 1 and self._peaks[1][0] + PEAK_AFTER <= now:
+            self._peaks.pop(0)
+        if self._peaks[0][0] + PEAK_AFTER <= now:
+            self._grown = self._peaks[0][1]
+        return np.maximum(self.capacity, 2.0 * self._grown)
+
+    def _until_grown(self, step: Step) -> float:
+        """Remember the peak. For how many s there is no more, if there is too little."""
+        since, peak = self._peaks[-1]
+        higher = np.maximum(peak, self.used_now / max(step.length, 1.0))
+        if (higher > peak).any():
+            if step.end - since < PEAK_EVERY:
+                self._peaks[-1] = since, higher
+            else:
+                self._peaks.append((step.end, higher))
+        if not self._short:
+            return math.inf
+        ahead = self._peaks[min(1, len(self._peaks) - 1)][0] + PEAK_AFTER - step.end
+        if ahead <= 0.0:
+            self.sim.pace.changed()
+        return ahead if ahead > 0.0 else math.inf
 
     # -- at the end of the run -----------------------------------------------------------------
 
@@ -185,12 +238,12 @@ class Table(kit.Component):
     @cached_property
     def attempted(self) -> np.ndarray:
         """Attempts to read and to write in each tick, (ticks, 2)."""
-        return self.attempts.attempts.sum(axis=-1)
+        return self.attempts.asked_by.sum(axis=-1)
 
     @cached_property
     def served(self) -> np.ndarray:
         """Reads and writes that were served in each tick, (ticks, 2)."""
-        return self.attempts.served.sum(axis=(1, 3))
+        return self.attempts.served_by.sum(axis=1)
 
     @property
     def throttled(self) -> np.ndarray:
@@ -200,8 +253,7 @@ class Table(kit.Component):
     @property
     def given_up(self) -> np.ndarray:
         """Reads and writes throttled at their last attempt, (2,)."""
-        at = self.attempts
-        return (at.due[:at.ticks, -1] * at.refused).sum(axis=(0, 2))
+        return self.attempts.given_up
 
     @property
     def retried(self) -> float:
@@ -233,7 +285,8 @@ class Table(kit.Component):
             "throttled_rate": self.throttled.sum(axis=1) / tick,
             "throttled_by_gsi_rate": self.held_up / tick}
         units = {f"{what}_{op}": values[:, i] for i, op in enumerate(OPS)
-                 for what, values in (("asked", self.asked), ("used", self.consumed))}
+                 for what, values in (("asked", self.attempted * self.units / tick),
+                                          ("used", self.consumed))}
         units |= {"read_capacity": self.allowed[:, READ], "write_capacity": self.allowed[:, WRITE]}
         return {
             **{name: kit.per_tick(values, "req/s") for name, values in rates.items()},

@@ -10,12 +10,13 @@ busy for long enough.
 *Leaves out:* limits on how often one may reshard, on-demand merges, splits that aim at a key.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from labsim import factbook
-from labsim.engine import Order
+from labsim.engine import Order, Step, widened
 from labsim.errors import ParameterError, unknown
 from labsim.services.kinesis import rules
 from labsim.services.kinesis.shards import Shards
@@ -90,18 +91,22 @@ class OnDemand:
                  most: int = MOST_SHARDS,
                  log: Callable[[str, str], None] = lambda kind, text: None):
         self.shards, self.after, self.most, self.log = shards, after, most, log
-        self._threshold, self._hot = threshold * shards.tick, np.zeros(len(shards.unread))
+        self._threshold, self._hot = threshold, np.zeros(len(shards.unread))
 
-    def step(self, k: int) -> None:
-        """Tick `k` has ended: shards over the threshold heat up, the others are cool at once."""
-        taken, shards = self.shards.accepted[k], self.shards
-        hot = np.zeros(len(taken))
-        hot[:len(self._hot)] = self._hot
-        self._hot = (hot + shards.tick) * (taken > self._threshold)
-        ripe = np.flatnonzero(self._hot >= self.after)
+    def step(self, step: Step) -> float:
+        """A step has ended: shards over the threshold heat up, the others are cool at once. For how
+        many s nothing changes if all goes on like this."""
+        shards = self.shards
+        hot = widened(self._hot, len(shards.put) - len(self._hot))
+        self._hot = (hot + step.length) * (shards.put > self._threshold * step.length)
+        ahead = self.after - float(self._hot.max())
+        if ahead > 1e-9:
+            return ahead
+        ripe = np.flatnonzero(self._hot >= self.after - 1e-9)
         ripe = [shard for shard in map(shards.map.all.__getitem__, ripe)
                 if shard.end - shard.start > 1][:max(0, self.most - len(shards.map.open))]
         if ripe:
             shards.split(*ripe)
             self._hot[[shard.id for shard in ripe]] = 0.0
             self.log("split", f"{len(ripe)} busy shards split in two: {len(shards.map.open)} now")
+        return math.inf

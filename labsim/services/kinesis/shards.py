@@ -5,81 +5,92 @@ turns the rest away; what is taken goes onto the tape, and readers follow the ta
 pace. Reading removes nothing: the tape's end is cut off when it is a day old, read or not.
 
 *Models:* records of keys whose hash decides the shard; a limit per shard, of which a second's
-worth is kept; retries of what was turned away; one of several consumers, all alike; retention;
+worth is kept (and there at the start); retries of what was turned away; one of several consumers, all alike; retention;
 splits and merges, where children are read only once their parents have been, so that the order
 within a key is kept.
-*Leaves out:* order within a tick, GetRecords calls, checkpoints, splits other than in halves.
+*Leaves out:* order within a step, GetRecords calls, checkpoints, splits other than in halves.
 
-Data plane: counted per tick and shard (`Attempts`), since Kinesis limits rates, not records.
+Data plane: counted per step and shard (`Attempts`), since Kinesis limits rates, not records.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from labsim.engine import Attempts, Simulation, spread
+from labsim.declare import Inlet
+from labsim.engine import Attempts, Simulation, Step, widened
 from labsim.services.kinesis import tape
 from labsim.services.kinesis.routing import Keys, Shard, ShardMap
 
 
 class Shards:
-    """So many `shards`; `step` them at each tick (`sim.each_tick`).
+    """So many `shards`, to which records come by `records`; `step` moves them on (`sim.pace`).
 
-    limit: records/s that a shard takes. reads: records that a consumer can read of a shard in each
-    tick. waits: (low, high) s before each retry. retention: s that a record is kept. random: the
-    dice of a use. One column per shard, closed ones too.
+    limit: records/s that a shard takes. readable: records/s that a consumer can read of a shard.
+    away: (start, end), s, in which none does. waits: (low, high) s before each retry. retention: s
+    that a record is kept. random: the dice of a use. One column per shard, closed ones too; arrays
+    are (ticks, columns), by interval of the record.
     """
 
-    def __init__(self, sim: Simulation, keys: Keys, shards: int, *, limit: float,
-                 reads: np.ndarray, waits: list, retention: float,
-                 random: Callable[[str], np.random.Generator]):
-        self.keys, self.map, self.k, self.tick = keys, ShardMap(shards), 0, sim.tick
-        shape = len(reads), shards
-        self.attempts, self._again = Attempts(np.zeros(shape), waits, sim.tick), len(waits) > 0
-        self._random, self._shard_dice = random, random("shards")
-        self.limit = limit
-        self._rate = limit * sim.tick
-        self.accepted, self.read, self.lost, self.backlog = (np.zeros(shape) for _ in range(4))
-        # As of now: tokens, records unread, records that have left (read or lost), records
-        # older than the retention, and whether a parent has to be read first.
-        self._tokens, self.unread, self._gone, self._old, self._blocked = np.zeros((5, shards))
-        self._reads, self._kept, self.retention = reads.tolist(), retention / sim.tick, retention
+    def __init__(self, sim: Simulation, records: Inlet, keys: Keys, shards: int, *, limit: float,
+                 readable: float, waits: list, retention: float,
+                 random: Callable[[str], np.random.Generator],
+                 away: tuple[float, float] = (0.0, 0.0)):
+        self.keys, self.map, self.tick, self.pace = keys, ShardMap(shards), sim.tick, sim.pace
+        self.records, self.limit, self.retention = records, limit, retention
+        self.ticks = len(sim.record.t) - 1
+        shape = self.ticks, shards
+        self.attempts = Attempts(sim.record.t, (shards,), waits)
+        sim.pace.retries(waits)
+        sim.pace.jumps(np.array(away))
+        self.accepted, self.read, self.lost, self.backlog, self.load = np.zeros((5, *shape))
+        self._tokens = np.full(shards, limit)
+        # As of now: records unread, records that have left (read or lost), records older than the
+        # retention, and whether a parent has to be read first.
+        self.unread, self._gone, self._old, self._blocked = np.zeros((4, shards))
+        self._readable, self._away, self._kept = readable, away, retention / sim.tick
         self.reshards = 0                           # splits and merges so far
         self._epochs = [(0, 0, self._open())]       # tick, reshards, columns open from then on
         self._born, self._lineage = [], None        # (child, parent, parent); as columns
         self._changed = False
+        self._weights, self._dice = self.keys.shares(self.map.open), random("shards")
+        self._weights /= self._weights.sum()
+        records.lead(self._weights, self._dice)
 
     def _open(self) -> np.ndarray:
         return np.array([shard.id for shard in self.map.open])
 
-    def arrive(self, counts: np.ndarray, first: int = 0) -> None:
-        """So many records, whole, want to be put in tick `first` and those after it, (ticks,)."""
-        shares = self.keys.shares(self.map.open)
-        fresh = spread(counts, shares / shares.sum(), self._shard_dice)
-        self.attempts.arrive(fresh, first, (self._open(),) if self.reshards else ())
-
-    def step(self, k: int) -> None:
-        """Tick `k`: shards take what they may, consumers read what they can."""
+    def step(self, step: Step) -> None:
+        """Shards take what they may, consumers read what they can."""
+        k, attempts = step.k, self.attempts
         if self._changed:
-            self._settle(k)
-        attempts = self.attempts
-        asked = attempts.at(k)
-        room = self._tokens + self._rate
-        taken = np.minimum(asked, room)
+            self._settle(step)
+        attempts.begin(step, self.records.during(step))
+        room = self._tokens + self.limit * step.length
+        while True:
+            asked = attempts.asked
+            taken = np.minimum(asked, room)
+            if attempts.turn_away((asked - taken) / np.maximum(asked, 1e-300)):
+                break
+        attempts.end()
+        self.pace.awaited(attempts.all_back)
         self._tokens = np.minimum(room - taken, self.limit)     # a second's worth is kept
-        failed, _ = attempts.turn_away(k, (asked - taken) / np.maximum(asked, 1e-300))
-        if self._again:
-            attempts.again(k, failed[:-1])
         unread = self.unread + taken
-        read = np.minimum(unread, self._reads[k])
+        gone = self._away
+        away = max(0.0, min(step.end, gone[1]) - max(step.start, gone[0]))
+        read = np.minimum(unread, self._readable * (step.length - away))
         if self._lineage:
             read *= self._free()
         self.unread = unread - read
-        self.accepted[k], self.read[k] = taken, read
-        if self._kept < attempts.ticks:
-            self._expire(k, read)
-        self.backlog[k] = self.unread
-        self.k = k + 1
+        self._gone += read
+        self.accepted[k] += taken
+        self.read[k] += read
+        np.maximum(self.load[k], asked / (self.limit * step.length), out=self.load[k])
+        self.put, self.read_now = taken, read   # in this step
+        if step.last:
+            if self._kept < self.ticks:
+                self._expire(k)
+            self.backlog[k] = self.unread
 
     def _free(self) -> np.ndarray:
         """1 for a shard that may be read, 0 while a parent of it has unread records."""
@@ -88,9 +99,8 @@ class Shards:
         self._blocked[children] = undrained[a] | undrained[b]
         return 1.0 - self._blocked
 
-    def _expire(self, k: int, read: np.ndarray) -> None:
+    def _expire(self, k: int) -> None:
         """What was accepted longer ago than the retention and is still unread is lost."""
-        self._gone += read
         whole, part = divmod(k + 1 - self._kept, 1.0)
         if whole < 0:
             return
@@ -112,22 +122,25 @@ class Shards:
         shares = self.keys.shares(children).reshape(-1, 2)
         both = shares.sum(axis=1)
         share = np.divide(shares[:, 0], both, out=np.full(len(both), 0.5), where=both > 0)
-        due = self.attempts.due[self.k:]
-        whole = due[..., parents]               # (ticks, attempts, shards)
-        first = whole * share
-        first[:, 0] = self._random(f"split {parents[0]}").binomial(
-            whole[:, 0].astype(np.int64), share)
-        due[..., ids[::2]], due[..., ids[1::2]], due[..., parents] = first, whole - first, 0.0
+        for due in self._to_come():
+            whole = due[..., parents]
+            due[..., ids[::2]], due[..., ids[1::2]] = whole * share, whole * (1 - share)
+            due[..., parents] = 0.0
         return children
 
     def merge(self, a: Shard, b: Shard) -> Shard:
         """Close two adjacent shards and open one for both."""
         child = self.map.merge(a, b)
         self._make_room([child])
-        due = self.attempts.due[self.k:]
-        due[..., child.id] = due[..., a.id] + due[..., b.id]
-        due[..., a.id] = due[..., b.id] = 0.0
+        for due in self._to_come():
+            due[..., child.id] = due[..., a.id] + due[..., b.id]
+            due[..., a.id] = due[..., b.id] = 0.0
         return child
+
+    def _to_come(self) -> list[np.ndarray]:
+        """What is still to come to each column, (..., columns), to be changed in its place."""
+        return [self._weights, self.attempts.pool,
+                *(coming.left for coming in self.records.coming)]
 
     def _make_room(self, children: list[Shard]) -> None:
         """A column for each child, and some more, so that this is rarely needed."""
@@ -135,11 +148,12 @@ class Shards:
         if more > 0:
             more = max(more, len(self.unread) // 2)
             self.attempts.widen(more)
-            for name in ("accepted", "read", "lost", "backlog", "_tokens", "unread", "_gone",
-                         "_old", "_blocked"):
-                old = getattr(self, name)
-                setattr(self, name, np.concatenate(
-                    [old, np.zeros((*old.shape[:-1], more))], axis=-1))
+            for coming in self.records.coming:
+                coming.left = widened(coming.left, more)
+            for name in ("accepted", "read", "lost", "backlog", "load", "_weights", "_tokens",
+                         "unread", "_gone", "_old", "_blocked"):
+                setattr(self, name, widened(getattr(self, name), more))
+            self.records.lead(self._weights, self._dice)
         for child in children:
             a, b = child.parents[0], child.parents[-1]
             self._tokens[child.id] = 0.0
@@ -148,12 +162,14 @@ class Shards:
             self._born.append((child.id, a, b))
         self.reshards += len({child.parents for child in children})
         self._changed = True
+        self.pace.changed()
 
-    def _settle(self, k: int) -> None:
-        """From tick `k` on these are open, and those must be read first."""
+    def _settle(self, step: Step) -> None:
+        """From this step on these are open, and those must be read first."""
         children, *parents = np.array(self._born).T
         self._lineage = children, parents
-        self._epochs.append((k, self.reshards, self._open()))
+        tick = min(round(step.start / self.tick), self.ticks - 1)
+        self._epochs.append((tick, self.reshards, self._open()))
         self._changed = False
 
     # -- at the end of the run -------------------------------------------------------------
@@ -161,14 +177,15 @@ class Shards:
     @property
     def asked(self) -> np.ndarray:
         """Attempts to put, (ticks, columns)."""
-        return self.attempts.attempts
+        return self.attempts.asked_by
 
     @property
     def epochs(self) -> list[tuple]:
         """Spans of time in which the same shards were open: first tick, tick after the last,
         reshards before it, columns that are open."""
-        ends = [start for start, *_ in self._epochs[1:]] + [self.attempts.ticks]
-        return [(start, end, *rest) for (start, *rest), end in zip(self._epochs, ends)]
+        ends = [start for start, *_ in self._epochs[1:]] + [self.ticks]
+        return [(start, end, *rest) for (start, *rest), end in zip(self._epochs, ends)
+                if end > start]
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """How many shards were open, and how many reshards there had been, in each tick."""
@@ -178,13 +195,14 @@ class Shards:
                                                                       lengths)
 
     def loads(self, bars: int) -> np.ndarray:
-        """Attempts as a share of a shard's limit, in the order of the hash ranges: the busiest of
-        each of so many groups of neighbours (or each shard alone), (bars, ticks)."""
-        loads, asked = np.zeros((bars, self.attempts.ticks)), self.asked / self._rate
+        """Attempts as a share of a shard's limit, most in any step, in the order of the hash
+        ranges: the busiest of each of so many groups of neighbours (or each shard alone),
+        (bars, ticks)."""
+        loads = np.zeros((bars, self.ticks))
         for start, end, _, columns in self.epochs:
             groups = np.array_split(columns, min(bars, len(columns)))
             for bar, group in zip(loads, groups):
-                bar[start:end] = asked[start:end, group].max(axis=1)
+                bar[start:end] = self.load[start:end, group].max(axis=1)
         return loads
 
     def hottest_shares(self) -> list[float]:

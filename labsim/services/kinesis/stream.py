@@ -10,9 +10,10 @@ of the producers and their retries; consumers that share each shard's reads or h
 read; provisioned and on-demand capacity and their price (`bill`).
 *Leaves out:* GetRecords calls, checkpoints, records of different sizes, throttled readers.
 
-Data plane: counted per tick and shard (`Attempts`), since Kinesis limits rates, not records.
+Data plane: counted per step and shard (`Attempts`), since Kinesis limits rates, not records.
 """
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 
@@ -20,7 +21,7 @@ import numpy as np
 
 from labsim import factbook
 from labsim.declare import MOST_BARS, Component, CountedOutlet, Inlet, bar_name, per_tick
-from labsim.engine import Load, Simulation
+from labsim.engine import Load, Simulation, Step
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services.kinesis import bill, measures, rules
 from labsim.services.kinesis.reshard import SPLIT_BYTES, SPLIT_RECORDS, SPLIT_TIME, OnDemand
@@ -34,9 +35,9 @@ FAN_OUTS = rules.SHARED, rules.ENHANCED
 
 
 class Stream(Component):
-    """A stream of so many `shards`. Records come, counted per tick, by `sim.send(load, to=stream)`,
+    """A stream of so many `shards`. Records come, counted, by `sim.send(load, to=stream)`,
     from another part's outlet, or as `stream.records.expect(counts)`; `done` is the outlet of what
-    each consumer has read, evenly over its tick.
+    each consumer has read.
 
     keys: `Keys`, or how many. record_size: bytes, key included. batch_size, aggregation: how
     producers put them. retries, retry_wait: how often a refused record is put again, and after
@@ -83,14 +84,16 @@ class Stream(Component):
         self.consumers, self.fan_out, self.retention = consumers, fan_out, retention
         self.mode = mode
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
+        self.records, self.done = Inlet(self), CountedOutlet(self)
+        start, length = outage
         self.shards = Shards(
-            sim, self.keys, shards, limit=self.puts.limit(), retention=retention,
-            reads=self._readable(consumer_capacity, *outage), random=self._random,
+            sim, self.records, self.keys, shards, limit=self.puts.limit(), retention=retention,
+            readable=min(rules.read_rate(consumers, fan_out) / self.puts.size, consumer_capacity),
+            away=(start, start + length), random=self._random,
             waits=[(0.5 * retry_wait, 1.5 * retry_wait)] * retries)
         self.on_demand = mode == rules.ON_DEMAND and OnDemand(
             self.shards, self.puts.limit(SPLIT_RECORDS, SPLIT_BYTES), split_after, log=self.log)
-        self.records, self.done = Inlet(self), CountedOutlet(self)
-        sim.each_tick(self.step)
+        sim.pace.join(self.step)
 
     # -- what comes and goes ---------------------------------------------------------------
 
@@ -111,25 +114,14 @@ class Stream(Component):
         if not self.records.used:
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
 
-    def _readable(self, capacity: float, away_from: float, away_for: float) -> np.ndarray:
-        """Records that a consumer can read of a shard in each tick, (ticks,)."""
-        rate = min(rules.read_rate(self.consumers, self.fan_out) / self.puts.size, capacity)
-        away = np.clip(self.record.t, away_from, away_from + away_for)
-        return rate * np.maximum(self.sim.tick - np.diff(away), 0.0)
-
-    def step(self, k: int) -> None:
-        """Tick `k`: what has come is put and read, busy shards of an on-demand stream split."""
-        if k == 0:
-            self.shards.arrive(self.records.expected)
-        if self.fed_by:
-            for part in self.fed_by:
-                part.advance(self.sim.now)
-            self.shards.arrive(np.array([self.records.taken()]), k)
-        self.shards.step(k)
-        if self.on_demand:
-            self.on_demand.step(k)
+    def step(self, step: Step) -> float:
+        """What has come is put and read, busy shards of an on-demand stream split."""
+        for part in self.fed_by:
+            part.advance(step.start)
+        self.shards.step(step)
         if self.done.connected:
-            self.done.count(float(self.shards.read[k].sum()), self.sim.now)
+            self.done.count(float(self.shards.read_now.sum()), step)
+        return self.on_demand.step(step) if self.on_demand else math.inf
 
     # -- at the end of the run -------------------------------------------------------------
 
@@ -161,8 +153,7 @@ class Stream(Component):
     @property
     def given_up(self) -> float:
         """Records refused at their last attempt."""
-        at = self.shards.attempts
-        return (at.due[:at.ticks, -1] * at.refused).sum()
+        return float(self.shards.attempts.given_up)
 
     @cached_property
     def asked(self) -> np.ndarray:
@@ -201,17 +192,17 @@ class Stream(Component):
         first, tried, put = (a.sum(axis=1) for a in (plane.attempts.arrived, self.asked,
                                                      plane.accepted))
         shards, reshards = plane.counts()
-        load = self.asked / (plane.limit * tick)
+        load = plane.load
         rates = {"offered": first, "attempts": tried, "completed": put,
                  "read": plane.read.sum(axis=1), "throttled": np.maximum(tried - put, 0.0),
-                 "retries": tried - first, "expired": plane.lost.sum(axis=1)}
+                 "retries": np.maximum(tried - first, 0.0), "expired": plane.lost.sum(axis=1)}
         return {
             **{f"{name}_rate": per_tick(n / tick, "records/s") for name, n in rates.items()},
             "put_limit": per_tick(shards * plane.limit, "records/s"),
             "unread": per_tick(plane.backlog.sum(axis=1), "records"),
             "shards": per_tick(shards, "shards"), "reshards": per_tick(reshards),
             "load_max": per_tick(load.max(axis=1)),
-            "load_mean": per_tick(load.sum(axis=1) / shards),
+            "load_mean": per_tick(tried / (plane.limit * tick * shards)),
             "iterator_age": per_tick(plane.ages(), "s"),
             **{bar_name("load", i): per_tick(bar) for i, bar in enumerate(plane.loads(MOST_BARS))}}
 

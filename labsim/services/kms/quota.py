@@ -3,10 +3,10 @@
 Picture one notary for the whole town, with a queue from every shop. He makes so many stamps a
 second; when more are wanted, every shop gets the same share of what it asks for.
 
-*Models:* calls of any number of users, counted per tick; the quota holds for all together, and
+*Models:* calls of any number of users, counted; the quota holds for all together, and
 throttles each user's calls alike. *Leaves out:* latency of a call, other users of the account.
 
-Data plane: counted per tick.
+Data plane: counted per step.
 """
 
 from typing import Protocol
@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from labsim.declare import Component, Count, Line, Panel, adds_up, per_tick
-from labsim.engine import Simulation
+from labsim.engine import Simulation, Step
 from labsim.errors import ParameterError
 from labsim.services.kms import rules
 
@@ -24,11 +24,18 @@ class User(Protocol):
 
     name: str
 
-    def ask(self, k: int) -> float:
-        """How many calls it wants in tick `k`."""
+    def begin(self, step: Step) -> None:
+        """A step begins."""
 
-    def settle(self, k: int, throttled: float) -> None:
-        """The share `throttled` of these calls has failed; tick `k` goes on."""
+    def ask(self) -> float:
+        """How many calls it wants in this step."""
+
+    def settle(self, throttled: float) -> bool:
+        """The share `throttled` of these calls fails. Whether that is the end of it; else it asks
+        again, for some of what has failed is back before the step is over."""
+
+    def end(self) -> float:
+        """The step is over; for how many s nothing changes if all goes on like this."""
 
 
 class Quota(Component):
@@ -56,19 +63,24 @@ class Quota(Component):
         self._users: list[str] = []     # names: who uses it holds it, not it them
 
     def used_by(self, user: User) -> None:
-        """`user` asks for calls in each tick from now on."""
+        """`user` asks for calls in each step from now on."""
         if not self._users:
-            self.sim.each_tick(self.step)
+            self.sim.pace.join(self.step)
         self._users.append(user.name)
 
-    def step(self, k: int) -> None:
-        """Tick `k`: all ask, and the same share of everybody's calls is throttled."""
+    def step(self, step: Step) -> float:
+        """All ask, and the same share of everybody's calls is throttled."""
         users = [self.sim.parts[name] for name in self._users]
-        self.calls[k] = calls = sum([user.ask(k) for user in users])
-        share = rules.throttled(calls, self.rate * self.sim.tick) / max(calls, 1e-9)
-        self.throttled[k] = calls * share
         for user in users:
-            user.settle(k, share)
+            user.begin(step)
+        still = False
+        while not still:
+            calls = sum([user.ask() for user in users])
+            share = rules.throttled(calls, self.rate * step.length) / max(calls, 1e-9)
+            still = all([user.settle(share) for user in users])
+        self.calls[step.k] += calls
+        self.throttled[step.k] += calls * share
+        return min([user.end() for user in users])
 
     # -- at the end of the run -------------------------------------------------------------
 

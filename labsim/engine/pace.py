@@ -1,0 +1,135 @@
+"""The steps of a counted data plane: short where something changes, long where nothing does.
+
+Picture a film camera that is turned fast while something moves, and takes one frame a minute while
+nothing does. What the film shows of a fall is the same, however long the still scenes around it.
+
+*Models:* steps that end where a rate jumps, at the next control event, at each instant of the
+record, and when a part expects a store to be empty; where clients come back, steps of `shortest` s
+after each change, which grow to a second, until the last of its echo; else up to the record's next
+instant, for with even requests a limit is as exact over a minute as over a second.
+*Leaves out:* what is random within a step: its requests come evenly.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+LONGEST = 1.0       # s of a step while something changes
+SHORTEST = 0.05     # s
+SETTLED = 2.0       # s for which steps stay short where nobody comes back
+
+
+class Step(NamedTuple):
+    """From `start` to `end` s, within interval `k` of the record; `last`: it ends that."""
+
+    k: int
+    start: float
+    end: float
+    last: bool
+
+    @property
+    def length(self) -> float:
+        """Its length, s."""
+        return self.end - self.start
+
+
+def sharp(waits: list[tuple[float, float]]) -> bool:
+    """Whether some wait is for nearly the same time each: then a crowd comes back as a crowd."""
+    return any(high - low < (high + low) / 8 for low, high in waits)
+
+
+def shortest(waits: list[tuple[float, float]]) -> float:
+    """The shortest step, s, of clients who wait from `low` to `high` s: a quarter of their shortest
+    wait, within `SHORTEST` and `LONGEST`; `SHORTEST`, where they come back as a crowd."""
+    if sharp(waits):
+        return SHORTEST
+    means = [(low + high) / 2 for low, high in waits]
+    return min(LONGEST, max(SHORTEST, min(means, default=LONGEST) / 4))
+
+
+def growth(waits: list[tuple[float, float]]) -> int:
+    """A short step is at most such a part of the time since the change."""
+    return 64 if sharp(waits) else 16
+
+
+def settling(waits: list[tuple[float, float]]) -> float:
+    """How long steps stay short after a change, s: half as long again as who is turned away each
+    time needs until the last attempt."""
+    return SETTLED + 1.5 * sum(high for _, high in waits)
+
+
+def most_steps(waits: list[tuple[float, float]], changes: float, points: int,
+               duration: float) -> float:
+    """How many steps a run of `duration` s with so many `points` in its record takes at most, if
+    load or capacity change so often."""
+    least, parts, calm = shortest(waits), growth(waits), min(settling(waits), duration)
+    even, longest = parts * least, parts * LONGEST      # s since the change: until steps grow, and
+    steps = min(calm, even) / least                     # until they are as long as they may be
+    steps += parts * math.log(min(calm, longest) / even) if calm > even else 0.0
+    steps += max(0.0, calm - longest) / LONGEST
+    return points + min(changes * (steps + 1), duration / least)
+
+
+class Pace:
+    """Moves the counted parts of a run from step to step, each at the time of its start and after
+    all control events of that time: they go on stage in the `order` given. See `Simulation.pace`.
+    """
+
+    def __init__(self, sim, order: int):
+        self._sim, self._order = sim, order
+        self._parts: list[Callable[[Step], float]] = []
+        self._jumps: list[np.ndarray] = []
+        self._least, self._growth = LONGEST, growth([])
+        self._settled = self._settling = 0.0        # short steps, at least and at most
+        self._stirred, self._awaited = True, -1.0
+
+    def join(self, step: Callable[[Step], float]) -> None:
+        """Have `step(step)` called for each step, after those who joined before. It moves its part
+        on, and returns for how many s nothing changes there if all goes on as it does."""
+        if not self._parts:
+            self._sim.process(self._run())
+        self._parts.append(step)
+
+    def retries(self, waits: list[tuple[float, float]]) -> None:
+        """Who is turned away comes back after these waits, (low, high) s."""
+        if waits:
+            self._settled = SETTLED
+        self._least = min(self._least, shortest(waits))
+        self._settling = max(self._settling, settling(waits))
+        self._growth = max(self._growth, growth(waits))
+
+    def jumps(self, times: np.ndarray) -> None:
+        """At these times (s) a rate changes at once."""
+        self._jumps.append(np.asarray(times, dtype=float))
+
+    def changed(self) -> None:
+        """Something is about to change: when the step ends that is being made, or else now."""
+        self._stirred = True
+
+    def awaited(self, until: float) -> None:
+        """Somebody comes back, until that time (s) at the latest."""
+        self._awaited = max(self._awaited, until)
+
+    def _run(self):
+        sim, ends, least = self._sim, self._sim.record.t[1:].tolist(), self._least
+        jumps = np.unique(np.concatenate([*self._jumps, [np.inf]]))
+        jumps = iter(jumps[jumps > 0].tolist())
+        jump, k, now, since, ahead = next(jumps), 0, 0.0, 0.0, 0.0
+        while k < len(ends):
+            yield sim.until(now, self._order)
+            if self._stirred or now >= jump:
+                since, self._stirred = now, False
+                while jump <= now:
+                    jump = next(jumps)
+            end = min(ends[k], jump, now + max(ahead, least))
+            if sim.env.peek() < end:
+                end = max(sim.env.peek(), min(now + least, end))
+            if now - since < (self._settling if now < self._awaited else self._settled):
+                end = min(end, now + min(LONGEST, max(least, (now - since) / self._growth)))
+            if ends[k] - end < least / 100:     # what is left would be too short for a step
+                end = ends[k]
+            step = Step(k, now, end, end == ends[k])
+            ahead = min([part(step) for part in self._parts])
+            k, now = k + step.last, end
