@@ -25,6 +25,7 @@ APART = 64          # stretches of a curve, from its start, that have dice of th
 BINS = 64, 512      # at most, for the longest wait; of a crowd that comes back as a crowd
 PASSES = 12         # at most, until the share turned away stands still
 STILL = 1e-3        # a change of that share that no longer matters
+CHANCE = 0.01       # such a change may be chance, if nothing else has changed
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,9 @@ class Attempts:
         self._axes = tuple(range(1, len(keys) + 1))     # of the keys
         self._each = (1,) * len(keys)
         self._known: dict[tuple, tuple] = {}            # `_back` of steps like those before
+        # While all goes on as it did, as many come back as begin to wait: for those who wait the
+        # clock has stood still for so many s by now.
+        self._steady, self._stood, self._tokens = False, 0.0, 0.0
 
     def widen(self, more: int) -> None:
         """So many keys more, after the last one of a single axis; nothing comes to them yet."""
@@ -145,8 +149,21 @@ class Attempts:
 
     def begin(self, step: Step, fresh: np.ndarray) -> None:
         """`fresh` first attempts come, (*keys), and those whose wait ends."""
-        self._step, self._passes = step, 0
-        self.asked, self.attempts, self._due = fresh, fresh[None], None
+        self._step, self._passes, self._fresh, self._due = step, 0, fresh, None
+        self._steady = self._steady and step.settled
+        if self._steady:
+            self.attempts, again = np.empty((len(self.waits) + 1, *fresh.shape)), self._share
+            again = again * self._again
+            self.attempts[0] = fresh
+            for n in range(len(self.waits)):
+                np.multiply(self.attempts[n], again, out=self.attempts[n + 1])
+            self.asked = np.add.reduce(self.attempts, axis=0)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        step, fresh = self._step, self._fresh
+        self.asked, self.attempts = fresh, fresh[None]
         if step.start < self._all_back:
             self._open(self._take_due(step))
             if self._comes_back:
@@ -163,11 +180,17 @@ class Attempts:
     def turn_away(self, share: np.ndarray) -> bool:
         """The `share` (*keys) of the step's attempts fails. True if that is the end of it, False if
         `asked` has changed, for some of them are back before the step is over."""
+        if self._steady:
+            if self._still(share):
+                return True
+            self._steady = False
+            self._begin()
+            return False
         if not self.waits or self._due is None and not share.any():
             self.failed = self.attempts * share
             return True
         if self._due is None:
-            self._first = int(self._step.end / self._width)
+            self._first = int((self._step.end - self._stood) / self._width)
             self._open(np.zeros(self._pool.shape[1:]))
             self._share = np.zeros_like(share)
         self.failed, counted = self.attempts * share, self._again
@@ -194,6 +217,19 @@ class Attempts:
         self.asked = np.add.reduce(self.attempts, axis=0)
         return False
 
+    def _still(self, share: np.ndarray) -> bool:
+        """Whether all goes on as it did, so that as many come back as begin to wait: of each key
+        the same share is turned away, give or take chance, and no more is served than comes."""
+        self.failed = self.attempts * share
+        self._gone = self._fresh - (self.asked - np.add.reduce(self.failed, axis=0))
+        off, self._share = np.abs(share - self._share), share
+        return bool(off.max() <= CHANCE and self._gone.min() >= -1e-9)
+
+    def _is_steady(self) -> bool:
+        """Whether the quota is as it was: all there, or used up."""
+        before, self._tokens = self._tokens, self.quota.tokens if self.quota else 0.0
+        return self._tokens == before
+
     def _ask_quota(self) -> None:
         lost = np.add.reduce(self.failed, axis=self._axes).tolist()
         tried = np.add.reduce(self.attempts, axis=self._axes).tolist()
@@ -203,9 +239,9 @@ class Attempts:
     def end(self) -> None:
         """Whoever may try again waits, the others go home."""
         k, failed, served_by = self._step.k, self.failed, self.served_by
-        self.arrived[k] += self.attempts[0]
+        self.arrived[k] += self._fresh
         self.asked_by[k] += self.asked
-        if self.waits and self._due is None:    # nobody fails, and nobody was back
+        if self.waits and self._due is None and not self._steady:     # nobody fails, nor is back
             self.served = self.asked
             served_by[k, 0] += np.add.reduce(self.asked, axis=-1)
             return
@@ -213,7 +249,11 @@ class Attempts:
         self.served = np.add.reduce(served, axis=0)
         served_by[k] += np.add.reduce(served, axis=-1)
         gone = failed[0]
-        if self.waits:
+        if self._steady:
+            self._stood += self._step.length
+            self._all_back += self._step.length
+            gone = self._gone
+        elif self.waits:
             retry = failed[:-1] if self._again == 1.0 else failed[:-1] * self._again
             if self._comes_back:
                 later = np.maximum(retry - (self.attempts[1:] - self._due), 0.0)
@@ -225,6 +265,7 @@ class Attempts:
             gone -= np.add.reduce(retry, axis=0)
             if self.quota:
                 self.quota.settle()
+            self._steady = self._step.settled and self._is_steady()
         self.given_up += np.add.reduce(gone, axis=-1)
 
     def _count_back(self, share: np.ndarray) -> None:
@@ -238,12 +279,13 @@ class Attempts:
     def _take_due(self, step: Step) -> np.ndarray:
         """Those who are back in this step, (attempts - 1, *keys): they don't wait any more."""
         pool, width = self._pool, self._width
-        last, due = int(step.end / width), np.zeros(self._pool.shape[1:])
+        end = step.end - self._stood
+        last, due = int(end / width), np.zeros(self._pool.shape[1:])
         for where in self._bins_from(self._first, min(last - self._first, self._bins)):
             due += np.add.reduce(pool[where], axis=0)
             pool[where] = 0.0
-        bin_, start = pool[last % self._bins], max(step.start, last * width)
-        part = bin_ * min(1.0, (step.end - start) / ((last + 1) * width - start))
+        bin_, start = pool[last % self._bins], max(step.start - self._stood, last * width)
+        part = bin_ * min(1.0, (end - start) / ((last + 1) * width - start))
         bin_ -= part
         self._first = last
         return due + part
@@ -266,7 +308,7 @@ class Attempts:
         """Of those turned away evenly over the step, before each retry: the share that is back
         within it, (attempts - 1,); of the others, from which bin on the share that is back in each.
         """
-        phase = step.end - self._first * self._width
+        phase = step.end - self._stood - self._first * self._width
         known = round(step.length, 6), round(phase, 6)
         if known not in self._known:
             if len(self._known) > 1_000:

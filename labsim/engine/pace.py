@@ -22,12 +22,14 @@ SETTLED = 2.0       # s for which steps stay short where nobody comes back
 
 
 class Step(NamedTuple):
-    """From `start` to `end` s, within interval `k` of the record; `last`: it ends that."""
+    """From `start` to `end` s, within interval `k` of the record; `last`: it ends that; `settled`:
+    the last change is so long ago that its echo is over."""
 
     k: int
     start: float
     end: float
     last: bool
+    settled: bool
 
     @property
     def length(self) -> float:
@@ -41,17 +43,17 @@ def sharp(waits: list[tuple[float, float]]) -> bool:
 
 
 def shortest(waits: list[tuple[float, float]]) -> float:
-    """The shortest step, s, of clients who wait from `low` to `high` s: a quarter of their shortest
+    """The shortest step, s, of clients who wait from `low` to `high` s: half their shortest
     wait, within `SHORTEST` and `LONGEST`; `SHORTEST`, where they come back as a crowd."""
     if sharp(waits):
         return SHORTEST
     means = [(low + high) / 2 for low, high in waits]
-    return min(LONGEST, max(SHORTEST, min(means, default=LONGEST) / 4))
+    return min(LONGEST, max(SHORTEST, min(means, default=2 * LONGEST) / 2))
 
 
 def growth(waits: list[tuple[float, float]]) -> int:
     """A short step is at most such a part of the time since the change."""
-    return 64 if sharp(waits) else 16
+    return 64 if sharp(waits) else 8
 
 
 def settling(waits: list[tuple[float, float]]) -> float:
@@ -130,6 +132,6 @@ class Pace:
                 end = min(end, now + min(LONGEST, max(least, (now - since) / self._growth)))
             if ends[k] - end < least / 100:     # what is left would be too short for a step
                 end = ends[k]
-            step = Step(k, now, end, end == ends[k])
+            step = Step(k, now, end, end == ends[k], now - since >= self._settling)
             ahead = min([part(step) for part in self._parts])
             k, now = k + step.last, end
