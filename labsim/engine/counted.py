@@ -79,14 +79,16 @@ class Coming:
 
     def during(self, step: Step) -> np.ndarray:
         """How many come to each key, (keys,)."""
-        now, end, came = step.start, step.end, None
+        now, end, came = step.start, step.end, 0.0
         while self._until <= end:       # the rest of a piece, and the next one
-            came = self.left if came is None else came + self.left
-            now, (self._until, count) = self._until, next(self._pieces, (np.inf, 0))
+            came, now = came + self.left, self._until
+            self._until, count = next(self._pieces, (np.inf, 0))
             self.left = self._dice.multinomial(count, self.weights).astype(float)
-        part = self.left * ((end - now) / (self._until - now))
-        self.left = self.left - part
-        return part if came is None else came + part
+        if now < end:
+            part = self.left * ((end - now) / (self._until - now))
+            self.left = self.left - part
+            came = came + part
+        return came
 
 
 class Attempts:
@@ -199,7 +201,7 @@ class Attempts:
         if not self._comes_back:
             return True
         off = share - self._share       # of what was thought when those who are back were counted
-        wrong = float(np.max(np.abs(off))) > STILL or abs(self._again - counted) > STILL
+        wrong = np.maximum.reduce(np.abs(off), axis=None) > STILL or abs(self._again - counted) > STILL
         if not wrong or self._passes == PASSES:
             self.failed = self.attempts * self._share
             return True
@@ -221,9 +223,11 @@ class Attempts:
         """Whether all goes on as it did, so that as many come back as begin to wait: of each key
         the same share is turned away, give or take chance, and no more is served than comes."""
         self.failed = self.attempts * share
-        self._gone = self._fresh - (self.asked - np.add.reduce(self.failed, axis=0))
+        self.served = self.asked - np.add.reduce(self.failed, axis=0)
+        self._gone = self._fresh - self.served
         off, self._share = np.abs(share - self._share), share
-        return bool(off.max() <= CHANCE and self._gone.min() >= -1e-9)
+        return bool(np.maximum.reduce(off, axis=None) <= CHANCE
+                    and np.minimum.reduce(self._gone, axis=None) >= -1e-9)
 
     def _is_steady(self) -> bool:
         """Whether the quota is as it was: all there, or used up."""
@@ -246,14 +250,14 @@ class Attempts:
             served_by[k, 0] += np.add.reduce(self.asked, axis=-1)
             return
         served = self.attempts - failed
-        self.served = np.add.reduce(served, axis=0)
         served_by[k] += np.add.reduce(served, axis=-1)
-        gone = failed[0]
         if self._steady:
             self._stood += self._step.length
             self._all_back += self._step.length
-            gone = self._gone
-        elif self.waits:
+            self.given_up += np.add.reduce(self._gone, axis=-1)
+            return
+        self.served, gone = np.add.reduce(served, axis=0), failed[0]
+        if self.waits:
             retry = failed[:-1] if self._again == 1.0 else failed[:-1] * self._again
             if self._comes_back:
                 later = np.maximum(retry - (self.attempts[1:] - self._due), 0.0)

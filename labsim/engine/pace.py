@@ -135,3 +135,4 @@ class Pace:
             step = Step(k, now, end, end == ends[k], now - since >= self._settling)
             ahead = min([part(step) for part in self._parts])
             k, now = k + step.last, end
+        self._parts.clear()     # they hold the run, and it them: now they can go

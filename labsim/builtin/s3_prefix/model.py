@@ -19,7 +19,7 @@ from labsim.services import kms, s3
 from labsim.services.common import retries as sdk
 from labsim.services.s3 import rules
 
-TICKS = 240         # of a run, however long it is
+TICKS = 160             # of the record; steps are as short as they have to be
 
 
 def simulate(p: S3PrefixParams, sim: Simulation) -> "Requests":

@@ -68,4 +68,4 @@ INVARIANTS = (
     Invariant("never more than capacity and what was saved of it", saved),
     Invariant("never more than the partitions can do", lambda r: bool(
         (r.series["used_writes"].value <= r.summary["partitions"] * rules.PARTITION_WRITES
-         * (1 + 1e-9)).all())))
+         * (1 + 1 / r.series["used_writes"].t[1]) * (1 + 1e-9)).all())))

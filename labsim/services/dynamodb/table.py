@@ -57,7 +57,7 @@ class Table(kit.Component):
                  read_units: float = 0.0, adaptive: bool = True, waits=(),
                  saved: float = rules.BURST_WINDOW, random=None):
         super().__init__(sim, name)
-        self.mode, self.adaptive = mode, adaptive
+        self.mode, self.adaptive = mode, adaptive or mode == rules.ON_DEMAND
         self._check(read_capacity, write_capacity, previous_peak, read_units)
         if not 0 <= saved <= rules.BURST_WINDOW:
             raise ParameterError("saved", saved, f"from 0 to {rules.BURST_WINDOW:g} s")
@@ -84,7 +84,7 @@ class Table(kit.Component):
         self._burst = self.capacity * self.saved
         self._part_burst = np.tile(self._burst[:, None] / self.parts, self.parts)
         self._tokens = np.tile(HARD[:, None], self.parts)   # of what the partitions can do
-        self._full = np.array([True, True])         # a tank that may run dry, and hasn't yet
+        self._full = [True, True]                   # a tank that may run dry, and hasn't yet
         self._peaks = [(-PEAK_AFTER, np.zeros(2))]  # (since, highest consumption until the next)
         self._grown = np.zeros(2)                   # the peak that on-demand has grown with
         self.used_now, self._short = np.zeros(2), False     # units consumed in the last step; too few
@@ -147,20 +147,20 @@ class Table(kit.Component):
         attempts.begin(step, np.array([self.reads.during(step), self.writes.during(step)]))
         capacity = self._grow(step.start) if self.on_demand else self.capacity
         limit = self._tokens + HARD[:, None] * length
-        even = capacity[:, None] * length / self.parts + self._part_burst
+        if not self.adaptive:
+            even = capacity[:, None] * length / self.parts + self._part_burst
         room, through = capacity * length + self._burst, 1.0
         while True:
             asked = attempts.asked * self.units[:, None]
-            served = np.minimum(asked, limit if self.adaptive or self.on_demand
-                                else np.minimum(limit, even))
+            served = np.minimum(asked, limit if self.adaptive else np.minimum(limit, even))
             total = np.add.reduce(served, axis=1)
             served *= np.minimum(1.0, room / np.maximum(total, 1e-9))[:, None]
             if self.index:
                 writes = float(served[WRITE].sum()) / self.units[WRITE]
                 through = self.index.through(writes, length)
                 served[WRITE] *= through
-            passed = np.divide(served, asked, out=np.ones_like(asked), where=asked > 0)
-            if attempts.turn_away(1.0 - passed):
+            unserved = np.maximum(asked - served, 0.0)
+            if attempts.turn_away(unserved / np.maximum(asked, 1e-300)):
                 break
         attempts.end()
         self.sim.pace.awaited(attempts.all_back)
@@ -169,15 +169,17 @@ class Table(kit.Component):
             self.held_up[step.k] += writes * (1.0 - through)
         used = self.used_now = np.add.reduce(served, axis=1)
         self._tokens = np.minimum(limit - served, HARD[:, None])
-        self._burst = np.clip(room - used, 0.0, capacity * self.window)
-        self._part_burst = np.clip(even - served, 0.0,
-                                   capacity[:, None] * self.window / self.parts)
+        most = capacity * self.window
+        self._burst = np.minimum(np.maximum(room - used, 0.0), most)
+        if not self.adaptive:
+            self._part_burst = np.minimum(np.maximum(even - served, 0.0),
+                                          most[:, None] / self.parts)
         self._note(step, asked, used, capacity)
         if self.done.connected or self.failed.connected:
             turned_away = attempts.failed
             self.done.count(float(attempts.attempts.sum() - turned_away.sum()), step)
             self.failed.count(float(turned_away[-1].sum()), step)
-        self._short = bool((used < np.add.reduce(asked, axis=1) * (1 - 1e-9)).any())
+        self._short = bool(np.maximum.reduce(unserved, axis=None) > 0.0)
         if self.on_demand:
             return self._until_grown(step)
         return self._until_dry(used - capacity * length, length)
@@ -191,13 +193,17 @@ class Table(kit.Component):
 
     def _until_dry(self, drain: np.ndarray, length: float) -> float:
         """For how many s a tank holds out, if each step as long as this one takes so much of it."""
-        dry = self._burst <= 0.0
-        if (dry & self._full).any():
-            self.sim.pace.changed()
-        self._full = (self._full & ~dry) | (self._burst > self.capacity * (self.window / 20))
-        seconds = [burst / taken * length for burst, taken in zip(
-            self._burst.tolist(), drain.tolist()) if taken > 0.0 and burst > 0.0]
-        return min(seconds, default=math.inf)
+        ahead = math.inf
+        for op, (burst, taken, capacity) in enumerate(zip(
+                self._burst.tolist(), drain.tolist(), self.capacity.tolist())):
+            if burst <= 0.0 and self._full[op]:
+                self._full[op] = False
+                self.sim.pace.changed()
+            elif burst > capacity * self.window / 20:
+                self._full[op] = True
+            if taken > 0.0 and burst > 0.0:
+                ahead = min(ahead, burst / taken * length)
+        return ahead
 
     def _grow(self, now: float) -> np.ndarray:
         """Units/s that are there on demand at `now` s: twice the peak of half an hour ago."""

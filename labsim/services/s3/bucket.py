@@ -68,7 +68,7 @@ class Bucket(Component):
         self.attempts = Attempts(self.record.t, (2, self.prefixes), self.waits, quota)
         sim.pace.retries(self.waits)
         ticks = len(self.record.t) - 1
-        self.bars = np.zeros((MOST_BARS, ticks))    # most that was asked of these partitions
+        self.busiest = np.zeros((MOST_BARS, ticks))    # most that was asked of these partitions
         self.partitions, self.slow_down, self.kms_throttled = np.zeros((3, ticks))
         # A partition covers the prefixes from its start to before the next one's.
         self._divide(np.arange(self.prefixes) if partition_time == 0 else np.zeros(1, dtype=int))
@@ -100,6 +100,8 @@ class Bucket(Component):
         self.size = np.diff(start, append=self.prefixes)
         self.partition = np.repeat(np.arange(len(start)), self.size)    # of each prefix
         groups = np.array_split(np.arange(len(start)), min(MOST_BARS, len(start)))
+        self._divisible = self.size > 1
+        self._can_split = self.partition_time > 0 and bool(self._divisible.any())
         self._groups = np.array([group[0] for group in groups])
 
     # -- a step ----------------------------------------------------------------------------
@@ -147,28 +149,29 @@ class Bucket(Component):
         self.sim.pace.awaited(self.attempts.all_back)
         self._tokens = np.minimum(self._room - served, LIMITS)      # a second's worth is kept
         unserved = self._asked - served
-        self.slow_down[k] += float(unserved.sum())
-        self.kms_throttled[k] += float(served.sum()) * self._throttled
-        load = (self._asked / (LIMITS * length)).max(axis=0)
-        bars = self.bars[:len(self._groups), k]
+        self.slow_down[k] += np.add.reduce(unserved, axis=None)
+        if self._throttled:
+            self.kms_throttled[k] += np.add.reduce(served, axis=None) * self._throttled
+        load = np.maximum.reduce(self._asked / LIMITS, axis=0) / length
+        bars = self.busiest[:len(self._groups), k]
         np.maximum(bars, np.maximum.reduceat(load, self._groups), out=bars)
         self.partitions[k] = len(self.start)
         if self.done.connected or self.written.connected:
             gets, puts = (served.sum(axis=1) * (1.0 - self._throttled)).tolist()
             self.done.count(gets + puts, self._step)
             self.written.count(puts, self._step)
-        return self._heat(unserved > 0) if self.partition_time else math.inf
+        return self._heat(unserved) if self._can_split else math.inf
 
-    def _heat(self, over: np.ndarray) -> float:
+    def _heat(self, unserved: np.ndarray) -> float:
         """Partitions over a limit heat up, the others are cool at once; the ripe ones split."""
-        self.hot = (self.hot + self._step.length) * (over[GET] | over[PUT])
-        hot = self.hot[self.size > 1]
-        if not hot.any():
+        self.hot = (self.hot + self._step.length) * (np.add.reduce(unserved, axis=0) > 0.0)
+        hottest = float(np.maximum.reduce(self.hot * self._divisible))
+        if not hottest:
             return math.inf
-        ahead = self.partition_time - float(hot.max())
+        ahead = self.partition_time - hottest
         if ahead > 1e-9:
             return ahead
-        ripe = (self.hot >= self.partition_time - 1e-9) & (self.size > 1)
+        ripe = (self.hot >= self.partition_time - 1e-9) & self._divisible
         before, middle = len(self.start), self.start[ripe] + self.size[ripe] // 2
         self._divide(np.sort(np.append(self.start, middle)))
         self._tokens = np.zeros((2, len(self.start)))
@@ -230,8 +233,8 @@ class Bucket(Component):
             **{f"{name}_rate": per_tick(n / self.sim.tick, "req/s") for name, n in rates.items()},
             "partitions": per_tick(self.partitions, "partitions"),
             "get_limit": per_tick(self.partitions * rules.GET_RATE, "req/s"),
-            "load_max": per_tick(self.bars.max(axis=0)), "latency": per_tick(latency, "s"),
-            **{bar_name("load", i): per_tick(load) for i, load in enumerate(self.bars)}}
+            "load_max": per_tick(self.busiest.max(axis=0)), "latency": per_tick(latency, "s"),
+            **{bar_name("load", i): per_tick(load) for i, load in enumerate(self.busiest)}}
 
     def cost(self) -> dict[str, float]:
         """Requests answered."""

@@ -1,6 +1,7 @@
 """The shards of a Kinesis stream against brute force; streams as parts of a system."""
 
 import gc
+import math
 import weakref
 from collections import deque
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import labsim
+from labsim.declare import Component, Inlet
 from labsim.engine import Simulation
 from labsim.errors import LabsimError, ParameterError
 from labsim.services import ec2, kinesis, sqs
@@ -17,9 +19,15 @@ from labsim.services.kinesis.shards import Shards
 
 
 def made(sim, totals, keys, shards, **values):
-    """Shards to which so many records come in each tick."""
-    stream = Shards(sim, keys, shards, random=sim.stream, **values)
-    stream.arrive(totals)
+    """Shards to which so many records come in each tick; they step with `sim.pace`."""
+    records = Inlet(Component(sim, "records"))
+    records.expect(totals)
+    stream = Shards(sim, records, keys, shards, random=sim.stream, **values)
+
+    def step(step):
+        stream.step(step)
+        return math.inf
+    sim.pace.join(step)
     return stream
 
 
@@ -66,9 +74,9 @@ def test_ages_and_losses_are_those_of_a_tape_cut_piece_by_piece(retention, capac
     totals = sim.stream("x").poisson(200.0, 60)
     reads = np.full(60, capacity * sim.tick / 4)
     reads[12:30] = 0.0
-    stream = made(sim, totals, Keys(30, 0.5), 3, limit=6.0, reads=reads,
-                    waits=[(1.0, 3.0)], retention=float(retention))
-    sim.each_tick(stream.step)
+    stream = made(sim, totals, Keys(30, 0.5), 3, limit=6.0, readable=capacity / 4,
+                  away=(12 * sim.tick, 30 * sim.tick), waits=[(1.0, 3.0)],
+                  retention=float(retention))
     sim.run()
     ages, lost, delay = by_brute_force(stream, reads, retention)
     assert stream.ages() == pytest.approx(ages, abs=1e-4)
@@ -130,8 +138,8 @@ def test_children_are_read_only_once_their_parents_have_been():
     """In the stream itself: while a parent has unread records, nothing of a child is read."""
     sim = Simulation(1, 600.0, points=120)
     totals = np.full(120, 500)
-    stream = made(sim, totals, Keys(50), 2, limit=100.0, reads=np.full(120, 150.0),
-                    waits=[(0.5, 1.5)], retention=1e6)
+    stream = made(sim, totals, Keys(50), 2, limit=100.0, readable=30.0, waits=[(0.5, 1.5)],
+                  retention=1e6)
 
     def reshard():
         yield sim.env.timeout(100.0)
@@ -140,7 +148,6 @@ def test_children_are_read_only_once_their_parents_have_been():
         yield sim.env.timeout(100.0)
         stream.merge(*stream.map.open[:2])
     sim.process(reshard())
-    sim.each_tick(stream.step)
     sim.run()
     children = [shard for shard in stream.map.all if shard.parents]
 
@@ -162,9 +169,8 @@ def test_a_range_of_a_few_hashes_is_not_split_for_ever():
     """One key, a split in every tick: the run ends, with no more shards than halvings."""
     sim = Simulation(1, 600.0, points=240)
     stream = made(sim, np.full(240, 5_000), Keys(1), 1, limit=1_000.0,
-                    reads=np.full(240, 1e9), waits=[], retention=1e6)
-    sim.each_tick(stream.step)
-    sim.each_tick(OnDemand(stream, 500.0, 1.0, 10_000).step)
+                  readable=1e9, waits=[], retention=1e6)
+    sim.pace.join(OnDemand(stream, 500.0, 1.0, 10_000).step)
     sim.run()
     assert 120 <= len(stream.map.open) <= 128
 
@@ -174,9 +180,8 @@ def test_on_demand_stops_at_the_most_shards(most):
     """Also where there are more from the start."""
     sim = Simulation(1, 600.0, points=240)
     stream = made(sim, np.full(240, 50_000), Keys(10_000), 5, limit=1_000.0,
-                    reads=np.full(240, 1e9), waits=[], retention=1e6)
-    sim.each_tick(stream.step)
-    sim.each_tick(OnDemand(stream, 500.0, 1.0, most).step)
+                  readable=1e9, waits=[], retention=1e6)
+    sim.pace.join(OnDemand(stream, 500.0, 1.0, most).step)
     sim.run()
     assert len(stream.map.open) == max(most, 5)
 
