@@ -49,7 +49,8 @@ class Inlet(Port):
     def expect(self, arrivals: Arrivals | np.ndarray) -> None:
         """These come, or so many, whole, in each interval of the record, (ticks,)."""
         if not isinstance(arrivals, Arrivals):
-            arrivals = Arrivals(self.part.record.t, np.asarray(arrivals, dtype=np.int64))
+            t, counts = self.part.record.t, np.asarray(arrivals, dtype=np.int64)
+            arrivals = Arrivals(t, counts, before=float(counts[0] / t[1]))
         self.sim.pace.jumps(arrivals.jumps)
         self.arrivals.append(arrivals)
         self._sent = True
@@ -81,6 +82,11 @@ class Inlet(Port):
         self.weights, self._dice = weights, dice
         for coming in self.coming:
             coming.weights = weights
+
+    @property
+    def before(self) -> np.ndarray:
+        """How many have come to each key per second until the run begins, (keys,)."""
+        return sum(arrivals.before for arrivals in self.arrivals) * self.weights
 
     def during(self, step: Step) -> np.ndarray:
         """How many come to each key in a step, (keys,)."""

@@ -24,18 +24,19 @@ from labsim.engine.workload import RateCurve
 APART = 64          # stretches of a curve, from its start, that have dice of their own
 BINS = 64, 512      # at most, for the longest wait; of a crowd that comes back as a crowd
 PASSES = 12         # at most, until the share turned away stands still
-STILL = 1e-3        # a change of that share that no longer matters
+STILL = 2e-4        # a change of that share that no longer matters
 CHANCE = 0.01       # such a change may be chance, if nothing else has changed
 
 
 @dataclass(frozen=True)
 class Arrivals:
     """Requests that come: `counts[i]`, a whole number, evenly from `t[i]` to `t[i + 1]` s; at
-    `jumps` (s) their rate changes at once."""
+    `jumps` (s) their rate changes at once, and up to now it was `before` (1/s)."""
 
     t: np.ndarray
     counts: np.ndarray
     jumps: np.ndarray | tuple = ()
+    before: float = 0.0
 
     @classmethod
     def drawn(cls, curve: RateCurve, t: np.ndarray, rng: np.random.Generator) -> "Arrivals":
@@ -58,7 +59,7 @@ class Arrivals:
             here = slice(start, start + n)
             if n > 1 and counts[start]:
                 counts[here] = rng.multinomial(counts[start], expected[here] / expected[here].sum())
-        return cls(edges, counts, curve.t[:-1][np.diff(curve.t) == 0])
+        return cls(edges, counts, curve.t[:-1][np.diff(curve.t) == 0], float(curve.rate[0]))
 
     def on(self, t: np.ndarray) -> np.ndarray:
         """How many come between the instants `t` (sorted, s), of which each of ours is in one or
@@ -102,7 +103,7 @@ class Attempts:
     quota: how many may try again; see `services.common.retries.RetryQuota`.
 
     Kept by interval of the record: `arrived` and `asked_by`, (ticks, *keys), and, added up over the
-    last axis of the keys, `served_by`, (ticks, attempts, ...). Of the whole run: `given_up`, (...).
+    last axis of the keys, `served_by`, (ticks, attempts, ...).
     """
 
     def __init__(self, t: np.ndarray, keys: tuple[int, ...], waits: list[tuple[float, float]] = (),
@@ -110,7 +111,7 @@ class Attempts:
         self.waits, self.quota, n = list(waits), quota, len(waits)
         ticks, rest = len(t) - 1, keys[:-1]
         self.arrived, self.asked_by = np.zeros((2, ticks, *keys))
-        self.served_by, self.given_up = np.zeros((ticks, n + 1, *rest)), np.zeros(rest)
+        self.served_by, self._gone_home = np.zeros((ticks, n + 1, *rest)), np.zeros(rest)
         self._longest = max((high for _, high in waits), default=0.0)
         self._width = max(shortest(waits), self._longest / BINS[sharp(waits)])
         self._bins = int(np.ceil(self._longest / self._width)) + 2 if n else 0
@@ -133,6 +134,11 @@ class Attempts:
     def waiting(self) -> np.ndarray:
         """Who waits to try again, (*keys)."""
         return self._pool.sum(axis=(0, 1))
+
+    @property
+    def given_up(self) -> np.ndarray:
+        """Who has been turned away at the last attempt, (...)."""
+        return np.maximum(self._gone_home, 0.0)
 
     @property
     def all_back(self) -> float:
@@ -203,7 +209,6 @@ class Attempts:
         off = share - self._share       # of what was thought when those who are back were counted
         wrong = np.maximum.reduce(np.abs(off), axis=None) > STILL or abs(self._again - counted) > STILL
         if not wrong or self._passes == PASSES:
-            self.failed = self.attempts * self._share
             return True
         guess = share
         if self._passes:                # a line through the last two: the secant method
@@ -254,23 +259,22 @@ class Attempts:
         if self._steady:
             self._stood += self._step.length
             self._all_back += self._step.length
-            self.given_up += np.add.reduce(self._gone, axis=-1)
+            self._gone_home += np.add.reduce(self._gone, axis=-1)
             return
-        self.served, gone = np.add.reduce(served, axis=0), failed[0]
+        self.served, gone = np.add.reduce(served, axis=0), np.add.reduce(failed, axis=0)
         if self.waits:
-            retry = failed[:-1] if self._again == 1.0 else failed[:-1] * self._again
+            later = failed[:-1] if self._again == 1.0 else failed[:-1] * self._again
             if self._comes_back:
-                later = np.maximum(retry - (self.attempts[1:] - self._due), 0.0)
-            else:
-                later = retry
+                back = self.attempts[1:] - self._due        # in this step already
+                later = np.maximum(later - back, 0.0)
+                gone -= np.add.reduce(back, axis=0)
+            gone -= np.add.reduce(later, axis=0)
             self._put(later)
             self._all_back = self._step.end + self._longest + self._width
-            gone = np.add.reduce(failed, axis=0)
-            gone -= np.add.reduce(retry, axis=0)
             if self.quota:
                 self.quota.settle()
             self._steady = self._step.settled and self._is_steady()
-        self.given_up += np.add.reduce(gone, axis=-1)
+        self._gone_home += np.add.reduce(gone, axis=-1)
 
     def _count_back(self, share: np.ndarray) -> None:
         """Add to the attempts who is back within the step, if this `share` is turned away."""

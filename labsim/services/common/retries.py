@@ -6,7 +6,7 @@ once, and stop ringing when nobody in the street has been let in for a while.
 
 *Models:* the wait before each retry (none, fixed, exponential, full jitter); the retry quota of
 the standard mode: a bucket of tokens per client, a retry takes some, a success brings some back.
-*Leaves out:* adaptive mode's client-side rate, timeouts other than their price in tokens, hints
+*Leaves out:* adaptive mode's client-side rate, timeouts, which take more tokens, hints
 of the service on how long to wait.
 """
 
@@ -17,7 +17,6 @@ NONE, FIXED, EXPONENTIAL, FULL_JITTER = "none", "fixed", "exponential", "full-ji
 MODES = (NONE, FIXED, EXPONENTIAL, FULL_JITTER)
 QUOTA = factbook.value("sdk.quota_capacity")
 RETRY_COST = factbook.value("sdk.retry_cost")
-TIMEOUT_COST = factbook.value("sdk.timeout_retry_cost")
 
 
 def _known(mode: str) -> None:

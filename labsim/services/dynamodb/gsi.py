@@ -54,6 +54,13 @@ class GlobalIndex(Component):
         self.consumed = np.zeros(len(self.record.t) - 1)
         self.link(table, "throttles")
 
+    def open(self, before: float) -> None:
+        """So many writes/s have come so far: what was not overrun has saved a second's worth."""
+        asked = before * self.units * self.shares
+        self._tokens = HARD[WRITE] * (asked <= HARD[WRITE])
+        if self.table.on_demand:
+            self._burst = self.capacity * float(asked.sum() <= self.capacity)
+
     def through(self, writes: float, length: float) -> float:
         """The share of so many writes that the index lets through in a step of `length` s; `end`
         makes it so."""

@@ -138,11 +138,22 @@ class Table(kit.Component):
         if self._short:
             self.sim.pace.changed()
 
+    def _open(self) -> None:
+        """What was not overrun so far has saved a second's worth."""
+        before = np.array([self.reads.before, self.writes.before]) * self.units[:, None]
+        self._tokens = HARD[:, None] * (before <= HARD[:, None])
+        if self.on_demand:
+            self._burst = self.capacity * (before.sum(axis=1) <= self.capacity)
+        if self.index:
+            self.index.open(float(self.writes.before.sum()))
+
     def step(self, step: Step) -> float:
         """Partitions serve what they may, the table what it has, if its index can. For how many s
         nothing changes if all goes on like this."""
         for part in self.fed_by:
             part.advance(step.start)
+        if step.start == 0.0:
+            self._open()
         attempts, length = self.attempts, step.length
         attempts.begin(step, np.array([self.reads.during(step), self.writes.during(step)]))
         capacity = self._grow(step.start) if self.on_demand else self.capacity

@@ -5,7 +5,7 @@ turns the rest away; what is taken goes onto the tape, and readers follow the ta
 pace. Reading removes nothing: the tape's end is cut off when it is a day old, read or not.
 
 *Models:* records of keys whose hash decides the shard; a limit per shard, of which a second's
-worth is kept (and there at the start); retries of what was turned away; one of several consumers, all alike; retention;
+worth is kept; retries of what was turned away; one of several consumers, all alike; retention;
 splits and merges, where children are read only once their parents have been, so that the order
 within a key is kept.
 *Leaves out:* order within a step, GetRecords calls, checkpoints, splits other than in halves.
@@ -44,10 +44,9 @@ class Shards:
         sim.pace.retries(waits)
         sim.pace.jumps(np.array(away))
         self.accepted, self.read, self.lost, self.backlog, self.load = np.zeros((5, *shape))
-        self._tokens = np.full(shards, limit)
-        # As of now: records unread, records that have left (read or lost), records older than the
+        # As of now: tokens, records unread, records that have left (read or lost), records older than the
         # retention, and whether a parent has to be read first.
-        self.unread, self._gone, self._old, self._blocked = np.zeros((4, shards))
+        self._tokens, self.unread, self._gone, self._old, self._blocked = np.zeros((5, shards))
         self._readable, self._away, self._kept = readable, away, retention / sim.tick
         self.reshards = 0                           # splits and merges so far
         self._epochs = [(0, 0, self._open())]       # tick, reshards, columns open from then on
@@ -63,6 +62,8 @@ class Shards:
     def step(self, step: Step) -> None:
         """Shards take what they may, consumers read what they can."""
         k, attempts = step.k, self.attempts
+        if step.start == 0.0:       # a shard that was not overrun so far has saved a second's worth
+            self._tokens = self.limit * (self.records.before <= self.limit)
         if self._changed:
             self._settle(step)
         attempts.begin(step, self.records.during(step))

@@ -5,7 +5,7 @@ who comes beyond that is told to slow down. When a hatch has been overrun for lo
 one is opened and the rows of hooks are divided between them, but never within one row.
 
 *Models:* 5,500 reads and 3,500 writes a second per partition (what is not used is kept for a
-second, which a bucket begins with); partitions cover whole prefixes and split in halves once they have been over a limit for
+second); partitions cover whole prefixes and split in halves once they have been over a limit for
 `partition_time` without a break; a KMS quota behind them; SDK retries with their quota.
 *Leaves out:* what S3 does before a prefix is at its full rate, partitions that merge again, LIST,
 HEAD and DELETE (they count like reads or writes), data transfer.
@@ -72,7 +72,6 @@ class Bucket(Component):
         self.partitions, self.slow_down, self.kms_throttled = np.zeros((3, ticks))
         # A partition covers the prefixes from its start to before the next one's.
         self._divide(np.arange(self.prefixes) if partition_time == 0 else np.zeros(1, dtype=int))
-        self._tokens = np.repeat(LIMITS, len(self.start), axis=1)
         self.hot = np.zeros(len(self.start))    # seconds that each has been over a limit
         self.gets, self.puts = Inlet(self, "GETs"), Inlet(self, "PUTs")
         for inlet, share, use in zip((self.gets, self.puts), rules.shares(scheme, self.prefixes),
@@ -118,6 +117,9 @@ class Bucket(Component):
         for other in self.fed_by:
             other.advance(step.start)
         self._step = step
+        if step.start == 0.0:       # a bucket that was not overrun so far has saved a second's worth
+            before = np.array([self.gets.before, self.puts.before])
+            self._tokens = LIMITS * (np.add.reduceat(before, self.start, axis=1) <= LIMITS)
         self.attempts.begin(step, np.array([self.gets.during(step), self.puts.during(step)]))
         self._room = self._tokens + LIMITS * step.length
         self._serve()

@@ -15,16 +15,17 @@ def test_waits_of_each_mode():
 
 
 def test_a_client_retries_a_hundred_times_in_an_outage():
-    """500 tokens at 5 each; 50 times after timeouts; successes bring tokens back."""
+    """500 tokens at 5 each; successes bring tokens back, 1 at the first attempt, else 5; never
+    more than there were."""
     quota = sdk.RetryQuota()
-    assert quota.affordable() == 100 and quota.affordable(timeout=True) == 50
-    quota.spend(100)
-    assert quota.affordable() == 0
-    quota.refund(first=4, retried=0)
-    assert quota.affordable() == 0
-    quota.refund(first=1, retried=1)
-    assert quota.affordable() == 2
-    quota.refund(first=1e9, retried=0)
+    assert quota.share(wanted=200, first=0, retried=0) == 0.5
+    assert quota.tokens == 500                      # so far nobody has tried again
+    quota.settle()
+    assert quota.tokens == 0 and quota.share(wanted=10, first=0, retried=0) == 0
+    assert quota.share(wanted=2, first=5, retried=1) == 1.0
+    assert quota.share(wanted=4, first=5, retried=1) == 0.5
+    quota.share(wanted=0, first=1e9, retried=0)
+    quota.settle()
     assert quota.tokens == 500
 
 
