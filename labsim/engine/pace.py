@@ -53,7 +53,7 @@ def shortest(waits: list[tuple[float, float]]) -> float:
 
 def growth(waits: list[tuple[float, float]]) -> int:
     """A short step is at most such a part of the time since the change."""
-    return 64 if sharp(waits) else 8
+    return 32 if sharp(waits) else 6
 
 
 def settling(waits: list[tuple[float, float]]) -> float:
@@ -122,14 +122,16 @@ class Pace:
         while k < len(ends):
             yield sim.until(now, self._order)
             if self._stirred or now >= jump:
-                since, self._stirred = now, False
+                since, length, self._stirred = now, least, False
                 while jump <= now:
                     jump = next(jumps)
             end = min(ends[k], jump, now + max(ahead, least))
             if sim.env.peek() < end:
                 end = max(sim.env.peek(), min(now + least, end))
             if now - since < (self._settling if now < self._awaited else self._settled):
-                end = min(end, now + min(LONGEST, max(least, (now - since) / self._growth)))
+                while length < LONGEST and now - since >= 2 * length * self._growth:
+                    length = min(2 * length, LONGEST)
+                end = min(end, now + length)
             if ends[k] - end < least / 100:     # what is left would be too short for a step
                 end = ends[k]
             step = Step(k, now, end, end == ends[k], now - since >= self._settling)
