@@ -21,7 +21,7 @@ def gp2(p) -> dict[str, str]:
 
 def limits(p) -> dict[str, str]:
     """The throughput of a volume in I/Os, and what a queue depth allows, in words."""
-    latency = model.seen(p).latency
+    latency = model.seen(p).device.latency
     return {"latency": format_value(1_000 * latency, "ms"),
             "moves": format_value(ebs.performance(p.volume).throughput, "MiB/s"),
             "per_mib": format_value(1_024 / p.io_size)}

@@ -1,0 +1,48 @@
+"""Statistics of what changes linearly from piece to piece: of pieces of any length, exactly.
+
+Picture a mountain path drawn with a ruler, straight from one bend to the next. How steep its best
+hundred metres are, or above which height a hundredth of it lies, needs no measuring in steps.
+
+*Models:* values that are linear within a piece. *Leaves out:* all within a piece but that.
+"""
+
+import numpy as np
+
+HALVINGS = 60
+
+
+def most_within(t: np.ndarray, counts: np.ndarray, window: float) -> float:
+    """The most that happens within `window` s, where `counts[i]` are spread evenly from `t[i]` to
+    `t[i + 1]` s: the best window begins or ends where a piece does."""
+    window = min(window, t[-1] - t[0])
+    total = np.append(0.0, np.cumsum(counts))
+    starts = np.clip(np.concatenate([t, t - window]), t[0], t[-1] - window)
+    return float((np.interp(starts + window, t, total) - np.interp(starts, t, total)).max())
+
+
+def quantile(low: np.ndarray, high: np.ndarray, weight: np.ndarray, share: float) -> float:
+    """The value that the `share` of the whole weight does not exceed, where each weight is spread
+    evenly from its low to its high; 0 of none."""
+    low, high = np.minimum(low, high), np.maximum(low, high)
+    whole = share * weight.sum()
+    if not weight.any() or weight[high <= 0.0].sum() >= whole:
+        return 0.0
+    width = high - low
+    below, above = 0.0, float(high.max())
+    for _ in range(HALVINGS):
+        middle = (below + above) / 2
+        part = np.where(width > 0, (middle - low) / np.where(width > 0, width, 1.0), high <= middle)
+        if weight @ np.clip(part, 0.0, 1.0) < whole:
+            below = middle
+        else:
+            above = middle
+    return above
+
+
+def mean_up_to(start: np.ndarray, end: np.ndarray, most: float) -> np.ndarray:
+    """The mean of a value that goes linearly from start to end, cut at `most`."""
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    width = high - low
+    free = np.clip((most - low) / np.where(width > 0, width, 1.0), 0.0, 1.0)
+    cut = free * (low + np.minimum(high, most)) / 2 + (1.0 - free) * most
+    return np.where(high <= most, (low + high) / 2, np.where(low >= most, most, cut))
