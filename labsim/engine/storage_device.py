@@ -218,11 +218,11 @@ class Flow:
         bucket, and which of them are empty though more is wanted."""
         dry: list[int] = []
         limit = min(each.burst for each in self.devices)
+        if kept is None:
+            wanted = max(comes, limit) if waiting else comes
+        else:
+            wanted = max(kept / self.latency, limit if waiting > kept else 0.0)
         while True:
-            if kept is None:
-                wanted = max(comes, limit) if waiting else comes
-            else:
-                wanted = max(kept / self.latency, limit if waiting > kept else 0.0)
             rate = min(wanted, limit)
             gains = [each.change(rate, wanted) for each in self.devices]
             for j, (each, gain) in enumerate(zip(self.devices, gains)):
