@@ -23,8 +23,8 @@ from labsim.services.common.storage import Storage
 from labsim.services.ec2.instance_store import InstanceStore
 
 TICKS = 240             # of the record, however long the run is
-PIECE = 0.2             # a piece's share of a control event's time
-PER_BURST = 6           # pieces: its ends, and where a line is full, a bucket empty, the line gone
+PIECE = 0.5             # a piece's share of a control event's time
+PER_BURST = 3           # pieces: from two to six, by what empties and fills
 KEPT = 16               # numbers kept of a piece
 
 
@@ -101,8 +101,7 @@ class Disk(kit.Outcome):
 
 def estimate(p: EbsIopsParams) -> Estimate:
     """What a run will take: pieces, whatever the rate."""
-    days = p.duration / 86_400
-    bursts = p.duration / p.busy_every if p.busy_every else 1
-    pieces = TICKS + PER_BURST * bursts + days
+    bursts = max(0.0, p.duration - p.busy_start) / p.busy_every if p.busy_every else 1
+    pieces = TICKS + PER_BURST * bursts
     return Estimate(requests=0, events=PIECE * pieces, cells=KEPT * pieces,
                     lower="duration")
