@@ -89,7 +89,7 @@ class Flow:
         self._curves: list[tuple[np.ndarray, np.ndarray]] = []
         self._kept: tuple[np.ndarray, np.ndarray] | None = None
         self._stops: list[tuple[float, float]] = []
-        self._waiting = 0.0
+        self._waiting, self._most = 0.0, min(each.burst for each in self.devices)
         self._credits = [each.start * each.bucket for each in self.devices]
         self._rows: list[tuple] = []
         self._folded: list[np.ndarray] = []
@@ -183,11 +183,13 @@ class Flow:
                 self.ran_dry[j] = min(self.ran_dry[j], start + length - left)
             if kept is not None:
                 ready = max(0.0, kept - rate * self.latency)    # not at the device
-                comes, lost = 0.0, 0.0
+                lost = max(0.0, ready / self.timeout - rate)    # those that will not have a turn
+                ready = min(ready, rate * self.timeout)
                 if waiting <= ready + NOTHING:
                     came, waiting = max(0.0, ready - waiting), max(ready, waiting)
-                    lost = max(0.0, waiting / self.timeout - rate)
                     comes = rate + lost
+                else:
+                    comes, lost = 0.0, 0.0
                 span = min(left, (waiting - ready) / rate) if comes < rate else left
             else:
                 longest = limit * self.timeout
@@ -217,7 +219,7 @@ class Flow:
         """The limit of the moment and what passes, I/Os/s; credits gained per second by each
         bucket, and which of them are empty though more is wanted."""
         dry: list[int] = []
-        limit = min(each.burst for each in self.devices)
+        limit = self._most
         if kept is None:
             wanted = max(comes, limit) if waiting else comes
         else:
@@ -225,13 +227,12 @@ class Flow:
         while True:
             rate = min(wanted, limit)
             gains = [each.change(rate, wanted) for each in self.devices]
-            for j, (each, gain) in enumerate(zip(self.devices, gains)):
-                if self._credits[j] <= 0.0 and gain < 0.0 and j not in dry and each.bucket:
-                    dry.append(j)
-                    limit = min(limit, each.steady)
-                    break
-            else:
+            empty = [j for j, gain in enumerate(gains)
+                     if gain < 0.0 and self._credits[j] <= 0.0 and j not in dry]
+            if not empty:
                 break
+            dry.append(empty[0])
+            limit = min(limit, self.devices[empty[0]].steady)
         for j in dry:
             if gains[j] < NOTHING * self.devices[j].earn:
                 gains[j] = 0.0

@@ -24,7 +24,8 @@ from labsim.services.ec2.instance_store import InstanceStore
 
 TICKS = 240             # of the record, however long the run is
 PIECE = 0.5             # a piece's share of a control event's time
-PER_BURST = 3           # pieces: from two to six, by what empties and fills
+PER_TAP = 0.3           # as much more for each bucket of the instance
+PER_BURST = 2.5         # pieces: from two to six, by what empties and fills
 KEPT = 16               # numbers kept of a piece
 
 
@@ -103,5 +104,6 @@ def estimate(p: EbsIopsParams) -> Estimate:
     """What a run will take: pieces, whatever the rate."""
     bursts = max(0.0, p.duration - p.busy_start) / p.busy_every if p.busy_every else 1
     pieces = TICKS + PER_BURST * bursts
-    return Estimate(requests=0, events=PIECE * pieces, cells=KEPT * pieces,
+    taps = p.on_ebs * (bool(p.base_iops) + bool(p.base_throughput))
+    return Estimate(requests=0, events=PIECE * (1 + PER_TAP * taps) * pieces, cells=KEPT * pieces,
                     lower="duration")

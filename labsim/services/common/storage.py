@@ -196,6 +196,8 @@ class Storage(kit.Component):
         queue depth."""
         here = self.flow.pieces
         busy = here[:, col.DONE] / here[:, col.SPAN] * self.device.latency
+        if self._kept and self.timeout < math.inf:      # and those that will not have a turn
+            busy = busy + here[:, col.FAILED] / here[:, col.SPAN] * self.timeout * (busy > 0)
         return self.flow.mean(ramps.mean_up_to(
             busy + here[:, col.WAITING], busy + here[:, col.LEFT], self.queue_depth))
 
