@@ -50,7 +50,8 @@ def test_the_length_of_the_run_changes_nothing(kind, length, factor):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_place_of_the_burst_changes_nothing(kind):
     """In a run of a day, on the edge of a tick of six minutes, off it, and late."""
-    runs = [burst(86_400, start=start, **{**KINDS[kind], "credits": 1.0, "instance_credits": 1.0}).summary
+    full = {**KINDS[kind], "credits": 1.0, "instance_credits": 1.0}
+    runs = [burst(86_400, start=start, **full).summary
             for start in (30, 360, 359.9, 357.3, 43_211.7, 86_300)]
     for name in TELLING:
         values = np.array([run[name] for run in runs])

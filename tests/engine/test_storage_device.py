@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labsim.engine import Simulation
-from labsim.engine.storage_device import CREDITS, DONE, DRY, FAILED, LEFT, SPAN, Device, Flow
+from labsim.engine.storage_device import CREDITS, DONE, FAILED, LEFT, SPAN, Device, Flow
 
 
 def totals(flow):

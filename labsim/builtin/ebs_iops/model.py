@@ -43,18 +43,21 @@ def simulate(p: EbsIopsParams, sim: Simulation) -> "Disk":
 
 def busy(p: EbsIopsParams, usual: float) -> RateCurve:
     """The `usual` load, and so many times as much in each busy time."""
-    every = p.busy_every or p.duration
-    starts = np.arange(p.busy_start, p.duration, every) if p.busy_every else np.array(
-        [min(p.busy_start, p.duration)])
-    t = np.stack([starts, starts, starts + p.busy_duration, starts + p.busy_duration], axis=1)
-    rate = np.tile([1.0, p.busy_factor, p.busy_factor, 1.0], len(starts)) * usual
-    return cut(np.append(0.0, t.ravel()), np.append(usual, rate), p.duration)
+    if not bursts(p):
+        return RateCurve.steady(usual, p.duration)
+    starts = np.arange(p.busy_start, p.duration, p.busy_every or p.duration)
+    ends = starts + p.busy_duration
+    t = np.append(0.0, np.stack([starts, starts, ends, ends], axis=1))
+    rate = usual * np.append(1.0, np.tile([1.0, p.busy_factor, p.busy_factor, 1.0], len(starts)))
+    inside = t < p.duration
+    return RateCurve(np.append(t[inside], p.duration), np.append(rate[inside], rate[inside][-1]))
 
 
-def cut(t: np.ndarray, rate: np.ndarray, duration: float) -> RateCurve:
-    """The curve through the knots, up to `duration`."""
-    inside = t < duration
-    return RateCurve(np.append(t[inside], duration), np.append(rate[inside], rate[inside][-1]))
+def bursts(p: EbsIopsParams) -> float:
+    """How often it becomes busy, or so."""
+    if p.busy_factor == 1 or not p.busy_duration or p.busy_start >= p.duration:
+        return 0
+    return (p.duration - p.busy_start) / p.busy_every if p.busy_every else 1
 
 
 def made(p: EbsIopsParams, sim: Simulation) -> Storage:
@@ -102,8 +105,7 @@ class Disk(kit.Outcome):
 
 def estimate(p: EbsIopsParams) -> Estimate:
     """What a run will take: pieces, whatever the rate."""
-    bursts = max(0.0, p.duration - p.busy_start) / p.busy_every if p.busy_every else 1
-    pieces = TICKS + PER_BURST * bursts
+    pieces = TICKS + PER_BURST * bursts(p)
     taps = p.on_ebs * (bool(p.base_iops) + bool(p.base_throughput))
     return Estimate(requests=0, events=PIECE * (1 + PER_TAP * taps) * pieces, cells=KEPT * pieces,
                     lower="duration")

@@ -12,11 +12,13 @@ Arithmetic only. Source: EC2 User Guide, EBS-optimized instances; the refill: AW
 Simulating Amazon EC2 EBS burst credits.
 """
 
+import math
 from dataclasses import dataclass
 
 from labsim import factbook
 from labsim.engine.storage_device import Device
 from labsim.errors import ParameterError
+from labsim.services.ebs.rules import multi_attach
 
 BURST = factbook.value("ebs.instance_burst_s")
 AGAIN = factbook.value("ebs.instance_burst_again_s")
@@ -53,7 +55,9 @@ class Instance:
 
     def most(self, io_size: float, operations: float) -> dict[str, float]:
         """{what limits: I/Os/s at most} of `io_size` KiB that count as so many operations."""
-        return {"iops": min(self.iops * self.count, self.volume_iops) / operations,
+        wanted = [math.inf] * self.count
+        together = sum(multi_attach(self.volume_iops, [self.iops] * self.count, wanted))
+        return {"iops": together / operations,
                 "throughput": self.throughput * self.count * KIB_PER_MB / io_size}
 
     def taps(self, io_size: float, operations: float) -> tuple[Device, ...]:

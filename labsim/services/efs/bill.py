@@ -14,7 +14,7 @@ PRICE = factbook.value("efs.standard_price")
 PROVISIONED_PRICE = factbook.value("efs.provisioned_price")
 READ_PRICE = factbook.value("efs.elastic_read_gb")
 WRITE_PRICE = factbook.value("efs.elastic_write_gb")
-LEAST = factbook.value("efs.elastic_min_kib")
+LEAST = 32      # KiB; efs.elastic_min
 
 
 def month_price(mode: str, size: float, throughput: float = 0.0) -> dict[str, float]:
