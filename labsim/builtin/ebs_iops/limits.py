@@ -119,9 +119,10 @@ def sizes(p: EbsIopsParams) -> list[str]:
         found.append(f"io_size: a random I/O of {format_value(p.io_size, 'KiB')} is charged as "
                      f"{largest} of throughput")
     each = p.size / p.stripes
-    if p.storage == ebs.GP2 and ebs.GP2_RATIO * each > ebs.GP2_MOST:
+    enough = math.ceil(ebs.GP2_MOST / ebs.GP2_RATIO)
+    if p.storage == ebs.GP2 and each > enough:
         found.append(f"size: a gp2 volume does at most {format_value(ebs.GP2_MOST, 'IOPS')}, which "
-                     f"{format_value(math.ceil(ebs.GP2_MOST / ebs.GP2_RATIO), 'GiB')} have")
+                     f"{format_value(enough, 'GiB')} have")
     if hdd and ebs.HDD_RATES[p.storage][0] * each / ebs.TIB > ebs.HDD_RATES[p.storage][2]:
         base, _, most = ebs.HDD_RATES[p.storage]
         found.append(f"size: a {p.storage} volume moves at most {format_value(most, 'MiB/s')}, "
