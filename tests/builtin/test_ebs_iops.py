@@ -94,6 +94,7 @@ def test_an_instance_without_nitro_does_less():
     (dict(storage="io1", instances=2, nitro=False), "nitro"),
     (dict(storage="st1", size=100), "size"),
     (dict(storage="gp3", size=1, provisioned_iops=4_000), "provisioned_iops"),
+    (dict(storage="efs-provisioned", provisioned_throughput=3_415), "provisioned_throughput"),
     (dict(base_iops=20_001), "base_iops"), (dict(base_throughput=601), "base_throughput"),
     (dict(busy_every=3_600, busy_duration=3_600), "busy_every")])
 def test_what_cannot_be_is_refused(values, name):

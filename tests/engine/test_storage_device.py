@@ -60,3 +60,27 @@ def test_cut_into_ticks_in_any_way_it_is_the_same(steady, more, rate, ticks):
         sim.run()
         results.append(totals(flow))
     assert results[0] == pytest.approx(results[1], rel=1e-6, abs=1e-3)
+
+
+@pytest.mark.parametrize("outstanding, latency, timeout", [
+    (3, 0.5, 1e9), (12, 0.1, 1e9), (200, 0.1, 1e9), (300, 0.1, 20.0)])
+@pytest.mark.parametrize("limits", [
+    [(8.0, 8.0, 0.0)], [(8.0, 40.0, 9_000.0)],
+    [(8.0, 40.0, 9_000.0), (15.0, 30.0, 6_000.0)]])
+def test_a_closed_loop_beside_plain_simpy(outstanding, latency, timeout, limits):
+    """Twenty minutes, I/O by I/O, before one limit or two with credits: as many done and given up,
+    and the same mean time, within two percent and a round of those outstanding."""
+    devices = [Device(steady, burst, latency, earn=steady if bucket else 0.0,
+                      spend=1.0 if bucket else 0.0, bucket=bucket)
+               for steady, burst, bucket in limits]
+    sim = Simulation(1, 1_200, points=40)
+    flow = Flow(sim, devices[0], np.zeros(40), timeout, tuple(devices[1:]))
+    flow.keep(np.array([0.0, 1_200.0]), np.array([float(outstanding)]))
+    sim.each_tick(flow.step)
+    sim.run()
+    done, failed, took = plain_device.loop(outstanding, limits=limits, latency=latency,
+                                           timeout=timeout, duration=1_200)
+    mine, lost, _, _, waited = totals(flow)
+    assert mine == pytest.approx(done, rel=0.02, abs=outstanding)
+    assert lost == pytest.approx(failed, rel=0.02, abs=2 * outstanding)
+    assert latency + waited / mine == pytest.approx(took, rel=0.03, abs=1 / limits[0][0])

@@ -179,6 +179,10 @@ class EbsIopsParams(Params):
         if 0 < self.busy_every <= self.busy_duration:
             raise ParameterError("busy_every", self.busy_every,
                                  f"0, or more than {self.busy_duration:g} s, the busy time")
+        if self.storage == efs.PROVISIONED and (
+                self.provisioned_throughput > efs.MOST_PROVISIONED):
+            raise ParameterError("provisioned_throughput", self.provisioned_throughput,
+                                 f"at most {efs.MOST_PROVISIONED:,.0f} MiB/s with EFS")
         if self.boot_volume and (not self.on_ebs or not ebs.may_boot(self.storage)):
             raise ParameterError("boot_volume", True, f"False with {self.storage}")
 

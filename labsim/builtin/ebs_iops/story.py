@@ -43,8 +43,8 @@ PRESETS = (
     Preset("Instance limit", "A narrow tap: the volume can do it, the instance can't.",
            {"storage": "io2", "size": 125, "provisioned_iops": 16_000, "io_rate": 12_000,
             "instance_iops": 6_000}),
-    Preset("Instance burst credits", "No gp2 in sight, and still it's over after half an hour: the "
-                                     "volume has no credits, the small instance has.",
+    Preset("Instance burst credits", "No gp2 in sight, and still it's over before the second hour "
+                                     "is: the volume has no credits, the small instance has.",
            {"storage": "gp3", "size": 500, "provisioned_iops": 10_000, "io_rate": 8_000,
             **SMALL}),
     Preset("Closed loop", "What a benchmark does: as many I/Os outstanding as you say, the next "

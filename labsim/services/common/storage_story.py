@@ -72,8 +72,9 @@ PANELS = (
         Line("wanted", "offered_rate"), Line("done", "completed_rate"),
         Line("limit", "limit", step=True)), marks=("credits", "stop")),
     Panel("Time of an I/O", (Line("mean latency", "latency"),)),
-    Panel("Credits", (Line("left", "credits"), Line("of the instance", "instance_credits")),
-          marks=("credits",), unit="of bucket"),
+    Panel("Credits", (
+        Line("of the volume", "credits"), Line("of the instance", "instance_credits")),
+        marks=("credits",), unit="of bucket"),
     Panel("Moved", (Line("throughput", "throughput"),)))
 INVARIANTS = (
     kit.adds_up("offered", "completed", "failed", "queue_end"),

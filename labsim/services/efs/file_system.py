@@ -32,8 +32,9 @@ class FileSystem(Storage):
             raise unknown("mode", mode, rules.MODES)
         checked(size=size, io_size=io_size, clients=clients, read_latency=read_latency,
                 write_latency=write_latency)
+        rented = rules.MOST_PROVISIONED if mode == rules.PROVISIONED else float("inf")
         for what, value, most in (("reads", reads, 1), ("credits", credits, 1),
-                                  ("throughput", throughput, float("inf"))):
+                                  ("throughput", throughput, rented)):
             if not 0 <= value <= most:
                 raise ParameterError(what, value, f"from 0 to {most:g}")
         self.mode, self.size, self.throughput, self.reads = mode, size, throughput, reads

@@ -29,6 +29,7 @@ READ_IOPS = {BURSTING: 35_000, PROVISIONED: 55_000, ELASTIC: 250_000}     # efs.
 WRITE_IOPS = {BURSTING: 7_000, PROVISIONED: 25_000, ELASTIC: 50_000}      # efs.iops_elastic
 READ_MOST = {BURSTING: 3 * GIB, PROVISIONED: 3 * GIB, ELASTIC: 20 * GIB}  # MiB/s, the least of any
 WRITE_MOST = dict.fromkeys(MODES, GIB)          # region: efs.throughput_most, efs.elastic
+MOST_PROVISIONED = factbook.value("efs.provisioned_most")      # MiB/s
 READ_LATENCY = factbook.value("efs.read_latency_s")
 WRITE_LATENCY = factbook.value("efs.write_latency_s")
 
