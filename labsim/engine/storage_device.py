@@ -91,10 +91,13 @@ class Flow:
         self._stops: list[tuple[float, float]] = []
         self._waiting, self._most = 0.0, min(each.burst for each in self.devices)
         self._credits = [each.start * each.bucket for each in self.devices]
+        self._refills = [(j, each.again) for j, each in enumerate(self.devices)
+                         if each.bucket and each.again < sim.duration]
         self._rows: list[tuple] = []
         self._folded: list[np.ndarray] = []
         self._first: list[int] = []         # the piece that each tick begins with
         self._laid = False
+        self.reached = 0.0                  # up to where it has been stepped, s
 
     # -- what comes ----------------------------------------------------------------------------
 
@@ -107,15 +110,14 @@ class Flow:
         self._kept = t, outstanding
 
     def stop(self, start: float, end: float) -> None:
-        """From `start` to `end` s the instance is stopped: all that comes fails."""
+        """From `start` to `end` s, not before `reached`, it is stopped: all that comes fails."""
         self._stops.append((start, end))
         self._laid = False
 
     def _lay(self) -> None:
         """Cut the run where what comes may change, and where a bucket is full by itself."""
         ticks, end = self.sim.record.t, self.sim.duration
-        again = [np.arange(each.again, end, each.again) for each in self.devices
-                 if each.bucket and each.again < end]
+        again = [np.arange(every, end, every) for _, every in self._refills]
         curves = [*self._curves, *([self._kept] if self._kept else [])]
         cuts = np.concatenate([ticks, *(t for t, _ in curves), *again, *self._stops])
         cuts = np.unique(cuts[(cuts >= 0) & (cuts <= end)])
@@ -140,14 +142,15 @@ class Flow:
         """Tick `k`: how many were done in it, and how many failed."""
         if not self._laid:
             self._lay()
+        self.reached = self._cuts[self._bounds[k + 1]]
         self._first.append(sum(map(len, self._folded)) + len(self._rows))
         self._now_done = self._now_failed = 0.0
         evenly = self.arrivals[k] / self.sim.tick
         for i in range(self._bounds[k], self._bounds[k + 1]):
             start, span = self._cuts[i], self._cuts[i + 1] - self._cuts[i]
-            for j, each in enumerate(self.devices):
-                if each.again < math.inf and start and start % each.again == 0:
-                    self._credits[j] = each.bucket
+            for j, again in self._refills:
+                if start and start % again == 0:
+                    self._credits[j] = self.devices[j].bucket
             if self._stopped and self._stopped[i]:
                 self._stand(start, span, self._comes[i] + evenly)
             else:

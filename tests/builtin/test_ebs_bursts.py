@@ -117,18 +117,20 @@ def test_a_stop_is_as_long_as_it_is(start, length):
     assert s["failed"] == pytest.approx(1_000 * length, rel=0.001 + 3 / np.sqrt(1_000 * length))
 
 
-def test_a_stop_that_a_process_decides_on_is_as_sharp():
-    """It need not be known before the run."""
+@pytest.mark.parametrize("at, begins", [(2_000, 2_000), (1_000, 1_008)])
+def test_a_stop_that_a_process_decides_on_is_as_sharp(at, begins):
+    """It need not be known before the run; if it is at once, it is from the next tick on."""
     def build(sim):
         disk = ebs.Volume(sim, "disk")
         sim.send(1_000, to=disk)
 
         def later():
             yield sim.env.timeout(1_000)
-            disk.stop(2_000, 50)
+            disk.stop(at, 50)
         sim.process(later())
-    s = labsim.simulate(build, 86_400).summary
-    assert s["disk.failed"] == pytest.approx(50_000, rel=0.02)
+    r = labsim.simulate(build, 86_400)
+    assert r.summary["disk.failed"] == pytest.approx(50_000, rel=0.02)
+    assert [e.t for e in r.events] == [begins, begins + 50]
 
 
 def test_the_noise_between_bursts_is_that_of_chance():

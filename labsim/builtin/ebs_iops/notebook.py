@@ -551,10 +551,10 @@ lab.trust()
 # * I/Os are a fluid from one change of the rate to the next. Real ones come in clumps of
 #   milliseconds, which makes short lines long before a limit is reached.
 # * An I/O takes {{ssd_latency}} at an SSD volume, {{io2_latency}} at an `io2`, {{hdd_latency}} at a
-#   hard disk volume; AWS promises single-digit milliseconds of SSDs, less than half of one of `io2`,
-#   and says nothing of disks. EFS is at its best case; five milliseconds to read and fifteen to
-#   write were measured. All are parameters. Reads and writes are alike but on EFS, and a large I/O
-#   takes no longer than a small one.
+#   hard disk volume; AWS promises single-digit milliseconds of SSDs, less than half of one of
+#   `io2`, and says nothing of disks. EFS is at its best case; five milliseconds to read and fifteen
+#   to write were measured. All are parameters. Reads and writes are alike but on EFS, and a large
+#   I/O takes no longer than a small one.
 # * Whether `gp2`'s credits come in full below the baseline is AWS's wording; see the change above.
 # * Small I/Os in a row are always merged, as AWS has it. With four outstanding, somebody measured
 #   no more in a row than at random: there must be enough in line to be merged.

@@ -138,11 +138,13 @@ class Storage(kit.Component):
                             f"{device.steady:,.0f} I/Os/s", t=t)
 
     def stop(self, at: float, length: float) -> None:
-        """The instances that use it are stopped at `at` s, and start again `length` s later."""
+        """The instances that use it are stopped at `at` s, and start again `length` s later. Who
+        decides on it during the run: from the next tick on at the earliest."""
         checked(at=at, length=length)
-        self._stops.append((at, at + length))
         if "flow" in vars(self):
+            at = max(at, self.flow.reached)
             self.flow.stop(at, at + length)
+        self._stops.append((at, at + length))
         self.sim.process(self._stopping(at, length))
 
     def _stopping(self, at: float, length: float):
