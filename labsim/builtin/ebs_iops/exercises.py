@@ -38,7 +38,7 @@ def well(p) -> dict[str, str]:
 
 def left(result) -> float:
     """Minutes until the instance's credits are gone."""
-    return (result.params.duration - result.summary["instance_exhausted_s"]) / 60
+    return (result.params.duration - result.summary["ebs_baseline_s"]) / 60
 
 
 def tank(p) -> dict[str, str]:

@@ -214,8 +214,8 @@ small = lab.preset("Instance burst credits")
 print("I/Os/s   at its baseline after")
 for rate in (3_600, 4_000, 5_000, 8_000):
     s = lab.run(small.changed(io_rate=rate, duration=86_400)).summary
-    quick = (86_400 - s["instance_exhausted_s"]) / 60
-    print(f"{rate:6,} {f'{quick:,.0f} min' if s['instance_exhausted_s'] else 'never':>20}")
+    quick = (86_400 - s["ebs_baseline_s"]) / 60
+    print(f"{rate:6,} {f'{quick:,.0f} min' if s['ebs_baseline_s'] else 'never':>20}")
 
 # %%
 lab.run(small).plot()

@@ -60,10 +60,10 @@ METRICS = (
            lambda s: s.dry.sum(), aliases=("dry_time",)),
     Metric("burst_lasts_s", "s", "when the credits were gone; at most the run's end", "higher",
            lambda s: min(s.flow.ran_dry[0], s.sim.duration), aliases=("credits_last",)),
-    Metric("instance_credits_end", "of bucket", "credits of the instance left at the end, the "
+    Metric("ebs_balance_end", "of bucket", "credits of the instance left at the end, the "
            "lower of EBSIOBalance% and EBSByteBalance%; 1: needs none", "higher",
            lambda s: s.tap_credits[-1]),
-    Metric("instance_exhausted_s", "s", "time at the instance's baseline, though more was "
+    Metric("ebs_baseline_s", "s", "time at the instance's baseline, though more was "
            "wanted", "lower", lambda s: s.flow.counted(col.TAPS_DRY).sum()),
     Metric("month_usd", "USD", "storage for a month at this rate", "lower",
            lambda s: sum(s.cost().values()) * MONTH / s.sim.duration))

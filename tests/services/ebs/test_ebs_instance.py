@@ -32,7 +32,7 @@ def test_its_maximum_lasts_for_half_an_hour_then_its_baseline(instance):
     """Flat out with small I/Os. Source: EC2 User Guide, "maximum performance for 30 minutes at
     least once every 24 hours"."""
     s = run(instance, duration=7_200).summary
-    assert s["disk.instance_exhausted_s"] == pytest.approx(5_400, rel=1e-6)
+    assert s["disk.ebs_baseline_s"] == pytest.approx(5_400, rel=1e-6)
     done = 1_800 * instance["iops"] + 5_400 * instance["base_iops"]
     assert s["disk.completed"] == pytest.approx(done, rel=1e-6)
     assert s["disk.steady_limit"] == instance["base_iops"]
@@ -45,14 +45,14 @@ def test_so_does_its_throughput(instance):
     s = run(instance, io_size=256, duration=7_200).summary
     done = 1_800 * instance["throughput"] + 5_400 * instance["base_throughput"]
     assert s["disk.throughput_mean"] * 7_200 * 2**20 / 1e6 == pytest.approx(done, rel=1e-6)
-    assert s["disk.instance_exhausted_s"] == pytest.approx(5_400, rel=1e-6)
+    assert s["disk.ebs_baseline_s"] == pytest.approx(5_400, rel=1e-6)
 
 
 def test_once_every_day():
     """Its bucket is full again after 24 hours, flat out or not; AWS Compute Blog, Simulating Amazon
     EC2 EBS burst credits."""
     s = run(M5_LARGE, duration=3 * 86_400).summary
-    assert s["disk.instance_exhausted_s"] == pytest.approx(3 * (86_400 - 1_800), rel=1e-6)
+    assert s["disk.ebs_baseline_s"] == pytest.approx(3 * (86_400 - 1_800), rel=1e-6)
 
 
 @settings(max_examples=30, deadline=None)
@@ -65,14 +65,14 @@ def test_how_long_it_lasts_at_any_rate(rate):
         disk.keep(rate * disk.device.latency)
     s = ls.simulate(build, 86_000).summary
     lasts = 1_800 * (18_750 - 3_600) / (rate - 3_600)
-    assert s["disk.instance_exhausted_s"] == pytest.approx(max(0, 86_000 - lasts), rel=1e-5, abs=1)
+    assert s["disk.ebs_baseline_s"] == pytest.approx(max(0, 86_000 - lasts), rel=1e-5, abs=1)
 
 
 def test_a_large_size_has_no_such_day():
     """Its maximum is for good."""
     s = run(M5_4XLARGE).summary
     assert s["disk.iops_mean"] == pytest.approx(18_750)
-    assert s["disk.instance_exhausted_s"] == 0 and s["disk.instance_credits_end"] == 1
+    assert s["disk.ebs_baseline_s"] == 0 and s["disk.ebs_balance_end"] == 1
 
 
 def test_below_its_baseline_credits_come_back():
@@ -82,7 +82,7 @@ def test_below_its_baseline_credits_come_back():
                           timeout=0.1, instance=ebs.Instance(**M5_LARGE))
         sim.send(Load.spike(0.001, 5e7, 0, 3_600), to=disk)
     r = ls.simulate(build, 3_600 + 3_000)
-    assert r.summary["disk.instance_credits_end"] == pytest.approx(
+    assert r.summary["disk.ebs_balance_end"] == pytest.approx(
         3_000 * 3_600 / (1_800 * (18_750 - 3_600)), rel=0.01)
 
 
