@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import labsim
 from labsim.engine import Load, Simulation
 from labsim.services import ebs
+from labsim.services.common import io_load
 
 LAB = labsim.lab("ebs-iops")
 USUAL = 100
@@ -107,6 +108,17 @@ def test_a_burst_of_a_system_of_ones_own(duration):
     over = (6_000 - 3_000) / 5_000 * 60             # s of the ramp that are too much
     beyond = over * 3_000 / 2 - 3_000 + 3_000 * (duration - 90)
     assert r.summary["disk.failed"] == pytest.approx(beyond, rel=0.01)
+
+
+@given(st.floats(0.1, 1e6), st.floats(0, 1e6), st.floats(1e-3, 1e5), st.integers(0, 2**20))
+@settings(max_examples=40, deadline=None)
+def test_a_load_that_fades_away(rate, start, length, seed):
+    """To nothing, anywhere: half of what a rectangle would bring."""
+    curve = Load.ramp(rate, 0, start, length).curve(2e6)
+    _, counts = io_load.counted(curve, np.random.default_rng(seed))
+    expected = rate * (start + length / 2)
+    assert counts.sum() == pytest.approx(expected, abs=6 * np.sqrt(expected) + 6, rel=1e-6)
+    assert (counts >= 0).all()
 
 
 @pytest.mark.parametrize("start, length", [(100, 20), (357.3, 11.4), (43_200, 600)])

@@ -29,7 +29,7 @@ def counted(curve: RateCurve, rng: np.random.Generator) -> tuple[np.ndarray, np.
     What is drawn first are the busiest times, so that a burst is the same wherever it is, and
     however long the run."""
     t = changes(curve)
-    expected = curve.expected(t)
+    expected = np.maximum(curve.expected(t), 0.0)       # a slope that ends at nothing, rounded
     busiest = np.argsort(-np.round(expected / np.diff(t), 6), kind="stable")    # equals in time
     counts = np.empty(len(expected), dtype=np.int64)
     counts[busiest] = rng.poisson(expected[busiest])
