@@ -556,8 +556,9 @@ lab.trust()
 #   to write were measured. All are parameters. Reads and writes are alike but on EFS, and a large
 #   I/O takes no longer than a small one.
 # * Whether `gp2`'s credits come in full below the baseline is AWS's wording; see the change above.
-# * Small I/Os in a row are always merged, as AWS has it. With four outstanding, somebody measured
-#   no more in a row than at random: there must be enough in line to be merged.
+# * Small I/Os in a row are always merged, as AWS has it. With a thousand outstanding somebody
+#   measured more than thirty times as many in a row as at random, with four outstanding no more
+#   than at random: there must be enough in line to be merged.
 # * A volume gives nearly all of its IOPS nearly all of the time; here it is always all.
 # * How an instance's credits come back AWS doesn't say but for the half hour a day. Here they come
 #   while less than the baseline is used, and in full after every day, as in AWS's own simulation.
