@@ -9,6 +9,7 @@ hundred metres are, or above which height a hundredth of it lies, needs no measu
 import numpy as np
 
 NARROW = 1e-9       # of the largest value: what is narrower is all at one place
+TINY = 1e-290       # by which one can still divide
 
 
 def most_within(t: np.ndarray, counts: np.ndarray, window: float) -> float:
@@ -28,7 +29,7 @@ def quantile(low: np.ndarray, high: np.ndarray, weight: np.ndarray, share: float
     if whole <= 0 or weight[high <= 0].sum() >= whole:
         return 0.0
     width = high - low
-    wide = width > NARROW * high.max()
+    wide = width > max(NARROW * high.max(), TINY)
     at = np.concatenate([low[wide], high[wide], high[~wide]])
     rises = weight[wide] / width[wide]
     order = np.argsort(at, kind="stable")
@@ -46,6 +47,6 @@ def mean_up_to(start: np.ndarray, end: np.ndarray, most: float) -> np.ndarray:
     """The mean of a value that goes linearly from start to end, cut at `most`."""
     low, high = np.minimum(start, end), np.maximum(start, end)
     width = high - low
-    free = np.clip((most - low) / np.where(width > 0, width, 1.0), 0.0, 1.0)
+    free = np.clip((most - low) / np.maximum(width, TINY), 0.0, 1.0)
     cut = free * (low + np.minimum(high, most)) / 2 + (1.0 - free) * most
     return np.where(high <= most, (low + high) / 2, np.where(low >= most, most, cut))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labsim.engine import ramps
@@ -46,9 +46,11 @@ def test_the_best_second(given):
     assert best == pytest.approx(held.max(initial=total[-1] * (t[-1] <= 1)), rel=1e-6, abs=1e-9)
 
 
+@example(0.0, 5e-324, 0.1)
+@example(0.0, 0.0, 0.1)
 @given(st.floats(0, 10), st.floats(0, 10), st.floats(0.1, 10))
 def test_a_mean_that_is_cut(start, end, most):
-    """As of 2,000 values."""
+    """As of 2,000 values, also where it hardly changes."""
     values = np.minimum(start + (end - start) * COMB, most)
     found = ramps.mean_up_to(np.array([start]), np.array([end]), most)[0]
     assert found == pytest.approx(values.mean(), abs=1e-5)
