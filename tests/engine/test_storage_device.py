@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labsim.engine import Simulation
-from labsim.engine.storage_device import Device, Flow
+from labsim.engine.storage_device import CREDITS, DONE, FAILED, LEFT, SPAN, Device, Flow
+
+
+def totals(flow):
+    """Done, failed, left in line, credits at the end, time waited."""
+    at = flow.pieces
+    return (at[:, DONE].sum(), at[:, FAILED].sum(), at[-1, LEFT], at[-1, CREDITS],
+            flow.line @ at[:, SPAN])
 
 
 def test_beside_plain_simpy():
@@ -28,15 +35,16 @@ def test_beside_plain_simpy():
         times.tolist(), steady=3.0, burst=30.0, earn=3.0, spend=1.0, bucket=9_000.0, start=1.0,
         timeout=60.0, whole=True, duration=3_600)
     noise = 3.3 * math.sqrt(len(times))
-    assert abs(sum(flow.done) - len(begun)) < noise
-    assert abs(sum(flow.failed) - failed) < noise
-    assert flow.ran_dry == pytest.approx(1_800, rel=0.05)
+    done, lost, _, left, _ = totals(flow)
+    assert abs(done - len(begun)) < noise
+    assert abs(lost - failed) < noise
+    assert flow.ran_dry[0] == pytest.approx(1_800, rel=0.05)
     late = [w for t, w in zip(begun, waits) if t > 2_400]
-    fluid = sum(flow.waited[160:]) / sum(flow.done[160:])
-    print(f"measured: ebs, fluid beside plain SimPy: done {sum(flow.done):,.0f} and {len(begun):,},"
+    fluid = (flow.mean(flow.line)[160:] * sim.tick).sum() / flow.counted(DONE)[160:].sum()
+    print(f"measured: ebs, fluid beside plain SimPy: done {done:,.0f} and {len(begun):,},"
           f" mean wait when full {fluid:.1f} s and {np.mean(late):.1f} s")
     assert fluid == pytest.approx(np.mean(late), rel=0.03)
-    assert credits < 5 and flow.credits[-1] < 5
+    assert credits < 5 and left < 5
 
 
 @settings(max_examples=50, deadline=None)
@@ -50,6 +58,29 @@ def test_cut_into_ticks_in_any_way_it_is_the_same(steady, more, rate, ticks):
         flow = Flow(sim, here, np.full(n, rate * 600 / n), timeout=20.0)
         sim.each_tick(flow.step)
         sim.run()
-        results.append((sum(flow.done), sum(flow.failed), flow.waiting[-1], flow.credits[-1],
-                        sum(flow.waited)))
+        results.append(totals(flow))
     assert results[0] == pytest.approx(results[1], rel=1e-6, abs=1e-3)
+
+
+@pytest.mark.parametrize("outstanding, latency, timeout", [
+    (3, 0.5, 1e9), (12, 0.1, 1e9), (200, 0.1, 1e9), (300, 0.1, 20.0)])
+@pytest.mark.parametrize("limits", [
+    [(8.0, 8.0, 0.0)], [(8.0, 40.0, 9_000.0)],
+    [(8.0, 40.0, 9_000.0), (15.0, 30.0, 6_000.0)]])
+def test_a_closed_loop_beside_plain_simpy(outstanding, latency, timeout, limits):
+    """Twenty minutes, I/O by I/O, before one limit or two with credits: as many done and given up,
+    and the same mean time, within two percent and a round of those outstanding."""
+    devices = [Device(steady, burst, latency, earn=steady if bucket else 0.0,
+                      spend=1.0 if bucket else 0.0, bucket=bucket)
+               for steady, burst, bucket in limits]
+    sim = Simulation(1, 1_200, points=40)
+    flow = Flow(sim, devices[0], np.zeros(40), timeout, tuple(devices[1:]))
+    flow.keep(np.array([0.0, 1_200.0]), np.array([float(outstanding)]))
+    sim.each_tick(flow.step)
+    sim.run()
+    done, failed, took = plain_device.loop(outstanding, limits=limits, latency=latency,
+                                           timeout=timeout, duration=1_200)
+    mine, lost, _, _, waited = totals(flow)
+    assert mine == pytest.approx(done, rel=0.02, abs=outstanding)
+    assert lost == pytest.approx(failed, rel=0.02, abs=2 * outstanding)
+    assert latency + waited / mine == pytest.approx(took, rel=0.03, abs=1 / limits[0][0])

@@ -1,4 +1,4 @@
-"""A volume with credits in plain SimPy, I/O by I/O: what `storage_device` has as a fluid."""
+"""Volumes with credits in plain SimPy, I/O by I/O: what `storage_device` has as a fluid."""
 
 import simpy
 
@@ -43,3 +43,37 @@ def run(times, *, steady, burst, earn, spend, bucket, start, timeout, whole, dur
     env.process(serve())
     env.run(until=duration)
     return begun, waits, failed[0], state["credits"]
+
+
+def loop(outstanding, *, limits, latency, timeout, duration):
+    """So many workers, each with one I/O at a time, before limits in a row, each (steady, burst,
+    bucket) in I/Os/s and I/Os: how many were done, how many gave up, the mean time of those done.
+    Who finds nobody passes at once, the next one a gap of 1 / rate later."""
+    env = simpy.Environment()
+    turn = simpy.Resource(env)
+    buckets = [bucket for _, _, bucket in limits]
+    done, failed, took, free = [0], [0], [0.0], [0.0]
+
+    def worker():
+        while True:
+            came = env.now
+            with turn.request() as request:
+                got = yield request | env.timeout(timeout)
+                if request not in got:
+                    failed[0] += 1
+                    continue
+                yield env.timeout(max(0.0, free[0] - env.now))
+                rate = min(burst if credits >= 1 else steady
+                           for (steady, burst, _), credits in zip(limits, buckets))
+                gap = env.now + 1.0 / rate - free[0]        # since the one before
+                free[0] = env.now + 1.0 / rate
+                for j, (steady, _, bucket) in enumerate(limits):
+                    buckets[j] = min(bucket, max(0.0, buckets[j] + steady * gap - 1.0))
+            yield env.timeout(latency)
+            done[0] += 1
+            took[0] += env.now - came
+
+    for _ in range(outstanding):
+        env.process(worker())
+    env.run(until=duration)
+    return done[0], failed[0], took[0] / done[0]

@@ -27,6 +27,10 @@ lab = Lab(
            "ebs.io2_iops_ratio", "ebs.st1_rates", "ebs.sc1_rates", "ebs.hdd_credit_rule",
            "ebs.io_size_cap", "ebs.gp_latency", "ebs.boot_types", "ebs.multi_attach_max",
            "ebs.multi_attach_rule", "ebs.az_scope", "ebs.fsr_bucket", "ec2.nitro_iops",
-           "ec2.not_nitro_iops", "istore.persist_rule", "istore.iops", "efs.credit_rule",
-           "efs.iops", "efs.elastic", "efs.default_throughput_mode", "rds.gp2_stripe"),
+           "ec2.not_nitro_iops", "ebs.instance_burst_s", "ebs.instance_burst_again_s",
+           "ebs.instance_balance_rule", "ebs.instance_m5_large", "istore.persist_rule",
+           "istore.iops", "efs.baseline_kibps_per_gib", "efs.credit_rule", "efs.client_mibps",
+           "efs.client_elastic_mibps", "efs.iops", "efs.iops_elastic", "efs.elastic",
+           "efs.throughput_most", "efs.elastic_min", "efs.default_throughput_mode",
+           "rds.gp2_stripe"),
 )

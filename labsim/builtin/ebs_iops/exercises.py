@@ -21,7 +21,7 @@ def gp2(p) -> dict[str, str]:
 
 def limits(p) -> dict[str, str]:
     """The throughput of a volume in I/Os, and what a queue depth allows, in words."""
-    latency = model.seen(p).latency
+    latency = model.seen(p).device.latency
     return {"latency": format_value(1_000 * latency, "ms"),
             "moves": format_value(ebs.performance(p.volume).throughput, "MiB/s"),
             "per_mib": format_value(1_024 / p.io_size)}
@@ -36,6 +36,23 @@ def well(p) -> dict[str, str]:
             "holds": format_value(efs.most_credits(p.size), "MiB")}
 
 
+def left(result) -> float:
+    """Minutes until the instance's credits are gone."""
+    return (result.params.duration - result.summary["ebs_baseline_s"]) / 60
+
+
+def tank(p) -> dict[str, str]:
+    """What an instance's bucket of IOPS holds, and what is taken out of it, in words."""
+    tap = p.instance.taps(p.io_size, 1)[0]
+    return {"bucket": format_value(tap.bucket), "over": format_value(p.io_rate - tap.steady),
+            "more": format_value(tap.burst - tap.steady, "IOPS")}
+
+
+def loop(result) -> float:
+    """Mean latency, ms."""
+    return 1_000 * result.summary["latency_mean"]
+
+
 DRY = {"size": 200, "io_rate": 1_500}
 BIG = {"storage": "gp3", "size": 500, "io_size": 256, "io_rate": 2_000}
 ALONE = {"storage": "io2", "size": 125, "provisioned_iops": 20_000, "io_rate": 8_000,
@@ -43,6 +60,10 @@ ALONE = {"storage": "io2", "size": 125, "provisioned_iops": 20_000, "io_rate": 8
 SCATTERED = {"storage": "st1", "size": 2_048, "io_size": 16, "io_rate": 2_000, "credits": 0}
 SHARED = {"storage": "efs-bursting", "size": 200, "io_rate": 2_000, "io_size": 64,
           "duration": 86_400}
+
+ATTIC = {"storage": "gp3", "size": 500, "provisioned_iops": 8_000, "io_rate": 5_500,
+         "instance_iops": 10_000, "base_iops": 2_500}
+LOOP = {"storage": "gp3", "size": 500, "closed_loop": True, "queue_depth": 24, "duration": 600}
 
 EXERCISES = (
     Predict(
@@ -160,4 +181,21 @@ EXERCISES = (
                "The cheapest per GiB moves too little; the next one doesn't."),
         solution="{answer}. sc1 would run out of credits within the day, and any SSD costs "
                  "nearly twice as much."),
+    Predict(
+        id="attic", runs=(ATTIC,), ask=left, unit="min", within=0.08, numbers=tank,
+        question="A gp3 with {provisioned_iops} is attached to a small instance: at most "
+                 "{instance_iops} for half an hour a day, {base_iops} for good. The application "
+                 "does {io_rate}. After how many minutes does it slow down?",
+        hints=("The bucket holds half an hour of what the maximum is over the baseline.",
+               "It holds {bucket} ({more} for half an hour); {over} a second come out of it."),
+        solution="{bucket} over {over}: {answer}. The volume has no credits at all; look at "
+                 "EBSIOBalance% of the instance, not at BurstBalance."),
+    Predict(
+        id="loop", runs=(LOOP,), ask=loop, unit="ms", within=0.05, numbers=limits,
+        question="A benchmark keeps {queue_depth} outstanding on a gp3 with {provisioned_iops} "
+                 "whose I/Os take {latency} each. Which mean latency does it report?",
+        hints=("How many I/Os does the volume do in a second, whatever the queue depth?",
+               "Little's law: outstanding = rate times latency, the time in line included."),
+        solution="{queue_depth} over {provisioned_iops}: {answer}. A deeper queue would not be "
+                 "quicker, only later."),
 )

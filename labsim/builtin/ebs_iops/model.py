@@ -3,72 +3,96 @@
 Picture a bath that is filled all morning from a cistern on the roof. The mains bring a trickle, and
 nobody notices, for the cistern makes up for it; at noon it is empty, and the bath gets the trickle.
 
-Start reading at `simulate`. Data plane: counted per tick, as a fluid, since what is limited are
-rates over hours; when the credits are gone is reckoned exactly, wherever in a tick that is. Eight
-hours take a few milliseconds, at any rate.
+Start reading at `simulate`.
+
+*Models:* no I/O is followed one by one, at any rate. I/Os are counted from one change of their rate
+to the next and flow as a fluid; the run is cut wherever the load changes, a bucket is empty, a line
+is gone or full, and in between all is exact. So a burst of a fifth of a second is the same in a run
+of a minute and of a day. A run is a few hundred such pieces, and a few more for every burst.
+*Leaves out:* what happens by chance between two changes; see the notebook.
 """
 
+import numpy as np
+
 from labsim import declare as kit
+from labsim.builtin.ebs_iops import limits
 from labsim.builtin.ebs_iops.params import LOCAL, EbsIopsParams
-from labsim.engine import Estimate, Simulation
-from labsim.engine.storage_device import Device
+from labsim.engine import Estimate, Load, RateCurve, Simulation
 from labsim.services import ebs, efs
 from labsim.services.common.storage import Storage
-from labsim.services.ebs import rules
 from labsim.services.ec2.instance_store import InstanceStore
 
-TICKS = 240             # of a run, however long it is
-SHORT = 0.2             # a tick's share of a control event's time
+TICKS = 240             # of the record, however long the run is
+PIECE = 0.5             # a piece's share of a control event's time
+PER_TAP = 0.3           # as much more for each bucket of the instance
+PER_BURST = 2.5         # pieces: from two to six, by what empties and fills
+KEPT = 16               # numbers kept of a piece
 
 
 def simulate(p: EbsIopsParams, sim: Simulation) -> "Disk":
     """I/Os come, the device passes what it may; perhaps the instance is stopped."""
     storage = made(p, sim)
-    curve = kit.spiked(p, p.io_rate, "busy")
-    storage.ios.expect(sim.stream("ios").poisson(curve.expected(sim.record.t)))
+    if p.closed_loop:
+        storage.keep(Load(lambda duration: busy(p, p.queue_depth * p.users)))
+    else:
+        storage.ios.follow(busy(p, p.io_rate), sim.stream("ios"))
     if p.stop_at:
         storage.stop(p.stop_at, p.stop_time)
     return Disk(p, sim, storage=storage)
 
 
+def busy(p: EbsIopsParams, usual: float) -> RateCurve:
+    """The `usual` load, and so many times as much in each busy time."""
+    if not bursts(p):
+        return RateCurve.steady(usual, p.duration)
+    starts = np.arange(p.busy_start, p.duration, p.busy_every or p.duration)
+    ends = starts + p.busy_duration
+    t = np.append(0.0, np.stack([starts, starts, ends, ends], axis=1))
+    rate = usual * np.append(1.0, np.tile([1.0, p.busy_factor, p.busy_factor, 1.0], len(starts)))
+    inside = t < p.duration
+    return RateCurve(np.append(t[inside], p.duration), np.append(rate[inside], rate[inside][-1]))
+
+
+def bursts(p: EbsIopsParams) -> float:
+    """How often it becomes busy, or so."""
+    if p.busy_factor == 1 or not p.busy_duration or p.busy_start >= p.duration:
+        return 0
+    return (p.duration - p.busy_start) / p.busy_every if p.busy_every else 1
+
+
 def made(p: EbsIopsParams, sim: Simulation) -> Storage:
     """The storage, behind its instances, with the application's queue depth."""
-    load = dict(io_size=p.io_size, limit=instance_limit(p), timeout=p.timeout,
-                queue_depth=p.queue_depth * p.users)
+    load = dict(io_size=p.io_size, timeout=p.timeout, queue_depth=depth(p))
     if p.storage == LOCAL:
-        return InstanceStore(sim, "storage", p.size, iops=p.fact("istore.iops"), **load)
+        return InstanceStore(sim, "storage", p.size, iops=p.fact("istore.iops"),
+                             latency=p.latency, **load)
     if p.on_efs:
         return efs.FileSystem(sim, "storage", p.storage, p.size, clients=p.users,
                               throughput=p.provisioned_throughput, reads=p.read_share,
-                              credits=p.credits, **load)
-    latency = (p.hdd_latency if p.storage in rules.HDD else
-               p.fact("ebs.io2_latency_s") if p.storage == rules.IO2 else p.ssd_latency)
+                              credits=p.credits, new_client=p.new_client,
+                              read_latency=p.read_latency, write_latency=p.write_latency, **load)
     return ebs.Volume(sim, "storage", p.storage, p.size, iops=p.provisioned_iops,
-                      throughput=p.provisioned_throughput, latency=latency, stripes=p.stripes,
-                      sequential=p.sequential, credits=p.credits, **load)
+                      throughput=p.provisioned_throughput, latency=p.latency, stripes=p.stripes,
+                      sequential=p.sequential, credits=p.credits, instance=p.instance, **load)
 
 
-def instance_limit(p: EbsIopsParams) -> float:
-    """I/Os/s that the instances together can ask of the storage."""
-    if p.storage == LOCAL:
-        return float("inf")             # the disk is inside
-    by_throughput = p.instance_throughput * 1_024 / p.io_size * p.users
-    if p.on_efs:
-        return by_throughput            # a file system's limits are its own
-    ops = rules.operations(p.io_size, p.storage in rules.HDD, p.sequential)
-    most = p.fact("ec2.nitro_iops" if p.nitro else "ec2.not_nitro_iops")
-    each = min(p.instance_iops, most)
-    whole = sum(rules.multi_attach(most, [each] * p.users, [float("inf")] * p.users))
-    return min(whole / ops, by_throughput)
+def depth(p: EbsIopsParams) -> float:
+    """I/Os under way at a time at most, of all instances."""
+    more = max(1.0, p.busy_factor) if p.closed_loop else 1.0
+    return p.queue_depth * p.users * more
 
 
-def seen(p: EbsIopsParams) -> Device:
-    """The storage as the application sees it."""
-    return made(p, Simulation(1, 1, points=1)).device
+def seen(p: EbsIopsParams) -> Storage:
+    """The storage as the application sees it: its `steady` and `burst` limit, its `device`."""
+    return made(p, Simulation(1, 1, points=1))
 
 
 class Disk(kit.Outcome):
     """The storage, and what came of it."""
+
+    def __init__(self, p, sim, **parts):
+        super().__init__(p, sim, **parts)
+        self.notes = limits.notes(p)
 
     def series(self) -> dict:
         """Those of the storage."""
@@ -80,5 +104,8 @@ class Disk(kit.Outcome):
 
 
 def estimate(p: EbsIopsParams) -> Estimate:
-    """What a run will take: ticks, whatever the rate."""
-    return Estimate(requests=0, events=SHORT * TICKS, lower="duration")
+    """What a run will take: pieces, whatever the rate."""
+    pieces = TICKS + PER_BURST * bursts(p)
+    taps = p.on_ebs * (bool(p.base_iops) + bool(p.base_throughput))
+    return Estimate(requests=0, events=PIECE * (1 + PER_TAP * taps) * pieces, cells=KEPT * pieces,
+                    lower="duration")

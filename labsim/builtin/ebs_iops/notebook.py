@@ -16,7 +16,8 @@
 # how little it is, until the cistern is empty at noon. **Afterwards you can answer:**
 #
 # * Why is a database quick all morning and slow at noon, under the same load?
-# * Is it IOPS, throughput, queue depth or the instance that limits?
+# * Is it IOPS, throughput, queue depth or the instance that limits, and for how long?
+# * What does a benchmark's latency say, and what does it not say?
 # * What are small random I/Os on a hard disk volume charged as?
 # * Which volume holds a load at the least price, and who may share it?
 # * What lives on credits besides `gp2`, and what does a stop lose?
@@ -36,7 +37,8 @@ lab.fact_table()
 # ## Explore
 #
 # Step through the presets first. Then pin a run and change one thing. The dotted line of the first
-# panel is what the storage lets through at that moment, the dashed one what it does for good.
+# panel is what the storage lets through at that moment, the dashed one what it does for good. Where
+# a limit bites that one doesn't think of, a note says so.
 
 # %%
 lab.explore()
@@ -155,6 +157,34 @@ for depth in (1, 2, 4, 8, 16):
 # two thousand, whatever is paid for.
 
 # %% [markdown]
+# ### As a benchmark sees it
+#
+# `fio` keeps so many I/Os outstanding and sends the next when one is done: a closed loop. Nothing
+# overflows then; the rate follows the latency until a limit is reached, and from there on the
+# latency follows the queue depth.
+
+# %%
+loop = lab.preset("Closed loop")
+print("outstanding   I/Os/s   latency   of it in line")
+for depth in (1, 2, 3, 4, 8, 32):
+    s = lab.run(loop.changed(queue_depth=depth)).summary
+    print(f"{depth:11} {s['iops_mean']:8,.0f} {1000 * s['latency_mean']:6.2f} ms "
+          f"{1000 * s['wait_mean']:9.2f} ms")
+
+# %% [markdown]
+# The device takes its millisecond always; all else is the line before it. Somebody measured a small
+# `gp2` with four outstanding, and found the latency that four over the rate is:
+
+# %%
+s = labsim.run("ebs-iops", size=8, closed_loop=True, queue_depth=4, io_size=4,
+               duration=300).summary
+print("measured       3,068 I/Os/s at 1.302 ms")
+print(f"in the model   {s['iops_mean']:,.0f} I/Os/s at {1000 * s['latency_mean']:.3f} ms")
+
+# %% [markdown]
+# So a benchmark's latency at a limit says how deep its queue was, not how quick the device is.
+
+# %% [markdown]
 # ### The narrowest place
 #
 # The volume, the instance, and the kind of instance. Which one is it?
@@ -168,8 +198,34 @@ for change in ({}, {"instance_iops": 40_000}, {"instance_iops": 80_000},
     print(f"{lab.run(wide.changed(**change)).summary['iops_mean']:8,.0f} I/Os/s   {change}")
 
 # %% [markdown]
-# Read the table of the instance type before the price of the volume. And two instances that share a
-# volume share what it does:
+# Read the table of the instance type before the price of the volume. Who doesn't is told:
+
+# %%
+print(lab.run(wide).notes[0])
+
+# %% [markdown]
+# ### Half an hour a day
+#
+# AWS's table has two columns, and a star: smaller sizes do their maximum for half an hour a day,
+# then their baseline. The volume here is a `gp3`, which knows no credits.
+
+# %%
+small = lab.preset("Instance burst credits")
+print("I/Os/s   at its baseline after")
+for rate in (3_600, 4_000, 5_000, 8_000):
+    s = lab.run(small.changed(io_rate=rate, duration=86_400)).summary
+    quick = (86_400 - s["ebs_baseline_s"]) / 60
+    print(f"{rate:6,} {f'{quick:,.0f} min' if s['ebs_baseline_s'] else 'never':>20}")
+
+# %%
+lab.run(small).plot()
+
+# %% [markdown]
+# `EBSIOBalance%` and `EBSByteBalance%` of the instance are the gauges; the volume's `BurstBalance`
+# shows nothing. After a quiet night it starts anew, which is how such a thing passes every test.
+
+# %% [markdown]
+# Two instances that share a volume share what it does:
 
 # %%
 print(ebs.rules.multi_attach(50_000, [30_000, 40_000], [99_999, 0]), "A alone")
@@ -192,7 +248,8 @@ for storage in ("st1", "sc1"):
 
 # %% [markdown]
 # A small random I/O is charged as a whole MiB. In a row they are merged, and a hard disk is the
-# cheapest way to move a stream. No instance starts from one:
+# cheapest way to move a stream. SSDs merge, too, up to a quarter of a MiB. No instance starts from
+# a hard disk:
 
 # %%
 try:
@@ -242,6 +299,43 @@ for change in ({"storage": "efs-provisioned", "provisioned_throughput": 45},
                {"storage": "efs-elastic"}):
     print(f"{change['storage']:16} {lab.run(quiet.changed(**change)).summary['month_usd']:6,.0f} "
           "USD a month for a sixtieth of the load")
+
+# %% [markdown]
+# What a bursting file system does, by AWS's table, and what a day of rest is good for:
+
+# %%
+from labsim.services import efs
+
+for size in (256, 512, 1_024, 1_536, 4_096):
+    base, burst = efs.rules.baseline(size), efs.rules.burst(size)
+    print(f"{size:5,} GiB: {base:5.1f} MiB/s for good, {burst:3.0f} with credits, "
+          f"{86_400 * base / burst / 60:3.0f} minutes of them a day")
+
+# %% [markdown]
+# And one instance is not the whole file system: it moves {{fact:efs.client_mibps}}, in elastic mode
+# with a recent EFS client {{fact:efs.client_elastic_mibps}}.
+
+# %%
+stream = lab.Params(storage="efs-elastic", io_size=1_024, io_rate=5_000, queue_depth=10_000)
+for change in ({"new_client": False}, {}, {"instances": 3}):
+    print(f"{lab.run(stream.changed(**change)).summary['throughput_mean']:6,.0f} MiB/s   {change}")
+
+# %% [markdown]
+# ### A burst is a burst
+#
+# A fifth of a second at fifty thousand a second, each minute. What a second lets through, it lets
+# through in a minute's run and in a day's.
+
+# %%
+for duration in (60, 3_600, 86_400):
+    s = labsim.run("ebs-iops", storage="gp3", io_rate=100, busy_factor=500, busy_start=5,
+                   busy_duration=0.2, busy_every=60, timeout=1, duration=duration).summary
+    print(f"{duration:6,} s: {s['failed'] * 60 / duration:6,.0f} of each burst's 10,000 failed, "
+          f"{s['iops_max']:,.0f} I/Os/s at best")
+
+# %% [markdown]
+# A minute's mean, such as CloudWatch shows, stays below a tenth of the limit: micro-bursts don't
+# show in it.
 
 # %% [markdown]
 # ### The disk inside
@@ -395,6 +489,26 @@ exercise("ebs-iops", 10)
 check("ebs-iops", 10, {"storage": "st1"})
 # <<< solution
 
+# %%
+exercise("ebs-iops", 11)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in minutes
+# blank: check("ebs-iops", 11, answer)
+# >>> solution
+check("ebs-iops", 11, 75)
+# <<< solution
+
+# %%
+exercise("ebs-iops", 12)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in milliseconds
+# blank: check("ebs-iops", 12, answer)
+# >>> solution
+check("ebs-iops", 12, 8)
+# <<< solution
+
 # %% [markdown]
 # ## Quiz
 
@@ -404,7 +518,7 @@ quiz("ebs-iops")
 # %% tags=["solution"]
 # blank: # quiz("ebs-iops", "...")    # a letter per question
 # >>> solution
-quiz("ebs-iops", "bacbadcb")
+quiz("ebs-iops", "bacbabdccb")
 # <<< solution
 
 # %% [markdown]
@@ -416,7 +530,7 @@ quiz("ebs-iops", "bacbadcb")
 #   {{fact:ebs.gp3_max_iops}} today), and Multi-Attach.
 # * **`st1`**: streams, big data, logs. **`sc1`**: data that is hardly ever read. Neither boots.
 # * A volume is in **one zone** and at one instance; a snapshot takes it elsewhere. Its IOPS need a
-#   **Nitro** instance with enough of its own.
+#   **Nitro** instance with enough of its own; a small one has its maximum for half an hour a day.
 # * **EFS**: many instances, several zones, Linux only, about three times the price of `gp2` per GB;
 #   bursting, provisioned or elastic throughput.
 # * **Instance store**: the best I/O there is, lost at a stop; buffers, caches, scratch.
@@ -434,17 +548,23 @@ lab.trust()
 # %% [markdown]
 # ## Where the model is wrong
 #
-# * I/Os are a fluid. Within a tick real I/Os come in bursts of milliseconds, which makes short
-#   lines long before a limit is reached.
-# * An I/O takes {{ssd_latency}} at an SSD volume and {{hdd_latency}} at a hard disk volume; AWS
-#   promises single-digit milliseconds for the one and says nothing of the other. Both are
-#   parameters. Reads and writes are alike but on EFS.
+# * I/Os are a fluid from one change of the rate to the next. Real ones come in clumps of
+#   milliseconds, which makes short lines long before a limit is reached.
+# * An I/O takes {{ssd_latency}} at an SSD volume, {{io2_latency}} at an `io2`, {{hdd_latency}} at a
+#   hard disk volume; AWS promises single-digit milliseconds of SSDs, less than half of one of
+#   `io2`, and says nothing of disks. EFS is at its best case; five milliseconds to read and fifteen
+#   to write were measured. All are parameters. Reads and writes are alike but on EFS, and a large
+#   I/O takes no longer than a small one.
 # * Whether `gp2`'s credits come in full below the baseline is AWS's wording; see the change above.
+# * Small I/Os in a row are always merged, as AWS has it. With a thousand outstanding somebody
+#   measured more than thirty times as many in a row as at random, with four outstanding no more
+#   than at random: there must be enough in line to be merged.
 # * A volume gives nearly all of its IOPS nearly all of the time; here it is always all.
-# * Small instances may burst for half an hour a day with EBS; here their limit stays.
+# * How an instance's credits come back AWS doesn't say but for the half hour a day. Here they come
+#   while less than the baseline is used, and in full after every day, as in AWS's own simulation.
 # * A restored volume is slow until each block has been read, and a changed one for hours; neither
 #   is modelled.
-# * EFS's operations on metadata, its per-file limits and its storage classes are left out; the
-#   prices of elastic throughput are unverified. An instance store's IOPS are those of a large
-#   type.
+# * EFS's operations on metadata, its per-file limits, its storage classes and quotas raised on
+#   request are left out, and so is the network between; the prices of elastic throughput are
+#   unverified. An instance store's IOPS are those of a large type.
 # * `io2`'s price per IOPS falls in steps for large volumes; here it doesn't.

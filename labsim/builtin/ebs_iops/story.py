@@ -19,6 +19,8 @@ NOON = {"io_rate": 750, "size": 125}
 LUNCH = {"io_rate": 300, "busy_factor": 6, "size": 125}
 LARGE = {"io_size": 256, "io_rate": 900, "size": 500}
 LOGS = {"storage": "st1", "size": 500, "io_size": 64, "io_rate": 400}
+SMALL = {"instance_iops": 18_750, "instance_throughput": 593.75, "base_iops": 3_600,
+         "base_throughput": 81.25}      # ebs.instance_m5_large
 SHARE = {"storage": "efs-bursting", "size": 100, "io_rate": 1_200, "io_size": 64,
          "duration": 86_400}
 
@@ -41,6 +43,14 @@ PRESETS = (
     Preset("Instance limit", "A narrow tap: the volume can do it, the instance can't.",
            {"storage": "io2", "size": 125, "provisioned_iops": 16_000, "io_rate": 12_000,
             "instance_iops": 6_000}),
+    Preset("Instance burst credits", "No gp2 in sight, and still it's over before the second hour "
+                                     "is: the volume has no credits, the small instance has.",
+           {"storage": "gp3", "size": 500, "provisioned_iops": 10_000, "io_rate": 8_000,
+            **SMALL}),
+    Preset("Closed loop", "What a benchmark does: as many I/Os outstanding as you say, the next "
+                          "when one is done. Raise the queue depth, and watch the latency.",
+           {"storage": "gp3", "size": 500, "closed_loop": True, "queue_depth": 2,
+            "duration": 600}),
     Preset("Random I/O on st1", "Logs all over a cheap hard disk: each small I/O is charged as a "
                                 "whole MiB, and the credits melt.", LOGS),
     Preset("Sequential I/O on st1", "The same logs, written one behind the other: small I/Os are "
@@ -62,18 +72,21 @@ def sustained(p) -> float:
         raise kit.NotApplicable("the load changes")
     if p.stop_at:
         raise kit.NotApplicable("the instance is stopped")
-    return min(p.io_rate, model.seen(p).steady)
+    steady = model.seen(p).steady
+    return steady if p.closed_loop else min(p.io_rate, steady)
 
 
 def saturated(p) -> float:
     """Time at the storage and in line when it is full: Little's law for all who wait, ms."""
     here = model.seen(p)
-    if p.io_rate < 1.05 * here.burst:
+    if not p.closed_loop and p.io_rate < 1.05 * here.burst:
         raise kit.NotApplicable("the storage keeps up, or only just falls behind")
     if here.steady < here.burst:
         raise kit.NotApplicable("the limit changes when the credits are gone")
     sustained(p)
-    return 1_000 * (p.timeout + here.latency)
+    latency = here.device.latency
+    waits = p.queue_depth * p.users / here.steady - latency if p.closed_loop else p.timeout
+    return 1_000 * (latency + min(waits, p.timeout))
 
 
 THEORIES = {"I/Os": kit.Theory("for good", sustained),
@@ -82,7 +95,8 @@ PANELS = tuple(replace(panel, theory=THEORIES.get(panel.title)) for panel in Sto
 
 BOXES = (
     Box("Application", (0, 0), (("wanted/s", "offered_rate"), ("in line", "queue"))),
-    Box("Instance", (1, 0), (("under way", "depth"), ("limit/s", "limit"))),
+    Box("Instance", (1, 0), (("under way", "depth"), ("limit/s", "limit"),
+                             ("credits", "instance_credits"))),
     Box("Storage", (2, 0), (("done/s", "completed_rate"), ("MiB/s", "throughput"))),
     Box("Credits", (2, 1), (("of bucket", "credits"),), alarm="burst_exhausted"),
     Box("Failed", (0, 1), (("per second", "failed_rate"),), alarm="failed_rate"),
@@ -95,7 +109,7 @@ LINKS = (
 INVARIANTS = (
     *Storage.INVARIANTS,
     kit.Invariant("under way never more than the queue depth", lambda r: bool(
-        (r.series["depth"].value <= r.params.queue_depth * r.params.users + 1e-6).all())),
+        (r.series["depth"].value <= model.depth(r.params) * (1 + 1e-9) + 1e-6).all())),
     kit.Invariant("only a stopped instance store loses data", lambda r:
                   r.summary["lost_gib"] == 0 or r.params.storage == "instance-store"),
 )

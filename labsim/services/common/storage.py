@@ -4,11 +4,13 @@ Picture a lock on a canal with a gauge at its reserve basin: boats come, pass or
 the keeper notes when the basin fell dry.
 
 *Models:* an application that keeps at most `queue_depth` I/Os under way and gives up after a
-timeout; a limit with and without credits; an instance that is stopped and started again.
-*Leaves out:* how I/Os vary within a tick; reads and writes that take unlike times.
+timeout, or that keeps so many outstanding and sends the next when one is done, as fio does; a limit
+with and without credits, perhaps several in a row; an instance that is stopped and started again.
+Nothing is followed one by one, at any rate: the run is cut where a rate changes.
+*Leaves out:* how I/Os vary between two changes; reads and writes that take unlike times.
 
 What passes is in `labsim.engine.storage_device`; what a volume may do, in `ebs` and `efs`.
-Data plane: counted per tick, as a fluid.
+Data plane: counted, as a fluid.
 """
 
 import math
@@ -17,12 +19,13 @@ from functools import cached_property
 import numpy as np
 
 from labsim import declare as kit
-from labsim.declare import Count, Invariant, Line, Metric, Panel
-from labsim.engine import Order, Simulation
+from labsim.engine import Load, Order, RateCurve, Simulation, ramps
+from labsim.engine import storage_device as col
 from labsim.engine.storage_device import Device, Flow
 from labsim.errors import LabsimError, ParameterError
+from labsim.services.common.io_load import IoInlet, changes
+from labsim.services.common.storage_story import INVARIANTS, METRICS, MONTH, PANELS
 
-MONTH = 730 * 3_600     # s that a month's price is for
 QUEUE_DEPTH = 32        # I/Os under way at a time, a usual depth
 
 
@@ -34,79 +37,38 @@ def checked(**given) -> None:
 
 
 class Storage(kit.Component):
-    """Storage that I/Os of `io_size` KiB meet as `device`. They come, counted per tick, by
-    `sim.send(load, to=storage)`, an outlet, or `storage.ios.expect(counts)`; `done` and `failed`
-    are the outlets of those that are done and of those given up.
+    """Storage that I/Os of `io_size` KiB meet as `device`. They come by `sim.send(load,
+    to=storage)`, an outlet, or `storage.ios.follow(curve, rng)`; or an application keeps so many
+    outstanding: `storage.keep(32)`. `done` and `failed` are the outlets of those that are done and
+    of those given up.
 
-    limit: I/Os/s that the instances can ask for. queue_depth: I/Os under way at a time, of all
-    instances together. timeout: the longest that an I/O waits for its turn, s.
+    limit: I/Os/s that the instances can ask for. taps: limits of theirs that have credits.
+    queue_depth: I/Os under way at a time, of all instances together. timeout: the longest that an
+    I/O waits for its turn, s.
     """
 
-    METRICS = (
-        Count("offered", "I/Os", "I/Os that the application wanted",
-              value=lambda s: s.wanted.sum(), aliases=("ios",)),
-        Count("completed", "I/Os", "I/Os done", "higher", lambda s: s.passed.sum(),
-              aliases=("done",)),
-        Count("failed", "I/Os", "I/Os that waited too long, or came while the instance was stopped",
-              "lower", lambda s: s.lost.sum()),
-        Count("queue_end", "I/Os", "I/Os in line when the run ended", "lower",
-              lambda s: s.flow.waiting[-1], aliases=("waiting_end",)),
-        Metric("iops_mean", "I/Os/s", "I/Os done per second, mean", "higher",
-               lambda s: s.passed.sum() / s.sim.duration),
-        Metric("iops_max", "I/Os/s", "I/Os done per second, in the best tick",
-               value=lambda s: s.passed.max() / s.sim.tick),
-        Metric("throughput_mean", "MiB/s", "moved per second, mean", "higher",
-               lambda s: s.moved.sum() / s.sim.duration),
-        Metric("latency_mean", "s", "mean time of an I/O, in line and at the storage", "lower",
-               lambda s: s.latency_mean()),
-        Metric("latency_p99", "s", "99 of 100 I/Os take no longer, by the mean of their tick",
-               "lower", lambda s: s.latency_p99()),
-        Metric("depth_mean", "I/Os", "I/Os at the storage, mean (VolumeQueueLength)",
-               value=lambda s: s.under_way.mean()),
-        Metric("steady_limit", "I/Os/s", "what the application can have for good", "higher",
-               lambda s: s.device.steady),
-        Metric("burst_limit", "I/Os/s", "what it can have while there are credits", "higher",
-               lambda s: s.device.burst),
-        Metric("credits_end", "of bucket", "credits left at the end (BurstBalance); 1: needs none",
-               "higher", lambda s: s.credits[-1]),
-        Metric("credits_low", "of bucket", "fewest credits", "higher", lambda s: s.credits.min()),
-        Metric("burst_exhausted_s", "s", "time without credits that were needed", "lower",
-               lambda s: s.dry.sum(), aliases=("dry_time",)),
-        Metric("burst_lasts_s", "s", "when the credits were gone; at most the run's end", "higher",
-               lambda s: min(s.flow.ran_dry, s.sim.duration), aliases=("credits_last",)),
-        Metric("month_usd", "USD", "storage for a month at this rate", "lower",
-               lambda s: sum(s.cost().values()) * MONTH / s.sim.duration))
-    PANELS = (
-        Panel("I/Os", (
-            Line("wanted", "offered_rate"), Line("done", "completed_rate"),
-            Line("limit", "limit", step=True)), marks=("credits", "stop")),
-        Panel("Time of an I/O", (Line("mean latency", "latency"),)),
-        Panel("Credits", (Line("left", "credits"),), marks=("credits",), unit="of bucket"),
-        Panel("Moved", (Line("throughput", "throughput"),)))
-    INVARIANTS = (
-        kit.adds_up("offered", "completed", "failed", "queue_end"),
-        Invariant("never more than the limit", lambda r: bool(
-            (r.series["completed_rate"].value
-             <= r.summary["burst_limit"] * (1 + 1e-6) + 1e-6).all())),
-        Invariant("steady is at most burst",
-                  lambda r: r.summary["steady_limit"] <= r.summary["burst_limit"]),
-        Invariant("credits stay in their bucket", lambda r: bool(
-            (r.series["credits"].value >= 0).all() and (r.series["credits"].value <= 1).all())),
-        Invariant("Little's law", lambda r: _littles_law(r)))
+    METRICS, PANELS, INVARIANTS = METRICS, PANELS, INVARIANTS
     shows = (("done/s", "completed_rate"), ("in line", "queue"), ("credits", "credits"))
     alarm = "burst_exhausted"
     emptied = ""            # what is said of it when its instances start again
 
     def __init__(self, sim: Simulation, name: str, device: Device, *, io_size: float,
-                 limit: float = math.inf, queue_depth: float = QUEUE_DEPTH,
-                 timeout: float = math.inf):
+                 limit: float = math.inf, taps: tuple[Device, ...] = (),
+                 queue_depth: float = QUEUE_DEPTH, timeout: float = math.inf):
         super().__init__(sim, name)
         checked(limit=limit, queue_depth=queue_depth, timeout=timeout)
+        for tap in taps:
+            limit = min(limit, tap.burst)
+        self.taps = tuple(tap for tap in taps if tap.bucket)    # the others limit for good
         self.device = device.at_most(limit).with_depth(queue_depth)
+        self.steady = min(each.steady for each in (self.device, *self.taps))
+        self.burst = min(each.burst for each in (self.device, *self.taps))
         self.io_size, self.queue_depth, self.timeout = io_size, queue_depth, timeout
-        self.ios = kit.Inlet(self)
+        self.ios = IoInlet(self)
         self.done, self.failed = kit.CountedOutlet(self), kit.CountedOutlet(self)
-        self._told = False
+        self._kept: RateCurve | None = None
+        self._stops: list[tuple[float, float]] = []
+        self._told = [False] * (1 + len(self.taps))
         sim.each_tick(self.step)
 
     # -- I/Os come and go --------------------------------------------------------------------
@@ -114,6 +76,12 @@ class Storage(kit.Component):
     def sent(self, load, name: str = "") -> kit.Component:
         """Applications send I/Os at the rate of `load`; see `Simulation.send`."""
         return self.ios.sent(load, name)
+
+    def keep(self, outstanding: float | Load) -> None:
+        """An application keeps so many I/Os outstanding, and sends the next when one is done (a
+        closed loop); a `Load` for a number that changes. Nothing else may come then."""
+        load = outstanding if isinstance(outstanding, Load) else Load.steady(outstanding)
+        self._kept = load.curve(self.sim.duration)
 
     def feed(self, blocks) -> None:
         """I/Os come at the times of `blocks` (arrays, s): counted in their tick."""
@@ -125,13 +93,23 @@ class Storage(kit.Component):
 
     def wired(self) -> None:
         """Somebody has to ask for something."""
-        if not self.ios.used:
+        if self._kept and self.ios.used:
+            raise LabsimError(f"to {self.name} nothing else comes when I/Os are kept outstanding")
+        if not self._kept and not self.ios.used:
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
 
     @cached_property
     def flow(self) -> Flow:
         """The I/Os that are expected, on their way through the device."""
-        return Flow(self.sim, self.device, self.ios.expected, self.timeout)
+        flow = Flow(self.sim, self.device, self.ios.expected, self.timeout, self.taps)
+        for curve in self.ios.curves:
+            flow.follow(*curve)
+        if self._kept:
+            t = changes(self._kept)
+            flow.keep(t, self._kept.expected(t) / np.diff(t))
+        for stop in self._stops:
+            flow.stop(*stop)
+        return flow
 
     def step(self, k: int) -> None:
         """Tick `k`."""
@@ -140,34 +118,39 @@ class Storage(kit.Component):
             for part in self.fed_by:
                 part.advance(self.sim.now)
             flow.arrivals[k] += self.ios.taken()
-        flow.step(k)
-        if flow.ran_dry < math.inf and not self._told:
-            self._told = True
-            self.sim.process(self._tell(flow.ran_dry))
+        done, failed = flow.step(k)
+        for j, told in enumerate(self._told):
+            if not told and flow.ran_dry[j] < math.inf:
+                self._told[j] = True
+                self.sim.process(self._tell(flow.ran_dry[j], flow.devices[j], j > 0))
         if self._gives:
-            self.done.count(flow.done[k], self.sim.now)
-            self.failed.count(flow.failed[k], self.sim.now)
+            self.done.count(done, self.sim.now)
+            self.failed.count(failed, self.sim.now)
 
     @cached_property
     def _gives(self) -> bool:
         return self.done.connected or self.failed.connected
 
-    def _tell(self, t: float):
+    def _tell(self, t: float, device: Device, of_instance: bool):
         yield self.sim.until(t, Order.METRIC)
-        self.log("credits", f"the credits are gone: {self.device.burst:,.0f} become "
-                            f"{self.device.steady:,.0f} I/Os/s", t=t)
+        whose = "instance's " if of_instance else ""
+        self.log("credits", f"the {whose}credits are gone: {device.burst:,.0f} become "
+                            f"{device.steady:,.0f} I/Os/s", t=t)
 
     def stop(self, at: float, length: float) -> None:
-        """The instances that use it are stopped at `at` s, and start again `length` s later."""
+        """The instances that use it are stopped at `at` s, and start again `length` s later. Who
+        decides on it during the run: from the next tick on at the earliest."""
         checked(at=at, length=length)
+        if "flow" in vars(self):
+            at = max(at, self.flow.reached)
+            self.flow.stop(at, at + length)
+        self._stops.append((at, at + length))
         self.sim.process(self._stopping(at, length))
 
     def _stopping(self, at: float, length: float):
         yield self.sim.until(at, Order.CAPACITY)
-        self.flow.stopped = True
         self.log("stop", f"stopped: {self._stopped()}")
         yield self.sim.until(at + length, Order.CAPACITY)
-        self.flow.stopped = False
         self.log("start", f"started again{self.emptied}")
 
     def _stopped(self) -> str:
@@ -179,22 +162,22 @@ class Storage(kit.Component):
     @cached_property
     def wanted(self) -> np.ndarray:
         """I/Os that came in each tick, (ticks,)."""
-        return np.array(self.flow.arrivals)
+        return self.flow.counted(col.CAME)
 
     @cached_property
     def dry(self) -> np.ndarray:
         """Time without credits that were needed, in each tick, s, (ticks,)."""
-        return np.array(self.flow.dry)
+        return self.flow.counted(col.DRY)
 
     @cached_property
     def passed(self) -> np.ndarray:
         """I/Os done in each tick, (ticks,)."""
-        return np.array(self.flow.done)
+        return self.flow.counted(col.DONE)
 
     @cached_property
     def lost(self) -> np.ndarray:
         """I/Os given up in each tick, (ticks,)."""
-        return np.array(self.flow.failed)
+        return self.flow.counted(col.FAILED)
 
     @cached_property
     def moved(self) -> np.ndarray:
@@ -202,41 +185,60 @@ class Storage(kit.Component):
         return self.passed * self.io_size / 1_024
 
     @cached_property
-    def outstanding(self) -> np.ndarray:
-        """I/Os in line and at the device, mean of each tick, (ticks,)."""
-        at_device = self.passed * self.device.latency
-        return (np.array(self.flow.waited) + at_device) / self.sim.tick
-
-    @cached_property
     def latency(self) -> np.ndarray:
         """Mean time of an I/O in each tick, by Little's law, s, (ticks,)."""
         done = self.passed
-        return np.divide(self.outstanding * self.sim.tick, done, out=np.zeros(len(done)),
-                         where=done > 0)
+        waited = self.flow.mean(self.flow.line) * self.sim.tick
+        return self.device.latency * (done > 0) + np.divide(
+            waited, done, out=np.zeros(len(done)), where=done > 0)
 
-    @property
+    @cached_property
     def under_way(self) -> np.ndarray:
-        """I/Os at the storage, mean of each tick, (ticks,)."""
-        return np.minimum(self.outstanding, self.queue_depth)
+        """I/Os at the storage, mean of each tick, (ticks,): those in line send no more than the
+        queue depth."""
+        here = self.flow.pieces
+        busy = here[:, col.DONE] / here[:, col.SPAN] * self.device.latency
+        if self._kept and self.timeout < math.inf:      # and those that will not have a turn
+            busy = busy + here[:, col.FAILED] / here[:, col.SPAN] * self.timeout * (busy > 0)
+        return self.flow.mean(ramps.mean_up_to(
+            busy + here[:, col.WAITING], busy + here[:, col.LEFT], self.queue_depth))
 
     @cached_property
     def credits(self) -> np.ndarray:
         """How full the bucket is after each tick, (ticks,); 1 where there is none."""
-        if not self.device.bucket:
-            return np.ones(len(self.passed))
-        return np.array(self.flow.credits) / self.device.bucket
+        return self._filled(0)
 
-    def latency_mean(self) -> float:
-        """Mean time of an I/O, s."""
-        done = self.passed.sum()
-        return self.outstanding.sum() * self.sim.tick / max(done, 1e-9) if done else 0.0
+    @cached_property
+    def tap_credits(self) -> np.ndarray:
+        """How full the instance's emptiest bucket is after each tick, (ticks,)."""
+        return np.min([np.ones(self.flow.ticks),
+                       *(self._filled(j) for j in range(1, 1 + len(self.taps)))], axis=0)
 
-    def latency_p99(self) -> float:
-        """The time that 99 of 100 I/Os don't exceed, by the mean of their tick, s."""
-        order = np.argsort(self.latency, kind="stable")
-        upto = np.cumsum(self.passed[order])
-        place = min(np.searchsorted(upto, 0.99 * upto[-1]), len(upto) - 1)
-        return self.latency[order][place]
+    def _filled(self, j: int) -> np.ndarray:
+        bucket = self.flow.devices[j].bucket
+        return self.flow.ends(col.CREDITS + j) / bucket if bucket else np.ones(self.flow.ticks)
+
+    def fewest(self, credits: np.ndarray, device: Device) -> float:
+        """How full a bucket was at least."""
+        return min(device.start, credits.min() / device.bucket) if device.bucket else 1.0
+
+    def most_per_second(self) -> float:
+        """I/Os done in the best second."""
+        here = self.flow.pieces
+        t = np.append(here[:, col.START], self.sim.duration)
+        second = min(1.0, self.sim.duration)
+        return ramps.most_within(t, here[:, col.DONE], second) / second
+
+    def wait_mean(self) -> float:
+        """Mean time of an I/O in line, s."""
+        return float(self.flow.line @ self.flow.pieces[:, col.SPAN]) / max(self.passed.sum(), 1e-9)
+
+    def wait_p99(self) -> float:
+        """The time in line that 99 of 100 I/Os don't exceed, s."""
+        here = self.flow.pieces
+        rate = np.maximum(here[:, col.DONE] / here[:, col.SPAN], 1e-9)
+        return ramps.quantile(here[:, col.WAITING] / rate, here[:, col.LEFT] / rate,
+                              here[:, col.DONE], 0.99)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """I/Os per second, the limit of the moment, times, credits."""
@@ -245,12 +247,13 @@ class Storage(kit.Component):
                  "failed_rate": self.lost}
         return {
             **{name: kit.per_tick(counts / tick, "I/Os/s") for name, counts in rates.items()},
-            "limit": kit.per_tick(np.array(flow.limit), "I/Os/s"),
+            "limit": kit.per_tick(flow.ends(col.LIMIT), "I/Os/s"),
             "throughput": kit.per_tick(self.moved / tick, "MiB/s"),
             "latency": kit.per_tick(1_000 * self.latency, "ms"),
-            "queue": kit.per_tick(np.array(flow.waiting), "I/Os"),
+            "queue": kit.per_tick(flow.ends(col.LEFT), "I/Os"),
             "depth": kit.per_tick(self.under_way, "I/Os"),
             "credits": kit.per_tick(self.credits),
+            "instance_credits": kit.per_tick(self.tap_credits),
             "burst_exhausted": kit.per_tick(self.dry / tick)}
 
     def month_price(self) -> dict[str, float]:
@@ -260,11 +263,3 @@ class Storage(kit.Component):
     def cost(self) -> dict[str, float]:
         """Its part of the month."""
         return {line: usd * self.sim.duration / MONTH for line, usd in self.month_price().items()}
-
-
-def _littles_law(r) -> bool:
-    """Time of all I/Os = rate x time, summed over the ticks."""
-    latency, done = (r.series[name].value[1:] for name in ("latency", "completed_rate"))
-    t = r.series["latency"].t
-    return kit.near(r.summary["latency_mean"] * r.summary["iops_mean"] * t[-1],
-                    float(np.sum(latency * done) * t[1] / 1_000))

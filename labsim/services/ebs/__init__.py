@@ -7,7 +7,8 @@
 """
 
 from labsim.services.ebs import bill, rules
+from labsim.services.ebs.instance import Instance
 from labsim.services.ebs.rules import Spec
 from labsim.services.ebs.volume import Volume
 
-__all__ = ["Spec", "Volume", "bill", "rules"]
+__all__ = ["Instance", "Spec", "Volume", "bill", "rules"]

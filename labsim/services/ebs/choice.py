@@ -25,7 +25,7 @@ ANY_LATENCY = 1e-3      # s; it decides nothing here
 @dataclass(frozen=True)
 class Load:
     """`size` GiB of data, `rate` I/Os/s of `io_size` KiB; `peak` I/Os/s (0: no peak) for
-    `peak_seconds` of each day. sequential: on hard disks small I/Os are merged."""
+    `peak_seconds` of each day. sequential: small I/Os follow each other and are merged."""
 
     size: float
     rate: float

@@ -14,7 +14,7 @@ Arithmetic only; `volume` is a volume at work, `bill` has the prices.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from labsim import factbook
 from labsim.engine.storage_device import Device
@@ -124,32 +124,45 @@ def striped(v: Spec, stripes: int) -> Spec:
 
 
 def operations(size: float, hdd: bool = False, sequential: bool = False) -> float:
-    """How many operations an I/O of `size` KiB counts as: a large one is split, small ones in a
-    row are merged on a hard disk volume."""
+    """How many operations an I/O of `size` KiB counts as: a large one is split, small ones that
+    follow each other are merged. Source: EBS User Guide, I/O characteristics (8 x 32 KiB in a row
+    are one operation of an SSD, at random eight)."""
     largest = LARGEST[hdd]
-    return size / largest if hdd and sequential else math.ceil(size / largest)
+    return size / largest if sequential else math.ceil(size / largest)
+
+
+def limits(v: Spec, io_size: float, sequential: bool = False,
+           stripes: int = 1) -> dict[str, tuple[float, float]]:
+    """{what limits: (I/Os/s for good, and while there are credits)} for I/Os of `io_size` KiB; see
+    `device`. A small random I/O on a hard disk costs as much as one of 1 MiB."""
+    does, hdd = performance(striped(v, stripes)), v.type in HDD
+    ops = operations(io_size, hdd, sequential)
+    charged = charge(v.type, io_size, sequential)
+    return {"IOPS": (stripes * does.iops / ops, stripes * does.burst_iops / ops),
+            "throughput": (stripes * does.throughput / charged,
+                           stripes * does.burst_throughput / charged)}
+
+
+def charge(type: str, io_size: float, sequential: bool = False) -> float:
+    """MiB of throughput that an I/O of `io_size` KiB takes."""
+    if type in HDD:
+        return operations(io_size, True, sequential) * LARGEST[True] / 1_024
+    return io_size / 1_024
 
 
 def device(v: Spec, io_size: float, *, latency: float, sequential: bool = False,
            start: float = 1.0, stripes: int = 1) -> Device:
     """A volume as I/Os of `io_size` KiB meet it; with `stripes`, so many of a part of its size each
-    (RAID 0; facts: rds.gp2_stripe). latency: s; start: share of the bucket that is full. A small
-    random I/O on a hard disk costs as much as one of 1 MiB."""
-    if stripes > 1:
-        each = device(striped(v, stripes), io_size, latency=latency, sequential=sequential,
-                      start=start)
-        return replace(each, steady=stripes * each.steady, burst=stripes * each.burst,
-                       earn=stripes * each.earn, bucket=stripes * each.bucket)
-    does, hdd = performance(v), v.type in HDD
-    ops, moved = operations(io_size, hdd, sequential), io_size / 1_024
-    charged = ops * LARGEST[True] / 1_024 if hdd else moved         # MiB
-    steady = min(does.iops / ops, does.throughput / charged)
-    burst = min(does.burst_iops / ops, does.burst_throughput / charged)
-    if hdd:
-        return Device(steady, burst, latency, earn=does.throughput, spend=charged,
-                      bucket=v.size * 1_024, start=start)
+    (RAID 0; facts: rds.gp2_stripe). latency: s; sequential: I/Os follow each other; start: share of
+    the bucket that is full."""
+    steady, burst = (min(rates) for rates in zip(*limits(v, io_size, sequential, stripes).values()))
+    does = performance(striped(v, stripes))
+    if v.type in HDD:
+        return Device(steady, burst, latency, earn=stripes * does.throughput,
+                      spend=charge(v.type, io_size, sequential), bucket=v.size * 1_024, start=start)
     if v.type == GP2 and burst > steady:
-        return Device(steady, burst, latency, earn=does.iops, spend=ops, bucket=GP2_BUCKET,
+        return Device(steady, burst, latency, earn=stripes * does.iops,
+                      spend=operations(io_size, False, sequential), bucket=stripes * GP2_BUCKET,
                       start=start, whole=True)
     return Device(steady, burst, latency)
 

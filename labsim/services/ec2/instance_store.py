@@ -5,7 +5,7 @@ another room, with an empty drawer.
 
 *Models:* its limit of I/Os, what a stop loses. *Leaves out:* disks that break, several of them.
 
-Data plane: counted per tick, as a fluid: see `labsim.services.common.storage`.
+Data plane: counted, as a fluid: see `labsim.services.common.storage`.
 """
 
 from labsim import factbook

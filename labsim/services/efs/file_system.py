@@ -5,7 +5,7 @@ Picture the shared well with its keeper: he looks at the level, at the pump, or 
 *Models:* `rules` has the throughput modes, `labsim.services.common.storage` how I/Os flow.
 *Leaves out:* metadata operations, limits per file, lifecycle.
 
-Data plane: counted per tick, as a fluid.
+Data plane: counted, as a fluid.
 """
 
 from labsim.engine import Simulation
@@ -18,22 +18,29 @@ class FileSystem(Storage):
     """A file system with `size` GiB stored, in `mode`, with `throughput` MiB/s if provisioned.
     I/Os are of `io_size` KiB, the share `reads` of them are reads; `clients` instances mount it.
 
-    credits: how full the bucket is at first. Others: see `Storage`.
+    credits: how full the bucket is at first. new_client: whether they mount it with version 2.0 or
+    later of the EFS client. read_latency, write_latency: s at the file system, by default what AWS
+    says of the best case. Others: see `Storage`.
     """
 
     def __init__(self, sim: Simulation, name: str, mode: str = rules.ELASTIC, size: float = 100.0,
                  *, throughput: float = 0.0, io_size: float = 16.0, reads: float = 0.5,
-                 clients: int = 1, credits: float = 1.0, **load):
+                 clients: int = 1, credits: float = 1.0, new_client: bool = True,
+                 read_latency: float = rules.READ_LATENCY,
+                 write_latency: float = rules.WRITE_LATENCY, **load):
         if mode not in rules.MODES:
             raise unknown("mode", mode, rules.MODES)
-        checked(size=size, io_size=io_size, clients=clients)
+        checked(size=size, io_size=io_size, clients=clients, read_latency=read_latency,
+                write_latency=write_latency)
+        rented = rules.MOST_PROVISIONED if mode == rules.PROVISIONED else float("inf")
         for what, value, most in (("reads", reads, 1), ("credits", credits, 1),
-                                  ("throughput", throughput, float("inf"))):
+                                  ("throughput", throughput, rented)):
             if not 0 <= value <= most:
                 raise ParameterError(what, value, f"from 0 to {most:g}")
         self.mode, self.size, self.throughput, self.reads = mode, size, throughput, reads
         super().__init__(sim, name, rules.device(
-            mode, size, io_size, reads, clients=clients, throughput=throughput, start=credits),
+            mode, size, io_size, reads, clients=clients, throughput=throughput, start=credits,
+            new_client=new_client, takes=rules.latency(reads, read_latency, write_latency)),
             io_size=io_size, **load)
 
     def month_price(self) -> dict[str, float]:
@@ -44,6 +51,5 @@ class FileSystem(Storage):
         """Its part of the month, and what an elastic one charges for what was moved."""
         if self.mode != rules.ELASTIC:
             return super().cost()
-        gb = self.moved.sum() * 2**20 / 1e9
-        return {**super().cost(),
-                "transfer": bill.transfer_price(gb * self.reads, gb * (1 - self.reads))}
+        return {**super().cost(), "transfer": bill.transfer_price(
+            *(share * self.passed.sum() for share in (self.reads, 1 - self.reads)), self.io_size)}

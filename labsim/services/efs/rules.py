@@ -5,9 +5,9 @@ draws in bursts lives on what has gathered. One may rent a pump (provisioned), o
 and forget the level (elastic).
 
 *Models:* bursting: baseline and burst by size, byte credits, reads that count one third;
-provisioned and elastic throughput; limits of I/Os and per client.
-*Leaves out:* One Zone and Max I/O file systems, storage classes, the hour until a new size
-counts.
+provisioned and elastic throughput; limits of I/Os, of the file system and per client, of which
+reads and writes share the whole. *Leaves out:* One Zone and Max I/O file systems, storage classes,
+quotas raised on request, the hour until a new size counts.
 
 Arithmetic only; `file_system` is one at work, `bill` has the prices.
 """
@@ -16,29 +16,37 @@ from labsim import factbook
 from labsim.engine.storage_device import Device
 
 BURSTING, PROVISIONED, ELASTIC = MODES = "efs-bursting", "efs-provisioned", "efs-elastic"
-TIB = 1_024                                     # GiB in a TiB, MiB in a GiB
-BASELINE = factbook.value("efs.baseline_mibps_per_tib") / 1_000    # MiB/s per GiB
+GIB = TIB = 1_024                               # MiB in a GiB, GiB in a TiB
+BASELINE = factbook.value("efs.baseline_kibps_per_gib") / 1_024     # MiB/s per GiB
 LEAST = factbook.value("efs.min_throughput")
 BURST = factbook.value("efs.burst_mibps")          # at least, and per TiB
-CREDITS = factbook.value("efs.credit_initial") * TIB * TIB     # MiB
+CREDITS = factbook.value("efs.credit_initial") * TIB * GIB     # MiB
 READS_PER_WRITE = 3                             # a read is metered as a third of a write
 SMALLEST = factbook.value("efs.min_request")       # KiB metered for a request at least
 CLIENT = factbook.value("efs.client_mibps")        # MiB/s of one client
-READ_IOPS = {BURSTING: 35_000, PROVISIONED: 55_000, ELASTIC: 900_000}     # efs.iops
-WRITE_IOPS = {BURSTING: 7_000, PROVISIONED: 25_000, ELASTIC: 500_000}
-ELASTIC_READ, ELASTIC_WRITE = 20 * TIB, 1 * TIB      # MiB/s, the least of any region; efs.elastic
+ELASTIC_CLIENT = factbook.value("efs.client_elastic_mibps")
+READ_IOPS = {BURSTING: 35_000, PROVISIONED: 55_000, ELASTIC: 250_000}     # efs.iops and
+WRITE_IOPS = {BURSTING: 7_000, PROVISIONED: 25_000, ELASTIC: 50_000}      # efs.iops_elastic
+READ_MOST = {BURSTING: 3 * GIB, PROVISIONED: 3 * GIB, ELASTIC: 20 * GIB}  # MiB/s, the least of any
+WRITE_MOST = dict.fromkeys(MODES, GIB)          # region: efs.throughput_most, efs.elastic
+MOST_PROVISIONED = factbook.value("efs.provisioned_most")      # MiB/s
 READ_LATENCY = factbook.value("efs.read_latency_s")
 WRITE_LATENCY = factbook.value("efs.write_latency_s")
 
 
 def baseline(size: float) -> float:
     """MiB/s metered that a bursting file system of `size` GiB does for good."""
-    return max(LEAST, BASELINE * size)
+    return max(LEAST, earned(size))
+
+
+def earned(size: float) -> float:
+    """MiB of credits per second that a bursting file system of `size` GiB earns."""
+    return BASELINE * size
 
 
 def burst(size: float) -> float:
     """MiB/s metered that it does while it has credits."""
-    return BURST * max(1.0, size / 1_000)
+    return BURST * max(1.0, size / TIB)
 
 
 def most_credits(size: float) -> float:
@@ -51,26 +59,48 @@ def metered(read: float, write: float) -> float:
     return read / READS_PER_WRITE + write
 
 
-def latency(reads: float) -> float:
+def latency(reads: float, read: float = READ_LATENCY, write: float = WRITE_LATENCY) -> float:
     """Mean latency of an I/O of which the share `reads` are reads, s."""
-    return reads * READ_LATENCY + (1 - reads) * WRITE_LATENCY
+    return reads * read + (1 - reads) * write
+
+
+def limits(mode: str, size: float, io_size: float, reads: float, *, clients: int = 1,
+           throughput: float = 0.0, new_client: bool = True) -> dict[str, tuple[float, float]]:
+    """{what limits: (I/Os/s for good, and with credits)} for I/Os of `io_size` KiB, of which the
+    share `reads` are reads; see `device`."""
+    moved, writes = io_size / 1_024, 1 - reads
+    each = ELASTIC_CLIENT if mode == ELASTIC and new_client else CLIENT
+    found = {
+        "clients": each * clients / moved,
+        "IOPS": 1 / (reads / READ_IOPS[mode] + writes / WRITE_IOPS[mode]),
+        "file system": 1 / (reads / READ_MOST[mode] + writes / WRITE_MOST[mode]) / moved}
+    told = {name: (rate, rate) for name, rate in found.items()}
+    if mode == BURSTING:
+        cost = charge(io_size, reads)
+        told["throughput"] = baseline(size) / cost, burst(size) / cost
+    elif mode == PROVISIONED:
+        rate = max(throughput, baseline(size)) / charge(io_size, reads)
+        told["throughput"] = rate, rate
+    return told
+
+
+def charge(io_size: float, reads: float) -> float:
+    """MiB that an I/O of `io_size` KiB is metered as, mean of reads and writes."""
+    charged = max(io_size, SMALLEST) / 1_024
+    return metered(reads * charged, (1 - reads) * charged)
 
 
 def device(mode: str, size: float, io_size: float, reads: float, *, clients: int = 1,
-           throughput: float = 0.0, start: float = 1.0) -> Device:
+           throughput: float = 0.0, start: float = 1.0, new_client: bool = True,
+           takes: float | None = None) -> Device:
     """A file system of `size` GiB as I/Os of `io_size` KiB meet it, of which the share `reads` are
-    reads. throughput: MiB/s provisioned."""
-    charged = max(io_size, SMALLEST) / 1_024
-    moved, cost = io_size / 1_024, metered(reads * charged, (1 - reads) * charged)
-    most = CLIENT * clients / moved
-    for share, iops, mib in ((reads, READ_IOPS[mode], ELASTIC_READ),
-                             (1 - reads, WRITE_IOPS[mode], ELASTIC_WRITE)):
-        if share:
-            most = min(most, iops / share, mib / share / moved)
-    made = latency(reads)
-    if mode == BURSTING:
-        there = Device(baseline(size) / cost, burst(size) / cost, made, earn=baseline(size),
-                       spend=cost, bucket=most_credits(size), start=start)
-        return there.at_most(most)
-    rate = most if mode == ELASTIC else max(throughput, baseline(size)) / cost
-    return Device(rate, rate, made).at_most(most)
+    reads. throughput: MiB/s provisioned; new_client: whether instances mount it with version 2.0
+    or later of the EFS client or CSI driver; takes: s of an I/O, if not what AWS says."""
+    found = limits(mode, size, io_size, reads, clients=clients, throughput=throughput,
+                   new_client=new_client)
+    steady, burst = (min(rates) for rates in zip(*found.values()))
+    takes = latency(reads) if takes is None else takes
+    if mode != BURSTING:
+        return Device(steady, burst, takes)
+    return Device(steady, burst, takes, earn=earned(size), spend=charge(io_size, reads),
+                  bucket=most_credits(size), start=start)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labsim.engine import Simulation
-from labsim.engine.storage_device import Flow
+from labsim.engine.storage_device import FAILED, LEFT, Flow
 from labsim.services.ebs import bill
 from labsim.services.ebs import rules as ebs
 from labsim.services.ebs.choice import DAY, Load, cheapest, holds, smallest
@@ -93,9 +93,12 @@ def test_throughput_comes_with_provisioned_iops(type, iops, mib):
 
 @pytest.mark.parametrize("size, hdd, in_a_row, ops", [
     (4, False, False, 1), (256, False, False, 1), (257, False, False, 2), (1_024, False, True, 4),
+    (32, False, True, 1 / 8), (32, False, False, 1), (128, True, True, 1 / 8),
     (16, True, False, 1), (16, True, True, 1 / 64), (1_025, True, False, 2)])
 def test_how_many_operations_an_io_is(size, hdd, in_a_row, ops):
-    """Split beyond the largest, merged on hard disks if they follow each other."""
+    """Split beyond the largest, merged if they follow each other. EBS User Guide, I/O
+    characteristics: 8 x 32 KiB in a row are one operation of an SSD, 8 at random are eight; 8 x
+    128 KiB in a row one of a hard disk."""
     assert ebs.operations(size, hdd, in_a_row) == ops
 
 
@@ -170,7 +173,8 @@ def test_what_holds_holds_in_the_simulation(load, type):
     flow = Flow(sim, here, rate * sim.tick, timeout=60.0)
     sim.each_tick(flow.step)
     sim.run()
-    assert sum(flow.failed) == 0 and max(flow.waiting) <= 1e-6 * load.most * sim.tick
+    assert flow.pieces[:, FAILED].sum() == 0
+    assert flow.pieces[:, LEFT].max() <= 1e-6 * load.most * sim.tick
 
 
 @pytest.mark.parametrize("load, type", [
