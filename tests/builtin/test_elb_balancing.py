@@ -279,7 +279,7 @@ def test_turns_in_slow_start():
     """A quarter of the way: one turn of four."""
     picker = RoundRobin(100.0)
     picker.set_members([0, 1])
-    picker.start_slowly(1, 0.0)
+    picker.start_slowly(1, {0}, 0.0)
     assert [picker.pick(25.0, 0.0) for _ in range(10)].count(1) == 2
     assert [picker.pick(100.0, 0.0) for _ in range(10)].count(1) == 5
 

@@ -6,9 +6,9 @@ outstanding requests). A third tosses a die. None knows what the others do. A ti
 everybody away at once always looks empty, and the second usher falls for it.
 
 *Models:* each node's own turn and its own count; a slow-starting target that takes only a share of
-its turns; pinned users that a node may keep on a target.
-*Leaves out:* weights between target groups, anomaly mitigation. AWS doesn't say whether nodes share
-their counts; here they don't.
+its turns; weights of a die; pinned users that a node may keep on a target.
+*Leaves out:* weights between target groups. AWS doesn't say whether nodes share their counts; here
+they don't.
 
 Data plane: request-level, since a picker's choice depends on what is unfinished at that moment.
 """
@@ -33,9 +33,11 @@ class RoundRobin:
         """From now on these may be picked."""
         self.members = members
 
-    def start_slowly(self, target: int, now: float) -> None:
-        """`target` has become healthy beside others."""
-        if self.slow:
+    def start_slowly(self, target: int, others: set[int], now: float) -> None:
+        """`target` has become healthy beside `others`, one of which has its full share already.
+        Fact: elb.slow_start_enters."""
+        self.since.pop(target, None)
+        if self.slow and any(now - self.since.get(k, -self.slow) >= self.slow for k in others):
             self.since[target], self._credit[target] = now, 0.0
 
     def pick(self, now: float, chance: float) -> int:
@@ -49,6 +51,8 @@ class RoundRobin:
             if target not in self.since or self._takes(target, now):
                 break
         return target
+
+    by_chance = False
 
     @property
     def must_look(self) -> bool:
@@ -75,16 +79,26 @@ class RoundRobin:
 
 
 class AtRandom(RoundRobin):
-    """Tosses a die; all members have equal weights. An NLB's hash is as good. Fact:
-    elb.nlb_flow_rule."""
+    """Tosses a die, by the members' `weight` (1 where nothing is said). An NLB's hash is as good.
+    Fact: elb.nlb_flow_rule."""
+
+    by_chance = True
+
+    def __init__(self):
+        super().__init__()
+        self.weight: dict[int, float] = {}
 
     def pick(self, now: float, chance: float) -> int:
-        """A member, each as likely as the others; `chance` is uniform in [0, 1)."""
-        return self.members[int(chance * len(self.members))]
+        """A member, each as likely as its weight says; `chance` is uniform in [0, 1)."""
+        return int(self.picks(np.array([chance]))[0])
 
     def picks(self, chances: np.ndarray) -> np.ndarray:
         """The same for many."""
-        return np.array(self.members)[(chances * len(self.members)).astype(np.int64)]
+        members = np.array(self.members)
+        weights = np.cumsum([self.weight.get(k, 1.0) for k in self.members])
+        if weights[-1] == len(members):
+            return members[(chances * len(members)).astype(np.int64)]
+        return members[np.searchsorted(weights, chances * weights[-1], side="right")]
 
 
 class LeastOutstanding:
@@ -94,7 +108,7 @@ class LeastOutstanding:
     members: that one first, the one picked last at the end; `unfinished` requests of each.
     """
 
-    must_look = True
+    must_look, by_chance = True, False
 
     def __init__(self):
         self.members: list[int] = []
@@ -110,7 +124,7 @@ class LeastOutstanding:
         self.members = sorted(members, key=lambda k: self._picked.get(k, 0))
         self.unfinished = [self._elsewhere.pop(k, 0) for k in self.members]
 
-    def start_slowly(self, target: int, now: float) -> None:
+    def start_slowly(self, target: int, others: set[int], now: float) -> None:
         """No slow start: it works with round robin only."""
 
     def pick(self, now: float, chance: float) -> int:
