@@ -23,11 +23,12 @@ from labsim.engine import ServiceTimes, Simulation
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION, Metric
 from labsim.services.elb import bill, rules
+from labsim.services.elb.fates import ANSWERED, REFUSED, SERVER_ERROR
 from labsim.services.elb.nodes import Node
 from labsim.services.elb.pins import Pins
 from labsim.services.elb.readings import METRICS, PANELS, Readings
 from labsim.services.elb.target_group import TargetGroup
-from labsim.services.elb.traffic import ANSWERED, REFUSED, SERVER_ERROR, Traffic
+from labsim.services.elb.traffic import Traffic
 from labsim.services.elb.users import Users, strangers
 
 CONNECTION, EVICTION = 300.0, 30.0      # s: how long a client keeps one; until DNS drops a node
@@ -203,7 +204,8 @@ class Balancer(Component):
               eviction: float = EVICTION) -> None:
         """From `at` on for `lasts` s (0: to the end) so many targets of `zone` refuse
         ("target-refuses"), never answer ("target-hangs") or answer 5xx at once and pass their
-        checks ("target-errors"), or the zone with its node is lost ("zone-lost"). eviction: how long DNS goes on naming that node, s."""
+        checks ("target-errors"), or the zone with its node is lost ("zone-lost"). eviction: how
+        long DNS goes on naming that node, s."""
         rules.one_of("what", what, rules.FAULTS)
         rules.at_least(0, at=at, lasts=lasts, how_many=how_many, eviction=eviction)
         place = rules.ZONES.index(rules.one_of("zone", zone, rules.ZONES))

@@ -31,15 +31,15 @@ class Pins:
         self.until = np.append(self.until, np.zeros(users))
         return first
 
-    def stay(self, piece, doors: np.ndarray, held: np.ndarray, picks) -> tuple | None:
+    def often(self, t: np.ndarray) -> bool:
+        """Whether a user may open too many connections between these times, s, for `stay`."""
+        return not self.renewed and t[-1] - t[0] > ROUNDS * self.keep
+
+    def stay(self, piece, doors: np.ndarray, held: np.ndarray, picks) -> tuple:
         """(target, node) of each request, where what a user may stay on is `held` (zones, targets)
         the whole piece long; picks(which) names the targets of requests that need one, in order.
-        None: too many picks of a user in a row, do it one by one.
         """
-        n = len(piece)
-        if not self.renewed and piece.t[-1] - piece.t[0] > ROUNDS * self.keep:
-            return None
-        user = piece.user
+        n, user = len(piece), piece.user
         order = np.argsort(user.astype(np.uint16) if len(self.target) < 1 << 16 else user,
                            kind="stable")
         user, t = user[order], piece.t[order]

@@ -13,8 +13,7 @@ import numpy as np
 
 from labsim.declare import Count, Line, Metric, Panel, bars, mean, per_tick, quantiles, share
 from labsim.services.elb import rules
-from labsim.services.elb.traffic import (
-    ANSWERED, CUT, REFUSED, REJECTED, SERVER_ERROR, TIMED_OUT)
+from labsim.services.elb.fates import ANSWERED, CUT, REFUSED, REJECTED, SERVER_ERROR, TIMED_OUT
 
 LOOK = 60           # s; a load is the mean over so long, as in CloudWatch
 

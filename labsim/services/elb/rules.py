@@ -28,9 +28,9 @@ REFUSES, HANGS, ERRORS, ZONE_LOST = FAULTS = (
 
 FIRST_CHECKS = int(factbook.value("elb.alb_first_check"))
 SLOW_START_LEAST = 30       # s; slow start is off (0) or at least this. Fact: elb.slow_start
-# Anomaly mitigation (automatic target weights). Fact: elb.atw_rule. How much less a target gets each
-# time, how little it may be, how much it wins back, and when its errors are too many: AWS says no
-# figures, these are assumed.
+# Anomaly mitigation (automatic target weights). Fact: elb.atw_rule. AWS publishes no figures for
+# what a weight is cut to each time, how little it may be, what it wins back, and when errors are
+# too many; these are assumed.
 WEIGHED_EVERY = factbook.value("elb.atw_period_s")
 WEIGHED_FROM = int(factbook.value("elb.atw_least_targets"))
 WEIGHED_PART = factbook.value("elb.atw_most_share")

@@ -25,8 +25,9 @@ import numpy as np
 from labsim.declare import Component
 from labsim.engine import Order
 from labsim.services.elb import rules
+from labsim.services.elb.fates import ANSWERED, Cut
 from labsim.services.elb.nodes import Node
-from labsim.services.elb.traffic import ANSWERED, Cut, Traffic
+from labsim.services.elb.traffic import Traffic
 from labsim.text import plural
 
 NEVER = float("inf")
@@ -151,7 +152,8 @@ class TargetGroup:
             yield from self.at(passed + (rules.FIRST_CHECKS - 1) * self.checks.interval)
             if target not in self.registered:
                 return
-            if self.traffic.failing.get(target, rules.ERRORS) != rules.ERRORS or not self.nodes[self.zone[target]].up:
+            fails = self.traffic.failing.get(target, rules.ERRORS) != rules.ERRORS
+            if fails or not self.nodes[self.zone[target]].up:
                 t = self.ends[self.zone[target]]    # dead before it was ever in service
                 continue
             if cold[1] and target not in self.traffic.slower:
