@@ -10,7 +10,8 @@ is changed and everybody has looked at it again.
 its own; targets that refuse or hang, or a zone that is lost, and their end; deregistration with its
 delay; DNS that names the nodes of zones with a healthy target, or all if there is none; anomaly
 mitigation: targets with disproportionately many errors get less and less, and win it back slowly.
-*Leaves out:* anomalies without a fault (errors by overload alone); checks that fail because a
+*Leaves out:* anomalies without a fault (errors by overload alone), or in answers that take longer
+than from one evaluation to the next; checks that fail because a
 target is busy; the boot of new targets, and who decides
 how many there are (`ec2.Fleet`, `autoscaling`).
 
@@ -244,17 +245,17 @@ class TargetGroup:
         while self.weight or self.traffic.failing:
             seconds = rules.WEIGHED_EVERY
             yield from self.at((self.sim.now // seconds + 1) * seconds)
-            self._weigh(self.sim.now - seconds, self.sim.now)
+            self._weigh(self.sim.now)
+            self._looked = self.traffic.routed
         self._looked = -1
 
-    def _weigh(self, since: float, now: float) -> None:
-        """Weigh the targets by what has ended in between, s."""
+    def _weigh(self, now: float) -> None:
+        """Weigh the targets by the requests since the last time that have ended by `now`, s."""
         fates = self.traffic.fates(self._looked)
-        ended = (fates.ended > since) & (fates.ended <= now) & fates.went
+        ended = (fates.ended <= now) & fates.went
         count = np.bincount(fates.target[ended], minlength=len(self.zone))
         bad = ended & (fates.kind != ANSWERED)
         errors = np.bincount(fates.target[bad], minlength=len(self.zone))
-        self._looked += int(np.argmin(np.append(fates.ended <= now, False)))
         usable = {k for zone in self.zones for k in self.nodes[zone].healthy}
         for zones in ([self.zones] if self.cross else [[zone] for zone in self.zones]):
             here = [k for k in self.registered if self.zone[k] in zones and k in usable]
