@@ -25,7 +25,7 @@ import numpy as np
 from labsim.engine import ServiceTimes, Simulation, Source, together
 from labsim.services.elb.fates import AT_ONCE, FOREVER, NOBODY, Cut, Fates, fates_of
 from labsim.services.elb.lines import served
-from labsim.services.elb.nodes import LINE, Node
+from labsim.services.elb.nodes import LINE, LeastOutstanding, Node
 from labsim.services.elb.pins import Pins
 from labsim.services.elb.rules import ERRORS, HANGS, REFUSES
 from labsim.services.elb.users import Requests
@@ -87,7 +87,7 @@ class Traffic:
             target, doors = picked
             end = self._served(target, piece.t, work)
         elif self.failing or self.slower or self.pins.keep or not all(
-                node.counts and node.up and node.picker.members
+                type(node.picker).pick is LeastOutstanding.pick and node.up and node.picker.members
                 for node in (self.nodes[door] for door in which)):
             target, doors, end = self._one_by_one(piece, doors, work)
         else:
@@ -163,7 +163,7 @@ class Traffic:
 
     def _shortest(self, t: np.ndarray, doors: np.ndarray, work: np.ndarray) -> tuple:
         """(target, end) of each request, each to the shortest line, while nothing else matters:
-        as `_one_by_one` has it, in half the time."""
+        as `_one_by_one`, with `LeastOutstanding.pick` and `sent` written out."""
         pickers, free, timeout = [node.picker for node in self.nodes], self.free, self.timeout
         targets, ends = [], []
         for door, now, long in zip(doors.tolist(), t.tolist(), work.tolist()):
