@@ -87,7 +87,9 @@ def estimate(p: ElbBalancingParams) -> Estimate:
     targets, nodes = sum(p.counts) + p.add_targets, sum(n > 0 for n in p.counts)
     in_scope = targets if p.crosses else targets / nodes
     often = p.balancer == rules.NLB and p.kept * ROUNDS * p.request_rate < BLOCK
-    picking = requests * ((80 + in_scope) * LOOKED_AT if p.picks == rules.LEAST else
+    alone = p.quiet and not p.kept      # nothing but the lines matters
+    picking = requests * (((80 if alone else 140) + in_scope) * LOOKED_AT
+                          if p.picks == rules.LEAST else
                           ONE_BY_ONE if p.kept and (often or not p.quiet) else
                           PINNED if p.kept else 0)
     added = p.add_targets if p.add_at < p.duration else 0

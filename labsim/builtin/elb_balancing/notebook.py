@@ -224,7 +224,7 @@ lab.run(lab.preset("9")).plot()
 # %% [markdown]
 # The shortest line falls into the trap: the sick target is always idle. Turns and a die give it a
 # sixth. With anomaly mitigation (automatic target weights) the balancer looks at the answers every
-# {{fact:elb.atw_period_s}} s and cuts the weight of a target whose errors are out of proportion,
+# {{fact:elb.atw_period_s}} and cuts the weight of a target whose errors are out of proportion,
 # again and again; when it is well it wins its share back little by little. What if most are sick?
 
 # %%
@@ -494,7 +494,7 @@ lab.trust()
 # * Nobody tries again. Real clients do, and so does an ALB where a target refuses a connection.
 # * Sessions end at random, users differ by {{user_cv}} of their mean, both assumptions.
 # * How far and how fast anomaly mitigation cuts a weight, and how it gives it back, AWS doesn't
-#   publish. Here it is halved every {{fact:elb.atw_period_s}} s, down to an eighth, and won back by
+#   publish. Here it is halved every {{fact:elb.atw_period_s}}, down to an eighth, and won back by
 #   sixteenths; only while a target has a fault. AWS's workshop sees a third of failed answers fall
 #   to about 8%, the model to 6 or 7%.
 # * The balancer itself takes no time; what the notes say of an ALB's and an NLB's latency isn't

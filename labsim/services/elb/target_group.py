@@ -157,7 +157,7 @@ class TargetGroup:
             if fails or not self.nodes[self.zone[target]].up:
                 t = self.ends[self.zone[target]]    # dead before it was ever in service
                 continue
-            if cold[1] and target not in self.traffic.slower:
+            if cold[1] and not any(target in node.healthy for node in self.nodes):
                 self.traffic.slower[target] = (self.sim.now, *cold)
             self._mark(zone, target, True)
             return

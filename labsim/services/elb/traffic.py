@@ -78,6 +78,9 @@ class Traffic:
             self.sim.check()
             if len(piece):
                 self._route(piece)
+                last = float(piece.t[-1])
+                self.slower = {k: (since, factor, for_) for k, (since, factor, for_)
+                               in self.slower.items() if last < since + for_}
 
     def _route(self, piece: Requests) -> None:
         work = self.work.draw(len(piece), self._work_random)
@@ -142,9 +145,9 @@ class Traffic:
     def _served(self, target: np.ndarray, t: np.ndarray, work: np.ndarray) -> np.ndarray:
         """When each request ends (-1: refused, -2: 5xx, inf: never answered); `work` is brought up
         to date where a target is slower."""
-        for k in [*self.slower]:
+        for k, (since, factor, for_) in self.slower.items():
             here = target == k
-            work[here] *= self._slowness(k, t[here])
+            work[here] *= 1.0 + (factor - 1.0) * np.maximum(1.0 - (t[here] - since) / for_, 0.0)
         if not self.failing and (len(target) == 0 or target.min() >= 0):
             return served(target, t, work, self.free)
         end = t.copy()                              # who is sent nowhere, at once
@@ -154,12 +157,6 @@ class Traffic:
             end[here], well = AT_ONCE[how], well & ~here
         end[well] = served(target[well], t[well], work[well], self.free)
         return end
-
-    def _slowness(self, target: int, t: np.ndarray) -> np.ndarray:
-        since, factor, for_ = self.slower[target]
-        if len(t) and t[0] >= since + for_:
-            del self.slower[target]
-        return 1.0 + (factor - 1.0) * np.maximum(1.0 - (t - since) / for_, 0.0)
 
     def _shortest(self, t: np.ndarray, doors: np.ndarray, work: np.ndarray) -> tuple:
         """(target, end) of each request, each to the shortest line, while nothing else matters:
@@ -215,7 +212,9 @@ class Traffic:
                         pinned[user] = -1           # the next one opens a new connection
                 else:
                     if target in self.slower:
-                        long = work[i] = long * float(self._slowness(target, piece.t[i:i + 1])[0])
+                        since, factor, for_ = self.slower[target]
+                        cold = 1.0 - (now - since) / for_
+                        long = work[i] = long * (1.0 + (factor - 1.0) * max(cold, 0.0))
                     start = free[target]
                     free[target] = end = left = (start if start > now else now) + long
                 if node.counts:
