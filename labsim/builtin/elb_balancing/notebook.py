@@ -207,7 +207,7 @@ print(f"refused by targets {s['refused']:,.0f}, turned away by the balancer {s['
 # %% [markdown]
 # ### A target that is sick, and whose checks pass
 #
-# It answers every request with a 500, at once, and its health check with a 200: a gray failure.
+# It answers every request with a server error, at once, and its health check well: a gray failure.
 # The checks are no help. Who is?
 
 # %%
@@ -216,7 +216,7 @@ for algorithm, mitigates in (("least_outstanding_requests", False), ("round_robi
     p = lab.preset("8").changed(algorithm=algorithm, anomaly_mitigation=mitigates)
     s = lab.run(p).summary
     print(f"{algorithm:27} {'mitigated' if mitigates else '':9} "
-          f"{s['server_errors']:6,.0f} answers of 500")
+          f"{s['server_errors']:6,.0f} server errors")
 
 # %%
 lab.run(lab.preset("9")).plot()
@@ -231,7 +231,7 @@ lab.run(lab.preset("9")).plot()
 for sick in (1, 2, 3, 4):
     p = lab.preset("9").changed(fault_targets=sick, request_rate=100)
     s = lab.run(p).summary
-    print(f"{sick} of 6 sick: {s['server_errors'] / (100 * 120):5.1%} failed, "
+    print(f"{sick} of 6 sick: {s['server_errors'] / p.request_rate / p.fault_duration:5.1%} failed, "
           f"{sick / 6:5.1%} of the targets")
 
 # %% [markdown]
@@ -463,8 +463,8 @@ quiz("elb-balancing", "acabcbbacb")
 # * **Stickiness** undoes the balance and what a scale-out brings; keep sessions in ElastiCache or
 #   DynamoDB instead.
 # * A dead target gets requests for **threshold times interval**; with no healthy target the
-#   balancer **fails open**. One that answers 5xx and passes its checks draws requests under least
-#   outstanding requests; **automatic target weights** (weighted random with anomaly mitigation)
+#   balancer **fails open**. One that answers server errors and passes its checks draws requests
+#   under least outstanding requests; **automatic target weights** (weighted random with anomaly mitigation)
 #   take them away. Weighted random has no slow start and no sticky sessions.
 # * An ALB **renews its cookie** with every answer.
 # * The **deregistration delay** must be longer than the longest request that matters; **slow
@@ -495,8 +495,8 @@ lab.trust()
 # * Sessions end at random, users differ by {{user_cv}} of their mean, both assumptions.
 # * How far and how fast anomaly mitigation cuts a weight, and how it gives it back, AWS doesn't
 #   publish. Here it is halved every {{fact:elb.atw_period_s}}, down to an eighth, and won back by
-#   sixteenths; only while a target has a fault. AWS's workshop sees a third of failed answers fall
-#   to about 8%, the model to 6 or 7%.
+#   sixteenths; only while a target has a fault. In AWS's workshop the failed part of a zone's
+#   gray failure falls from {{fact:elb.atw_workshop}}, in the model to a little less.
 # * The balancer itself takes no time; what the notes say of an ALB's and an NLB's latency isn't
 #   published, and isn't modelled. Nor is how it grows under a sudden load.
 # * A new target's slowness and how long it lasts are assumptions; set them to what you have

@@ -86,7 +86,7 @@ PANELS = (
     Panel("Targets", (
         Line("healthy", "in_service", step=True), Line("unhealthy", "unhealthy", step=True),
         Line("draining", "draining", step=True), Line("mitigated", "mitigated", step=True)),
-        marks=("scale-out", "scale-in", "anomaly")),
+        marks=("scale-out", "scale-in")),
 )
 
 
