@@ -230,9 +230,8 @@ lab.run(lab.preset("9")).plot()
 # %%
 for sick in (1, 2, 3, 4):
     p = lab.preset("9").changed(fault_targets=sick, request_rate=100)
-    s = lab.run(p).summary
-    print(f"{sick} of 6 sick: {s['server_errors'] / p.request_rate / p.fault_duration:5.1%} failed, "
-          f"{sick / 6:5.1%} of the targets")
+    failed = lab.run(p).summary["server_errors"] / p.request_rate / p.fault_duration
+    print(f"{sick} of 6 sick: {failed:5.1%} failed, {sick / 6:5.1%} of the targets")
 
 # %% [markdown]
 # Half of the targets is the most it takes from: with more, who is the anomaly?
@@ -464,8 +463,8 @@ quiz("elb-balancing", "acabcbbacb")
 #   DynamoDB instead.
 # * A dead target gets requests for **threshold times interval**; with no healthy target the
 #   balancer **fails open**. One that answers server errors and passes its checks draws requests
-#   under least outstanding requests; **automatic target weights** (weighted random with anomaly mitigation)
-#   take them away. Weighted random has no slow start and no sticky sessions.
+#   under least outstanding requests; **automatic target weights** (weighted random with anomaly
+#   mitigation) take them away. Weighted random has no slow start and no sticky sessions.
 # * An ALB **renews its cookie** with every answer.
 # * The **deregistration delay** must be longer than the longest request that matters; **slow
 #   start** is for cold targets and round robin.
@@ -495,8 +494,8 @@ lab.trust()
 # * Sessions end at random, users differ by {{user_cv}} of their mean, both assumptions.
 # * How far and how fast anomaly mitigation cuts a weight, and how it gives it back, AWS doesn't
 #   publish. Here it is halved every {{fact:elb.atw_period_s}}, down to an eighth, and won back by
-#   sixteenths; only while a target has a fault. In AWS's workshop the failed part of a zone's
-#   gray failure falls from {{fact:elb.atw_workshop}}, in the model to a little less.
+#   sixteenths; only while a target has a fault. In AWS's workshop the failed part of a zone's gray
+#   failure falls from {{fact:elb.atw_workshop}}, in the model to a little less.
 # * The balancer itself takes no time; what the notes say of an ALB's and an NLB's latency isn't
 #   published, and isn't modelled. Nor is how it grows under a sudden load.
 # * A new target's slowness and how long it lasts are assumptions; set them to what you have

@@ -58,8 +58,12 @@ def test_two_of_one_name_are_an_error_that_names_both():
     ({"cross_zone": "yes"}, "cross_zone"), ({"targets": (1, -1, 1)}, "targets"),
     ({"slow_start": 10}, "slow_start"), ({"slow_start": 60, "kind": "nlb"}, "slow_start"),
     ({"slow_start": 60, "algorithm": "least_outstanding_requests"}, "slow_start"),
-    ({"sticky": True, "cross_zone": "off"}, "sticky"), ({"dns_ttl": -1}, "dns_ttl"),
-    ({"deregistration_delay": -1}, "deregistration_delay"), ({"idle_timeout": -1}, "idle_timeout"),
+    ({"sticky": True, "cross_zone": "off"}, "sticky"),
+    ({"sticky": True, "algorithm": "weighted_random"}, "sticky"),
+    ({"anomaly_mitigation": True}, "anomaly_mitigation"),
+    ({"anomaly_mitigation": True, "kind": "nlb"}, "anomaly_mitigation"),
+    ({"dns_ttl": -1}, "dns_ttl"), ({"deregistration_delay": -1}, "deregistration_delay"),
+    ({"idle_timeout": -1}, "idle_timeout"),
     ({"response_size": -1}, "response_size"), ({"target_price": -1}, "target_price")])
 def test_bad_arguments_are_refused_at_once(given, name):
     """With the argument's name."""
@@ -156,6 +160,31 @@ def test_a_second_fault_is_as_bad_as_the_first():
             balancer.fault(at, 100, "target-refuses", "b")
     twice, once = (holds(ls.simulate(build, 600, second=more)) for more in (True, False))
     assert twice["front.refused"] > 1.5 * once["front.refused"] > 0
+
+
+def test_anomaly_mitigation_in_a_system_of_ones_own():
+    """Instances of a fleet, one of which answers 5xx: its answers go to `failed`, the others take
+    its share, and when it is well its weight grows again, twice."""
+    def build(sim, mitigation=True):
+        web = elb.Balancer(sim, "web", algorithm="weighted_random",
+                           anomaly_mitigation=mitigation)
+        ec2.Fleet(sim, "fleet", consumes=web, size=6, work=ls.gamma(0.02, cv=1))
+        for at in (60, 240):
+            web.fault(at, 60, "target-errors", "a")
+        bad = sqs.Queue(sim, "bad")
+        ec2.Fleet(sim, "readers", consumes=bad, size=20, work=WORK)
+        web.failed.to(bad)
+        sim.send(100, to=web)
+    cut, whole = (ls.simulate(build, 480, mitigation=given) for given in (True, False))
+    for r in (cut, whole):
+        assert holds(r)["bad.offered"] == r.summary["web.server_errors"] == r.summary["web.failed"]
+    assert cut.summary["web.failed"] < 0.4 * whole.summary["web.failed"]
+    assert whole.summary["web.failed"] == pytest.approx(100 * 120 / 6, rel=0.15)
+    mitigated = cut.series["web.mitigated"]
+    t, value = mitigated.t, mitigated.value
+    assert (value[(t > 70) & (t < 120)] == 1).all() and (value[(t > 210) & (t < 240)] == 0).all()
+    assert (value[(t > 250) & (t < 300)] == 1).all()
+    assert not whole.series["web.mitigated"].value.any()
 
 
 def test_users_with_a_cookie_stay_and_strangers_have_none():
