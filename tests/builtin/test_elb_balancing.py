@@ -435,7 +435,8 @@ def test_nothing_new_comes_to_a_target_that_leaves():
 
 @pytest.mark.parametrize("values, name", [
     ({"a_targets": 0, "b_targets": 0, "c_targets": 0}, "a_targets"),
-    ({"health_interval": 5}, "health_timeout"), ({"slow_start": 10}, "slow_start"),
+    ({"health_interval": 5}, "health_timeout"), ({"health_interval": 6}, "health_timeout"),
+    ({"slow_start": 10}, "slow_start"),
     ({"sticky": True, "cross_zone": "off"}, "sticky"),
     ({"sticky": True, "algorithm": "weighted_random"}, "sticky")])
 def test_what_elb_refuses_is_refused(values, name):

@@ -25,6 +25,7 @@ lab = Lab(
            "elb.stickiness_default", "elb.stickiness_scope", "elb.sticky_cross_zone",
            "elb.cookie_renewed", "elb.sticky_weighted_random",
            "elb.reserved_cookie_names", "elb.alb_hc_interval", "elb.alb_hc_timeout",
+           "elb.hc_timeout_below",
            "elb.alb_healthy_threshold", "elb.alb_unhealthy_threshold",
            "elb.hc_rule", "elb.hc_success_code", "elb.fail_open_rule", "elb.dereg_delay",
            "elb.dereg_rule", "elb.slow_start", "elb.slow_start_rule",

@@ -162,15 +162,15 @@ class ElbBalancingParams(Params):
         group=COST, fact="ec2.t3_medium_price", help="Per target and hour, until it is let go.")
 
     def check(self) -> None:
-        """A target somewhere; a timeout within the interval; slow start off or long enough; no
+        """A target somewhere; a timeout below the interval; slow start off or long enough; no
         cookie without cross-zone or with weighted random. Facts: elb.slow_start,
-        elb.sticky_cross_zone, elb.sticky_weighted_random."""
+        elb.sticky_cross_zone, elb.sticky_weighted_random, elb.hc_timeout_below."""
         if not sum(self.counts):
             raise ParameterError("a_targets", 0, "from 1 to 100 targets, where no other zone has "
                                                  "any")
-        if self.health_timeout > self.health_interval:
+        if self.health_timeout >= self.health_interval:
             raise ParameterError("health_timeout", self.health_timeout,
-                                 f"at most health_interval, {self.health_interval:g} s")
+                                 f"below health_interval, {self.health_interval:g} s")
         if 0 < self.slow_start < elb.SLOW_START_LEAST:
             raise ParameterError("slow_start", self.slow_start,
                                  f"0, or at least {elb.SLOW_START_LEAST} s")

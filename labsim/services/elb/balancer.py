@@ -75,14 +75,16 @@ class Balancer(Component):
         self.kind = rules.one_of("kind", kind, rules.KINDS)
         self.crosses = rules.crosses(kind, rules.one_of("cross_zone", cross_zone, rules.SETTINGS))
         picks = rules.picks(kind, rules.one_of("algorithm", algorithm, rules.ALGORITHMS))
-        rules.at_least(0, cookie_duration=cookie_duration, dns_ttl=dns_ttl, targets=min(targets),
-                       connection_time=connection_time, target_price=target_price,
-                       deregistration_delay=deregistration_delay, response_size=response_size,
-                       idle_timeout=idle_timeout or 0)
-        if slow_start and not (picks == rules.ROUND_ROBIN
-                               and slow_start >= rules.SLOW_START_LEAST):
-            raise ParameterError("slow_start", slow_start, f"0, or at least "
-                                 f"{rules.SLOW_START_LEAST} s with {rules.ROUND_ROBIN}")
+        rules.at_least(0, dns_ttl=dns_ttl, targets=min(targets), connection_time=connection_time,
+                       target_price=target_price, response_size=response_size)
+        timeout = IDLE[kind] if idle_timeout is None else idle_timeout
+        rules.within("idle_timeout", timeout, *rules.IDLE[kind])
+        rules.within("cookie_duration", cookie_duration, *rules.COOKIE)
+        rules.within("deregistration_delay", deregistration_delay, *rules.DELAY)
+        if slow_start and not (picks == rules.ROUND_ROBIN and rules.SLOW_START_LEAST
+                               <= slow_start <= rules.SLOW_START_MOST):
+            raise ParameterError("slow_start", slow_start, f"0, or with {rules.ROUND_ROBIN} from "
+                                 f"{rules.SLOW_START_LEAST} to {rules.SLOW_START_MOST} s")
         if anomaly_mitigation and (kind, picks) != (rules.ALB, rules.RANDOM):
             raise ParameterError("anomaly_mitigation", True,
                                  f"False, or with an ALB's {rules.RANDOM}")
@@ -99,7 +101,7 @@ class Balancer(Component):
         turns = self.random("turns").random(len(targets)) * sum(targets)
         nodes = [Node(zone, picks, slow_start, int(first)) for zone, first in enumerate(turns)]
         self.traffic = Traffic(
-            sim, nodes, timeout=IDLE[kind] if idle_timeout is None else idle_timeout,
+            sim, nodes, timeout=timeout,
             pins=Pins(rules.stays(kind, sticky, cookie_duration, connection_time),
                       renewed=kind == rules.ALB, by_connection=kind == rules.NLB),
             work_random=self.random("service"), choice=self.random("choice"))

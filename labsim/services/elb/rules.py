@@ -27,7 +27,7 @@ REFUSES, HANGS, ERRORS, ZONE_LOST = FAULTS = (
     "target-refuses", "target-hangs", "target-errors", "zone-lost")
 
 FIRST_CHECKS = int(factbook.value("elb.alb_first_check"))
-SLOW_START_LEAST = 30       # s; slow start is off (0) or at least this. Fact: elb.slow_start
+SLOW_START_LEAST, SLOW_START_MOST = 30, 900     # s; slow start is off (0) or as long as that
 # Anomaly mitigation (automatic target weights). Fact: elb.atw_rule. AWS publishes no figures for
 # what a weight is cut to each time, how little it may be, what it wins back, and when errors are
 # too many; these are assumed.
@@ -38,12 +38,19 @@ CUT_TO, LEAST_WEIGHT, WON_BACK = 0.5, 1 / 8, 1 / 16
 TIMES_OTHERS, ERRORS_LEAST = 2.0, 0.05
 
 
+# What AWS allows, from and to. Facts: elb.alb_hc_interval, elb.alb_healthy_threshold,
+# elb.stickiness_default, elb.dereg_delay, elb.alb_idle_timeout, elb.nlb_idle_timeout.
+CHECKS = {"interval": (5, 300), "timeout": (2, 120), "unhealthy": (2, 10), "healthy": (2, 10)}
+COOKIE, DELAY, IDLE = (1, 604_800), (0, 3_600), {ALB: (1, 4_000), NLB: (60, 6_000)}
+
+
 @dataclass(frozen=True)
 class HealthChecks:
     """A check every `interval` s to each target from each node, failed after `timeout` s without
     an answer; `unhealthy` failed ones in a row take a target out, `healthy` passed ones back in.
 
-    ParameterError for a timeout beyond the interval, and for what is not above 0.
+    ParameterError for what AWS refuses: out of its ranges, or a timeout that is not below the
+    interval. Facts: elb.alb_hc_interval, elb.alb_healthy_threshold, elb.hc_timeout_below.
     """
 
     interval: float = factbook.value("elb.hc_interval_s")
@@ -53,11 +60,10 @@ class HealthChecks:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            if not value > 0:
-                raise ParameterError(name, value, "above 0")
-        if self.timeout > self.interval:
+            within(name, value, *CHECKS[name])
+        if self.timeout >= self.interval:
             raise ParameterError("timeout", self.timeout,
-                                 f"at most the interval of checks, {self.interval:g} s")
+                                 f"below the interval of checks, {self.interval:g} s")
 
 
 def one_of(name: str, value: str, words: tuple[str, ...]) -> str:
@@ -65,6 +71,12 @@ def one_of(name: str, value: str, words: tuple[str, ...]) -> str:
     if value not in words:
         raise unknown(name, value, words)
     return value
+
+
+def within(name: str, value: float, low: float, high: float) -> None:
+    """ParameterError for a value out of its range."""
+    if not low <= value <= high:
+        raise ParameterError(name, value, f"from {low:,} to {high:,}")
 
 
 def at_least(least: float, **given: float) -> None:

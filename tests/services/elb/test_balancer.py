@@ -74,7 +74,13 @@ def test_bad_arguments_are_refused_at_once(given, name):
 
 @pytest.mark.parametrize("build", [
     lambda sim: elb.HealthChecks(interval=5, timeout=6),
-    lambda sim: elb.HealthChecks(unhealthy=0),
+    lambda sim: elb.HealthChecks(interval=6, timeout=6),
+    lambda sim: elb.HealthChecks(interval=1, timeout=0.5),
+    lambda sim: elb.HealthChecks(interval=301), lambda sim: elb.HealthChecks(timeout=1),
+    lambda sim: elb.HealthChecks(unhealthy=1), lambda sim: elb.HealthChecks(healthy=11),
+    lambda sim: front(sim, slow_start=901), lambda sim: front(sim, cookie_duration=604_801),
+    lambda sim: front(sim, deregistration_delay=3_601), lambda sim: front(sim, idle_timeout=0.5),
+    lambda sim: front(sim, kind="nlb", idle_timeout=59),
     lambda sim: elb.Users(sim, "people", -1, front(sim)),
     lambda sim: elb.Users(sim, "people", 1, front(sim), count=0),
     lambda sim: elb.Users(sim, "people", 1, front(sim), cv=-1),
@@ -87,7 +93,8 @@ def test_bad_arguments_are_refused_at_once(given, name):
     lambda sim: front(sim).add(10, 1, 2, warm_time=-1),
     lambda sim: front(sim).remove(10, -1)])
 def test_bad_checks_users_and_faults_are_refused(build):
-    """A timeout beyond the interval, nobody, a rate below zero, what no fault is called."""
+    """A timeout that is not below the interval, what is out of AWS's ranges, nobody, a rate below
+    zero, what no fault is called."""
     with pytest.raises(ParameterError):
         ls.simulate(build, 60)
 
@@ -139,7 +146,7 @@ def test_what_is_answered_goes_on_and_what_is_given_comes_in():
         first = sqs.Queue(sim, "first")
         ec2.Fleet(sim, "workers", size=5, consumes=first, work=WORK)
         sim.send(8, to=first)
-        balancer = elb.Balancer(sim, "front", targets=(2, 2, 0), work=WORK, idle_timeout=0.5)
+        balancer = elb.Balancer(sim, "front", targets=(2, 2, 0), work=WORK, idle_timeout=1)
         balancer.fault(200, 100, "target-hangs", "a")
         first.done.to(balancer)
         for name, outlet in (("good", balancer.done), ("bad", balancer.failed)):
