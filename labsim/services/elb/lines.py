@@ -46,6 +46,7 @@ def served(targets: np.ndarray, t: np.ndarray, work: np.ndarray, free: list[floa
     idle -= steps
     np.maximum(idle, np.repeat(np.array(free)[some], each), out=idle)
     idle += done
+    np.maximum(idle, t, out=idle)       # not before it came, by rounding
     for k, end in zip(some.tolist(), idle[last].tolist()):
         free[k] = end
     back = np.empty(len(t))

@@ -89,14 +89,16 @@ class AtRandom(RoundRobin):
 
     def pick(self, now: float, chance: float) -> int:
         """A member, each as likely as its weight says; `chance` is uniform in [0, 1)."""
+        if not self.weight:
+            return self.members[int(chance * len(self.members))]
         return int(self.picks(np.empty(1), np.array([chance]))[0])
 
     def picks(self, times: np.ndarray, chances: np.ndarray) -> np.ndarray:
         """The same for many."""
         members = np.array(self.members)
-        weights = np.cumsum([self.weight.get(k, 1.0) for k in self.members])
-        if weights[-1] == len(members):
+        if not self.weight:
             return members[(chances * len(members)).astype(np.int64)]
+        weights = np.cumsum([self.weight.get(k, 1.0) for k in self.members])
         return members[np.searchsorted(weights, chances * weights[-1], side="right")]
 
 
