@@ -8,8 +8,8 @@ Start reading at `simulate`.
 
 *Models:* at every rate each request is followed, exactly, since one slow request delays those
 behind it at its target and nobody else: an average over requests would hide just that. With turns,
-dice, cookies and connections some thousand requests are worked off at once, ten million in some
-seconds; the shortest line is looked for one by one, a million in a second. Sampled are only the
+dice, cookies and connections some thousand requests are worked off at once, four million in a
+second; the shortest line is looked for one by one, a million in a second. Sampled are only the
 users who are asked whether they met another target (`moved_share`), where nobody stays with one:
 some 20,000 requests' worth.
 *Leaves out:* what `labsim.services.elb` leaves out.
