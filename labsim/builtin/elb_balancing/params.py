@@ -170,7 +170,8 @@ class ElbBalancingParams(Params):
                                                  "any")
         if self.health_timeout >= self.health_interval:
             raise ParameterError("health_timeout", self.health_timeout,
-                                 f"at most health_interval, {self.health_interval:g} s, and below it")
+                                 f"at most health_interval, {self.health_interval:g} s, "
+                                 "and below it")
         if 0 < self.slow_start < elb.SLOW_START_LEAST:
             raise ParameterError("slow_start", self.slow_start,
                                  f"0, or at least {elb.SLOW_START_LEAST} s")
