@@ -91,12 +91,14 @@ class RateCurve:
 
         Source: time-scale transformation, Law, Simulation Modeling and Analysis (2015), 8.6.2.
         """
-        cumulative = self.cumulative
+        cumulative, steady = self.cumulative, len(self.t) == 2 and self.rate[0] == self.rate[1]
         total, reached = cumulative[-1], 0.0
         while reached < total:
             expected = reached + np.cumsum(rng.standard_exponential(BLOCK))
             reached = expected[-1]
-            times = self.inverse(expected[expected < total], cumulative)
+            inside = expected[expected < total] if reached >= total else expected
+            times = (inside / self.rate[0] + self.t[0] if steady    # as `inverse` has it
+                     else self.inverse(inside, cumulative))
             yield np.maximum.accumulate(np.minimum(times, self.t[-1])) if len(times) else times
 
 

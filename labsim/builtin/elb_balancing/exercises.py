@@ -22,13 +22,13 @@ def at_random(p) -> dict[str, str]:
 
 
 OFF = {"a_targets": 3, "b_targets": 5, "c_targets": 12, "cross_zone": "off", "users": 5_000,
-       "request_rate": 10}
-DEAD = {"request_rate": 9, "a_targets": 9, "b_targets": 0, "c_targets": 0,
+       "request_rate": 250}
+DEAD = {"request_rate": 225, "a_targets": 9, "b_targets": 0, "c_targets": 0,
         "fault": "target-refuses"}
 HUNG = {"health_interval": 10, "unhealthy_threshold": 3, "health_timeout": 5,
         "fault": "target-hangs"}
 CHANCE = {"algorithm": "weighted_random", "a_targets": 10, "b_targets": 0, "c_targets": 0,
-          "request_rate": 15, "duration": 3_600}
+          "request_rate": 375}
 
 EXERCISES = (
     Predict(
@@ -73,23 +73,41 @@ EXERCISES = (
                  "in the model. Turns halve most of the wait, the shortest line nearly all."),
     Explain(
         id="black-hole",
-        question="With least outstanding requests a target that refuses every connection fails "
-                 "more requests than with round robin. Why?",
+        question="With least outstanding requests a target that answers every request with a 500 "
+                 "at once fails far more of them than with round robin. Why?",
         choices=(
             Choice("Health checks take longer with that algorithm.",
                    "Checks don't know the algorithm: it is noticed at the same second."),
             Choice("It has never anything outstanding, so its line is always among the shortest.",
-                   "A refusal is quick. By this count it is the idlest target of all.",
+                   "An error is quick. By this count it is the idlest target of all.",
                    right=True),
-            Choice("The other targets slow down and refuse, too.",
+            Choice("The other targets slow down and fail, too.",
                    "They get less than before, as long as it draws requests away."),
-            Choice("The balancer retries each refused request at the same target.",
-                   "It doesn't here, and the refusals are counted once per request.")),
+            Choice("The balancer retries each failed request at the same target.",
+                   "It passes a 500 on, and each is counted once.")),
         hints=("How many requests are unfinished at a target that fails them in no time?",
                "Compare the busiest bar before the fault and just after it."),
         solution="Count what is unfinished, and quick failures look like speed. A target that "
                  "hangs is the opposite case: its line grows, and the shortest line avoids it "
                  "before any check has failed."),
+    Explain(
+        id="gray-failure",
+        question="One of six targets answers 500 at once and passes its health checks. Which "
+                 "setting takes traffic from it?",
+        choices=(
+            Choice("Checks every five seconds, unhealthy after two.",
+                   "They pass, however often."),
+            Choice("Least outstanding requests.", "It draws even more."),
+            Choice("Weighted random with anomaly mitigation.",
+                   "It looks at the answers that users get, and cuts the weight of a target whose "
+                   "errors are out of proportion.", right=True),
+            Choice("Slow start.", "It is for targets that come, and works with round robin only.")),
+        hints=("What does a health check see of the answers that users get?",
+               "Compare presets 8 and 9."),
+        solution="A gray failure is one that checks don't see. Mitigation needs at least three "
+                 "healthy targets and takes from half of them at most: if all are sick alike, none "
+                 "is out of proportion. A deeper health check would help, too, and has a danger of "
+                 "its own: if it tests the database, all targets fail together."),
     Explain(
         id="regulars",
         question="Six targets drown, six more are registered and healthy. With stickiness the old "
@@ -127,10 +145,10 @@ EXERCISES = (
                  "target whose requests have ended early is done, but a scale-in that drains for "
                  "an hour is paid for an hour."),
     Design(
-        id="cheapest", start={"request_rate": 12, "a_targets": 2, "b_targets": 8, "c_targets": 0,
+        id="cheapest", start={"request_rate": 300, "a_targets": 2, "b_targets": 8, "c_targets": 0,
                               "balancer": "nlb"},
         free=("balancer", "algorithm", "cross_zone", "a_targets", "b_targets"),
-        goals=(("latency_p95", "<=", 2.4), ("failed", "<=", 0.0), ("share_a", ">=", 0.05),
+        goals=(("latency_p95", "<=", 0.096), ("failed", "<=", 0.0), ("share_a", ">=", 0.05),
                ("share_b", ">=", 0.05)),
         good={"balancer": "alb", "algorithm": "least_outstanding_requests", "a_targets": 4,
               "b_targets": 4},
@@ -141,11 +159,11 @@ EXERCISES = (
         solution="Requests one by one to the shortest line, and four in each zone: {answer}. "
                  "Turns need half as many targets again, a hash even more."),
     Design(
-        id="notice", start={"a_targets": 6, "b_targets": 0, "c_targets": 0, "request_rate": 10,
+        id="notice", start={"a_targets": 6, "b_targets": 0, "c_targets": 0, "request_rate": 225,
                             "fault": "target-refuses",
                             "algorithm": "least_outstanding_requests"},
         free=("health_interval", "health_timeout", "unhealthy_threshold", "algorithm"),
-        goals=(("refused", "<=", 20.0),), cost="failed",
+        goals=(("refused", "<=", 500.0),), cost="failed",
         good={"health_interval": 5, "health_timeout": 2, "unhealthy_threshold": 2,
               "algorithm": "round_robin"}, slack=1.25,
         question="One of {a_targets} dies and refuses. Lose as few requests as you can.",

@@ -4,10 +4,15 @@ Picture a supermarket with a door per zone, an usher at each door and tills in e
 points to a till and never looks back: whoever stands in a line stays there. All that can go wrong
 is in how he points, and in what he doesn't know.
 
-Start reading at `simulate`. Data plane: request-level, exact, since one slow request delays those
-behind it at its target and nobody else: an average over requests would hide just that. A page takes
-a good part of a second here, so half an hour is some ten thousand requests, and a run a few
-milliseconds.
+Start reading at `simulate`.
+
+*Models:* at every rate each request is followed, exactly, since one slow request delays those
+behind it at its target and nobody else: an average over requests would hide just that. With turns,
+dice, cookies and connections some thousand requests are worked off at once, four million in a
+second; the shortest line is looked for one by one, a million in a second. Sampled are only the
+users who are asked whether they met another target (`moved_share`), where nobody stays with one:
+some 20,000 requests' worth.
+*Leaves out:* what `labsim.services.elb` leaves out.
 """
 
 import numpy as np
@@ -15,12 +20,18 @@ import numpy as np
 from labsim import declare as kit
 from labsim.builtin.elb_balancing.params import ElbBalancingParams
 from labsim.engine import Estimate, ServiceTimes, Simulation
+from labsim.engine.workload import BLOCK
 from labsim.services import elb
 from labsim.services.elb import rules
+from labsim.services.elb.pins import ROUNDS
+from labsim.services.elb.users import LOTS
 
 TICKS = 180         # of a run, however long it is
-# A pick's share of a control event's time: by turn or die, of a pinned user, a look at one target.
-TURN, PINNED, LOOKED_AT = 1 / 120, 1 / 36, 1 / 1_300
+# In control events' times: a request of a pinned user, all at once or one by one; a turn beside
+# targets that start slowly; a look at one target; a change that every node takes note of; a
+# weighing of all targets.
+PINNED, ONE_BY_ONE, SLOW_TURN, LOOKED_AT = 1 / 150, 1 / 30, 1 / 40, 1 / 1_300
+CHANGE, WEIGHING = 16, 15
 
 
 def simulate(p: ElbBalancingParams, sim: Simulation) -> "Balancing":
@@ -28,8 +39,9 @@ def simulate(p: ElbBalancingParams, sim: Simulation) -> "Balancing":
     balancer = elb.Balancer(
         sim, "balancer", p.balancer, targets=tuple(p.counts),
         work=ServiceTimes(p.service_time, p.service_cv), algorithm=p.algorithm,
-        cross_zone=p.cross_zone, sticky=p.sticky, cookie_duration=p.cookie_duration,
-        idle_timeout=p.timeout, connection_time=p.connection_time, dns_ttl=p.dns_ttl,
+        anomaly_mitigation=p.mitigates, cross_zone=p.cross_zone, sticky=p.sticky,
+        cookie_duration=p.cookie_duration, idle_timeout=p.timeout,
+        connection_time=p.connection_time, dns_ttl=p.dns_ttl,
         slow_start=p.slow_start if p.picks == rules.ROUND_ROBIN else 0.0,
         deregistration_delay=p.deregistration_delay, response_size=p.response_size,
         checks=elb.HealthChecks(p.health_interval, p.health_timeout, p.unhealthy_threshold,
@@ -67,22 +79,32 @@ class Balancing(kit.Outcome):
 
 
 def estimate(p: ElbBalancingParams) -> Estimate:
-    """What a run will take: requests (turns are many at once; who has a target of his own is looked
-    up one by one, and the shortest line is looked for among all: as a part of a control event
-    each), users, ticks times targets, and the checks that matter, after each of which every node
-    looks at its targets."""
+    """What a run will take: requests, many at once or, to the shortest line, for users who must
+    stay while nodes differ, beside targets that start slowly, one by one (as a part of a control
+    event each); users, ticks times targets, and the checks that matter, after each of which every
+    node looks at its targets."""
     requests = p.request_rate * p.duration
     targets, nodes = sum(p.counts) + p.add_targets, sum(n > 0 for n in p.counts)
     in_scope = targets if p.crosses else targets / nodes
-    picking = ((80 + in_scope) * LOOKED_AT if p.picks == rules.LEAST else PINNED if p.kept
-               else TURN)
+    often = p.balancer == rules.NLB and p.kept * ROUNDS * p.request_rate < BLOCK
+    alone = p.quiet and not p.kept      # nothing but the lines matters
+    picking = requests * (((80 if alone else 140) + in_scope) * LOOKED_AT
+                          if p.picks == rules.LEAST else
+                          ONE_BY_ONE if p.kept and (often or not p.quiet) else
+                          PINNED if p.kept else 0)
     added = p.add_targets if p.add_at < p.duration else 0
     dead = 0 if p.fault == "none" or p.fault_at >= p.duration else p.counts[
         rules.ZONES.index(p.fault_zone)]
-    if p.fault in (rules.REFUSES, rules.HANGS):
+    if p.fault != rules.ZONE_LOST:
         dead = min(dead, p.fault_targets)
     changes = (nodes if p.crosses else 1) * (added + 2 * dead)
-    return Estimate(requests=requests, events=32 + picking * requests
-                    + changes * (2 + targets / 75),
-                    cells=TICKS * targets + 1.6 * p.users + 6 * requests,
+    if p.slow_start and p.picks == rules.ROUND_ROBIN and (added or dead):
+        slow = min(p.slow_start * bool(added) + p.slow_start * bool(dead), p.duration)
+        picking += SLOW_TURN * p.request_rate * slow * targets / max(targets - added - dead, 1)
+    weighings = (p.duration - p.fault_at) / rules.WEIGHED_EVERY if p.mitigates and dead else 0
+    if p.fault_duration:
+        weighings = min(weighings, p.fault_duration / rules.WEIGHED_EVERY + 20)
+    return Estimate(requests=requests, events=32 + picking + weighings * WEIGHING
+                    + changes * (CHANGE + targets / 75),
+                    cells=4 * TICKS * targets + LOTS * p.users / 4 + 4 * requests,
                     lower="request_rate" if requests > 10 * targets * TICKS else "duration")

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # A load balancer over three zones
 #
-# *labsim {{version}}. About fifty minutes. In the notes: ELB with ALB and NLB, sticky sessions,
+# *labsim {{version}}. About an hour. In the notes: ELB with ALB and NLB, sticky sessions,
 # cross-zone load balancing, health checks, deregistration delay; stateful web apps.*
 #
 # A supermarket has a door per zone, an usher at each door, and tills in every hall. The usher
@@ -19,7 +19,8 @@
 # * Why do even shares still make people wait, and what does the shortest line change?
 # * Which targets drown when zones have different numbers of them, on an ALB and on an NLB?
 # * Why doesn't a scale-out help users with a cookie?
-# * How long is a dead target sent requests, and what does it cost?
+# * How long is a dead target sent requests, and what does it cost? And one that is sick, and whose
+#   health checks pass?
 # * What happens to a request whose target is leaving, and to one whose zone is lost?
 
 # %%
@@ -48,33 +49,34 @@ lab.explore()
 #
 # ### Raise one number until it breaks
 #
-# Six targets, {{service_time}} for a page: together they can do twelve pages a second.
+# Six targets, {{service_time}} for a request: together they can do three hundred a second.
 
 # %%
-print("req/s  busiest  mean latency     p99  failed")
-for rate in (4, 6, 8, 10, 11, 12, 13):
-    s = labsim.run("elb-balancing", request_rate=rate).summary
-    print(f"{rate:5} {s['load_max']:8.2f} {s['latency_mean']:11.2f} s {s['latency_p99']:6.1f} s "
+print("req/s  busiest  mean latency        p99  failed")
+for rate in (100, 150, 200, 250, 280, 300, 400):
+    s = labsim.run("elb-balancing", request_rate=rate, duration=600).summary
+    print(f"{rate:5} {s['load_max']:8.2f} {s['latency_mean']:11.3f} s {s['latency_p99']:8.2f} s "
           f"{s['failed'] / s['offered']:7.1%}")
 
 # %% [markdown]
-# The shares are as even as can be, and yet the wait grows long before the targets are full. Near
-# the end everybody waits for the idle timeout, {{idle_timeout}}, and gets an error for it.
+# The shares are as even as can be, and yet the wait grows long before the targets are full. Beyond
+# that the lines grow as long as it lasts, until people wait for the idle timeout,
+# {{idle_timeout}}, and get an error for it.
 
 # %% [markdown]
 # ### Turns, a die, or the shortest line?
 #
-# The same pages, sent in three ways, at one node that knows all there is to know. Beside them what
-# one line for all tills would give.
+# The same requests, sent in three ways, at one node that knows all there is to know. Beside them
+# what one line for all tills would give.
 
 # %%
 from labsim import theory
 
-one = lab.Params(a_targets=6, b_targets=0, c_targets=0, request_rate=9)
+one = lab.Params(a_targets=6, b_targets=0, c_targets=0, request_rate=225)
 for algorithm in ("weighted_random", "round_robin", "least_outstanding_requests"):
     s = lab.run(one.changed(algorithm=algorithm)).summary
-    print(f"{algorithm:27} mean {s['latency_mean']:.2f} s, p95 {s['latency_p95']:.2f} s")
-print(f"{'one line for all (M/M/c)':27} mean {0.5 + theory.mmc_wait_mean(9, 0.5, 6):.2f} s")
+    print(f"{algorithm:27} mean {s['latency_mean']:.3f} s, p95 {s['latency_p95']:.3f} s")
+print(f"{'one line for all (M/M/c)':27} mean {0.02 + theory.mmc_wait_mean(225, 0.02, 6):.3f} s")
 
 # %% [markdown]
 # Turns space the requests out, which halves most of the wait. But who goes where is decided without
@@ -83,7 +85,7 @@ print(f"{'one line for all (M/M/c)':27} mean {0.5 + theory.mmc_wait_mean(9, 0.5,
 # %% [markdown]
 # ### When is that worth most?
 #
-# When pages are unlike each other: most take little, a few take very long.
+# When requests are unlike each other: most take little, a few take very long.
 
 # %%
 print("unevenness   round robin   least outstanding (p99)")
@@ -91,14 +93,14 @@ for cv in (0.0, 1.0, 2.0, 3.0):
     p = lab.Params(service_cv=cv)
     turns = lab.run(p).summary["latency_p99"]
     least = lab.run(p.changed(algorithm="least_outstanding_requests")).summary["latency_p99"]
-    print(f"{cv:10.0f} {turns:11.1f} s {least:17.1f} s")
+    print(f"{cv:10.0f} {turns:11.2f} s {least:17.2f} s")
 
 # %%
 lab.run(lab.preset("3")).plot()
 
 # %% [markdown]
-# Round robin puts people behind a cart that takes minutes while other tills idle. If all pages are
-# alike, it is as good as anything.
+# Round robin puts people behind a cart that takes for ever while other tills idle. If all requests
+# are alike, it is nearly as good.
 
 # %% [markdown]
 # ### Two here, eight there
@@ -120,9 +122,9 @@ for name in ("alb", "nlb"):
 # %%
 for number in ("4", "5"):
     r = lab.run(lab.preset(number))
-    print(f"{lab.scene(number).title:17} p95 {r.summary['latency_p95']:6.1f} s, "
-          f"between zones {r.cost['data between zones']:.2f} USD in half an hour")
-print(f"failed without cross-zone: {lab.run(lab.preset('4')).summary['failed']:,.0f} requests")
+    hours = r.params.duration / 3600
+    print(f"{lab.scene(number).title:17} p95 {r.summary['latency_p95']:6.2f} s, "
+          f"between zones {r.cost['data between zones'] / hours:.2f} USD an hour")
 
 # %% [markdown]
 # ### What else is different on an NLB?
@@ -144,7 +146,7 @@ for seconds in (1, 60, 600, 3_600):
 # %% [markdown]
 # ### Regulars
 #
-# Too much for six targets, and at ten minutes six more come. With cookies and without:
+# Nearly too much for six targets, and after a minute six more come. With cookies and without:
 
 # %%
 labsim.compare(lab.run(lab.preset("6")), lab.run(lab.preset("7")))
@@ -157,14 +159,16 @@ lab.run(lab.preset("6")).plot()
 # stays where it was, until its regulars go home. Does a shorter cookie help?
 
 # %%
-for seconds in (86_400, 600, 60):
+for seconds in (86_400, 60, 10, 1):
     s = lab.run(lab.preset("6").changed(cookie_duration=seconds)).summary
     print(f"cookie {seconds:6,} s: p95 {s['latency_p95']:5.1f} s, new targets get "
           f"{s['new_share']:.0%}, {s['moved_share']:.0%} of the requests lose their session")
 
 # %% [markdown]
-# It moves people, and whatever the old target remembered of them is lost: a cart, a login. A
-# session in ElastiCache or DynamoDB can be read from any target, so nobody has to be a regular.
+# An ALB renews the cookie with every answer, so only who is away for longer is moved: it has to be
+# shorter than the time between two requests of a user (AWS's advice for a rebalance is a second).
+# And whatever the old target remembered of those who move is lost: a cart, a login. A session in
+# ElastiCache or DynamoDB can be read from any target, so nobody has to be a regular.
 
 # %% [markdown]
 # ### What does a dead target cost?
@@ -172,12 +176,12 @@ for seconds in (86_400, 600, 60):
 # It refuses, or it hangs; noticed after {{unhealthy_threshold}} that fail in a row.
 
 # %%
-dead = lab.Params(a_targets=6, b_targets=0, c_targets=0, request_rate=10)
+dead = lab.Params(a_targets=6, b_targets=0, c_targets=0, request_rate=225)
 for fault in ("target-refuses", "target-hangs"):
     for algorithm in ("round_robin", "least_outstanding_requests"):
         s = lab.run(dead.changed(fault=fault, algorithm=algorithm)).summary
         print(f"{fault:14} {algorithm:27} noticed after {s['detection_s']:.0f} s, "
-              f"{s['refused'] + s['timed_out']:4.0f} requests lost meanwhile")
+              f"{s['refused'] + s['timed_out']:5,.0f} requests lost meanwhile")
 
 # %% [markdown]
 # With turns it costs its share for as long as it is unnoticed. The shortest line makes it better or
@@ -186,11 +190,11 @@ for fault in ("target-refuses", "target-hangs"):
 
 # %%
 for seconds in (5, 10, 30, 60):
-    s = lab.run(dead.changed(fault="target-refuses", health_interval=seconds,
+    s = lab.run(dead.changed(fault="target-refuses", fault_duration=0, health_interval=seconds,
                              health_timeout=2)).summary
     low, high = seconds, 2 * seconds
     print(f"every {seconds:2} s: noticed after {s['detection_s']:5.1f} s (from {low} to "
-          f"{high}), {s['refused']:3.0f} refused")
+          f"{high}), {s['refused']:5,.0f} refused")
 
 # %% [markdown]
 # And if every target fails its checks? Then the balancer fails open and sends to all of them.
@@ -201,18 +205,50 @@ s = lab.run(all_dead).summary
 print(f"refused by targets {s['refused']:,.0f}, turned away by the balancer {s['rejected']:.0f}")
 
 # %% [markdown]
+# ### A target that is sick, and whose checks pass
+#
+# It answers every request with a server error, at once, and its health check well: a gray failure.
+# The checks are no help. Who is?
+
+# %%
+for algorithm, mitigates in (("least_outstanding_requests", False), ("round_robin", False),
+                             ("weighted_random", False), ("weighted_random", True)):
+    p = lab.preset("8").changed(algorithm=algorithm, anomaly_mitigation=mitigates)
+    s = lab.run(p).summary
+    print(f"{algorithm:27} {'mitigated' if mitigates else '':9} "
+          f"{s['server_errors']:6,.0f} server errors")
+
+# %%
+lab.run(lab.preset("9")).plot()
+
+# %% [markdown]
+# The shortest line falls into the trap: the sick target is always idle. Turns and a die give it a
+# sixth. With anomaly mitigation (automatic target weights) the balancer looks at the answers every
+# {{fact:elb.atw_period_s}} and cuts the weight of a target whose errors are out of proportion,
+# again and again; when it is well it wins its share back little by little. What if most are sick?
+
+# %%
+for sick in (1, 2, 3, 4):
+    p = lab.preset("9").changed(fault_targets=sick, request_rate=100)
+    failed = lab.run(p).summary["server_errors"] / p.request_rate / p.fault_duration
+    print(f"{sick} of 6 sick: {failed:5.1%} failed, {sick / 6:5.1%} of the targets")
+
+# %% [markdown]
+# Half of the targets is the most it takes from: with more, who is the anomaly?
+
+# %% [markdown]
 # ### A zone is lost
 #
 # Its door and a third of the targets. Three things have to be noticed: by DNS, by the clients whose
 # answer is up to {{dns_ttl}} old, and by the checks of the other nodes.
 
 # %%
-for event in lab.run(lab.preset("9")).events[:6]:
+for event in lab.run(lab.preset("10")).events[:6]:
     print(f"{event.t:6.0f} s  {event.text}")
 for n in (2, 3, 4):
-    p = lab.preset("9").changed(a_targets=n, b_targets=n, c_targets=n)
+    p = lab.preset("10").changed(a_targets=n, b_targets=n, c_targets=n)
     s = lab.run(p).summary
-    print(f"{n} targets per zone: {s['failed']:3.0f} failed, p99 {s['latency_p99']:4.1f} s")
+    print(f"{n} targets per zone: {s['failed']:5,.0f} failed, p99 {s['latency_p99']:5.2f} s")
 
 # %% [markdown]
 # What fails in the first minute fails whatever the size. But the rest of the outage depends on
@@ -220,9 +256,9 @@ for n in (2, 3, 4):
 
 # %%
 for cross in ("on", "off"):
-    s = lab.run(lab.preset("9").changed(cross_zone=cross)).summary
-    print(f"cross-zone {cross:3}: {s['rejected']:.0f} came to the lost door, "
-          f"{s['timed_out']:.0f} were sent to a lost target by another node")
+    s = lab.run(lab.preset("10").changed(cross_zone=cross)).summary
+    print(f"cross-zone {cross:3}: {s['rejected']:,.0f} came to the lost door, "
+          f"{s['timed_out']:,.0f} were sent to a lost target by another node")
 
 # %% [markdown]
 # ### Those who leave, those who come
@@ -231,7 +267,7 @@ for cross in ("on", "off"):
 
 # %%
 for delay in (0, 10, 60, 300):
-    s = lab.run(lab.preset("12").changed(deregistration_delay=delay)).summary
+    s = lab.run(lab.preset("13").changed(deregistration_delay=delay)).summary
     print(f"delay {delay:3} s: {s['cut_off']:.0f} cut off, the last target let go after "
           f"{s['drain_s']:.0f} s")
 
@@ -242,10 +278,10 @@ for delay in (0, 10, 60, 300):
 # %%
 for slow in (0, 300):
     for algorithm in ("round_robin", "least_outstanding_requests"):
-        p = lab.preset("10").changed(slow_start=slow, algorithm=algorithm)
+        p = lab.preset("11").changed(slow_start=slow, algorithm=algorithm)
         s = lab.run(p).summary
-        print(f"slow start {slow:3} s, {algorithm:27} {s['failed']:5,.0f} failed, "
-              f"p99 {s['latency_p99']:4.1f} s")
+        print(f"slow start {slow:3} s, {algorithm:27} {s['failed']:6,.0f} failed, "
+              f"p99 {s['latency_p99']:5.2f} s")
 
 # %% [markdown]
 # Slow start works with round robin only. The shortest line doesn't need it: a cold target's line
@@ -262,6 +298,7 @@ import inspect
 from labsim.services.elb import nodes as elb_nodes
 
 print(inspect.getsource(elb_nodes.LeastOutstanding.pick))
+print(inspect.getsource(elb_nodes.LeastOutstanding.ended))
 
 # %% [markdown]
 # **Change it.** Two dice: pick two members at random and take the shorter line. It needs no search,
@@ -271,7 +308,7 @@ print(inspect.getsource(elb_nodes.LeastOutstanding.pick))
 # %%
 class TwoDice(elb_nodes.LeastOutstanding):
     def pick(self, now, chance):
-        super().pick(now, chance)      # those who are back are counted
+        self.ended(now)                # those who are back are counted
         n = len(self.members)
         one, other = int(chance * n), int(chance * n * n) % n
         return self.members[min(one, other, key=lambda i: self.unfinished[i])]
@@ -282,8 +319,8 @@ from unittest.mock import patch
 
 least = one.changed(algorithm="least_outstanding_requests")
 with patch.object(elb_nodes, "LeastOutstanding", TwoDice):
-    print(f"the shorter of two lines: mean {lab.run(least).summary['latency_mean']:.2f} s")
-print(f"the shortest of all:      mean {lab.run(least).summary['latency_mean']:.2f} s")
+    print(f"the shorter of two lines: mean {lab.run(least).summary['latency_mean']:.3f} s")
+print(f"the shortest of all:      mean {lab.run(least).summary['latency_mean']:.3f} s")
 
 # %% [markdown]
 # Two looks give most of what six give. The whole model is in
@@ -314,7 +351,7 @@ exercise("elb-balancing", 2)
 # blank: answer = None    # your number of requests
 # blank: check("elb-balancing", 2, answer)
 # >>> solution
-check("elb-balancing", 2, 45)
+check("elb-balancing", 2, 1_125)
 # <<< solution
 
 # %%
@@ -334,7 +371,7 @@ exercise("elb-balancing", 4)
 # blank: answer = None    # your number, in seconds
 # blank: check("elb-balancing", 4, answer)
 # >>> solution
-check("elb-balancing", 4, 2.0)
+check("elb-balancing", 4, 0.08)
 # <<< solution
 
 # %%
@@ -371,23 +408,33 @@ check("elb-balancing", 7, "c")
 exercise("elb-balancing", 8)
 
 # %% tags=["solution"]
-# blank: answer = None    # a dict, such as {"a_targets": 5}
+# blank: answer = None    # a letter
 # blank: check("elb-balancing", 8, answer)
 # >>> solution
-answer = {"balancer": "alb", "algorithm": "least_outstanding_requests",
-          "a_targets": 4, "b_targets": 4}
-check("elb-balancing", 8, answer)
+check("elb-balancing", 8, "c")
 # <<< solution
 
 # %%
 exercise("elb-balancing", 9)
 
 # %% tags=["solution"]
-# blank: answer = None    # a dict, such as {"health_interval": 10}
+# blank: answer = None    # a dict, such as {"a_targets": 5}
 # blank: check("elb-balancing", 9, answer)
 # >>> solution
-answer = {"health_interval": 5, "health_timeout": 2, "algorithm": "round_robin"}
+answer = {"balancer": "alb", "algorithm": "least_outstanding_requests",
+          "a_targets": 4, "b_targets": 4}
 check("elb-balancing", 9, answer)
+# <<< solution
+
+# %%
+exercise("elb-balancing", 10)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"health_interval": 10}
+# blank: check("elb-balancing", 10, answer)
+# >>> solution
+answer = {"health_interval": 5, "health_timeout": 2, "algorithm": "round_robin"}
+check("elb-balancing", 10, answer)
 # <<< solution
 
 # %% [markdown]
@@ -399,7 +446,7 @@ quiz("elb-balancing")
 # %% tags=["solution"]
 # blank: # quiz("elb-balancing", "...")    # a letter per question
 # >>> solution
-quiz("elb-balancing", "acabcbbac")
+quiz("elb-balancing", "acabcbbacb")
 # <<< solution
 
 # %% [markdown]
@@ -415,7 +462,10 @@ quiz("elb-balancing", "acabcbbac")
 # * **Stickiness** undoes the balance and what a scale-out brings; keep sessions in ElastiCache or
 #   DynamoDB instead.
 # * A dead target gets requests for **threshold times interval**; with no healthy target the
-#   balancer **fails open**.
+#   balancer **fails open**. One that answers server errors and passes its checks draws requests
+#   under least outstanding requests; **automatic target weights** (weighted random with anomaly
+#   mitigation) take them away. Weighted random has no slow start and no sticky sessions.
+# * An ALB **renews its cookie** with every answer.
 # * The **deregistration delay** must be longer than the longest request that matters; **slow
 #   start** is for cold targets and round robin.
 
@@ -441,8 +491,11 @@ lab.trust()
 # * When DNS drops the node of a lost zone is not published; {{eviction_time}} is an assumption. So
 #   is that a zone's end comes at once and all of it.
 # * Nobody tries again. Real clients do, and so does an ALB where a target refuses a connection.
-# * A cookie counts from when it was given. Sessions end at random, users differ by
-#   {{user_cv}} of their mean, both assumptions.
+# * Sessions end at random, users differ by {{user_cv}} of their mean, both assumptions.
+# * How far and how fast anomaly mitigation cuts a weight, and how it gives it back, AWS doesn't
+#   publish. Here it is halved every {{fact:elb.atw_period_s}}, down to an eighth, and won back by
+#   sixteenths; only while a target has a fault. In AWS's workshop the failed part of a zone's gray
+#   failure falls from {{fact:elb.atw_workshop}}, in the model to a little less.
 # * The balancer itself takes no time; what the notes say of an ALB's and an NLB's latency isn't
 #   published, and isn't modelled. Nor is how it grows under a sudden load.
 # * A new target's slowness and how long it lasts are assumptions; set them to what you have

@@ -15,7 +15,7 @@ FAULTY = ("fault", (elb.REFUSES, elb.HANGS, elb.ZONE_LOST))
 def targets(default: int, zone: str):
     """The knob for the targets of a zone."""
     return integer(
-        default, unit="targets", bounds=(0, 100), slider=(0, 16), step=1,
+        default, unit="targets", bounds=(0, 100), slider=(0, 100), step=1,
         label=f"Targets in zone {zone}", group=TARGETS,
         help=f"Targets in zone {zone} at the start; with none the zone is not enabled.")
 
@@ -24,16 +24,17 @@ class ElbBalancingParams(Params):
     """Parameters of `elb-balancing`."""
 
     request_rate: float = number(
-        8, unit="req/s", bounds=(0, 100_000), slider=(1, 24), step=0.5, label="Request rate",
+        200, unit="req/s", bounds=(0, 100_000), slider=(10, 10_000), step=10, label="Request rate",
         group=LOAD, help="Requests per second of all users together.")
     service_time: float = number(
-        0.5, unit="s", bounds=(0.001, 3_600), slider=(0.1, 2), step=0.05, label="Service time",
-        group=LOAD, help="Mean time that a target works on a request; it works on one at a time.")
+        0.02, unit="s", bounds=(0.001, 3_600), slider=(0.005, 0.5), step=0.005,
+        label="Service time", group=LOAD,
+        help="Mean time that a target works on a request; it works on one at a time.")
     service_cv: float = number(
         1, unit="", bounds=(0, 10), slider=(0, 5), step=0.25, label="Unevenness", group=LOAD,
         help="Standard deviation of the service time over its mean: 0 all alike, 1 exponential.")
     duration: float = number(
-        1_800, unit="s", bounds=(60, 864_000), slider=(300, 7_200), step=60, label="Duration",
+        300, unit="s", bounds=(60, 864_000), slider=(60, 1_800), step=60, label="Duration",
         group=LOAD, help="Simulated time.")
 
     balancer: Literal["alb", "nlb"] = choice(
@@ -41,18 +42,23 @@ class ElbBalancingParams(Params):
         help="An ALB sends each request where it likes; an NLB each connection, by a hash.")
     algorithm: Literal["round_robin", "least_outstanding_requests", "weighted_random"] = choice(
         "round_robin", label="Algorithm", group=BALANCER, when=ON_ALB, fact="elb.algorithms",
-        help="How an ALB's node picks a target; all weights are equal.")
+        help="How an ALB's node picks a target; all weights are equal, but for mitigation.")
+    anomaly_mitigation: bool = flag(
+        False, label="Anomaly mitigation", group=BALANCER, fact="elb.atw_rule",
+        when=("algorithm", (elb.RANDOM,)),
+        help="Targets with disproportionately many errors get less; weighted random only.")
     cross_zone: Literal["default", "on", "off"] = choice(
         "default", label="Cross-zone", group=BALANCER, fact="elb.cross_zone_default",
         help="Whether a node sends to targets of other zones; by default an ALB's does and an "
              "NLB's does not.")
     sticky: bool = flag(
         False, label="Stickiness", group=BALANCER, fact="elb.stickiness_scope",
-        help="A user stays with one target: by a cookie (ALB), by his address (NLB).")
+        help="A user stays with one target: by a cookie (ALB, not with weighted random), by his "
+             "address (NLB).")
     cookie_duration: float = number(
         86_400, unit="s", bounds=(1, 604_800), slider=(60, 86_400), step=60,
         label="Cookie duration", group=BALANCER, fact="elb.stickiness_default_s", when=ON_ALB,
-        help="How long a cookie is valid, from when it was given; only with stickiness.")
+        help="How long a cookie is valid, from the user's last request; only with stickiness.")
     idle_timeout: float = number(
         60, unit="s", bounds=(1, 4_000), slider=(1, 300), step=1, label="Idle timeout",
         group=BALANCER, fact="elb.alb_idle_timeout_s", when=ON_ALB,
@@ -74,13 +80,13 @@ class ElbBalancingParams(Params):
     c_targets: int = targets(2, "c")
 
     users: int = integer(
-        600, unit="users", bounds=(1, 200_000), slider=(10, 2_000), step=10, label="Users",
+        2_000, unit="users", bounds=(1, 200_000), slider=(100, 20_000), step=100, label="Users",
         group=USERS, help="Users at any time; one who leaves is followed by another.")
     user_cv: float = number(
         1, unit="", bounds=(0, 5), slider=(0, 5), step=0.25, label="Unlike users", group=USERS,
         help="Standard deviation of the users' request rates over their mean.")
     visit_time: float = number(
-        1_200, unit="s", bounds=(1, 864_000), slider=(60, 14_400), step=60, label="Visit",
+        1_200, unit="s", bounds=(1, 864_000), slider=(60, 7_200), step=60, label="Visit",
         group=USERS, help="Mean length of a visit, after which another user comes.")
 
     health_interval: float = number(
@@ -99,20 +105,21 @@ class ElbBalancingParams(Params):
         group=HEALTH, fact="elb.healthy_threshold",
         help="So many passed checks in a row, and a target that was unhealthy is back.")
 
-    fault: Literal["none", "target-refuses", "target-hangs", "zone-lost"] = choice(
+    fault: Literal["none", "target-refuses", "target-hangs", "target-errors", "zone-lost"] = choice(
         "none", label="Fault", group=FAULT,
-        help="Targets that refuse at once or take requests and never answer; or a whole zone.")
+        help="Targets that refuse at once, never answer, or answer 5xx at once and pass their "
+             "checks; or a whole zone.")
     fault_zone: Literal["a", "b", "c"] = choice(
         "a", label="In zone", group=FAULT, when=FAULTY, help="Where the fault is.")
     fault_targets: int = integer(
         1, unit="targets", bounds=(1, 100), slider=(1, 16), step=1, label="Dead targets",
-        group=FAULT, when=("fault", (elb.REFUSES, elb.HANGS)),
+        group=FAULT, when=("fault", (elb.REFUSES, elb.HANGS, elb.ERRORS)),
         help="How many targets of the zone are dead; at most all.")
     fault_at: float = number(
-        600, unit="s", bounds=(0, 864_000), slider=(0, 3_600), step=30, label="Fault begins",
+        60, unit="s", bounds=(0, 864_000), slider=(0, 900), step=10, label="Fault begins",
         group=FAULT, when=FAULTY, help="When it begins.")
     fault_duration: float = number(
-        600, unit="s", bounds=(0, 864_000), slider=(0, 3_600), step=30, label="Fault lasts",
+        90, unit="s", bounds=(0, 864_000), slider=(0, 900), step=10, label="Fault lasts",
         group=FAULT, when=FAULTY, help="How long it lasts; 0: to the end.")
     eviction_time: float = number(
         30, unit="s", bounds=(0, 3_600), slider=(0, 300), step=5, label="DNS notices after",
@@ -120,10 +127,10 @@ class ElbBalancingParams(Params):
         help="How long DNS goes on naming the node of a lost zone. AWS publishes no figure.")
 
     add_targets: int = integer(
-        0, unit="targets", bounds=(0, 100), slider=(0, 16), step=1, label="Targets added",
+        0, unit="targets", bounds=(0, 100), slider=(0, 100), step=1, label="Targets added",
         group=CHANGES, help="New targets, where the fewest are; 0 for none.")
     add_at: float = number(
-        600, unit="s", bounds=(0, 864_000), slider=(0, 3_600), step=30, label="Added at",
+        60, unit="s", bounds=(0, 864_000), slider=(0, 900), step=10, label="Added at",
         group=CHANGES, help="When they are registered, booted and ready.")
     slow_start: float = number(
         0, unit="s", bounds=(0, 900), slider=(0, 900), step=30, label="Slow start",
@@ -136,10 +143,10 @@ class ElbBalancingParams(Params):
         300, unit="s", bounds=(1, 86_400), slider=(30, 900), step=30, label="Warm after",
         group=CHANGES, help="When a new target is as quick as the others.")
     remove_targets: int = integer(
-        0, unit="targets", bounds=(0, 100), slider=(0, 16), step=1, label="Targets removed",
+        0, unit="targets", bounds=(0, 100), slider=(0, 100), step=1, label="Targets removed",
         group=CHANGES, help="Deregistered, the oldest where the most are; 0 for none.")
     remove_at: float = number(
-        600, unit="s", bounds=(0, 864_000), slider=(0, 3_600), step=30, label="Removed at",
+        60, unit="s", bounds=(0, 864_000), slider=(0, 900), step=10, label="Removed at",
         group=CHANGES, help="When they are deregistered.")
     deregistration_delay: float = number(
         300, unit="s", bounds=(0, 3_600), slider=(0, 900), step=10, label="Deregistration delay",
@@ -147,7 +154,7 @@ class ElbBalancingParams(Params):
         help="How long at most a leaving target may finish what it has.")
 
     response_size: float = number(
-        100_000, unit="bytes", bounds=(0, 1e12), slider=(0, 5_000_000), step=50_000,
+        10_000, unit="bytes", bounds=(0, 1e12), slider=(0, 1_000_000), step=10_000,
         label="Response size", group=COST, help="Mean size of an answer, for capacity units and "
                                                 "for data between zones.")
     target_price: float = number(
@@ -155,19 +162,21 @@ class ElbBalancingParams(Params):
         group=COST, fact="ec2.t3_medium_price", help="Per target and hour, until it is let go.")
 
     def check(self) -> None:
-        """A target somewhere; a timeout within the interval; slow start off or long enough; no
-        cookie without cross-zone. Facts: elb.slow_start, elb.sticky_cross_zone."""
+        """A target somewhere; a timeout below the interval; slow start off or long enough; no
+        cookie without cross-zone or with weighted random. Facts: elb.slow_start,
+        elb.sticky_cross_zone, elb.sticky_weighted_random, elb.hc_timeout_below."""
         if not sum(self.counts):
             raise ParameterError("a_targets", 0, "from 1 to 100 targets, where no other zone has "
                                                  "any")
-        if self.health_timeout > self.health_interval:
+        if self.health_timeout >= self.health_interval:
             raise ParameterError("health_timeout", self.health_timeout,
-                                 f"at most health_interval, {self.health_interval:g} s")
+                                 f"at most health_interval, {self.health_interval:g} s, "
+                                 "and below it")
         if 0 < self.slow_start < elb.SLOW_START_LEAST:
             raise ParameterError("slow_start", self.slow_start,
                                  f"0, or at least {elb.SLOW_START_LEAST} s")
-        if self.sticky and self.balancer == elb.ALB and not self.crosses:
-            raise ParameterError("sticky", True, "False where an ALB's cross-zone is off")
+        if self.sticky and (refusal := elb.no_cookies(self.balancer, self.picks, self.crosses)):
+            raise ParameterError("sticky", True, refusal)
 
     @property
     def counts(self) -> list[int]:
@@ -183,6 +192,11 @@ class ElbBalancingParams(Params):
     def picks(self) -> str:
         """How a node picks."""
         return elb.picks(self.balancer, self.algorithm)
+
+    @property
+    def mitigates(self) -> bool:
+        """Whether targets with many errors get less."""
+        return self.anomaly_mitigation and (self.balancer, self.picks) == (elb.ALB, elb.RANDOM)
 
     @property
     def timeout(self) -> float:

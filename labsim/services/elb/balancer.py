@@ -11,6 +11,7 @@ is in how he points, and in what he doesn't know.
 Data plane: request-level, exact.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from functools import cached_property
 
@@ -22,10 +23,12 @@ from labsim.engine import ServiceTimes, Simulation
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION, Metric
 from labsim.services.elb import bill, rules
+from labsim.services.elb.fates import ANSWERED, REFUSED, SERVER_ERROR
 from labsim.services.elb.nodes import Node
+from labsim.services.elb.pins import Pins
 from labsim.services.elb.readings import METRICS, PANELS, Readings
 from labsim.services.elb.target_group import TargetGroup
-from labsim.services.elb.traffic import ANSWERED, REFUSED, Traffic
+from labsim.services.elb.traffic import Traffic
 from labsim.services.elb.users import Users, strangers
 
 CONNECTION, EVICTION = 300.0, 30.0      # s: how long a client keeps one; until DNS drops a node
@@ -41,7 +44,8 @@ class Balancer(Component):
 
     targets: how many there are from the start in zones a, b and c; or an `ec2.Fleet` consumes it,
     and every instance in service is a target. work: how long a request is work for a target.
-    cross_zone: "on", "off", or "default" for this kind. sticky: a user stays with a target, by
+    anomaly_mitigation: with weighted_random, less goes to targets with many errors. cross_zone:
+    "on", "off", or "default" for this kind. sticky: a user stays with a target, by
     cookie (ALB) or address (NLB). connection_time: how long an NLB's user keeps a connection, s.
     response_size: bytes, for the bill. target_price: USD per hour of a target of its own.
     random(use): the generator for each use; by default streams of its own.
@@ -49,14 +53,16 @@ class Balancer(Component):
 
     METRICS, PANELS = METRICS, PANELS
     INVARIANTS = (adds_up("offered", "completed", "failed", "in_flight_end"),
-                  adds_up("failed", "refused", "timed_out", "cut_off", "rejected"),
+                  adds_up("failed", "refused", "timed_out", "cut_off", "rejected",
+                          "server_errors"),
                   conserved("offered_total", "ended_total", "in_flight"))
     shows = (("req/s", "offered_rate"), ("healthy", "in_service"))
     alarm = "unhealthy"
 
     def __init__(self, sim: Simulation, name: str, kind: str = rules.ALB, *,
                  targets: tuple[int, int, int] = (0, 0, 0), work: ServiceTimes | None = None,
-                 algorithm: str = rules.ROUND_ROBIN, cross_zone: str = "default",
+                 algorithm: str = rules.ROUND_ROBIN, anomaly_mitigation: bool = False,
+                 cross_zone: str = "default",
                  sticky: bool = False,
                  cookie_duration: float = factbook.value("elb.stickiness_default_s"),
                  idle_timeout: float | None = None, connection_time: float = CONNECTION,
@@ -69,16 +75,21 @@ class Balancer(Component):
         self.kind = rules.one_of("kind", kind, rules.KINDS)
         self.crosses = rules.crosses(kind, rules.one_of("cross_zone", cross_zone, rules.SETTINGS))
         picks = rules.picks(kind, rules.one_of("algorithm", algorithm, rules.ALGORITHMS))
-        rules.at_least(0, cookie_duration=cookie_duration, dns_ttl=dns_ttl, targets=min(targets),
-                       connection_time=connection_time, target_price=target_price,
-                       deregistration_delay=deregistration_delay, response_size=response_size,
-                       idle_timeout=idle_timeout or 0)
-        if slow_start and not (picks == rules.ROUND_ROBIN
-                               and slow_start >= rules.SLOW_START_LEAST):
-            raise ParameterError("slow_start", slow_start, f"0, or at least "
-                                 f"{rules.SLOW_START_LEAST} s with {rules.ROUND_ROBIN}")
-        if sticky and kind == rules.ALB and not self.crosses:
-            raise ParameterError("sticky", True, "False where an ALB's cross-zone is off")
+        rules.at_least(0, dns_ttl=dns_ttl, targets=min(targets), connection_time=connection_time,
+                       target_price=target_price, response_size=response_size)
+        timeout = IDLE[kind] if idle_timeout is None else idle_timeout
+        rules.within("idle_timeout", timeout, *rules.IDLE[kind])
+        rules.within("cookie_duration", cookie_duration, *rules.COOKIE)
+        rules.within("deregistration_delay", deregistration_delay, *rules.DELAY)
+        if slow_start and not (picks == rules.ROUND_ROBIN and rules.SLOW_START_LEAST
+                               <= slow_start <= rules.SLOW_START_MOST):
+            raise ParameterError("slow_start", slow_start, f"0, or with {rules.ROUND_ROBIN} from "
+                                 f"{rules.SLOW_START_LEAST} to {rules.SLOW_START_MOST} s")
+        if anomaly_mitigation and (kind, picks) != (rules.ALB, rules.RANDOM):
+            raise ParameterError("anomaly_mitigation", True,
+                                 f"False, or with an ALB's {rules.RANDOM}")
+        if sticky and (refusal := rules.no_cookies(kind, picks, self.crosses)):
+            raise ParameterError("sticky", True, refusal)
         self.dns_ttl, self.response_size = dns_ttl, response_size
         self.connection_time, self.target_price = connection_time, target_price
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
@@ -90,25 +101,31 @@ class Balancer(Component):
         turns = self.random("turns").random(len(targets)) * sum(targets)
         nodes = [Node(zone, picks, slow_start, int(first)) for zone, first in enumerate(turns)]
         self.traffic = Traffic(
-            sim, nodes, timeout=IDLE[kind] if idle_timeout is None else idle_timeout,
-            keep=rules.stays(kind, sticky, cookie_duration, connection_time),
-            by_connection=kind == rules.NLB, work_random=self.random("service"),
-            choice=self.random("choice"))
+            sim, nodes, timeout=timeout,
+            pins=Pins(rules.stays(kind, sticky, cookie_duration, connection_time),
+                      renewed=kind == rules.ALB, by_connection=kind == rules.NLB),
+            work_random=self.random("service"), choice=self.random("choice"))
         self.traffic.work = work
         self.targets = TargetGroup(
             self, nodes, self.traffic, cross=self.crosses, keeps=kind == rules.NLB,
             zones=[z for z, n in enumerate(targets) if n] or list(range(len(rules.ZONES))),
-            delay=deregistration_delay, checks=checks or rules.HealthChecks(), random=self.random)
+            delay=deregistration_delay, checks=checks or rules.HealthChecks(),
+            weighs=anomaly_mitigation, random=self.random)
         self.targets.register([z for z, n in enumerate(targets) for _ in range(n)], ready=True)
         sim.on_advance(self.advance)
 
     # -- wiring ------------------------------------------------------------------------------
 
+    @property
+    def pins_users(self) -> bool:
+        """Whether it matters who somebody is."""
+        return self.traffic.pins.keep > 0
+
     def welcome(self, users: Users) -> int:
         """These people use it from now on; the number of the first of them."""
         self.users.append(users)
         self.traffic.expect(users.requests())
-        return self.traffic.welcome(users.count)
+        return self.traffic.pins.welcome(users.count)
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """Requests of strangers come at the times of `blocks` (arrays, s, sorted)."""
@@ -142,7 +159,7 @@ class Balancer(Component):
 
         def read() -> float | None:
             self.advance(self.sim.now)
-            came, healthy = len(self.traffic.end), self.record.current("in_service")
+            came, healthy = self.traffic.routed, self.record.current("in_service")
             new, before[0] = came - before[0], came
             return new * 60 / metric.resolution / healthy if healthy else None
         metric = Metric(self.sim, name or f"{self.name} per target", read, period, "requests")
@@ -188,8 +205,9 @@ class Balancer(Component):
     def fault(self, at: float, lasts: float, what: str, zone: str, how_many: int = 1,
               eviction: float = EVICTION) -> None:
         """From `at` on for `lasts` s (0: to the end) so many targets of `zone` refuse
-        ("target-refuses") or never answer ("target-hangs"), or the zone with its node is lost
-        ("zone-lost"). eviction: how long DNS goes on naming that node, s."""
+        ("target-refuses"), never answer ("target-hangs") or answer 5xx at once and pass their
+        checks ("target-errors"), or the zone with its node is lost ("zone-lost"). eviction: how
+        long DNS goes on naming that node, s."""
         rules.one_of("what", what, rules.FAULTS)
         rules.at_least(0, at=at, lasts=lasts, how_many=how_many, eviction=eviction)
         place = rules.ZONES.index(rules.one_of("zone", zone, rules.ZONES))
@@ -226,7 +244,7 @@ class Balancer(Component):
     def busy_seconds(self) -> float:
         """Seconds that targets have worked by now; who died had worked its line off."""
         fates, now = self.traffic.fates(), self.sim.now
-        worked = fates.went & (fates.kind != REFUSED)
+        worked = fates.went & (fates.kind != REFUSED) & (fates.kind != SERVER_ERROR)
         return float(fates.work[worked].sum()) - sum(max(t - now, 0.0) for t in self.traffic.free)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
@@ -238,12 +256,11 @@ class Balancer(Component):
         user opens a connection per visit, and another when that or the DNS answer has run out."""
         readings, hours = self.readings, self.sim.duration / 3600
         kept = self.connection_time if self.kind == rules.NLB else self.dns_ttl
-        opened = sum(u.count * (1 / u.visit + 1 / kept) for u in self.users)
-        active = sum(u.count for u in self.users)
-        if not self.users:
-            opened = len(readings.fates.sent) / self.sim.duration
-            active = readings.latency.sum() / self.sim.duration
+        sent = len(readings.fates.sent) / self.sim.duration
+        opened = min(sum(u.count * (1 / u.visit + 1 / kept) for u in self.users) or sent, sent)
+        active = min(sum(u.count for u in self.users) or math.inf,      # a connection each, as
+                     opened * self.traffic.timeout + readings.latency.sum() / self.sim.duration)
         gb = self.response_size / 1e9
         used = bill.units(self.kind, opened, active, len(readings.fates.sent) * gb / hours)
         own = {} if self.consumers else {"targets": readings.target_hours * self.target_price}
-        return {**own, **bill.cost(self.kind, hours, used, int(readings.crossed.sum()) * gb)}
+        return {**own, **bill.cost(self.kind, hours, used, readings.crossing * gb)}

@@ -6,9 +6,9 @@ outstanding requests). A third tosses a die. None knows what the others do. A ti
 everybody away at once always looks empty, and the second usher falls for it.
 
 *Models:* each node's own turn and its own count; a slow-starting target that takes only a share of
-its turns; pinned users that a node may keep on a target.
-*Leaves out:* weights between target groups, anomaly mitigation. AWS doesn't say whether nodes share
-their counts; here they don't.
+its turns; weights of a die; pinned users that a node may keep on a target.
+*Leaves out:* weights between target groups. AWS doesn't say whether nodes share their counts; here
+they don't.
 
 Data plane: request-level, since a picker's choice depends on what is unfinished at that moment.
 """
@@ -18,6 +18,8 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 
 from labsim.services.elb.rules import LEAST, RANDOM, slow_start_share
+
+LINE = 1 << 40          # more turns than there are
 
 
 class RoundRobin:
@@ -33,9 +35,11 @@ class RoundRobin:
         """From now on these may be picked."""
         self.members = members
 
-    def start_slowly(self, target: int, now: float) -> None:
-        """`target` has become healthy beside others."""
-        if self.slow:
+    def start_slowly(self, target: int, others: set[int], now: float) -> None:
+        """`target` has become healthy beside `others`, one of which has its full share already.
+        Fact: elb.slow_start_enters."""
+        self.since.pop(target, None)
+        if self.slow and any(now - self.since.get(k, -self.slow) >= self.slow for k in others):
             self.since[target], self._credit[target] = now, 0.0
 
     def pick(self, now: float, chance: float) -> int:
@@ -50,15 +54,14 @@ class RoundRobin:
                 break
         return target
 
-    @property
-    def must_look(self) -> bool:
-        """Whether a pick depends on the moment, so that `picks` can't be used."""
-        return bool(self.since)
+    by_chance = False
 
-    def picks(self, chances: np.ndarray) -> np.ndarray:
-        """As many members as there are `chances`, as `pick` would name them one by one."""
+    def picks(self, times: np.ndarray, chances: np.ndarray) -> np.ndarray:
+        """The members for requests at `times` (s), as `pick` would name them one by one."""
+        if self.since:
+            return np.array([self.pick(now, 0.0) for now in times.tolist()])
         n = len(self.members)
-        turns = ((self._turn + 1) * (self._turn + 1 < n) + np.arange(len(chances))) % n
+        turns = ((self._turn + 1) * (self._turn + 1 < n) + np.arange(len(times))) % n
         self._turn = int(turns[-1])
         return np.array(self.members)[turns]
 
@@ -75,71 +78,95 @@ class RoundRobin:
 
 
 class AtRandom(RoundRobin):
-    """Tosses a die; all members have equal weights. An NLB's hash is as good. Fact:
-    elb.nlb_flow_rule."""
+    """Tosses a die, by the members' `weight` (1 where nothing is said). An NLB's hash is as good.
+    Fact: elb.nlb_flow_rule."""
+
+    by_chance = True
+
+    def __init__(self):
+        super().__init__()
+        self.weight: dict[int, float] = {}
 
     def pick(self, now: float, chance: float) -> int:
-        """A member, each as likely as the others; `chance` is uniform in [0, 1)."""
-        return self.members[int(chance * len(self.members))]
+        """A member, each as likely as its weight says; `chance` is uniform in [0, 1)."""
+        if not self.weight:
+            return self.members[int(chance * len(self.members))]
+        return int(self.picks(np.empty(1), np.array([chance]))[0])
 
-    def picks(self, chances: np.ndarray) -> np.ndarray:
+    def picks(self, times: np.ndarray, chances: np.ndarray) -> np.ndarray:
         """The same for many."""
-        return np.array(self.members)[(chances * len(self.members)).astype(np.int64)]
+        members = np.array(self.members)
+        if not self.weight:
+            return members[(chances * len(members)).astype(np.int64)]
+        weights = np.cumsum([self.weight.get(k, 1.0) for k in self.members])
+        return members[np.searchsorted(weights, chances * weights[-1], side="right")]
 
 
 class LeastOutstanding:
     """Points to a member with the fewest requests that this node has sent there and that are
     still unfinished; among several, to the one that it has not picked for longest.
 
-    members: that one first, the one picked last at the end; `unfinished` requests of each.
+    keys: of each member, its unfinished requests times `LINE` plus the turn at which it was picked
+    last, so that the least key is that one.
     """
 
-    must_look = True
+    by_chance = False
 
     def __init__(self):
         self.members: list[int] = []
-        self.unfinished: list[int] = []
-        self._elsewhere: dict[int, int] = {}    # unfinished requests at targets no longer members
-        self._picked: dict[int, int] = {}       # at which turn a target was picked last
-        self._turn = 0
-        self._out: list[tuple[float, int, float]] = []  # heap: (ends, target, since)
+        self.keys: list[int] = []
+        self.place: dict[int, int] = {}     # of each member in these
+        self.elsewhere: dict[int, int] = {}     # keys of targets no longer members
+        self.turn = 0
+        self.out: list[tuple[float, int, float]] = []   # heap: (ends, target, since)
 
     def set_members(self, members: list[int]) -> None:
         """From now on these may be picked."""
-        self._elsewhere.update(zip(self.members, self.unfinished))
-        self.members = sorted(members, key=lambda k: self._picked.get(k, 0))
-        self.unfinished = [self._elsewhere.pop(k, 0) for k in self.members]
+        self.elsewhere.update(zip(self.members, self.keys))
+        self.members = list(members)
+        self.place = {k: i for i, k in enumerate(members)}
+        self.keys = [self.elsewhere.pop(k, 0) for k in members]
 
-    def start_slowly(self, target: int, now: float) -> None:
+    def start_slowly(self, target: int, others: set[int], now: float) -> None:
         """No slow start: it works with round robin only."""
+
+    @property
+    def unfinished(self) -> list[int]:
+        """Requests out at each member."""
+        return [key // LINE for key in self.keys]
+
+    def ended(self, now: float) -> None:
+        """Those who are back by `now` are counted."""
+        out, keys, place = self.out, self.keys, self.place
+        while out and out[0][0] <= now:
+            target = heappop(out)[1]
+            if target in place:
+                keys[place[target]] -= LINE
+            else:
+                self.elsewhere[target] -= LINE
 
     def pick(self, now: float, chance: float) -> int:
         """A member with the fewest requests out at `now`."""
-        out, members, unfinished = self._out, self.members, self.unfinished
-        while out and out[0][0] <= now:
-            target = heappop(out)[1]
-            if target in self._elsewhere:
-                self._elsewhere[target] -= 1
-            else:
-                unfinished[members.index(target)] -= 1
-        return members[unfinished.index(min(unfinished))]
+        self.ended(now)
+        return self.members[self.keys.index(min(self.keys))]
 
     def sent(self, member: int, now: float, until: float) -> None:
         """A request went to `member`; it is out until `until` s."""
-        heappush(self._out, (until, member, now))
-        self._turn += 1
-        self._picked[member] = self._turn
-        members, unfinished = self.members, self.unfinished
-        place = members.index(member)
-        members.append(members.pop(place))
-        unfinished.append(unfinished.pop(place) + 1)
+        heappush(self.out, (until, member, now))
+        self.turn += 1
+        place = self.place.get(member)
+        if place is None:           # a pinned user may go to one that nobody else is sent to
+            old = self.elsewhere.get(member, 0)
+            self.elsewhere[member] = (old // LINE + 1) * LINE + self.turn
+        else:
+            self.keys[place] = (self.keys[place] // LINE + 1) * LINE + self.turn
 
     def settle(self, targets: set[int], now: float, timeout: float) -> None:
         """`targets` die: what is out there has failed `now`, or `timeout` s after it was sent."""
-        self._out = [(since + timeout if timeout else now, k, since)
-                     if k in targets and end > now else (end, k, since)
-                     for end, k, since in self._out]
-        heapify(self._out)
+        self.out = [(since + timeout if timeout else now, k, since)
+                    if k in targets and end > now else (end, k, since)
+                    for end, k, since in self.out]
+        heapify(self.out)
 
 
 class Node:

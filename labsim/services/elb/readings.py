@@ -13,7 +13,7 @@ import numpy as np
 
 from labsim.declare import Count, Line, Metric, Panel, bars, mean, per_tick, quantiles, share
 from labsim.services.elb import rules
-from labsim.services.elb.traffic import ANSWERED, CUT, REFUSED, REJECTED, TIMED_OUT
+from labsim.services.elb.fates import ANSWERED, CUT, REFUSED, REJECTED, SERVER_ERROR, TIMED_OUT
 
 LOOK = 60           # s; a load is the mean over so long, as in CloudWatch
 
@@ -47,6 +47,8 @@ METRICS = (
           ended(CUT)),
     Count("rejected", "requests", "failed: a lost node, or no target to send to", "lower",
           ended(REJECTED), aliases=("turned_away",)),
+    Count("server_errors", "requests", "failed: the target answered with a 5xx", "lower",
+          ended(SERVER_ERROR)),
     Count("in_flight_end", "requests", "requests not ended when the run ended", "",
           lambda b: (~b.readings.over).sum()),
     Metric("latency_mean", "s", "mean time to an answer", "lower",
@@ -63,7 +65,7 @@ METRICS = (
     *(Metric(f"share_{name}", "", f"part of all requests that a target of zone {name} got, mean",
              "", zone_share(zone)) for zone, name in enumerate(rules.ZONES)),
     Metric("cross_zone_share", "", "part of the requests sent to another zone", "",
-           lambda b: share(b.readings.crossed.sum(), len(b.readings.crossed))),
+           lambda b: share(b.readings.crossing, len(b.readings.fates.sent))),
     Metric("moved_share", "", "part of the requests in a visit that meet another target than the "
            "one before", "lower", lambda b: share(*b.readings.fates.moved()), aliases=("moved",)),
     Metric("detection_s", "s", "from a fault until the last node acts on it", "lower",
@@ -83,7 +85,8 @@ PANELS = (
     Panel("Time to an answer", (Line("mean latency", "latency"),)),
     Panel("Targets", (
         Line("healthy", "in_service", step=True), Line("unhealthy", "unhealthy", step=True),
-        Line("draining", "draining", step=True)), marks=("scale-out", "scale-in")),
+        Line("draining", "draining", step=True), Line("mitigated", "mitigated", step=True)),
+        marks=("scale-out", "scale-in")),
 )
 
 
@@ -98,11 +101,21 @@ class Readings:
         self.fates = fates = balancer.traffic.fates()
         self.over = fates.ended <= self.sim.duration
         self.good = self.over & (fates.kind == ANSWERED)
-        self.ends = np.bincount(fates.kind[self.over], minlength=REJECTED + 1)
-        self.latency = (fates.ended - fates.sent)[self.good]
-        self.crossed = fates.went.copy()    # sent to another zone than the node's
-        self.crossed[fates.went] = self.zone[fates.target[fates.went]] != fates.node[fates.went]
-        self.sent_to = np.bincount(fates.target[fates.went], minlength=len(self.zone)).astype(float)
+        self.ends = np.bincount(fates.kind[self.over], minlength=SERVER_ERROR + 1)
+        self.latency = fates.ended - fates.sent
+        if not self.good.all():
+            self.latency = self.latency[self.good]
+        self.tick = self._ticks(fates.sent)
+        n, nodes = len(self.zone) + 1, len(rules.ZONES)     # the last target: nowhere
+        kind = fates.node.astype(np.int64) * n + np.where(fates.went, fates.target, n - 1)
+        # requests of each tick through each node to each target, (ticks, nodes, targets + 1)
+        self.flow = np.bincount(self.tick * (nodes * n) + kind, minlength=self.ticks * nodes * n
+                                ).reshape(self.ticks, nodes, n)
+        self.sent_to = self.flow.sum(axis=(0, 1))[:-1].astype(float)
+        # of a node's, those sent to another zone than its own, (ticks, nodes)
+        self.crossed = np.array([self.flow[:, node, :-1][:, self.zone != node].sum(axis=1)
+                                 for node in range(nodes)]).T
+        self.crossing = int(self.crossed.sum())
         self.there = np.minimum(self.left, self.sim.duration) - self.came   # s, each target
 
     @cached_property
@@ -115,8 +128,8 @@ class Readings:
         """Work sent to each target in the last minute, as a part of what it can do: an array
         (ticks, targets)."""
         fates, tick, n = self.fates, self.sim.tick, len(self.zone)
-        cell = np.minimum((fates.sent[fates.went] / tick).astype(np.int64), self.ticks - 1) * n
-        work = np.bincount(cell + fates.target[fates.went], fates.work[fates.went],
+        which = slice(None) if fates.went.all() else fates.went
+        work = np.bincount(self.tick[which] * n + fates.target[which], fates.work[which],
                            self.ticks * n)
         total = np.zeros((self.ticks + 1, n))
         np.cumsum(work.reshape(self.ticks, n), axis=0, out=total[1:])
@@ -155,7 +168,7 @@ class Readings:
         """When each target is done, s, inf: it stays. The last of its requests has ended, at most
         the deregistration delay after it left; an NLB's connections last to the end of that."""
         fates, waits = self.fates, np.array(self.targets.waits)
-        if self.part.kind == rules.NLB:
+        if self.part.kind == rules.NLB or not np.isfinite(self.left).any():
             return self.left + waits
         last, leaves = self.left.copy(), np.isfinite(self.left)
         target, sent, done = (c[fates.went] for c in (fates.target, fates.sent, fates.ended))
@@ -183,40 +196,47 @@ class Readings:
 
     # -- series ------------------------------------------------------------------------------
 
-    def _counts(self, times: np.ndarray, weights=None) -> np.ndarray:
-        tick = np.minimum((times / self.sim.tick).astype(np.int64), self.ticks - 1)
-        return np.bincount(tick, weights, self.ticks)
+    def _ticks(self, times: np.ndarray) -> np.ndarray:
+        """The tick of each time, s."""
+        tick = (times * (1 / self.sim.tick)).astype(np.int64)
+        return np.minimum(tick, self.ticks - 1, out=tick)
 
-    def _rate(self, times: np.ndarray) -> tuple[np.ndarray, str]:
-        return per_tick(self._counts(times) / self.sim.tick, "req/s")
+    def _counts(self, ticks: np.ndarray, weights=None) -> np.ndarray:
+        return np.bincount(ticks, weights, self.ticks)
+
+    def _rate(self, counts: np.ndarray) -> tuple[np.ndarray, str]:
+        return per_tick(counts / self.sim.tick, "req/s")
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Rates, loads, latency, targets; of each zone what its node passes on and what its
         targets have to do."""
         fates, record = self.fates, self.part.record
-        done, ended = fates.ended[self.good], fates.ended[self.over]
+        over = fates.ended if self.over.all() else fates.ended[self.over]
+        ended = self._ticks(over)
+        done = ended if len(self.latency) == len(ended) else ended[self.good[self.over]]
         answers = self._counts(done)
         each = np.divide(self._counts(done, self.latency), answers, out=np.zeros(self.ticks),
                          where=answers > 0)
         mean_load = ((self.loads * self.registered).sum(axis=1)
                      / np.maximum(self.registered.sum(axis=1), 1))
-        offered, over = (np.append(0.0, np.cumsum(self._counts(t))) for t in (fates.sent, ended))
+        came, gone = self.flow.sum(axis=(1, 2)), self._counts(ended)
+        offered, over = (np.append(0.0, np.cumsum(counts)) for counts in (came, gone))
         series = {
-            "offered_rate": self._rate(fates.sent), "completed_rate": self._rate(done),
-            "failed_rate": self._rate(fates.ended[self.over & ~self.good]),
-            "crossing_rate": self._rate(fates.sent[self.crossed]),
+            "offered_rate": self._rate(came), "completed_rate": self._rate(answers),
+            "failed_rate": self._rate(gone - answers),
+            "crossing_rate": self._rate(self.crossed.sum(axis=1)),
             "load_max": per_tick(self.busiest, "of capacity"),
             "load_mean": per_tick(mean_load, "of capacity"), "latency": per_tick(each, "s"),
             "offered_total": (offered, "requests"), "ended_total": (over, "requests"),
             "in_flight": (offered - over, "requests"),
             **{name: (record.sampled(name), "targets")
-               for name in ("in_service", "unhealthy", "draining")}}
+               for name in ("in_service", "unhealthy", "draining", "mitigated")}}
         for zone, name in enumerate(rules.ZONES):
-            here, node = self.zone == zone, fates.node == zone
+            here = self.zone == zone
             loads, nothing = self.loads[:, here], np.zeros((self.ticks, 1))
             series |= {
-                f"node_{name}": self._rate(fates.sent[node]),
-                f"out_{name}": self._rate(fates.sent[self.crossed & node]),
+                f"node_{name}": self._rate(self.flow[:, zone].sum(axis=1)),
+                f"out_{name}": self._rate(self.crossed[:, zone]),
                 f"targets_{name}": (record.sampled(f"targets_{name}"), "targets"),
                 f"unhealthy_{name}": (record.sampled(f"unhealthy_{name}"), "targets"),
                 f"lost_{name}": (record.sampled(f"lost_{name}"), "on"),

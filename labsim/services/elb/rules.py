@@ -7,7 +7,8 @@ hear whether anybody answers, and sends nobody to a till that has missed too man
 about to close.
 
 *Models:* the split over doors and tills with cross-zone on and off; health checks in numbers
-(interval, timeout, thresholds); the linear share of slow start; deregistration delay.
+(interval, timeout, thresholds); the linear share of slow start; deregistration delay; whose weight
+anomaly mitigation cuts.
 *Leaves out:* listeners, rules, TLS, security groups; Gateway Load Balancers, which pass on packets;
 how the balancer itself grows. Who routes is in `nodes`, who is routed in `traffic`.
 """
@@ -22,10 +23,25 @@ ALB, NLB = "alb", "nlb"
 ROUND_ROBIN, LEAST, RANDOM = "round_robin", "least_outstanding_requests", "weighted_random"
 KINDS, ALGORITHMS, SETTINGS = (ALB, NLB), (ROUND_ROBIN, LEAST, RANDOM), ("default", "on", "off")
 ZONES = ("a", "b", "c")
-REFUSES, HANGS, ZONE_LOST = FAULTS = "target-refuses", "target-hangs", "zone-lost"
+REFUSES, HANGS, ERRORS, ZONE_LOST = FAULTS = (
+    "target-refuses", "target-hangs", "target-errors", "zone-lost")
 
 FIRST_CHECKS = int(factbook.value("elb.alb_first_check"))
-SLOW_START_LEAST = 30       # s; slow start is off (0) or at least this. Fact: elb.slow_start
+SLOW_START_LEAST, SLOW_START_MOST = 30, 900     # s; slow start is off (0) or as long as that
+# Anomaly mitigation (automatic target weights). Fact: elb.atw_rule. AWS publishes no figures for
+# what a weight is cut to each time, how little it may be, what it wins back, and when errors are
+# too many; these are assumed.
+WEIGHED_EVERY = factbook.value("elb.atw_period_s")
+WEIGHED_FROM = int(factbook.value("elb.atw_least_targets"))
+WEIGHED_PART = factbook.value("elb.atw_most_share")
+CUT_TO, LEAST_WEIGHT, WON_BACK = 0.5, 1 / 8, 1 / 16
+TIMES_OTHERS, ERRORS_LEAST = 2.0, 0.05
+
+
+# What AWS allows, from and to. Facts: elb.alb_hc_interval, elb.alb_healthy_threshold,
+# elb.stickiness_default, elb.dereg_delay, elb.alb_idle_timeout, elb.nlb_idle_timeout.
+CHECKS = {"interval": (5, 300), "timeout": (2, 120), "unhealthy": (2, 10), "healthy": (2, 10)}
+COOKIE, DELAY, IDLE = (1, 604_800), (0, 3_600), {ALB: (1, 4_000), NLB: (60, 6_000)}
 
 
 @dataclass(frozen=True)
@@ -33,7 +49,8 @@ class HealthChecks:
     """A check every `interval` s to each target from each node, failed after `timeout` s without
     an answer; `unhealthy` failed ones in a row take a target out, `healthy` passed ones back in.
 
-    ParameterError for a timeout beyond the interval, and for what is not above 0.
+    ParameterError for what AWS refuses: out of its ranges, or a timeout that is not below the
+    interval. Facts: elb.alb_hc_interval, elb.alb_healthy_threshold, elb.hc_timeout_below.
     """
 
     interval: float = factbook.value("elb.hc_interval_s")
@@ -43,11 +60,10 @@ class HealthChecks:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            if not value > 0:
-                raise ParameterError(name, value, "above 0")
-        if self.timeout > self.interval:
+            within(name, value, *CHECKS[name])
+        if self.timeout >= self.interval:
             raise ParameterError("timeout", self.timeout,
-                                 f"at most the interval of checks, {self.interval:g} s")
+                                 f"below the interval of checks, {self.interval:g} s")
 
 
 def one_of(name: str, value: str, words: tuple[str, ...]) -> str:
@@ -55,6 +71,12 @@ def one_of(name: str, value: str, words: tuple[str, ...]) -> str:
     if value not in words:
         raise unknown(name, value, words)
     return value
+
+
+def within(name: str, value: float, low: float, high: float) -> None:
+    """ParameterError for a value out of its range."""
+    if not low <= value <= high:
+        raise ParameterError(name, value, f"from {low:,} to {high:,}")
 
 
 def at_least(least: float, **given: float) -> None:
@@ -76,11 +98,21 @@ def picks(kind: str, algorithm: str) -> str:
 
 
 def stays(kind: str, sticky: bool, cookie_duration: float, connection_time: float) -> float:
-    """How long a user stays with a target, s; 0: for a request. By cookie on an ALB; on an NLB by
-    connection, or for good by the address. Fact: elb.stickiness_scope."""
+    """How long a user stays with a target, s; 0: for a request. By cookie on an ALB, which each
+    answer renews; on an NLB by connection, or for good by the address. Facts:
+    elb.stickiness_scope, elb.cookie_renewed."""
     if kind == NLB:
         return math.inf if sticky else connection_time
     return cookie_duration if sticky else 0.0
+
+
+def no_cookies(kind: str, picks: str, cross: bool) -> str:
+    """Why an ALB may not be sticky, as what is allowed; empty: it may. Facts:
+    elb.sticky_cross_zone, elb.sticky_weighted_random."""
+    if kind != ALB:
+        return ""
+    return ("False where an ALB's cross-zone is off" if not cross else
+            f"False with {RANDOM}, which has no sticky sessions" if picks == RANDOM else "")
 
 
 def shares(targets: list[int], cross: bool) -> list[float]:
@@ -114,6 +146,27 @@ def slow_start_share(age: float, duration: float) -> float:
     """Part of its fair share that a target gets `age` s after it became healthy. Fact:
     elb.slow_start_rule."""
     return min(1.0, age / duration) if duration else 1.0
+
+
+def anomalous(errors: list[int], ended: list[int]) -> list[int]:
+    """Which targets (by place) answer with disproportionately many errors: `errors` of `ended`
+    requests of each, so many times the part of all others; the worst, half of them at most, and
+    none of fewer than three. Facts: elb.atw_rule, elb.atw_most_share."""
+    if len(ended) < WEIGHED_FROM:
+        return []
+    all_errors, everything = sum(errors), sum(ended)
+    found = []
+    for place, (bad, n) in enumerate(zip(errors, ended)):
+        part = bad / n if n else 0.0
+        others = (all_errors - bad) / max(everything - n, 1)
+        if part >= max(ERRORS_LEAST, TIMES_OTHERS * others):
+            found.append((-part, place))
+    return [place for _, place in sorted(found)[:int(len(ended) * WEIGHED_PART)]]
+
+
+def reweighed(weight: float, is_anomalous: bool) -> float:
+    """The weight of a target at the next evaluation: cut, or won back little by little."""
+    return max(weight * CUT_TO, LEAST_WEIGHT) if is_anomalous else min(weight + WON_BACK, 1.0)
 
 
 def let_go(left: float, delay: float, last: float) -> float:

@@ -8,8 +8,11 @@ is changed and everybody has looked at it again.
 
 *Models:* registration, the first check, health checks per node and target, each with a phase of
 its own; targets that refuse or hang, or a zone that is lost, and their end; deregistration with its
-delay; DNS that names the nodes of zones with a healthy target, or all if there is none.
-*Leaves out:* checks that fail because a target is busy; the boot of new targets, and who decides
+delay; DNS that names the nodes of zones with a healthy target, or all if there is none; anomaly
+mitigation: targets with disproportionately many errors get less and less, and win it back slowly.
+*Leaves out:* anomalies without a fault (errors by overload alone), or in answers that take longer
+than from one evaluation to the next; checks that fail because a
+target is busy; the boot of new targets, and who decides
 how many there are (`ec2.Fleet`, `autoscaling`).
 
 Control plane: SimPy processes, one event per change. Health checks that change nothing are not
@@ -23,8 +26,9 @@ import numpy as np
 from labsim.declare import Component
 from labsim.engine import Order
 from labsim.services.elb import rules
+from labsim.services.elb.fates import ANSWERED, Cut
 from labsim.services.elb.nodes import Node
-from labsim.services.elb.traffic import Cut, Traffic
+from labsim.services.elb.traffic import Traffic
 from labsim.text import plural
 
 NEVER = float("inf")
@@ -34,12 +38,12 @@ class TargetGroup:
     """The targets of a load balancer (`part`, into whose record and log it writes), by number.
 
     zones: those in which the balancer has a node. cross: nodes send to all targets. keeps: users
-    stay with a target that leaves. delay: of deregistration, s. random(use): the generator for
-    each use. The lists have an entry per target that there ever was.
+    stay with a target that leaves. delay: of deregistration, s. weighs: with anomaly mitigation.
+    random(use): the generator for each use. The lists have an entry per target that there ever was.
     """
 
     def __init__(self, part: Component, nodes: list[Node], traffic: Traffic, *, zones: list[int],
-                 cross: bool, keeps: bool, delay: float, checks: rules.HealthChecks,
+                 cross: bool, keeps: bool, delay: float, checks: rules.HealthChecks, weighs: bool,
                  random: Callable[[str], np.random.Generator]):
         self.part, self.sim, self.nodes, self.traffic = part, part.sim, nodes, traffic
         self.zones, self.cross, self.keeps, self.delay = zones, cross, keeps, delay
@@ -52,6 +56,8 @@ class TargetGroup:
         self.waits: list[float] = []        # how long it may go on when it has left, s
         self.registered: list[int] = []
         self.draining: list[int] = []
+        self.weighs, self.weight = weighs, {}   # of mitigated targets
+        self._looked = -1                   # the first request not yet weighed; -1: nobody weighs
         self.ends = [NEVER for _ in nodes]  # of the last fault in each zone
         self.detection = 0.0                # longest time from a fault until a node acted on it, s
 
@@ -81,6 +87,7 @@ class TargetGroup:
         record.level("in_service", now, len(usable))
         record.level("unhealthy", now, len(dead))
         record.level("draining", now, len(self.draining))
+        record.level("mitigated", now, len(self.weight))
         for zone, name in enumerate(rules.ZONES):
             record.level(f"lost_{name}", now, not self.nodes[zone].up)
             record.level(f"unhealthy_{name}", now, dead.count(zone))
@@ -89,8 +96,7 @@ class TargetGroup:
     def _mark(self, zone: int, target: int, healthy: bool) -> None:
         node = self.nodes[zone]
         if healthy:
-            if node.healthy - {target}:         # in an empty group nobody starts slowly
-                node.picker.start_slowly(target, self.sim.now)
+            node.picker.start_slowly(target, node.healthy - {target}, self.sim.now)
             node.healthy.add(target)
         else:
             node.healthy.discard(target)
@@ -147,10 +153,11 @@ class TargetGroup:
             yield from self.at(passed + (rules.FIRST_CHECKS - 1) * self.checks.interval)
             if target not in self.registered:
                 return
-            if target in self.traffic.failing or not self.nodes[self.zone[target]].up:
+            fails = self.traffic.failing.get(target, rules.ERRORS) != rules.ERRORS
+            if fails or not self.nodes[self.zone[target]].up:
                 t = self.ends[self.zone[target]]    # dead before it was ever in service
                 continue
-            if cold[1] and target not in self.traffic.slower:
+            if cold[1] and not any(target in node.healthy for node in self.nodes):
                 self.traffic.slower[target] = (self.sim.now, *cold)
             self._mark(zone, target, True)
             return
@@ -181,17 +188,20 @@ class TargetGroup:
     # -- faults ------------------------------------------------------------------------------
 
     def fault(self, lasts: float, what: str, zone: int, how_many: int, evict: float) -> None:
-        """From now on for `lasts` s (0: for ever) `how_many` targets of `zone` are dead, or all of
-        it is. evict: how long DNS goes on naming the node of a lost zone, s."""
+        """From now on for `lasts` s (0: for ever) `how_many` targets of `zone` are dead, or answer
+        5xx and pass their checks, or all of it is lost. evict: how long DNS goes on naming the
+        node of a lost zone, s."""
         t, all_of_it = self.sim.now, what == rules.ZONE_LOST
         here = [k for k in (*self.registered, *self.draining) if self.zone[k] == zone]
         dead = here if all_of_it else here[:how_many]
         self.ends[zone] = end = t + lasts if lasts else NEVER
         for k in dead:
             self.died[k] = t
-        self.traffic.fail(dead, what != rules.REFUSES, t)
+        self.traffic.fail(dead, rules.HANGS if all_of_it else what, t)
         self.part.log("fault", f"{what}: {len(dead)} targets in zone {rules.ZONES[zone]}")
-        for k in dead:
+        if self.weighs and self._looked < 0:
+            self.sim.process(self._weighing())
+        for k in dead if what != rules.ERRORS else ():
             for z in self._checking(k):
                 if not all_of_it or z != zone:      # nobody is left there to check
                     self.sim.process(self._watch(z, k, t, end, what))
@@ -228,6 +238,39 @@ class TargetGroup:
             yield from self.at(passed + (checks.healthy - 1) * checks.interval)
             self.part.log("healthy", f"{node} healthy")
             self._mark(zone, target, True)
+
+    def _weighing(self):
+        """Every few seconds the weights, from a fault until all is well and has its full weight."""
+        self._looked = self.traffic.routed
+        while self.weight or self.traffic.failing:
+            seconds = rules.WEIGHED_EVERY
+            yield from self.at((self.sim.now // seconds + 1) * seconds)
+            self._weigh(self.sim.now)
+            self._looked = self.traffic.routed
+        self._looked = -1
+
+    def _weigh(self, now: float) -> None:
+        """Weigh the targets by the requests since the last time that have ended by `now`, s."""
+        fates = self.traffic.fates(self._looked)
+        ended = (fates.ended <= now) & fates.went
+        count = np.bincount(fates.target[ended], minlength=len(self.zone))
+        bad = ended & (fates.kind != ANSWERED)
+        errors = np.bincount(fates.target[bad], minlength=len(self.zone))
+        usable = {k for zone in self.zones for k in self.nodes[zone].healthy}
+        for zones in ([self.zones] if self.cross else [[zone] for zone in self.zones]):
+            here = [k for k in self.registered if self.zone[k] in zones and k in usable]
+            found = rules.anomalous([int(errors[k]) for k in here], [int(count[k]) for k in here])
+            worst = {here[place] for place in found}
+            for k in here:
+                if k in worst and k not in self.weight:
+                    self.part.log("anomaly", f"target {k + 1} is anomalous, its weight is cut")
+                    if self.traffic.failing.get(k) == rules.ERRORS:     # no check will notice
+                        self.detection = max(self.detection, now - self.died[k])
+                self.weight[k] = rules.reweighed(self.weight.get(k, 1.0), k in worst)
+        self.weight = {k: w for k, w in self.weight.items() if w < 1.0 and k in self.registered}
+        for zone in self.zones:
+            self.nodes[zone].picker.weight = self.weight
+        self.part.record.level("mitigated", now, len(self.weight))
 
     def _evict(self, zone: int, t: float, end: float, after: float):
         """DNS stops naming a lost zone's node."""

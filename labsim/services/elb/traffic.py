@@ -6,105 +6,55 @@ cashier scans the goods all the same.
 
 *Models:* cookies (ALB) and connections (NLB) that pin a user to a target; targets that serve one
 request at a time, first come first served, slower while they are new; a request that fails:
-refused, no answer, timed out, cut off, nobody to send it to.
+refused, answered with a 5xx, no answer, timed out, cut off, nobody to send it to.
 *Leaves out:* keep-alive between client and ALB, the balancer's own time.
 
 Data plane: request-level, exact. Nobody changes what is in line but a target that dies or leaves,
-so a request's end is known when it is routed: `max(now, free) + work`. Which requests were cut off
-is found when somebody asks, all at once. Where a pick depends on nothing but turn or chance, all
-picks of a piece are made together, and only the lines are worked off one by one.
+so a request's end is known when it is routed: `max(now, free) + work`. Where a pick depends on
+nothing but turn or chance, picks, pins and lines of a piece are worked off all at once (`pins`,
+`lines`), in some tens of nanoseconds a request; where it depends on lines, one by one, in a good
+half of a microsecond. Which requests were cut off is found when somebody asks (`fates`).
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from heapq import heappush
 
 import numpy as np
 
 from labsim.engine import ServiceTimes, Simulation, Source, together
-from labsim.services.elb.nodes import Node
-from labsim.services.elb.users import Requests, previous, strangers
-
-FOREVER = float("inf")
-ANSWERED, REFUSED, TIMED_OUT, CUT, REJECTED = range(5)
-
-
-@dataclass(frozen=True)
-class Cut:
-    """At `at` s what is unfinished at these targets, or came through this node, is cut off; at
-    targets that hang nothing is told, and the answer never comes."""
-
-    at: float
-    targets: tuple[int, ...] = ()
-    node: int = -1
-    hangs: bool = False
-
-
-@dataclass(frozen=True)
-class Fates:
-    """Requests: when each came and ended (s), where it went (-1: nowhere) and through which node,
-    how it ended, the work (s) it was, whose it was, and whether it began a visit."""
-
-    sent: np.ndarray
-    ended: np.ndarray
-    target: np.ndarray
-    node: np.ndarray
-    kind: np.ndarray
-    work: np.ndarray
-    user: np.ndarray
-    first: np.ndarray
-
-    @cached_property
-    def went(self) -> np.ndarray:
-        """Which were sent to a target."""
-        return self.target >= 0
-
-    def moved(self) -> tuple[int, int]:
-        """Requests that met another target than their user's last one in the same visit, of so
-        many that were not the first of a visit."""
-        before = previous(self.user, self.target, np.full(self.user.max(initial=0) + 1, -1))
-        return int((~self.first & (before != self.target)).sum()), int((~self.first).sum())
+from labsim.services.elb.fates import AT_ONCE, FOREVER, NOBODY, Cut, Fates, fates_of
+from labsim.services.elb.lines import served
+from labsim.services.elb.nodes import LINE, LeastOutstanding, Node
+from labsim.services.elb.pins import Pins
+from labsim.services.elb.rules import ERRORS, HANGS, REFUSES
+from labsim.services.elb.users import Requests
 
 
 class Traffic:
     """Requests, routed by `nodes` to targets; each is `work` for its target.
 
-    timeout: how long (s) a request may be without an answer. keep: for how long (s) a user stays
-    with a target once it was picked; 0: for one request. by_connection: it is a connection that
-    keeps him, through one node, so that a failure ends it. work_random, choice: what the work and
-    a node's dice are drawn from.
+    timeout: how long (s) a request may be without an answer. pins: who stays with a target.
     """
 
-    def __init__(self, sim: Simulation, nodes: list[Node], *, timeout: float, keep: float,
-                 by_connection: bool, work_random, choice):
-        self.sim, self.nodes, self.timeout = sim, nodes, timeout
-        self.keep, self.by_connection = keep, by_connection
+    def __init__(self, sim: Simulation, nodes: list[Node], *, timeout: float, pins: Pins,
+                 work_random: np.random.Generator, choice: np.random.Generator):
+        self.sim, self.nodes, self.timeout, self.pins = sim, nodes, timeout, pins
         self.work: ServiceTimes | None = None
         self._work_random, self._choice = work_random, choice
         self.free: list[float] = []                 # when a target has done all that it has, s
-        self.failing: dict[int, bool] = {}          # dead targets; True: they hang
+        self.failing: dict[int, str] = {}           # targets with a fault, and which
         self.slower: dict[int, tuple[float, float, float]] = {}     # since, factor, for (s)
         self.cuts: list[Cut] = []
-        self.pinned, self.via, self.expires = [-1], [nodes[0]], [0.0]   # by user
         self.answers: list[tuple[float, tuple[int, ...]]] = []  # DNS: from when on, which nodes
-        self.target: list[int] = []
-        self.end: list[float] = []                  # -1: refused, inf: never answered
-        self._longer: dict[int, float] = {}         # work (s) of requests that met a cold target
-        # With the work of each and the number of its node; to begin with, none.
-        self._routed = [(next(strangers([np.empty(0)], 0.0, choice)), np.empty(0),
-                         np.empty(0, dtype=np.int64))]
+        # Per piece: time, user, whether first, work (s), node, target, end; and how many before it.
+        self._routed: list[tuple[np.ndarray, ...]] = []
+        self._before: list[int] = []
+        self.routed = 0
         self._sources: list[Source] = []
         self._taken: list[Requests] = []            # given by other parts, not yet routed
 
     # -- who comes ---------------------------------------------------------------------------
-
-    def welcome(self, users: int) -> int:
-        """There are so many users more; the number of the first of them."""
-        first = len(self.pinned)
-        self.pinned += [-1] * users
-        self.via += [self.nodes[0]] * users
-        self.expires += [0.0] * users
-        return first
 
     def expect(self, blocks: Iterator[Requests]) -> None:
         """These requests will come."""
@@ -126,102 +76,155 @@ class Traffic:
             pieces = [together(waiting)] if waiting else []
         for piece in pieces:
             self.sim.check()
-            work = self.work.draw(len(piece), self._work_random)
-            chance = self._choice.random(len(piece))
-            doors = self._doors(piece)
-            (self._route_pinned if self.keep else self._route)(piece, doors, work, chance)
-            self._routed.append((piece, work, doors))
+            if len(piece):
+                self._route(piece)
+                last = float(piece.t[-1])
+                self.slower = {k: (since, factor, for_) for k, (since, factor, for_)
+                               in self.slower.items() if last < since + for_}
+
+    def _route(self, piece: Requests) -> None:
+        work = self.work.draw(len(piece), self._work_random)
+        doors = self._doors(piece)
+        which = {door for door in range(len(self.nodes)) if (doors == door).any()}
+        if picked := self._picked(piece, doors, which):
+            target, doors = picked
+            end = self._served(target, piece.t, work)
+        elif self.failing or self.slower or self.pins.keep or not all(
+                type(node.picker).pick is LeastOutstanding.pick and node.up and node.picker.members
+                for node in (self.nodes[door] for door in which)):
+            target, doors, end = self._one_by_one(piece, doors, work)
+        else:
+            target, end = self._shortest(piece.t, doors, work)
+        self._before.append(self.routed)
+        self._routed.append((piece.t, piece.user.astype(np.int32), piece.first, work,
+                             doors.astype(np.int8), target.astype(np.int32), end))
+        self.routed += len(piece)
 
     def _doors(self, piece: Requests) -> np.ndarray:
         """The node that each request's DNS answer names."""
         since = np.array([t for t, _ in self.answers])
         which = np.maximum(since.searchsorted(piece.looked_up, side="right") - 1, 0)
         doors = np.empty(len(which), dtype=np.int64)
-        for i in range(which.min(), which.max() + 1):
-            these, names = which == i, np.array(self.answers[i][1])
+        low, high = int(which.min()), int(which.max())
+        for i in range(low, high + 1):
+            these = which == i if low < high else slice(None)
+            names = np.array(self.answers[i][1])
             doors[these] = names[(piece.pointer[these] * len(names)).astype(np.int64)]
         return doors
 
-    def _route(self, piece: Requests, doors: np.ndarray, work: np.ndarray,
-               chance: np.ndarray) -> None:
-        """Every request goes where its node points."""
-        if any(node.picker.must_look for node in self.nodes):
-            for door, now, long, die in zip(doors.tolist(), piece.t.tolist(), work.tolist(),
-                                            chance.tolist()):
-                node = self.nodes[door]
-                if node.up and node.picker.members:
-                    self._serve(node, node.picker.pick(now, die), now, long)
-                else:
-                    self._reject(now)
-            return
-        picked = np.full(len(doors), -1)
-        for node in self.nodes:
-            here = (doors == node.zone).nonzero()[0]
-            if len(here) and node.up and node.picker.members:
-                picked[here] = node.picker.picks(chance[here])
-        if self.failing or self.slower or picked.min() < 0:
-            for target, now, long in zip(picked.tolist(), piece.t.tolist(), work.tolist()):
-                if target < 0:
-                    self._reject(now)
-                else:
-                    self._serve(self.nodes[0], target, now, long)
-            return
-        free, ended = self.free, self.end.append
-        targets = picked.tolist()
-        self.target += targets
-        for target, now, long in zip(targets, piece.t.tolist(), work.tolist()):
+    def _picked(self, piece: Requests, doors: np.ndarray, which: set[int]) -> tuple | None:
+        """(target, node) of each request, all at once; None where that can't be."""
+        nodes = [self.nodes[door] for door in which]
+        every = [node for node in self.nodes if node.picker.members]
+        keep, by_connection = self.pins.keep, self.pins.by_connection
+        alike = by_connection or all(node.holds == every[0].holds for node in every)
+        reopens = by_connection and REFUSES in self.failing.values()
+        if any(node.counts for node in nodes) or keep and (
+                reopens or not alike or self.pins.often(piece.t)
+                or not all(node.up for node in self.nodes)
+                or not all(node.picker.members for node in nodes)):
+            return None
+        needs = any(node.picker.by_chance for node in nodes)
+        chance = self._choice.random(len(piece)) if needs else np.zeros(len(piece))
+
+        def picks(these=slice(None)) -> np.ndarray:
+            t, die, door = piece.t[these], chance[these], doors[these]
+            picked = np.full(len(t), -1)
+            for node in nodes:
+                here = (door == node.zone).nonzero()[0] if len(nodes) > 1 else slice(None)
+                if node.up and node.picker.members and len(t[here]):
+                    picked[here] = node.picker.picks(t[here], die[here])
+            return picked
+        if not keep:
+            return picks(), doors
+        held = np.zeros((len(self.nodes), len(self.free)), dtype=bool)
+        for node in every:
+            held[node.zone, list(node.holds)] = True
+        return self.pins.stay(piece, doors, held, picks)
+
+    def _served(self, target: np.ndarray, t: np.ndarray, work: np.ndarray) -> np.ndarray:
+        """When each request ends (-1: refused, -2: 5xx, inf: never answered); `work` is brought up
+        to date where a target is slower."""
+        for k, (since, factor, for_) in self.slower.items():
+            here = target == k
+            work[here] *= 1.0 + (factor - 1.0) * np.maximum(1.0 - (t[here] - since) / for_, 0.0)
+        if not self.failing and (len(target) == 0 or target.min() >= 0):
+            return served(target, t, work, self.free)
+        end = t.copy()                              # who is sent nowhere, at once
+        well = target >= 0
+        for k, how in self.failing.items():
+            here = target == k
+            end[here], well = AT_ONCE[how], well & ~here
+        end[well] = served(target[well], t[well], work[well], self.free)
+        return end
+
+    def _shortest(self, t: np.ndarray, doors: np.ndarray, work: np.ndarray) -> tuple:
+        """(target, end) of each request, each to the shortest line, while nothing else matters:
+        as `_one_by_one`, with `LeastOutstanding.pick` and `sent` written out."""
+        pickers, free, timeout = [node.picker for node in self.nodes], self.free, self.timeout
+        targets, ends = [], []
+        for door, now, long in zip(doors.tolist(), t.tolist(), work.tolist()):
+            picker = pickers[door]
+            out, keys = picker.out, picker.keys
+            if out and out[0][0] <= now:
+                picker.ended(now)
+            place = keys.index(min(keys))
+            target = picker.members[place]
             start = free[target]
             free[target] = end = (start if start > now else now) + long
-            ended(end)
+            heappush(out, (end if end < now + timeout else now + timeout, target, now))
+            picker.turn = turn = picker.turn + 1
+            keys[place] += LINE + turn - keys[place] % LINE
+            targets.append(target)
+            ends.append(end)
+        return np.array(targets), np.array(ends)
 
-    def _route_pinned(self, piece: Requests, doors: np.ndarray, work: np.ndarray,
-                      chance: np.ndarray) -> None:
-        """A user stays with his target while he may; else he goes where a node points."""
-        nodes, pinned, via, expires = self.nodes, self.pinned, self.via, self.expires
-        columns = (piece.t, piece.user, piece.first, work, chance)
-        for i, (now, user, first, long, die) in enumerate(zip(*(c.tolist() for c in columns))):
-            node, target = nodes[doors[i]], -1
-            if not first and now < expires[user]:
-                target = pinned[user]
-                node = via[user] if self.by_connection and via[user].up else node
-            if target < 0 or target not in node.holds or not node.up:
-                node = nodes[doors[i]]
-                if not node.up or not node.picker.members:
-                    self._reject(now)
-                    continue
-                target = node.picker.pick(now, die)
-                pinned[user], via[user], expires[user] = target, node, now + self.keep
-            doors[i] = node.zone
-            self._serve(node, target, now, long)
-            if self.by_connection and self.end[-1] < 0:
-                pinned[user] = -1           # refused: the next one opens a new connection
-
-    def _serve(self, node: Node, target: int, now: float, work: float) -> None:
-        """`target` takes the request: after what it has, and for as long as it is work."""
-        if target in self.failing:
-            hangs = self.failing[target]
-            end, left = (FOREVER, now + self.timeout) if hangs else (-1.0, now)
-        else:
-            if target in self.slower:
-                work = self._longer[len(self.end)] = work * self._slowness(target, now)
-            start = self.free[target]
-            end = left = self.free[target] = (start if start > now else now) + work
-        self.target.append(target)
-        self.end.append(end)
-        if node.counts:
-            node.picker.sent(target, now, min(left, now + self.timeout))
-
-    def _slowness(self, target: int, now: float) -> float:
-        since, factor, for_ = self.slower[target]
-        cold = 1.0 - (now - since) / for_
-        if cold <= 0:
-            del self.slower[target]
-            return 1.0
-        return 1.0 + (factor - 1.0) * cold
-
-    def _reject(self, now: float) -> None:
-        self.target.append(-1)
-        self.end.append(now)
+    def _one_by_one(self, piece: Requests, doors: np.ndarray, work: np.ndarray) -> tuple:
+        """(target, node, end) of each request, where a pick depends on the moment."""
+        nodes, pins, free, failing = self.nodes, self.pins, self.free, self.failing
+        chance = self._choice.random(len(piece)).tolist()
+        keep, timeout, renewed, by_connection = (pins.keep, self.timeout, pins.renewed,
+                                                 pins.by_connection)
+        who, place = np.unique(piece.user, return_inverse=True) if keep else (None, piece.user)
+        if keep:
+            pinned, via, until = (c[who].tolist() for c in (pins.target, pins.via, pins.until))
+        targets, ends, through = [], [], []
+        columns = (doors, piece.t, place, piece.first, work)
+        for i, (door, now, user, first, long) in enumerate(zip(*(c.tolist() for c in columns))):
+            node, target = nodes[door], -1
+            if keep and not first and now < until[user] and pinned[user] >= 0:
+                other = nodes[via[user]]
+                stays = other if by_connection and other.up else node
+                if stays.up and pinned[user] in stays.holds:
+                    node, target = stays, pinned[user]
+                    if renewed:
+                        until[user] = now + keep
+            if target < 0 and node.up and node.picker.members:
+                target = node.picker.pick(now, chance[i])
+                if keep:
+                    pinned[user], via[user], until[user] = target, node.zone, now + keep
+            end = left = now
+            if target >= 0:
+                if target in failing:
+                    end = AT_ONCE[failing[target]]
+                    left = now + timeout if end == FOREVER else now
+                    if keep and by_connection and failing[target] == REFUSES:
+                        pinned[user] = -1           # the next one opens a new connection
+                else:
+                    if target in self.slower:
+                        since, factor, for_ = self.slower[target]
+                        cold = 1.0 - (now - since) / for_
+                        long = work[i] = long * (1.0 + (factor - 1.0) * max(cold, 0.0))
+                    start = free[target]
+                    free[target] = end = left = (start if start > now else now) + long
+                if node.counts:
+                    node.picker.sent(target, now, left if left < now + timeout else now + timeout)
+            targets.append(target)
+            ends.append(end)
+            through.append(node.zone)
+        if keep:
+            pins.target[who], pins.via[who], pins.until[who] = pinned, via, until
+        return np.array(targets), np.array(through), np.array(ends)
 
     # -- what control events do --------------------------------------------------------------
 
@@ -229,42 +232,29 @@ class Traffic:
         """From `now` on DNS names these nodes."""
         self.answers.append((now, nodes))
 
-    def fail(self, targets: list[int], hangs: bool, now: float) -> None:
-        """`targets` die: they refuse everything from now on, or take it and never answer."""
-        self.failing.update(dict.fromkeys(targets, hangs))
-        self.cuts.append(Cut(now, tuple(targets), hangs=hangs))
-        for node in self.nodes:
-            if node.counts:
-                node.picker.settle(set(targets), now, self.timeout if hangs else 0.0)
+    def fail(self, targets: list[int], how: str, now: float) -> None:
+        """`targets` refuse everything from now on, or take it and never answer, and what they have
+        is lost; or they go on, and answer with a 5xx at once."""
+        self.failing.update(dict.fromkeys(targets, how))
+        if how != ERRORS:
+            self.cuts.append(Cut(now, tuple(targets), hangs=how == HANGS))
+            for node in self.nodes:
+                if node.counts:
+                    node.picker.settle(set(targets), now, self.timeout if how == HANGS else 0.0)
 
     def heal(self, target: int, now: float) -> None:
-        """`target` is back, with an empty line."""
-        del self.failing[target]
-        self.free[target] = now
+        """`target` is back; where it was dead, with an empty line."""
+        if self.failing.pop(target, ERRORS) != ERRORS:
+            self.free[target] = now
 
     # -- what has come of them ---------------------------------------------------------------
 
     def fates(self, since: int = 0) -> Fates:
         """How every request from number `since` on ends, if nothing happens after now."""
         self.sim.check()
-        sent, user, first, _, _, work, node = map(np.concatenate, zip(*(
-            (*piece.columns, work, node) for piece, work, node in self._routed)))
-        work[list(self._longer)] = list(self._longer.values())
-        sent, user, first, work, node = (c[since:] for c in (sent, user, first, work, node))
-        target, end = np.array(self.target[since:], dtype=np.int64), np.array(self.end[since:])
-        nowhere = target < 0
-        kind = np.where(nowhere, REJECTED, np.where(end == -1.0, REFUSED, ANSWERED))
-        end = np.where(end == -1.0, sent, end)
-        cut = np.full(len(sent), np.inf)
-        for one in sorted(self.cuts, key=lambda one: not one.hangs):
-            self.sim.check()
-            of = node == one.node if one.node >= 0 else np.isin(target, one.targets)
-            inside = of & (sent <= one.at) & (end > one.at) & ~nowhere
-            if one.hangs:
-                end[inside] = np.inf
-            else:
-                cut[inside] = np.minimum(cut[inside], one.at)
-        late = np.minimum(end, cut) > sent + self.timeout
-        kind = np.where(late, TIMED_OUT, np.where(np.isfinite(cut), CUT, kind))
-        ended = np.where(late, sent + self.timeout, np.minimum(end, cut))
-        return Fates(sent, ended, target, node, kind, work, user, first)
+        if since >= self.routed:
+            return fates_of(NOBODY, [], self.timeout)
+        first = bisect_right(self._before, since) - 1
+        skip = since - self._before[first]
+        columns = [np.concatenate(column)[skip:] for column in zip(*self._routed[first:])]
+        return fates_of(columns, self.cuts, self.timeout)

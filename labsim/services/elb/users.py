@@ -9,7 +9,9 @@ exponential length) and are followed by others; DNS answers kept for their TTL, 
 phase of its own, which point to the doors in turn; strangers, who send one request each.
 *Leaves out:* retries of failed requests, think times that follow an answer.
 
-Data plane: request-level, made in blocks of arrays that don't depend on what the balancer does.
+Data plane: request-level, made in blocks of arrays that don't depend on what the balancer does. A
+user's rate is a whole number of 64ths of the mean one. Where nobody stays with a target it doesn't
+matter who comes, so a sample of the users is asked about visits, some 20,000 requests' worth.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +25,8 @@ from labsim.errors import ParameterError
 from labsim.services.elb.rules import at_least
 
 SHORTEST_TTL = 1e-3     # s; as good as none
+LOTS = 64               # a user's rate comes in so many parts of the mean one's
+ASKED = 20_000          # requests, of users who are asked whether they have been moved
 TURN = (5**0.5 - 1) / 2     # of a user's DNS answers: each next one this part of a turn further
 STRANGER = 0            # the number of all users who send one request
 
@@ -73,7 +77,12 @@ class Users(Component):
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
         curve = (load if isinstance(load, Load) else Load.steady(load)).curve(sim.duration)
         self._arrivals = curve.arrivals(self._random("arrivals"))
-        self.busy = np.cumsum(ServiceTimes(1.0, cv).draw(count, self._random("users")) + 1e-9)
+        busy = np.cumsum(ServiceTimes(1.0, cv).draw(count, self._random("users")) + 1e-9)
+        lots = np.round(busy * (LOTS * count / busy[-1])).astype(np.int64)
+        self._lots = np.repeat(np.arange(count, dtype=np.int32), np.diff(lots, prepend=0))
+        expected = float(curve.cumulative[-1])
+        self._asked = (count if to.pins_users or expected < ASKED
+                       else -int(-count * ASKED // expected))
         self.ttl, dns = max(to.dns_ttl, SHORTEST_TTL), self._random("dns")
         self.shift, self.start = dns.random(count) * self.ttl, dns.random(count)
         self.number = to.welcome(self)      # of the first of them
@@ -86,13 +95,16 @@ class Users(Component):
         for sent in self._arrivals:
             self.record.count("offered", sent)
             n = len(sent)
-            user = np.searchsorted(self.busy, who.random(n) * self.busy[-1], side="right")
-            gap = sent - previous(user, sent, seen)
-            answer = np.floor((sent + self.shift[user]) / self.ttl)
-            yield Requests(sent, self.number + user,
-                           visits.random(n) >= np.exp(-np.maximum(gap, 0.0) / self.visit),
-                           answer * self.ttl - self.shift[user],
-                           (self.start[user] + answer * TURN) % 1.0)
+            user = self._lots[(who.random(n) * len(self._lots)).astype(np.int64)]
+            first = np.ones(n, dtype=bool)
+            asked = slice(None) if self._asked == self.count else (user < self._asked).nonzero()[0]
+            gap = sent[asked] - previous(user[asked], sent[asked], seen)
+            first[asked] = visits.random(len(gap)) >= np.exp(-np.maximum(gap, 0.0) / self.visit)
+            shift = self.shift[user]
+            answer = np.floor((sent + shift) / self.ttl)
+            pointer = self.start[user] + answer * TURN
+            pointer -= np.floor(pointer)
+            yield Requests(sent, self.number + user, first, answer * self.ttl - shift, pointer)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests sent per second."""

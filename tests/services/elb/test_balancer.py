@@ -58,8 +58,12 @@ def test_two_of_one_name_are_an_error_that_names_both():
     ({"cross_zone": "yes"}, "cross_zone"), ({"targets": (1, -1, 1)}, "targets"),
     ({"slow_start": 10}, "slow_start"), ({"slow_start": 60, "kind": "nlb"}, "slow_start"),
     ({"slow_start": 60, "algorithm": "least_outstanding_requests"}, "slow_start"),
-    ({"sticky": True, "cross_zone": "off"}, "sticky"), ({"dns_ttl": -1}, "dns_ttl"),
-    ({"deregistration_delay": -1}, "deregistration_delay"), ({"idle_timeout": -1}, "idle_timeout"),
+    ({"sticky": True, "cross_zone": "off"}, "sticky"),
+    ({"sticky": True, "algorithm": "weighted_random"}, "sticky"),
+    ({"anomaly_mitigation": True}, "anomaly_mitigation"),
+    ({"anomaly_mitigation": True, "kind": "nlb"}, "anomaly_mitigation"),
+    ({"dns_ttl": -1}, "dns_ttl"), ({"deregistration_delay": -1}, "deregistration_delay"),
+    ({"idle_timeout": -1}, "idle_timeout"),
     ({"response_size": -1}, "response_size"), ({"target_price": -1}, "target_price")])
 def test_bad_arguments_are_refused_at_once(given, name):
     """With the argument's name."""
@@ -70,7 +74,13 @@ def test_bad_arguments_are_refused_at_once(given, name):
 
 @pytest.mark.parametrize("build", [
     lambda sim: elb.HealthChecks(interval=5, timeout=6),
-    lambda sim: elb.HealthChecks(unhealthy=0),
+    lambda sim: elb.HealthChecks(interval=6, timeout=6),
+    lambda sim: elb.HealthChecks(interval=1, timeout=0.5),
+    lambda sim: elb.HealthChecks(interval=301), lambda sim: elb.HealthChecks(timeout=1),
+    lambda sim: elb.HealthChecks(unhealthy=1), lambda sim: elb.HealthChecks(healthy=11),
+    lambda sim: front(sim, slow_start=901), lambda sim: front(sim, cookie_duration=604_801),
+    lambda sim: front(sim, deregistration_delay=3_601), lambda sim: front(sim, idle_timeout=0.5),
+    lambda sim: front(sim, kind="nlb", idle_timeout=59),
     lambda sim: elb.Users(sim, "people", -1, front(sim)),
     lambda sim: elb.Users(sim, "people", 1, front(sim), count=0),
     lambda sim: elb.Users(sim, "people", 1, front(sim), cv=-1),
@@ -83,7 +93,8 @@ def test_bad_arguments_are_refused_at_once(given, name):
     lambda sim: front(sim).add(10, 1, 2, warm_time=-1),
     lambda sim: front(sim).remove(10, -1)])
 def test_bad_checks_users_and_faults_are_refused(build):
-    """A timeout beyond the interval, nobody, a rate below zero, what no fault is called."""
+    """A timeout that is not below the interval, what is out of AWS's ranges, nobody, a rate below
+    zero, what no fault is called."""
     with pytest.raises(ParameterError):
         ls.simulate(build, 60)
 
@@ -135,7 +146,7 @@ def test_what_is_answered_goes_on_and_what_is_given_comes_in():
         first = sqs.Queue(sim, "first")
         ec2.Fleet(sim, "workers", size=5, consumes=first, work=WORK)
         sim.send(8, to=first)
-        balancer = elb.Balancer(sim, "front", targets=(2, 2, 0), work=WORK, idle_timeout=0.5)
+        balancer = elb.Balancer(sim, "front", targets=(2, 2, 0), work=WORK, idle_timeout=1)
         balancer.fault(200, 100, "target-hangs", "a")
         first.done.to(balancer)
         for name, outlet in (("good", balancer.done), ("bad", balancer.failed)):
@@ -156,6 +167,31 @@ def test_a_second_fault_is_as_bad_as_the_first():
             balancer.fault(at, 100, "target-refuses", "b")
     twice, once = (holds(ls.simulate(build, 600, second=more)) for more in (True, False))
     assert twice["front.refused"] > 1.5 * once["front.refused"] > 0
+
+
+def test_anomaly_mitigation_in_a_system_of_ones_own():
+    """Instances of a fleet, one of which answers 5xx: its answers go to `failed`, the others take
+    its share, and when it is well its weight grows again, twice."""
+    def build(sim, mitigation=True):
+        web = elb.Balancer(sim, "web", algorithm="weighted_random",
+                           anomaly_mitigation=mitigation)
+        ec2.Fleet(sim, "fleet", consumes=web, size=6, work=ls.gamma(0.02, cv=1))
+        for at in (60, 240):
+            web.fault(at, 60, "target-errors", "a")
+        bad = sqs.Queue(sim, "bad")
+        ec2.Fleet(sim, "readers", consumes=bad, size=20, work=WORK)
+        web.failed.to(bad)
+        sim.send(100, to=web)
+    cut, whole = (ls.simulate(build, 480, mitigation=given) for given in (True, False))
+    for r in (cut, whole):
+        assert holds(r)["bad.offered"] == r.summary["web.server_errors"] == r.summary["web.failed"]
+    assert cut.summary["web.failed"] < 0.4 * whole.summary["web.failed"]
+    assert whole.summary["web.failed"] == pytest.approx(100 * 120 / 6, rel=0.15)
+    mitigated = cut.series["web.mitigated"]
+    t, value = mitigated.t, mitigated.value
+    assert (value[(t > 70) & (t < 120)] == 1).all() and (value[(t > 210) & (t < 240)] == 0).all()
+    assert (value[(t > 250) & (t < 300)] == 1).all()
+    assert not whole.series["web.mitigated"].value.any()
 
 
 def test_users_with_a_cookie_stay_and_strangers_have_none():
