@@ -40,6 +40,41 @@ def test_what_cannot_be_reserved_is_refused():
         assert caught.value.name == name
 
 
+def test_reserved_zero_switches_the_function_off():
+    """As AWS documents; without a reservation, -1 as Terraform writes it, it has the account's."""
+    s = summary(reserved=0, duration=30)
+    assert s["invocations"] == s["concurrency_max"] == 0 < s["throttled"] == s["offered"]
+    assert LAB.Params().reserved == -1 and LAB.Params().limit(False) == 1_000
+    assert LAB.Params(reserved=0).limit(False) == 0
+
+
+@pytest.mark.parametrize("values, name", [
+    ({"visibility_timeout": 29.9}, "visibility_timeout"), ({"timeout": 181}, "visibility_timeout"),
+    ({"max_concurrency": 1}, "max_concurrency"), ({"batch_size": 11}, "batch_size"),
+    ({"batch_size": 100, "batch_window": 0.5}, "batch_size")])
+def test_an_event_source_mapping_that_aws_refuses(values, name):
+    """CreateEventSourceMapping: visibility timeout below the function's, maximum concurrency below
+    2, more than 10 messages without a window of a second. Of a queue only."""
+    with pytest.raises(ParameterError) as caught:
+        LAB.Params(caller="sqs", **values)
+    assert caught.value.name == name
+    LAB.Params(caller="kinesis", **values)
+    LAB.Params(caller="sqs", batch_size=10_000, batch_window=1, max_concurrency=2,
+               visibility_timeout=30)
+
+
+def test_a_poison_record_shows_in_the_iterator_age():
+    """A stream without end of attempts stands still; bisected and with few attempts it does not."""
+    bad = dict(caller="kinesis", arrival_rate=20, spike_factor=1, cpu_time=0.01, wait_time=0,
+               poison_share=0.002, shards=2, batch_size=100, duration=600)
+    stuck = LAB.run(LAB.Params(**bad))
+    assert stuck.summary["iterator_age_max"] > 100 and stuck.summary["waiting_end"] > 1_000
+    assert stuck.series["iterator_age"].value[-1] > 100
+    mended = summary(**bad, bisect_batch=True, batch_attempts=2)
+    assert mended["iterator_age_max"] < 60 and mended["waiting_end"] < 100
+    assert 0 < mended["dead_lettered"] < 0.004 * mended["offered"]
+
+
 def test_a_reservation_guards_against_neighbours():
     """They take nearly all; with a reservation nothing changes for us."""
     noisy = dict(arrival_rate=60, spike_factor=1, cpu_time=2, other_concurrency=950, duration=100)

@@ -26,7 +26,7 @@ def simulate(p: LambdaConcurrencyParams, sim: Simulation) -> "Crowd":
     function = lambda_.Function(
         sim, "function", ServiceTimes(p.mean_duration, p.work_cv), memory=p.memory,
         timeout=p.timeout, limit=p.limit(others=False), init=p.init_time, keep=p.keep_time,
-        provisioned=p.provisioned, error_share=p.error_share)
+        provisioned=p.provisioned, error_share=p.error_share, poison_share=p.poison_share)
     curve = kit.spiked(p, p.arrival_rate)
     caller = callers(p, sim, function)
     caller.feed(curve.arrivals(sim.stream("arrivals")))
@@ -43,12 +43,13 @@ def callers(p: LambdaConcurrencyParams, sim: Simulation, function: lambda_.Funct
         return lambda_.Asynchronous(*args, **how, retries=p.retries, age=p.event_age)
     if p.caller == rules.SQS:
         return lambda_.SqsEventSourceMapping(
-            *args, **how, batch_size=p.batch_size, max_concurrency=p.max_concurrency,
-            visibility=p.visibility_timeout, max_receives=p.max_receives)
+            *args, **how, batch_size=p.batch_size, window=p.batch_window,
+            max_concurrency=p.max_concurrency, visibility=p.visibility_timeout, max_receives=p.max_receives)
     if p.caller == rules.KINESIS:
         return lambda_.KinesisEventSourceMapping(
             *args, **how, shards=p.shards, parallelization=p.parallelization,
-            batch_size=p.batch_size, attempts=p.batch_attempts, lots=sim.stream("lanes"))
+            batch_size=p.batch_size, window=p.batch_window, attempts=p.batch_attempts,
+            bisect=p.bisect_batch, age=p.record_age, lots=sim.stream("lanes"))
     if p.caller == rules.GATEWAY:
         return api_gateway.Gateway(
             *args, **how, rate=p.gateway_rate, burst=p.gateway_burst, cache_ttl=p.cache_ttl,
@@ -72,8 +73,8 @@ class Crowd(kit.Outcome):
         """Those of the parts; what the others have, and what they lack."""
         p, t = self.p, self.record.t
         busy = (t >= p.other_start) & (t < p.other_start + p.other_duration)
-        room = p.account_concurrency - np.maximum(self.function.in_flight, p.reserved)
-        return {**self.caller.series(), **self.function.series(),
+        room = p.account_concurrency - np.maximum(self.function.in_flight, max(p.reserved, 0))
+        return {"iterator_age": (t * 0.0, "s"), **self.caller.series(), **self.function.series(),
                 "others": (p.other_concurrency * busy * 1.0, "executions"),
                 "others_short": (np.maximum(0.0, p.other_concurrency * busy - room), "executions")}
 

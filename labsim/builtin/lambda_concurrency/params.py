@@ -12,6 +12,7 @@ GATEWAY = ("caller", (rules.GATEWAY,))
 EVENTS = ("caller", (rules.ASYNCHRONOUS,))
 QUEUE, STREAM = ("caller", (rules.SQS,)), ("caller", (rules.KINESIS,))
 POLLED = ("caller", (rules.SQS, rules.KINESIS))
+UNRESERVED = -1         # as Terraform's aws_lambda_function writes "no reservation"
 
 
 class LambdaConcurrencyParams(Params):
@@ -61,14 +62,19 @@ class LambdaConcurrencyParams(Params):
     error_share: float = number(
         0, unit="", bounds=(0, 1), slider=(0, 0.5), step=0.01, label="Errors", group=FUNCTION,
         help="Part of the attempts in which the function fails.")
+    poison_share: float = number(
+        0, unit="", bounds=(0, 1), slider=(0, 0.1), step=0.001, label="Poison", group=FUNCTION,
+        help="Part of the requests at which the function fails each time.")
 
     account_concurrency: int = integer(
         1_000, unit="executions", bounds=(1, 100_000), slider=(100, 5_000), step=100,
         label="Account limit", group=CONCURRENCY, fact="lambda.concurrency_account",
         help="Executions at a time, of all functions of the region.")
     reserved: int = integer(
-        0, unit="executions", bounds=(0, 100_000), slider=(0, 900), step=50, label="Reserved",
-        group=CONCURRENCY, help="Kept for this function, and the most that it gets; 0 for none.")
+        UNRESERVED, unit="executions", bounds=(UNRESERVED, 100_000), slider=(UNRESERVED, 899),
+        step=10, label="Reserved", group=CONCURRENCY, fact="lambda.reserved_zero_rule",
+        help="Kept for this function, and the most that it gets: 0 switches it off, -1 is no "
+        "reservation.")
     provisioned: int = integer(
         0, unit="environments", bounds=(0, 100_000), slider=(0, 900), step=50,
         label="Provisioned", group=CONCURRENCY,
@@ -112,15 +118,24 @@ class LambdaConcurrencyParams(Params):
         group=RETRIES, when=EVENTS, fact="lambda.async_event_age_max_s",
         help="An event older than this goes to the dead-letter queue.")
     batch_size: int = integer(
-        1, unit="records", bounds=(1, 10_000), slider=(1, 100), step=1, label="Batch size",
-        group=RETRIES, when=POLLED, help="Messages or records of an invocation at most.")
+        1, unit="records", bounds=(1, rules.BATCH_MOST), slider=(1, 100), step=1,
+        label="Batch size", group=RETRIES, when=POLLED,
+        help="Messages or records of an invocation at most; beyond 10 messages a queue needs a "
+        "batch window.")
+    batch_window: float = number(
+        0, unit="s", bounds=(0, rules.WINDOW_MOST), slider=(0, 20), step=1, label="Batch window",
+        group=RETRIES, when=POLLED,
+        help="How long a batch is gathered that isn't full.")
     max_concurrency: int = integer(
-        0, unit="batches", bounds=(0, 1_000), slider=(0, 1_000), step=50,
+        0, unit="batches", bounds=(0, rules.MAX_CONCURRENCY[1]), slider=(0, 1_000), step=10,
         label="Max concurrency", group=RETRIES, when=QUEUE,
-        help="Batches that the queue's pollers have under way at most; 0: no such setting.")
+        help="Batches that the queue's pollers have under way at most, 2 or more; 0: no such "
+        "setting.")
     visibility_timeout: float = number(
         180, unit="s", bounds=(0.1, 43_200), slider=(5, 300), step=5, label="Visibility timeout",
-        group=RETRIES, when=QUEUE, help="After which a message that was not deleted is back.")
+        group=RETRIES, when=QUEUE, fact="lambda.esm_sqs_visibility_rule",
+        help="After which a message that was not deleted is back; at least the function's "
+        "timeout, better six times as much.")
     max_receives: int = integer(
         5, unit="receives", bounds=(1, 1_000), slider=(1, 10), step=1, label="Max receives",
         group=RETRIES, when=QUEUE, help="A message received so often goes to the DLQ.")
@@ -132,17 +147,31 @@ class LambdaConcurrencyParams(Params):
         group=RETRIES, when=STREAM, help="Batches of a shard under way at a time, by key.")
     batch_attempts: int = integer(
         0, unit="attempts", bounds=(0, 10_000), slider=(0, 20), step=1, label="Batch attempts",
-        group=RETRIES, when=STREAM, help="Attempts at a batch before it is given up; 0: no end.")
+        group=RETRIES, when=STREAM, help="Attempts at a batch that fails before it is given up "
+        "(maximum retry attempts and the first); 0: no end.")
+    bisect_batch: bool = flag(
+        False, label="Bisect batch", group=RETRIES, when=STREAM,
+        fact="lambda.esm_stream_bisect_rule",
+        help="Whether a batch that fails is split in two, which counts as no attempt.")
+    record_age: float = number(
+        86_400, unit="s", bounds=(rules.AGE_LEAST, rules.AGE_MOST), slider=(60, 3_600), step=60,
+        label="Max record age", group=RETRIES, when=STREAM, fact="kinesis.retention_default_s",
+        help="A record older than this is given up; by default when the stream drops it.")
 
     def check(self) -> None:
-        """Reserved and provisioned concurrency fit into the account. Fact:
-        lambda.reserved_unreserved_min."""
-        if self.reserved:
+        """Reserved and provisioned concurrency fit into the account, and the event source mapping
+        is one that AWS accepts. Fact: lambda.reserved_unreserved_min."""
+        if self.reserved > 0:
             rules.unreserved(self.account_concurrency, [self.reserved])
-        most = self.reserved or max(0.0, self.account_concurrency - rules.UNRESERVED)
+        most = (self.reserved if self.reserved != UNRESERVED
+                else max(0.0, self.account_concurrency - rules.UNRESERVED))
         if self.provisioned > most:
             raise ParameterError("provisioned", self.provisioned,
                                  f"at most {most:g} environments")
+        if self.caller == rules.SQS:
+            rules.checked_batch(batch_size=self.batch_size, batch_window=self.batch_window)
+            rules.checked_queue(self.timeout, visibility_timeout=self.visibility_timeout,
+                                max_concurrency=self.max_concurrency)
 
     @property
     def mean_duration(self) -> float:
@@ -152,6 +181,6 @@ class LambdaConcurrencyParams(Params):
 
     def limit(self, others: bool) -> float:
         """Executions that this function may have, with or without the others under way."""
-        if self.reserved:
+        if self.reserved != UNRESERVED:
             return float(self.reserved)
         return float(max(0, self.account_concurrency - self.other_concurrency * others))

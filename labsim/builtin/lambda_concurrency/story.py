@@ -2,6 +2,7 @@
 
 from labsim import declare as kit
 from labsim import theory
+from labsim.builtin.lambda_concurrency.params import UNRESERVED
 from labsim.declare import Box, Line, Link, Panel, Preset
 from labsim.services.api_gateway import Gateway
 from labsim.services.lambda_ import Function, rules
@@ -12,6 +13,8 @@ METRICS = (
     *kit.of_part("caller", dict.fromkeys((*Caller.METRICS, *Synchronous.METRICS, *Gateway.METRICS,
                                           *Retrying.METRICS))),
     *kit.of_part("function", Function.METRICS),
+    kit.Metric("iterator_age_max", "s", "age of the last record of a stream's batch when it is "
+               "tried, most", "lower", lambda o: o.top("iterator_age")),
     kit.Metric("concurrency_needed", "executions", "highest rate times mean duration", "",
                lambda o: o.concurrency_needed()),
     kit.Count("others_short", "executions", "what other functions lacked, most", "lower",
@@ -69,7 +72,7 @@ def steady(p) -> None:
     """`NotApplicable` unless the same rate comes all the time, and nobody tries again."""
     if p.spike_factor != 1 and p.spike_duration:
         raise kit.NotApplicable("the rate changes")
-    if p.other_concurrency and p.other_duration and not p.reserved:
+    if p.other_concurrency and p.other_duration and p.reserved == UNRESERVED:
         raise kit.NotApplicable("other functions come and go")
     if p.caller not in (rules.SYNCHRONOUS, rules.GATEWAY):
         raise kit.NotApplicable("what is throttled comes back")
@@ -86,7 +89,7 @@ def little(p) -> float:
 def erlang(p) -> float:
     """Part of the requests that finds the limit reached: Erlang B."""
     steady(p)
-    if p.error_share or p.timeout < 3 * p.mean_duration:
+    if p.error_share or p.poison_share or p.timeout < 3 * p.mean_duration:
         raise kit.NotApplicable("requests end early")
     if p.arrival_rate > rules.REQUESTS_PER_EXECUTION * p.limit(False):
         raise kit.NotApplicable("more requests a second than the limit allows")

@@ -30,7 +30,7 @@ class Synchronous(Caller):
     def run_to(self, until: float) -> None:
         """Make the calls up to `until` s."""
         times, fate, ends, works, chance = self.times, self.fate, self.end, self.work, self.chance
-        timeout, error_share = self._limits
+        timeout, error_share, _ = self._limits
         invoke, throttled = self._environments.invoke, self.function.throttles.append
         ran, i, n = self.function.runs.append, self._next, len(times)
         while i < n and (t := times[i]) <= until:   # `self.invoke`, written out: it has no batches

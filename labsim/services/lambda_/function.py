@@ -36,6 +36,7 @@ class Function(kit.Component):
     memory: MB. limit: executions that it may have, by default the account's. init: s of a cold
     start. keep: s that an idle environment is kept. at_once, per_second: how many new environments
     there may be. timeout: s. error_share: of the attempts, in which it fails.
+    poison_share: of the requests, at which it fails each time.
     """
 
     METRICS = (
@@ -80,6 +81,7 @@ class Function(kit.Component):
                  timeout: float = factbook.value("lambda.timeout_default_s"),
                  limit: float = factbook.value("lambda.concurrency_account"), init: float = 1.0,
                  keep: float = KEPT, provisioned: int = 0, error_share: float = 0.0,
+                 poison_share: float = 0.0,
                  at_once: float = AT_ONCE, per_second: float = PER_SECOND):
         super().__init__(sim, name)
         inf = float("inf")
@@ -87,11 +89,12 @@ class Function(kit.Component):
                 ("memory", memory, LEAST_MEMORY, MOST_MEMORY), ("timeout", timeout, 1, LONGEST),
                 ("limit", limit, 0, inf), ("init", init, 0, inf), ("keep", keep, 0, inf),
                 ("provisioned", provisioned, 0, limit), ("error_share", error_share, 0, 1),
+                ("poison_share", poison_share, 0, 1),
                 ("at_once", at_once, 0, inf), ("per_second", per_second, 0, inf)):
             if not least <= value <= most:
                 raise ParameterError(what, value, f"{least:g} to {most:,g}")
         self.work, self.memory, self.timeout = work, memory, timeout
-        self.error_share, self.provisioned = error_share, provisioned
+        self.error_share, self.poison_share, self.provisioned = error_share, poison_share, provisioned
         self.environments = Environments(limit, init=init, keep=keep, provisioned=provisioned,
                                          at_once=at_once, per_second=per_second)
         self.callers: list[Caller] = []
