@@ -16,11 +16,11 @@ from labsim.engine.servers import Servers
 from labsim.engine.simulation import Cancelled, Event, Order, Simulation, Wake
 from labsim.engine.station import Station
 from labsim.engine.streams import stream
-from labsim.engine.token_bucket import TokenBucket
+from labsim.engine.token_bucket import TokenBucket, tokens_before
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
 
 __all__ = [
     "Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "Load", "LruCache", "Order",
     "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation", "Source",
     "Station", "TokenBucket", "Wake", "draw_keys", "merged", "popularity", "replay", "scatter",
-    "so_far", "spread", "stream", "together"]
+    "so_far", "spread", "stream", "together", "tokens_before"]

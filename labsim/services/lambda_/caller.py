@@ -105,9 +105,11 @@ class Caller(kit.Component):
     def gather(self) -> None:
         """Have all come that will come whatever happens."""
         if self._sources:
+            blocks = []
             for times in merged(self._sources):
                 self.sim.check()
-                self.take(times)
+                blocks.append(times)
+            self.take(np.concatenate([np.empty(0), *blocks]))
             self._sources = []
 
     def wired(self) -> None:

@@ -398,7 +398,7 @@ def test_the_visibility_timeout_that_aws_advises(timeout, window, due):
 def test_synchronous_calls_are_never_tried_again():
     """Each is invoked or throttled, once."""
     made = source(Synchronous, np.arange(100) / 10, work=5.0, limit=3)
-    assert len(made.function.runs) + len(made.function.throttles) == 100
+    assert len(made.function.starts) + len(made.function.refused) == 100
 
 
 # -- parts ------------------------------------------------------------------------------------
@@ -431,7 +431,7 @@ def test_several_callers_of_a_function_are_served_in_order_of_time():
         for which in range(shares):
             Synchronous(sim, f"caller {which}", function).feed([times[which::shares]])
         sim.run()
-        return function.runs, sorted(function.throttles)
+        return [np.sort(x).tolist() for x in (function.starts, function.ends, function.refused)]
     assert ends(Simulation(1, 60.0), 1) == ends(Simulation(1, 60.0), 3)
 
 
