@@ -7,6 +7,8 @@ Start reading at `simulate`. Data plane: request-level, exact, since it matters 
 an idle environment and which one the limit: some thousand requests, a microsecond each.
 """
 
+import math
+
 import numpy as np
 
 from labsim import declare as kit
@@ -17,7 +19,6 @@ from labsim.services.lambda_ import event_source_mappings as mappings
 from labsim.services.lambda_ import rules
 
 POINTS = 120
-COST = 6.0              # what a request takes here, in those of a station
 REPORT = 30             # what the metrics take, in control events
 
 
@@ -90,21 +91,59 @@ class Crowd(kit.Outcome):
 
 
 def estimate(p: LambdaConcurrencyParams) -> Estimate:
-    """What a run will take: requests, each several times where it is tried again."""
+    """What a run will take: requests, attempts at them, and batches that wait to be let in."""
     spike = min(p.spike_duration, max(0.0, p.duration - p.spike_start))
     requests = p.arrival_rate * (p.duration + (p.spike_factor - 1) * spike)
     busiest = p.arrival_rate * max(1.0, p.spike_factor if spike else 1.0)
     least = min(p.limit(True), p.limit(False))
-    served = rules.served_rate(busiest, p.mean_duration, least) / max(busiest, 1e-9)
-    fails = 1.0 if p.timeout < p.mean_duration else p.error_share
-    takes = max(p.mean_duration, 1e-3) * max(requests, 1.0) / p.duration
-    pollers = min(mappings.POLLERS_MOST, mappings.POLLERS
-                  + mappings.POLLERS_PER_SECOND * p.duration / 2)
-    back = min(p.max_receives, p.duration / p.visibility_timeout)
-    each = {rules.SQS: 0.7 + 1.3 * min(1.0, pollers / takes)
-            + min(1.0, 1.0 - served + fails) * back,
-            rules.KINESIS: 0.4 + 1.5 * min(1.0, p.shards * p.parallelization / takes),
-            rules.ASYNCHRONOUS: 1.0 + 2.0 * fails + 9.0 * (1.0 - served),
-            rules.GATEWAY: 0.6}
-    return Estimate(requests=COST * each.get(p.caller, 1.0) * requests, events=REPORT,
-                    lower="arrival_rate")
+    takes = max(min(p.mean_duration, p.timeout), 1e-3)
+    served = min(1.0, rules.served_rate(busiest, takes, least) / max(busiest, 1e-9))
+    fails = 1.0 if p.timeout < p.mean_duration else min(1.0, p.error_share + p.poison_share)
+    if p.caller in (rules.SYNCHRONOUS, rules.GATEWAY):
+        alone = min(1.0, 500.0 / max(p.keep_time * p.arrival_rate, 1e-9))   # given up too soon
+        each = 0.33 + 0.6 * max(alone, min(1.0, p.work_cv / 1.5))
+        if p.caller == rules.GATEWAY:
+            each += 1.0 if p.cache_ttl else 0.4
+        return _estimated(each * requests, 230.0 * requests)
+    if p.caller == rules.ASYNCHRONOUS:
+        tries = 1.0 + 2.0 * fails + (1.0 - served) * _waits(min(p.event_age, p.duration))
+        return _estimated((0.7 + 1.4 * tries) * requests, (330.0 + 60.0 * tries) * requests)
+    batch = 1.0 + min(p.batch_size - 1.0, busiest * max(p.batch_window, takes / 10))
+    fails = 1.0 - (1.0 - fails) ** batch
+    if p.caller == rules.SQS:
+        work = requests * takes         # s of all executions
+        crowded = p.duration if not least else min(p.duration, work / least)
+        held = math.sqrt((least / 2) ** 2 + HELD) - least / 2
+        if work / p.duration < 0.8 * least and served == 1.0:
+            held = 0.0
+        back = fails * min(p.max_receives, p.duration / p.visibility_timeout)
+        tries = 1.0 + back
+        polls = mappings.POLLERS_PER_SECOND * p.duration
+        pollers = min(mappings.POLLERS + polls / 2, p.max_concurrency or mappings.POLLERS_MOST,
+                      least)
+        run = min(requests, pollers * p.duration / takes)
+        return _estimated(0.95 * requests + tries * (0.8 + 4.5 / batch) * run
+                          + 2.0 * (held * crowded + min(polls, requests)),
+                          (330.0 + 80.0 * tries) * requests + 40.0 * held * crowded)
+    lanes = min(p.shards * p.parallelization, requests)
+    run = min(requests, min(lanes, least) * p.duration / takes)
+    stuck = fails * lanes * _waits(p.duration) * (1.5 + 0.3 * batch)
+    apart = 0.3 * math.log2(2 * batch) * fails if p.bisect_batch else 0.0
+    return _estimated(0.75 * requests + (0.4 + 5.0 / batch + apart) * run + stuck,
+                      (300.0 + 180.0 / batch) * requests + 900.0 * p.shards * p.parallelization)
+
+
+HELD = mappings.RETRY / mappings.BACK_OFF * mappings.POLLERS_PER_SECOND
+
+
+def _waits(seconds: float) -> float:
+    """How often something is tried in so many seconds whose waits double, up to five minutes."""
+    return min(math.log2(1.0 + seconds), 9.0) + seconds / rules.BACKOFF[1]
+
+
+def _estimated(microseconds: float, held: float) -> Estimate:
+    """The estimate of a run that takes so long and holds so many bytes."""
+    kept = held / 40.0
+    own = min(microseconds, 0.205 * kept)
+    return Estimate(requests=kept, served=max(0.0, own - 0.035 * kept) / 0.17,
+                    events=REPORT + (microseconds - own) / 18.0, lower="arrival_rate")

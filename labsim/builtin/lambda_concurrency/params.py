@@ -22,16 +22,17 @@ class LambdaConcurrencyParams(Params):
         "synchronous", label="Caller", group=CALLS,
         help="Who invokes the function, and so what a throttle does.")
     arrival_rate: float = number(
-        20, unit="req/s", bounds=(0, 1_000_000), slider=(0, 100), step=5, label="Request rate",
+        1_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 10_000), step=10,
+        label="Request rate",
         group=CALLS, help="Requests, events, messages or records per second.")
     spike_factor: float
     spike_start: float
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(
-        15, 20, 20, group=CALLS, most=10_000, longest=864_000, factors=(1, 25), starts=(0, 120),
+        6, 20, 10, group=CALLS, most=10_000, longest=864_000, factors=(1, 25), starts=(0, 120),
         lasts=(0, 120), steps=(1, 5, 5))
     duration: float = number(
-        120, unit="s", bounds=(1, 864_000), slider=(30, 600), step=10, label="Duration",
+        60, unit="s", bounds=(1, 864_000), slider=(30, 600), step=10, label="Duration",
         group=CALLS, help="Simulated time.")
 
     memory: int = integer(
@@ -39,10 +40,10 @@ class LambdaConcurrencyParams(Params):
         group=FUNCTION, fact="lambda.mb_per_vcpu",
         help="Memory of an environment; its CPU comes with it.")
     cpu_time: float = number(
-        4, unit="vCPU-s", bounds=(0, 10_000), slider=(0, 10), step=0.1, label="CPU work",
+        0.2, unit="vCPU-s", bounds=(0, 10_000), slider=(0, 5), step=0.01, label="CPU work",
         group=FUNCTION, help="Work of a request on one vCPU.")
     wait_time: float = number(
-        1, unit="s", bounds=(0, 900), slider=(0, 10), step=0.1, label="Waits for others",
+        0.05, unit="s", bounds=(0, 900), slider=(0, 5), step=0.01, label="Waits for others",
         group=FUNCTION, help="Time of a request in which the function waits for a database, say.")
     threads: bool = flag(
         False, label="Uses all vCPUs", group=FUNCTION,
@@ -51,7 +52,7 @@ class LambdaConcurrencyParams(Params):
         0.2, unit="", bounds=(0, 10), slider=(0, 3), step=0.1, label="Unlike requests",
         group=FUNCTION, help="Standard deviation of the duration over its mean.")
     init_time: float = number(
-        1, unit="s", bounds=(0, 900), slider=(0, 10), step=0.1, label="Cold start",
+        0.25, unit="s", bounds=(0, 900), slider=(0, 10), step=0.05, label="Cold start",
         group=FUNCTION, help="What a new environment needs before its first request.")
     keep_time: float = number(
         600, unit="s", bounds=(0, 86_400), slider=(0, 3_600), step=60, label="Kept idle",
@@ -84,18 +85,18 @@ class LambdaConcurrencyParams(Params):
         label="Other functions", group=CONCURRENCY,
         help="Executions that other functions of the account have under way for a while.")
     other_start: float = number(
-        40, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Others from",
+        20, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Others from",
         group=CONCURRENCY, help="When they begin.")
     other_duration: float = number(
-        40, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Others for",
+        20, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Others for",
         group=CONCURRENCY, help="How long they go on.")
 
     gateway_rate: float = number(
-        10_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 500), step=10,
+        10_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 10_000), step=100,
         label="Gateway rate", group=FRONT, when=GATEWAY, fact="apigw.rate_account",
         help="Tokens that come into the gateway's bucket per second.")
     gateway_burst: float = number(
-        5_000, unit="requests", bounds=(1, 1_000_000), slider=(1, 1_000), step=10,
+        5_000, unit="requests", bounds=(1, 1_000_000), slider=(1, 5_001), step=50,
         label="Gateway burst", group=FRONT, when=GATEWAY, fact="apigw.burst_account",
         help="Tokens that the bucket holds.")
     gateway_timeout: float = number(
@@ -106,7 +107,7 @@ class LambdaConcurrencyParams(Params):
         0, unit="s", bounds=(0, 3_600), slider=(0, 300), step=10, label="Cache TTL", group=FRONT,
         when=GATEWAY, help="How long the gateway keeps an answer; 0 for no cache.")
     cache_keys: int = integer(
-        200, unit="keys", bounds=(1, 1_000_000), slider=(1, 1_000), step=10,
+        10_000, unit="keys", bounds=(1, 1_000_000), slider=(1, 100_001), step=100,
         label="Different requests", group=FRONT, when=GATEWAY,
         help="So many different things are asked for, all as often.")
 

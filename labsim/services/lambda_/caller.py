@@ -134,7 +134,8 @@ class Caller(kit.Component):
     def invoke(self, t: float, which: list[int], attempt: int) -> tuple[float, bool]:
         """One invocation for these: when it ends (negative: throttled), and whether it fails."""
         timeout, error_share, poison_share = self._limits
-        work = self.work[which[0]] if len(which) == 1 else sum(self.work[i] for i in which)
+        work = (self.work[which[0]] if len(which) == 1
+                else sum(map(self.work.__getitem__, which)))
         late = work > timeout
         end = self._environments.invoke(t, timeout if late else work)
         if end < 0.0:

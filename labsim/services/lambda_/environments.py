@@ -27,8 +27,8 @@ from labsim.services.lambda_.rules import AT_ONCE, PER_SECOND, REQUESTS_PER_EXEC
 
 # Why a call is throttled: executions under way, new environments, requests per second.
 CONCURRENCY, SCALING, RATE = -1.0, -2.0, -3.0
-BLOCK = 4_096           # calls looked at together
-ROUNDS = 4              # guesses at them
+BLOCK = 4_096           # calls looked at together at most
+ROUNDS = 6              # guesses at them
 FEW = 128               # so many one by one where no more could be told together
 
 
@@ -84,13 +84,14 @@ class Environments:
     def invoke_all(self, times: np.ndarray, works: np.ndarray) -> np.ndarray:
         """Calls at `times` (s, sorted) that take `works` s, as by `invoke`: for each when it ends,
         or why it is throttled, s."""
-        told, first, alone = np.empty(len(times)), 0, FEW
+        told, first, some, alone = np.empty(len(times)), 0, BLOCK, FEW
         while first < len(times):
-            block = slice(first, first + BLOCK)
+            block = slice(first, first + some)
             sure = self._together(times[block], works[block], told[block])
             first += sure
+            some = min(max(2 * sure, 4 * FEW), BLOCK)       # about as many as can be told
             alone = FEW if sure else min(2 * alone, BLOCK)
-            if sure < FEW:
+            if not sure:
                 rest = slice(first, first + alone)
                 told[rest] = list(map(self.invoke, times[rest].tolist(), works[rest].tolist()))
                 first += alone
@@ -98,7 +99,9 @@ class Environments:
 
     def _together(self, times: np.ndarray, works: np.ndarray, told: np.ndarray) -> int:
         """Make the first of these calls for which all is known; how many were made."""
-        start, n = float(times[0]), len(times)
+        brief = times + works <= times      # gone before the next one of that moment: one by one
+        n = int(brief.argmax()) if brief.any() else len(times)
+        start, times, works = float(times[0]), times[:n], works[:n]
         if n < FEW or self._at > start:
             return 0
         busy, idle = self.busy, self.idle
@@ -108,7 +111,7 @@ class Environments:
             self._give_up(start)
         room, number, before = len(idle) + len(busy), np.arange(n), np.array(busy)
         warm, cold = times + works, times + (works + self.init)
-        let, new, ends = np.ones(n, bool), np.zeros(n, bool), warm
+        let, new, ends = np.full(n, len(busy) < self.limit), np.zeros(n, bool), warm
         for _ in range(ROUNDS):
             every = np.concatenate([before, ends[let]])
             every.sort()
@@ -133,7 +136,7 @@ class Environments:
         calls = tokens_before(self._calls, most_calls, most_calls, passed, so_far - let)
         envs = tokens_before(self._new, self._at_once, self._per_second, passed, np.cumsum(new) - new)
         oldest = idle[0] if idle and room > self.provisioned else start
-        wrong = ((let & (calls < 1.0)) | (new & (envs < 1.0)) | (warm <= times)
+        wrong = ((let & (calls < 1.0)) | (new & (envs < 1.0))
                  | (times > min(oldest, start) + self.keep))
         if wrong[:sure].any():
             sure = int(wrong.argmax())

@@ -102,16 +102,18 @@ class SqsEventSourceMapping(Retrying):
         self._poll(t)
 
     def _poll(self, t: float) -> None:
+        if not self.visible:
+            return
         visible, most = self.visible, min(self.allowed, self.most)
         while visible and self.running + 1 <= most:
-            n, since = min(self.batch_size, len(visible)), t
-            if self.window:
+            n = min(self.batch_size, len(visible))
+            if self.window and n < self.batch_size:
                 if self._gathers is None:
                     self._gathers = t
                     self.due.put(t + self.window, GATHERED)
-                if n < self.batch_size and t < self._gathers + self.window:
+                if t < self._gathers + self.window:
                     break
-                since, self._gathers = self._gathers, None
+            since, self._gathers = t if self._gathers is None else self._gathers, None
             which = [visible.popleft() for _ in range(n)]
             for i in which:
                 self.received[i] += 1
@@ -190,13 +192,13 @@ class KinesisEventSourceMapping(Retrying):
         if not line or self._busy[lane]:
             return
         n = min(self.batch_size, len(line))
-        if self.window:
+        if self.window and n < self.batch_size:
             if self._gathers[lane] is None:
                 self._gathers[lane] = t
                 self.due.put(t + self.window, lane, None)
-            if n < self.batch_size and t < self._gathers[lane] + self.window:
+            if t < self._gathers[lane] + self.window:
                 return
-            self._gathers[lane] = None
+        self._gathers[lane] = None
         self._busy[lane] = True
         self.happen(t, lane, [([line.popleft() for _ in range(n)], 0, 0, 0)])
 
@@ -209,7 +211,9 @@ class KinesisEventSourceMapping(Retrying):
                 self._busy[lane] = False
             return self._begin(t, lane)
         (which, tried, errors, waits), *rest = todo
-        old = sum(t - self.times[i] > self.age for i in which)
+        oldest, old = t - self.age, 0       # who is older is in front
+        while old < len(which) and self.times[which[old]] < oldest:
+            old += 1
         if old:
             self.settle(which[:old], DEAD, t)
             which = which[old:]
