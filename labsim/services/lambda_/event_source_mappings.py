@@ -94,6 +94,7 @@ class SqsEventSourceMapping(Retrying):
         elif what == LOOK:      # who has found nothing for the length of a long poll goes
             self.allowed = min(self.allowed, max(POLLERS, self._busiest))
             self._busiest, self._looks = self.running, False
+            self._watch(t)
         for i in which:
             if self.received[i] >= self.max_receives:
                 self.settle([i], DEAD, t)
@@ -125,6 +126,10 @@ class SqsEventSourceMapping(Retrying):
         if visible and self.allowed < self.most and not self._grows and self._gathers is None:
             self._grows = True
             self.due.put(t + 1.0 / POLLERS_PER_SECOND, GROW)
+        self._watch(t)
+
+    def _watch(self, t: float) -> None:
+        """While there are more than at the start, somebody looks who has nothing to do."""
         if self.allowed > POLLERS and not self._looks:
             self._looks = True
             self.due.put(t + LONG_POLL, LOOK)

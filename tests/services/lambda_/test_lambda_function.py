@@ -47,6 +47,43 @@ def test_the_pool_is_plain_simpy(steps, limit, provisioned, keep):
             assert got == end and (pool.cold > before) == (kind == "cold")
 
 
+@pytest.mark.parametrize("trial", range(60))
+def test_calls_made_together_are_those_made_one_by_one(trial):
+    """At any load, spread of work, limit, scaling and keeping, with equal times and cut anywhere:
+    the same end or refusal of each, and the same environments afterwards."""
+    rng = np.random.default_rng(trial)
+    rate, mean, cv = 10 ** rng.uniform(-1, 4), 10 ** rng.uniform(-3, 2), rng.choice([0, 0.2, 1, 3])
+    n = int(rng.integers(100, 4_000))
+    times = np.cumsum(rng.standard_exponential(n)) / rate
+    works = ServiceTimes(mean, cv).draw(n, rng)
+    if trial % 3 == 0:
+        times, works = np.round(times * 64) / 64, np.round(works * 64) / 64
+    limit = float(rng.integers(0, int(rate * mean * rng.choice([0.3, 1, 3])) + 2))
+    how = {"init": float(rng.choice([0, 0.25, 1])), "keep": float(rng.choice([0.5, 10, 1e9])),
+           "provisioned": int(limit / 2) if trial % 4 == 0 else 0}
+    if trial % 5 == 0:
+        how.update(at_once=20, per_second=10 ** rng.uniform(0, 3))
+    alone, many = Environments(limit, **how), Environments(limit, **how)
+    told = [alone.invoke(t, work) for t, work in zip(times.tolist(), works.tolist())]
+    cuts = [0, *sorted(rng.integers(0, n, 2).tolist()), n]
+    got = [many.invoke_all(times[a:b], works[a:b]) for a, b in zip(cuts, cuts[1:])]
+    assert np.concatenate(got).tolist() == told
+    assert (many.refused, many.cold, sorted(many.busy), list(many.idle)) == (
+        alone.refused, alone.cold, sorted(alone.busy), list(alone.idle))
+    assert many._calls == pytest.approx(alone._calls) and many._new == pytest.approx(alone._new)
+
+
+def test_hardly_any_call_is_made_alone(monkeypatch):
+    """A steady load, far from and beyond its limit: looked at together, as the model says."""
+    for limit in (1_000, 200):
+        pool, alone = Environments(limit, init=0.25), []
+        invoke = pool.invoke
+        monkeypatch.setattr(pool, "invoke", lambda *call, invoke=invoke, alone=alone: (
+            alone.append(1), invoke(*call))[1])
+        pool.invoke_all(np.arange(60_000) / 1_000, np.full(60_000, 0.25))
+        assert len(alone) < 1_000
+
+
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.01, 20)), min_size=1, max_size=60))
 def test_an_environment_serves_one_request_at_a_time(steps):
     """There are as many as ever overlap, no more; each began with a cold start."""
