@@ -3,8 +3,13 @@
 Picture a telephone exchange when the concert tickets go on sale. Each call keeps a line busy for
 minutes, and everybody rings at once. What is missing is not calls a minute, but lines in use.
 
-Start reading at `simulate`. Data plane: request-level, exact, since it matters which request meets
-an idle environment and which one the limit: some thousand requests, a microsecond each.
+Start reading at `simulate`.
+
+*Models:* each request at every magnitude, exactly, up to 10,000 a second for some minutes, since it
+matters which one meets an idle environment and which one the limit. Nothing is sampled or counted.
+Calls that wait for their answer, directly or through API Gateway without a cache, are made in
+blocks (a third of a microsecond each); events, messages, records and a cache's requests one by one
+(one to five). *Leaves out:* what its parts leave out.
 """
 
 import math
@@ -27,7 +32,8 @@ def simulate(p: LambdaConcurrencyParams, sim: Simulation) -> "Crowd":
     function = lambda_.Function(
         sim, "function", ServiceTimes(p.mean_duration, p.work_cv), memory=p.memory,
         timeout=p.timeout, limit=p.limit(others=False), init=p.init_time, keep=p.keep_time,
-        provisioned=p.provisioned, error_share=p.error_share, poison_share=p.poison_share)
+        provisioned=p.provisioned, error_share=p.error_share,
+        poison_share=p.poison_share)
     curve = kit.spiked(p, p.arrival_rate)
     caller = callers(p, sim, function)
     caller.feed(curve.arrivals(sim.stream("arrivals")))
@@ -45,7 +51,8 @@ def callers(p: LambdaConcurrencyParams, sim: Simulation, function: lambda_.Funct
     if p.caller == rules.SQS:
         return lambda_.SqsEventSourceMapping(
             *args, **how, batch_size=p.batch_size, window=p.batch_window,
-            max_concurrency=p.max_concurrency, visibility=p.visibility_timeout, max_receives=p.max_receives)
+            max_concurrency=p.max_concurrency, visibility=p.visibility_timeout,
+            max_receives=p.max_receives)
     if p.caller == rules.KINESIS:
         return lambda_.KinesisEventSourceMapping(
             *args, **how, shards=p.shards, parallelization=p.parallelization,
@@ -100,7 +107,7 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
     served = min(1.0, rules.served_rate(busiest, takes, least) / max(busiest, 1e-9))
     fails = 1.0 if p.timeout < p.mean_duration else min(1.0, p.error_share + p.poison_share)
     if p.caller in (rules.SYNCHRONOUS, rules.GATEWAY):
-        alone = min(1.0, 500.0 / max(p.keep_time * p.arrival_rate, 1e-9))   # given up too soon
+        alone = min(1.0, 480.0 / max(p.keep_time * p.arrival_rate, 1e-9))   # given up too soon
         each = 0.33 + 0.6 * max(alone, min(1.0, p.work_cv / 1.5))
         if p.caller == rules.GATEWAY:
             each += 1.0 if p.cache_ttl else 0.4
@@ -124,13 +131,13 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
         run = min(requests, pollers * p.duration / takes)
         return _estimated(0.95 * requests + tries * (0.8 + 4.5 / batch) * run
                           + 2.0 * (held * crowded + min(polls, requests)),
-                          (330.0 + 80.0 * tries) * requests + 40.0 * held * crowded)
+                          (330.0 + 85.0 * tries) * requests + 45.0 * held * crowded)
     lanes = min(p.shards * p.parallelization, requests)
     run = min(requests, min(lanes, least) * p.duration / takes)
     stuck = fails * lanes * _waits(p.duration) * (1.5 + 0.3 * batch)
     apart = 0.3 * math.log2(2 * batch) * fails if p.bisect_batch else 0.0
     return _estimated(0.75 * requests + (0.4 + 5.0 / batch + apart) * run + stuck,
-                      (300.0 + 180.0 / batch) * requests + 900.0 * p.shards * p.parallelization)
+                      (310.0 + 180.0 / batch) * requests + 950.0 * p.shards * p.parallelization)
 
 
 HELD = mappings.RETRY / mappings.BACK_OFF * mappings.POLLERS_PER_SECOND
@@ -143,7 +150,7 @@ def _waits(seconds: float) -> float:
 
 def _estimated(microseconds: float, held: float) -> Estimate:
     """The estimate of a run that takes so long and holds so many bytes."""
-    kept = held / 40.0
+    kept = held / Estimate(1.0, 0.0).bytes
     own = min(microseconds, 0.205 * kept)
     return Estimate(requests=kept, served=max(0.0, own - 0.035 * kept) / 0.17,
                     events=REPORT + (microseconds - own) / 18.0, lower="arrival_rate")

@@ -30,7 +30,8 @@ BURST = {"caller": "sqs", "arrival_rate": 0.5, "spike_factor": 20, "spike_durati
          "cpu_time": 1, "wait_time": 4, "reserved": 5, "visibility_timeout": 30,
          "max_receives": 2, "duration": 1_800}
 POISON = {"caller": "kinesis", "arrival_rate": 200, "spike_factor": 1, "cpu_time": 0.01,
-          "wait_time": 0.01, "poison_share": 0.0005, "batch_size": 100, "duration": 120}
+          "wait_time": 0.01, "poison_share": 0.0005, "batch_size": 100, "batch_window": 5,
+          "duration": 120}
 
 PRESETS = (
     Preset("Concurrency limit", "Six thousand a second for ten seconds, a quarter of a second "

@@ -10,6 +10,8 @@ timeout; the price per request. *Leaves out:* cache sizes and their price, autho
 Data plane: request-level, exact, with that of the function.
 """
 
+import numpy as np
+
 from labsim import factbook
 from labsim.engine import Simulation
 from labsim.errors import ParameterError
@@ -76,10 +78,9 @@ class Gateway(Synchronous):
 
     def _give_up(self, which) -> None:
         """Of these calls, those that take longer than the gateway waits."""
-        most = self.times[which] + self.timeout
-        late = (self.end[which] - self.times[which] > self.timeout) & (
-            self.fate[which] != THROTTLED)
-        self.fate[which[late]], self.end[which[late]] = TIMED_OUT, most[late]
+        times, ends = self.times[which], self.end[which]
+        late = np.isfinite(ends) & (ends - times > self.timeout)
+        self.fate[which[late]], self.end[which[late]] = TIMED_OUT, times[late] + self.timeout
 
     def _one_by_one(self, which) -> None:
         """These requests, each with a look at what is kept."""

@@ -134,7 +134,8 @@ class Environments:
         # Tokens before each call: none may be missing, nor anybody be given up.
         passed, most_calls = times - self._at, REQUESTS_PER_EXECUTION * self.limit
         calls = tokens_before(self._calls, most_calls, most_calls, passed, so_far - let)
-        envs = tokens_before(self._new, self._at_once, self._per_second, passed, np.cumsum(new) - new)
+        envs = tokens_before(self._new, self._at_once, self._per_second, passed,
+                             np.cumsum(new) - new)
         oldest = idle[0] if idle and room > self.provisioned else start
         wrong = ((let & (calls < 1.0)) | (new & (envs < 1.0))
                  | (times > min(oldest, start) + self.keep))
@@ -147,7 +148,7 @@ class Environments:
         self.refused[CONCURRENCY] += int(sure - let.sum())
         self.cold += int(new.sum())
         self._calls, self._new = float(calls[last] - let[last]), float(envs[last] - new[last])
-        self._at = now = float(times[last])
+        self._at = float(times[last])
         # Who gets idle lies on top of those idle then; the last one to lie at a place is there.
         done = every[:left[last]]
         calls_by = np.flatnonzero(order < len(every))[:len(done)] - np.arange(len(done))
@@ -156,7 +157,7 @@ class Environments:
         places = np.empty(max(int(most[last]), len(idle)))
         places[:len(idle)] = idle
         places[place.astype(int)] = done
-        self.busy = np.sort(np.concatenate([before, ends[let]]))[len(done):].tolist()   # a heap
+        self.busy = np.sort(np.concatenate([before, ends[let]]))[len(done):].tolist()  # a heap
         self.idle = deque(places[:int(most[last]) - len(self.busy)].tolist())
         return sure
 

@@ -15,6 +15,7 @@ limits of their own.
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,7 +31,7 @@ POLLERS = factbook.value("lambda.esm_sqs_start")    # and what they scale back t
 POLLERS_PER_SECOND = factbook.value("lambda.esm_sqs_ramp") / 60
 POLLERS_MOST = factbook.value("lambda.esm_sqs_max")
 POLLERS_LEAST = factbook.value("lambda.esm_sqs_least")
-BACK_OFF = 1 / factbook.value("lambda.esm_sqs_back_off")    # of the pollers, per error or throttle
+BACK_OFF = factbook.value("lambda.esm_sqs_back_off") / 100  # of the pollers, per error or throttle
 LONG_POLL = factbook.value("sqs.long_poll_max_s")
 RETRY = 1.0             # s between two attempts at a throttled batch: AWS publishes no figure
 RETENTION = factbook.value("kinesis.retention_default_s")
@@ -81,7 +82,7 @@ class SqsEventSourceMapping(Retrying):
         self.visible.append(i)
         self._poll(t)
 
-    def happen(self, t: float, what: int, which: list[int] = [], since: float = 0.0) -> None:
+    def happen(self, t: float, what: int, which: Sequence[int] = (), since: float = 0.0) -> None:
         """A batch has ended, is tried again or is back; pollers come, go or have gathered."""
         if what == RETRIED:
             return self._try(t, which, since)
@@ -134,7 +135,7 @@ class SqsEventSourceMapping(Retrying):
             self._looks = True
             self.due.put(t + LONG_POLL, LOOK)
 
-    def _try(self, t: float, which: list[int], since: float) -> None:
+    def _try(self, t: float, which: Sequence[int], since: float) -> None:
         """An attempt at a batch that was received at `since` s."""
         end, failed = self.invoke(t, which, self.received[which[0]] - 1)
         if not failed:

@@ -94,7 +94,8 @@ class Function(kit.Component):
             if not least <= value <= most:
                 raise ParameterError(what, value, f"{least:g} to {most:,g}")
         self.work, self.memory, self.timeout = work, memory, timeout
-        self.error_share, self.poison_share, self.provisioned = error_share, poison_share, provisioned
+        self.error_share, self.poison_share = error_share, poison_share
+        self.provisioned = provisioned
         self.environments = Environments(limit, init=init, keep=keep, provisioned=provisioned,
                                          at_once=at_once, per_second=per_second)
         self.callers: list[Caller] = []

@@ -12,6 +12,7 @@ from labsim.errors import ParameterError
 from labsim.services.api_gateway import Gateway
 from labsim.services.api_gateway.throttle import Throttle
 from labsim.services.lambda_ import Function
+from labsim.services.lambda_.caller import REJECTED, THROTTLED, TIMED_OUT
 
 
 @given(st.lists(st.floats(0, 2), max_size=60), st.integers(1, 50), st.integers(1, 20))
@@ -53,6 +54,18 @@ def test_an_answer_is_in_the_cache_from_when_it_has_come():
     door.feed([np.array([0.0, 0.5, 1.5, 12.0])])
     sim.run()
     assert len(door.function.starts) == 3 and door.end.tolist() == [1, 1.5, 1.5, 13]
+
+
+@pytest.mark.parametrize("cache_ttl", [0, 10])
+def test_what_a_gateway_turns_away_has_not_timed_out(cache_ttl):
+    """One token, a limit of one, an answer that takes too long: each is what it is."""
+    sim = Simulation(1, 60.0)
+    door = Gateway(sim, "door", Function(sim, "function", labsim.fixed(2), init=0, limit=1),
+                   cache_ttl=cache_ttl, keys=1, timeout=1, rate=1, burst=2)
+    door.feed([np.array([0.0, 0.1, 0.2])])
+    sim.run()
+    assert door.fate.tolist() == [TIMED_OUT, THROTTLED, REJECTED]
+    assert door.end.tolist() == [1.0, np.inf, np.inf]
 
 
 @pytest.mark.parametrize("counts, seconds, rate, burst, interval, due", [
