@@ -108,13 +108,15 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
     fails = 1.0 if p.timeout < p.mean_duration else min(1.0, p.error_share + p.poison_share)
     if p.caller in (rules.SYNCHRONOUS, rules.GATEWAY):
         alone = min(1.0, 480.0 / max(p.keep_time * p.arrival_rate, 1e-9))   # given up too soon
+        if min(least, busiest * (takes + p.init_time)) > rules.AT_ONCE:
+            alone = 1.0                                 # more at once than may be started
         each = 0.33 + 0.6 * max(alone, min(1.0, p.work_cv / 1.5))
         if p.caller == rules.GATEWAY:
-            each += 1.0 if p.cache_ttl else 0.4
+            each += 1.4 if p.cache_ttl else 0.3
         return _estimated(each * requests, 230.0 * requests)
     if p.caller == rules.ASYNCHRONOUS:
         tries = 1.0 + 2.0 * fails + (1.0 - served) * _waits(min(p.event_age, p.duration))
-        return _estimated((0.7 + 1.4 * tries) * requests, (330.0 + 60.0 * tries) * requests)
+        return _estimated((0.6 + 1.7 * tries) * requests, (330.0 + 60.0 * tries) * requests)
     batch = 1.0 + min(p.batch_size - 1.0, busiest * max(p.batch_window, takes / 10))
     fails = 1.0 - (1.0 - fails) ** batch
     if p.caller == rules.SQS:
@@ -134,9 +136,13 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
                           (330.0 + 85.0 * tries) * requests + 45.0 * held * crowded)
     lanes = min(p.shards * p.parallelization, requests)
     run = min(requests, min(lanes, least) * p.duration / takes)
-    stuck = fails * lanes * _waits(p.duration) * (1.5 + 0.3 * batch)
+    throttled = float(min(lanes, busiest * takes) > least)
+    waits = _waits(p.duration)
+    again = waits if throttled or p.poison_share else min(waits, 1.0 / max(1.0 - fails, 1e-9))
+    stuck = max(fails, throttled) * min(lanes * waits, requests / batch * again) * (
+        5.0 + 0.3 * batch)
     apart = 0.3 * math.log2(2 * batch) * fails if p.bisect_batch else 0.0
-    return _estimated(0.75 * requests + (0.4 + 5.0 / batch + apart) * run + stuck,
+    return _estimated(0.75 * requests + (0.4 + 6.0 / batch + apart) * run + stuck,
                       (310.0 + 180.0 / batch) * requests + 950.0 * p.shards * p.parallelization)
 
 
