@@ -13,8 +13,8 @@ METRICS = (
     *kit.of_part("caller", dict.fromkeys((*Caller.METRICS, *Synchronous.METRICS, *Gateway.METRICS,
                                           *Retrying.METRICS))),
     *kit.of_part("function", Function.METRICS),
-    kit.Metric("iterator_age_max", "s", "age of the last record of a stream's batch when it is "
-               "tried, most", "lower", lambda o: o.top("iterator_age")),
+    kit.Metric("iterator_age_max", "s", "age of the last record of a stream's batch that is not "
+               "done yet, most", "lower", lambda o: o.top("iterator_age")),
     kit.Metric("concurrency_needed", "executions", "highest rate times mean duration", "",
                lambda o: o.concurrency_needed()),
     kit.Count("others_short", "executions", "what other functions lacked, most", "lower",

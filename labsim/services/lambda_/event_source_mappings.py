@@ -16,6 +16,7 @@ limits of their own.
 
 from collections import deque
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -161,8 +162,8 @@ class KinesisEventSourceMapping(Retrying):
     record is in; by default a stream of its own."""
 
     METRICS = (*Retrying.METRICS, Metric(
-        "iterator_age_max", "s", "age of the last record of a batch when it is tried, most",
-        "lower", lambda c: max((age for _, age in c.ages), default=0.0)))
+        "iterator_age_max", "s", "age of the last record of a batch that isn't done yet, most",
+        "lower", lambda c: c.iterator_age.max()))
     PANELS = (*Retrying.PANELS, Panel("IteratorAge", (Line("most", "iterator_age"),)))
 
     def __init__(self, *args, shards: int = 1, parallelization: int = 1, batch_size: int = 100,
@@ -175,7 +176,7 @@ class KinesisEventSourceMapping(Retrying):
         self.batch_size, self.window, self.attempts = batch_size, window, attempts
         self.bisect, self.age, self.lanes = bisect, age, shards * parallelization
         self.lane: list[int] = []       # of each record
-        self.ages: list[tuple[float, float]] = []   # (when, IteratorAge s) of each attempt
+        self.tries: list[tuple] = []    # (when, until the next one or the end, its last record's)
         self._lots = self.sim.stream(f"{self.name} lanes") if lots is None else lots
         self._waiting = [deque() for _ in range(self.lanes)]
         self._busy = [False] * self.lanes
@@ -225,31 +226,38 @@ class KinesisEventSourceMapping(Retrying):
             which = which[old:]
             if not which:
                 return self.due.put(t, lane, rest)
-        self.ages.append((t, t - self.times[which[-1]]))
-        end, failed = self.invoke(t, which, tried)
+        end, failed = again, _ = self.invoke(t, which, tried)
         if not failed:
             self.settle(which, DONE, end)
-            return self.due.put(end, lane, rest)
-        if end < 0.0:       # throttled, which is no error
-            return self.due.put(t + backoff(waits + 1), lane,
-                                [(which, tried, errors, waits + 1), *rest])
-        tried += 1
-        if self.bisect and len(which) > 1:
+        elif end < 0.0:     # throttled, which is no error
+            again, rest = t + backoff(waits + 1), [(which, tried, errors, waits + 1), *rest]
+        elif self.bisect and len(which) > 1:
             half = len(which) // 2
-            parts = [(part, tried, errors, 0) for part in (which[:half], which[half:])]
-            return self.due.put(end, lane, [*parts, *rest])
-        if self.attempts and errors + 1 >= self.attempts:
+            rest = [*((part, tried + 1, errors, 0) for part in (which[:half], which[half:])), *rest]
+        elif self.attempts and errors + 1 >= self.attempts:
             self.settle(which, DEAD, end)
-            return self.due.put(end, lane, rest)
-        self.due.put(end + backoff(waits + 1), lane, [(which, tried, errors + 1, waits + 1), *rest])
+        else:
+            again = end + backoff(waits + 1)
+            rest = [(which, tried + 1, errors + 1, waits + 1), *rest]
+        self.tries.append((t, again, self.times[which[-1]]))
+        self.due.put(again, lane, rest)
+
+    @cached_property
+    def iterator_age(self) -> np.ndarray:
+        """IteratorAge in each tick, the highest: of batches when they are tried, and of those that
+        wait to be tried again as the tick ends, s."""
+        t = self.record.t
+        highest = np.zeros(len(t) - 1)
+        if self.tries:
+            when, until, last = np.array(self.tries).T
+            np.maximum.at(highest, np.clip(t.searchsorted(when) - 1, 0, None), when - last)
+            first, beyond = t.searchsorted(when), t.searchsorted(until)
+            oldest = t.copy()       # of the last records not done by each instant
+            for a, b, came in zip(*(x[beyond > first].tolist() for x in (first, beyond, last))):
+                np.minimum(oldest[a:b], came, out=oldest[a:b])
+            np.maximum(highest, (t - oldest)[1:], out=highest)
+        return highest
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
-        """Those of any caller, and the IteratorAge: in each tick the highest, or as it was."""
-        ticks = len(self.record.t) - 1
-        highest = np.full(ticks, -1.0)
-        if self.ages:
-            when, age = np.array(self.ages).T
-            np.maximum.at(highest, np.minimum((when / self.sim.tick).astype(int), ticks - 1), age)
-        last = np.maximum.accumulate(np.where(highest >= 0, np.arange(ticks), -1))
-        return {**super().series(), "iterator_age": kit.per_tick(
-            np.where(last >= 0, highest[last], 0.0), "s")}
+        """Those of any caller, and the IteratorAge."""
+        return {**super().series(), "iterator_age": kit.per_tick(self.iterator_age, "s")}

@@ -341,7 +341,7 @@ def test_a_poison_record_blocks_its_lane_until_it_is_too_old():
     gaps = np.diff(tries[:-1]) - 0.5
     assert gaps.tolist() == [1, 2, 4, 8, 16] and tries[-1] > 60
     # IteratorAge: the last record's of each batch, when it is tried.
-    assert made.ages == [(t, t) for t in tries[:-1]] + [(tries[-1], tries[-1] - 30)]
+    assert [when - last for when, _, last in made.tries] == [*tries[:-1], tries[-1] - 30]
 
 
 @pytest.mark.parametrize("bisect, lost, attempts", [(False, 8, 3), (True, 1, 3)])
@@ -369,7 +369,17 @@ def test_records_that_wait_too_long_are_given_up():
     made = source(KinesisEventSourceMapping, [0.0] * 100, work=10.0, lots=Given([0] * 100),
                   batch_size=1, age=60)
     assert made.counted[DONE] == 7 and made.counted[DEAD] == 93
-    assert max(age for _, age in made.ages) == 60
+    assert max(when - last for when, _, last in made.tries) == 60
+
+
+def test_the_iterator_age_grows_with_the_clock_behind_a_bad_record():
+    """Of the batch that is tried again and again; a shard that works has next to none."""
+    stuck = source(KinesisEventSourceMapping, [0.0, 1.0], poison={0}, work=0.5, until=600,
+                   lots=Given([0, 0]), batch_size=1)
+    assert stuck.iterator_age == pytest.approx(stuck.record.t[1:])
+    fine = source(KinesisEventSourceMapping, np.arange(500.0), work=0.5, until=600,
+                  lots=Given([0] * 500), batch_size=1)
+    assert fine.iterator_age.max() <= 0.5
 
 
 @pytest.mark.parametrize("window, sizes, first", [(0, [1, 9], 0.0), (5, [10], 5.0)])
