@@ -117,9 +117,9 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
     if p.caller == rules.ASYNCHRONOUS:
         tries = 1.0 + 2.0 * fails + (1.0 - served) * _waits(min(p.event_age, p.duration))
         return _estimated((0.6 + 1.7 * tries) * requests, (330.0 + 60.0 * tries) * requests)
-    batch = 1.0 + min(p.batch_size - 1.0, busiest * max(p.batch_window, takes / 10))
-    fails = 1.0 - (1.0 - fails) ** batch
     if p.caller == rules.SQS:
+        batch = 1.0 + min(p.batch_size - 1.0, busiest * max(p.batch_window, takes / 10))
+        fails = 1.0 - (1.0 - fails) ** batch
         work = requests * takes         # s of all executions
         crowded = p.duration if not least else min(p.duration, work / least)
         held = math.sqrt((least / 2) ** 2 + HELD) - least / 2
@@ -134,13 +134,17 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
         return _estimated(0.95 * requests + tries * (0.8 + 4.5 / batch) * run
                           + 2.0 * (held * crowded + min(polls, requests)),
                           (330.0 + 85.0 * tries) * requests + 45.0 * held * crowded)
-    lanes = min(p.shards * p.parallelization, requests)
+    lanes = min(p.shards * p.parallelization, max(requests, 1.0))
+    batch = 1.0 + min(p.batch_size - 1.0, busiest / lanes * max(p.batch_window, takes / 2))
+    fails = 1.0 - (1.0 - fails) ** batch
     run = min(requests, min(lanes, least) * p.duration / takes)
     throttled = float(min(lanes, busiest * takes) > least)
     waits = _waits(p.duration)
     again = waits if throttled or p.poison_share else min(waits, 1.0 / max(1.0 - fails, 1e-9))
-    stuck = max(fails, throttled) * min(lanes * waits, requests / batch * again) * (
-        5.0 + 0.3 * batch)
+    tries = min(lanes * waits, requests / batch * again)
+    if p.record_age < p.duration:       # who comes next, old as it is, is tried once more
+        tries += 1.5 * requests / batch
+    stuck = max(fails, throttled) * tries * (5.0 + 0.3 * batch) + 2.0 * lanes
     apart = 0.3 * math.log2(2 * batch) * fails if p.bisect_batch else 0.0
     return _estimated(0.75 * requests + (0.4 + 6.0 / batch + apart) * run + stuck,
                       (310.0 + 180.0 / batch) * requests + 950.0 * p.shards * p.parallelization)
