@@ -73,7 +73,7 @@ class LambdaConcurrencyParams(Params):
         help="Executions at a time, of all functions of the region.")
     reserved: int = integer(
         UNRESERVED, unit="executions", bounds=(UNRESERVED, 100_000), slider=(UNRESERVED, 899),
-        step=10, label="Reserved", group=CONCURRENCY, fact="lambda.reserved_zero_rule",
+        step=1, label="Reserved", group=CONCURRENCY, fact="lambda.reserved_zero_rule",
         help="Kept for this function, and the most that it gets: 0 switches it off, -1 is no "
         "reservation.")
     provisioned: int = integer(
