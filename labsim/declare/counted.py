@@ -122,14 +122,14 @@ class CountedOutlet(Outlet):
             if hasattr(other, "expect"):
                 other.expect(arrivals)
 
-    def count(self, requests: float, step: Step) -> None:
-        """So many leave in this step. Whole ones do; what is left of a request leaves with the
-        next."""
+    def count(self, requests: float, start: float, end: float) -> None:
+        """So many leave from `start` to `end` s. Whole ones do; what is left of a request leaves
+        with the next."""
         if self.connected:
             self._owed += requests
             whole = int(self._owed + 1e-9)
             self._owed -= whole
-            self.give(evenly(whole, step.start, step.end))
+            self.give(evenly(whole, start, end))
 
     def _blocks(self) -> Iterator[np.ndarray]:
         """Times of those who are sure to leave."""

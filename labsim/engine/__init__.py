@@ -17,11 +17,12 @@ from labsim.engine.servers import Servers
 from labsim.engine.simulation import Cancelled, Event, Order, Simulation, Wake
 from labsim.engine.station import Station
 from labsim.engine.streams import stream
-from labsim.engine.token_bucket import TokenBucket
+from labsim.engine.token_bucket import TokenBucket, tokens_before
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
 
 __all__ = [
     "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event", "Load",
     "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation",
     "Source", "Station", "Step", "TokenBucket", "Wake", "draw_keys", "merged", "most_steps",
-    "popularity", "replay", "scatter", "so_far", "stream", "together", "widened"]
+    "popularity", "replay", "scatter", "so_far", "stream", "together", "tokens_before",
+    "widened"]

@@ -46,3 +46,12 @@ class TokenBucket:
         served = np.minimum(np.asarray(wanted), np.floor(self.tokens + 1e-6))
         self.tokens = np.maximum(self.tokens - served, 0.0)
         return served
+
+
+def tokens_before(held: float, most: float, rate: float, passed: np.ndarray,
+                  taken: np.ndarray) -> np.ndarray:
+    """What is in a bucket before each of some requests: it `held` so many tokens, `passed` s
+    before; as many are `taken` by the requests before; it holds `most`, filled with `rate` a
+    second. Below 0 where more were taken than there are. Arrays of shape (requests,)."""
+    filled = rate * passed - taken
+    return filled + np.minimum(held, np.minimum.accumulate(most - filled))

@@ -1,13 +1,16 @@
 """The lab lambda-concurrency: limits, theory, callers, memory and money, in runs."""
 
 import statistics
+import time
 
+import numpy as np
 import pytest
 
 import labsim
 from labsim import theory
 from labsim.builtin.lambda_concurrency import story
 from labsim.errors import NotApplicable, ParameterError
+from labsim.services.lambda_.environments import Environments
 from labsim.statistics import half_width
 
 LAB = labsim.lab("lambda-concurrency")
@@ -40,9 +43,44 @@ def test_what_cannot_be_reserved_is_refused():
         assert caught.value.name == name
 
 
+def test_reserved_zero_switches_the_function_off():
+    """As AWS documents; without a reservation, -1 as Terraform writes it, it has the account's."""
+    s = summary(reserved=0, duration=30)
+    assert s["invocations"] == s["concurrency_max"] == 0 < s["throttled"] == s["offered"]
+    assert LAB.Params().reserved == -1 and LAB.Params().limit(False) == 1_000
+    assert LAB.Params(reserved=0).limit(False) == 0
+
+
+@pytest.mark.parametrize("values, name", [
+    ({"visibility_timeout": 29.9}, "visibility_timeout"), ({"timeout": 181}, "visibility_timeout"),
+    ({"max_concurrency": 1}, "max_concurrency"), ({"batch_size": 11}, "batch_size"),
+    ({"batch_size": 100, "batch_window": 0.5}, "batch_size")])
+def test_an_event_source_mapping_that_aws_refuses(values, name):
+    """CreateEventSourceMapping: visibility timeout below the function's, maximum concurrency below
+    2, more than 10 messages without a window of a second. Of a queue only."""
+    with pytest.raises(ParameterError) as caught:
+        LAB.Params(caller="sqs", **values)
+    assert caught.value.name == name
+    LAB.Params(caller="kinesis", **values)
+    LAB.Params(caller="sqs", batch_size=10_000, batch_window=1, max_concurrency=2,
+               visibility_timeout=30)
+
+
+def test_a_poison_record_shows_in_the_iterator_age():
+    """A stream without end of attempts stands still; bisected and with few attempts it does not."""
+    bad = dict(caller="kinesis", arrival_rate=20, spike_factor=1, cpu_time=0.01, wait_time=0,
+               poison_share=0.002, shards=2, batch_size=100, duration=600)
+    stuck = LAB.run(LAB.Params(**bad))
+    assert stuck.summary["iterator_age_max"] > 100 and stuck.summary["waiting_end"] > 1_000
+    assert stuck.series["iterator_age"].value[-1] > 100
+    mended = summary(**bad, bisect_batch=True, batch_attempts=2)
+    assert mended["iterator_age_max"] < 60 and mended["waiting_end"] < 100
+    assert 0 < mended["dead_lettered"] < 0.004 * mended["offered"]
+
+
 def test_a_reservation_guards_against_neighbours():
     """They take nearly all; with a reservation nothing changes for us."""
-    noisy = dict(arrival_rate=60, spike_factor=1, cpu_time=2, other_concurrency=950, duration=100)
+    noisy = dict(arrival_rate=500, spike_factor=1, init_time=0, other_concurrency=950)
     assert summary(**noisy)["failed_throttled"] > 1_000
     guarded = summary(**noisy, reserved=250)
     assert guarded["failed_throttled"] == 0 and guarded["others_short"] == 200
@@ -70,14 +108,13 @@ def test_erlang_b(servers, load, cv):
 
 def test_littles_law_of_what_is_under_way():
     """Inside the 99% interval; what is missing in the first seconds, as it fills, is taken off."""
-    mean, half = interval("concurrency_mean", arrival_rate=30, spike_factor=1, duration=200,
-                          init_time=0)
-    assert abs(mean - 30 * 5 * (1 - 2.5 * (1 + 0.04) / 200)) <= half
+    mean, half = interval("concurrency_mean", spike_factor=1, duration=30, init_time=0)
+    assert abs(mean - 1_000 * 0.25 * (1 - 0.125 * (1 + 0.04) / 30)) <= half
 
 
 @pytest.mark.parametrize("values", [{}, {"caller": "sqs", "spike_factor": 1},
                                     {"spike_factor": 1, "other_concurrency": 5},
-                                    {"spike_factor": 1, "timeout": 6}])
+                                    {"spike_factor": 1, "cpu_time": 2, "timeout": 6}])
 def test_erlang_b_is_drawn_only_where_it_holds(values):
     """Spikes, queues, neighbours and timeouts are none of its business."""
     with pytest.raises(NotApplicable):
@@ -114,6 +151,25 @@ def test_the_bill_of_a_run_is_that_of_its_invocations():
 
 def test_provisioned_environments_have_no_cold_start():
     """As long as they are enough; beyond them there are."""
-    steady = dict(arrival_rate=20, spike_factor=1, duration=60)
-    assert summary(**steady, provisioned=150)["cold_starts"] == 0
-    assert summary(**steady, provisioned=50)["cold_starts"] > 20
+    steady = dict(spike_factor=1)
+    assert summary(**steady, provisioned=350)["cold_starts"] == 0
+    assert summary(**steady, provisioned=100)["cold_starts"] > 20
+
+
+def test_a_minute_at_a_thousand_a_second_is_quicker_than_request_by_request():
+    """The whole run, with its draws and its record, beside the calls alone of an environment pool
+    that takes one after the other; best of three in turn, with room to spare."""
+    r, times = LAB.Params(spike_factor=1), []
+    arrivals = np.arange(60_000) / 1_000
+    for _ in range(3):
+        begin = time.process_time()
+        LAB.run(r)
+        between = time.process_time()
+        pool = Environments(1_000, init=r.init_time)
+        for t in arrivals.tolist():
+            pool.invoke(t, 0.25)
+        times.append((between - begin, time.process_time() - between))
+    run, alone = map(min, zip(*times))
+    print(f"measured: lambda, 60,000 requests: whole run {1e3 * run:.0f} ms, calls one by one "
+          f"{1e3 * alone:.0f} ms")
+    assert run < 1.5 * alone

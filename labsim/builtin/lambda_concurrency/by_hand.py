@@ -10,7 +10,7 @@ import numpy as np
 from labsim.engine import ServiceTimes, Simulation
 from labsim.services.api_gateway import Gateway
 from labsim.services.api_gateway.throttle import BURST, RATE
-from labsim.services.lambda_ import Asynchronous, Function
+from labsim.services.lambda_ import Asynchronous, Function, KinesisEventSourceMapping
 from labsim.services.lambda_.rules import AT_ONCE, PER_SECOND
 
 DAY = 86_400.0
@@ -58,6 +58,19 @@ def attempts(seconds: float) -> list[float]:
     Asynchronous(failing.sim, "events", failing).feed([np.array([0.0])])
     failing.sim.run()
     return [start for start, _, _ in failing.runs]
+
+
+def bisected(records: int, bad: int, attempts: int) -> list[int]:
+    """How many records are in each invocation for a batch of so many, of which one (1: the first)
+    always fails; what fails is split, and given up after so many attempts."""
+    failing = function(poison_share=1e-9)
+    stream = KinesisEventSourceMapping(failing.sim, "stream", failing, batch_size=records, window=1,
+                                       attempts=attempts, bisect=True)
+    stream.feed([np.zeros(records)])
+    stream.gather()
+    stream.chance[bad - 1] = -1.0
+    failing.sim.run()
+    return [size for _, _, size in failing.runs]
 
 
 def admitted(counts: list[int], seconds: float, rate: float = RATE,

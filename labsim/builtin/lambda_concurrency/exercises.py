@@ -19,8 +19,8 @@ def size(p) -> dict[str, str]:
             "full": format_value(rules.MB_PER_VCPU, "MB")}
 
 
-UNDER_WAY = {"arrival_rate": 100, "spike_factor": 1, "cpu_time": 1, "wait_time": 0.5,
-             "duration": 60, "provisioned": 200}
+UNDER_WAY = {"arrival_rate": 1_000, "spike_factor": 1, "cpu_time": 0.1, "wait_time": 0.05,
+             "duration": 60, "provisioned": 250}
 SHORT = {"arrival_rate": 300, "spike_factor": 1, "cpu_time": 0.02, "wait_time": 0, "reserved": 20,
          "duration": 30, "init_time": 0.01, "work_cv": 0}
 TINY = {"memory": 256, "cpu_time": 1, "wait_time": 0, "arrival_rate": 5, "spike_factor": 1,
@@ -29,6 +29,9 @@ TIGHT = {"arrival_rate": 50, "spike_factor": 1, "cpu_time": 1, "wait_time": 0, "
          "duration": 200, "init_time": 0, "work_cv": 1}
 FAILING = {"caller": "asynchronous", "arrival_rate": 1, "spike_factor": 1, "error_share": 1,
            "cpu_time": 0.1, "wait_time": 0, "duration": 600, "init_time": 0}
+BURST = {"caller": "sqs", "arrival_rate": 0.5, "spike_factor": 20, "spike_start": 20,
+         "spike_duration": 60, "cpu_time": 1, "wait_time": 4, "reserved": 5, "duration": 1_800,
+         "timeout": 30, "visibility_timeout": 30, "max_receives": 2}
 
 EXERCISES = (
     Predict(
@@ -99,17 +102,19 @@ EXERCISES = (
                  "the dead-letter queue though the function never fails. Why?",
         choices=(
             Choice("The queue's retention is too short.", "Then they would be gone altogether."),
-            Choice("Each throttled batch counts as received, until its receives are used up.",
-                   "The pollers begin with five and grow; whatever is throttled comes back, one "
-                   "receive older.", right=True),
+            Choice("A batch that is throttled until its visibility timeout has run out counts as "
+                   "received, until its receives are used up.",
+                   "The pollers begin with five and grow; whatever they can't bring in comes back, "
+                   "one receive older.", right=True),
             Choice("Lambda deletes messages that it can't run.",
                    "It never deletes what has not been done."),
             Choice("The visibility timeout is too long.",
-                   "A long one delays the next attempt, and makes fewer of them.")),
+                   "A long one gives a throttled batch more time to be tried again.")),
         hints=("Who decides how many batches are tried at a time: the function or the pollers?",
                "Set the maximum concurrency of the event source in that preset."),
         solution="Limit at the source: maximum concurrency makes the pollers take no more than the "
-                 "function can. A reservation alone turns messages away again and again."),
+                 "function can. With a reservation alone, follow the advice of AWS: a visibility "
+                 "timeout of six times the function's, and five receives."),
     Explain(
         id="single-file",
         question="One record of a Kinesis stream makes the function fail every time. What do the "
@@ -128,7 +133,8 @@ EXERCISES = (
                  "finds the bad record soon."),
     Design(
         id="cheapest", start={"arrival_rate": 30, "spike_factor": 1, "cpu_time": 2,
-                              "wait_time": 0.2, "duration": 120, "memory": 512, "threads": True},
+                              "wait_time": 0.2, "duration": 120, "memory": 512, "threads": True,
+                              "init_time": 1},
         free=("memory", "provisioned", "reserved"),
         goals=(("failed", "<=", 0.0), ("latency_p99", "<=", 2.5)),
         good={"memory": 3_000}, slack=1.06,
@@ -138,14 +144,12 @@ EXERCISES = (
                "Only the waiting gets dearer with memory. So take as much as the goal needs."),
         solution="{answer}: work costs the same at any size, waiting costs by the size."),
     Design(
-        id="source", start={"caller": "sqs", "arrival_rate": 8, "spike_factor": 15,
-                            "cpu_time": 1, "reserved": 60, "duration": 240,
-                            "visibility_timeout": 60, "max_receives": 2},
+        id="source", start=BURST,
         free=("max_concurrency", "visibility_timeout", "reserved"),
-        goals=(("failed", "<=", 0.0), ("throttled", "<=", 0.0), ("concurrency_max", "<=", 60.0)),
-        good={"max_concurrency": 60},
-        question="The database behind the function bears sixty at a time, hence {reserved} "
+        goals=(("failed", "<=", 0.0), ("throttled", "<=", 0.0), ("concurrency_max", "<=", 5.0)),
+        good={"max_concurrency": 5},
+        question="The database behind the function bears five at a time, hence {reserved} "
                  "reserved. Messages are dead-lettered. Mend it: no loss, no throttles.",
-        hints=("Who should be told that there are only sixty?", "The pollers of the queue."),
+        hints=("Who should be told that there are only five?", "The pollers of the queue."),
         solution="{answer}: the queue waits, as queues should, and nobody is turned away."),
 )

@@ -3,9 +3,16 @@
 Picture a telephone exchange when the concert tickets go on sale. Each call keeps a line busy for
 minutes, and everybody rings at once. What is missing is not calls a minute, but lines in use.
 
-Start reading at `simulate`. Data plane: request-level, exact, since it matters which request meets
-an idle environment and which one the limit: some thousand requests, a microsecond each.
+Start reading at `simulate`.
+
+*Models:* each request at every magnitude, exactly, up to 10,000 a second for some minutes, since it
+matters which one meets an idle environment and which one the limit. Nothing is sampled or counted.
+Calls that wait for their answer, directly or through API Gateway without a cache, are made in
+blocks (a third of a microsecond each); events, messages, records and a cache's requests one by one
+(one to five). *Leaves out:* what its parts leave out.
 """
+
+import math
 
 import numpy as np
 
@@ -17,7 +24,6 @@ from labsim.services.lambda_ import event_source_mappings as mappings
 from labsim.services.lambda_ import rules
 
 POINTS = 120
-COST = 6.0              # what a request takes here, in those of a station
 REPORT = 30             # what the metrics take, in control events
 
 
@@ -26,7 +32,8 @@ def simulate(p: LambdaConcurrencyParams, sim: Simulation) -> "Crowd":
     function = lambda_.Function(
         sim, "function", ServiceTimes(p.mean_duration, p.work_cv), memory=p.memory,
         timeout=p.timeout, limit=p.limit(others=False), init=p.init_time, keep=p.keep_time,
-        provisioned=p.provisioned, error_share=p.error_share)
+        provisioned=p.provisioned, error_share=p.error_share,
+        poison_share=p.poison_share)
     curve = kit.spiked(p, p.arrival_rate)
     caller = callers(p, sim, function)
     caller.feed(curve.arrivals(sim.stream("arrivals")))
@@ -43,12 +50,14 @@ def callers(p: LambdaConcurrencyParams, sim: Simulation, function: lambda_.Funct
         return lambda_.Asynchronous(*args, **how, retries=p.retries, age=p.event_age)
     if p.caller == rules.SQS:
         return lambda_.SqsEventSourceMapping(
-            *args, **how, batch_size=p.batch_size, max_concurrency=p.max_concurrency,
-            visibility=p.visibility_timeout, max_receives=p.max_receives)
+            *args, **how, batch_size=p.batch_size, window=p.batch_window,
+            max_concurrency=p.max_concurrency, visibility=p.visibility_timeout,
+            max_receives=p.max_receives)
     if p.caller == rules.KINESIS:
         return lambda_.KinesisEventSourceMapping(
             *args, **how, shards=p.shards, parallelization=p.parallelization,
-            batch_size=p.batch_size, attempts=p.batch_attempts, lots=sim.stream("lanes"))
+            batch_size=p.batch_size, window=p.batch_window, attempts=p.batch_attempts,
+            bisect=p.bisect_batch, age=p.record_age, lots=sim.stream("lanes"))
     if p.caller == rules.GATEWAY:
         return api_gateway.Gateway(
             *args, **how, rate=p.gateway_rate, burst=p.gateway_burst, cache_ttl=p.cache_ttl,
@@ -72,8 +81,8 @@ class Crowd(kit.Outcome):
         """Those of the parts; what the others have, and what they lack."""
         p, t = self.p, self.record.t
         busy = (t >= p.other_start) & (t < p.other_start + p.other_duration)
-        room = p.account_concurrency - np.maximum(self.function.in_flight, p.reserved)
-        return {**self.caller.series(), **self.function.series(),
+        room = p.account_concurrency - np.maximum(self.function.in_flight, max(p.reserved, 0))
+        return {"iterator_age": (t * 0.0, "s"), **self.caller.series(), **self.function.series(),
                 "others": (p.other_concurrency * busy * 1.0, "executions"),
                 "others_short": (np.maximum(0.0, p.other_concurrency * busy - room), "executions")}
 
@@ -89,21 +98,69 @@ class Crowd(kit.Outcome):
 
 
 def estimate(p: LambdaConcurrencyParams) -> Estimate:
-    """What a run will take: requests, each several times where it is tried again."""
+    """What a run will take: requests, attempts at them, and batches that wait to be let in."""
     spike = min(p.spike_duration, max(0.0, p.duration - p.spike_start))
     requests = p.arrival_rate * (p.duration + (p.spike_factor - 1) * spike)
     busiest = p.arrival_rate * max(1.0, p.spike_factor if spike else 1.0)
     least = min(p.limit(True), p.limit(False))
-    served = rules.served_rate(busiest, p.mean_duration, least) / max(busiest, 1e-9)
-    fails = 1.0 if p.timeout < p.mean_duration else p.error_share
-    takes = max(p.mean_duration, 1e-3) * max(requests, 1.0) / p.duration
-    pollers = min(mappings.POLLERS_MOST, mappings.POLLERS
-                  + mappings.POLLERS_PER_SECOND * p.duration / 2)
-    back = min(p.max_receives, p.duration / p.visibility_timeout)
-    each = {rules.SQS: 0.7 + 1.3 * min(1.0, pollers / takes)
-            + min(1.0, 1.0 - served + fails) * back,
-            rules.KINESIS: 0.4 + 1.5 * min(1.0, p.shards * p.parallelization / takes),
-            rules.ASYNCHRONOUS: 1.0 + 2.0 * fails + 9.0 * (1.0 - served),
-            rules.GATEWAY: 0.6}
-    return Estimate(requests=COST * each.get(p.caller, 1.0) * requests, events=REPORT,
-                    lower="arrival_rate")
+    takes = max(min(p.mean_duration, p.timeout), 1e-3)
+    served = min(1.0, rules.served_rate(busiest, takes, least) / max(busiest, 1e-9))
+    fails = 1.0 if p.timeout < p.mean_duration else min(1.0, p.error_share + p.poison_share)
+    if p.caller in (rules.SYNCHRONOUS, rules.GATEWAY):
+        alone = min(1.0, 480.0 / max(p.keep_time * p.arrival_rate, 1e-9))   # given up too soon
+        if min(least, busiest * (takes + p.init_time)) > rules.AT_ONCE:
+            alone = 1.0                                 # more at once than may be started
+        each = 0.33 + 0.6 * max(alone, min(1.0, p.work_cv / 1.5))
+        if p.caller == rules.GATEWAY:
+            each += 1.4 if p.cache_ttl else 0.3
+        return _estimated(each * requests, 230.0 * requests)
+    if p.caller == rules.ASYNCHRONOUS:
+        tries = 1.0 + 2.0 * fails + (1.0 - served) * _waits(min(p.event_age, p.duration))
+        return _estimated((0.6 + 1.7 * tries) * requests, (330.0 + 60.0 * tries) * requests)
+    if p.caller == rules.SQS:
+        batch = 1.0 + min(p.batch_size - 1.0, busiest * max(p.batch_window, takes / 10))
+        fails = 1.0 - (1.0 - fails) ** batch
+        work = requests * takes         # s of all executions
+        crowded = p.duration if not least else min(p.duration, work / least)
+        held = math.sqrt((least / 2) ** 2 + HELD) - least / 2
+        if work / p.duration < 0.8 * least and served == 1.0:
+            held = 0.0
+        back = fails * min(p.max_receives, p.duration / p.visibility_timeout)
+        tries = 1.0 + back
+        polls = mappings.POLLERS_PER_SECOND * p.duration
+        pollers = min(mappings.POLLERS + polls / 2, p.max_concurrency or mappings.POLLERS_MOST,
+                      least)
+        run = min(requests, pollers * p.duration / takes)
+        return _estimated(0.95 * requests + tries * (0.8 + 4.5 / batch) * run
+                          + 2.0 * (held * crowded + min(polls, requests)),
+                          (330.0 + 85.0 * tries) * requests + 45.0 * held * crowded)
+    lanes = min(p.shards * p.parallelization, max(requests, 1.0))
+    batch = 1.0 + min(p.batch_size - 1.0, busiest / lanes * max(p.batch_window, takes / 2))
+    fails = 1.0 - (1.0 - fails) ** batch
+    run = min(requests, min(lanes, least) * p.duration / takes)
+    throttled = float(min(lanes, busiest * takes) > least)
+    waits = _waits(p.duration)
+    again = waits if throttled or p.poison_share else min(waits, 1.0 / max(1.0 - fails, 1e-9))
+    tries = min(lanes * waits, requests / batch * again)
+    if p.record_age < p.duration:       # who comes next, old as it is, is tried once more
+        tries += 1.5 * requests / batch
+    stuck = max(fails, throttled) * tries * (5.0 + 0.3 * batch) + 2.0 * lanes
+    apart = 0.3 * math.log2(2 * batch) * fails if p.bisect_batch else 0.0
+    return _estimated(0.75 * requests + (0.4 + 6.0 / batch + apart) * run + stuck,
+                      (310.0 + 180.0 / batch) * requests + 950.0 * p.shards * p.parallelization)
+
+
+HELD = mappings.RETRY / mappings.BACK_OFF * mappings.POLLERS_PER_SECOND
+
+
+def _waits(seconds: float) -> float:
+    """How often something is tried in so many seconds whose waits double, up to five minutes."""
+    return min(math.log2(1.0 + seconds), 9.0) + seconds / rules.BACKOFF[1]
+
+
+def _estimated(microseconds: float, held: float) -> Estimate:
+    """The estimate of a run that takes so long and holds so many bytes."""
+    kept = held / Estimate(1.0, 0.0).bytes
+    own = min(microseconds, 0.205 * kept)
+    return Estimate(requests=kept, served=max(0.0, own - 0.035 * kept) / 0.17,
+                    events=REPORT + (microseconds - own) / 18.0, lower="arrival_rate")

@@ -12,6 +12,7 @@ GATEWAY = ("caller", (rules.GATEWAY,))
 EVENTS = ("caller", (rules.ASYNCHRONOUS,))
 QUEUE, STREAM = ("caller", (rules.SQS,)), ("caller", (rules.KINESIS,))
 POLLED = ("caller", (rules.SQS, rules.KINESIS))
+UNRESERVED = -1         # as Terraform's aws_lambda_function writes "no reservation"
 
 
 class LambdaConcurrencyParams(Params):
@@ -21,16 +22,17 @@ class LambdaConcurrencyParams(Params):
         "synchronous", label="Caller", group=CALLS,
         help="Who invokes the function, and so what a throttle does.")
     arrival_rate: float = number(
-        20, unit="req/s", bounds=(0, 1_000_000), slider=(0, 100), step=5, label="Request rate",
+        1_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 10_000), step=10,
+        label="Request rate",
         group=CALLS, help="Requests, events, messages or records per second.")
     spike_factor: float
     spike_start: float
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(
-        15, 20, 20, group=CALLS, most=10_000, longest=864_000, factors=(1, 25), starts=(0, 120),
+        6, 20, 10, group=CALLS, most=10_000, longest=864_000, factors=(1, 25), starts=(0, 120),
         lasts=(0, 120), steps=(1, 5, 5))
     duration: float = number(
-        120, unit="s", bounds=(1, 864_000), slider=(30, 600), step=10, label="Duration",
+        60, unit="s", bounds=(1, 864_000), slider=(30, 600), step=10, label="Duration",
         group=CALLS, help="Simulated time.")
 
     memory: int = integer(
@@ -38,10 +40,10 @@ class LambdaConcurrencyParams(Params):
         group=FUNCTION, fact="lambda.mb_per_vcpu",
         help="Memory of an environment; its CPU comes with it.")
     cpu_time: float = number(
-        4, unit="vCPU-s", bounds=(0, 10_000), slider=(0, 10), step=0.1, label="CPU work",
+        0.2, unit="vCPU-s", bounds=(0, 10_000), slider=(0, 5), step=0.01, label="CPU work",
         group=FUNCTION, help="Work of a request on one vCPU.")
     wait_time: float = number(
-        1, unit="s", bounds=(0, 900), slider=(0, 10), step=0.1, label="Waits for others",
+        0.05, unit="s", bounds=(0, 900), slider=(0, 5), step=0.01, label="Waits for others",
         group=FUNCTION, help="Time of a request in which the function waits for a database, say.")
     threads: bool = flag(
         False, label="Uses all vCPUs", group=FUNCTION,
@@ -50,7 +52,7 @@ class LambdaConcurrencyParams(Params):
         0.2, unit="", bounds=(0, 10), slider=(0, 3), step=0.1, label="Unlike requests",
         group=FUNCTION, help="Standard deviation of the duration over its mean.")
     init_time: float = number(
-        1, unit="s", bounds=(0, 900), slider=(0, 10), step=0.1, label="Cold start",
+        0.25, unit="s", bounds=(0, 900), slider=(0, 10), step=0.05, label="Cold start",
         group=FUNCTION, help="What a new environment needs before its first request.")
     keep_time: float = number(
         600, unit="s", bounds=(0, 86_400), slider=(0, 3_600), step=60, label="Kept idle",
@@ -61,14 +63,19 @@ class LambdaConcurrencyParams(Params):
     error_share: float = number(
         0, unit="", bounds=(0, 1), slider=(0, 0.5), step=0.01, label="Errors", group=FUNCTION,
         help="Part of the attempts in which the function fails.")
+    poison_share: float = number(
+        0, unit="", bounds=(0, 1), slider=(0, 0.1), step=0.001, label="Poison", group=FUNCTION,
+        help="Part of the requests at which the function fails each time.")
 
     account_concurrency: int = integer(
         1_000, unit="executions", bounds=(1, 100_000), slider=(100, 5_000), step=100,
         label="Account limit", group=CONCURRENCY, fact="lambda.concurrency_account",
         help="Executions at a time, of all functions of the region.")
     reserved: int = integer(
-        0, unit="executions", bounds=(0, 100_000), slider=(0, 900), step=50, label="Reserved",
-        group=CONCURRENCY, help="Kept for this function, and the most that it gets; 0 for none.")
+        UNRESERVED, unit="executions", bounds=(UNRESERVED, 100_000), slider=(UNRESERVED, 899),
+        step=1, label="Reserved", group=CONCURRENCY, fact="lambda.reserved_zero_rule",
+        help="Kept for this function, and the most that it gets: 0 switches it off, -1 is no "
+        "reservation.")
     provisioned: int = integer(
         0, unit="environments", bounds=(0, 100_000), slider=(0, 900), step=50,
         label="Provisioned", group=CONCURRENCY,
@@ -78,18 +85,18 @@ class LambdaConcurrencyParams(Params):
         label="Other functions", group=CONCURRENCY,
         help="Executions that other functions of the account have under way for a while.")
     other_start: float = number(
-        40, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Others from",
+        20, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Others from",
         group=CONCURRENCY, help="When they begin.")
     other_duration: float = number(
-        40, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Others for",
+        20, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Others for",
         group=CONCURRENCY, help="How long they go on.")
 
     gateway_rate: float = number(
-        10_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 500), step=10,
+        10_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 10_000), step=100,
         label="Gateway rate", group=FRONT, when=GATEWAY, fact="apigw.rate_account",
         help="Tokens that come into the gateway's bucket per second.")
     gateway_burst: float = number(
-        5_000, unit="requests", bounds=(1, 1_000_000), slider=(1, 1_000), step=10,
+        5_000, unit="requests", bounds=(1, 1_000_000), slider=(1, 5_001), step=50,
         label="Gateway burst", group=FRONT, when=GATEWAY, fact="apigw.burst_account",
         help="Tokens that the bucket holds.")
     gateway_timeout: float = number(
@@ -100,7 +107,7 @@ class LambdaConcurrencyParams(Params):
         0, unit="s", bounds=(0, 3_600), slider=(0, 300), step=10, label="Cache TTL", group=FRONT,
         when=GATEWAY, help="How long the gateway keeps an answer; 0 for no cache.")
     cache_keys: int = integer(
-        200, unit="keys", bounds=(1, 1_000_000), slider=(1, 1_000), step=10,
+        10_000, unit="keys", bounds=(1, 1_000_000), slider=(1, 100_001), step=100,
         label="Different requests", group=FRONT, when=GATEWAY,
         help="So many different things are asked for, all as often.")
 
@@ -112,15 +119,24 @@ class LambdaConcurrencyParams(Params):
         group=RETRIES, when=EVENTS, fact="lambda.async_event_age_max_s",
         help="An event older than this goes to the dead-letter queue.")
     batch_size: int = integer(
-        1, unit="records", bounds=(1, 10_000), slider=(1, 100), step=1, label="Batch size",
-        group=RETRIES, when=POLLED, help="Messages or records of an invocation at most.")
+        1, unit="records", bounds=(1, rules.BATCH_MOST), slider=(1, 100), step=1,
+        label="Batch size", group=RETRIES, when=POLLED,
+        help="Messages or records of an invocation at most; beyond 10 messages a queue needs a "
+        "batch window.")
+    batch_window: float = number(
+        0, unit="s", bounds=(0, rules.WINDOW_MOST), slider=(0, 20), step=1, label="Batch window",
+        group=RETRIES, when=POLLED,
+        help="How long a batch is gathered that isn't full.")
     max_concurrency: int = integer(
-        0, unit="batches", bounds=(0, 1_000), slider=(0, 1_000), step=50,
+        0, unit="batches", bounds=(0, rules.MAX_CONCURRENCY[1]), slider=(0, 1_000), step=10,
         label="Max concurrency", group=RETRIES, when=QUEUE,
-        help="Batches that the queue's pollers have under way at most; 0: no such setting.")
+        help="Batches that the queue's pollers have under way at most, 2 or more; 0: no such "
+        "setting.")
     visibility_timeout: float = number(
         180, unit="s", bounds=(0.1, 43_200), slider=(5, 300), step=5, label="Visibility timeout",
-        group=RETRIES, when=QUEUE, help="After which a message that was not deleted is back.")
+        group=RETRIES, when=QUEUE, fact="lambda.esm_sqs_visibility_rule",
+        help="After which a message that was not deleted is back; at least the function's "
+        "timeout, better six times as much.")
     max_receives: int = integer(
         5, unit="receives", bounds=(1, 1_000), slider=(1, 10), step=1, label="Max receives",
         group=RETRIES, when=QUEUE, help="A message received so often goes to the DLQ.")
@@ -132,17 +148,31 @@ class LambdaConcurrencyParams(Params):
         group=RETRIES, when=STREAM, help="Batches of a shard under way at a time, by key.")
     batch_attempts: int = integer(
         0, unit="attempts", bounds=(0, 10_000), slider=(0, 20), step=1, label="Batch attempts",
-        group=RETRIES, when=STREAM, help="Attempts at a batch before it is given up; 0: no end.")
+        group=RETRIES, when=STREAM, help="Attempts at a batch that fails before it is given up "
+        "(maximum retry attempts and the first); 0: no end.")
+    bisect_batch: bool = flag(
+        False, label="Bisect batch", group=RETRIES, when=STREAM,
+        fact="lambda.esm_stream_bisect_rule",
+        help="Whether a batch that fails is split in two, which counts as no attempt.")
+    record_age: float = number(
+        86_400, unit="s", bounds=(rules.AGE_LEAST, rules.AGE_MOST), slider=(60, 3_600), step=60,
+        label="Max record age", group=RETRIES, when=STREAM, fact="kinesis.retention_default_s",
+        help="A record older than this is given up; by default when the stream drops it.")
 
     def check(self) -> None:
-        """Reserved and provisioned concurrency fit into the account. Fact:
-        lambda.reserved_unreserved_min."""
-        if self.reserved:
+        """Reserved and provisioned concurrency fit into the account, and the event source mapping
+        is one that AWS accepts. Fact: lambda.reserved_unreserved_min."""
+        if self.reserved > 0:
             rules.unreserved(self.account_concurrency, [self.reserved])
-        most = self.reserved or max(0.0, self.account_concurrency - rules.UNRESERVED)
+        most = (self.reserved if self.reserved != UNRESERVED
+                else max(0.0, self.account_concurrency - rules.UNRESERVED))
         if self.provisioned > most:
             raise ParameterError("provisioned", self.provisioned,
                                  f"at most {most:g} environments")
+        if self.caller == rules.SQS:
+            rules.checked_batch(batch_size=self.batch_size, batch_window=self.batch_window)
+            rules.checked_queue(self.timeout, visibility_timeout=self.visibility_timeout,
+                                max_concurrency=self.max_concurrency)
 
     @property
     def mean_duration(self) -> float:
@@ -152,6 +182,6 @@ class LambdaConcurrencyParams(Params):
 
     def limit(self, others: bool) -> float:
         """Executions that this function may have, with or without the others under way."""
-        if self.reserved:
+        if self.reserved != UNRESERVED:
             return float(self.reserved)
         return float(max(0, self.account_concurrency - self.other_concurrency * others))

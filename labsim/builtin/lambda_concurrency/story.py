@@ -2,6 +2,7 @@
 
 from labsim import declare as kit
 from labsim import theory
+from labsim.builtin.lambda_concurrency.params import UNRESERVED
 from labsim.declare import Box, Line, Link, Panel, Preset
 from labsim.services.api_gateway import Gateway
 from labsim.services.lambda_ import Function, rules
@@ -12,6 +13,8 @@ METRICS = (
     *kit.of_part("caller", dict.fromkeys((*Caller.METRICS, *Synchronous.METRICS, *Gateway.METRICS,
                                           *Retrying.METRICS))),
     *kit.of_part("function", Function.METRICS),
+    kit.Metric("iterator_age_max", "s", "age of the last record of a stream's batch that is not "
+               "done yet, most", "lower", lambda o: o.top("iterator_age")),
     kit.Metric("concurrency_needed", "executions", "highest rate times mean duration", "",
                lambda o: o.concurrency_needed()),
     kit.Count("others_short", "executions", "what other functions lacked, most", "lower",
@@ -20,48 +23,68 @@ METRICS = (
                kit.Outcome.total_cost),
 )
 
-STEADY = {"spike_factor": 1, "arrival_rate": 40, "duration": 180}
-NOISY = {"spike_factor": 1, "arrival_rate": 60, "other_concurrency": 900, "cpu_time": 2}
-SMALL = {"arrival_rate": 8, "spike_factor": 15, "duration": 240, "reserved": 60, "cpu_time": 1}
+STEADY = {"spike_factor": 1}
+NOISY = {"spike_factor": 1, "other_concurrency": 900}
+SMALL = {"arrival_rate": 100, "spike_factor": 15, "duration": 120, "reserved": 60}
+BURST = {"caller": "sqs", "arrival_rate": 0.5, "spike_factor": 20, "spike_duration": 60,
+         "cpu_time": 1, "wait_time": 4, "reserved": 5, "visibility_timeout": 30,
+         "max_receives": 2, "duration": 1_800}
+POISON = {"caller": "kinesis", "arrival_rate": 200, "spike_factor": 1, "cpu_time": 0.01,
+          "wait_time": 0.01, "poison_share": 0.0005, "batch_size": 100, "batch_window": 5,
+          "duration": 120}
 
 PRESETS = (
-    Preset("Concurrency limit", "Three hundred a second for twenty seconds, five seconds each: "
-                                "that is one and a half thousand at a time, and the account has "
-                                "a thousand."),
-    Preset("Half the memory", "The same crowd, half the memory, and so half the CPU: twice as "
-                              "many are under way. Is it cheaper?",
+    Preset("Concurrency limit", "Six thousand a second for ten seconds, a quarter of a second "
+                                "each: that is one and a half thousand at a time, and the "
+                                "account has a thousand."),
+    Preset("Half the memory", "The same crowd, half the memory, and so half the CPU: nearly twice "
+                              "as many are under way. Is it cheaper?",
            {"memory": 884}),
     Preset("Two vCPUs", "Twice the memory, and code that uses both vCPUs. Look at the bill.",
            {"memory": 3_538, "threads": True}),
     Preset("Shorter duration", "The cure that pays: a function that does the same with a quarter "
                                "of the CPU.",
-           {"cpu_time": 1}),
-    Preset("Cold starts", "A steady rate. Little's law says two hundred, and the first of each "
-                          "pays with a cold start.",
+           {"cpu_time": 0.05}),
+    Preset("Cold starts", "A steady rate. Little's law says two hundred and fifty, and each "
+                          "environment began with a cold start.",
            STEADY),
-    Preset("Provisioned concurrency", "The same, with two hundred environments that wait for it.",
-           {**STEADY, "provisioned": 250}),
+    Preset("Provisioned concurrency", "The same, with environments that wait for it.",
+           {**STEADY, "provisioned": 350}),
     Preset("Noisy neighbours", "Other functions take nine hundred for a while. Nothing has "
                                "changed here, and we are throttled.",
            NOISY),
-    Preset("Reserved concurrency", "The same neighbours, but two hundred are kept for us: now "
-                                   "they are the ones who lack some.",
-           {**NOISY, "reserved": 200}),
+    Preset("Reserved concurrency", "The same neighbours, but some are kept for us: now they are "
+                                   "the ones who lack some.",
+           {**NOISY, "reserved": 600}),
     Preset("Synchronous invocation", "A function kept small. Who calls and waits gets errors.",
            SMALL),
     Preset("Asynchronous invocation", "The same, by events: nothing is lost, each is tried again "
                                       "later.",
            {**SMALL, "caller": "asynchronous"}),
-    Preset("SQS event source mapping", "The same, through a queue: its pollers begin slowly, and "
-                                       "what is throttled is back after the visibility timeout.",
-           {**SMALL, "caller": "sqs", "visibility_timeout": 60}),
+    Preset("SQS event source mapping", "The same, through a queue: its pollers begin slowly, "
+                                       "what is throttled is tried again, and they back off.",
+           {**SMALL, "caller": "sqs"}),
     Preset("Kinesis event source mapping",
-           "The same, from a stream of fifty shards; one record of twenty fails, and its shard "
+           "The same, from a stream of fifty shards; one record of a hundred fails, and its shard "
            "waits.",
-           {**SMALL, "caller": "kinesis", "error_share": 0.05}),
+           {**SMALL, "caller": "kinesis", "error_share": 0.01}),
     Preset("API Gateway throttle and cache",
            "API Gateway in front, with a small bucket and a cache.",
-           {"caller": "api-gateway", "gateway_rate": 100, "gateway_burst": 200, "cache_ttl": 20}),
+           {"caller": "api-gateway", "gateway_rate": 500, "gateway_burst": 500,
+            "cache_ttl": 20}),
+    Preset("Throttled into the dead-letter queue",
+           "A queue before five executions, with a visibility timeout as short as the function's: "
+           "batches run out of time while they are throttled, and good messages are lost.",
+           BURST),
+    Preset("Six times the timeout", "The same, with the visibility timeout and the receives that "
+                                    "AWS advises: the same throttles, and nothing is lost.",
+           {**BURST, "visibility_timeout": 180, "max_receives": 5}),
+    Preset("Poison record", "One record of two thousand fails each time, and there is no end of "
+                            "attempts. Look at the IteratorAge: shard after shard stands still.",
+           POISON),
+    Preset("Bisect and give up", "The same; a batch that fails is split in two, and what is left "
+                                 "of it is given up after three attempts.",
+           {**POISON, "bisect_batch": True, "batch_attempts": 3}),
 )
 
 
@@ -69,7 +92,7 @@ def steady(p) -> None:
     """`NotApplicable` unless the same rate comes all the time, and nobody tries again."""
     if p.spike_factor != 1 and p.spike_duration:
         raise kit.NotApplicable("the rate changes")
-    if p.other_concurrency and p.other_duration and not p.reserved:
+    if p.other_concurrency and p.other_duration and p.reserved == UNRESERVED:
         raise kit.NotApplicable("other functions come and go")
     if p.caller not in (rules.SYNCHRONOUS, rules.GATEWAY):
         raise kit.NotApplicable("what is throttled comes back")
@@ -86,7 +109,7 @@ def little(p) -> float:
 def erlang(p) -> float:
     """Part of the requests that finds the limit reached: Erlang B."""
     steady(p)
-    if p.error_share or p.timeout < 3 * p.mean_duration:
+    if p.error_share or p.poison_share or p.timeout < 3 * p.mean_duration:
         raise kit.NotApplicable("requests end early")
     if p.arrival_rate > rules.REQUESTS_PER_EXECUTION * p.limit(False):
         raise kit.NotApplicable("more requests a second than the limit allows")
@@ -103,7 +126,7 @@ PANELS = (
         marks=("others",), theory=kit.Theory("rate x duration", little)),
     Panel("Throttled attempts", (Line("share", "throttled_share"),),
           theory=kit.Theory("Erlang B", erlang), unit="of all"),
-    Panel("Time to an answer", (Line("mean", "latency"),)),
+    Panel("Time to an answer", (Line("mean", "latency"), Line("IteratorAge", "iterator_age"))),
 )
 
 BOXES = (

@@ -7,8 +7,10 @@ inside still works for him.
 *Models:* the throttle; a response cache with a TTL, per key, which needs no token; the integration
 timeout; the price per request. *Leaves out:* cache sizes and their price, authorizers.
 
-Data plane: request-level, with that of the function.
+Data plane: request-level, exact, with that of the function.
 """
+
+import numpy as np
 
 from labsim import factbook
 from labsim.engine import Simulation
@@ -19,7 +21,6 @@ from labsim.services.lambda_.caller import (
     CACHED,
     DONE,
     FAILED,
-    PATIENCE,
     REJECTED,
     THROTTLED,
     TIMED_OUT,
@@ -27,6 +28,7 @@ from labsim.services.lambda_.caller import (
 )
 
 PRICE = factbook.value("apigw.price_rest_million") / 1e6
+NEVER = float("inf"), float("-inf")
 TIMEOUT = factbook.value("apigw.timeout_max_s")
 
 
@@ -58,37 +60,46 @@ class Gateway(Synchronous):
         self.keys = keys
         self.key: list[int] = []                # of each request
         self._lots = sim.stream(f"{name} keys") if lots is None else lots
-        self._kept: dict[int, float] = {}       # key: until when
+        self._kept: dict[int, tuple] = {}       # key: from when, until when, s
 
     def take(self, times) -> None:
         """Requests come at `times` (s, sorted)."""
         super().take(times)
         self.key += self._lots.integers(self.keys, size=len(times)).tolist()
 
-    def run_to(self, until: float) -> None:
-        """Let requests in, or not, up to `until` s."""
-        times, fate, ends, key, kept = self.times, self.fate, self.end, self.key, self._kept
-        i, admit = self._next, self.throttle.admit
-        while i < len(times) and times[i] <= until:
-            t = times[i]
-            if not i % PATIENCE:
-                self.sim.check()
-            if kept and kept.get(key[i], -1.0) > t:
-                fate[i], ends[i] = CACHED, t
+    def call(self, which) -> None:
+        """Let these requests in, or not, in their order: without a cache all together."""
+        if self.cache_ttl:
+            return self._one_by_one(which)
+        let = self.throttle.admit_all(self.times[which])
+        self.fate[which[~let]] = REJECTED
+        super().call(which[let])
+        self._give_up(which[let])
+
+    def _give_up(self, which) -> None:
+        """Of these calls, those that take longer than the gateway waits."""
+        times, ends = self.times[which], self.end[which]
+        late = np.isfinite(ends) & (ends - times > self.timeout)
+        self.fate[which[late]], self.end[which[late]] = TIMED_OUT, times[late] + self.timeout
+
+    def _one_by_one(self, which) -> None:
+        """These requests, each with a look at what is kept."""
+        kept, key, admit = self._kept, self.key, self.throttle.admit
+        for i, t in zip(which.tolist(), self.times[which].tolist()):
+            since, until = kept.get(key[i], NEVER)
+            if since <= t < until:
+                self.fate[i], self.end[i] = CACHED, t
             elif not admit(t):
-                fate[i] = REJECTED
+                self.fate[i] = REJECTED
             else:
                 end, failed = self.invoke(t, [i], 0)
                 if end < 0.0:
-                    fate[i] = THROTTLED
-                elif end - t > self.timeout:
-                    fate[i], ends[i] = TIMED_OUT, t + self.timeout
-                else:
-                    fate[i], ends[i] = (FAILED if failed else DONE), end
-                    if self.cache_ttl and not failed:
-                        kept[key[i]] = end + self.cache_ttl
-            i += 1
-        self._next = i
+                    self.fate[i] = THROTTLED
+                    continue
+                self.fate[i], self.end[i] = (FAILED if failed else DONE), end
+                if not failed and end - t <= self.timeout:
+                    kept[key[i]] = min(since, end) if t < until else end, end + self.cache_ttl
+        self._give_up(which)
 
     def cost(self) -> dict[str, float]:
         """Each request, answered or not."""

@@ -6,7 +6,10 @@ is sent away. The bowl is filled all the time, and never beyond its rim.
 *Models:* one bucket of an account. *Leaves out:* limits per method and per client.
 """
 
+import numpy as np
+
 from labsim import factbook
+from labsim.engine import tokens_before
 
 RATE, BURST = factbook.value("apigw.rate_account"), factbook.value("apigw.burst_account")
 
@@ -26,3 +29,14 @@ class Throttle:
             return False
         self._tokens -= 1.0
         return True
+
+    def admit_all(self, times: np.ndarray) -> np.ndarray:
+        """For each request at `times` (s, sorted) whether there is a token, as by `admit`."""
+        if not len(times):
+            return np.empty(0, bool)
+        before = np.arange(len(times))
+        tokens = tokens_before(self._tokens, self.burst, self.rate, times - self._at, before)
+        if tokens.min() < 1.0 - 1e-9:       # not for all of them
+            return np.array([self.admit(t) for t in times.tolist()])
+        self._at, self._tokens = float(times[-1]), float(tokens[-1] - 1.0)
+        return np.ones(len(times), bool)

@@ -124,8 +124,8 @@ class Storage(kit.Component):
                 self._told[j] = True
                 self.sim.process(self._tell(flow.ran_dry[j], flow.devices[j], j > 0))
         if self._gives:
-            self.done.count(done, self.sim.now)
-            self.failed.count(failed, self.sim.now)
+            self.done.count(done, self.sim.now, flow.reached)
+            self.failed.count(failed, self.sim.now, flow.reached)
 
     @cached_property
     def _gives(self) -> bool:

@@ -187,9 +187,8 @@ class Table(kit.Component):
                                           most[:, None] / self.parts)
         self._note(step, asked, used, capacity)
         if self.done.connected or self.failed.connected:
-            turned_away = attempts.failed
-            self.done.count(float(attempts.attempts.sum() - turned_away.sum()), step)
-            self.failed.count(float(turned_away[-1].sum()), step)
+            self.done.count(float(attempts.served.sum()), step.start, step.end)
+            self.failed.count(float(attempts.failed[-1].sum()), step.start, step.end)
         self._short = bool(np.maximum.reduce(unserved, axis=None) > 0.0)
         if self.on_demand:
             return self._until_grown(step)

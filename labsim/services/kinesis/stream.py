@@ -120,7 +120,7 @@ class Stream(Component):
             part.advance(step.start)
         self.shards.step(step)
         if self.done.connected:
-            self.done.count(float(self.shards.read_now.sum()), step)
+            self.done.count(float(self.shards.read_now.sum()), step.start, step.end)
         return self.on_demand.step(step) if self.on_demand else math.inf
 
     # -- at the end of the run -------------------------------------------------------------

@@ -69,7 +69,7 @@ class Caller(kit.Component):
         self._luck = sim.stream(f"{name} errors") if luck is None else luck
         self.times: list[float] = []    # one row a request, here and in the next four
         self.work: list[float] = []     # s
-        self.chance: list[float] = []   # from 0 to 1
+        self.chance: list[float] = []   # from 0 to 1; below 0: poison
         self.fate: list[int] = []
         self.end: list[float] = []      # s
         self.answered = Outlet(self)
@@ -79,7 +79,8 @@ class Caller(kit.Component):
         function.callers.append(self)
         self.link(function)
         self._environments, self._limits = function.environments, (
-            function.timeout, function.error_share)
+            function.timeout, function.error_share, function.poison_share)
+        self._poison = sim.stream(f"{name} poison")
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """Requests come at the times of `blocks` (arrays, s, sorted)."""
@@ -87,18 +88,28 @@ class Caller(kit.Component):
 
     def take(self, times: np.ndarray) -> None:
         """Requests come at `times` (s, sorted), given out by another part."""
+        work, chance = self.drawn(len(times))
         self.times += times.tolist()
-        self.work += self.function.work.draw(len(times), self._random).tolist()
-        self.chance += self._luck.random(len(times)).tolist()
+        self.work += work.tolist()
+        self.chance += chance.tolist()
         self.fate += [WAITS] * len(times)
         self.end += [float("inf")] * len(times)
+
+    def drawn(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The work, s, and the luck of so many requests: from 0 to 1, below that of poison."""
+        work, chance = self.function.work.draw(count, self._random), self._luck.random(count)
+        if self._limits[2]:
+            chance[self._poison.random(count) < self._limits[2]] = -np.inf
+        return work, chance
 
     def gather(self) -> None:
         """Have all come that will come whatever happens."""
         if self._sources:
+            blocks = []
             for times in merged(self._sources):
                 self.sim.check()
-                self.take(times)
+                blocks.append(times)
+            self.take(np.concatenate([np.empty(0), *blocks]))
             self._sources = []
 
     def wired(self) -> None:
@@ -122,17 +133,20 @@ class Caller(kit.Component):
 
     def invoke(self, t: float, which: list[int], attempt: int) -> tuple[float, bool]:
         """One invocation for these: when it ends (negative: throttled), and whether it fails."""
-        timeout, error_share = self._limits
-        work = self.work[which[0]] if len(which) == 1 else sum(self.work[i] for i in which)
+        timeout, error_share, poison_share = self._limits
+        work = (self.work[which[0]] if len(which) == 1
+                else sum(map(self.work.__getitem__, which)))
         late = work > timeout
         end = self._environments.invoke(t, timeout if late else work)
         if end < 0.0:
             self.function.throttles.append(t)
             return end, True
         self.function.runs.append((t, end, len(which)))
-        if late or not error_share:
+        if late or not (error_share or poison_share):
             return end, late
-        return end, any((self.chance[i] + attempt * GOLDEN) % 1.0 < error_share for i in which)
+        chance = self.chance
+        return end, any(chance[i] < 0.0 or (chance[i] + attempt * GOLDEN) % 1.0 < error_share
+                        for i in which)
 
     def settle(self, which: list[int], fate: int, end: float) -> None:
         """What became of these requests, and when."""

@@ -8,44 +8,71 @@ double after a throttle, an age limit and a dead-letter queue. Queues and stream
 `event_source_mappings`, API Gateway is a service of its own.
 *Leaves out:* clients who try again, destinations.
 
-Data plane: request-level; who comes back does so through a heap of things due.
+Data plane: request-level, exact; synchronous calls in blocks, who comes back through a heap of
+things due.
 """
+
+import numpy as np
 
 from labsim import factbook
 from labsim.engine import Due
 from labsim.errors import ParameterError
-from labsim.services.lambda_.caller import DEAD, DONE, FAILED, PATIENCE, THROTTLED, Caller, ended
+from labsim.services.lambda_.caller import (
+    DEAD,
+    DONE,
+    FAILED,
+    PATIENCE,
+    THROTTLED,
+    WAITS,
+    Caller,
+    ended,
+)
 from labsim.services.lambda_.rules import RETRY_WAITS, backoff
 
 RETRIES = int(factbook.value("lambda.async_retries"))
+TOGETHER = 65_536       # calls between two looks at whether the run was cancelled
 LONGEST_AGE = factbook.value("lambda.async_event_age_max_s")
 
 
 class Synchronous(Caller):
-    """Who calls waits for the answer, and is told at once that there is none."""
+    """Who calls waits for the answer, and is told at once that there is none. So no call depends on
+    what became of another but through the environments, and many are made together."""
 
     METRICS = (*Caller.METRICS, ended(
         "failed_throttled", "failed: throttled by Lambda (429)", THROTTLED))
 
+    def __init__(self, *args, **how):
+        super().__init__(*args, **how)
+        self.times, self.work, self.chance, self.end = (np.empty(0) for _ in range(4))
+        self.fate = np.empty(0, dtype=int)
+
+    def take(self, times: np.ndarray) -> None:
+        """Requests come at `times` (s, sorted)."""
+        work, chance = self.drawn(len(times))
+        self.times = np.append(self.times, times)
+        self.work, self.chance = np.append(self.work, work), np.append(self.chance, chance)
+        self.fate = np.append(self.fate, np.full(len(times), WAITS))
+        self.end = np.append(self.end, np.full(len(times), np.inf))
+
     def run_to(self, until: float) -> None:
         """Make the calls up to `until` s."""
-        times, fate, ends, works, chance = self.times, self.fate, self.end, self.work, self.chance
-        timeout, error_share = self._limits
-        invoke, throttled = self._environments.invoke, self.function.throttles.append
-        ran, i, n = self.function.runs.append, self._next, len(times)
-        while i < n and (t := times[i]) <= until:   # `self.invoke`, written out: it has no batches
-            if not i % PATIENCE:
-                self.sim.check()
-            late = (work := works[i]) > timeout
-            end = invoke(t, timeout if late else work)
-            if end < 0.0:
-                throttled(t)
-                fate[i] = THROTTLED
-            else:
-                ran((t, end, 1))
-                fate[i], ends[i] = (FAILED if late or chance[i] < error_share else DONE), end
-            i += 1
-        self._next = i
+        last = int(self.times.searchsorted(until, side="right"))
+        for first in range(self._next, last, TOGETHER):
+            self.sim.check()
+            self.call(np.arange(first, min(first + TOGETHER, last)))
+        self._next = max(last, self._next)
+
+    def call(self, which: np.ndarray) -> None:
+        """Make the calls of these requests, in their order."""
+        timeout, error_share, _ = self._limits
+        times, work = self.times[which], self.work[which]
+        late = work > timeout
+        ends = self._environments.invoke_all(times, np.where(late, timeout, work))
+        let = ends >= 0.0
+        self.function.ran(times[let], ends[let], times[~let])
+        bad = late | (self.chance[which] < error_share)
+        self.fate[which] = np.where(let, np.where(bad, FAILED, DONE), THROTTLED)
+        self.end[which[let]] = ends[let]
 
 
 class Retrying(Caller):

@@ -11,16 +11,25 @@ and 100 more per second; at most ten requests per second and unit of the limit; 
 environments, which are there from the start.
 *Leaves out:* environments that are recycled after hours, failures of the init phase.
 
-Data plane: request-level, exact. Calls come in order of time; each is one step of a heap.
+Data plane: request-level, exact. Calls come in order of time; one alone is one step of a heap.
+Many that are known beforehand (`invoke_all`) are looked at together: who gets in is guessed, from
+the guess follows when each ends, from that who gets in; as far as that agrees with the guess, it is
+what happens one by one. A test holds the two against each other.
 """
 
 from collections import deque
 from heapq import heappop, heappush
 
+import numpy as np
+
+from labsim.engine import tokens_before
 from labsim.services.lambda_.rules import AT_ONCE, PER_SECOND, REQUESTS_PER_EXECUTION
 
 # Why a call is throttled: executions under way, new environments, requests per second.
 CONCURRENCY, SCALING, RATE = -1.0, -2.0, -3.0
+BLOCK = 4_096           # calls looked at together at most
+ROUNDS = 6              # guesses at them
+FEW = 128               # so many one by one where no more could be told together
 
 
 class Environments:
@@ -71,6 +80,86 @@ class Environments:
         end = t + work
         heappush(busy, end)
         return end
+
+    def invoke_all(self, times: np.ndarray, works: np.ndarray) -> np.ndarray:
+        """Calls at `times` (s, sorted) that take `works` s, as by `invoke`: for each when it ends,
+        or why it is throttled, s."""
+        told, first, some, alone = np.empty(len(times)), 0, BLOCK, FEW
+        while first < len(times):
+            block = slice(first, first + some)
+            sure = self._together(times[block], works[block], told[block])
+            first += sure
+            some = min(max(2 * sure, 4 * FEW), BLOCK)       # about as many as can be told
+            alone = FEW if sure else min(2 * alone, BLOCK)
+            if not sure:
+                rest = slice(first, first + alone)
+                told[rest] = list(map(self.invoke, times[rest].tolist(), works[rest].tolist()))
+                first += alone
+        return told
+
+    def _together(self, times: np.ndarray, works: np.ndarray, told: np.ndarray) -> int:
+        """Make the first of these calls for which all is known; how many were made."""
+        brief = times + works <= times      # gone before the next one of that moment: one by one
+        n = int(brief.argmax()) if brief.any() else len(times)
+        start, times, works = float(times[0]), times[:n], works[:n]
+        if n < FEW or self._at > start:
+            return 0
+        busy, idle = self.busy, self.idle
+        while busy and busy[0] <= start:
+            idle.append(heappop(busy))
+        if idle and idle[0] < start - self.keep:
+            self._give_up(start)
+        room, number, before = len(idle) + len(busy), np.arange(n), np.array(busy)
+        warm, cold = times + works, times + (works + self.init)
+        let, new, ends = np.full(n, len(busy) < self.limit), np.zeros(n, bool), warm
+        for _ in range(ROUNDS):
+            every = np.concatenate([before, ends[let]])
+            every.sort()
+            order = np.concatenate([every, times]).argsort(kind="stable")
+            left = np.flatnonzero(order >= len(every)) - number     # have ended before each call
+            guess, so_far = (let, new), number + 1      # calls that have got in, this one too
+            under_way = so_far - left + len(busy)
+            if under_way.max() > self.limit:            # one more with each call, where allowed
+                allowed = np.maximum(self.limit + left - len(busy), 0.0)
+                so_far = number + np.minimum(np.minimum.accumulate(allowed - number), 1.0)
+                under_way = so_far - left + len(busy)
+            let = np.diff(so_far, prepend=0) > 0
+            most = np.maximum(np.maximum.accumulate(np.where(let, under_way, 0)), room)
+            new = np.diff(most, prepend=room) > 0
+            ends = np.where(new, cold, warm)
+            differ = (let != guess[0]) | (new != guess[1])
+            sure = int(differ.argmax()) if differ.any() else n
+            if sure == n:
+                break
+        # Tokens before each call: none may be missing, nor anybody be given up.
+        passed, most_calls = times - self._at, REQUESTS_PER_EXECUTION * self.limit
+        calls = tokens_before(self._calls, most_calls, most_calls, passed, so_far - let)
+        envs = tokens_before(self._new, self._at_once, self._per_second, passed,
+                             np.cumsum(new) - new)
+        oldest = idle[0] if idle and room > self.provisioned else start
+        wrong = ((let & (calls < 1.0)) | (new & (envs < 1.0))
+                 | (times > min(oldest, start) + self.keep))
+        if wrong[:sure].any():
+            sure = int(wrong.argmax())
+        if sure < FEW:
+            return 0
+        last, let, new, ends = sure - 1, let[:sure], new[:sure], ends[:sure]
+        told[:sure] = np.where(let, ends, CONCURRENCY)
+        self.refused[CONCURRENCY] += int(sure - let.sum())
+        self.cold += int(new.sum())
+        self._calls, self._new = float(calls[last] - let[last]), float(envs[last] - new[last])
+        self._at = float(times[last])
+        # Who gets idle lies on top of those idle then; the last one to lie at a place is there.
+        done = every[:left[last]]
+        calls_by = np.flatnonzero(order < len(every))[:len(done)] - np.arange(len(done))
+        let_by, room_by = np.append(0, so_far)[calls_by], np.append(room, most)[calls_by]
+        place = room_by - (len(before) + let_by - np.arange(len(done)))
+        places = np.empty(max(int(most[last]), len(idle)))
+        places[:len(idle)] = idle
+        places[place.astype(int)] = done
+        self.busy = np.sort(np.concatenate([before, ends[let]]))[len(done):].tolist()  # a heap
+        self.idle = deque(places[:int(most[last]) - len(self.busy)].tolist())
+        return sure
 
     def _refuse(self, why: float) -> float:
         self.refused[why] += 1

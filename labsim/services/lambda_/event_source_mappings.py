@@ -1,26 +1,42 @@
 """Event source mappings of Lambda: pollers that take from a queue or a stream and invoke.
 
 Picture two doors of the exchange's waiting room. At one stand ushers who let in a few more people
-each second. At the other each column of people waits behind its first, for nobody in it may
-overtake.
+each second, and fewer as soon as somebody is sent back. At the other each column of people waits
+behind its first, for nobody in it may overtake.
 
-*Models:* a queue's pollers, which begin with 5 batches at a time and add 5 a second, maximum
-concurrency, visibility timeout and receive count; a stream's shards, each of which waits for its
-batch. *Leaves out:* batch windows, partial batch answers, splitting of a failed batch, FIFO queues,
-event filters. The queue and the stream themselves are inside, without limits of their own.
+*Models:* a standard queue's pollers, which begin with 5 batches at a time, add 5 a second while
+messages wait, and scale back when they find none or the function fails or is throttled; a throttled
+batch that its poller tries again until the visibility timeout has run out; batch windows, maximum
+concurrency, receive count. A stream's shards, each of which waits for its batch; retries, splitting
+of a failed batch, maximum record age, IteratorAge. *Leaves out:* partial batch answers, FIFO
+queues, event filters, the time of a poll; a batch that begins late in its visibility timeout and
+ends after it is done once, not twice. The queue and the stream themselves are inside, without
+limits of their own.
 """
 
 from collections import deque
+from collections.abc import Sequence
+from functools import cached_property
 
+import numpy as np
+
+from labsim import declare as kit
 from labsim import factbook
+from labsim.declare import Line, Metric, Panel
 from labsim.errors import ParameterError
 from labsim.services.lambda_.caller import DEAD, DONE
 from labsim.services.lambda_.callers import Retrying
-from labsim.services.lambda_.rules import backoff, visibility_timeout
+from labsim.services.lambda_.rules import backoff, checked_batch, checked_queue, visibility_timeout
 
-POLLERS = factbook.value("lambda.esm_sqs_start")
+POLLERS = factbook.value("lambda.esm_sqs_start")    # and what they scale back to when idle
 POLLERS_PER_SECOND = factbook.value("lambda.esm_sqs_ramp") / 60
 POLLERS_MOST = factbook.value("lambda.esm_sqs_max")
+POLLERS_LEAST = factbook.value("lambda.esm_sqs_least")
+BACK_OFF = factbook.value("lambda.esm_sqs_back_off") / 100  # of the pollers, per error or throttle
+LONG_POLL = factbook.value("sqs.long_poll_max_s")
+RETRY = 1.0             # s between two attempts at a throttled batch: AWS publishes no figure
+RETENTION = factbook.value("kinesis.retention_default_s")
+END, RETRIED, BACK, GROW, LOOK, GATHERED = range(6)     # what is due at a queue
 
 
 def _checked(**given) -> None:
@@ -30,24 +46,32 @@ def _checked(**given) -> None:
 
 
 class SqsEventSourceMapping(Retrying):
-    """An SQS queue and its pollers: batches of at most `batch_size` messages, at most
-    `max_concurrency` batches at a time (0: as many as the pollers do). What is throttled or fails
-    is back after `visibility` s, by default what AWS advises; the dead-letter queue gets
-    what has been received `max_receives` times."""
+    """A standard SQS queue and its pollers: batches of at most `batch_size` messages, gathered for
+    at most `window` s, at most `max_concurrency` batches at a time (0: as many as the pollers do).
+    What fails, or is throttled until then, is back `visibility` s after it was received, by default
+    what AWS advises; the dead-letter queue gets what has been received `max_receives` times.
 
-    def __init__(self, *args, batch_size: int = 10, max_concurrency: int = 0,
+    ParameterError for what CreateEventSourceMapping refuses."""
+
+    def __init__(self, *args, batch_size: int = 10, window: float = 0.0, max_concurrency: int = 0,
                  visibility: float | None = None,
                  max_receives: int = int(factbook.value("sqs.dlq_max_receive_default")), **how):
         super().__init__(*args, **how)
         if visibility is None:
-            visibility = visibility_timeout(self.function.timeout)
-        _checked(batch_size=(batch_size, 1), max_concurrency=(max_concurrency, 0),
-                 visibility=(visibility, 0), max_receives=(max_receives, 1))
-        self.batch_size, self.visibility, self.max_receives = batch_size, visibility, max_receives
+            visibility = visibility_timeout(self.function.timeout, window)
+        _checked(max_receives=(max_receives, 1))
+        checked_batch(batch_size=batch_size, window=window)
+        checked_queue(self.function.timeout, visibility=visibility,
+                      max_concurrency=max_concurrency)
+        self.batch_size, self.window = batch_size, window
+        self.visibility, self.max_receives = visibility, max_receives
         self.most = max_concurrency or POLLERS_MOST
         self.visible: deque[int] = deque()
         self.received: list[int] = []       # how often, of each message
-        self.running, self.allowed, self._grows = 0, POLLERS, False
+        self.running, self.allowed = 0, POLLERS
+        self._busiest = 0                   # most batches at a time since the last look
+        self._grows = self._looks = False
+        self._gathers: float | None = None  # since when a poller gathers a batch, s
 
     def take(self, times) -> None:
         """Messages come at `times` (s, sorted)."""
@@ -59,59 +83,104 @@ class SqsEventSourceMapping(Retrying):
         self.visible.append(i)
         self._poll(t)
 
-    def happen(self, t: float, what: str, which: list[int]) -> None:
-        """A batch has ended, messages are back, or there is one more poller."""
-        if what == "grow":
-            self._grows = False
-            self.allowed += 1
-        elif what == "end":
+    def happen(self, t: float, what: int, which: Sequence[int] = (), since: float = 0.0) -> None:
+        """A batch has ended, is tried again or is back; pollers come, go or have gathered."""
+        if what == RETRIED:
+            return self._try(t, which, since)
+        if what == END:
             self.running -= 1
-        else:
-            for i in which:
-                if self.received[i] >= self.max_receives:
-                    self.settle([i], DEAD, t)
-                else:
-                    self.visible.append(i)
+        elif what == GROW:
+            self._grows = False
+            if self.visible:
+                self.allowed += 1
+        elif what == LOOK:      # who has found nothing for the length of a long poll goes
+            self.allowed = min(self.allowed, max(POLLERS, self._busiest))
+            self._busiest, self._looks = self.running, False
+            self._watch(t)
+        for i in which:
+            if self.received[i] >= self.max_receives:
+                self.settle([i], DEAD, t)
+            else:
+                self.visible.append(i)
         self._poll(t)
 
     def _poll(self, t: float) -> None:
-        while self.visible and self.running < min(self.allowed, self.most):
-            n = min(self.batch_size, len(self.visible))
-            which = [self.visible.popleft() for _ in range(n)]
+        if not self.visible:
+            return
+        visible, most = self.visible, min(self.allowed, self.most)
+        while visible and self.running + 1 <= most:
+            n = min(self.batch_size, len(visible))
+            if self.window and n < self.batch_size:
+                if self._gathers is None:
+                    self._gathers = t
+                    self.due.put(t + self.window, GATHERED)
+                if t < self._gathers + self.window:
+                    break
+            since, self._gathers = t if self._gathers is None else self._gathers, None
+            which = [visible.popleft() for _ in range(n)]
             for i in which:
                 self.received[i] += 1
-            end, failed = self.invoke(t, which, self.received[which[0]] - 1)
             self.running += 1
-            if end < 0.0:       # the poller is free again after a moment
-                end = t + 1.0 / POLLERS_PER_SECOND
-                self.due.put(end, "end", [])
-                self.due.put(t + self.visibility, "back", which)
-            elif failed:
-                self.due.put(end, "end", [])
-                self.due.put(max(end, t + self.visibility), "back", which)
-            else:
-                self.settle(which, DONE, end)
-                self.due.put(end, "end", [])
-        if self.visible and self.allowed < self.most and not self._grows:
+            self._try(t, which, since)
+            most = min(self.allowed, self.most)
+        if self.running > self._busiest:
+            self._busiest = self.running
+        if visible and self.allowed < self.most and not self._grows and self._gathers is None:
             self._grows = True
-            self.due.put(t + 1.0 / POLLERS_PER_SECOND, "grow", [])
+            self.due.put(t + 1.0 / POLLERS_PER_SECOND, GROW)
+        self._watch(t)
+
+    def _watch(self, t: float) -> None:
+        """While there are more than at the start, somebody looks who has nothing to do."""
+        if self.allowed > POLLERS and not self._looks:
+            self._looks = True
+            self.due.put(t + LONG_POLL, LOOK)
+
+    def _try(self, t: float, which: Sequence[int], since: float) -> None:
+        """An attempt at a batch that was received at `since` s."""
+        end, failed = self.invoke(t, which, self.received[which[0]] - 1)
+        if not failed:
+            self.settle(which, DONE, end)
+            return self.due.put(end, END)
+        self.allowed = max(POLLERS_LEAST, self.allowed * (1.0 - BACK_OFF))
+        back = since + self.visibility
+        if end >= 0.0:
+            self.due.put(end, END)
+            self.due.put(max(end, back), BACK, which)
+        elif t + RETRY < back:
+            self.due.put(t + RETRY, RETRIED, which, since)
+        else:
+            self.due.put(max(t, back), END, which)
 
 
 class KinesisEventSourceMapping(Retrying):
-    """A Kinesis stream: `shards` times `parallelization` lanes that each wait for their batch of
-    at most `batch_size` records. attempts: of a batch, then it is given up; 0: no end. lots: what
-    decides which lane a record is in; by default a stream of its own."""
+    """A stream of Kinesis or DynamoDB: `shards` times `parallelization` lanes that each wait for
+    their batch of at most `batch_size` records, gathered for at most `window` s.
+
+    attempts: of a batch, then it is given up; 0: no end. bisect: what fails is split in two, which
+    counts as no attempt. age: s after which a record is given up. lots: what decides which lane a
+    record is in; by default a stream of its own."""
+
+    METRICS = (*Retrying.METRICS, Metric(
+        "iterator_age_max", "s", "age of the last record of a batch that isn't done yet, most",
+        "lower", lambda c: c.iterator_age.max()))
+    PANELS = (*Retrying.PANELS, Panel("IteratorAge", (Line("most", "iterator_age"),)))
 
     def __init__(self, *args, shards: int = 1, parallelization: int = 1, batch_size: int = 100,
-                 attempts: int = 0, lots=None, **how):
+                 window: float = 0.0, attempts: int = 0, bisect: bool = False,
+                 age: float = RETENTION, lots=None, **how):
         super().__init__(*args, **how)
-        _checked(shards=(shards, 1), parallelization=(parallelization, 1),
-                 batch_size=(batch_size, 1), attempts=(attempts, 0))
-        self.batch_size, self.attempts, self.lanes = batch_size, attempts, shards * parallelization
+        _checked(shards=(shards, 1), parallelization=(parallelization, 1), attempts=(attempts, 0),
+                 age=(age, 0))
+        checked_batch(batch_size=batch_size, window=window, windowless=batch_size)
+        self.batch_size, self.window, self.attempts = batch_size, window, attempts
+        self.bisect, self.age, self.lanes = bisect, age, shards * parallelization
         self.lane: list[int] = []       # of each record
+        self.tries: list[tuple] = []    # (when, until the next one or the end, its last record's)
         self._lots = self.sim.stream(f"{self.name} lanes") if lots is None else lots
         self._waiting = [deque() for _ in range(self.lanes)]
         self._busy = [False] * self.lanes
+        self._gathers: list[float | None] = [None] * self.lanes
 
     def take(self, times) -> None:
         """Records come at `times` (s, sorted)."""
@@ -122,27 +191,73 @@ class KinesisEventSourceMapping(Retrying):
         """A new record."""
         lane = self.lane[i]
         self._waiting[lane].append(i)
-        if not self._busy[lane]:
-            self._begin(t, lane)
+        self._begin(t, lane)
 
     def _begin(self, t: float, lane: int) -> None:
+        """The lane's next batch, if it is free and there is enough for one."""
         line = self._waiting[lane]
-        self._busy[lane] = bool(line)
-        if line:
-            n = min(self.batch_size, len(line))
-            self.happen(t, lane, [line.popleft() for _ in range(n)], 0)
+        if not line or self._busy[lane]:
+            return
+        n = min(self.batch_size, len(line))
+        if self.window and n < self.batch_size:
+            if self._gathers[lane] is None:
+                self._gathers[lane] = t
+                self.due.put(t + self.window, lane, None)
+            if t < self._gathers[lane] + self.window:
+                return
+        self._gathers[lane] = None
+        self._busy[lane] = True
+        self.happen(t, lane, [([line.popleft() for _ in range(n)], 0, 0, 0)])
 
-    def happen(self, t: float, lane: int, which: list[int], attempt: int) -> None:
-        """An attempt at a batch; its lane waits for the end of it. With nothing in it, the lane is
-        free again."""
-        if not which:
+    def happen(self, t: float, lane: int, todo: list[tuple] | None) -> None:
+        """A lane tries the first batch `todo`, (records, times it was tried, errors that count,
+        waits before it), and waits for the end of it; with nothing todo it is free again. None: the
+        time to gather a batch is over."""
+        if not todo:
+            if todo is not None:
+                self._busy[lane] = False
             return self._begin(t, lane)
-        end, failed = self.invoke(t, which, attempt)
-        if end >= 0.0 and not failed:
+        (which, tried, errors, waits), *rest = todo
+        oldest, old = t - self.age, 0       # who is older is in front
+        while old < len(which) and self.times[which[old]] < oldest:
+            old += 1
+        if old:
+            self.settle(which[:old], DEAD, t)
+            which = which[old:]
+            if not which:
+                return self.due.put(t, lane, rest)
+        end, failed = again, _ = self.invoke(t, which, tried)
+        if not failed:
             self.settle(which, DONE, end)
-            return self.due.put(end, lane, [], 0)
-        attempt, at = attempt + 1, max(end, t)
-        if self.attempts and attempt >= self.attempts:
-            self.settle(which, DEAD, at)
-            return self.due.put(at, lane, [], 0)
-        self.due.put(at + backoff(attempt), lane, which, attempt)
+        elif end < 0.0:     # throttled, which is no error
+            again, rest = t + backoff(waits + 1), [(which, tried, errors, waits + 1), *rest]
+        elif self.bisect and len(which) > 1:
+            half = len(which) // 2
+            rest = [*((part, tried + 1, errors, 0) for part in (which[:half], which[half:])), *rest]
+        elif self.attempts and errors + 1 >= self.attempts:
+            self.settle(which, DEAD, end)
+        else:
+            again = end + backoff(waits + 1)
+            rest = [(which, tried + 1, errors + 1, waits + 1), *rest]
+        self.tries.append((t, again, self.times[which[-1]]))
+        self.due.put(again, lane, rest)
+
+    @cached_property
+    def iterator_age(self) -> np.ndarray:
+        """IteratorAge in each tick, the highest: of batches when they are tried, and of those that
+        wait to be tried again as the tick ends, s."""
+        t = self.record.t
+        highest = np.zeros(len(t) - 1)
+        if self.tries:
+            when, until, last = np.array(self.tries).T
+            np.maximum.at(highest, np.clip(t.searchsorted(when) - 1, 0, None), when - last)
+            first, beyond = t.searchsorted(when), t.searchsorted(until)
+            oldest = t.copy()       # of the last records not done by each instant
+            for a, b, came in zip(*(x[beyond > first].tolist() for x in (first, beyond, last))):
+                np.minimum(oldest[a:b], came, out=oldest[a:b])
+            np.maximum(highest, (t - oldest)[1:], out=highest)
+        return highest
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Those of any caller, and the IteratorAge."""
+        return {**super().series(), "iterator_age": kit.per_tick(self.iterator_age, "s")}

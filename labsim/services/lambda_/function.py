@@ -36,15 +36,16 @@ class Function(kit.Component):
     memory: MB. limit: executions that it may have, by default the account's. init: s of a cold
     start. keep: s that an idle environment is kept. at_once, per_second: how many new environments
     there may be. timeout: s. error_share: of the attempts, in which it fails.
+    poison_share: of the requests, at which it fails each time.
     """
 
     METRICS = (
         Count("invocations", "invocations", "times that the function ran", "",
-              lambda f: len(f.runs)),
+              lambda f: len(f.starts)),
         Count("throttled", "attempts", "attempts that Lambda throttled", "lower",
-              lambda f: len(f.throttles), aliases=("throttles",)),
+              lambda f: len(f.refused), aliases=("throttles",)),
         Metric("throttled_share", "", "part of the attempts that Lambda throttled", "lower",
-               lambda f: len(f.throttles) / max(len(f.runs) + len(f.throttles), 1),
+               lambda f: len(f.refused) / max(len(f.starts) + len(f.refused), 1),
                aliases=("throttle_share",)),
         Count("throttled_concurrency", "attempts", "throttled: as many under way as allowed",
               "lower", lambda f: f.environments.refused[CONCURRENCY], aliases=("too_many",)),
@@ -55,7 +56,7 @@ class Function(kit.Component):
         Count("cold_starts", "environments", "environments started for a request", "lower",
               lambda f: f.environments.cold),
         Metric("cold_start_share", "", "part of the invocations that waited for one", "lower",
-               lambda f: f.environments.cold / max(len(f.runs), 1), aliases=("cold_share",)),
+               lambda f: f.environments.cold / max(len(f.starts), 1), aliases=("cold_share",)),
         Metric("concurrency_mean", "executions", "executions under way, mean", "",
                lambda f: (np.minimum(f.ends, f.sim.duration) - f.starts).sum() / f.sim.duration),
         Count("concurrency_max", "executions", "executions under way, most", "",
@@ -80,6 +81,7 @@ class Function(kit.Component):
                  timeout: float = factbook.value("lambda.timeout_default_s"),
                  limit: float = factbook.value("lambda.concurrency_account"), init: float = 1.0,
                  keep: float = KEPT, provisioned: int = 0, error_share: float = 0.0,
+                 poison_share: float = 0.0,
                  at_once: float = AT_ONCE, per_second: float = PER_SECOND):
         super().__init__(sim, name)
         inf = float("inf")
@@ -87,16 +89,19 @@ class Function(kit.Component):
                 ("memory", memory, LEAST_MEMORY, MOST_MEMORY), ("timeout", timeout, 1, LONGEST),
                 ("limit", limit, 0, inf), ("init", init, 0, inf), ("keep", keep, 0, inf),
                 ("provisioned", provisioned, 0, limit), ("error_share", error_share, 0, 1),
+                ("poison_share", poison_share, 0, 1),
                 ("at_once", at_once, 0, inf), ("per_second", per_second, 0, inf)):
             if not least <= value <= most:
                 raise ParameterError(what, value, f"{least:g} to {most:,g}")
         self.work, self.memory, self.timeout = work, memory, timeout
-        self.error_share, self.provisioned = error_share, provisioned
+        self.error_share, self.poison_share = error_share, poison_share
+        self.provisioned = provisioned
         self.environments = Environments(limit, init=init, keep=keep, provisioned=provisioned,
                                          at_once=at_once, per_second=per_second)
         self.callers: list[Caller] = []
         self.runs: list[tuple[float, float, int]] = []      # (start, end, requests in it)
         self.throttles: list[float] = []                    # when
+        self._blocks: list[tuple] = []      # (starts, ends, when throttled) of calls made together
         self.record.level("limit", 0.0, limit)
         sim.on_advance(self.advance)
 
@@ -132,6 +137,11 @@ class Function(kit.Component):
         for caller in self.callers:
             caller.give(now)
 
+    def ran(self, starts: np.ndarray, ends: np.ndarray, throttled: np.ndarray) -> None:
+        """Invocations of a request each from `starts` to `ends`, and others that were `throttled`
+        at these times, s."""
+        self._blocks.append((starts, ends, throttled))
+
     def wired(self) -> None:
         """Somebody has to call it."""
         if not self.callers:
@@ -143,12 +153,17 @@ class Function(kit.Component):
     @cached_property
     def starts(self) -> np.ndarray:
         """When each invocation begins, s."""
-        return np.array([start for start, _, _ in self.runs])
+        return np.concatenate([[start for start, _, _ in self.runs], *(b[0] for b in self._blocks)])
 
     @cached_property
     def ends(self) -> np.ndarray:
         """When each invocation ends, s."""
-        return np.array([end for _, end, _ in self.runs])
+        return np.concatenate([[end for _, end, _ in self.runs], *(b[1] for b in self._blocks)])
+
+    @cached_property
+    def refused(self) -> np.ndarray:
+        """When attempts were throttled, s."""
+        return np.concatenate([self.throttles, *(block[2] for block in self._blocks)])
 
     @cached_property
     def seconds(self) -> float:
@@ -163,7 +178,7 @@ class Function(kit.Component):
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Executions under way and allowed; what was throttled."""
         t = self.record.t
-        throttled = np.diff(so_far(t, self.throttles))
+        throttled = np.diff(so_far(t, self.refused))
         tried = np.diff(so_far(t, self.starts)) + throttled
         return {"in_flight": (self.in_flight, "executions"),
                 "limit": (self.record.sampled("limit"), "executions"),
@@ -173,7 +188,7 @@ class Function(kit.Component):
     def cost(self) -> dict[str, float]:
         """By line, without the free tier. With provisioned concurrency all of the duration is
         charged as on it, up to what it can do."""
-        n, seconds = len(self.runs), self.seconds
+        n, seconds = len(self.starts), self.seconds
         mean, held = seconds / max(n, 1), self.provisioned * self.sim.duration
         on = min(1.0, held / seconds) if seconds else 0.0
         return bill([(n * (1 - on), mean, self.memory)], [(n * on, mean, self.memory)],

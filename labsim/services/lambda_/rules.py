@@ -4,7 +4,8 @@ Picture the exchange's engineer with a slide rule. A call keeps an operator busy
 lasts; if twenty people a minute talk for half an hour each, six hundred operators are at work.
 
 *Models:* concurrency from rate and duration; the request rate that a quota allows; what may be
-reserved; CPU by memory; waits of asynchronous events; the visibility timeout that AWS advises.
+reserved; CPU by memory; waits of asynchronous events; the visibility timeout that AWS advises; what
+an event source mapping refuses.
 *Leaves out:* SnapStart, containers, extensions.
 """
 
@@ -23,6 +24,12 @@ UNRESERVED = factbook.value("lambda.reserved_unreserved_min")
 MB_PER_VCPU = factbook.value("lambda.mb_per_vcpu")
 RETRY_WAITS = 60.0, 120.0           # s before an asynchronous event's retries; lambda.async_waits
 BACKOFF = 1.0, 300.0    # s, first and longest wait after a throttle; lambda.async_backoff
+BATCH_MOST = int(factbook.value("lambda.esm_batch_max"))
+WINDOW_MOST = factbook.value("lambda.esm_window_max_s")
+WINDOWLESS = int(factbook.value("lambda.esm_sqs_windowless"))   # messages of a batch at most
+MAX_CONCURRENCY = tuple(int(factbook.value(f"lambda.esm_sqs_max_concurrency_{end}"))
+                        for end in ("min", "max"))
+AGE_LEAST, AGE_MOST = (factbook.value(f"lambda.esm_stream_age_{end}_s") for end in ("min", "max"))
 DOUBLINGS = 30                      # after so many it is the longest for long
 
 
@@ -65,3 +72,30 @@ def backoff(attempt: int) -> float:
 def visibility_timeout(timeout: float, window: float = 0.0) -> float:
     """The visibility timeout that AWS advises for a queue before a function, s."""
     return 6 * timeout + window
+
+
+def checked_batch(windowless: int = WINDOWLESS, **given: float) -> None:
+    """`ParameterError` unless batch size and window (s), given in this order by the names to blame,
+    fit together: what holds more than `windowless` records needs a second to gather them. Facts:
+    lambda.esm_batch_max, lambda.esm_window_max_s, lambda.esm_sqs_windowless."""
+    (batch_name, batch_size), (window_name, window) = given.items()
+    if not 1 <= batch_size <= BATCH_MOST:
+        raise ParameterError(batch_name, batch_size, f"1 to {BATCH_MOST:,}")
+    if not 0 <= window <= WINDOW_MOST:
+        raise ParameterError(window_name, window, f"0 to {WINDOW_MOST:g} s")
+    if batch_size > windowless and window < 1:
+        raise ParameterError(batch_name, batch_size, f"at most {windowless} without a batch window "
+                             f"of a second or more ({window_name})")
+
+
+def checked_queue(timeout: float, **given: float) -> None:
+    """`ParameterError` unless a queue's visibility timeout (s) and the mapping's maximum
+    concurrency (0: not set), given in this order by the names to blame, suit a function with this
+    timeout. Facts: lambda.esm_sqs_visibility_least, lambda.esm_sqs_max_concurrency_min."""
+    (visibility_name, visibility), (most_name, most) = given.items()
+    if not visibility >= timeout:
+        raise ParameterError(visibility_name, visibility,
+                             f"at least the function's timeout, {timeout:g} s")
+    least, highest = MAX_CONCURRENCY
+    if most and not least <= most <= highest:
+        raise ParameterError(most_name, most, f"{least} to {highest:,} batches, or 0 for none")

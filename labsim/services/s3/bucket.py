@@ -160,8 +160,8 @@ class Bucket(Component):
         self.partitions[k] = len(self.start)
         if self.done.connected or self.written.connected:
             gets, puts = (served.sum(axis=1) * (1.0 - self._throttled)).tolist()
-            self.done.count(gets + puts, self._step)
-            self.written.count(puts, self._step)
+            self.done.count(gets + puts, self._step.start, self._step.end)
+            self.written.count(puts, self._step.start, self._step.end)
         return self._heat(unserved) if self._can_split else math.inf
 
     def _heat(self, unserved: np.ndarray) -> float:

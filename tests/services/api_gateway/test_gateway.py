@@ -1,5 +1,6 @@
 """API Gateway's throttle, and the gateway as a part."""
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from labsim.errors import ParameterError
 from labsim.services.api_gateway import Gateway
 from labsim.services.api_gateway.throttle import Throttle
 from labsim.services.lambda_ import Function
+from labsim.services.lambda_.caller import REJECTED, THROTTLED, TIMED_OUT
 
 
 @given(st.lists(st.floats(0, 2), max_size=60), st.integers(1, 50), st.integers(1, 20))
@@ -29,6 +31,41 @@ def test_the_gateway_is_a_token_bucket(gaps, rate, burst):
     for i, a in enumerate(passed):
         for j in range(i, len(passed)):
             assert j - i + 1 <= burst + rate * (passed[j] - a) + 1e-6
+
+
+@pytest.mark.parametrize("trial", range(20))
+def test_requests_let_in_together_are_those_let_in_one_by_one(trial):
+    """Whether there is a token for all of them or not."""
+    rng = np.random.default_rng(trial)
+    times = np.cumsum(rng.standard_exponential(500)) / 100
+    rate, burst = rng.integers(20, 200), rng.integers(1, 100)
+    alone, many = Throttle(rate, burst), Throttle(rate, burst)
+    cut = int(rng.integers(500))
+    got = np.concatenate([many.admit_all(times[:cut]), many.admit_all(times[cut:])])
+    assert got.tolist() == [alone.admit(t) for t in times.tolist()]
+    assert many._tokens == pytest.approx(alone._tokens)
+
+
+def test_an_answer_is_in_the_cache_from_when_it_has_come():
+    """Three requests for one thing: the second comes while the first is worked on, the third
+    afterwards."""
+    sim = Simulation(1, 60.0)
+    door = Gateway(sim, "door", Function(sim, "function", labsim.fixed(1), init=0), cache_ttl=10)
+    door.feed([np.array([0.0, 0.5, 1.5, 12.0])])
+    sim.run()
+    assert len(door.function.starts) == 3 and door.end.tolist() == [1, 1.5, 1.5, 13]
+
+
+@pytest.mark.parametrize("cache_ttl", [0, 10])
+def test_what_a_gateway_turns_away_has_not_timed_out(cache_ttl):
+    """One token, a limit of one, an answer that takes too long: each is what it is."""
+    sim = Simulation(1, 60.0)
+    door = Gateway(sim, "door", Function(sim, "function", labsim.fixed(2), init=0, limit=1),
+                   cache_ttl=cache_ttl, keys=1, timeout=1, rate=1, burst=2)
+    door.feed([np.array([0.0, 0.1, 0.2])])
+    sim.run()
+    assert door.fate.tolist() == [TIMED_OUT, THROTTLED, REJECTED]
+    assert door.end.tolist() == [1.0, np.inf, np.inf]
 
 
 @pytest.mark.parametrize("counts, seconds, rate, burst, interval, due", [
