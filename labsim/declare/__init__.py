@@ -35,7 +35,7 @@ from labsim.declare.metrics import VOCABULARY, Count, Metric, Summary, of_part
 from labsim.declare.outcome import Outcome, mean, quantile, quantiles, share
 from labsim.declare.params import Params, choice, flag, integer, number, path
 from labsim.declare.result import Result, Series, Span
-from labsim.declare.spike import spike_knobs, spiked
+from labsim.declare.spike import check_spikes, every_knob, spike_knobs, spiked, spikes
 from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
 
 __all__ = [
@@ -45,4 +45,5 @@ __all__ = [
     "Outlet", "Panel", "ParameterError", "Params", "Predict", "Preset", "Result", "ResultError",
     "Series", "Span", "Summary", "Theory", "VOCABULARY", "adds_up", "bar_name", "bars",
     "choice", "conserved", "flag", "integer", "mean", "metric", "near", "number", "of_part", "path",
-    "per_tick", "percent", "quantile", "quantiles", "share", "spike_knobs", "spiked"]
+    "check_spikes", "every_knob", "per_tick", "percent", "quantile", "quantiles", "share",
+    "spike_knobs", "spiked", "spikes"]

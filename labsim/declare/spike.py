@@ -1,13 +1,15 @@
-"""A burst of load as every lab has it: three knobs, and the curve that they make.
+"""A burst of load as every lab has it: three knobs or four, and the curve that they make.
 
     spike_factor: float
     spike_start: float
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(4, 600, 900, group=LOAD)
+    spike_every: float = every_knob(LOAD)
 """
 
 from labsim.declare.params import Params, number
 from labsim.engine import RateCurve
+from labsim.errors import ParameterError
 
 LONGEST = 8_640_000     # s
 
@@ -35,8 +37,36 @@ def spike_knobs(factor: float, start: float, duration: float, *, group: str, nam
                help=f"How long the {called} lasts.", **times))
 
 
+def every_knob(group: str, name: str = "Spike", when=None) -> float:
+    """The field `<name>_every` (s): the same spike again and again, 0 for once."""
+    return number(0, unit="s", bounds=(0, LONGEST), slider=(0, 3_600), step=60, group=group,
+                  label=f"{name} every", when=when,
+                  help=f"The {name.lower()} comes again so long after it began; 0 for once.")
+
+
+def check_spikes(p: Params, name: str = "spike") -> None:
+    """A spike is over before the next one begins, or ParameterError."""
+    every, lasts = getattr(p, f"{name}_every"), getattr(p, f"{name}_duration")
+    if 0 < every <= lasts:
+        raise ParameterError(f"{name}_every", every, f"0, or more than {lasts:g} s, a {name}")
+
+
+def spikes(p: Params, name: str = "spike") -> float:
+    """How many there are in a run, or so."""
+    factor, start, lasts = (getattr(p, f"{name}_{what}")
+                            for what in ("factor", "start", "duration"))
+    every = getattr(p, f"{name}_every", 0.0)
+    if factor == 1 or not lasts or start >= p.duration:
+        return 0
+    return (p.duration - start) / every if every else 1
+
+
 def spiked(p: Params, rate: float, name: str = "spike") -> RateCurve:
-    """`rate` (1/s) over a run of `p`, and `<name>_factor` times as much during its spike."""
+    """`rate` (1/s) over a run of `p`, and `<name>_factor` times as much during its spike, again
+    and again if it has an `<name>_every`."""
+    if not spikes(p, name):
+        return RateCurve.steady(rate, p.duration)
     factor, start, duration = (getattr(p, f"{name}_{what}")
                                for what in ("factor", "start", "duration"))
-    return RateCurve.spike(rate, factor, start, duration, p.duration)
+    return RateCurve.spike(rate, factor, start, duration, p.duration,
+                           getattr(p, f"{name}_every", 0.0))

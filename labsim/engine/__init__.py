@@ -5,11 +5,12 @@ of requests, advanced from one control event to the next (`Station`), or counts 
 tick (`Attempts`).
 """
 
+from labsim.engine.arrivals import Arrivals, Coming
 from labsim.engine.budget import Budget, Estimate
-from labsim.engine.counted import Arrivals, Attempts, Coming, widened
+from labsim.engine.counted import Attempts, expected, widened
 from labsim.engine.due import Due
 from labsim.engine.lru_cache import LruCache
-from labsim.engine.pace import Step, most_steps
+from labsim.engine.pace import Step
 from labsim.engine.popularity import draw_keys, popularity, scatter
 from labsim.engine.recorder import Recorder, so_far
 from labsim.engine.rows import Rows, Source, together
@@ -23,6 +24,6 @@ from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
 __all__ = [
     "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event", "Load",
     "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation",
-    "Source", "Station", "Step", "TokenBucket", "Wake", "draw_keys", "merged", "most_steps",
+    "Source", "Station", "Step", "TokenBucket", "Wake", "draw_keys", "expected", "merged",
     "popularity", "replay", "scatter", "so_far", "stream", "together", "tokens_before",
     "widened"]

@@ -15,6 +15,7 @@ class Estimate:
     requests: float             # data-plane requests followed one by one (messages)
     events: float               # control-plane events, ticks of a counted data plane among them
     cells: float = 0.0          # numbers kept of a counted data plane: ticks x keys x arrays
+    touched: float = 0.0        # numbers that it works on and doesn't keep
     served: float = math.inf    # requests that may be served: those beyond cost little
     lower: str = "duration"     # the parameter whose decrease helps most
 
@@ -27,7 +28,7 @@ class Estimate:
     def seconds(self) -> float:
         """Time of the run in plain Python on a small machine, s, within a factor of three."""
         return (0.5e-3 + 0.035e-6 * self.requests + 0.17e-6 * min(self.served, self.requests)
-                + 18e-6 * self.events + 20e-9 * self.cells)
+                + 18e-6 * self.events + 20e-9 * self.cells + 1e-9 * self.touched)
 
 
 @dataclass(frozen=True)

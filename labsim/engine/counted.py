@@ -3,93 +3,23 @@
 Picture turnstiles. A crowd comes up to every one of them; each lets through as many as its limit
 allows. The rest step back, wait, and try again later, or go home.
 
-*Models:* requests in arrays, one column per key (a partition, a shard); how many come between two
-changes of a rate is a whole number, drawn at random, the same for the same burst whatever lies
-around it; of those turned away at a key every attempt has its equal share, and comes back after a
-wait of any distribution, a limited number of times. Nothing is lost or made: arrived = served +
-gone home + waiting to try again.
+*Models:* requests in arrays, one column per key (a partition, a shard); of those turned away at a
+key every attempt has its equal share, and comes back after a wait of any distribution, a limited
+number of times. Nothing is lost or made: arrived = served + gone home + waiting to try again.
 *Leaves out:* order within a step (see `pace`): requests come evenly, and those turned away are so
 evenly; who is back within the step is counted in it.
 
 The cost of a run is steps x keys, whatever the rate. Tests put it beside plain SimPy.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from labsim.engine.pace import Step, sharp, shortest
-from labsim.engine.workload import RateCurve
+from labsim.engine.pace import LONGEST, Step, most_steps, sharp, shortest
 
-APART = 64          # stretches of a curve, from its start, that have dice of their own
 BINS = 64, 512      # at most, for the longest wait; of a crowd that comes back as a crowd
 PASSES = 12         # at most, until the share turned away stands still
 STILL = 2e-4        # a change of that share that no longer matters
 CHANCE = 0.01       # such a change may be chance, if nothing else has changed
-
-
-@dataclass(frozen=True)
-class Arrivals:
-    """Requests that come: `counts[i]`, a whole number, evenly from `t[i]` to `t[i + 1]` s; at
-    `jumps` (s) their rate changes at once, and up to now it was `before` (1/s)."""
-
-    t: np.ndarray
-    counts: np.ndarray
-    jumps: np.ndarray | tuple = ()
-    before: float = 0.0
-
-    @classmethod
-    def drawn(cls, curve: RateCurve, t: np.ndarray, rng: np.random.Generator) -> "Arrivals":
-        """Poisson arrivals at the rate of `curve`, between its knots and the instants `t` (s).
-
-        How many come from one knot to the next has dice of its own, so that a burst is the same
-        burst, whatever comes before and after it.
-        """
-        edges = np.union1d(t, curve.t)
-        edges = edges[np.diff(edges, prepend=-1.0) > 1e-9 * edges[-1]]  # rounding makes no piece
-        expected = np.maximum(curve.expected(edges), 0.0)
-        stretch = np.searchsorted(curve.t, edges[:-1], side="right") - 1
-        means = np.bincount(stretch, expected, len(curve.t) - 1)
-        dice = rng.spawn(min(APART, len(means)))
-        totals = np.append([die.poisson(mean) for die, mean in zip(dice, means)],
-                           rng.poisson(means[APART:])).astype(np.int64)
-        counts = totals[stretch]
-        first, pieces = np.unique(stretch, return_index=True)[1], np.bincount(stretch)
-        for start, n in zip(first.tolist(), pieces[pieces > 0].tolist()):
-            here = slice(start, start + n)
-            if n > 1 and counts[start]:
-                counts[here] = rng.multinomial(counts[start], expected[here] / expected[here].sum())
-        return cls(edges, counts, curve.t[:-1][np.diff(curve.t) == 0], float(curve.rate[0]))
-
-    def on(self, t: np.ndarray) -> np.ndarray:
-        """How many come between the instants `t` (sorted, s), of which each of ours is in one or
-        ends one: shape (len(t) - 1,)."""
-        where = np.clip(np.searchsorted(t, self.t[:-1], side="right") - 1, 0, len(t) - 2)
-        return np.bincount(where, self.counts, len(t) - 1).astype(np.int64)
-
-
-
-class Coming:
-    """`Arrivals` as they come, step by step, each to one of several keys with the probability
-    `weights` (keys,), which sum to 1; `dice` decide."""
-
-    def __init__(self, arrivals: Arrivals, weights: np.ndarray, dice: np.random.Generator):
-        self.weights, self._dice = weights, dice
-        self._pieces = iter(zip(arrivals.t[1:].tolist(), arrivals.counts.tolist()))
-        self._until, self.left = 0.0, np.zeros(len(weights))    # of the piece that it is in
-
-    def during(self, step: Step) -> np.ndarray:
-        """How many come to each key, (keys,)."""
-        now, end, came = step.start, step.end, 0.0
-        while self._until <= end:       # the rest of a piece, and the next one
-            came, now = came + self.left, self._until
-            self._until, count = next(self._pieces, (np.inf, 0))
-            self.left = self._dice.multinomial(count, self.weights).astype(float)
-        if now < end:
-            part = self.left * ((end - now) / (self._until - now))
-            self.left = self.left - part
-            came = came + part
-        return came
 
 
 class Attempts:
@@ -206,9 +136,9 @@ class Attempts:
             self._ask_quota()
         if not self._comes_back:
             return True
-        off = share - self._share       # of what was thought when those who are back were counted
-        wrong = np.maximum.reduce(np.abs(off), axis=None) > STILL or abs(self._again - counted) > STILL
-        if not wrong or self._passes == PASSES:
+        off = share - self._share       # of what was thought when who is back was counted
+        wrong = max(np.maximum.reduce(np.abs(off), axis=None), abs(self._again - counted))
+        if wrong <= STILL or self._passes == PASSES:
             return True
         guess = share
         if self._passes:                # a line through the last two: the secant method
@@ -250,7 +180,7 @@ class Attempts:
         k, failed, served_by = self._step.k, self.failed, self.served_by
         self.arrived[k] += self._fresh
         self.asked_by[k] += self.asked
-        if self.waits and self._due is None and not self._steady:     # nobody fails, nor is back
+        if self.waits and self._due is None and not self._steady:   # nobody fails, nor is back
             self.served = self.asked
             served_by[k, 0] += np.add.reduce(self.asked, axis=-1)
             return
@@ -333,6 +263,19 @@ class Attempts:
     def _trimmed(self, shares: np.ndarray) -> tuple[int, np.ndarray]:
         some = np.flatnonzero(shares)
         return int(some[0]), shares[some[0]:some[-1] + 1].reshape(-1, *self._each)
+
+
+def expected(keys: float, waits: list[tuple[float, float]], changes: float, points: int,
+             duration: float) -> dict[str, float]:
+    """What a run of so many `keys` will take (fields of an `Estimate`), if load or capacity change
+    so often and the record has so many `points`."""
+    steps = most_steps(waits, changes, points, duration)
+    width = max(shortest(waits), max((high for _, high in waits), default=0.0) / BINS[sharp(waits)])
+    longest = max((high for _, high in waits), default=0.0)
+    a_step = sum((high - low + LONGEST) / width + 3 for low, high in waits)     # bins, at most
+    kept = keys * (4 * points + len(waits) * longest / width)
+    return {"events": 5 * steps, "cells": kept / 2,
+            "touched": keys * (steps * (60 + 12 * len(waits)) + (steps - points) * 2 * a_step)}
 
 
 def shares_back(t: np.ndarray, waits: list[tuple[float, float]], length: float) -> np.ndarray:

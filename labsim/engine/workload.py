@@ -44,11 +44,14 @@ class RateCurve:
         return cls.through((0, rate), duration=duration)
 
     @classmethod
-    def spike(cls, rate, factor, start, length, duration) -> "RateCurve":
-        """`rate`, then `factor` times as much from `start` for `length` seconds, then `rate`."""
-        high, end = rate * factor, start + length
-        return cls.through((0, rate), (start, rate), (start, high), (end, high), (end, rate),
-                           duration=duration)
+    def spike(cls, rate, factor, start, length, duration, every=0.0) -> "RateCurve":
+        """`rate`, then `factor` times as much from `start` for `length` seconds, then `rate`; the
+        same again `every` so many seconds, 0 for once."""
+        starts = np.arange(start, duration, every) if every else np.array([start])
+        ends, high = starts + length, rate * factor
+        t = np.append(0.0, np.stack([starts, starts, ends, ends], axis=1))
+        rates = np.append(rate, np.tile([rate, high, high, rate], len(starts)))
+        return cls.through(*zip(t.tolist(), rates.tolist()), duration=duration)
 
     @classmethod
     def ramp(cls, rate, factor, start, length, duration) -> "RateCurve":
@@ -118,10 +121,14 @@ class Load:
         return cls(partial(RateCurve.steady, rate))
 
     @classmethod
-    def spike(cls, rate: float, factor: float, start: float, length: float) -> "Load":
-        """`rate`, then `factor` times as much from `start` for `length` seconds, then `rate`."""
-        _at_least_zero(rate=rate, factor=factor, start=start, length=length)
-        return cls(partial(RateCurve.spike, rate, factor, start, length))
+    def spike(cls, rate: float, factor: float, start: float, length: float,
+              every: float = 0.0) -> "Load":
+        """`rate`, then `factor` times as much from `start` for `length` seconds, then `rate`; the
+        same again `every` so many seconds (more than `length`), 0 for once."""
+        _at_least_zero(rate=rate, factor=factor, start=start, length=length, every=every)
+        if 0 < every <= length:
+            raise ParameterError("every", every, f"0, or more than {length:g} s, a spike")
+        return cls(partial(RateCurve.spike, rate, factor, start, length, every=every))
 
     @classmethod
     def ramp(cls, rate: float, factor: float, start: float, length: float) -> "Load":

@@ -3,8 +3,9 @@
 Picture a house with one water pipe, many taps, and a tank under the roof. Short showers live on the
 tank. A long one doesn't, and if all want the same tap, neither pipe nor tank is of any use.
 
-Start reading at `simulate`. Data plane: counted per tick and partition, since DynamoDB limits
-rates: any rate takes the same time.
+Start reading at `simulate`. *Models:* requests are counted per partition at every magnitude, since
+DynamoDB limits rates, in steps of a second or less wherever a limit is met by a changing load, and
+longer ones elsewhere: any rate takes the same time.
 """
 
 from functools import cached_property
@@ -13,7 +14,7 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.dynamodb_capacity.params import ON_DEMAND, SCALED, DynamodbCapacityParams
-from labsim.engine import Arrivals, Estimate, RateCurve, Simulation, most_steps, popularity
+from labsim.engine import Arrivals, Estimate, RateCurve, Simulation, expected, popularity
 from labsim.services import dynamodb
 from labsim.services.common import retries as sdk
 from labsim.services.dynamodb import bill, dax, rules
@@ -40,7 +41,8 @@ def simulate(p: DynamodbCapacityParams, sim: Simulation) -> "Capacity":
         sim, "table", *bought(p), previous_peak=p.previous_peak,
         keys=(sum(left) if sum(left).any() else reads, writes), item=p.item_size,
         transactional=p.transactional, read_units=read_units(p, *left), adaptive=p.adaptive,
-        waits=waits(p), saved=p.saved, random=[sim.stream(f"{op} to") for op in ("reads", "writes")])
+        waits=waits(p), saved=p.saved,
+        random=[sim.stream(f"{op} to") for op in ("reads", "writes")])
     if p.index:
         index = dynamodb.GlobalIndex(sim, "index", table, p.index_capacity * (p.mode != ON_DEMAND),
                                      keys=np.ones(p.index_keys), item=p.index_size,
@@ -148,12 +150,18 @@ class Capacity(kit.Outcome):
 
 
 def estimate(p: DynamodbCapacityParams) -> Estimate:
-    """What a run will take: ticks, times partitions, times the arrays that are kept of them."""
-    attempts = len(waits(p)) + 1
-    longest = LONGEST_WAIT if attempts > 1 else 0.0
-    ahead = 1 + longest / max(p.duration / TICKS, 1e-9)
-    cache = 10.0 if p.dax and p.consistency == rules.EVENTUAL else 0.5   # per key
+    """What a run will take: as any counted run, with a change at each end of a peak and where a
+    tank runs dry."""
     parts = rules.partitions(*rules.at_first(*bought(p), p.previous_peak))
-    return Estimate(requests=cache * p.keys, events=1.5 * TICKS,
-                    cells=TICKS * parts * (6 + attempts * (2 + min(ahead, TICKS) / 16)),
+    if p.index:
+        parts += rules.partitions(0, p.index_capacity)
+    changes = 3 + 3 * kit.spikes(p, "peak")
+    if p.workload == "day":
+        changes += 4 * p.duration / DAY
+    looks = p.duration / dynamodb.scaling.AT_MOST if p.mode == SCALED else 0.0
+    run = expected(2 * parts, waits(p), changes, TICKS, p.duration)
+    run["events"] += 6 * looks
+    run["touched"] += looks * parts * 100
+    cache = 10.0 if p.dax and p.consistency == rules.EVENTUAL else 0.5   # per key
+    return Estimate(requests=cache * p.keys, **run,
                     lower="write_capacity" if p.mode != ON_DEMAND else "previous_peak")

@@ -2,7 +2,16 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number, spike_knobs
+from labsim.declare import (
+    Params,
+    check_spikes,
+    choice,
+    every_knob,
+    flag,
+    integer,
+    number,
+    spike_knobs,
+)
 
 TRAFFIC, ITEMS, CAPACITY = "Traffic", "Items", "Capacity"
 INDEX, CACHE, RETRIES = "Index", "DAX", "Retries"
@@ -31,6 +40,7 @@ class DynamodbCapacityParams(Params):
         3, 1_800, 1_800, group=TRAFFIC, name="Peak", of="both rates in the peak, or at noon",
         when=("workload", ("steady",)), growing=("workload", ("steady", "day")),
         starts=(0, 7_200), lasts=(0, 7_200), steps=(0.5, 300, 300))
+    peak_every: float = every_knob(TRAFFIC, "Peak", ("workload", ("steady",)))
     duration: float = number(
         7_200, unit="s", bounds=(60, 8_640_000), slider=(600, 86_400), step=600,
         label="Duration", group=TRAFFIC, help="Simulated time; a tick is a part of it.")
@@ -131,3 +141,7 @@ class DynamodbCapacityParams(Params):
         1, unit="s", bounds=(0.001, 60), slider=(0.05, 5), step=0.05, label="First wait",
         group=RETRIES, when=RETRIED, fact="sdk.backoff_base_s",
         help="Longest wait before the first retry; it doubles.")
+
+    def check(self) -> None:
+        """A peak is over before the next one begins."""
+        check_spikes(self, "peak")

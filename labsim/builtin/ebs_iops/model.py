@@ -12,12 +12,10 @@ of a minute and of a day. A run is a few hundred such pieces, and a few more for
 *Leaves out:* what happens by chance between two changes; see the notebook.
 """
 
-import numpy as np
-
 from labsim import declare as kit
 from labsim.builtin.ebs_iops import limits
 from labsim.builtin.ebs_iops.params import LOCAL, EbsIopsParams
-from labsim.engine import Estimate, Load, RateCurve, Simulation
+from labsim.engine import Estimate, Load, Simulation
 from labsim.services import ebs, efs
 from labsim.services.common.storage import Storage
 from labsim.services.ec2.instance_store import InstanceStore
@@ -33,31 +31,12 @@ def simulate(p: EbsIopsParams, sim: Simulation) -> "Disk":
     """I/Os come, the device passes what it may; perhaps the instance is stopped."""
     storage = made(p, sim)
     if p.closed_loop:
-        storage.keep(Load(lambda duration: busy(p, p.queue_depth * p.users)))
+        storage.keep(Load(lambda duration: kit.spiked(p, p.queue_depth * p.users, "busy")))
     else:
-        storage.ios.follow(busy(p, p.io_rate), sim.stream("ios"))
+        storage.ios.follow(kit.spiked(p, p.io_rate, "busy"), sim.stream("ios"))
     if p.stop_at:
         storage.stop(p.stop_at, p.stop_time)
     return Disk(p, sim, storage=storage)
-
-
-def busy(p: EbsIopsParams, usual: float) -> RateCurve:
-    """The `usual` load, and so many times as much in each busy time."""
-    if not bursts(p):
-        return RateCurve.steady(usual, p.duration)
-    starts = np.arange(p.busy_start, p.duration, p.busy_every or p.duration)
-    ends = starts + p.busy_duration
-    t = np.append(0.0, np.stack([starts, starts, ends, ends], axis=1))
-    rate = usual * np.append(1.0, np.tile([1.0, p.busy_factor, p.busy_factor, 1.0], len(starts)))
-    inside = t < p.duration
-    return RateCurve(np.append(t[inside], p.duration), np.append(rate[inside], rate[inside][-1]))
-
-
-def bursts(p: EbsIopsParams) -> float:
-    """How often it becomes busy, or so."""
-    if p.busy_factor == 1 or not p.busy_duration or p.busy_start >= p.duration:
-        return 0
-    return (p.duration - p.busy_start) / p.busy_every if p.busy_every else 1
 
 
 def made(p: EbsIopsParams, sim: Simulation) -> Storage:
@@ -105,7 +84,7 @@ class Disk(kit.Outcome):
 
 def estimate(p: EbsIopsParams) -> Estimate:
     """What a run will take: pieces, whatever the rate."""
-    pieces = TICKS + PER_BURST * bursts(p)
+    pieces = TICKS + PER_BURST * kit.spikes(p, "busy")
     taps = p.on_ebs * (bool(p.base_iops) + bool(p.base_throughput))
     return Estimate(requests=0, events=PIECE * (1 + PER_TAP * taps) * pieces, cells=KEPT * pieces,
                     lower="duration")

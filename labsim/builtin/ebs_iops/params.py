@@ -2,8 +2,16 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number, spike_knobs
-from labsim.declare.spike import LONGEST
+from labsim.declare import (
+    Params,
+    check_spikes,
+    choice,
+    every_knob,
+    flag,
+    integer,
+    number,
+    spike_knobs,
+)
 from labsim.errors import ParameterError
 from labsim.services.ebs import Instance
 from labsim.services.ebs import rules as ebs
@@ -50,9 +58,7 @@ class EbsIopsParams(Params):
         1, 7_200, 3_600, group=LOAD, name="Busy time", factors=(1, 20), starts=(0, 28_800),
         lasts=(0, 28_800), steps=(0.5, 600, 600),
         of="the rate (in a closed loop: the I/Os outstanding) during the busy time")
-    busy_every: float = number(
-        0, unit="s", bounds=(0, LONGEST), slider=(0, 28_800), step=600, label="Busy every",
-        group=LOAD, help="The busy time comes again so long after it began; 0 for once.")
+    busy_every: float = every_knob(LOAD, "Busy time")
     queue_depth: int = integer(
         32, unit="I/Os", bounds=(1, 100_000), slider=(1, 128), step=1, label="Queue depth",
         group=LOAD, help="I/Os that the application has under way at a time, at most; in a closed "
@@ -176,9 +182,7 @@ class EbsIopsParams(Params):
             if self.on_ebs and getattr(self, name) > most:
                 raise ParameterError(name, getattr(self, name),
                                      f"at most {most:g}, the instance's maximum")
-        if 0 < self.busy_every <= self.busy_duration:
-            raise ParameterError("busy_every", self.busy_every,
-                                 f"0, or more than {self.busy_duration:g} s, the busy time")
+        check_spikes(self, "busy")
         if self.storage == efs.PROVISIONED and (
                 self.provisioned_throughput > efs.MOST_PROVISIONED):
             raise ParameterError("provisioned_throughput", self.provisioned_throughput,

@@ -5,15 +5,16 @@ while the next one's clerk reads the paper; a second clerk there helps, unless t
 sends letters to one and the same person. Behind the counters readers follow the tapes; one who
 was away must read faster than the tape grows, or he never catches up.
 
-Start reading at `simulate`. Data plane: counted per tick and shard, since Kinesis limits rates:
-five thousand shards for a day take a second or two, at any record rate.
+Start reading at `simulate`. *Models:* records are counted per shard at every magnitude, since
+Kinesis limits rates, in steps of a second or less wherever a limit is met by a changing load, and
+longer ones elsewhere: five thousand shards for a day take a second or two, at any record rate.
 """
 
 import math
 
 from labsim import declare as kit
 from labsim.builtin.kinesis_shards.params import KinesisShardsParams
-from labsim.engine import Arrivals, Estimate, Simulation, most_steps, popularity
+from labsim.engine import Arrivals, Estimate, Simulation, expected, popularity
 from labsim.services import kinesis
 from labsim.services.kinesis import rules
 from labsim.services.kinesis.reshard import MOST_SHARDS, SPLIT_BYTES, SPLIT_RECORDS
@@ -72,21 +73,28 @@ def shards_needed(p: KinesisShardsParams) -> int:
 
 
 def estimate(p: KinesisShardsParams) -> Estimate:
-    """What a run will take: ticks, times shards, times the arrays that are kept of them."""
-    most, splits, events = start(p), 0.0, TICKS
+    """What a run will take: as any counted run, with a change at each end of a spike or an outage
+    and at each round of splits."""
+    first, splits, rounds = start(p), 0.0, 0.0
     if p.mode == rules.ON_DEMAND:
         lasts = p.spike_duration >= p.ondemand_split_time
         peak = p.record_rate * (max(1.0, p.spike_factor) if lasts else 1.0)
-        rounds = min(p.duration // p.ondemand_split_time, TICKS)    # each at most doubles them
+        rounds = p.duration // p.ondemand_split_time        # each at most doubles them
         shares = popularity(p.keys, p.key_skew, p.hot_key_share)
         busy = puts(p).limit(SPLIT_RECORDS, SPLIT_BYTES)
         stuck = int((shares * peak > busy).sum())       # keys whose shard is split in vain
         wanted = 2 * peak / busy + stuck * rounds
-        splits = min(MOST_SHARDS - most, wanted, most * (2.0**rounds - 1))
-        events = 2 * TICKS
+        splits = min(MOST_SHARDS - first, wanted, first * (2.0**min(rounds, 60) - 1))
+        rounds = min(rounds, max(0.0, splits), 130 * (1 + stuck))   # a hash has 128 bits
     elif 0 < p.split_at < p.duration:
-        splits = most if p.split_what == "all" else 1
-    splits = max(0.0, splits)
-    cells = TICKS * (most + splits) * (3 + p.retries)       # they come one by one
-    return Estimate(requests=0, events=events + 3 * splits, cells=cells,
+        splits = rounds = first if p.split_what == "all" else 1
+    changes = 3 + 2 * kit.spikes(p) + rounds
+    run = expected(first + max(0.0, splits), retry_waits(p), changes, TICKS, p.duration)
+    run["events"] += 10 * splits
+    return Estimate(requests=10 * p.keys, **run,
                     lower="shards" if p.mode == rules.PROVISIONED else "record_rate")
+
+
+def retry_waits(p: KinesisShardsParams) -> list[tuple[float, float]]:
+    """Shortest and longest wait before each retry, s."""
+    return [(0.5 * p.retry_wait, 1.5 * p.retry_wait)] * p.retries

@@ -2,7 +2,16 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number, spike_knobs
+from labsim.declare import (
+    Params,
+    check_spikes,
+    choice,
+    every_knob,
+    flag,
+    integer,
+    number,
+    spike_knobs,
+)
 from labsim.errors import ParameterError
 from labsim.services.kinesis.rules import GET_RECORDS
 
@@ -25,6 +34,7 @@ class KinesisShardsParams(Params):
     spike_start: float
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(1, 300, 300, group=LOAD)
+    spike_every: float = every_knob(LOAD)
     duration: float = number(
         1_800, unit="s", bounds=(10, 8_640_000), slider=(300, 14_400), step=300,
         label="Duration", group=LOAD,
@@ -108,7 +118,8 @@ class KinesisShardsParams(Params):
         group=CONSUMERS, help="How long nobody reads; 0 for no outage.")
 
     def check(self) -> None:
-        """A record is no larger than today, or the notes, allow."""
+        """A record is no larger than today, or the notes, allow; a spike ends before the next."""
+        check_spikes(self)
         most = int(self.fact("kinesis.record_size_max_bytes"))
         if self.record_size > most:
             raise ParameterError("record_size", self.record_size,

@@ -4,17 +4,19 @@ Picture a cloakroom. However many people come, each hatch serves only so many a 
 that is overrun for long is divided in two, but whoever's coat hangs in one and the same row has to
 go to one hatch. Some of those turned away come back a second later, all together.
 
-Start reading at `simulate`. Data plane: counted per tick and partition, since S3 and KMS limit
-rates: a day at a million requests per second takes no longer than an hour at ten.
+Start reading at `simulate`. *Models:* requests are counted per partition at every magnitude, since
+S3 and KMS limit rates, in steps of a second or less wherever a limit is met by a changing load, and
+longer ones elsewhere: a day at a million requests per second takes no longer than an hour at ten.
 """
 
+import math
 from functools import cached_property
 
 import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.s3_prefix.params import S3PrefixParams
-from labsim.engine import Arrivals, Estimate, Simulation, most_steps
+from labsim.engine import Arrivals, Estimate, Simulation, expected
 from labsim.services import kms, s3
 from labsim.services.common import retries as sdk
 from labsim.services.s3 import rules
@@ -62,12 +64,12 @@ def retry_waits(p: S3PrefixParams) -> list[tuple[float, float]]:
 
 
 def estimate(p: S3PrefixParams) -> Estimate:
-    """What a run will take: ticks, times two operations, times the arrays kept per prefix."""
-    waits = retry_waits(p)
-    longest = max((high for _, high in waits), default=0.0)
-    ahead = TICKS * min(1.0, longest / p.duration)          # until the last of a wave is back
+    """What a run will take: as any counted run, with a change at each end of a spike and at each
+    round of splits."""
     prefixes = rules.prefixes_in_use(p.key_scheme, p.prefixes)
-    busy = min(1.0, (p.get_rate + p.put_rate) * max(1.0, p.spike_factor) * p.duration / TICKS)
-    arrays = 1 + busy * (3 + len(waits) * (1 + ahead / 16))     # an empty tick costs little
-    return Estimate(requests=0, events=TICKS, cells=TICKS * 2 * prefixes * arrays,
-                    lower="prefixes")
+    rounds = math.ceil(math.log2(prefixes)) if p.partition_time else 0
+    if rounds:
+        rounds = min(rounds, p.duration // p.partition_time)
+    changes = 1 + 2 * kit.spikes(p) + rounds
+    return Estimate(requests=0, lower="prefixes", **expected(
+        2 * prefixes, retry_waits(p), changes, TICKS, p.duration))

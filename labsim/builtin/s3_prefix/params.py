@@ -2,7 +2,16 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number, spike_knobs
+from labsim.declare import (
+    Params,
+    check_spikes,
+    choice,
+    every_knob,
+    flag,
+    integer,
+    number,
+    spike_knobs,
+)
 
 LOAD, KEYS, RETRIES, ENCRYPTION, OBJECTS = "Load", "Keys", "Retries", "Encryption", "Objects"
 RETRIED = ("retry_mode", ("fixed", "exponential", "full-jitter"))
@@ -23,6 +32,7 @@ class S3PrefixParams(Params):
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(
         1, 60, 5, group=LOAD, of="both rates during the spike", lasts=(0, 600), steps=(0.5, 10, 5))
+    spike_every: float = every_knob(LOAD)
     duration: float = number(
         3_600, unit="s", bounds=(10, 8_640_000), slider=(60, 14_400), step=60, label="Duration",
         group=LOAD, help="Simulated time; a tick of the model is a part of it.")
@@ -77,3 +87,7 @@ class S3PrefixParams(Params):
     ranges: int = integer(
         1, unit="ranges", bounds=(1, 100), slider=(1, 32), step=1, label="Byte ranges",
         group=OBJECTS, help="A download is so many parallel GETs, each for a part of the object.")
+
+    def check(self) -> None:
+        """A spike is over before the next one begins."""
+        check_spikes(self)

@@ -5,8 +5,8 @@ he waits a quarter of an hour before he orders a narrower one, and the water wor
 only so often a day.
 
 *Models:* the two alarms, the delay, target tracking's proportion, no scale-in where nothing is
-consumed, decreases that are limited: four at first, and one more for each hour. *Leaves out:* scheduled scaling, the day's end, at which AWS
-begins to count anew.
+consumed, decreases that are limited: four at first, and one more for each hour. *Leaves out:*
+scheduled scaling, the day's end, at which AWS begins to count anew.
 """
 
 import math

@@ -6,9 +6,9 @@ last five minutes. And for each glass that is filled, one has to be poured into 
 index); when that is full, the tap stops.
 
 *Models:* read and write units per step and partition; 3,000 and 1,000 a second per partition, of
-which a second's worth is kept, as of what is on demand; 300 seconds of unused capacity; adaptive capacity (a partition may use what others leave), or even
-shares without it; on-demand; retries. A global secondary index is in `gsi`, auto scaling in
-`scaling`, a cache before the table in `dax`.
+which a second's worth is kept, as of what is on demand; 300 seconds of unused capacity; adaptive
+capacity (a partition may use what others leave), or even shares without it; retries. On-demand is
+in `growth`, a global secondary index in `gsi`, auto scaling in `scaling`, a cache before in `dax`.
 *Leaves out:* partitions that split, isolation of a hot item, local indexes, how a request is spread
 within a step.
 
@@ -24,11 +24,10 @@ from labsim import declare as kit
 from labsim.engine import Attempts, Simulation, Step
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services.dynamodb import bill, measures, rules
+from labsim.services.dynamodb.growth import Growth
 from labsim.services.dynamodb.measures import OPS, READ, WRITE
 
 HARD = np.array([rules.PARTITION_READS, rules.PARTITION_WRITES])
-PEAK_AFTER = 1_800          # s until a new peak is one that on-demand doubles
-PEAK_EVERY = 60.0           # s, within which a peak that still grows counts as one
 
 
 class Table(kit.Component):
@@ -85,9 +84,9 @@ class Table(kit.Component):
         self._part_burst = np.tile(self._burst[:, None] / self.parts, self.parts)
         self._tokens = np.tile(HARD[:, None], self.parts)   # of what the partitions can do
         self._full = [True, True]                   # a tank that may run dry, and hasn't yet
-        self._peaks = [(-PEAK_AFTER, np.zeros(2))]  # (since, highest consumption until the next)
-        self._grown = np.zeros(2)                   # the peak that on-demand has grown with
-        self.used_now, self._short = np.zeros(2), False     # units consumed in the last step; too few
+        self._growth = Growth(self.capacity)        # on demand
+        self.used_now = np.zeros(2)                 # units consumed in the last step
+        self._short = False                         # whether they were too few
         self.consumed, self.allowed = np.zeros((2, ticks, 2))   # units/s
         self.burst_left = np.zeros((ticks, 2))
         self.load = np.zeros((ticks, 2, self.parts))        # of a partition's limit, at most
@@ -156,7 +155,7 @@ class Table(kit.Component):
             self._open()
         attempts, length = self.attempts, step.length
         attempts.begin(step, np.array([self.reads.during(step), self.writes.during(step)]))
-        capacity = self._grow(step.start) if self.on_demand else self.capacity
+        capacity = self._growth.at(step.start) if self.on_demand else self.capacity
         limit = self._tokens + HARD[:, None] * length
         if not self.adaptive:
             even = capacity[:, None] * length / self.parts + self._part_burst
@@ -191,7 +190,11 @@ class Table(kit.Component):
             self.failed.count(float(attempts.failed[-1].sum()), step.start, step.end)
         self._short = bool(np.maximum.reduce(unserved, axis=None) > 0.0)
         if self.on_demand:
-            return self._until_grown(step)
+            self._growth.note(used / max(step.length, 1.0), step.end)
+            ahead = self._growth.next() - step.end
+            if self._short and ahead <= 0.0:
+                self.sim.pace.changed()
+            return ahead if self._short and ahead > 0.0 else math.inf
         return self._until_dry(used - capacity * length, length)
 
     def _note(self, step: Step, asked: np.ndarray, used: np.ndarray, capacity: np.ndarray) -> None:
@@ -214,30 +217,6 @@ class Table(kit.Component):
             if taken > 0.0 and burst > 0.0:
                 ahead = min(ahead, burst / taken * length)
         return ahead
-
-    def _grow(self, now: float) -> np.ndarray:
-        """Units/s that are there on demand at `now` s: twice the peak of half an hour ago."""
-        while len(self._peaks) > 1 and self._peaks[1][0] + PEAK_AFTER <= now:
-            self._peaks.pop(0)
-        if self._peaks[0][0] + PEAK_AFTER <= now:
-            self._grown = self._peaks[0][1]
-        return np.maximum(self.capacity, 2.0 * self._grown)
-
-    def _until_grown(self, step: Step) -> float:
-        """Remember the peak. For how many s there is no more, if there is too little."""
-        since, peak = self._peaks[-1]
-        higher = np.maximum(peak, self.used_now / max(step.length, 1.0))
-        if (higher > peak).any():
-            if step.end - since < PEAK_EVERY:
-                self._peaks[-1] = since, higher
-            else:
-                self._peaks.append((step.end, higher))
-        if not self._short:
-            return math.inf
-        ahead = self._peaks[min(1, len(self._peaks) - 1)][0] + PEAK_AFTER - step.end
-        if ahead <= 0.0:
-            self.sim.pace.changed()
-        return ahead if ahead > 0.0 else math.inf
 
     # -- at the end of the run -----------------------------------------------------------------
 

@@ -44,9 +44,10 @@ class Shards:
         sim.pace.retries(waits)
         sim.pace.jumps(np.array(away))
         self.accepted, self.read, self.lost, self.backlog, self.load = np.zeros((5, *shape))
-        # As of now: tokens, records unread, records that have left (read or lost), records older than the
-        # retention, and whether a parent has to be read first.
-        self._tokens, self.unread, self._gone, self._old, self._blocked = np.zeros((5, shards))
+        # As of now: tokens, records unread, records that have left (read or lost), records older
+        # than the retention, and whether a parent has to be read first.
+        (self._tokens, self.unread, self._gone, self._old,
+         self._blocked) = np.zeros((5, shards))
         self._readable, self._away, self._kept = readable, away, retention / sim.tick
         self.reshards = 0                           # splits and merges so far
         self._epochs = [(0, 0, self._open())]       # tick, reshards, columns open from then on
@@ -62,7 +63,7 @@ class Shards:
     def step(self, step: Step) -> None:
         """Shards take what they may, consumers read what they can."""
         k, attempts = step.k, self.attempts
-        if step.start == 0.0:       # a shard that was not overrun so far has saved a second's worth
+        if step.start == 0.0:       # what was not overrun so far has saved a second's worth
             self._tokens = self.limit * (self.records.before <= self.limit)
         if self._changed:
             self._settle(step)

@@ -117,7 +117,7 @@ class Bucket(Component):
         for other in self.fed_by:
             other.advance(step.start)
         self._step = step
-        if step.start == 0.0:       # a bucket that was not overrun so far has saved a second's worth
+        if step.start == 0.0:       # what was not overrun so far has saved a second's worth
             before = np.array([self.gets.before, self.puts.before])
             self._tokens = LIMITS * (np.add.reduceat(before, self.start, axis=1) <= LIMITS)
         self.attempts.begin(step, np.array([self.gets.during(step), self.puts.during(step)]))

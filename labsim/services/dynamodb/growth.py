@@ -1,0 +1,43 @@
+"""How a DynamoDB table on demand grows: twice the highest peak, once that is half an hour old.
+
+Picture a waterworks that looks at the highest mark the river has left on its wall, and lays pipes
+for twice as much; but only a mark that has dried.
+
+*Models:* AWS's rule that a table takes up to twice its previous peak, which is one after half an
+hour. *Leaves out:* peaks that are forgotten.
+"""
+
+import numpy as np
+
+AFTER = 1_800           # s until a new peak is one that is doubled
+EVERY = 60.0            # s, within which a peak that still grows counts as one
+
+
+class Growth:
+    """What is there on demand: `first` units/s of reads and writes, (2,), and more with peaks."""
+
+    def __init__(self, first: np.ndarray):
+        self.first, self._grown = first, np.zeros(2)
+        self._peaks = [(-AFTER, np.zeros(2))]       # (since, highest consumption until the next)
+
+    def at(self, now: float) -> np.ndarray:
+        """Units/s that are there at `now` s, (2,); never earlier than the last time."""
+        while len(self._peaks) > 1 and self._peaks[1][0] + AFTER <= now:
+            self._peaks.pop(0)
+        if self._peaks[0][0] + AFTER <= now:
+            self._grown = self._peaks[0][1]
+        return np.maximum(self.first, 2.0 * self._grown)
+
+    def note(self, used: np.ndarray, now: float) -> None:
+        """Until `now` s so many units/s were consumed, (2,)."""
+        since, peak = self._peaks[-1]
+        higher = np.maximum(peak, used)
+        if (higher > peak).any():
+            if now - since < EVERY:
+                self._peaks[-1] = since, higher
+            else:
+                self._peaks.append((now, higher))
+
+    def next(self) -> float:
+        """The time at which there will be more, s, as far as one can see."""
+        return self._peaks[min(1, len(self._peaks) - 1)][0] + AFTER
