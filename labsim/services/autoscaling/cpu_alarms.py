@@ -7,8 +7,8 @@ wakes him, and he reads it again.
 *Models:* what `cloudwatch.Metric` and `Alarm` do with CPU, minute by minute (every ten seconds for
 high resolution): datapoints of a period, published when it ends; alarms N out of N; actions on the
 change to ALARM and again every minute; several policies on one group, the largest capacity wins.
-A metric of 300 s is basic monitoring here: one datapoint every five minutes, and the alarm acts on
-it again every minute until the next one comes.
+A metric of 300 s is basic monitoring here: one datapoint every five minutes, which the policies may
+act on once, at any minute until the next one comes.
 *Leaves out:* alarms M out of N; a period without any instance counts as breaching neither way.
 
 As long as nothing happens to the group its CPU is known ahead, for the arrivals are. So the next
@@ -16,6 +16,7 @@ moment at which a policy would change anything is found by arithmetic; tests put
 plain alarms.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -25,8 +26,8 @@ from labsim.declare import Component
 from labsim.engine import Order, Simulation
 from labsim.errors import ParameterError
 from labsim.services.autoscaling.group import Group
-from labsim.services.autoscaling.policies import Policy
-from labsim.services.autoscaling.rules import largest
+from labsim.services.autoscaling.policies import Policy, Seen
+from labsim.services.autoscaling.rules import largest, load_to_expect, unanimous
 from labsim.services.cloudwatch.rules import (
     PERIODS,
     REPEAT_ACTION,
@@ -38,19 +39,6 @@ from labsim.services.cloudwatch.rules import (
 from labsim.services.elb.web_tier import CELL, WebTier
 
 AHEAD = 240     # evaluations looked at in one go
-
-
-class Rehearsal:
-    """A group as a policy will see it at `now` if nothing happens before.
-
-    An instance in warm-up adds nothing to the metric yet, so it does not count as in service.
-    Fact: asg.warmup_rule.
-    """
-
-    def __init__(self, group: Group, now: float):
-        self.desired = group.desired
-        self.warming = group.warming_at(now)
-        self.in_service = group.in_service - self.warming + group.fleet.count("pending")
 
 
 class AlarmStates:
@@ -110,7 +98,9 @@ class CpuAlarms(Component):
         self.period, self.every = period, min(period, STANDARD_RESOLUTION)
         repeat = round(REPEAT_ACTION / self.every)
         most = int(sim.duration // period) + 1
-        self.values = np.full(most, np.nan)
+        self.values = np.full(most, np.nan)     # percent of CPU at each datapoint
+        self.busy = np.zeros(most)              # and how many instances that keeps busy, percent
+        self._used = -1         # the newest datapoint that somebody has acted on
         self.states = {}
         self._watched = []      # (policy, its high alarm, its low one)
         for p in policies:
@@ -170,8 +160,10 @@ class CpuAlarms(Component):
         if end > begin:
             cells = round(self.period / CELL)
             self.tier.fill(end * cells)
-            self.values[begin:end] = np.add.reduce(
-                self.tier.cpu[begin * cells:end * cells].reshape(-1, cells), axis=1) * (100 / cells)
+            for told, by_cell, scale in ((self.values, self.tier.cpu, 100.0),
+                                         (self.busy, self.tier.served, 100 / self.tier.each)):
+                told[begin:end] = np.add.reduce(by_cell[begin * cells:end * cells].reshape(
+                    -1, cells), axis=1) * (scale / cells)
         start = max(self._newest(first), 0)
         if end <= start:
             return None
@@ -183,53 +175,69 @@ class CpuAlarms(Component):
                 due |= alarm.due[start:end]
         each = round(self.period / self.every)      # evaluations of one datapoint
         known: dict = {}
-        for d in np.flatnonzero(due).tolist():
-            begins = (start + d + 1) * each
+        for d in (start + np.flatnonzero(due)).tolist():
+            begins = (d + 1) * each
             for e in range(max(begins, first), min(begins + each, last)):
                 if self._agreed(self._wishes(e, known)) != group.desired:
                     return e
         return None
 
-    def _wishes(self, e: int, known: dict) -> list[tuple[Policy, int, bool]]:
-        """Who acts at evaluation `e`, the capacity it wants, and whether its high alarm rings.
+    def _wishes(self, e: int, known: dict) -> list[tuple[Policy, int, str]]:
+        """Who acts at evaluation `e`, the capacity it wants, and why.
 
-        known: the most extreme value that did not make a policy want a change, by policy, alarm and
-        instances that warm up: it wants none at a milder one either, and need not be asked.
+        known: the value and the load that did not make a policy want a change, by policy, alarm
+        and instances that warm up: it wants none at milder ones either, and need not be asked.
         """
         d, now, wishes = self._newest(e), e * self.every, []
-        if d < 0:
+        if d <= self._used:
             return wishes
         value, warming = float(self.values[d]), self.group.warming_at(now)
+        fresh = d * self.period >= self.sim.now     # measured on the instances that there are now
         for number, (policy, high, low) in enumerate(self._watched):
             alarm = high if high.due[d] else low
             if not alarm.due[d] or now < policy.deaf_until:
                 continue
-            key, above = (number, alarm.high, warming), alarm.high
-            wanted = self.group.desired
-            if key not in known or (value > known[key] if above else value < known[key]):
-                wish = policy.decide(Rehearsal(self.group, now), value, above)
-                wanted = self._inside(wish[0] if wish else self.group.desired)
-                if wanted == self.group.desired:
-                    known[key] = value
-            wishes.append((policy, wanted, above))
+            seen, above = self._seen(policy, d, warming), alarm.high
+            load = math.inf if seen.load is None else seen.load
+            key, before = (number, above, warming), None
+            if fresh:
+                before = known.get(key)
+                if before and (value <= before[0] if above else
+                               value >= before[0] and load >= before[1]):
+                    wishes.append((policy, seen.desired, ""))
+                    continue
+            wish = policy.decide(seen, value, above)
+            if wish and policy.agrees and not above:
+                wish = unanimous([wish, *(other.decide(self._seen(other, d, warming), value, False)
+                                          if its_low.on[d] else None
+                                          for other, _, its_low in self._watched if other.agrees)])
+            wishes.append((policy, *(wish or (seen.desired, ""))))
+            if fresh and not wish:
+                known[key] = value, load
         return wishes
 
-    def _inside(self, wanted: int) -> int:
-        """What the group would make of it: within its limits, unless they are beyond it already."""
-        group = self.group
-        return min(max(wanted, group.min_size), group.max_size)
+    def _seen(self, policy: Policy, d: int, warming: int) -> Seen:
+        """The group as `policy` sees it at datapoint `d` when so many instances warm up. One that
+        does adds nothing to the metric yet: it does not count as in service. Fact: asg.warmup_rule.
+        """
+        group, value, first = self.group, self.values[d], d + 1 - policy.looks_back(self.period)
+        warm = group.in_service - warming + group.fleet.count("pending")
+        return Seen(group.desired, warming, min(warm, self.busy[d] / value) if value > 0 else warm,
+                    load_to_expect(self.busy[first:d + 1].tolist()) if first >= 0 else None)
 
-    def _agreed(self, wishes: list) -> int:
-        return largest(self.group.desired, [wanted for _, wanted, _ in wishes])
+    def _agreed(self, wishes: list[tuple[Policy, int, str]]) -> int:
+        """What the group would make of them: within its limits, unless they are beyond it."""
+        group = self.group
+        most = largest(group.desired, [wanted for _, wanted, _ in wishes])
+        return min(max(most, group.min_size), group.max_size)
 
     def _act(self, e: int) -> None:
         """At evaluation `e`: the policy that wants most has its way."""
         wishes = self._wishes(e, {})
-        most = self._agreed(wishes)
-        if most != self.group.desired:
-            policy, _, high = next(wish for wish in wishes if wish[1] == most)
-            policy.hear(float(self.values[self._newest(e)]), high,
-                        Rehearsal(self.group, self.sim.now))
+        if self._agreed(wishes) != self.group.desired:
+            policy, wanted, why = max(wishes, key=lambda wish: wish[1])
+            policy.act(wanted, why)
+            self._used = self._newest(e)
 
     # -- at the end of the run -------------------------------------------------------------
 

@@ -48,12 +48,20 @@ def percent_change(capacity: int, percent: float) -> int:
     return math.trunc(change + math.copysign(_ROUNDING, change))
 
 
-def tracked(capacity: int, metric: float, target: float) -> int:
+def tracked(capacity: float, metric: float, target: float) -> int:
     """Target tracking's capacity: in proportion to metric / target, rounded up.
 
     Fact: asg.tt_capacity_rule.
     """
     return math.ceil(capacity * metric / target - _ROUNDING)
+
+
+def load_to_expect(loads: Sequence[float]) -> float:
+    """The most load to expect after datapoints that say these: their highest, and as much above it
+    as it is above their mean. So a load that is steady but for its noise is not taken for less.
+    Fact: asg.tt_no_flap_rule, which leaves the estimate open."""
+    highest = max(loads)
+    return highest + (highest - math.fsum(loads) / len(loads))
 
 
 def step_adjustment(steps: Sequence[tuple[float, float, float]], breach: float) -> float:
@@ -106,6 +114,13 @@ def largest(current: int, wanted: Sequence[int]) -> int:
     """The capacity when policies on one group want these at once: whoever wants most wins, so the
     group shrinks only as far as all that speak agree. Facts: asg.multi_policy_rule."""
     return max(wanted, default=current)
+
+
+def unanimous(wishes: Sequence[tuple[int, str] | None]) -> tuple[int, str] | None:
+    """What comes of the (capacity, why) that target tracking policies on one group want when they
+    scale in: as far as all agree, and nothing where one wants none (None).
+    Fact: asg.tt_multi_policy_rule."""
+    return max(wishes, key=lambda wish: wish[0]) if all(wishes) else None
 
 
 def reversals(desired: Sequence[tuple[float, float]], within: float) -> int:

@@ -118,7 +118,7 @@ def test_target_tracking_repeats_by_the_minute_but_only_for_what_is_lacking():
 def test_target_tracking_waits_with_scale_in_for_warm_instances():
     """In service at 160 s, warm at 460 s: the first evaluation after that scales in."""
     rig = Rig(TargetTracking, [200.0] + [50.0] * 12)
-    assert rig.log[:2] == [(60.0, "+10 instances to 20"), (480.0, "-10 instances to 10")]
+    assert rig.log[:2] == [(60.0, "+10 instances to 20"), (480.0, "-2 instances to 18")]
 
 
 def test_simple_scaling_is_deaf_until_its_cooldown_is_over():
@@ -135,11 +135,11 @@ def test_step_scaling_adds_only_what_is_lacking_while_instances_warm_up():
 
 
 def test_min_and_max_hold():
-    """A wish beyond the maximum is cut, and the log says so."""
+    """A wish beyond the maximum is cut, and the log says so; down it goes to the minimum."""
     rig = Rig(TargetTracking, [100_000.0] * 2 + [0.0] * 40)
     assert rig.log[0] == (60.0, "+40 instances to 50")
     assert "max size reached" in next(e.text for e in rig.sim.events if e.kind == "scale-out")
-    assert rig.log[-1][1] == "-49 instances to 1"
+    assert rig.log[1][1] == "-5 instances to 45" and rig.log[-1][1] == "-1 instance to 1"
 
 
 @pytest.mark.parametrize("policy, gone", [("default", "b1"), ("oldest-instance", "a0"),
