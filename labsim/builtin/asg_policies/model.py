@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from labsim import declare as kit
-from labsim.builtin.asg_policies.params import POLICIES, AsgPoliciesParams
+from labsim.builtin.asg_policies.params import MOST, POLICIES, AsgPoliciesParams
 from labsim.engine import Estimate, RateCurve, Simulation, stream
 from labsim.services import autoscaling, ec2
 from labsim.services.autoscaling.cpu_alarms import AHEAD
@@ -26,7 +26,6 @@ from labsim.services.elb.web_tier import CELL, WebTier, between, curve_rates, ed
 
 STEPS = 0.3, 0.6        # of the target above it: where step scaling doubles its adjustment
 DAY = 86_400
-QUOTA = 100             # instances of the account, which no forecast can exceed
 BASIC = 300             # s: the metric period that costs nothing
 RUN, LAUNCH, ACTION, LOSS, PLAN = 105, 1.2, 3.0, 0.65, 15      # what each takes, in events
 CELLS_OF_A_DAY = 280_000
@@ -147,7 +146,7 @@ def site(p: AsgPoliciesParams, sim: Simulation, rates: np.ndarray, loads: np.nda
     if name in ("predictive", "together"):
         autoscaling.PredictiveScaling(
             group, loads, p.instance_capacity, p.target, prelaunch=p.prelaunch,
-            behavior=p.max_behavior, buffer=p.max_buffer, quota=QUOTA)
+            behavior=p.max_behavior, buffer=p.max_buffer, quota=MOST)
     for part in list(sim.parts.values())[before:]:
         part.quiet = name != p.policy
     return Site(tier, fleet, group, reclaims, pool, alarms)

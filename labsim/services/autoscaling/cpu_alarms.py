@@ -98,8 +98,8 @@ class CpuAlarms(Component):
         self.period, self.every = period, min(period, STANDARD_RESOLUTION)
         repeat = round(REPEAT_ACTION / self.every)
         most = int(sim.duration // period) + 1
+        self.cells = round(period / CELL)
         self.values = np.full(most, np.nan)     # percent of CPU at each datapoint
-        self.busy = np.zeros(most)              # and how many instances that keeps busy, percent
         self._used = -1         # the newest datapoint that somebody has acted on
         self.states = {}
         self._watched = []      # (policy, its high alarm, its low one)
@@ -131,8 +131,9 @@ class CpuAlarms(Component):
         last = min(first + AHEAD, int(self.sim.duration // self.every) + 1)
         if first >= last:
             return
-        ready = min([i.ready_at for i in self.group.fleet.instances if i.state == "pending"],
-                    default=float("inf"))
+        fleet, ready = self.group.fleet, math.inf
+        if fleet.count("pending"):
+            ready = min([i.ready_at for i in fleet.instances if i.state == "pending"])
         called = ready < last * self.every      # there will be another plan at that time
         if called:
             last = max(int(ready // self.every), first) + 1
@@ -158,12 +159,8 @@ class CpuAlarms(Component):
         """The first evaluation from `first` to before `last` at which the group would change."""
         begin, end = int(self.sim.now // self.period), self._newest(last - 1) + 1
         if end > begin:
-            cells = round(self.period / CELL)
-            self.tier.fill(end * cells)
-            for told, by_cell, scale in ((self.values, self.tier.cpu, 100.0),
-                                         (self.busy, self.tier.served, 100 / self.tier.each)):
-                told[begin:end] = np.add.reduce(by_cell[begin * cells:end * cells].reshape(
-                    -1, cells), axis=1) * (scale / cells)
+            self.tier.fill(end * self.cells)
+            self.values[begin:end] = self._means(self.tier.cpu, begin, end)
         start = max(self._newest(first), 0)
         if end <= start:
             return None
@@ -182,6 +179,11 @@ class CpuAlarms(Component):
                     return e
         return None
 
+    def _means(self, by_cell: np.ndarray, begin: int, end: int) -> np.ndarray:
+        """A hundred times the mean over each datapoint from `begin` to before `end`."""
+        return np.add.reduce(by_cell[begin * self.cells:end * self.cells].reshape(
+            -1, self.cells), axis=1) * (100 / self.cells)
+
     def _wishes(self, e: int, known: dict) -> list[tuple[Policy, int, str]]:
         """Who acts at evaluation `e`, the capacity it wants, and why.
 
@@ -191,39 +193,45 @@ class CpuAlarms(Component):
         d, now, wishes = self._newest(e), e * self.every, []
         if d <= self._used:
             return wishes
-        value, warming = float(self.values[d]), self.group.warming_at(now)
+        group, value, warming = self.group, float(self.values[d]), self.group.warming_at(now)
         fresh = d * self.period >= self.sim.now     # measured on the instances that there are now
         for number, (policy, high, low) in enumerate(self._watched):
             alarm = high if high.due[d] else low
             if not alarm.due[d] or now < policy.deaf_until:
                 continue
-            seen, above = self._seen(policy, d, warming), alarm.high
-            load = math.inf if seen.load is None else seen.load
-            key, before = (number, above, warming), None
-            if fresh:
-                before = known.get(key)
-                if before and (value <= before[0] if above else
-                               value >= before[0] and load >= before[1]):
-                    wishes.append((policy, seen.desired, ""))
-                    continue
-            wish = policy.decide(seen, value, above)
+            above, key = alarm.high, (number, alarm.high, warming)
+            load = None if above else self._load(policy, d)
+            most = math.inf if load is None else load
+            mild, least = known.get(key, (math.nan, math.nan)) if fresh else (math.nan, math.nan)
+            if value <= mild if above else value >= mild and most >= least:
+                wishes.append((policy, group.desired, ""))
+                continue
+            wish = policy.decide(self._seen(d, warming, load), value, above)
             if wish and policy.agrees and not above:
-                wish = unanimous([wish, *(other.decide(self._seen(other, d, warming), value, False)
-                                          if its_low.on[d] else None
-                                          for other, _, its_low in self._watched if other.agrees)])
-            wishes.append((policy, *(wish or (seen.desired, ""))))
+                wish = unanimous([wish, *(
+                    other.decide(self._seen(d, warming, self._load(other, d)), value, False)
+                    if its_low.on[d] else None
+                    for other, _, its_low in self._watched if other.agrees)])
+            wishes.append((policy, *(wish or (group.desired, ""))))
             if fresh and not wish:
-                known[key] = value, load
+                known[key] = value, most
         return wishes
 
-    def _seen(self, policy: Policy, d: int, warming: int) -> Seen:
-        """The group as `policy` sees it at datapoint `d` when so many instances warm up. One that
-        does adds nothing to the metric yet: it does not count as in service. Fact: asg.warmup_rule.
-        """
-        group, value, first = self.group, self.values[d], d + 1 - policy.looks_back(self.period)
-        warm = group.in_service - warming + group.fleet.count("pending")
-        return Seen(group.desired, warming, min(warm, self.busy[d] / value) if value > 0 else warm,
-                    load_to_expect(self.busy[first:d + 1].tolist()) if first >= 0 else None)
+    def _load(self, policy: Policy, d: int) -> float | None:
+        """The load to expect at datapoint `d`, in instances' percent, for a policy that asks."""
+        first = d + 1 - policy.looks_back(self.period)
+        if not policy.agrees or first < 0:
+            return None
+        return load_to_expect(self._means(self.tier.served, first, d + 1).tolist()) / self.tier.each
+
+    def _seen(self, d: int, warming: int, load: float | None) -> Seen:
+        """The group at datapoint `d` when so many instances warm up. One that does adds nothing to
+        the metric yet: it does not count as in service. Fact: asg.warmup_rule."""
+        group, value = self.group, self.values[d]
+        count = group.in_service - warming + group.fleet.count("pending")
+        if d * self.period < self.sim.now and value > 0:      # maybe measured on fewer
+            count = min(count, self._means(self.tier.served, d, d + 1)[0] / self.tier.each / value)
+        return Seen(group.desired, warming, count, load)
 
     def _agreed(self, wishes: list[tuple[Policy, int, str]]) -> int:
         """What the group would make of them: within its limits, unless they are beyond it."""

@@ -111,8 +111,7 @@ class Group(Component):
             done = max([i.ready_at for i in self._launch_missing()], default=self.sim.now)
         else:
             self.scale_ins += 1
-            done = max([self._terminate_one() for _ in range(len(self._staying()) - capped)],
-                       default=self.sim.now)
+            done = max(self._terminate_to(capped), default=self.sim.now)
         self.changed()
         return done
 
@@ -142,10 +141,13 @@ class Group(Component):
         self.changed()
         return launched
 
-    def _terminate_one(self) -> float:
-        instance = terminated(self.termination, self._staying(), self.sim.now, self._random)
-        finished = self.fleet.release(instance) if instance.state == "in service" else self.sim.now
-        self.fleet.terminate(instance, finished)
+    def _terminate_to(self, size: int) -> list[float]:
+        staying, finished, now = self._staying(), [], self.sim.now
+        for instance in terminated(self.termination, staying, len(staying) - size, now,
+                                   self._random):
+            serves = instance.state == "in service"
+            finished.append(self.fleet.release(instance) if serves else now)
+            self.fleet.terminate(instance, finished[-1])
         return finished
 
     # -- at the end of the run -------------------------------------------------------------
