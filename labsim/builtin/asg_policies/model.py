@@ -20,14 +20,23 @@ from labsim.engine import Estimate, RateCurve, Simulation, stream
 from labsim.services import autoscaling, ec2
 from labsim.services.autoscaling.cpu_alarms import AHEAD
 from labsim.services.autoscaling.predictive import HOUR, forecast
-from labsim.services.autoscaling.rules import CHANGE, daily
+from labsim.services.autoscaling.policies import SCALE_IN_STEP
+from labsim.services.autoscaling.rules import (
+    adjusted,
+    daily,
+    effective_maximum,
+    needed,
+    percent_change,
+    tracked,
+)
 from labsim.services.ec2 import bill, launch
 from labsim.services.elb.web_tier import CELL, WebTier, between, curve_rates, edges, traffic
 
 STEPS = 0.3, 0.6        # of the target above it: where step scaling doubles its adjustment
 DAY = 86_400
 BASIC = 300             # s: the metric period that costs nothing
-RUN, LAUNCH, ACTION, LOSS, PLAN = 105, 1.2, 3.0, 0.65, 15      # what each takes, in events
+# What each takes, in events; an action and a plan look at all instances there are, too.
+RUN, LAUNCH, READY, ACTION, ALL, PLAN, FEW = 150, 1.4, 0.7, 6.0, 0.1, 1.4, 0.005
 CELLS_OF_A_DAY = 280_000
 ROUGH_STEPS = 360
 ROUGH = stream(0, "rough").standard_normal(ROUGH_STEPS + 1)     # the same for every estimate
@@ -193,36 +202,46 @@ class SixGroups(kit.Outcome):
         return self.sites[self.p.policy].cost(self.p)
 
 
+def extreme(p: AsgPoliciesParams, points: int, every: float, rate: float) -> float:
+    """The most by which so many datapoints in a row are beyond the mean of `every` s, a factor."""
+    window = max(points * p.metric_period, 60)
+    sigma = math.hypot(p.variability, 1 / math.sqrt(60 * max(rate, 1e-6))) * math.sqrt(60 / window)
+    return math.exp(min(sigma * math.sqrt(2 * math.log(max(every / window, 1.0))), 1.0))
+
+
 def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serves: float,
-         comes: bool) -> tuple[float, int, float]:
-    """Roughly how many instances a policy launches, how often it acts, and how many there are on
+         comes: bool) -> np.ndarray:
+    """Roughly how many instances a policy launches, how often it acts, and how many it wants on
     average, from the mean request rates of every `every` s: all instances are one number here."""
+    up, down = (extreme(p, points, every, sum(means) / len(means))
+                for points in (p.high_datapoints, p.low_datapoints))
     capacity, n, launches, acts, total = p.instance_capacity * p.target / 100, p.instances, 0, 0, 0
     served, due, high, low = n, 0.0, 0, 0
     most_high, most_low = (max(round(points * p.metric_period / every), 1)
                            for points in (p.high_datapoints, p.low_datapoints))
     settle = p.cooldown if kind == "simple" else p.warmup
-    percent, full = p.adjustment != CHANGE, 100 / p.target
     for tick, rate in enumerate(means):
         t = tick * every
         total += n
         served = n if t >= due and comes else min(served, n)
-        load = min(rate / (served * capacity), full)
-        high, low = high + 1 if load > 1 else 0, low + 1 if load < p.low_ratio else 0
+        load = min(rate / (served * capacity), 100 / p.target)
+        high = high + 1 if load * up > 1 else 0
+        low = low + 1 if load < p.low_ratio * down else 0
         if high < most_high and low < most_low:
             continue
-        for _ in range(max(round(every / 60), 1)):
+        for _ in range(max(round(every / max(p.metric_period, 60)), 1)):
             wanted = n
-            if kind == "target-tracking" and (high or t >= due + settle):
-                wanted = math.ceil(served * load - 1e-9)
-                wanted = max(wanted, n) if high else min(wanted, n)
+            if kind == "target-tracking":
+                enough = tracked(served, load * up if high else load, 1.0)
+                if high:
+                    wanted = max(enough, n)
+                elif t >= due + settle:
+                    wanted = max(enough, n + percent_change(n, -SCALE_IN_STEP))
             elif t >= due + settle:
                 by = p.scale_out_by if high else -p.scale_in_by
                 if high and kind == "step":
                     by *= 4 if load > 1 + STEPS[1] else 2 if load > 1 + STEPS[0] else 1
-                if percent:
-                    by = math.copysign(max(abs(n * by) // 100, p.min_adjustment, 1), by)
-                wanted += int(by)
+                wanted = adjusted(n, p.adjustment, by, p.min_adjustment)
             wanted = min(max(wanted, p.min_size), p.max_size)
             if wanted == n:
                 break
@@ -230,7 +249,18 @@ def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serv
             if wanted > n:
                 launches, due = launches + wanted - n, t + serves
             n, served = wanted, min(served, wanted)
-    return launches, acts, total / len(means)
+    return np.array([launches, acts, total / len(means)])
+
+
+def foreseen(p: AsgPoliciesParams) -> np.ndarray:
+    """The same of predictive scaling: it never scales in."""
+    n, top, sizes = p.instances, p.max_size, []
+    for load in hourly(p).tolist():
+        size = min(needed(load, p.instance_capacity, p.target), MOST)
+        top = effective_maximum(top, size, p.max_behavior, p.max_buffer)
+        n = max(n, min(size, top))
+        sizes.append(n)
+    return np.array([n - p.instances, len(set(sizes)), sum(sizes) / len(sizes)])
 
 
 def estimate(p: AsgPoliciesParams) -> Estimate:
@@ -242,15 +272,20 @@ def estimate(p: AsgPoliciesParams) -> Estimate:
     means = expected(p, every)
     noise = 0.8 * p.variability / math.sqrt(max(every, p.metric_period * p.high_datapoints) / 60)
     means = (means * np.exp(noise * ROUGH[:len(means)])).tolist()
-    walked = [walk(p, kind, means, every, serves, comes)
-              for kind in ("target-tracking", "step", "simple")]
-    launches, acts, mean = map(sum, zip(*walked))
-    mean = max(mean / 3, p.min_size)
-    lost = 6 * (mean * p.spot_share / 100 + 2 * (p.spot_share > 0)) * p.reclaims * days
-    if not comes:       # each place is tried again and again, by those who know ahead, too
-        ahead = p.schedule_size + 2 * max(mean, p.schedule_size)
-        lost += (ahead + 3 * mean - 6 * p.instances) * p.duration / serves
-    plans = p.duration / min(p.metric_period, 60) / AHEAD
+    tracking, step, simple = (walk(p, kind, means, every, serves, comes)
+                              for kind in ("target-tracking", "step", "simple"))
+    ahead, there = foreseen(p), days + 1
+    scheduled = np.array([there * (p.schedule_size - p.min_size), 2 * there, p.schedule_size])
+    together = np.maximum(tracking, step)
+    together = np.array([together[0] + ahead[0], together[1] + ahead[1],
+                         max(together[2], ahead[2])])
+    launches, acts, mean = np.array([tracking, step, simple, scheduled, ahead, together]).T
+    lost = (mean * p.spot_share / 100 + (p.spot_share > 0)) * p.reclaims * days
+    plans = 2 * acts + p.duration / min(p.metric_period, 60) / AHEAD
+    if not comes:       # each place is tried again and again
+        lost += np.maximum(mean - p.instances, 0.0) * p.duration / serves
+        plans += p.duration / serves
+    events = (LAUNCH * (launches + lost) + READY * p.instances + (ACTION + ALL * mean) * acts
+              + (PLAN + FEW * mean) * plans)
     return Estimate(requests=0, lower="duration", cells=CELLS_OF_A_DAY * days,
-                    events=RUN + LAUNCH * launches + ACTION * acts + LOSS * max(lost, 0.0)
-                    + PLAN * plans)
+                    events=RUN + float(events.sum()))

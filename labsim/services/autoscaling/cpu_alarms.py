@@ -39,6 +39,7 @@ from labsim.services.cloudwatch.rules import (
 from labsim.services.elb.web_tier import CELL, WebTier
 
 AHEAD = 240     # evaluations looked at in one go
+Wish = tuple[Policy, int, str]      # who wants which capacity, and why
 
 
 class AlarmStates:
@@ -137,33 +138,34 @@ class CpuAlarms(Component):
         called = ready < last * self.every      # there will be another plan at that time
         if called:
             last = max(int(ready // self.every), first) + 1
-        e = self._next(first, last)
-        if e is None and called:
+        e, wishes = self._next(first, last)
+        if not wishes and called:
             return
-        e = last - 1 if e is None else e
         self.sim.until(e * self.every, Order.ALARM).callbacks.append(
-            partial(self._wake, self._plan_number, e))
+            partial(self._wake, self._plan_number, e, wishes))
 
-    def _wake(self, number: int, e: int, _event) -> None:
+    def _wake(self, number: int, e: int, wishes: list[Wish], _event) -> None:
         if number != self._plan_number:     # something happened, and there is another plan
             return
         self._done = e
-        self._act(e)
+        if wishes:
+            self._act(e, wishes)
         self.call()
 
     def _newest(self, e: int) -> int:
         """The newest datapoint at evaluation `e`; -1 for none."""
         return int(e * self.every // self.period) - 1
 
-    def _next(self, first: int, last: int) -> int | None:
-        """The first evaluation from `first` to before `last` at which the group would change."""
+    def _next(self, first: int, last: int) -> tuple[int, list[Wish]]:
+        """The first evaluation from `first` to before `last` at which the group would change, and
+        who wants what; the last one, where nobody wants anything."""
         begin, end = int(self.sim.now // self.period), self._newest(last - 1) + 1
         if end > begin:
             self.tier.fill(end * self.cells)
             self.values[begin:end] = self._means(self.tier.cpu, begin, end)
         start = max(self._newest(first), 0)
         if end <= start:
-            return None
+            return last - 1, []
         group, due = self.group, np.zeros(end - start, dtype=bool)
         for alarm in self.states.values():
             alarm.look(self.values, start, end)
@@ -175,16 +177,17 @@ class CpuAlarms(Component):
         for d in (start + np.flatnonzero(due)).tolist():
             begins = (d + 1) * each
             for e in range(max(begins, first), min(begins + each, last)):
-                if self._agreed(self._wishes(e, known)) != group.desired:
-                    return e
-        return None
+                wishes = self._wishes(e, known)
+                if self._agreed(wishes) != group.desired:
+                    return e, wishes
+        return last - 1, []
 
     def _means(self, by_cell: np.ndarray, begin: int, end: int) -> np.ndarray:
         """A hundred times the mean over each datapoint from `begin` to before `end`."""
         return np.add.reduce(by_cell[begin * self.cells:end * self.cells].reshape(
             -1, self.cells), axis=1) * (100 / self.cells)
 
-    def _wishes(self, e: int, known: dict) -> list[tuple[Policy, int, str]]:
+    def _wishes(self, e: int, known: dict) -> list[Wish]:
         """Who acts at evaluation `e`, the capacity it wants, and why.
 
         known: the value and the load that did not make a policy want a change, by policy, alarm
@@ -233,19 +236,17 @@ class CpuAlarms(Component):
             count = min(count, self._means(self.tier.served, d, d + 1)[0] / self.tier.each / value)
         return Seen(group.desired, warming, count, load)
 
-    def _agreed(self, wishes: list[tuple[Policy, int, str]]) -> int:
+    def _agreed(self, wishes: list[Wish]) -> int:
         """What the group would make of them: within its limits, unless they are beyond it."""
         group = self.group
         most = largest(group.desired, [wanted for _, wanted, _ in wishes])
         return min(max(most, group.min_size), group.max_size)
 
-    def _act(self, e: int) -> None:
-        """At evaluation `e`: the policy that wants most has its way."""
-        wishes = self._wishes(e, {})
-        if self._agreed(wishes) != self.group.desired:
-            policy, wanted, why = max(wishes, key=lambda wish: wish[1])
-            policy.act(wanted, why)
-            self._used = self._newest(e)
+    def _act(self, e: int, wishes: list[Wish]) -> None:
+        """At evaluation `e` the policy that wants most has its way."""
+        policy, wanted, why = max(wishes, key=lambda wish: wish[1])
+        policy.act(wanted, why)
+        self._used = self._newest(e)
 
     # -- at the end of the run -------------------------------------------------------------
 

@@ -133,16 +133,14 @@ class Group(Component):
         self.fleet.terminate(instance, self.sim.now)
         self._launch_missing()
 
-    def _staying(self) -> list[Instance]:
-        return [i for i in self.fleet.instances if i.state != "terminating" and not i.doomed]
-
     def _launch_missing(self) -> list[Instance]:
-        launched = [self.fleet.launch() for _ in range(self.desired - len(self._staying()))]
+        launched = [self.fleet.launch() for _ in range(self.desired - self.fleet.staying)]
         self.changed()
         return launched
 
     def _terminate_to(self, size: int) -> list[float]:
-        staying, finished, now = self._staying(), [], self.sim.now
+        finished, now = [], self.sim.now
+        staying = [i for i in self.fleet.instances if i.state != "terminating" and not i.doomed]
         for instance in terminated(self.termination, staying, len(staying) - size, now,
                                    self._random):
             serves = instance.state == "in service"
