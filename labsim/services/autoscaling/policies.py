@@ -127,7 +127,7 @@ class Policy(Component):
         self._wish: tuple[int, str] | None = None
         self._acted = -math.inf
         self._per_period = round(metric.period / metric.resolution)
-        self._read: deque = deque(maxlen=self._per_period)      # (instances, load) at each reading
+        self._read: deque = deque(maxlen=self._per_period)      # the load at each reading
         # The load of the period that ends at each reading, as far as anybody looks back.
         self._loads: deque = deque(maxlen=self.looks_back(metric.period) * self._per_period)
         metric.on_read.append(self._note)
@@ -142,15 +142,14 @@ class Policy(Component):
 
     def _note(self, value: float | None) -> None:
         """The metric has been read, on so many instances: what does it say of the load?"""
-        count = self.group.in_service
-        self._read.append((count, None if value is None else value * max(count, 1)))
-        real = [load for _, load in self._read if load is not None]
+        self._read.append(None if value is None else value * max(self.group.in_service, 1))
+        real = [load for load in self._read if load is not None]
         self._loads.append(mean(real) if real else 0.0)
 
-    def _seen(self) -> Seen:
-        loads = list(self._loads)[::-self._per_period]
+    def _seen(self, value: float) -> Seen:
+        group, loads = self.group, list(self._loads)[::-self._per_period]
         enough = len(self._loads) == self._loads.maxlen
-        return Seen(self.group.desired, self.group.warming, mean(n for n, _ in self._read),
+        return Seen(group.desired, group.warming, loads[0] / value if value else group.in_service,
                     load_to_expect(loads) if enough else None)
 
     def hear(self, value: float, high: bool) -> None:
@@ -159,7 +158,7 @@ class Policy(Component):
         now = self.sim.now
         if (now >= max(self.deaf_until, self._acted + self.metric.period)
                 and self.metric.datapoints(1)[0] is not None):
-            wish = self.decide(self._seen(), value, high)
+            wish = self.decide(self._seen(value), value, high)
             self._wish = wish or (self.group.desired, "")
             if wish:
                 self.sim.until(now, Order.SCALING).callbacks.append(self._settle)
@@ -190,7 +189,7 @@ class Policy(Component):
         value = self.metric.datapoints(1)[0]
         if value is None or self.low_alarm.state != ALARM:
             return None
-        return self.decide(self._seen(), value, high=False)
+        return self.decide(self._seen(value), value, high=False)
 
 
 def _known(kind: str, magnitude: int) -> None:
@@ -211,14 +210,14 @@ class TargetTracking(Policy):
 
     def __init__(self, group: Group, metric: Metric | None, *, scale_in: bool = True, **how):
         self.agrees = scale_in
-        super().__init__(group, metric, **how)
+        super().__init__(group, metric, **(how if scale_in else {**how, "low": 0.0}))
 
     def decide(self, seen: Seen, value: float, high: bool) -> tuple[int, str] | None:
         why = f"target tracking: {value:,.1f} per instance, target {self.threshold:,g}"
         if high:
             needed = tracked(max(seen.in_service, 1), value, self.threshold)
             return (needed, why) if needed > seen.desired else None
-        if seen.warming or seen.load is None or not self.agrees:
+        if seen.warming or seen.load is None:
             return None
         wanted = max(tracked(1, seen.load, self.threshold),
                      seen.desired + percent_change(seen.desired, -SCALE_IN_STEP))
