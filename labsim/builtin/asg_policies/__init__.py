@@ -21,7 +21,7 @@ lab = Lab(
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES, headline=("failed_share", "cost_usd", "instances_max", "reversals"),
     facts=("asg.target_example", "asg.tt_capacity_rule", "asg.tt_alarm_high", "asg.tt_alarm_low",
-           "asg.tt_no_flap_rule", "asg.step_rule", "asg.percent_rounding", "asg.default_cooldown",
+           "asg.tt_no_flap_rule", "asg.tt_scale_in_step", "asg.step_rule", "asg.percent_rounding", "asg.default_cooldown",
            "asg.cooldown_rule", "asg.warmup_rule", "asg.warmup_default", "asg.tt_multi_policy_rule",
            "asg.multi_policy_rule", "asg.predictive_history", "asg.predictive_forecast",
            "asg.predictive_prelaunch", "asg.predictive_in_rule", "asg.predictive_max_rule",

@@ -4,8 +4,11 @@ Picture six supermarkets that get exactly the same shoppers, minute by minute. T
 thing only: the rule by which the manager opens and closes tills. At closing time the wages and the
 shoppers who walked out are counted.
 
-Start reading at `simulate`. Data plane: counted in cells of ten seconds, since the question is how
-many requests of a day are missed, not how long one waits; CPU is load / capacity.
+Start reading at `simulate`.
+
+*Models:* requests counted in cells of ten seconds at any rate, none followed and none sampled,
+since the question is how many of a day are missed, not how long one waits; CPU is load / capacity.
+Each instance, datapoint and order of a policy is followed; a thousand instances at most.
 """
 
 import math
@@ -211,12 +214,13 @@ def extreme(p: AsgPoliciesParams, points: int, every: float, rate: float) -> flo
 
 def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serves: float,
          comes: bool) -> np.ndarray:
-    """Roughly how many instances a policy launches, how often it acts, and how many it wants on
-    average, from the mean request rates of every `every` s: all instances are one number here."""
+    """Roughly how many instances a policy launches, how often it acts, how many it wants on average
+    and how many of them never come, from the mean request rates of every `every` s: all instances
+    are one number here."""
     up, down = (extreme(p, points, every, sum(means) / len(means))
                 for points in (p.high_datapoints, p.low_datapoints))
     capacity, n, launches, acts, total = p.instance_capacity * p.target / 100, p.instances, 0, 0, 0
-    served, due, high, low = n, 0.0, 0, 0
+    served, due, high, low, missing = n, 0.0, 0, 0, 0
     most_high, most_low = (max(round(points * p.metric_period / every), 1)
                            for points in (p.high_datapoints, p.low_datapoints))
     settle = p.cooldown if kind == "simple" else p.warmup
@@ -224,6 +228,7 @@ def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serv
         t = tick * every
         total += n
         served = n if t >= due and comes else min(served, n)
+        missing += 0 if comes else n - served
         load = min(rate / (served * capacity), 100 / p.target)
         high = high + 1 if load * up > 1 else 0
         low = low + 1 if load < p.low_ratio * down else 0
@@ -249,7 +254,7 @@ def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serv
             if wanted > n:
                 launches, due = launches + wanted - n, t + serves
             n, served = wanted, min(served, wanted)
-    return np.array([launches, acts, total / len(means)])
+    return np.array([launches, acts, total / len(means), missing / len(means)])
 
 
 def foreseen(p: AsgPoliciesParams) -> np.ndarray:
@@ -260,7 +265,8 @@ def foreseen(p: AsgPoliciesParams) -> np.ndarray:
         top = effective_maximum(top, size, p.max_behavior, p.max_buffer)
         n = max(n, min(size, top))
         sizes.append(n)
-    return np.array([n - p.instances, len(set(sizes)), sum(sizes) / len(sizes)])
+    mean = sum(sizes) / len(sizes)
+    return np.array([n - p.instances, len(set(sizes)), mean, mean - p.instances])
 
 
 def estimate(p: AsgPoliciesParams) -> Estimate:
@@ -275,15 +281,17 @@ def estimate(p: AsgPoliciesParams) -> Estimate:
     tracking, step, simple = (walk(p, kind, means, every, serves, comes)
                               for kind in ("target-tracking", "step", "simple"))
     ahead, there = foreseen(p), days + 1
-    scheduled = np.array([there * (p.schedule_size - p.min_size), 2 * there, p.schedule_size])
-    together = np.maximum(tracking, step)
-    together = np.array([together[0] + ahead[0], together[1] + ahead[1],
-                         max(together[2], ahead[2])])
-    launches, acts, mean = np.array([tracking, step, simple, scheduled, ahead, together]).T
+    grows = p.schedule_size - p.min_size
+    scheduled = np.array([there * grows, 2 * there, p.schedule_size, grows])
+    both = np.maximum(tracking, step)
+    together = np.concatenate([both[:2] + ahead[:2], np.maximum(both, ahead)[2:]])
+    launches, acts, mean, missing = np.array(
+        [tracking, step, simple, scheduled, ahead, together]).T
     lost = (mean * p.spot_share / 100 + (p.spot_share > 0)) * p.reclaims * days
     plans = 2 * acts + p.duration / min(p.metric_period, 60) / AHEAD
     if not comes:       # each place is tried again and again
-        lost += np.maximum(mean - p.instances, 0.0) * p.duration / serves
+        gone = min(p.reclaims * days, 1.0) * p.spot_share / 100     # what Spot takes stays away
+        lost += np.maximum(missing, gone * mean) * p.duration / serves
         plans += p.duration / serves
     events = (LAUNCH * (launches + lost) + READY * p.instances + (ACTION + ALL * mean) * acts
               + (PLAN + FEW * mean) * plans)

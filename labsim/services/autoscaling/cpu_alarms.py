@@ -244,7 +244,8 @@ class CpuAlarms(Component):
 
     def _act(self, e: int, wishes: list[Wish]) -> None:
         """At evaluation `e` the policy that wants most has its way."""
-        policy, wanted, why = max(wishes, key=lambda wish: wish[1])
+        most = largest(self.group.desired, [wanted for _, wanted, _ in wishes])
+        policy, wanted, why = next(wish for wish in wishes if wish[1] == most)
         policy.act(wanted, why)
         self._used = self._newest(e)
 

@@ -13,6 +13,7 @@ promise them.
 import math
 from collections import deque
 from collections.abc import Sequence
+from operator import itemgetter
 from statistics import fmean as mean
 
 from labsim import factbook
@@ -170,7 +171,7 @@ class Policy(Component):
         if not speak:       # one of the others has settled it
             return
         wishes = [p._agreed(alike) for p in speak]
-        most = max(wishes)
+        most = max(wishes, key=itemgetter(0))
         changed = speak[wishes.index(most)].act(*most)
         for policy in speak:
             policy._wish = None
