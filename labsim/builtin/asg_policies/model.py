@@ -21,24 +21,17 @@ from labsim import declare as kit
 from labsim.builtin.asg_policies.params import MOST, POLICIES, AsgPoliciesParams
 from labsim.engine import Estimate, RateCurve, Simulation, stream
 from labsim.services import autoscaling, ec2
+from labsim.services.autoscaling import rules
 from labsim.services.autoscaling.cpu_alarms import AHEAD
-from labsim.services.autoscaling.predictive import HOUR, forecast
 from labsim.services.autoscaling.policies import SCALE_IN_STEP
-from labsim.services.autoscaling.rules import (
-    adjusted,
-    daily,
-    effective_maximum,
-    needed,
-    percent_change,
-    tracked,
-)
+from labsim.services.autoscaling.predictive import HOUR, forecast
 from labsim.services.ec2 import bill, launch
 from labsim.services.elb.web_tier import CELL, WebTier, between, curve_rates, edges, traffic
 
 STEPS = 0.3, 0.6        # of the target above it: where step scaling doubles its adjustment
 DAY = 86_400
 BASIC = 300             # s: the metric period that costs nothing
-# What each takes, in events; an action and a plan look at all instances there are, too.
+# What each takes, in events; an action and a plan look at all instances, too.
 RUN, LAUNCH, READY, ACTION, ALL, PLAN, FEW = 150, 1.4, 0.7, 6.0, 0.1, 1.4, 0.005
 CELLS_OF_A_DAY = 280_000
 ROUGH_STEPS = 360
@@ -153,7 +146,7 @@ def site(p: AsgPoliciesParams, sim: Simulation, rates: np.ndarray, loads: np.nda
     alarms = autoscaling.CpuAlarms(sim, f"{name} CPU", group, tier, policies,
                                    p.metric_period) if policies else None
     if name == "scheduled":
-        autoscaling.ScheduledActions(group, daily(
+        autoscaling.ScheduledActions(group, rules.daily(
             p.schedule_start, p.schedule_end, p.schedule_size, p.min_size, DAY, p.duration))
     if name in ("predictive", "together"):
         autoscaling.PredictiveScaling(
@@ -215,8 +208,7 @@ def extreme(p: AsgPoliciesParams, points: int, every: float, rate: float) -> flo
 def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serves: float,
          comes: bool) -> np.ndarray:
     """Roughly how many instances a policy launches, how often it acts, how many it wants on average
-    and how many of them never come, from the mean request rates of every `every` s: all instances
-    are one number here."""
+    and how many of these never come, from the mean request rates of every `every` s."""
     up, down = (extreme(p, points, every, sum(means) / len(means))
                 for points in (p.high_datapoints, p.low_datapoints))
     capacity, n, launches, acts, total = p.instance_capacity * p.target / 100, p.instances, 0, 0, 0
@@ -237,16 +229,16 @@ def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serv
         for _ in range(max(round(every / max(p.metric_period, 60)), 1)):
             wanted = n
             if kind == "target-tracking":
-                enough = tracked(served, load * up if high else load, 1.0)
+                enough = rules.tracked(served, load * up if high else load, 1.0)
                 if high:
                     wanted = max(enough, n)
                 elif t >= due + settle:
-                    wanted = max(enough, n + percent_change(n, -SCALE_IN_STEP))
+                    wanted = max(enough, n + rules.percent_change(n, -SCALE_IN_STEP))
             elif t >= due + settle:
                 by = p.scale_out_by if high else -p.scale_in_by
                 if high and kind == "step":
                     by *= 4 if load > 1 + STEPS[1] else 2 if load > 1 + STEPS[0] else 1
-                wanted = adjusted(n, p.adjustment, by, p.min_adjustment)
+                wanted = rules.adjusted(n, p.adjustment, by, p.min_adjustment)
             wanted = min(max(wanted, p.min_size), p.max_size)
             if wanted == n:
                 break
@@ -254,6 +246,8 @@ def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serv
             if wanted > n:
                 launches, due = launches + wanted - n, t + serves
             n, served = wanted, min(served, wanted)
+            if not high and rate >= p.low_ratio * down * served * capacity:
+                break
     return np.array([launches, acts, total / len(means), missing / len(means)])
 
 
@@ -261,8 +255,8 @@ def foreseen(p: AsgPoliciesParams) -> np.ndarray:
     """The same of predictive scaling: it never scales in."""
     n, top, sizes = p.instances, p.max_size, []
     for load in hourly(p).tolist():
-        size = min(needed(load, p.instance_capacity, p.target), MOST)
-        top = effective_maximum(top, size, p.max_behavior, p.max_buffer)
+        size = min(rules.needed(load, p.instance_capacity, p.target), MOST)
+        top = rules.effective_maximum(top, size, p.max_behavior, p.max_buffer)
         n = max(n, min(size, top))
         sizes.append(n)
     mean = sum(sizes) / len(sizes)
@@ -285,12 +279,13 @@ def estimate(p: AsgPoliciesParams) -> Estimate:
     scheduled = np.array([there * grows, 2 * there, p.schedule_size, grows])
     both = np.maximum(tracking, step)
     together = np.concatenate([both[:2] + ahead[:2], np.maximum(both, ahead)[2:]])
-    launches, acts, mean, missing = np.array(
-        [tracking, step, simple, scheduled, ahead, together]).T
-    lost = (mean * p.spot_share / 100 + (p.spot_share > 0)) * p.reclaims * days
-    plans = 2 * acts + p.duration / min(p.metric_period, 60) / AHEAD
+    groups = np.array([tracking, step, simple, scheduled, ahead, together])
+    launches, acts, mean, missing = groups.T
+    struck = p.reclaims * days * (p.spot_share > 0)
+    lost = (mean * p.spot_share / 100 + 1) * struck
+    plans = 2 * acts + 9 * struck + p.duration / min(p.metric_period, 60) / AHEAD
     if not comes:       # each place is tried again and again
-        gone = min(p.reclaims * days, 1.0) * p.spot_share / 100     # what Spot takes stays away
+        gone = min(struck, 1.0) * p.spot_share / 100        # what Spot takes stays away
         lost += np.maximum(missing, gone * mean) * p.duration / serves
         plans += p.duration / serves
     events = (LAUNCH * (launches + lost) + READY * p.instances + (ACTION + ALL * mean) * acts

@@ -80,8 +80,8 @@ day.plot()
 table(lab.run(lab.preset("1").changed(flash_factor=1)))
 
 # %% [markdown]
-# In no group does more than one in five thousand fail: the cost decides. The calendar pays for its full size
-# from four in the morning; the forecast for its full size all evening.
+# In no group does more than one in five thousand fail: the cost decides. The calendar pays for its
+# full size from four in the morning; the forecast for its full size all evening.
 
 # %% [markdown]
 # ### Raise one number until it breaks
@@ -488,8 +488,8 @@ lab.trust()
 #   observed, not promised by AWS, and newer groups tune themselves. They are parameters here.
 # * AWS says that target tracking scales in gradually and never so far that its estimate passes the
 #   target; how far at once, and how it estimates, is not published. Here it is
-#   {{fact:asg.tt_scale_in_step}} of the group at a datapoint, at least one instance, and the load to
-#   expect is the highest of the low alarm's datapoints and as much again as that is above their
+#   {{fact:asg.tt_scale_in_step}} of the group at a datapoint, at least one instance, and the load
+#   to expect is the highest of the low alarm's datapoints and as much again as that is above their
 #   mean.
 # * All policies act at most once on a datapoint. AWS repeats an alarm's action every minute; that
 #   step and simple scaling then act twice on an old number is not modelled.

@@ -65,8 +65,8 @@ PRESETS = (
     Preset("Golden AMI", "And with everything installed in the image.", RISE),
     Preset("Hibernated warm pool", "And out of hibernation: a warm pool of sixteen.",
            {**RISE, "boot": "hibernated", "warm_pool": 16}),
-    Preset("Oscillation", "A steady load. Orders are large, nobody waits for what the last one did, "
-                          "and the low alarm rings just below the target.", NERVOUS),
+    Preset("Oscillation", "A steady load. Orders are large, nobody waits for what the last one "
+                          "did, and the low alarm rings just below the target.", NERVOUS),
     Preset("Warm-up and cooldown", "The same load and the same large orders, but with warm-up, "
                                    "cooldown, and a low alarm far below the target that takes its "
                                    "time.",

@@ -206,7 +206,7 @@ class TargetTracking(Policy):
     Out at once; in by a tenth of the group at a datapoint, never below what the load to expect
     needs at the target, not while instances warm up, and only where all target tracking policies of
     the group agree. scale_in: whether it ever does (not DisableScaleIn).
-    Facts: asg.tt_capacity_rule, asg.tt_no_flap_rule, asg.tt_scale_in_step, asg.tt_multi_policy_rule.
+    Facts: asg.tt_capacity_rule, asg.tt_no_flap_rule, asg.tt_scale_in_step.
     """
 
     def __init__(self, group: Group, metric: Metric | None, *, scale_in: bool = True, **how):

@@ -187,7 +187,8 @@ def test_target_tracking_scales_in_where_all_agree(other, sizes):
 
 @pytest.mark.parametrize("scale_in", [True, False])
 def test_two_targets_behind_the_quick_alarms(scale_in):
-    """Targets of 60% and 16% at 15% CPU: the second one lets one go and no more; with its scale-in disabled it has no say."""
+    """Targets of 60% and 16% at 15% CPU: the second one lets one go and no more; with its scale-in
+    disabled it has no say."""
     sim = Simulation(1, 1_900.0)
     tier = WebTier(sim, "tier", 100.0, np.full(190, 300.0))
     group = Group(sim, "group", Fleet(sim, "fleet", consumes=tier), desired=20, min_size=1,
