@@ -196,8 +196,8 @@ for name in ("wait_p95", "redelivered", "cost_usd"):
     print(f"{name:12} {lab.run(lab.preset('6')).summary[name]:8.2f} {rash.summary[name]:8.2f}")
 
 # %% [markdown]
-# A longer queue, and dearer: whom it dismissed it has to call back. The whole model is in `labsim/builtin/sqs_asg/model.py`; start
-# at `simulate`.
+# A longer queue, and dearer: whom it dismissed it has to call back. The whole model is in
+# `labsim/builtin/sqs_asg/model.py`; start at `simulate`.
 
 # %% [markdown]
 # ## Exercises

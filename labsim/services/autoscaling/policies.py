@@ -6,8 +6,9 @@ to bring the number back to the target (target tracking).
 
 *Models:* dynamic scaling on one metric with a high and a low alarm, as AWS documents it; the
 alarms' datapoints and the low threshold of target tracking are arguments, as AWS doesn't
-promise them.
-*Leaves out:* scaling ahead of the load; that is in `labsim.services.autoscaling.predictive`.
+promise them. How far it scales in at once is not published, either: see `TargetTracking`.
+*Leaves out:* scaling ahead of the load, which is in `labsim.services.autoscaling.predictive`; step
+and simple scaling that act on one datapoint twice, when its alarm repeats.
 """
 
 import math
@@ -125,8 +126,8 @@ class Policy(Component):
     # -- with alarms of its own --------------------------------------------------------------
 
     def _watch(self, metric: Metric) -> None:
-        self._wish: tuple[int, str] | None = None
-        self._acted = -math.inf
+        self._wish: tuple[int, str] | None = None       # what it wants since `_heard`, s
+        self._heard = self._acted = -math.inf
         self._per_period = round(metric.period / metric.resolution)
         self._read: deque = deque(maxlen=self._per_period)      # the load at each reading
         # The load of the period that ends at each reading, as far as anybody looks back.
@@ -160,14 +161,14 @@ class Policy(Component):
         if (now >= max(self.deaf_until, self._acted + self.metric.period)
                 and self.metric.datapoints(1)[0] is not None):
             wish = self.decide(self._seen(value), value, high)
-            self._wish = wish or (self.group.desired, "")
+            self._wish, self._heard = wish or (self.group.desired, ""), now
             if wish:
                 self.sim.until(now, Order.SCALING).callbacks.append(self._settle)
 
     def _settle(self, _event) -> None:
         alike = [p for p in self.sim.parts.values()
                  if isinstance(p, Policy) and p.group is self.group and p.metric is not None]
-        speak = [p for p in alike if p._wish]
+        speak = [p for p in alike if p._wish and p._heard == self.sim.now]
         if not speak:       # one of the others has settled it
             return
         wishes = [p._agreed(alike) for p in speak]

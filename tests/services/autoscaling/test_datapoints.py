@@ -168,6 +168,18 @@ def test_at_one_instant_whoever_wants_most_has_its_way():
     assert rig.group.record.changes("desired") == [(0, 10), (60, 30)]
 
 
+def test_who_wanted_nothing_is_not_asked_again_later():
+    """A step policy that found no step for its first datapoint: an order to shrink of two minutes
+    later does not meet that word."""
+    rig = site(lambda t: 2.0, start=20, end=200.0)
+    StepScaling(rig.group, Metric(rig.sim, "requests", lambda: 90.0 if rig.sim.now < 70 else 55.0),
+                target=60, high_points=1, name="step", in_steps=[(-99, 0, -1)])
+    TargetTracking(rig.group, Metric(rig.sim, "CPU", rig.cpu), target=60, low_points=3,
+                   name="tracking")
+    rig.sim.run()
+    assert rig.group.record.changes("desired") == [(0, 20), (180, 18)]
+
+
 @pytest.mark.parametrize("other, sizes", [
     ({"cpu": 10.0}, [20, 18]), ({"cpu": 59.0}, [20]), ({"cpu": None}, [20]),
     ({"cpu": 59.0, "scale_in": False}, [20, 18]), ({"cpu": 90.0}, [20, 30])])
