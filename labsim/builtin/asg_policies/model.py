@@ -186,8 +186,9 @@ class SixGroups(kit.Outcome):
                                   for s in self.sites.values()))
         for policy, s in self.sites.items():
             name, failed = SHORT.get(policy, policy), s.tier.failed
-            told[f"capacity_{name}"] = s.tier.record.sampled("capacity"), "req/s"
-            told[f"in_service_{name}"] = s.fleet.record.sampled("in_service"), "instances"
+            there = s.fleet.record.sampled("in_service")
+            told[f"capacity_{name}"] = there * self.p.instance_capacity, "req/s"
+            told[f"in_service_{name}"] = there, "instances"
             told[f"failed_rate_{name}"] = s.tier.per_second(failed)
             told[f"failed_{name}"] = failed, "requests"
             told[f"spent_{name}"] = bill.spent(self.costs[policy], s.fleet.all, t), "USD"

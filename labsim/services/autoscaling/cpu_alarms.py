@@ -38,7 +38,7 @@ from labsim.services.cloudwatch.rules import (
 )
 from labsim.services.elb.web_tier import CELL, WebTier
 
-AHEAD = 240     # evaluations looked at in one go
+AHEAD = 120     # evaluations looked at in one go
 Wish = tuple[Policy, int, str]      # who wants which capacity, and why
 
 
