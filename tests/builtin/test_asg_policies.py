@@ -25,7 +25,7 @@ def test_whoever_is_watched_changes_nothing():
 def test_a_setting_of_one_policy_leaves_the_others_alone():
     """Common random numbers: the cooldown is simple scaling's, the schedule the scheduled one's."""
     plain = LAB.run(LAB.Params()).summary
-    other = LAB.run(LAB.Params(cooldown=900, schedule_size=12, prelaunch=900)).summary
+    other = LAB.run(LAB.Params(cooldown=900, schedule_size=24, prelaunch=900)).summary
     changed = {k for k in plain if plain[k] != other[k]}
     assert changed == {"failed_simple", "cost_simple", "failed_scheduled", "cost_scheduled",
                        "cost_predictive", "cost_together"} & changed
@@ -55,7 +55,7 @@ def test_scheduled_actions_come_every_day():
     acted = [(e.t, e.text.split(": ")[1].split(" (")[0]) for e in r.events
              if e.kind.startswith("scale")]
     assert acted == [(t + day, text) for day in (0, 86_400) for t, text in (
-        (3_600, "+7 instances to 9"), (7_200, "-7 instances to 2"))]
+        (3_600, "+14 instances to 18"), (7_200, "-14 instances to 4"))]
 
 
 def test_a_group_oscillates_without_warm_up_and_cooldown():
@@ -63,6 +63,72 @@ def test_a_group_oscillates_without_warm_up_and_cooldown():
     nervous, patient = (LAB.run(LAB.preset(n)).summary for n in "67")
     assert nervous["reversals"] > 10 and nervous["failed_share"] > 3
     assert patient["reversals"] == 0 and patient["failed"] == 0
+
+
+# -- one action on a datapoint ---------------------------------------------------------------
+
+STALE = {"workload": "steady", "arrival_rate": 1_200, "instance_capacity": 400, "instances": 12,
+         "min_size": 2, "schedule_size": 12, "metric_period": 300, "low_datapoints": 3,
+         "duration": 14_400, "variability": 0, "flash_factor": 1}
+
+
+def sizes(r):
+    """[(time, desired capacity)] as the log tells it."""
+    return [(e.t, int(e.text.split(" to ")[1].split()[0])) for e in r.events
+            if e.kind.startswith("scale")]
+
+
+def test_a_five_minute_metric_is_acted_on_once():
+    """Twelve instances at a quarter of their CPU, where five are needed: gradually, one action each
+    five minutes, none below the need, nothing fails (AWS: "scales in more gradually")."""
+    r = LAB.run(LAB.Params(**STALE))
+    assert sizes(r) == [(900, 11), (1_200, 10), (1_500, 9), (1_800, 8), (2_100, 7)]
+    assert r.summary["failed"] == r.summary["failed_step"] == r.summary["failed_simple"] == 0
+
+
+@pytest.mark.parametrize("policy", ["target-tracking", "step", "simple", "together"])
+@pytest.mark.parametrize("period", [10, 60, 300])
+def test_between_two_actions_lies_a_datapoint(policy, period):
+    """On the default day, with alarms of one datapoint, for every policy that reacts."""
+    r = LAB.run(LAB.Params(policy=policy, metric_period=period, high_datapoints=1,
+                           low_datapoints=1, warmup=0, cooldown=0))
+    acted = [e.t // period for e in r.events if e.kind.startswith("scale")
+             and "predictive" not in e.text.split("(")[1]]
+    assert len(acted) > 20 and len({*acted}) == len(acted)
+
+
+def test_a_queues_policies_act_once_on_a_datapoint_too():
+    """sqs-asg: a metric of five minutes is acted on every five minutes at most, and an empty queue
+    is no reason to dismiss all at once."""
+    lab = labsim.lab("sqs-asg")
+    for policy in ("target-tracking", "step", "simple"):
+        r = lab.run(lab.Params(metric_period=300, low_datapoints=3, cooldown=0, policy=policy))
+        acted = sizes(r)
+        assert len(acted) > 3
+        assert all(later - t >= 300 for (t, _), (later, _) in zip(acted, acted[1:]))
+        if policy == "target-tracking":
+            assert all(n - fewer <= n // 10 for (_, n), (_, fewer) in zip(acted, acted[1:]))
+
+
+@pytest.mark.parametrize("period", [10, 60, 300])
+def test_tracking_does_not_saw_on_a_steady_load(period):
+    """Steady loads of all magnitudes, with the noise of the default, for a day: it may turn once,
+    and in a few of the runs twice; nothing fails once it has settled.
+    """
+    rng, turned = np.random.default_rng(period), []
+    for seed in range(30):
+        needed, target = float(np.exp(rng.uniform(np.log(0.5), np.log(60)))), rng.uniform(30, 85)
+        start = int(np.clip(needed * rng.choice([0.5, 1, 4]), 1, 200))
+        r = LAB.run(LAB.Params(
+            workload="steady", flash_factor=1, arrival_rate=needed * 10 * target, target=target,
+            metric_period=period, instances=start, min_size=1, max_size=200,
+            schedule_size=start), seed)
+        moves = np.sign(np.diff([start, *(n for _, n in sizes(r))]))
+        turned.append(int((np.diff(moves) != 0).sum()))
+        settled = r.series["failed"].value[-1] - np.interp(21_600, r.series["failed"].t,
+                                                           r.series["failed"].value)
+        assert settled == 0
+    assert max(turned) <= 3 and sum(turns > 1 for turns in turned) <= 2, turned
 
 
 # -- until it serves --------------------------------------------------------------------------
@@ -81,9 +147,9 @@ def test_how_long_an_instance_takes_to_serve(values, serves):
 
 
 def test_a_hook_that_times_out_gives_every_launch_up():
-    """Two at the start, and no more; with a timeout as long as its work all come."""
+    """Four at the start, and no more; with a timeout as long as its work all come."""
     late = LAB.preset("10")
-    assert LAB.run(late).summary["instances_max"] == 2 < LAB.run(late).summary["launches"]
+    assert LAB.run(late).summary["instances_max"] == 4 < LAB.run(late).summary["launches"]
     assert LAB.run(late.changed(hook_timeout=late.hook_time)).summary["instances_max"] > 5
 
 
@@ -111,7 +177,8 @@ def test_a_reclaimed_instance_goes_after_its_notice():
     assert notices and all("notice, 120 s" in e.text for e in notices)
     series = r.series["in_service"]
     first = notices[0].t
-    before, after = (series.value[np.searchsorted(series.t, first + s)] for s in (0, 300))
+    before, after = (series.value[np.searchsorted(series.t, first + s) - at]
+                     for s, at in ((0, 1), (130, 0)))
     assert after == before - int(notices[0].text.split(": ")[1].split()[0])
 
 

@@ -82,19 +82,19 @@ EXERCISES = (
         choices=(
             Choice("The load varies too much.", "By a tenth from minute to minute, as in the "
                                                 "preset with warm-up, where nothing happens."),
-            Choice("The group acts on a number from before its last action, again and again.",
-                   "Until the next datapoint each look at the old one brings another order.",
-                   right=True),
-            Choice("The instances boot too slowly.", "They take a minute and a half; the swings "
-                                                     "last much longer."),
+            Choice("Each order carries the CPU across both thresholds, which lie close together.",
+                   "A few instances more, and the low alarm rings; its order makes the high one "
+                   "ring.", right=True),
+            Choice("The metric is too old.", "Seen every minute, the group swings three times as "
+                                             "often."),
             Choice("The target is too low.", "With another target the same thing happens around "
                                              "another number of instances.")),
-        hints=("Compare the two lines in the panel of the CPU: how old is what the alarm sees?",
-               "Between two datapoints, how often does the group act?"),
-        solution="A loop with a delay: the effect of an order is seen only minutes later, and "
-                 "meanwhile more orders are given. Warm-up and cooldown make the group wait for "
-                 "the effect; a low alarm of many datapoints, well below the target, keeps it from "
-                 "taking back at once what it has just ordered."),
+        hints=("How far apart are the two thresholds, and how far does one order move the CPU?",
+               "Change one setting at a time: which one stops it?"),
+        solution="There is no dead band: nothing lies between too much and too little. Warm-up and "
+                 "cooldown make the swings slower. A low threshold further below the target than "
+                 "one order moves the CPU ends them, and so do smaller orders. Target tracking "
+                 "takes away only what its own estimate of the load allows."),
     Explain(
         id="slow-in",
         question="Target tracking's low alarm wants far more datapoints than its high alarm. Why?",

@@ -4,8 +4,11 @@ Picture six supermarkets that get exactly the same shoppers, minute by minute. T
 thing only: the rule by which the manager opens and closes tills. At closing time the wages and the
 shoppers who walked out are counted.
 
-Start reading at `simulate`. Data plane: counted in cells of ten seconds, since the question is how
-many requests of a day are missed, not how long one waits; CPU is load / capacity.
+Start reading at `simulate`.
+
+*Models:* requests counted in cells of ten seconds at any rate, none followed and none sampled,
+since the question is how many of a day are missed, not how long one waits; CPU is load / capacity.
+Each instance, datapoint and order of a policy is followed; a thousand instances at most.
 """
 
 import math
@@ -15,20 +18,21 @@ from functools import cached_property
 import numpy as np
 
 from labsim import declare as kit
-from labsim.builtin.asg_policies.params import POLICIES, AsgPoliciesParams
+from labsim.builtin.asg_policies.params import MOST, POLICIES, AsgPoliciesParams
 from labsim.engine import Estimate, RateCurve, Simulation, stream
 from labsim.services import autoscaling, ec2
+from labsim.services.autoscaling import rules
 from labsim.services.autoscaling.cpu_alarms import AHEAD
+from labsim.services.autoscaling.policies import SCALE_IN_STEP
 from labsim.services.autoscaling.predictive import HOUR, forecast
-from labsim.services.autoscaling.rules import CHANGE, daily
 from labsim.services.ec2 import bill, launch
 from labsim.services.elb.web_tier import CELL, WebTier, between, curve_rates, edges, traffic
 
 STEPS = 0.3, 0.6        # of the target above it: where step scaling doubles its adjustment
 DAY = 86_400
-QUOTA = 100             # instances of the account, which no forecast can exceed
 BASIC = 300             # s: the metric period that costs nothing
-RUN, LAUNCH, ACTION, LOSS, PLAN = 105, 1.2, 3.0, 0.65, 15      # what each takes, in events
+# What each takes, in events; an action and a plan look at all instances, too.
+RUN, LAUNCH, READY, ACTION, ALL, PLAN, FEW = 150, 1.4, 0.7, 6.0, 0.1, 1.4, 0.005
 CELLS_OF_A_DAY = 280_000
 ROUGH_STEPS = 360
 ROUGH = stream(0, "rough").standard_normal(ROUGH_STEPS + 1)     # the same for every estimate
@@ -142,12 +146,12 @@ def site(p: AsgPoliciesParams, sim: Simulation, rates: np.ndarray, loads: np.nda
     alarms = autoscaling.CpuAlarms(sim, f"{name} CPU", group, tier, policies,
                                    p.metric_period) if policies else None
     if name == "scheduled":
-        autoscaling.ScheduledActions(group, daily(
+        autoscaling.ScheduledActions(group, rules.daily(
             p.schedule_start, p.schedule_end, p.schedule_size, p.min_size, DAY, p.duration))
     if name in ("predictive", "together"):
         autoscaling.PredictiveScaling(
             group, loads, p.instance_capacity, p.target, prelaunch=p.prelaunch,
-            behavior=p.max_behavior, buffer=p.max_buffer, quota=QUOTA)
+            behavior=p.max_behavior, buffer=p.max_buffer, quota=MOST)
     for part in list(sim.parts.values())[before:]:
         part.quiet = name != p.policy
     return Site(tier, fleet, group, reclaims, pool, alarms)
@@ -182,8 +186,9 @@ class SixGroups(kit.Outcome):
                                   for s in self.sites.values()))
         for policy, s in self.sites.items():
             name, failed = SHORT.get(policy, policy), s.tier.failed
-            told[f"capacity_{name}"] = s.tier.record.sampled("capacity"), "req/s"
-            told[f"in_service_{name}"] = s.fleet.record.sampled("in_service"), "instances"
+            there = s.fleet.record.sampled("in_service")
+            told[f"capacity_{name}"] = there * self.p.instance_capacity, "req/s"
+            told[f"in_service_{name}"] = there, "instances"
             told[f"failed_rate_{name}"] = s.tier.per_second(failed)
             told[f"failed_{name}"] = failed, "requests"
             told[f"spent_{name}"] = bill.spent(self.costs[policy], s.fleet.all, t), "USD"
@@ -194,36 +199,47 @@ class SixGroups(kit.Outcome):
         return self.sites[self.p.policy].cost(self.p)
 
 
+def extreme(p: AsgPoliciesParams, points: int, every: float, rate: float) -> float:
+    """The most by which so many datapoints in a row are beyond the mean of `every` s, a factor."""
+    window = max(points * p.metric_period, 60)
+    sigma = math.hypot(p.variability, 1 / math.sqrt(60 * max(rate, 1e-6))) * math.sqrt(60 / window)
+    return math.exp(min(sigma * math.sqrt(2 * math.log(max(every / window, 1.0))), 1.0))
+
+
 def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serves: float,
-         comes: bool) -> tuple[float, int, float]:
-    """Roughly how many instances a policy launches, how often it acts, and how many there are on
-    average, from the mean request rates of every `every` s: all instances are one number here."""
+         comes: bool) -> np.ndarray:
+    """Roughly how many instances a policy launches, how often it acts, how many it wants on average
+    and how many of these never come, from the mean request rates of every `every` s."""
+    up, down = (extreme(p, points, every, sum(means) / len(means))
+                for points in (p.high_datapoints, p.low_datapoints))
     capacity, n, launches, acts, total = p.instance_capacity * p.target / 100, p.instances, 0, 0, 0
-    served, due, high, low = n, 0.0, 0, 0
+    served, due, high, low, missing = n, 0.0, 0, 0, 0
     most_high, most_low = (max(round(points * p.metric_period / every), 1)
                            for points in (p.high_datapoints, p.low_datapoints))
     settle = p.cooldown if kind == "simple" else p.warmup
-    percent, full = p.adjustment != CHANGE, 100 / p.target
     for tick, rate in enumerate(means):
         t = tick * every
         total += n
         served = n if t >= due and comes else min(served, n)
-        load = min(rate / (served * capacity), full)
-        high, low = high + 1 if load > 1 else 0, low + 1 if load < p.low_ratio else 0
+        missing += 0 if comes else n - served
+        load = min(rate / (served * capacity), 100 / p.target)
+        high = high + 1 if load * up > 1 else 0
+        low = low + 1 if load < p.low_ratio * down else 0
         if high < most_high and low < most_low:
             continue
-        for _ in range(max(round(every / 60), 1)):
+        for _ in range(max(round(every / max(p.metric_period, 60)), 1)):
             wanted = n
-            if kind == "target-tracking" and (high or t >= due + settle):
-                wanted = math.ceil(served * load - 1e-9)
-                wanted = max(wanted, n) if high else min(wanted, n)
+            if kind == "target-tracking":
+                enough = rules.tracked(served, load * up if high else load, 1.0)
+                if high:
+                    wanted = max(enough, n)
+                elif t >= due + settle:
+                    wanted = max(enough, n + rules.percent_change(n, -SCALE_IN_STEP))
             elif t >= due + settle:
                 by = p.scale_out_by if high else -p.scale_in_by
                 if high and kind == "step":
                     by *= 4 if load > 1 + STEPS[1] else 2 if load > 1 + STEPS[0] else 1
-                if percent:
-                    by = math.copysign(max(abs(n * by) // 100, p.min_adjustment, 1), by)
-                wanted += int(by)
+                wanted = rules.adjusted(n, p.adjustment, by, p.min_adjustment)
             wanted = min(max(wanted, p.min_size), p.max_size)
             if wanted == n:
                 break
@@ -231,7 +247,21 @@ def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serv
             if wanted > n:
                 launches, due = launches + wanted - n, t + serves
             n, served = wanted, min(served, wanted)
-    return launches, acts, total / len(means)
+            if not high and rate >= p.low_ratio * down * served * capacity:
+                break
+    return np.array([launches, acts, total / len(means), missing / len(means)])
+
+
+def foreseen(p: AsgPoliciesParams) -> np.ndarray:
+    """The same of predictive scaling: it never scales in."""
+    n, top, sizes = p.instances, p.max_size, []
+    for load in hourly(p).tolist():
+        size = min(rules.needed(load, p.instance_capacity, p.target), MOST)
+        top = rules.effective_maximum(top, size, p.max_behavior, p.max_buffer)
+        n = max(n, min(size, top))
+        sizes.append(n)
+    mean = sum(sizes) / len(sizes)
+    return np.array([n - p.instances, len(set(sizes)), mean, mean - p.instances])
 
 
 def estimate(p: AsgPoliciesParams) -> Estimate:
@@ -243,15 +273,23 @@ def estimate(p: AsgPoliciesParams) -> Estimate:
     means = expected(p, every)
     noise = 0.8 * p.variability / math.sqrt(max(every, p.metric_period * p.high_datapoints) / 60)
     means = (means * np.exp(noise * ROUGH[:len(means)])).tolist()
-    walked = [walk(p, kind, means, every, serves, comes)
-              for kind in ("target-tracking", "step", "simple")]
-    launches, acts, mean = map(sum, zip(*walked))
-    mean = max(mean / 3, p.min_size)
-    lost = 6 * (mean * p.spot_share / 100 + 2 * (p.spot_share > 0)) * p.reclaims * days
-    if not comes:       # each place is tried again and again, by those who know ahead, too
-        ahead = p.schedule_size + 2 * max(mean, p.schedule_size)
-        lost += (ahead + 3 * mean - 6 * p.instances) * p.duration / serves
-    plans = p.duration / min(p.metric_period, 60) / AHEAD
+    tracking, step, simple = (walk(p, kind, means, every, serves, comes)
+                              for kind in ("target-tracking", "step", "simple"))
+    ahead, there = foreseen(p), days + 1
+    grows = p.schedule_size - p.min_size
+    scheduled = np.array([there * grows, 2 * there, p.schedule_size, grows])
+    both = np.maximum(tracking, step)
+    together = np.concatenate([both[:2] + ahead[:2], np.maximum(both, ahead)[2:]])
+    groups = np.array([tracking, step, simple, scheduled, ahead, together])
+    launches, acts, mean, missing = groups.T
+    struck = p.reclaims * days * (p.spot_share > 0)
+    lost = (mean * p.spot_share / 100 + 1) * struck
+    plans = 2 * acts + 9 * struck + p.duration / min(p.metric_period, 60) / AHEAD
+    if not comes:       # each place is tried again and again
+        gone = min(struck, 1.0) * p.spot_share / 100        # what Spot takes stays away
+        lost += np.maximum(missing, gone * mean) * p.duration / serves
+        plans += p.duration / serves
+    events = (LAUNCH * (launches + lost) + READY * p.instances + (ACTION + ALL * mean) * acts
+              + (PLAN + FEW * mean) * plans)
     return Estimate(requests=0, lower="duration", cells=CELLS_OF_A_DAY * days,
-                    events=RUN + LAUNCH * launches + ACTION * acts + LOSS * max(lost, 0.0)
-                    + PLAN * plans)
+                    events=RUN + float(events.sum()))

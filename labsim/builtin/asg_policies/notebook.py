@@ -80,8 +80,8 @@ day.plot()
 table(lab.run(lab.preset("1").changed(flash_factor=1)))
 
 # %% [markdown]
-# In no group do more than a handful fail: the cost decides. The calendar pays for its full size
-# from four in the morning; the forecast for its full size all evening.
+# In no group does more than one in five thousand fail: the cost decides. The calendar pays for its
+# full size from four in the morning; the forecast for its full size all evening.
 
 # %% [markdown]
 # ### Raise one number until it breaks
@@ -89,7 +89,7 @@ table(lab.run(lab.preset("1").changed(flash_factor=1)))
 # The target is the only number of target tracking. How high can it be?
 
 # %%
-plain = lab.Params(flash_factor=1, max_size=20)
+plain = lab.Params(flash_factor=1, max_size=40)
 print("target  mean CPU  instances  failed     cost")
 for target in (30, 40, 50, 60, 70, 80, 90, 95):
     s = lab.run(plain.changed(target=target)).summary
@@ -171,15 +171,16 @@ for event in lab.run(lab.preset("2")).events[:8]:
 # %% [markdown]
 # ### Why does it swing?
 #
-# Steady load. The number is five minutes old, and nobody waits.
+# A group that has no peace:
 
 # %%
 nervous = lab.run(lab.preset("6"))
 nervous.plot()
 
 # %% [markdown]
-# Follow the two curves of the CPU: the alarm sees what was, and for five minutes each look at the
-# old number brings another order. Which setting is the cause? Change one at a time.
+# Steady load, and step scaling with large orders: whenever a few instances more have come the low
+# alarm rings, and what it takes away makes the high one ring. Which setting is the cause? Change
+# one at a time.
 
 # %%
 cures = {"as it is": {}, "metric every minute": {"metric_period": 60},
@@ -192,12 +193,24 @@ for name, change in cures.items():
     print(f"{name:27} reversals {s['reversals']:3}   failed {s['failed_share']:5.2f} %")
 
 # %% [markdown]
-# Two things come together. The delay makes the swings large: who acts again before the last
-# action shows, orders too much, and then takes back too much. **Warm-up** (step, tracking) and
-# **cooldown** (simple) make the group wait; a quicker metric makes the swings small. And a low
-# threshold just below the target keeps them going, for every instance added pushes CPU below it.
-# That is why scale-in is slower than scale-out on purpose: {{high_datapoints}} above the target,
-# but {{low_datapoints}} well below it.
+# A quicker metric makes it worse: there are more datapoints to act on. **Warm-up** (step, tracking)
+# and **cooldown** (simple) make the group wait, and the swings slower. What ends them is a dead
+# band: a low threshold further below the target than one order moves the CPU. That is why scale-in
+# is slower than scale-out on purpose: {{high_datapoints}} above the target, but {{low_datapoints}}
+# well below it.
+#
+# Target tracking sees the same load, and does not fail:
+
+# %%
+s = nervous.summary
+for name in ("tracking", "step", "simple"):
+    print(f"{name:9} failed {s[f'failed_{name}'] / s['offered']:6.2%}   "
+          f"cost {s[f'cost_{name}']:.2f} USD")
+
+# %% [markdown]
+# It adds in proportion to the metric, at once; but it takes away a tenth of the group at a
+# datapoint, and nothing that its own estimate of the load needs at the target. A datapoint is acted
+# on once, however often the alarm calls before the next one.
 
 # %% [markdown]
 # ### Several policies at once
@@ -234,7 +247,7 @@ for factor in (0.5, 1, 2, 3):
 # The group's maximum is smaller than what noon needs. May the forecast lift it?
 
 # %%
-small = plain.changed(policy="predictive", max_size=4, schedule_size=4, target=90)
+small = plain.changed(policy="predictive", max_size=8, schedule_size=8, target=90)
 for behavior in ("honor", "increase"):
     s = lab.run(small.changed(max_behavior=behavior)).summary
     print(f"{behavior:9} at most {s['instances_max']:.0f} instances, "
@@ -365,7 +378,7 @@ exercise("asg-policies", 2)
 # blank: answer = None    # your number, in instances
 # blank: check("asg-policies", 2, answer)
 # >>> solution
-check("asg-policies", 2, 9)
+check("asg-policies", 2, 17)
 # <<< solution
 
 # %%
@@ -375,7 +388,7 @@ exercise("asg-policies", 3)
 # blank: answer = None    # your number, in instances
 # blank: check("asg-policies", 3, answer)
 # >>> solution
-check("asg-policies", 3, 9)
+check("asg-policies", 3, 17)
 # <<< solution
 
 # %%
@@ -473,8 +486,13 @@ lab.trust()
 #   down first; real clients wait, time out and come back.
 # * The alarms of target tracking (three high, fifteen low datapoints, the low threshold) are
 #   observed, not promised by AWS, and newer groups tune themselves. They are parameters here.
-# * Between two datapoints all policies act again every minute on the old one. AWS says that of
-#   alarm actions; how its target tracking treats it in detail is not published.
+# * AWS says that target tracking scales in gradually and never so far that its estimate passes the
+#   target; how far at once, and how it estimates, is not published. Here it is
+#   {{fact:asg.tt_scale_in_step}} of the group at a datapoint, at least one instance, and the load
+#   to expect is the highest of the low alarm's datapoints and as much again as that is above their
+#   mean.
+# * All policies act at most once on a datapoint. AWS repeats an alarm's action every minute; that
+#   step and simple scaling then act twice on an old number is not modelled.
 # * The forecast is the mean of the same hour of the days before; AWS learns patterns of the week,
 #   too. An hour's forecast is its mean, so within a steep hour it is too small at the end.
 # * Boot ({{boot_time}}), start ({{start_time}}) and user data ({{user_data_time}}) take fixed

@@ -12,6 +12,7 @@ TRAFFIC, POLICY, AHEAD = "Traffic", "Policies that react", "Policies that know a
 INSTANCES, BOOT, SPOT, COST = "Instances", "Until it serves", "Spot", "Cost"
 POLICIES = ("target-tracking", "step", "simple", "scheduled", "predictive", "together")
 LONGEST = 172_800   # s, two days
+MOST = 1_000        # instances of the account, which no group and no forecast can exceed
 
 
 class AsgPoliciesParams(Params):
@@ -20,7 +21,7 @@ class AsgPoliciesParams(Params):
     workload: Literal["day", "ramp", "steady"] = choice(
         "day", label="Workload", group=TRAFFIC, help="How the request rate changes over time.")
     arrival_rate: float = number(
-        400, unit="req/s", bounds=(0, 1_000_000), slider=(0, 2_000), step=50,
+        2_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 20_000), step=500,
         label="Request rate", group=TRAFFIC, help="Requests per second at night, or before a ramp.")
     peak_factor: float = number(
         5, unit="x", bounds=(0, 50), slider=(1, 10), step=0.5, label="Peak factor",
@@ -87,15 +88,15 @@ class AsgPoliciesParams(Params):
         CHANGE, label="Adjustment type", group=POLICY,
         help="Whether the adjustments below are instances or percent of the capacity.")
     scale_out_by: int = integer(
-        1, unit="instances or %", bounds=(1, 200), slider=(1, 100), step=1,
+        2, unit="instances or %", bounds=(1, 1_000), slider=(1, 100), step=1,
         label="Scale out by", group=POLICY,
         help="Of step and simple scaling; steps double it at 1.3 times the target, and double it "
              "again at 1.6 times.")
     scale_in_by: int = integer(
-        1, unit="instances or %", bounds=(1, 200), slider=(1, 100), step=1,
+        2, unit="instances or %", bounds=(1, 1_000), slider=(1, 100), step=1,
         label="Scale in by", group=POLICY, help="Adjustment of a scale-in.")
     min_adjustment: int = integer(
-        1, unit="instances", bounds=(0, 100), slider=(0, 10), step=1, label="At least",
+        1, unit="instances", bounds=(0, 1_000), slider=(0, 100), step=1, label="At least",
         group=POLICY, help="MinAdjustmentMagnitude: a percentage changes at least so many.",
         when=("adjustment", ("PercentChangeInCapacity",)))
 
@@ -106,7 +107,7 @@ class AsgPoliciesParams(Params):
         75_600, unit="s", bounds=(0, LONGEST), slider=(0, 86_400), step=1_800,
         label="Schedule ends", group=AHEAD, help="When the minimum size holds again.")
     schedule_size: int = integer(
-        9, unit="instances", bounds=(1, 100), slider=(1, 20), step=1, label="Scheduled size",
+        18, unit="instances", bounds=(1, MOST), slider=(1, 200), step=1, label="Scheduled size",
         group=AHEAD, help="Scheduled: minimum and desired capacity in between.")
     history_days: int = integer(
         14, unit="days", bounds=(1, 14), slider=(1, 14), step=1, label="History",
@@ -125,17 +126,17 @@ class AsgPoliciesParams(Params):
         when=("max_behavior", ("increase",)))
 
     instance_capacity: float = number(
-        400, unit="req/s", bounds=(0.1, 100_000), slider=(50, 1_000), step=50,
+        1_000, unit="req/s", bounds=(0.1, 100_000), slider=(100, 5_000), step=100,
         label="One instance serves", group=INSTANCES,
         help="Requests per second at 100% CPU; what comes beyond is missed.")
     instances: int = integer(
-        2, unit="instances", bounds=(1, 100), slider=(1, 20), step=1,
+        4, unit="instances", bounds=(1, MOST), slider=(1, 200), step=1,
         label="Instances at start", group=INSTANCES, help="Desired capacity at the start.")
     min_size: int = integer(
-        2, unit="instances", bounds=(1, 100), slider=(1, 20), step=1, label="Minimum size",
+        4, unit="instances", bounds=(1, MOST), slider=(1, 200), step=1, label="Minimum size",
         group=INSTANCES, help="The group never scales in below this.")
     max_size: int = integer(
-        12, unit="instances", bounds=(1, 100), slider=(1, 50), step=1, label="Maximum size",
+        24, unit="instances", bounds=(1, MOST), slider=(1, 500), step=1, label="Maximum size",
         group=INSTANCES, help="The group never scales out beyond this.")
     termination: Literal["default", "oldest-instance", "newest-instance"] = choice(
         "default", label="Termination policy", group=INSTANCES, fact="asg.termination_rule",
@@ -168,7 +169,7 @@ class AsgPoliciesParams(Params):
         label="Root volume reads", group=BOOT, fact="ebs.gp3_base_throughput",
         help="Throughput of the encrypted root volume.", when=("boot", (HIBERNATED,)))
     warm_pool: int = integer(
-        4, unit="instances", bounds=(0, 100), slider=(0, 20), step=1, label="Warm pool",
+        8, unit="instances", bounds=(0, MOST), slider=(0, 200), step=1, label="Warm pool",
         group=BOOT, help="Hibernated instances kept ready; each is made anew when it is taken.",
         when=("boot", (HIBERNATED,)))
     hook_time: float = number(

@@ -48,10 +48,11 @@ METRICS = (
 RISE = {"workload": "ramp", "flash_factor": 1, "duration": 7_200, "schedule_end": 7_200,
         "schedule_start": 3_600}
 LATE = {**RISE, "metric_period": 300, "boot": "user-data", "low_datapoints": 3}
-EVEN = {"workload": "steady", "arrival_rate": 2_400, "instances": 10, "flash_factor": 1,
-        "duration": 7_200, "variability": 0.1, "schedule_size": 10, "max_size": 20}
+EVEN = {"workload": "steady", "arrival_rate": 12_000, "instances": 20, "flash_factor": 1,
+        "duration": 7_200, "variability": 0.1, "schedule_size": 20, "max_size": 40}
 NERVOUS = {**EVEN, "metric_period": 300, "high_datapoints": 1, "low_datapoints": 1,
-           "low_ratio": 0.95, "warmup": 0, "cooldown": 0, "scale_out_by": 3, "scale_in_by": 2}
+           "low_ratio": 0.95, "warmup": 0, "cooldown": 0, "scale_out_by": 6, "scale_in_by": 14,
+           "policy": "step"}
 
 PRESETS = (
     Preset("Six scaling policies", "One day and a flash crowd at four, the same for six groups: "
@@ -62,16 +63,17 @@ PRESETS = (
     Preset("Detailed monitoring", "The same rise, seen every minute.",
            {**LATE, "metric_period": 60, "low_datapoints": 15}),
     Preset("Golden AMI", "And with everything installed in the image.", RISE),
-    Preset("Hibernated warm pool", "And out of hibernation: a warm pool of eight.",
-           {**RISE, "boot": "hibernated", "warm_pool": 8}),
-    Preset("Oscillation", "A steady load. The number is five minutes old, nobody waits for what "
-                          "the last order did, and dismissing is as quick as hiring.", NERVOUS),
-    Preset("Warm-up and cooldown", "The same load and the same old number, but with warm-up, "
-                                   "cooldown, and a low alarm that takes its time.",
+    Preset("Hibernated warm pool", "And out of hibernation: a warm pool of sixteen.",
+           {**RISE, "boot": "hibernated", "warm_pool": 16}),
+    Preset("Oscillation", "A steady load. Orders are large, nobody waits for what the last one "
+                          "did, and the low alarm rings just below the target.", NERVOUS),
+    Preset("Warm-up and cooldown", "The same load and the same large orders, but with warm-up, "
+                                   "cooldown, and a low alarm far below the target that takes its "
+                                   "time.",
            {**NERVOUS, "warmup": 600, "cooldown": 600, "low_datapoints": 4, "low_ratio": 0.7}),
     Preset("Forecast too low", "All groups have known quieter days: today brings twice the load "
                                "of the last two weeks.",
-           {"today_factor": 2, "flash_factor": 1, "policy": "together", "max_size": 20}),
+           {"today_factor": 2, "flash_factor": 1, "policy": "together", "max_size": 40}),
     Preset("Spot reclaims", "Four of five instances are Spot; now and then a whole zone is "
                             "wanted back, in two minutes.",
            {"spot_share": 80, "reclaims": 6, "flash_factor": 1, "boot": "user-data",

@@ -99,8 +99,8 @@ class Backlog(kit.Outcome):
 
 
 def estimate(p: SqsAsgParams) -> Estimate:
-    """What a run will take: its messages, the ticks of the metric and its two alarms, and the
-    instances that it may start."""
+    """What a run will take: its messages, the ticks of the metric, of its two alarms and of the
+    policy, and the instances that it may start."""
     if p.workload == "trace":
         trace = load(p.trace)
         inside = trace.counts[:int(p.duration // trace.period) + 1]
@@ -122,6 +122,6 @@ def estimate(p: SqsAsgParams) -> Estimate:
     working = max(0.0, p.duration - p.boot_time - p.user_data_time)
     turn = p.metric_period * (p.high_datapoints + p.low_datapoints) + p.boot_time
     chosen = started**2 / 100 * min(2, max(0, p.duration // turn - 1)) / 2
-    return Estimate(requests=messages, events=2 * ticks + started + chosen + p.instances / 2,
+    return Estimate(requests=messages, events=3 * ticks + started + chosen + p.instances / 2,
                     served=(p.instances * p.duration + started * working) / p.service_time,
                     lower=lower if messages > ticks else "duration")

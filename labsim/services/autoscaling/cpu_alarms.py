@@ -7,8 +7,8 @@ wakes him, and he reads it again.
 *Models:* what `cloudwatch.Metric` and `Alarm` do with CPU, minute by minute (every ten seconds for
 high resolution): datapoints of a period, published when it ends; alarms N out of N; actions on the
 change to ALARM and again every minute; several policies on one group, the largest capacity wins.
-A metric of 300 s is basic monitoring here: one datapoint every five minutes, and the alarm acts on
-it again every minute until the next one comes.
+A metric of 300 s is basic monitoring here: one datapoint every five minutes, which the policies may
+act on once, at any minute until the next one comes.
 *Leaves out:* alarms M out of N; a period without any instance counts as breaching neither way.
 
 As long as nothing happens to the group its CPU is known ahead, for the arrivals are. So the next
@@ -16,6 +16,7 @@ moment at which a policy would change anything is found by arithmetic; tests put
 plain alarms.
 """
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
@@ -25,8 +26,8 @@ from labsim.declare import Component
 from labsim.engine import Order, Simulation
 from labsim.errors import ParameterError
 from labsim.services.autoscaling.group import Group
-from labsim.services.autoscaling.policies import Policy
-from labsim.services.autoscaling.rules import largest
+from labsim.services.autoscaling.policies import Policy, Seen
+from labsim.services.autoscaling.rules import largest, load_to_expect, unanimous
 from labsim.services.cloudwatch.rules import (
     PERIODS,
     REPEAT_ACTION,
@@ -37,20 +38,8 @@ from labsim.services.cloudwatch.rules import (
 )
 from labsim.services.elb.web_tier import CELL, WebTier
 
-AHEAD = 240     # evaluations looked at in one go
-
-
-class Rehearsal:
-    """A group as a policy will see it at `now` if nothing happens before.
-
-    An instance in warm-up adds nothing to the metric yet, so it does not count as in service.
-    Fact: asg.warmup_rule.
-    """
-
-    def __init__(self, group: Group, now: float):
-        self.desired = group.desired
-        self.warming = group.warming_at(now)
-        self.in_service = group.in_service - self.warming + group.fleet.count("pending")
+AHEAD = 120     # evaluations looked at in one go
+Wish = tuple[Policy, int, str]      # who wants which capacity, and why
 
 
 class AlarmStates:
@@ -110,7 +99,9 @@ class CpuAlarms(Component):
         self.period, self.every = period, min(period, STANDARD_RESOLUTION)
         repeat = round(REPEAT_ACTION / self.every)
         most = int(sim.duration // period) + 1
-        self.values = np.full(most, np.nan)
+        self.cells = round(period / CELL)
+        self.values = np.full(most, np.nan)     # percent of CPU at each datapoint
+        self._used = -1         # the newest datapoint that somebody has acted on
         self.states = {}
         self._watched = []      # (policy, its high alarm, its low one)
         for p in policies:
@@ -141,40 +132,40 @@ class CpuAlarms(Component):
         last = min(first + AHEAD, int(self.sim.duration // self.every) + 1)
         if first >= last:
             return
-        ready = min([i.ready_at for i in self.group.fleet.instances if i.state == "pending"],
-                    default=float("inf"))
+        fleet, ready = self.group.fleet, math.inf
+        if fleet.count("pending"):
+            ready = min([i.ready_at for i in fleet.instances if i.state == "pending"])
         called = ready < last * self.every      # there will be another plan at that time
         if called:
             last = max(int(ready // self.every), first) + 1
-        e = self._next(first, last)
-        if e is None and called:
+        e, wishes = self._next(first, last)
+        if not wishes and called:
             return
-        e = last - 1 if e is None else e
         self.sim.until(e * self.every, Order.ALARM).callbacks.append(
-            partial(self._wake, self._plan_number, e))
+            partial(self._wake, self._plan_number, e, wishes))
 
-    def _wake(self, number: int, e: int, _event) -> None:
+    def _wake(self, number: int, e: int, wishes: list[Wish], _event) -> None:
         if number != self._plan_number:     # something happened, and there is another plan
             return
         self._done = e
-        self._act(e)
+        if wishes:
+            self._act(e, wishes)
         self.call()
 
     def _newest(self, e: int) -> int:
         """The newest datapoint at evaluation `e`; -1 for none."""
         return int(e * self.every // self.period) - 1
 
-    def _next(self, first: int, last: int) -> int | None:
-        """The first evaluation from `first` to before `last` at which the group would change."""
+    def _next(self, first: int, last: int) -> tuple[int, list[Wish]]:
+        """The first evaluation from `first` to before `last` at which the group would change, and
+        who wants what; the last one, where nobody wants anything."""
         begin, end = int(self.sim.now // self.period), self._newest(last - 1) + 1
         if end > begin:
-            cells = round(self.period / CELL)
-            self.tier.fill(end * cells)
-            self.values[begin:end] = np.add.reduce(
-                self.tier.cpu[begin * cells:end * cells].reshape(-1, cells), axis=1) * (100 / cells)
+            self.tier.fill(end * self.cells)
+            self.values[begin:end] = self._means(self.tier.cpu, begin, end)
         start = max(self._newest(first), 0)
         if end <= start:
-            return None
+            return last - 1, []
         group, due = self.group, np.zeros(end - start, dtype=bool)
         for alarm in self.states.values():
             alarm.look(self.values, start, end)
@@ -183,53 +174,80 @@ class CpuAlarms(Component):
                 due |= alarm.due[start:end]
         each = round(self.period / self.every)      # evaluations of one datapoint
         known: dict = {}
-        for d in np.flatnonzero(due).tolist():
-            begins = (start + d + 1) * each
+        for d in (start + np.flatnonzero(due)).tolist():
+            begins = (d + 1) * each
             for e in range(max(begins, first), min(begins + each, last)):
-                if self._agreed(self._wishes(e, known)) != group.desired:
-                    return e
-        return None
+                wishes = self._wishes(e, known)
+                if self._agreed(wishes) != group.desired:
+                    return e, wishes
+        return last - 1, []
 
-    def _wishes(self, e: int, known: dict) -> list[tuple[Policy, int, bool]]:
-        """Who acts at evaluation `e`, the capacity it wants, and whether its high alarm rings.
+    def _means(self, by_cell: np.ndarray, begin: int, end: int) -> np.ndarray:
+        """A hundred times the mean over each datapoint from `begin` to before `end`."""
+        return np.add.reduce(by_cell[begin * self.cells:end * self.cells].reshape(
+            -1, self.cells), axis=1) * (100 / self.cells)
 
-        known: the most extreme value that did not make a policy want a change, by policy, alarm and
-        instances that warm up: it wants none at a milder one either, and need not be asked.
+    def _wishes(self, e: int, known: dict) -> list[Wish]:
+        """Who acts at evaluation `e`, the capacity it wants, and why.
+
+        known: the value and the load that did not make a policy want a change, by policy, alarm
+        and instances that warm up: it wants none at milder ones either, and need not be asked.
         """
         d, now, wishes = self._newest(e), e * self.every, []
-        if d < 0:
+        if d <= self._used:
             return wishes
-        value, warming = float(self.values[d]), self.group.warming_at(now)
+        group, value, warming = self.group, float(self.values[d]), self.group.warming_at(now)
+        fresh = d * self.period >= self.sim.now     # measured on the instances that there are now
         for number, (policy, high, low) in enumerate(self._watched):
             alarm = high if high.due[d] else low
             if not alarm.due[d] or now < policy.deaf_until:
                 continue
-            key, above = (number, alarm.high, warming), alarm.high
-            wanted = self.group.desired
-            if key not in known or (value > known[key] if above else value < known[key]):
-                wish = policy.decide(Rehearsal(self.group, now), value, above)
-                wanted = self._inside(wish[0] if wish else self.group.desired)
-                if wanted == self.group.desired:
-                    known[key] = value
-            wishes.append((policy, wanted, above))
+            above, key = alarm.high, (number, alarm.high, warming)
+            load = None if above else self._load(policy, d)
+            most = math.inf if load is None else load
+            mild, least = known.get(key, (math.nan, math.nan)) if fresh else (math.nan, math.nan)
+            if value <= mild if above else value >= mild and most >= least:
+                wishes.append((policy, group.desired, ""))
+                continue
+            wish = policy.decide(self._seen(d, warming, load), value, above)
+            if wish and policy.agrees and not above:
+                wish = unanimous([wish, *(
+                    other.decide(self._seen(d, warming, self._load(other, d)), value, False)
+                    if its_low.on[d] else None
+                    for other, _, its_low in self._watched if other.agrees)])
+            wishes.append((policy, *(wish or (group.desired, ""))))
+            if fresh and not wish:
+                known[key] = value, most
         return wishes
 
-    def _inside(self, wanted: int) -> int:
-        """What the group would make of it: within its limits, unless they are beyond it already."""
+    def _load(self, policy: Policy, d: int) -> float | None:
+        """The load to expect at datapoint `d`, in instances' percent, for a policy that asks."""
+        first = d + 1 - policy.looks_back(self.period)
+        if not policy.agrees or first < 0:
+            return None
+        return load_to_expect(self._means(self.tier.served, first, d + 1).tolist()) / self.tier.each
+
+    def _seen(self, d: int, warming: int, load: float | None) -> Seen:
+        """The group at datapoint `d` when so many instances warm up. One that does adds nothing to
+        the metric yet: it does not count as in service. Fact: asg.warmup_rule."""
+        group, value = self.group, self.values[d]
+        count = group.in_service - warming + group.fleet.count("pending")
+        if d * self.period < self.sim.now and value > 0:      # maybe measured on fewer
+            count = min(count, self._means(self.tier.served, d, d + 1)[0] / self.tier.each / value)
+        return Seen(group.desired, warming, count, load)
+
+    def _agreed(self, wishes: list[Wish]) -> int:
+        """What the group would make of them: within its limits, unless they are beyond it."""
         group = self.group
-        return min(max(wanted, group.min_size), group.max_size)
+        most = largest(group.desired, [wanted for _, wanted, _ in wishes])
+        return min(max(most, group.min_size), group.max_size)
 
-    def _agreed(self, wishes: list) -> int:
-        return largest(self.group.desired, [wanted for _, wanted, _ in wishes])
-
-    def _act(self, e: int) -> None:
-        """At evaluation `e`: the policy that wants most has its way."""
-        wishes = self._wishes(e, {})
-        most = self._agreed(wishes)
-        if most != self.group.desired:
-            policy, _, high = next(wish for wish in wishes if wish[1] == most)
-            policy.hear(float(self.values[self._newest(e)]), high,
-                        Rehearsal(self.group, self.sim.now))
+    def _act(self, e: int, wishes: list[Wish]) -> None:
+        """At evaluation `e` the policy that wants most has its way."""
+        most = largest(self.group.desired, [wanted for _, wanted, _ in wishes])
+        policy, wanted, why = next(wish for wish in wishes if wish[1] == most)
+        policy.act(wanted, why)
+        self._used = self._newest(e)
 
     # -- at the end of the run -------------------------------------------------------------
 

@@ -111,8 +111,7 @@ class Group(Component):
             done = max([i.ready_at for i in self._launch_missing()], default=self.sim.now)
         else:
             self.scale_ins += 1
-            done = max([self._terminate_one() for _ in range(len(self._staying()) - capped)],
-                       default=self.sim.now)
+            done = max(self._terminate_to(capped), default=self.sim.now)
         self.changed()
         return done
 
@@ -134,18 +133,19 @@ class Group(Component):
         self.fleet.terminate(instance, self.sim.now)
         self._launch_missing()
 
-    def _staying(self) -> list[Instance]:
-        return [i for i in self.fleet.instances if i.state != "terminating" and not i.doomed]
-
     def _launch_missing(self) -> list[Instance]:
-        launched = [self.fleet.launch() for _ in range(self.desired - len(self._staying()))]
+        launched = [self.fleet.launch() for _ in range(self.desired - self.fleet.staying)]
         self.changed()
         return launched
 
-    def _terminate_one(self) -> float:
-        instance = terminated(self.termination, self._staying(), self.sim.now, self._random)
-        finished = self.fleet.release(instance) if instance.state == "in service" else self.sim.now
-        self.fleet.terminate(instance, finished)
+    def _terminate_to(self, size: int) -> list[float]:
+        finished, now = [], self.sim.now
+        staying = [i for i in self.fleet.instances if i.state != "terminating" and not i.doomed]
+        for instance in terminated(self.termination, staying, len(staying) - size, now,
+                                   self._random):
+            serves = instance.state == "in service"
+            finished.append(self.fleet.release(instance) if serves else now)
+            self.fleet.terminate(instance, finished[-1])
         return finished
 
     # -- at the end of the run -------------------------------------------------------------

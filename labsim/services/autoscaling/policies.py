@@ -6,32 +6,57 @@ to bring the number back to the target (target tracking).
 
 *Models:* dynamic scaling on one metric with a high and a low alarm, as AWS documents it; the
 alarms' datapoints and the low threshold of target tracking are arguments, as AWS doesn't
-promise them.
-*Leaves out:* scaling ahead of the load; that is in `labsim.services.autoscaling.predictive`.
+promise them. How far it scales in at once is not published, either: see `TargetTracking`.
+*Leaves out:* scaling ahead of the load, which is in `labsim.services.autoscaling.predictive`; step
+and simple scaling that act on one datapoint twice, when its alarm repeats.
 """
 
+import math
+from collections import deque
 from collections.abc import Sequence
+from operator import itemgetter
+from statistics import fmean as mean
 
 from labsim import factbook
 from labsim.declare import Component
+from labsim.engine import Order
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.autoscaling.group import Group
 from labsim.services.autoscaling.rules import (
     ADJUSTMENTS,
     CHANGE,
     adjusted,
+    load_to_expect,
+    percent_change,
     step_adjustment,
     tracked,
+    unanimous,
 )
 from labsim.services.cloudwatch.alarms import Alarm, Metric
+from labsim.services.cloudwatch.rules import ALARM, STANDARD_RESOLUTION
 
 # What people see of target tracking's alarms: facts asg.tt_alarm_high, tt_alarm_low,
 # tt_low_threshold.
 HIGH_POINTS, LOW_POINTS, LOW = 3, 15, 0.7
+SCALE_IN_STEP = factbook.value("asg.tt_scale_in_step")      # % of the group at a datapoint
+
+
+class Seen:
+    """A group as a policy sees it at a datapoint.
+
+    desired, warming: of the group, now. in_service: the instances that the datapoint was measured
+    on. load: metric times instances, the most that is to be expected (see `load_to_expect`); None
+    while too little is known.
+    """
+
+    def __init__(self, desired: int, warming: int, in_service: float, load: float | None):
+        self.desired, self.warming = desired, warming
+        self.in_service, self.load = in_service, load
 
 
 class Policy(Component):
-    """What all policies share: they act on `group` when `metric` is far from `target`.
+    """What all policies share: they act on `group` when `metric` is far from `target`, at most once
+    on a datapoint. Of several that want something at once, whoever wants most has its way.
 
     metric: None if somebody else looks at the alarms (`cpu_alarms`). high_points, low_points:
     datapoints in a row before the alarm rings. low: the low alarm's threshold as a share of the
@@ -41,6 +66,7 @@ class Policy(Component):
     shows = (("high alarm", "high"), ("low alarm", "low"))
     control = True
     alarm = "high"
+    agrees = False      # it scales in only where all others of this kind do
 
     def __init__(self, group: Group, metric: Metric | None, *, target: float, name: str = "",
                  high_points: int = HIGH_POINTS, low_points: int = LOW_POINTS, low: float = LOW):
@@ -57,13 +83,7 @@ class Policy(Component):
         if metric is None:
             self.shows, self.alarm = (), ""
         else:
-            self.high, self.low_alarm = (Alarm(
-                self.sim, f"{self.name} {which}", metric, above=above, m=points, n=points,
-                threshold=threshold, action=lambda value, above=above: self.hear(value, above))
-                for which, above, points, threshold in (
-                    ("high", True, high_points, target), ("low", False, low_points, low * target)))
-            self.high.link(self, "alarm")
-            self.low_alarm.link(self, "alarm")
+            self._watch(metric)
 
     def series(self) -> dict:
         """1 while an alarm of its rings."""
@@ -79,27 +99,99 @@ class Policy(Component):
                               "balancer.requests_per_target()), or put it among the policies of "
                               "autoscaling.CpuAlarms")
 
-    def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
-        """The capacity it wants of `group` for a metric of `value`, and why; None for no change.
+    def decide(self, seen: Seen, value: float, high: bool) -> tuple[int, str] | None:
+        """The capacity it wants of the group it has `seen` for a metric of `value`, and why; None
+        for no change.
 
         high: whether the high alarm rings, or the low one.
         """
         raise NotImplementedError
 
-    def hear(self, value: float, high: bool, group=None) -> None:
-        """An alarm rings: do what the policy wants.
+    def looks_back(self, period: float) -> int:
+        """How many datapoints of `period` s it looks at before it scales in: those of the low
+        alarm; of a metric of high resolution as many minutes."""
+        return self.low_points * max(round(STANDARD_RESOLUTION / period), 1)
 
-        group: the group as the policy sees it, where that is not the group itself.
-        """
-        if self.sim.now < self.deaf_until:
-            return
-        wish = self.decide(group or self.group, value, high)
-        done = wish and self.group.scale_to(*wish)
+    def act(self, wanted: int, why: str) -> bool:
+        """It has its way; returns whether that changed anything."""
+        before = self.group.desired
+        done = self.group.scale_to(wanted, why)
         if done is not None:
             self.acted(done)
+        return self.group.desired != before
 
     def acted(self, done: float) -> None:
         """It has had its way; its activity is complete at `done` s."""
+
+    # -- with alarms of its own --------------------------------------------------------------
+
+    def _watch(self, metric: Metric) -> None:
+        self._wish: tuple[int, str] | None = None       # what it wants since `_heard`, s
+        self._heard = self._acted = -math.inf
+        self._per_period = round(metric.period / metric.resolution)
+        self._read: deque = deque(maxlen=self._per_period)      # the load at each reading
+        # The load of the period that ends at each reading, as far as anybody looks back.
+        self._loads: deque = deque(maxlen=self.looks_back(metric.period) * self._per_period)
+        metric.on_read.append(self._note)
+        self.high, self.low_alarm = (Alarm(
+            self.sim, f"{self.name} {which}", metric, above=above, m=points, n=points,
+            threshold=threshold, action=lambda value, above=above: self.hear(value, above))
+            for which, above, points, threshold in (
+                ("high", True, self.high_points, self.threshold),
+                ("low", False, self.low_points, self.low * self.threshold)))
+        self.high.link(self, "alarm")
+        self.low_alarm.link(self, "alarm")
+
+    def _note(self, value: float | None) -> None:
+        """The metric has been read, on so many instances: what does it say of the load?"""
+        self._read.append(None if value is None else value * max(self.group.in_service, 1))
+        real = [load for load in self._read if load is not None]
+        self._loads.append(mean(real) if real else 0.0)
+
+    def _seen(self, value: float) -> Seen:
+        group, loads = self.group, list(self._loads)[::-self._per_period]
+        enough = len(self._loads) == self._loads.maxlen
+        return Seen(group.desired, group.warming, loads[0] / value if value else group.in_service,
+                    load_to_expect(loads) if enough else None)
+
+    def hear(self, value: float, high: bool) -> None:
+        """An alarm rings. If this datapoint has not been acted on, do what the group's policies
+        want, once all have heard theirs. Fact: asg.tt_missing_data."""
+        now = self.sim.now
+        if (now >= max(self.deaf_until, self._acted + self.metric.period)
+                and self.metric.datapoints(1)[0] is not None):
+            wish = self.decide(self._seen(value), value, high)
+            self._wish, self._heard = wish or (self.group.desired, ""), now
+            if wish:
+                self.sim.until(now, Order.SCALING).callbacks.append(self._settle)
+
+    def _settle(self, _event) -> None:
+        alike = [p for p in self.sim.parts.values()
+                 if isinstance(p, Policy) and p.group is self.group and p.metric is not None]
+        speak = [p for p in alike if p._wish and p._heard == self.sim.now]
+        if not speak:       # one of the others has settled it
+            return
+        wishes = [p._agreed(alike) for p in speak]
+        most = max(wishes, key=itemgetter(0))
+        changed = speak[wishes.index(most)].act(*most)
+        for policy in speak:
+            policy._wish = None
+            if changed:
+                policy._acted = self.sim.now
+
+    def _agreed(self, policies: list) -> tuple[int, str]:
+        desired = self.group.desired
+        if self._wish[0] >= desired or not self.agrees:
+            return self._wish
+        others = [p._scales_in() for p in policies if p.agrees and p is not self]
+        return unanimous([self._wish, *others]) or (desired, "")
+
+    def _scales_in(self) -> tuple[int, str] | None:
+        """How far it would let the group shrink now, and why; None for not at all."""
+        value = self.metric.datapoints(1)[0]
+        if value is None or self.low_alarm.state != ALARM:
+            return None
+        return self.decide(self._seen(value), value, high=False)
 
 
 def _known(kind: str, magnitude: int) -> None:
@@ -110,17 +202,28 @@ def _known(kind: str, magnitude: int) -> None:
 
 
 class TargetTracking(Policy):
-    """Capacity in proportion to the metric; scale-in waits for warming instances.
+    """Capacity in proportion to the metric, from the instances that the datapoint was measured on.
 
-    Facts: asg.tt_capacity_rule, asg.tt_missing_data.
+    Out at once; in by a tenth of the group at a datapoint, never below what the load to expect
+    needs at the target, not while instances warm up, and only where all target tracking policies of
+    the group agree. scale_in: whether it ever does (not DisableScaleIn).
+    Facts: asg.tt_capacity_rule, asg.tt_no_flap_rule, asg.tt_scale_in_step.
     """
 
-    def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
-        needed = tracked(max(group.in_service, 1), value, self.threshold)
+    def __init__(self, group: Group, metric: Metric | None, *, scale_in: bool = True, **how):
+        self.agrees = scale_in
+        super().__init__(group, metric, **(how if scale_in else {**how, "low": 0.0}))
+
+    def decide(self, seen: Seen, value: float, high: bool) -> tuple[int, str] | None:
         why = f"target tracking: {value:,.1f} per instance, target {self.threshold:,g}"
-        if needed > group.desired if high else needed < group.desired and not group.warming:
-            return needed, why
-        return None
+        if high:
+            needed = tracked(max(seen.in_service, 1), value, self.threshold)
+            return (needed, why) if needed > seen.desired else None
+        if seen.warming or seen.load is None:
+            return None
+        wanted = max(tracked(1, seen.load, self.threshold),
+                     seen.desired + percent_change(seen.desired, -SCALE_IN_STEP))
+        return (wanted, why) if wanted < seen.desired else None
 
 
 class SimpleScaling(Policy):
@@ -140,9 +243,9 @@ class SimpleScaling(Policy):
         self.kind, self.out, self.in_, self.magnitude = kind, out, in_, magnitude
         self.cooldown = cooldown
 
-    def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
+    def decide(self, seen: Seen, value: float, high: bool) -> tuple[int, str] | None:
         by = self.out if high else self.in_
-        return (adjusted(group.desired, self.kind, by, self.magnitude),
+        return (adjusted(seen.desired, self.kind, by, self.magnitude),
                 f"simple scaling: {self.kind} {by:+g}")
 
     def acted(self, done: float) -> None:
@@ -166,14 +269,14 @@ class StepScaling(Policy):
         self.kind, self.magnitude = kind, magnitude
         self.out_steps, self.in_steps = out_steps, in_steps
 
-    def decide(self, group, value: float, high: bool) -> tuple[int, str] | None:
+    def decide(self, seen: Seen, value: float, high: bool) -> tuple[int, str] | None:
         if high:
             by = step_adjustment(self.out_steps, value - self.threshold)
-            wanted = adjusted(group.desired - group.warming, self.kind, by, self.magnitude)
-            changes = wanted > group.desired
+            wanted = adjusted(seen.desired - seen.warming, self.kind, by, self.magnitude)
+            changes = wanted > seen.desired
         else:
             by = step_adjustment(self.in_steps, value - self.low * self.threshold)
-            wanted = adjusted(group.desired, self.kind, by, self.magnitude)
-            changes = wanted < group.desired and not group.warming
+            wanted = adjusted(seen.desired, self.kind, by, self.magnitude)
+            changes = wanted < seen.desired and not seen.warming
         why = f"step scaling: {value:,.1f} per instance, {self.kind} {by:+g}"
         return (wanted, why) if by and changes else None

@@ -9,7 +9,9 @@ policies on one group come to, and the sizes that a calendar or a forecast asks 
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 
@@ -48,12 +50,20 @@ def percent_change(capacity: int, percent: float) -> int:
     return math.trunc(change + math.copysign(_ROUNDING, change))
 
 
-def tracked(capacity: int, metric: float, target: float) -> int:
+def tracked(capacity: float, metric: float, target: float) -> int:
     """Target tracking's capacity: in proportion to metric / target, rounded up.
 
     Fact: asg.tt_capacity_rule.
     """
     return math.ceil(capacity * metric / target - _ROUNDING)
+
+
+def load_to_expect(loads: Sequence[float]) -> float:
+    """The most load to expect after datapoints that say these: their highest, and as much above it
+    as it is above their mean. So a load that is steady but for its noise is not taken for less.
+    Fact: asg.tt_no_flap_rule, which leaves the estimate open."""
+    highest = max(loads)
+    return highest + (highest - math.fsum(loads) / len(loads))
 
 
 def step_adjustment(steps: Sequence[tuple[float, float, float]], breach: float) -> float:
@@ -68,44 +78,48 @@ def step_adjustment(steps: Sequence[tuple[float, float, float]], breach: float) 
     return 0
 
 
-def in_fullest_zone(instances: Sequence[Instance]) -> list[Instance]:
-    """Those in the zone with most instances (in all such zones)."""
-    zones = [i.zone for i in instances]
-    counts = {zone: zones.count(zone) for zone in dict.fromkeys(zones)}
-    most = max(counts.values())
-    return [i for i in instances if counts[i.zone] == most]
+def terminated(policy: str, instances: Sequence[Instance], count: int, now: float,
+               rng: np.random.Generator) -> list[Instance]:
+    """The instances that a termination policy picks one after the other, each in the zone with most
+    instances.
 
-
-def terminated(policy: str, instances: Sequence[Instance], now: float,
-               rng: np.random.Generator) -> Instance:
-    """The instance that a termination policy picks: "default", or in the fullest zone the
-    "oldest-instance" or "newest-instance". Fact: asg.termination_rule."""
-    if policy == "default":
-        return default_termination(instances, now, rng)
-    pick = min if policy == "oldest-instance" else max
-    return pick(in_fullest_zone(instances), key=lambda i: (i.launched, i.id))
-
-
-def default_termination(instances: Sequence[Instance], now: float,
-                        rng: np.random.Generator) -> Instance:
-    """The instance that the default termination policy picks.
-
-    The zone with most instances; in it the oldest launch template; then the one closest to its
-    next billing hour; then at random. Source: as-termination-policies.
+    "oldest-instance" or "newest-instance"; "default": the oldest launch template, then the one
+    closest to its next billing hour, then at random. Fact: asg.termination_rule.
     """
-    left = in_fullest_zone(instances)
-    oldest = min(i.template for i in left)
-    left = [i for i in left if i.template == oldest]
-    to_hour = [-(now - i.launched) % 3600 for i in left]
-    soonest = min(to_hour)
-    left = [i for i, wait in zip(left, to_hour) if wait == soonest]
-    return left[int(rng.integers(len(left)))] if len(left) > 1 else left[0]
+    if policy == "default":
+        order = [(i.template, (i.launched - now) % 3600) for i in instances]
+    else:
+        sign = 1 if policy == "oldest-instance" else -1
+        order = [(sign * i.launched, sign * i.id) for i in instances]
+    zones: dict[str, list] = {}
+    for rank, instance in sorted(zip(order, instances), key=itemgetter(0)):
+        zones.setdefault(instance.zone, []).append((rank, instance))
+    gone = []
+    for _ in range(count):
+        most = max(map(len, zones.values()))
+        fullest = [zone for zone in zones.values() if len(zone) == most]
+        first = min([zone[0][0] for zone in fullest])
+        equal = [bisect_right(zone, first, key=itemgetter(0)) for zone in fullest]
+        drawn = int(rng.integers(sum(equal))) if sum(equal) > 1 else 0
+        for zone, there in zip(fullest, equal):
+            if drawn < there:
+                gone.append(zone.pop(drawn)[1])
+                break
+            drawn -= there
+    return gone
 
 
 def largest(current: int, wanted: Sequence[int]) -> int:
     """The capacity when policies on one group want these at once: whoever wants most wins, so the
     group shrinks only as far as all that speak agree. Facts: asg.multi_policy_rule."""
     return max(wanted, default=current)
+
+
+def unanimous(wishes: Sequence[tuple[int, str] | None]) -> tuple[int, str] | None:
+    """What comes of the (capacity, why) that target tracking policies on one group want when they
+    scale in: as far as all agree, and nothing where one wants none (None).
+    Fact: asg.tt_multi_policy_rule."""
+    return max(wishes, key=lambda wish: wish[0]) if all(wishes) else None
 
 
 def reversals(desired: Sequence[tuple[float, float]], within: float) -> int:

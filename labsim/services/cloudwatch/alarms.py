@@ -32,7 +32,10 @@ from labsim.services.cloudwatch.rules import (
 
 
 class Metric(Component):
-    """A value in `unit`, read every `resolution` seconds; `read()` gives None for no data."""
+    """A value in `unit`, read every `resolution` seconds; `read()` gives None for no data.
+
+    on_read: what is called with each value as it is read.
+    """
 
     shows = (("now", "value"),)
     control = True
@@ -47,6 +50,7 @@ class Metric(Component):
         self._per_period = round(period / self.resolution)
         self.samples: list[float | None] = []
         self._averages: list[float | None] = []     # of the period that ends at each sample
+        self.on_read: list[Callable[[float | None], None]] = []
         sim.process(self._sampling())
 
     def _sampling(self):
@@ -58,6 +62,8 @@ class Metric(Component):
             self._averages.append(self._average())
             if value is not None:
                 self.record.level("value", self.sim.now, value)
+            for told in self.on_read:
+                told(value)
 
     def _average(self) -> float | None:
         real = [s for s in self.samples[-self._per_period:] if s is not None]

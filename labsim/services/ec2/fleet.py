@@ -111,6 +111,7 @@ class Fleet(Component):
         self.entered: list[Instance] = []   # those that had to boot, as they entered service
         self._ended: list[Instance] = []
         self._states: Counter[str] = Counter()
+        self._spot = 0              # Spot instances among those alive
         self._zones = Counter(dict.fromkeys(ZONES, 0))
         self._record(*RECORDED)
         if consumes is not None:
@@ -128,6 +129,7 @@ class Fleet(Component):
         instance = Instance(len(self.instances) + len(self._ended), zone, self.sim.now,
                             self.template, spot=self._spot_next())
         self.instances.append(instance)
+        self._spot += instance.spot
         self._zones[zone] += 1
         self._change(instance, "pending")
         if ready:
@@ -149,8 +151,8 @@ class Fleet(Component):
     def _spot_next(self) -> bool:
         if not self.spot_share:
             return False
-        alive = [i for i in self.instances if i.state != "terminating"]
-        return sum(i.spot for i in alive) + 1 <= self.spot_share * (len(alive) + 1) + 1e-9
+        alive = self.count("pending") + self.count("in service")
+        return self._spot + 1 <= self.spot_share * (alive + 1) + 1e-9
 
     def _boot(self, instance: Instance, comes: bool, _event) -> None:
         if instance.state == "pending" and comes:
@@ -176,6 +178,7 @@ class Fleet(Component):
         if instance.state == "in service":
             instance.left_at = self.sim.now
         self._zones[instance.zone] -= not instance.doomed
+        self._spot -= instance.spot
         self._change(instance, "terminating")
         if finished > self.sim.now:
             self.sim.process(self._end(instance))
@@ -190,6 +193,11 @@ class Fleet(Component):
         self.instances.remove(instance)
         self._ended.append(instance)
         self._change(instance, "terminated")
+
+    @property
+    def staying(self) -> int:
+        """Instances that nobody has begun to take away."""
+        return sum(self._zones.values())
 
     def count(self, state: str) -> int:
         """Instances in a state."""

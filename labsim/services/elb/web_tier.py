@@ -73,7 +73,7 @@ class WebTier(Component):
         Count("offered", "requests", "requests of the run", "", lambda t: t.offered[-1],
               aliases=("arrived",)),
         Count("completed", "requests", "requests served", "higher",
-              lambda t: t.offered[-1] - t.failed[-1], aliases=("served",)),
+              lambda t: t.completed[-1], aliases=("served",)),
         Count("failed", "requests", "requests beyond the capacity", "lower",
               lambda t: t.failed[-1], aliases=("missed",)),
         Metric("failed_share", "%", "failed / offered", "lower",
@@ -195,6 +195,11 @@ class WebTier(Component):
         return self.until(self.rates)
 
     @cached_property
+    def completed(self) -> np.ndarray:
+        """Those that were served."""
+        return self.until(self.served)
+
+    @cached_property
     def failed(self) -> np.ndarray:
         """Those that were beyond the capacity."""
         return self.until(self.rates - self.served)
@@ -230,7 +235,7 @@ class WebTier(Component):
             "offered_rate": self.per_second(self.offered),
             "failed_rate": self.per_second(self.failed),
             "offered": (self.offered, "requests"),
-            "completed": (self.offered - self.failed, "requests"),
+            "completed": (self.completed, "requests"),
             "failed": (self.failed, "requests"),
             "capacity": (self.record.sampled("capacity"), "req/s"),
             "cpu": per_tick(np.diff(self.until(self.percent)) / np.diff(self.record.t), "%")}

@@ -1,5 +1,7 @@
 """The quick alarms on CPU see what plain ones see, and predict nothing that does not come."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,8 @@ from labsim.services.autoscaling import (
     StepScaling,
     TargetTracking,
 )
-from labsim.services.autoscaling.cpu_alarms import Rehearsal
+from labsim.services.autoscaling.policies import Seen
+from labsim.services.autoscaling.rules import load_to_expect
 from labsim.services.cloudwatch import Alarm, Metric
 from labsim.services.ec2 import Fleet
 from labsim.services.elb.web_tier import WebTier
@@ -25,6 +28,8 @@ class PlainTier:
     def __init__(self, sim, rates, each):
         self.sim, self.rates, self.each = sim, rates, each
         self.count, self.busy, self.missed, self.at = 0, 0.0, 0.0, 0.0
+        self.worked = 0.0           # instance-seconds
+        self.loads = []             # instances that are busy, percent, at each datapoint
 
     def change(self, by):
         self.advance()
@@ -35,6 +40,7 @@ class PlainTier:
             k = int(self.at // 10)
             until = min((k + 1) * 10.0, self.sim.now)
             served = min(self.rates[k], self.count * self.each)
+            self.worked += (until - self.at) * served / self.each
             self.busy += (until - self.at) * served / (self.count * self.each)
             self.missed += (until - self.at) * (self.rates[k] - served)
             self.at = until
@@ -42,6 +48,8 @@ class PlainTier:
     def mean_cpu(self, seconds):
         self.advance()
         busy, self.busy = self.busy, 0.0
+        worked, self.worked = self.worked, 0.0
+        self.loads.append(100 * worked / seconds)
         return 100 * busy / seconds
 
 
@@ -64,6 +72,26 @@ class Published:
 
     def link(self, alarm):
         """No picture is drawn of it."""
+
+
+class Watchman:
+    """Hears the plain alarms of one policy, and acts once on a datapoint."""
+
+    def __init__(self, policy, tier, period):
+        self.policy, self.tier, self.period, self.acted = policy, tier, period, 0
+
+    def hear(self, value, high):
+        policy, group, loads = self.policy, self.policy.group, self.tier.loads
+        if group.sim.now < policy.deaf_until or self.acted == len(loads):
+            return
+        back = policy.looks_back(self.period)
+        warm = group.in_service - group.warming + group.fleet.count("pending")
+        seen = Seen(group.desired, group.warming,
+                    min(warm, loads[-1] / value) if value else warm,
+                    load_to_expect(loads[-back:]) if len(loads) >= back else None)
+        wish = policy.decide(seen, value, high)
+        if wish and policy.act(*wish):
+            self.acted = len(loads)
 
 
 def policies(kind, group, **more):
@@ -113,11 +141,11 @@ def test_the_watchman_sees_what_plain_alarms_see(kind, period):
         metric = (Metric(sim, "CPU", lambda tier=tier: tier.mean_cpu(period), period)
                   if period <= 60 else Published(sim, tier, period))
         for policy in policies(kind, group, **more):
+            watchman = Watchman(policy, tier, period)
             for high, points, threshold in ((True, more["high_points"], 50.0),
                                             (False, more["low_points"], more["low"] * 50.0)):
                 Alarm(sim, f"{high}", metric, threshold=threshold, above=high, m=points, n=points,
-                      action=lambda value, high=high, policy=policy, group=group: policy.hear(
-                          value, high, Rehearsal(group, group.sim.now)))
+                      action=partial(watchman.hear, high=high))
         sim.run()
         tier.advance()
 

@@ -1,5 +1,6 @@
 """Auto Scaling's arithmetic and timing are AWS's."""
 
+import numpy as np
 import pytest
 
 from labsim.engine import Simulation, stream
@@ -17,7 +18,6 @@ from labsim.services.autoscaling.rules import (
     EXACT,
     PERCENT,
     adjusted,
-    default_termination,
     effective_maximum,
     largest,
     percent_change,
@@ -84,11 +84,11 @@ def test_default_termination_policy():
         return Instance(0, zone, launched, template)
     rng = stream(1, "test")
     crowd = [make("a", 1, 0), make("b", 0, 0), make("b", 1, 0)]
-    assert default_termination(crowd, 100.0, rng) is crowd[1]
+    assert terminated("default", crowd, 1, 100.0, rng) == [crowd[1]]
     hours = [make("a", 0, 0), make("a", 0, 500)]        # to the hour: 2600 s and 3100 s
-    assert default_termination(hours, 1_000.0, rng) is hours[0]
+    assert terminated("default", hours, 2, 1_000.0, rng) == hours
     alike = [make("a", 0, 0), make("a", 0, 0)]
-    picks = {id(default_termination(alike, 10.0, rng)) for _ in range(50)}
+    picks = {id(terminated("default", alike, 1, 10.0, rng)[0]) for _ in range(50)}
     assert len(picks) == 2
 
 
@@ -118,7 +118,7 @@ def test_target_tracking_repeats_by_the_minute_but_only_for_what_is_lacking():
 def test_target_tracking_waits_with_scale_in_for_warm_instances():
     """In service at 160 s, warm at 460 s: the first evaluation after that scales in."""
     rig = Rig(TargetTracking, [200.0] + [50.0] * 12)
-    assert rig.log[:2] == [(60.0, "+10 instances to 20"), (480.0, "-10 instances to 10")]
+    assert rig.log[:2] == [(60.0, "+10 instances to 20"), (480.0, "-2 instances to 18")]
 
 
 def test_simple_scaling_is_deaf_until_its_cooldown_is_over():
@@ -135,11 +135,11 @@ def test_step_scaling_adds_only_what_is_lacking_while_instances_warm_up():
 
 
 def test_min_and_max_hold():
-    """A wish beyond the maximum is cut, and the log says so."""
+    """A wish beyond the maximum is cut, and the log says so; down it goes to the minimum."""
     rig = Rig(TargetTracking, [100_000.0] * 2 + [0.0] * 40)
     assert rig.log[0] == (60.0, "+40 instances to 50")
     assert "max size reached" in next(e.text for e in rig.sim.events if e.kind == "scale-out")
-    assert rig.log[-1][1] == "-49 instances to 1"
+    assert rig.log[1][1] == "-5 instances to 45" and rig.log[-1][1] == "-1 instance to 1"
 
 
 @pytest.mark.parametrize("policy, gone", [("default", "b1"), ("oldest-instance", "a0"),
@@ -150,7 +150,22 @@ def test_termination_begins_with_the_fullest_zones(policy, gone):
             ("b", 40.0, 1), ("c", 0.0, 0)]
     alive = [Instance(n, zone, t, template) for n, (zone, t, template) in enumerate(made)]
     assert {"a0": 0, "b1": 1, "b2": 2}[gone] == terminated(
-        policy, alive, 100.0, stream(1, "test")).id
+        policy, alive, 1, 100.0, stream(1, "test"))[0].id
+
+
+def test_many_at_once_go_as_one_after_the_other():
+    """Random groups: the same instances, whoever is asked once for all or once for each."""
+    rng = np.random.default_rng(3)
+    for policy in ("default", "oldest-instance", "newest-instance"):
+        for _ in range(30):
+            alive = [Instance(n, "abc"[rng.integers(3)], float(t), int(rng.integers(2)))
+                     for n, t in enumerate(rng.permutation(3_600)[:rng.integers(2, 40)])]
+            count = int(rng.integers(1, len(alive)))
+            at_once = terminated(policy, alive, count, 4_000.0, stream(1, "test"))
+            left = list(alive)
+            for gone in at_once:
+                assert [gone] == terminated(policy, left, 1, 4_000.0, stream(1, "test"))
+                left.remove(gone)
 
 
 @pytest.mark.parametrize("forecast, top, buffer, effective", [
