@@ -8,6 +8,7 @@ tick (`Attempts`).
 from labsim.engine.budget import Budget, Estimate
 from labsim.engine.counted import Attempts, spread
 from labsim.engine.due import Due
+from labsim.engine.key_sample import KeySample, key_sample
 from labsim.engine.lru_cache import LruCache
 from labsim.engine.popularity import draw_keys, popularity, scatter
 from labsim.engine.recorder import Recorder, so_far
@@ -20,7 +21,7 @@ from labsim.engine.token_bucket import TokenBucket
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
 
 __all__ = [
-    "Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "Load", "LruCache", "Order",
-    "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation", "Source",
-    "Station", "TokenBucket", "Wake", "draw_keys", "merged", "popularity", "replay", "scatter",
+    "Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "KeySample", "Load", "LruCache",
+    "Order",     "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation", "Source",
+    "Station", "TokenBucket", "Wake", "draw_keys", "key_sample", "merged", "popularity", "replay", "scatter",
     "so_far", "spread", "stream", "together"]

@@ -9,13 +9,9 @@ request-level, exact, since one request that misses makes others hit, and many t
 make each other wait: some thousand requests, a microsecond or two each.
 """
 
-from dataclasses import dataclass
-
-import numpy as np
-
 from labsim import declare as kit
 from labsim.builtin.elasticache_strategies.params import ElasticacheStrategiesParams
-from labsim.engine import Estimate, RateCurve, Simulation
+from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation
 from labsim.services import elasticache, rds
 from labsim.services.elasticache.cache_aside import NONE
 from labsim.services.elasticache.rules import REDIS
@@ -25,17 +21,6 @@ COST = 7.0          # what a request takes here, in those of a station
 REPORT = 50         # what counting it all takes, in control events
 
 
-@dataclass(frozen=True)
-class QueryTimes:
-    """Exponential times of `mean` s, by inversion."""
-
-    mean: float
-
-    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """`n` times, s."""
-        return -self.mean * np.log1p(-rng.random(n))
-
-
 def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
     """Reads and writes in order of time; perhaps nodes are lost on the way."""
     cached = p.strategy != NONE
@@ -43,7 +28,7 @@ def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
         sim, "cache", keys=p.keys, nodes=p.nodes, room=p.node_items, ring=p.ring, engine=p.engine,
         replicas=p.replicas if p.engine == REDIS else 0, price=p.node_price if cached else 0.0)
     database = rds.Database(sim, "database", servers=p.database_servers,
-                            work=QueryTimes(p.database_time), timeout=p.database_timeout,
+                            work=ServiceTimes(p.database_time, p.database_cv), timeout=p.database_timeout,
                             price=p.database_price)
     app = elasticache.Application(
         sim, "application", cache, database, strategy=p.strategy, skew=p.skew, trip=p.trip_time,

@@ -119,6 +119,8 @@ class Application(Component):
 
     def _play(self, requests: Requests) -> None:
         due, settle, read, write = self._due, self.settle, self.read, self.write
+        if self._cached:
+            self.cluster.ask(requests.key[~requests.write])
         rows = zip(*map(np.ndarray.tolist, requests.columns))
         for step, (t, key, work, die, is_write) in enumerate(rows):
             if not step % PATIENCE:
