@@ -24,7 +24,7 @@ class ElasticacheStrategiesParams(Params):
         5, unit="req/s", bounds=(0, 1_000_000), slider=(0, 50), step=1, label="Write rate",
         group=REQUESTS, help="Writes per second, of keys as popular as those read.")
     keys: int = integer(
-        2_000, unit="keys", bounds=(1, 20_000), slider=(100, 5_000), step=100, label="Keys",
+        2_000, unit="keys", bounds=(1, 1_000_000), slider=(100, 5_000), step=100, label="Keys",
         group=REQUESTS, help="Different things that are asked for, or users with a session.")
     skew: float = number(
         0.9, unit="", bounds=(0, 5), slider=(0, 2), step=0.1, label="Skew", group=REQUESTS,

@@ -1,0 +1,308 @@
+"""An application with a cache at thousands of reads per second: some keys followed, reads counted.
+
+Picture a turnstile and a few marked visitors: the turnstile counts everybody, and what the marked
+ones go through says how the rest fares.
+
+*Models:* what `Application` models, with the popular keys followed each and a sample of the others:
+when each misses, how long it is fetched, when it expires, is written, is thrown out. Between those
+moments its reads are only counted: as many as are expected, in whole numbers by chance. A fetch
+ends with the first of all that are under way: exactly so for works at random. A cache that turns
+over faster than a step is in the steady state of each moment (`turnover`). The wait before the
+database is that at the begin of a step.
+*Leaves out:* what `Application` leaves out; that who comes last in a stampede waits longer.
+
+Data plane: counted, in steps of at most a tick of the record, shorter after each change and where
+items were loaded together; held against `Application` in the tests.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from labsim.declare import Component
+from labsim.engine import Load, Simulation
+from labsim.errors import ParameterError
+from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS
+from labsim.services.elasticache.cache_aside import LAZY, NONE, SESSIONS, THROUGH, refuse_nonsense
+from labsim.services.elasticache.sampled_cluster import NEVER, SampledCluster
+from labsim.services.elasticache.tally import Tally
+from labsim.services.elasticache.turnover import Turnover, expected_time, stays, time_in_cache
+from labsim.services.rds.counted import CountedDatabase
+
+FIRST, GROWTH = 0.01, 1.3   # s of the first step after a change, and how much longer the next is
+ECHOES = 5                  # times that what was loaded together expires nearly together
+STEPS = 1_000               # of a run, or the cache turns over within a step
+MANY = 1_000                # queries of a stampede of which the last is looked for
+WORKS = 4_096               # drawn to know how likely a query is done after a while
+
+
+class SampledApplication(Component):
+    """As `Application`, for `reads` and `writes` per second (a `Load` or a number) of the keys of a
+    `SampledCluster`, before a `CountedDatabase`."""
+
+    METRICS, PANELS, INVARIANTS = METRICS, PANELS, INVARIANTS
+    shows = (("reads/s", "offered_rate"), ("hit ratio", "hit_ratio"))
+    alarm = "failed_rate"
+
+    def __init__(self, sim: Simulation, name: str, cache: SampledCluster, database: CountedDatabase,
+                 *, reads: Load | float, writes: Load | float = 0.0, strategy: str = LAZY,
+                 trip: float = 0.001, ttl: float = 0.0, jitter: float = 0.0, lock: bool = False,
+                 warm: bool = False):
+        super().__init__(sim, name)
+        refuse_nonsense(strategy, trip=trip, ttl=ttl, jitter=jitter)
+        for part, kind in ((cache, SampledCluster), (database, CountedDatabase)):
+            if not isinstance(part, kind):
+                raise ParameterError(part.name, part, f"a {kind.__name__}")
+        self.cluster, self.database, self.strategy = cache, database, strategy
+        self.trip, self.ttl, self.jitter, self.lock = trip, ttl or NEVER, jitter, lock
+        self.curves = [(load if isinstance(load, Load) else Load.steady(load)).curve(sim.duration)
+                       for load in (reads, writes)]
+        self.random = sim.stream(f"{name} sample")
+        self.tally = Tally(trip, 0 if strategy == NONE else 2, database, sim)
+        self.ready = np.full(len(cache.sample), -NEVER)     # when what is fetched will be there, s,
+        self.latest = np.full(len(cache.sample), -NEVER)    # and when the last query for it ends
+        self._luck = np.sort(database.work.draw(WORKS, self.random))
+        self._done = np.cumsum(self._luck)                  # s of the works that are done by then
+        self._now, self._size, self._tick = 0.0, FIRST, 0
+        self._wait, self._admits = 0.0, 1.0
+        self._rates(0.0, sim.duration)
+        self._longest = self._step_at_most()
+        cache.users.append(self)
+        database.served_for(self)
+        self.link(cache)
+        self.link(database, "misses")
+        sim.on_advance(self.advance)
+        if warm and strategy in (LAZY, THROUGH) and not self.turnover:
+            cache.warm()
+            there = np.flatnonzero(cache.has)
+            used = cache.last[there]
+            self._keep(there, np.zeros(len(there)))
+            cache.last[there] = used
+
+    def _step_at_most(self) -> float:
+        """Steps short beside how long an unused item stays, s; `turnover` where that takes too
+        many."""
+        cache, tick = self.cluster, self.sim.tick
+        self.turnover: Turnover | None = None
+        if self.strategy == NONE:
+            return tick
+        stay = time_in_cache(cache, self.reads + self.fills, cache.fewest)
+        longest = min(tick, max(stay / 3, self.sim.duration / STEPS))
+        if stay < 2 * longest:
+            self.turnover = Turnover(self)
+        return longest
+
+    def _rates(self, begin: float, end: float) -> tuple[float, float]:
+        """Reads and writes to be expected; of each key per second they are kept as well."""
+        expected = [curve.rate[0] * (end - begin) if (curve.rate == curve.rate[0]).all() else
+                    curve.expected(np.array([begin, end]))[0] for curve in self.curves]
+        share = self.cluster.sample.share
+        self.reads, self.writes = (share * (n / (end - begin)) for n in expected)
+        self.fills = self.writes if self.strategy == THROUGH else np.zeros(len(share))
+        return expected[0], expected[1]
+
+    def wired(self) -> None:
+        """It brings its readers with it."""
+
+    # -- step by step ------------------------------------------------------------------------------
+
+    def advance(self, now: float) -> None:
+        """Let requests come and go until `now`."""
+        t = self.sim.record.t
+        echoes = [self.ttl * n for n in range(1, ECHOES + 1) if self.ttl * n < self.sim.duration]
+        while self._now < now:
+            self.sim.check()
+            while t[self._tick + 1] <= self._now:
+                self._tick += 1
+            if any(self._now - self._size < echo <= self._now for echo in echoes):
+                self._size = FIRST
+            ends = [t[self._tick + 1], now, *(echo for echo in echoes if echo > self._now)]
+            end = float(min(self._now + min(self._size, self._longest), *ends))
+            self._step(self._now, end)
+            self._now, self._size = end, min(self._size * GROWTH, self._longest)
+        self._size = FIRST      # who has made it advance is about to change something
+
+    def _step(self, begin: float, end: float) -> None:
+        reads, writes = self._rates(begin, end)
+        tally, database, length = self.tally, self.database, end - begin
+        tally.clear()
+        self._wait, self._admits = database.wait, max(database.admits, 1e-9)
+        if self.strategy == NONE:
+            tally.missing = reads
+        elif self.turnover:
+            self.turnover.step(begin, length)
+        else:
+            self._follow(begin, end)
+            self.cluster.throw_out()
+        if self.strategy != NONE:
+            self.cluster.ask(self.cluster.sample.weight * self.reads * length)
+        offered, wrote = self.random.poisson(reads), self.random.poisson(writes)
+        queries = tally.draw(offered, reads, self.lock, self.random)
+        admitted = database.count(begin, end, queries + wrote)
+        answered = round(admitted * queries / max(queries + wrote, 1))
+        tally.close(begin, answered, admitted - answered)
+
+    # -- followed keys -----------------------------------------------------------------------------
+
+    def _follow(self, begin: float, end: float) -> None:
+        """Each followed key from `begin` to `end`, s: kept, missing, being fetched, in turns."""
+        cluster, dice, tally = self.cluster, self.random, self.tally
+        self._unused = cluster.longest_unused(end)
+        weighed = cluster.sample.weight * self.reads        # reads per second of all it stands for
+        at = np.full(len(weighed), begin)
+        if any(cluster.away):
+            out = cluster.out()
+            self._unanswered(weighed[out], self.reads[out], end - begin)
+            at[out] = end
+        k = np.flatnonzero((self.ready > begin) & (at < end))
+        self._fetching(k, self.ready[k], at, end, weighed)
+        k = np.flatnonzero(at < end)
+        while len(k):
+            kept = k[cluster.has[k] & (cluster.expires[k] > at[k])]
+            self._kept(kept, at, end, weighed)
+            k = k[at[k] < end]
+            if not len(k):
+                break
+            ending = self._admits * (self.reads[k] + self.fills[k])
+            left = end - at[k]
+            tally.missing += weighed[k] @ expected_time(ending, left)
+            if self.strategy == SESSIONS:
+                busy = np.clip(cluster.last[k] + self.ttl - at[k], 0.0, left)
+                tally.lost += weighed[k] @ expected_time(ending, busy)
+            moment = at[k] + dice.standard_exponential(len(k)) / np.maximum(ending, 1e-300)
+            begun = moment < end
+            k, moment = k[begun], moment[begun]
+            at[k] = moment
+            self.latest[k] = moment
+            there = moment if self.strategy == SESSIONS else self._fetched(k, moment)
+            self._fetching(k, there, at, end, weighed)
+            k = k[at[k] < end]
+
+    def _kept(self, k: np.ndarray, at: np.ndarray, end: float, weighed: np.ndarray) -> None:
+        """These are there: their reads hit, until they expire."""
+        cluster, tally = self.cluster, self.tally
+        since, until = at[k], np.minimum(cluster.expires[k], end)
+        touched = self.reads[k] + self.fills[k]
+        ago = self.random.standard_exponential(len(k)) / np.maximum(touched, 1e-300)
+        last = np.where(until - ago > since, until - ago, cluster.last[k])
+        if self.strategy == SESSIONS:
+            ended = until < end
+            last[ended] = until[ended] - self.ttl
+            self._renewed(k, weighed[k] * (until - since), min(self.ttl, self._unused))
+        elif self.strategy == LAZY:
+            old = np.maximum(since, cluster.outdated[k])
+            stale = np.flatnonzero(until > old)
+            if len(stale):
+                a, b = (x[stale] - cluster.outdated[k][stale] for x in (old, until))
+                read = np.where(last[stale] > old[stale], last[stale], -NEVER)
+                tally.age(weighed[k][stale] * (b - a), (a + b) / 2,
+                          float((read - cluster.outdated[k][stale]).max()))
+        cluster.last[k] = last
+        at[k] = until
+
+    def _renewed(self, k: np.ndarray, reads: np.ndarray, most: np.ndarray) -> None:
+        """So many reads of sessions that each use makes fresh: what was written since the last use,
+        `most` s ago, is out of date once."""
+        read, write = np.maximum(self.reads[k], 1e-300), self._admits * self.writes[k]
+        if not write.any() or not len(k):
+            return
+        gap = np.minimum(most, -np.log1p(self.random.random(len(k)) * np.expm1(-read * most)) / read)
+        stale = reads * -np.expm1(-write * gap)
+        met = self.random.random(len(k)) < stale
+        old = gap * self.random.random(len(k))
+        self.tally.age(stale, gap / 2, float((old * met).max()))
+
+    def _fetching(self, k: np.ndarray, there: np.ndarray, at: np.ndarray, end: float,
+                  weighed: np.ndarray) -> None:
+        """These are on their way, and are there at `there`, s; who reads them meanwhile misses."""
+        until = np.minimum(there, end)
+        self.tally.window += weighed[k] @ (until - at[k])
+        self.tally.left += weighed[k] @ ((there - at[k]) * (until - at[k])
+                                         - (until - at[k]) ** 2 / 2)
+        at[k] = until
+        done = there < end
+        self.ready[k], self.cluster.has[k] = there, done
+        self._keep(k[done], there[done])
+
+    def _fetched(self, k: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """When what is missing since a request at `t`, s, is in the cache: with the first of all
+        the queries for it that is done, or with a write."""
+        dice, n, admits = self.random, len(k), self._admits
+        first = query = self.database.work.draw(n, dice)
+        asked = t + self.trip + self._wait
+        if not self.lock:       # others come while it runs, and one may be done before
+            others = admits * self.reads[k]
+            passed = dice.standard_exponential(n) / np.maximum(others, 1e-300)
+            query = np.minimum(query, self._luckiest(passed))
+            self.latest[k] = asked + self._last(first, others * query, query)
+        there = asked + query
+        if self.strategy != THROUGH:
+            return there
+        by_write = dice.random(n) * (self.reads[k] + self.fills[k]) < self.fills[k]
+        write = t + dice.standard_exponential(n) / np.maximum(admits * self.fills[k], 1e-300)
+        self.latest[k[by_write]] = t[by_write]
+        return np.where(by_write, t, np.minimum(there, write))
+
+    def _last(self, first: np.ndarray, others: np.ndarray, within: np.ndarray) -> np.ndarray:
+        """When the last query for a key ends that began with or after one of `first` s, `others` of
+        them by chance `within` so long, s."""
+        last, many = first.copy(), np.minimum(self.random.poisson(others), MANY)
+        some = np.flatnonzero(many)
+        if len(some):
+            total = int(many[some].sum())
+            ends = (np.repeat(within[some], many[some]) * self.random.random(total)
+                    + self.database.work.draw(total, self.random))
+            begins = np.cumsum(many[some]) - many[some]
+            last[some] = np.maximum(last[some], np.maximum.reduceat(ends, begins))
+        return last
+
+    def _luckiest(self, passed: np.ndarray) -> np.ndarray:
+        """How long until queries that begin one per second have had this expected number of ends,
+        s: the inverse of the sum over works x of (s - x), for s above x, over their number."""
+        luck = self._luck
+        grown = (luck * np.arange(1, len(luck) + 1) - self._done) / len(luck)
+        late = np.maximum(passed - grown[-1], 0.0)
+        return np.interp(passed, grown, luck) + late
+
+    def _keep(self, k: np.ndarray, t: np.ndarray) -> None:
+        """Fresh values of these keys from `t`, s, on; who queried it as well makes it fresh again."""
+        cluster, n = self.cluster, len(k)
+        cluster.has[k], cluster.last[k] = True, t
+        t = np.maximum(t, self.latest[k])
+        if self.ttl < NEVER:
+            life = self.ttl * (1.0 - self.jitter * self.random.random(n))
+            again = {THROUGH: self._admits * self.fills, SESSIONS: self.reads}.get(self.strategy)
+            if again is not None:
+                life = stays(again[k], life, self.random)
+            cluster.expires[k] = t + life
+        else:
+            cluster.expires[k] = NEVER
+        cluster.outdated[k] = NEVER
+        if self.strategy == LAZY and self.writes.any():
+            cluster.outdated[k] = t + self.random.standard_exponential(n) / np.maximum(
+                self.writes[k], 1e-300)
+
+    def _unanswered(self, weighed: np.ndarray, reads: np.ndarray, length: float) -> None:
+        """Nobody answers for these keys: one read after the other goes to the database."""
+        tally = self.tally
+        if self.strategy == SESSIONS:
+            tally.missing += weighed.sum() * length
+            tally.lost += weighed @ -np.expm1(-reads * self.ttl) * length
+            return
+        fetch = self.trip + self._wait + self.database.work.mean
+        idle = 1.0 / (1.0 + self._admits * reads * fetch)   # share of time without a fetch
+        tally.missing += weighed @ idle * length
+        tally.window += weighed @ (1.0 - idle) * length
+        tally.left += weighed @ (1.0 - idle) * length * fetch / 2
+
+    # -- at the end of the run ---------------------------------------------------------------------
+
+    @cached_property
+    def answers(self) -> Tally:
+        """What came of the reads."""
+        return self.tally
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Reads, hits, failures, latency and staleness over time."""
+        return self.tally.series()
+
