@@ -34,18 +34,18 @@ class KeySample:
 
 
 @lru_cache(maxsize=8)
-def key_sample(keys: int, skew: float = 0.0) -> KeySample:
+def key_sample(keys: int, skew: float = 0.0, head: int = HEAD, strata: int = STRATA) -> KeySample:
     """Followed keys of `keys` with Zipf's exponent `skew`: all of them if they are few."""
-    if keys <= HEAD + 2 * STRATA:
+    if keys <= head + 2 * strata:
         return KeySample(np.arange(keys), np.ones(keys), popularity(keys, skew))
-    ranks = np.linspace(HEAD + 1, keys + 1, STRATA), np.geomspace(HEAD + 1, keys + 1, STRATA)
+    ranks = np.linspace(head + 1, keys + 1, strata), np.geomspace(head + 1, keys + 1, strata)
     edges = np.unique(np.concatenate(ranks).round().astype(np.int64))
     width = np.diff(edges)
     within = scatter(edges[:-1]) % width.astype(np.uint64)
-    head = np.arange(1, HEAD + 1, dtype=float) ** -float(skew)
-    mass = np.concatenate([head, np.diff(_integral(edges - 0.5, skew))])
-    weight = np.concatenate([np.ones(HEAD), width])
-    number = np.concatenate([np.arange(HEAD), edges[:-1] - 1 + within.astype(np.int64)])
+    popular = np.arange(1, head + 1, dtype=float) ** -float(skew)
+    mass = np.concatenate([popular, np.diff(_integral(edges - 0.5, skew))])
+    weight = np.concatenate([np.ones(head), width])
+    number = np.concatenate([np.arange(head), edges[:-1] - 1 + within.astype(np.int64)])
     return KeySample(number, weight, mass / weight / mass.sum())
 
 

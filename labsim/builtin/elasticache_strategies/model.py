@@ -4,28 +4,41 @@ Picture a librarian who keeps the books that are asked for most on a shelf behin
 has to go down to the archive, and the stairs were made narrow accordingly. Then the shelf is
 emptied.
 
-Start reading at `simulate`; the parts are in `labsim.services.elasticache` and `.rds`. Data plane:
-request-level, exact, since one request that misses makes others hit, and many that miss together
-make each other wait: some thousand requests, a microsecond or two each.
+Start reading at `simulate`; the parts are in `labsim.services.elasticache` and `.rds`.
+
+*Models:* a run of at most FOLLOWED requests, of at most LOADED keys, request by request, exactly.
+At real magnitudes, up to a million reads per second of a million keys, keys are followed and reads
+counted: the most popular each, of the others a sample that stands for all; the database is a fluid.
+Where a cache turns over within a step, it is in steady state by Che's approximation. Each is held
+against the request-level model in the tests. *Leaves out:* how long the last of a stampede wait
+that begins in the same step.
 """
 
+import math
+
 from labsim import declare as kit
+from labsim import theory
 from labsim.builtin.elasticache_strategies.params import ElasticacheStrategiesParams
-from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation
+from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, key_sample
 from labsim.services import elasticache, rds
-from labsim.services.elasticache.cache_aside import NONE
+from labsim.services.elasticache.cache_aside import NONE, SESSIONS, THROUGH
 from labsim.services.elasticache.rules import REDIS
+from labsim.services.elasticache.sampled import ECHOES, FIRST, GROWTH
+from labsim.services.elasticache.turnover import STEPS, turns_over
 
 POINTS = 60
 FOLLOWED = 30_000  # requests of a run that are followed one by one, and not more
+LOADED = 100_000    # keys that are loaded one by one, and not more
 COST = 7.0          # what a request takes here, in those of a station
+LOAD = 5.0          # what loading an item takes, in those
+STEP = 30           # what a step takes where reads are counted, in control events
 REPORT = 50         # what counting it all takes, in control events
 
 
 def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
     """Reads and writes in order of time; perhaps nodes are lost on the way."""
     cached, follow = p.strategy != NONE, followed(p)
-    nodes = dict(keys=p.keys, nodes=p.nodes, room=p.node_items, ring=p.ring, engine=p.engine,
+    nodes = dict(keys=p.keys if cached else 1, nodes=p.nodes, room=p.node_items, ring=p.ring, engine=p.engine,
                  replicas=p.replicas if p.engine == REDIS else 0,
                  price=p.node_price if cached else 0.0)
     work = dict(servers=p.database_servers, work=ServiceTimes(p.database_time, p.database_cv),
@@ -50,7 +63,8 @@ def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
 
 def followed(p: ElasticacheStrategiesParams) -> bool:
     """Whether each request is followed, for there are few."""
-    return (p.read_rate + p.write_rate) * p.duration <= FOLLOWED
+    few = p.keys <= LOADED or p.strategy == NONE
+    return few and (p.read_rate + p.write_rate) * p.duration <= FOLLOWED
 
 
 class CacheAside(kit.Outcome):
@@ -68,6 +82,26 @@ class CacheAside(kit.Outcome):
 def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     """What a run will take: requests, and keys that have to find their node; or steps."""
     if followed(p):
-        return Estimate(requests=COST * (p.read_rate + p.write_rate) * p.duration + p.keys,
+        keys = 0 if p.strategy == NONE else p.keys + LOAD * min(p.keys, p.room) * p.warm
+        return Estimate(requests=COST * (p.read_rate + p.write_rate) * p.duration + keys,
                         events=REPORT, lower="read_rate")
-    return Estimate(requests=0, events=1000, lower="read_rate")
+    if p.strategy == NONE:
+        return Estimate(requests=0, events=REPORT + STEP / 10 * POINTS, lower="read_rate")
+    few = key_sample(p.keys, p.skew, 20, 20)
+    through = p.write_rate * (p.strategy == THROUGH)
+    touched, stay = few.share * (p.read_rate + through), math.inf
+    if touched.any():
+        fewest = p.nodes - p.lost_nodes or p.nodes
+        stay = theory.characteristic_time(touched, p.node_items * fewest, few.weight)
+    cycle = 1.0 / max(few.share[0] * p.read_rate, 1e-9) + (p.ttl * (1 - p.jitter / 2) or math.inf)
+    cycle += 0.0 if p.strategy == SESSIONS else p.trip_time + p.database_time
+    tick, turns, changes = p.duration / POINTS, 0.0, 1.0 + 2 * bool(p.lost_nodes)
+    if not turns_over(p.duration, stay, cycle):
+        tick = min(tick, max(stay / 3, p.duration / STEPS))
+        turns = p.duration / cycle
+        changes += min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0
+    steps = p.duration / tick + changes * max(math.log(max(tick, FIRST) / FIRST), 1) / math.log(
+        GROWTH)
+    size = min(p.keys, 2_500) / 2_500
+    return Estimate(requests=0, events=REPORT + STEP * (0.4 + 0.6 * size) * (steps + turns / 2),
+                    lower="read_rate")

@@ -18,13 +18,13 @@ class ElasticacheStrategiesParams(Params):
     """Parameters of `elasticache-strategies`."""
 
     read_rate: float = number(
-        120, unit="req/s", bounds=(0, 1_000_000), slider=(0, 300), step=10, label="Read rate",
+        20_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 100_000), step=1_000, label="Read rate",
         group=REQUESTS, help="Reads per second, of all keys.")
     write_rate: float = number(
-        5, unit="req/s", bounds=(0, 1_000_000), slider=(0, 50), step=1, label="Write rate",
+        500, unit="req/s", bounds=(0, 1_000_000), slider=(0, 5_000), step=100, label="Write rate",
         group=REQUESTS, help="Writes per second, of keys as popular as those read.")
     keys: int = integer(
-        2_000, unit="keys", bounds=(1, 1_000_000), slider=(100, 5_000), step=100, label="Keys",
+        1_000_000, unit="keys", bounds=(1, 1_000_000), slider=(1_000, 1_000_000), step=1_000, label="Keys",
         group=REQUESTS, help="Different things that are asked for, or users with a session.")
     skew: float = number(
         0.9, unit="", bounds=(0, 5), slider=(0, 2), step=0.1, label="Skew", group=REQUESTS,
@@ -44,7 +44,7 @@ class ElasticacheStrategiesParams(Params):
         when=CACHED,
         help="Nodes, or shards, that share the keys.")
     node_items: int = integer(
-        100, unit="items", bounds=(1, 1_000_000), slider=(10, 1_000), step=10,
+        50_000, unit="items", bounds=(1, 10_000_000), slider=(1_000, 500_000), step=1_000,
         label="Items per node", group=CACHE, when=CACHED,
         help="How many items fit into the memory of a node.")
     replicas: int = integer(
@@ -70,10 +70,10 @@ class ElasticacheStrategiesParams(Params):
         group=CACHE, when=CACHED, help="Time of a question to the cache.")
 
     database_servers: int = integer(
-        2, unit="requests", bounds=(1, 10_000), slider=(1, 20), step=1, label="At a time",
+        40, unit="requests", bounds=(1, 10_000), slider=(1, 200), step=1, label="At a time",
         group=DATABASE, help="Requests that the database works on at the same time.")
     database_time: float = number(
-        0.02, unit="s", bounds=(0.0001, 60), slider=(0.001, 0.1), step=0.001, label="Query time",
+        0.005, unit="s", bounds=(0.0001, 60), slider=(0.001, 0.1), step=0.001, label="Query time",
         group=DATABASE, help="Mean time of a query or write.")
     database_cv: float = number(
         1, unit="", bounds=(0, 10), slider=(0, 2), step=0.1, label="Query time CV",

@@ -26,13 +26,19 @@ from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS
 from labsim.services.elasticache.cache_aside import LAZY, NONE, SESSIONS, THROUGH, refuse_nonsense
 from labsim.services.elasticache.sampled_cluster import NEVER, SampledCluster
 from labsim.services.elasticache.tally import Tally
-from labsim.services.elasticache.turnover import Turnover, expected_time, stays, time_in_cache
+from labsim.services.elasticache.turnover import (
+    STEPS,
+    Turnover,
+    expected_time,
+    stays,
+    time_in_cache,
+    turns_over,
+)
 from labsim.services.rds.counted import CountedDatabase
 
 FIRST, GROWTH = 0.01, 1.3   # s of the first step after a change, and how much longer the next is
 ECHOES = 5                  # times that what was loaded together expires nearly together
-STEPS = 1_000               # of a run, or the cache turns over within a step
-MANY = 1_000                # queries of a stampede of which the last is looked for
+MANY = 20_000               # queries of stampedes of which the last are looked for
 WORKS = 4_096               # drawn to know how likely a query is done after a while
 
 
@@ -80,17 +86,20 @@ class SampledApplication(Component):
             cache.last[there] = used
 
     def _step_at_most(self) -> float:
-        """Steps short beside how long an unused item stays, s; `turnover` where that takes too
-        many."""
-        cache, tick = self.cluster, self.sim.tick
+        """Steps short beside how long an unused item stays, s; `turnover` where that or a short
+        TTL would take too many."""
+        tick, duration = self.sim.tick, self.sim.duration
         self.turnover: Turnover | None = None
         if self.strategy == NONE:
             return tick
-        stay = time_in_cache(cache, self.reads + self.fills, cache.fewest)
-        longest = min(tick, max(stay / 3, self.sim.duration / STEPS))
-        if stay < 2 * longest:
+        touched = self.reads + self.fills
+        stay = time_in_cache(self.cluster, touched, self.cluster.fewest) if touched.any() else NEVER
+        cycle = self.ttl * (1.0 - self.jitter / 2) + 1.0 / max(self.reads.max(initial=0), 1e-300)
+        cycle += 0.0 if self.strategy == SESSIONS else self.trip + self.database.work.mean
+        if turns_over(duration, stay, cycle):
             self.turnover = Turnover(self)
-        return longest
+            return tick
+        return min(tick, max(stay / 3, duration / STEPS))
 
     def _rates(self, begin: float, end: float) -> tuple[float, float]:
         """Reads and writes to be expected; of each key per second they are kept as well."""
@@ -147,7 +156,7 @@ class SampledApplication(Component):
     def _follow(self, begin: float, end: float) -> None:
         """Each followed key from `begin` to `end`, s: kept, missing, being fetched, in turns."""
         cluster, dice, tally = self.cluster, self.random, self.tally
-        self._unused = cluster.longest_unused(end)
+        self._unused = cluster.longest_unused((begin + end) / 2)
         weighed = cluster.sample.weight * self.reads        # reads per second of all it stands for
         at = np.full(len(weighed), begin)
         if any(cluster.away):
@@ -167,7 +176,8 @@ class SampledApplication(Component):
             left = end - at[k]
             tally.missing += weighed[k] @ expected_time(ending, left)
             if self.strategy == SESSIONS:
-                busy = np.clip(cluster.last[k] + self.ttl - at[k], 0.0, left)
+                seen = np.maximum(cluster.last[k], -1e300) + self.ttl * (cluster.last[k] > -NEVER)
+                busy = np.clip(seen - at[k], 0.0, left)
                 tally.lost += weighed[k] @ expected_time(ending, busy)
             moment = at[k] + dice.standard_exponential(len(k)) / np.maximum(ending, 1e-300)
             begun = moment < end
@@ -246,9 +256,10 @@ class SampledApplication(Component):
     def _last(self, first: np.ndarray, others: np.ndarray, within: np.ndarray) -> np.ndarray:
         """When the last query for a key ends that began with or after one of `first` s, `others` of
         them by chance `within` so long, s."""
-        last, many = first.copy(), np.minimum(self.random.poisson(others), MANY)
+        last, many = first.copy(), self.random.poisson(others)
         some = np.flatnonzero(many)
         if len(some):
+            many = np.minimum(many, max(MANY // len(some), 10))
             total = int(many[some].sum())
             ends = (np.repeat(within[some], many[some]) * self.random.random(total)
                     + self.database.work.draw(total, self.random))
@@ -285,10 +296,6 @@ class SampledApplication(Component):
     def _unanswered(self, weighed: np.ndarray, reads: np.ndarray, length: float) -> None:
         """Nobody answers for these keys: one read after the other goes to the database."""
         tally = self.tally
-        if self.strategy == SESSIONS:
-            tally.missing += weighed.sum() * length
-            tally.lost += weighed @ -np.expm1(-reads * self.ttl) * length
-            return
         fetch = self.trip + self._wait + self.database.work.mean
         idle = 1.0 / (1.0 + self._admits * reads * fetch)   # share of time without a fetch
         tally.missing += weighed @ idle * length

@@ -14,6 +14,16 @@ from labsim import theory
 from labsim.services.elasticache.cache_aside import LAZY, SESSIONS
 
 
+AGES = 1e12         # s
+STEPS = 1_000       # of a run at most; what comes and goes within a step is in steady state
+
+
+def turns_over(duration: float, stay: float, cycle: float) -> bool:
+    """Whether items `stay` for so short a time without use, or expire and come back in so short a
+    `cycle`, s, that steps would be too many."""
+    return 1.5 * STEPS * stay < duration or 3 * STEPS * cycle < duration
+
+
 def time_in_cache(cluster, touched: np.ndarray, nodes: int) -> float:
     """How long an item that nobody asks for stays in `nodes` nodes where each followed key is
     `touched` so often a second, s."""
@@ -52,7 +62,7 @@ class Turnover:
         """How long an item stays now; worked out once for what does not change."""
         state = float(touched.sum()), self.app.cluster.answering
         if state not in self._stays:
-            self._stays[state] = time_in_cache(self.app.cluster, touched, state[1])
+            self._stays[state] = min(time_in_cache(self.app.cluster, touched, state[1]), AGES)
         return self._stays[state]
 
     def step(self, begin: float, length: float) -> None:
@@ -70,8 +80,7 @@ class Turnover:
             kept, fetch = lifetime(touched, stay)[1], 0.0
         else:
             stay = np.full(len(weight), most)
-            lives = lifetime(app._admits * app.fills, np.full(len(weight), life))[1] if (
-                app.ttl < np.inf) else np.full(len(weight), np.inf)
+            lives = lifetime(app._admits * app.fills, np.full(len(weight), min(life, AGES)))[1]
             more = lifetime(touched, stay)[1] - stay            # beyond the first `stay`
             kept = np.minimum(stay, lives) + more * -np.expm1(
                 -np.maximum(lives - stay, 0.0) / np.maximum(more, 1e-300))
@@ -88,7 +97,7 @@ class Turnover:
         tally.missing += float(missed @ (1.0 - waiting))
         tally.window += float(missed @ waiting)
         tally.left += float(missed @ waiting) * fetch / 2
-        cluster.thrown += float(weight @ (1.0 / turn)) * length
+        cluster.thrown += float(weight @ (touched * np.exp(-touched * most))) * length
         cluster.turnover = float(weight @ -np.expm1(-touched * most))
         if app.strategy == SESSIONS:
             busy = np.minimum(app.ttl, begin)       # nobody was here before the start
