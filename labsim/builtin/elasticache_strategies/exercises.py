@@ -105,9 +105,9 @@ EXERCISES = (
         goals=(("duplicate_fetches", "<=", 0.0), ("stale_age_max", "<=", 15.0),
                ("failed", "<=", 0.0)),
         good={"lock": True, "nodes": 1, "node_items": 2_000}, slack=1.05,
-        question="One page is nearly half of the traffic and takes {database_time} to make. Answers may "
-                 "be fifteen seconds old, no page may be made twice at a time, none may fail. "
-                 "Meet the goals at the least cost.",
+        question="One page is nearly half of the traffic and takes {database_time} to make. "
+                 "Answers may be fifteen seconds old, no page may be made twice at a time, none "
+                 "may fail. Meet the goals at the least cost.",
         hints=("What keeps two readers from making the same page?",
                "A node that holds as much as four costs as much as one of them here."),
         solution="{answer}: one goes and the others wait. Jitter is for many pages, a lock is for "

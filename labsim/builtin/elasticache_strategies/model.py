@@ -24,7 +24,7 @@ from labsim.services import elasticache, rds
 from labsim.services.elasticache.cache_aside import NONE, SESSIONS, THROUGH
 from labsim.services.elasticache.rules import REDIS
 from labsim.services.elasticache.sampled import ECHOES, FIRST, GROWTH
-from labsim.services.elasticache.turnover import STEPS, turns_over
+from labsim.services.elasticache.turnover import STEPS, shortest_cycle, turns_over
 
 POINTS = 60
 FOLLOWED = 30_000  # requests of a run that are followed one by one, and not more
@@ -38,7 +38,8 @@ REPORT = 50         # what counting it all takes, in control events
 def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
     """Reads and writes in order of time; perhaps nodes are lost on the way."""
     cached, follow = p.strategy != NONE, followed(p)
-    nodes = dict(keys=p.keys if cached else 1, nodes=p.nodes, room=p.node_items, ring=p.ring, engine=p.engine,
+    nodes = dict(keys=p.keys if cached else 1, nodes=p.nodes, room=p.node_items, ring=p.ring,
+                 engine=p.engine,
                  replicas=p.replicas if p.engine == REDIS else 0,
                  price=p.node_price if cached else 0.0)
     work = dict(servers=p.database_servers, work=ServiceTimes(p.database_time, p.database_cv),
@@ -89,12 +90,14 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
         return Estimate(requests=0, events=REPORT + STEP / 10 * POINTS, lower="read_rate")
     few = key_sample(p.keys, p.skew, 20, 20)
     through = p.write_rate * (p.strategy == THROUGH)
-    touched, stay = few.share * (p.read_rate + through), math.inf
+    reads, fills, stay = few.share * p.read_rate, few.share * through, math.inf
+    touched = reads + fills
     if touched.any():
         fewest = p.nodes - p.lost_nodes or p.nodes
         stay = theory.characteristic_time(touched, p.node_items * fewest, few.weight)
-    cycle = 1.0 / max(few.share[0] * p.read_rate, 1e-9) + (p.ttl * (1 - p.jitter / 2) or math.inf)
-    cycle += 0.0 if p.strategy == SESSIONS else p.trip_time + p.database_time
+    sessions = p.strategy == SESSIONS
+    cycle = shortest_cycle(reads, fills, p.ttl * (1 - p.jitter / 2) or math.inf,
+                           0.0 if sessions else p.trip_time + p.database_time, sessions)
     tick, turns, changes = p.duration / POINTS, 0.0, 1.0 + 2 * bool(p.lost_nodes)
     if not turns_over(p.duration, stay, cycle):
         tick = min(tick, max(stay / 3, p.duration / STEPS))

@@ -18,14 +18,15 @@ class ElasticacheStrategiesParams(Params):
     """Parameters of `elasticache-strategies`."""
 
     read_rate: float = number(
-        20_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 100_000), step=1_000, label="Read rate",
-        group=REQUESTS, help="Reads per second, of all keys.")
+        20_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 100_000), step=1_000,
+        label="Read rate", group=REQUESTS, help="Reads per second, of all keys.")
     write_rate: float = number(
         500, unit="req/s", bounds=(0, 1_000_000), slider=(0, 5_000), step=100, label="Write rate",
         group=REQUESTS, help="Writes per second, of keys as popular as those read.")
     keys: int = integer(
-        1_000_000, unit="keys", bounds=(1, 1_000_000), slider=(1_000, 1_000_000), step=1_000, label="Keys",
-        group=REQUESTS, help="Different things that are asked for, or users with a session.")
+        1_000_000, unit="keys", bounds=(1, 1_000_000), slider=(1_000, 1_000_000), step=1_000,
+        label="Keys", group=REQUESTS,
+        help="Different things that are asked for, or users with a session.")
     skew: float = number(
         0.9, unit="", bounds=(0, 5), slider=(0, 2), step=0.1, label="Skew", group=REQUESTS,
         help="Exponent of Zipf's law: 0 for keys that are all as popular.")
@@ -40,8 +41,8 @@ class ElasticacheStrategiesParams(Params):
         "memcached", label="Engine", group=CACHE, when=CACHED,
         help="Memcached shares keys out among nodes; Redis can have replicas of each.")
     nodes: int = integer(
-        4, unit="nodes", bounds=(1, max(NODES_MAX.values())), slider=(1, 10), step=1, label="Nodes", group=CACHE,
-        when=CACHED,
+        4, unit="nodes", bounds=(1, max(NODES_MAX.values())), slider=(1, 10), step=1,
+        label="Nodes", group=CACHE, when=CACHED,
         help="Nodes, or shards, that share the keys.")
     node_items: int = integer(
         50_000, unit="items", bounds=(1, 10_000_000), slider=(1_000, 500_000), step=1_000,
@@ -84,14 +85,15 @@ class ElasticacheStrategiesParams(Params):
         group=DATABASE, help="Who would wait longer for its turn is turned away.")
 
     lost_nodes: int = integer(
-        0, unit="nodes", bounds=(0, max(NODES_MAX.values())), slider=(0, 4), step=1, label="Nodes lost", group=FAULT,
-        help="So many nodes fail at once; 0 for none.")
+        0, unit="nodes", bounds=(0, max(NODES_MAX.values())), slider=(0, 4), step=1,
+        label="Nodes lost", group=FAULT, help="So many nodes fail at once; 0 for none.")
     lost_at: float = number(
         30, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Lost at", group=FAULT,
         help="When.")
     failover_time: float = number(
         FAILOVER, unit="s", bounds=(0, 3_600), slider=(0, 60), step=1, label="Failover",
-        group=FAULT, when=REPLICATED, help="Until a replica answers in its place; AWS names no figure.")
+        group=FAULT, when=REPLICATED,
+        help="Until a replica answers in its place; AWS names no figure.")
     replace_time: float = number(
         REPLACE, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Replaced after",
         group=FAULT, help="Until there is a new node, empty.")

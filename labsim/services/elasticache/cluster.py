@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 
-from labsim.declare import Component, Count, Line, Metric, Panel
+from labsim.declare import Component, Count, Line, Metric, Panel, share
 from labsim.engine import LruCache, Order, Simulation
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.elasticache.rules import (
@@ -53,7 +53,7 @@ class Cluster(Component):
         Metric("busiest_node_rate", "req/s", "reads per second of the node that is asked most",
                "lower", lambda c: c.asked.max() / c.sim.duration),
         Metric("busiest_node_share", "", "its part of all reads of the cache", "lower",
-               lambda c: c.asked.max() / max(c.asked.sum(), 1.0)))
+               lambda c: share(c.asked.max(), c.asked.sum())))
     PANELS = (Panel("Nodes that answer", (Line("nodes", "nodes", step=True),),
                     marks=("lost", "back")),)
     shows = (("nodes", "nodes"),)

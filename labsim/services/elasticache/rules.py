@@ -4,7 +4,8 @@ Picture labels on letters: worked out from the number of cabinets, nearly all ar
 cabinet is gone; read off a ring on which each cabinet has many marks, only its own are.
 
 *Models:* memory that Redis keeps back; how many nodes a cluster may have; keys by modulo, and by
-consistent hashing (Karger et al., STOC 1997). *Leaves out:* overhead per item, slots of Redis's cluster mode.
+consistent hashing (Karger et al., STOC 1997). *Leaves out:* overhead per item, slots of Redis's
+cluster mode.
 """
 
 import numpy as np

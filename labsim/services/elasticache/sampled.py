@@ -25,11 +25,13 @@ from labsim.errors import ParameterError
 from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS
 from labsim.services.elasticache.cache_aside import LAZY, NONE, SESSIONS, THROUGH, refuse_nonsense
 from labsim.services.elasticache.sampled_cluster import NEVER, SampledCluster
+from labsim.services.elasticache.stampede import Stampede
 from labsim.services.elasticache.tally import Tally
 from labsim.services.elasticache.turnover import (
     STEPS,
     Turnover,
     expected_time,
+    shortest_cycle,
     stays,
     time_in_cache,
     turns_over,
@@ -38,8 +40,6 @@ from labsim.services.rds.counted import CountedDatabase
 
 FIRST, GROWTH = 0.01, 1.3   # s of the first step after a change, and how much longer the next is
 ECHOES = 5                  # times that what was loaded together expires nearly together
-MANY = 20_000               # queries of stampedes of which the last are looked for
-WORKS = 4_096               # drawn to know how likely a query is done after a while
 
 
 class SampledApplication(Component):
@@ -67,8 +67,7 @@ class SampledApplication(Component):
         self.tally = Tally(trip, 0 if strategy == NONE else 2, database, sim)
         self.ready = np.full(len(cache.sample), -NEVER)     # when what is fetched will be there, s,
         self.latest = np.full(len(cache.sample), -NEVER)    # and when the last query for it ends
-        self._luck = np.sort(database.work.draw(WORKS, self.random))
-        self._done = np.cumsum(self._luck)                  # s of the works that are done by then
+        self._stampede = Stampede(database.work, self.random)
         self._now, self._size, self._tick = 0.0, FIRST, 0
         self._wait, self._admits = 0.0, 1.0
         self._rates(0.0, sim.duration)
@@ -94,8 +93,10 @@ class SampledApplication(Component):
             return tick
         touched = self.reads + self.fills
         stay = time_in_cache(self.cluster, touched, self.cluster.fewest) if touched.any() else NEVER
-        cycle = self.ttl * (1.0 - self.jitter / 2) + 1.0 / max(self.reads.max(initial=0), 1e-300)
-        cycle += 0.0 if self.strategy == SESSIONS else self.trip + self.database.work.mean
+        sessions = self.strategy == SESSIONS
+        fetch = 0.0 if sessions else self.trip + self.database.work.mean
+        cycle = shortest_cycle(self.reads, self.fills, self.ttl * (1.0 - self.jitter / 2), fetch,
+                               sessions)
         if turns_over(duration, stay, cycle):
             self.turnover = Turnover(self)
             return tick
@@ -176,7 +177,8 @@ class SampledApplication(Component):
             left = end - at[k]
             tally.missing += weighed[k] @ expected_time(ending, left)
             if self.strategy == SESSIONS:
-                seen = np.maximum(cluster.last[k], -1e300) + self.ttl * (cluster.last[k] > -NEVER)
+                last = cluster.last[k]
+                seen = np.maximum(last, -1e300) + np.where(last > -NEVER, self.ttl, 0.0)
                 busy = np.clip(seen - at[k], 0.0, left)
                 tally.lost += weighed[k] @ expected_time(ending, busy)
             moment = at[k] + dice.standard_exponential(len(k)) / np.maximum(ending, 1e-300)
@@ -216,7 +218,8 @@ class SampledApplication(Component):
         read, write = np.maximum(self.reads[k], 1e-300), self._admits * self.writes[k]
         if not write.any() or not len(k):
             return
-        gap = np.minimum(most, -np.log1p(self.random.random(len(k)) * np.expm1(-read * most)) / read)
+        within = self.random.random(len(k)) * np.expm1(-read * most)
+        gap = np.minimum(most, -np.log1p(within) / read)
         stale = reads * -np.expm1(-write * gap)
         met = self.random.random(len(k)) < stale
         old = gap * self.random.random(len(k))
@@ -241,10 +244,8 @@ class SampledApplication(Component):
         first = query = self.database.work.draw(n, dice)
         asked = t + self.trip + self._wait
         if not self.lock:       # others come while it runs, and one may be done before
-            others = admits * self.reads[k]
-            passed = dice.standard_exponential(n) / np.maximum(others, 1e-300)
-            query = np.minimum(query, self._luckiest(passed))
-            self.latest[k] = asked + self._last(first, others * query, query)
+            query = np.minimum(first, self._stampede.luckiest(admits * self.reads[k]))
+            self.latest[k] = asked + self._stampede.last(first, query, admits * self.reads[k])
         there = asked + query
         if self.strategy != THROUGH:
             return there
@@ -253,30 +254,8 @@ class SampledApplication(Component):
         self.latest[k[by_write]] = t[by_write]
         return np.where(by_write, t, np.minimum(there, write))
 
-    def _last(self, first: np.ndarray, others: np.ndarray, within: np.ndarray) -> np.ndarray:
-        """When the last query for a key ends that began with or after one of `first` s, `others` of
-        them by chance `within` so long, s."""
-        last, many = first.copy(), self.random.poisson(others)
-        some = np.flatnonzero(many)
-        if len(some):
-            many = np.minimum(many, max(MANY // len(some), 10))
-            total = int(many[some].sum())
-            ends = (np.repeat(within[some], many[some]) * self.random.random(total)
-                    + self.database.work.draw(total, self.random))
-            begins = np.cumsum(many[some]) - many[some]
-            last[some] = np.maximum(last[some], np.maximum.reduceat(ends, begins))
-        return last
-
-    def _luckiest(self, passed: np.ndarray) -> np.ndarray:
-        """How long until queries that begin one per second have had this expected number of ends,
-        s: the inverse of the sum over works x of (s - x), for s above x, over their number."""
-        luck = self._luck
-        grown = (luck * np.arange(1, len(luck) + 1) - self._done) / len(luck)
-        late = np.maximum(passed - grown[-1], 0.0)
-        return np.interp(passed, grown, luck) + late
-
     def _keep(self, k: np.ndarray, t: np.ndarray) -> None:
-        """Fresh values of these keys from `t`, s, on; who queried it as well makes it fresh again."""
+        """Fresh values of these keys from `t`, s, on; who queried as well renews them."""
         cluster, n = self.cluster, len(k)
         cluster.has[k], cluster.last[k] = True, t
         t = np.maximum(t, self.latest[k])

@@ -13,7 +13,6 @@ import numpy as np
 
 from labsim.engine import KeySample, Simulation, key_sample
 from labsim.services.elasticache.cluster import Cluster
-from labsim.services.elasticache.rules import moved
 
 COUNTED = 20_000    # keys whose nodes are looked up to know how many keys each node has
 NEVER = float("inf")

@@ -20,9 +20,9 @@ BEGIN, OFFERED, HITS, WAITS, ANSWERED, FAILED, OUTDATED, STANDING = range(8)    
 
 
 class Tally:
-    """The reads of a `SampledApplication`. In a step `missing` and `window` are reads to be expected
-    of keys that are missing and of those that are being fetched, `left` s that the latter still
-    last, `lost` sessions; then what came of it is a row."""
+    """The reads of a `SampledApplication`. In a step `missing` and `window` are the reads to be
+    expected of keys that are missing and of those that are being fetched, `left` the s that the
+    latter will still wait, all together, `lost` the sessions; what came of it is a row."""
 
     def __init__(self, trip: float, trips: int, database, sim):
         self.trip, self.trips, self.database, self.sim = trip, trips, database, sim

@@ -13,8 +13,7 @@ import numpy as np
 from labsim import theory
 from labsim.services.elasticache.cache_aside import LAZY, SESSIONS
 
-
-AGES = 1e12         # s
+AGES, MOST = 1e12, 500.0    # s, and touches, that are as good as infinite
 STEPS = 1_000       # of a run at most; what comes and goes within a step is in steady state
 
 
@@ -22,6 +21,14 @@ def turns_over(duration: float, stay: float, cycle: float) -> bool:
     """Whether items `stay` for so short a time without use, or expire and come back in so short a
     `cycle`, s, that steps would be too many."""
     return 1.5 * STEPS * stay < duration or 3 * STEPS * cycle < duration
+
+
+def shortest_cycle(reads: np.ndarray, fills: np.ndarray, life: float, fetch: float,
+                   renewed: bool) -> float:
+    """How long it takes at least, in the mean, until an item that lives for `life` s has expired
+    and is there again, with a `fetch` of so long; renewed: by each read."""
+    lives = lifetime(reads if renewed else fills, np.full(len(reads), min(life, AGES)))[1]
+    return float(np.min(lives + (1.0 + fetch * reads) / np.maximum(reads + fills, 1e-300)))
 
 
 def time_in_cache(cluster, touched: np.ndarray, nodes: int) -> float:
@@ -46,7 +53,7 @@ def stays(rate: np.ndarray, life: np.ndarray, random: np.random.Generator) -> np
 
 def lifetime(rate: np.ndarray, life: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The chance of a touch within `life`, and the mean time until there is none for so long, s."""
-    touches = np.minimum(rate * life, 500.0)
+    touches = np.minimum(rate * life, MOST)
     return -np.expm1(-touches), np.where(
         touches > 1e-9, np.expm1(touches) / np.maximum(rate, 1e-300), life)
 
@@ -90,10 +97,10 @@ class Turnover:
         away = fetch * app.reads / touched
         if not app.lock:
             away = away * stay / np.maximum(away + stay, 1e-300)
-        turn = kept + 1.0 / (app._admits * touched) + away
-        missed = weighed * (1.0 - kept / turn) * length
-        waiting = away / (turn - kept) if app.lock else -np.expm1(
-            -app.reads * (1.0 - kept / turn) * fetch)
+        gone = 1.0 / (app._admits * touched) + away
+        turn = kept + gone
+        missed = weighed * (gone / turn) * length
+        waiting = away / gone if app.lock else -np.expm1(-app.reads * (gone / turn) * fetch)
         tally.missing += float(missed @ (1.0 - waiting))
         tally.window += float(missed @ waiting)
         tally.left += float(missed @ waiting) * fetch / 2
