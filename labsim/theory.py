@@ -182,8 +182,9 @@ def characteristic_time(arrival_rates, capacity: float, counts=1.0) -> float:
 
     The cache holds `capacity` items of one size; item i is asked for at `arrival_rates[i]` per
     second, (items,), in a Poisson stream of its own; there are `counts[i]` such. The
-    root t of sum(1 - exp(-rate_i t)) = capacity; infinite if all items fit. `ValueError`. Source:
-    Che, Tung and Wang, IEEE JSAC 20 (2002); why it is so good: Fricker, Robert and Roberts, ITC 24 (2012).
+    root t of sum(counts_i (1 - exp(-rate_i t))) = capacity; infinite if all items fit.
+    `ValueError`. Source: Che, Tung and Wang, IEEE JSAC 20 (2002); why it is so good: Fricker,
+    Robert and Roberts, ITC 24 (2012).
     """
     rates = _check_rates(arrival_rates)
     _check(capacity=capacity)
