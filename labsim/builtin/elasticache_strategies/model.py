@@ -16,15 +16,25 @@ that begins in the same step.
 
 import math
 
+import numpy as np
+
 from labsim import declare as kit
 from labsim import theory
 from labsim.builtin.elasticache_strategies.params import ElasticacheStrategiesParams
 from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, key_sample
 from labsim.services import elasticache, rds
 from labsim.services.elasticache.cache_aside import NONE, SESSIONS, THROUGH
+from labsim.services.elasticache.pace import (
+    AFTER,
+    CLOSE,
+    ECHOES,
+    FIRST,
+    GROWTH,
+    SETTLING,
+    plan,
+)
 from labsim.services.elasticache.rules import REDIS
-from labsim.services.elasticache.sampled import ECHOES, FIRST, GROWTH
-from labsim.services.elasticache.turnover import STEPS, shortest_cycle, turns_over
+from labsim.services.elasticache.turnover import shortest_cycle
 
 POINTS = 60
 FOLLOWED = 30_000  # requests of a run that are followed one by one, and not more
@@ -98,13 +108,22 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     sessions = p.strategy == SESSIONS
     cycle = shortest_cycle(reads, fills, p.ttl * (1 - p.jitter / 2) or math.inf,
                            0.0 if sessions else p.trip_time + p.database_time, sessions)
-    tick, turns, changes = p.duration / POINTS, 0.0, 1.0 + 2 * bool(p.lost_nodes)
-    if not turns_over(p.duration, stay, cycle):
-        tick = min(tick, max(stay / 3, p.duration / STEPS))
-        turns = p.duration / cycle
-        changes += min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0
-    steps = p.duration / tick + changes * max(math.log(max(tick, FIRST) / FIRST), 1) / math.log(
-        GROWTH)
+    changes = 1.0 + 2 * bool(p.lost_nodes)
+    longest, settle = plan(p.duration, p.duration / POINTS, stay, cycle, p.ttl or math.inf)
+    growing = max(math.log(max(longest, FIRST) / FIRST), 1) / math.log(GROWTH)
+    steps, close = p.duration / longest, p.duration
+    if settle < math.inf:
+        steps = POINTS + changes * min(SETTLING, settle / longest)
+        close = min(p.duration, changes * min(settle, SETTLING * longest))
+    steps += changes * min(p.duration, AFTER) / CLOSE
+    missing = few.weight * reads @ (np.exp(-touched * stay) if stay < math.inf else touched * 0)
+    if p.ttl:
+        missing = max(missing, few.weight @ (reads / (1 + reads * p.ttl)))
+    if p.write_rate + missing > p.database_rate:      # a line that does not end
+        steps += changes * min(SETTLING, p.duration / min(longest, CLOSE))
+        close = min(p.duration, close + changes * SETTLING * longest)
+    small = changes + (min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0)
+    steps += small * growing + close / cycle / 2
     size = min(p.keys, 2_500) / 2_500
-    return Estimate(requests=0, events=REPORT + STEP * (0.4 + 0.6 * size) * (steps + turns / 2),
+    return Estimate(requests=0, events=REPORT + STEP * (0.4 + 0.6 * size) * steps,
                     lower="read_rate")

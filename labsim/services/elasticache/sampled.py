@@ -7,8 +7,8 @@ ones go through says how the rest fares.
 when each misses, how long it is fetched, when it expires, is written, is thrown out. Between those
 moments its reads are only counted: as many as are expected, in whole numbers by chance. A fetch
 ends with the first of all that are under way: exactly so for works at random. A cache that turns
-over faster than a step is in the steady state of each moment (`turnover`). The wait before the
-database is that at the begin of a step.
+over often in a run is followed until it has settled after each change, then it is in steady state
+(`turnover`). The wait before the database is that at the begin of a step.
 *Leaves out:* what `Application` leaves out; that who comes last in a stampede waits longer.
 
 Data plane: counted, in steps of at most a tick of the record, shorter after each change and where
@@ -24,22 +24,18 @@ from labsim.engine import Load, Simulation
 from labsim.errors import ParameterError
 from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS
 from labsim.services.elasticache.cache_aside import LAZY, NONE, SESSIONS, THROUGH, refuse_nonsense
+from labsim.services.elasticache.pace import Pace, plan
 from labsim.services.elasticache.sampled_cluster import NEVER, SampledCluster
 from labsim.services.elasticache.stampede import Stampede
 from labsim.services.elasticache.tally import Tally
 from labsim.services.elasticache.turnover import (
-    STEPS,
     Turnover,
     expected_time,
     shortest_cycle,
     stays,
     time_in_cache,
-    turns_over,
 )
 from labsim.services.rds.counted import CountedDatabase
-
-FIRST, GROWTH = 0.01, 1.3   # s of the first step after a change, and how much longer the next is
-ECHOES = 5                  # times that what was loaded together expires nearly together
 
 
 class SampledApplication(Component):
@@ -68,39 +64,33 @@ class SampledApplication(Component):
         self.ready = np.full(len(cache.sample), -NEVER)     # when what is fetched will be there, s,
         self.latest = np.full(len(cache.sample), -NEVER)    # and when the last query for it ends
         self._stampede = Stampede(database.work, self.random)
-        self._now, self._size, self._tick = 0.0, FIRST, 0
-        self._wait, self._admits = 0.0, 1.0
+        self._now, self._wait, self._admits = 0.0, 0.0, 1.0
         self._rates(0.0, sim.duration)
-        self._longest = self._step_at_most()
+        jumps = {t for curve in self.curves for t in curve.t[1:][np.diff(curve.t) == 0].tolist()}
+        self._pace = Pace(sim.record.t, *self._planned(), self.ttl, jumps)
+        self.turnover = Turnover(self)
         cache.users.append(self)
         database.served_for(self)
         self.link(cache)
         self.link(database, "misses")
         sim.on_advance(self.advance)
-        if warm and strategy in (LAZY, THROUGH) and not self.turnover:
+        if warm and strategy in (LAZY, THROUGH):
             cache.warm()
             there = np.flatnonzero(cache.has)
             used = cache.last[there]
-            self._keep(there, np.zeros(len(there)))
+            self.keep(there, np.zeros(len(there)))
             cache.last[there] = used
 
-    def _step_at_most(self) -> float:
-        """Steps short beside how long an unused item stays, s; `turnover` where that or a short
-        TTL would take too many."""
-        tick, duration = self.sim.tick, self.sim.duration
-        self.turnover: Turnover | None = None
-        if self.strategy == NONE:
-            return tick
-        touched = self.reads + self.fills
-        stay = time_in_cache(self.cluster, touched, self.cluster.fewest) if touched.any() else NEVER
-        sessions = self.strategy == SESSIONS
+    def _planned(self) -> tuple[float, float]:
+        """How long a step is at most, and how long it takes until all has settled, s."""
+        touched, sessions = self.reads + self.fills, self.strategy == SESSIONS
+        if self.strategy == NONE or not touched.any():
+            return self.sim.tick, NEVER
         fetch = 0.0 if sessions else self.trip + self.database.work.mean
         cycle = shortest_cycle(self.reads, self.fills, self.ttl * (1.0 - self.jitter / 2), fetch,
                                sessions)
-        if turns_over(duration, stay, cycle):
-            self.turnover = Turnover(self)
-            return tick
-        return min(tick, max(stay / 3, duration / STEPS))
+        stay = time_in_cache(self.cluster, touched, self.cluster.fewest)
+        return plan(self.sim.duration, self.sim.tick, stay, cycle, self.ttl)
 
     def _rates(self, begin: float, end: float) -> tuple[float, float]:
         """Reads and writes to be expected; of each key per second they are kept as well."""
@@ -118,19 +108,22 @@ class SampledApplication(Component):
 
     def advance(self, now: float) -> None:
         """Let requests come and go until `now`."""
-        t = self.sim.record.t
-        echoes = [self.ttl * n for n in range(1, ECHOES + 1) if self.ttl * n < self.sim.duration]
+        pace = self._pace
         while self._now < now:
             self.sim.check()
-            while t[self._tick + 1] <= self._now:
-                self._tick += 1
-            if any(self._now - self._size < echo <= self._now for echo in echoes):
-                self._size = FIRST
-            ends = [t[self._tick + 1], now, *(echo for echo in echoes if echo > self._now)]
-            end = float(min(self._now + min(self._size, self._longest), *ends))
+            if self._now in pace.marks:
+                self._begin_small(pace.marks[self._now])
+            if pace.settled(self._now, self.database.standing):
+                self.cluster.each()
+            end = pace.end(self._now, now, self.database.standing)
             self._step(self._now, end)
-            self._now, self._size = end, min(self._size * GROWTH, self._longest)
-        self._size = FIRST      # who has made it advance is about to change something
+            self._now = end
+        if now < self.sim.duration:     # who has made it advance is about to change something
+            self._begin_small(True)
+
+    def _begin_small(self, changed: bool) -> None:
+        if self._pace.small(self._now, changed):
+            self.turnover.resume(self._now)
 
     def _step(self, begin: float, end: float) -> None:
         reads, writes = self._rates(begin, end)
@@ -139,7 +132,7 @@ class SampledApplication(Component):
         self._wait, self._admits = database.wait, max(database.admits, 1e-9)
         if self.strategy == NONE:
             tally.missing = reads
-        elif self.turnover:
+        elif self._pace.steady:
             self.turnover.step(begin, length)
         else:
             self._follow(begin, end)
@@ -235,18 +228,15 @@ class SampledApplication(Component):
         at[k] = until
         done = there < end
         self.ready[k], self.cluster.has[k] = there, done
-        self._keep(k[done], there[done])
+        self.keep(k[done], there[done])
 
     def _fetched(self, k: np.ndarray, t: np.ndarray) -> np.ndarray:
         """When what is missing since a request at `t`, s, is in the cache: with the first of all
         the queries for it that is done, or with a write."""
         dice, n, admits = self.random, len(k), self._admits
-        first = query = self.database.work.draw(n, dice)
-        asked = t + self.trip + self._wait
-        if not self.lock:       # others come while it runs, and one may be done before
-            query = np.minimum(first, self._stampede.luckiest(admits * self.reads[k]))
-            self.latest[k] = asked + self._stampede.last(first, query, admits * self.reads[k])
-        there = asked + query
+        fetch, again = self.fetch_times(admits * self.reads[k])
+        there = t + fetch
+        self.latest[k] = there + again
         if self.strategy != THROUGH:
             return there
         by_write = dice.random(n) * (self.reads[k] + self.fills[k]) < self.fills[k]
@@ -254,7 +244,17 @@ class SampledApplication(Component):
         self.latest[k[by_write]] = t[by_write]
         return np.where(by_write, t, np.minimum(there, write))
 
-    def _keep(self, k: np.ndarray, t: np.ndarray) -> None:
+    def fetch_times(self, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How long it may take until what is missing is there, and how long then until the last
+        query for it is done, where `others` come per second, s."""
+        query = self.database.work.draw(len(others), self.random)
+        fetch, again = query, 0.0
+        if not self.lock:
+            fetch = np.minimum(query, self._stampede.luckiest(others))
+            again = self._stampede.last(query, fetch, others) - fetch
+        return self.trip + self._wait + fetch, again
+
+    def keep(self, k: np.ndarray, t: np.ndarray) -> None:
         """Fresh values of these keys from `t`, s, on; who queried as well renews them."""
         cluster, n = self.cluster, len(k)
         cluster.has[k], cluster.last[k] = True, t

@@ -86,6 +86,12 @@ class SampledCluster(Cluster):
         self.thrown += float(gone.sum())
         self._held = full - gone
 
+    def each(self) -> None:
+        """What is kept of each key is told anew; nothing is, until then."""
+        self.has[:] = False
+        self.turnover, self._elsewhere = 0.0, None
+        self._held, self._spare = NEVER, 0.0
+
     def longest_unused(self, now: float) -> float:
         """For how long what is kept has not been used at most, s."""
         return now - float(self.last[self.has].min(initial=now))

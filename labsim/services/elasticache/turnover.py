@@ -14,13 +14,6 @@ from labsim import theory
 from labsim.services.elasticache.cache_aside import LAZY, SESSIONS
 
 AGES, MOST = 1e12, 500.0    # s, and touches, that are as good as infinite
-STEPS = 1_000       # of a run at most; what comes and goes within a step is in steady state
-
-
-def turns_over(duration: float, stay: float, cycle: float) -> bool:
-    """Whether items `stay` for so short a time without use, or expire and come back in so short a
-    `cycle`, s, that steps would be too many."""
-    return 1.5 * STEPS * stay < duration or 3 * STEPS * cycle < duration
 
 
 def shortest_cycle(reads: np.ndarray, fills: np.ndarray, life: float, fetch: float,
@@ -62,7 +55,7 @@ class Turnover:
     """The cache of `app` in steady state."""
 
     def __init__(self, app):
-        self.app = app
+        self.app, self.share = app, 0.0     # of the time that each key is there
         self._stays: dict[tuple, float] = {}
 
     def _stay(self, touched: np.ndarray) -> float:
@@ -91,7 +84,8 @@ class Turnover:
             more = lifetime(touched, stay)[1] - stay            # beyond the first `stay`
             kept = np.minimum(stay, lives) + more * -np.expm1(
                 -np.maximum(lives - stay, 0.0) / np.maximum(more, 1e-300))
-            fetch = app.trip + app._wait + app.database.work.mean
+            fetch, again = app.fetch_times(app._admits * app.reads)
+            kept = kept + again * (app.ttl < AGES)
         # Queries that end one after the other keep bringing the item back: only with a lock, or
         # where it stays for longer than a query takes, is it away for as long as one takes.
         away = fetch * app.reads / touched
@@ -99,11 +93,15 @@ class Turnover:
             away = away * stay / np.maximum(away + stay, 1e-300)
         gone = 1.0 / (app._admits * touched) + away
         turn = kept + gone
+        self.share = kept / turn
         missed = weighed * (gone / turn) * length
-        waiting = away / gone if app.lock else -np.expm1(-app.reads * (gone / turn) * fetch)
+        waiting = away / gone
+        if not app.lock:
+            whole = app.trip + app._wait + app.database.work.mean
+            waiting = np.maximum(waiting, -np.expm1(-app.reads * (gone / turn) * whole))
         tally.missing += float(missed @ (1.0 - waiting))
         tally.window += float(missed @ waiting)
-        tally.left += float(missed @ waiting) * fetch / 2
+        tally.left += float(np.sum(missed * waiting * fetch)) / 2
         cluster.thrown += float(weight @ (touched * np.exp(-touched * most))) * length
         cluster.turnover = float(weight @ -np.expm1(-touched * most))
         if app.strategy == SESSIONS:
@@ -121,3 +119,16 @@ class Turnover:
                 app.writes, 1e-300), 0.0)           # s for which it is out of date, each turn
             met = dice.random(len(weight)) < weighed * old / turn * length
             tally.age(weighed * old / turn * length, old / 2, float((old * met).max()))
+
+    def resume(self, now: float) -> None:
+        """Each followed key as it may be at `now`, s, where steady state ends."""
+        app, cluster, dice = self.app, self.app.cluster, self.app.random
+        n, touched = len(cluster.has), np.maximum(app.reads + app.fills, 1e-300)
+        ago = dice.standard_exponential(n) / touched
+        kept = np.flatnonzero(ago < min(self._stay(touched), now))
+        cluster.each()
+        app.keep(kept, now - dice.random(len(kept)) * min(app.ttl, now))
+        cluster.last[kept] = now - ago[kept]
+        there = -np.expm1(-touched * self._stay(touched))
+        fresh = dice.random(n) * there < self.share
+        cluster.expires[kept] = np.where(fresh[kept], np.maximum(cluster.expires[kept], now), now)
