@@ -88,16 +88,18 @@ class Turnover:
             kept = kept + again * (app.ttl < AGES)
         # Queries that end one after the other keep bringing the item back: only with a lock, or
         # where it stays for longer than a query takes, is it away for as long as one takes.
+        whole = app.trip + app._wait + app.database.work.mean
         away = fetch * app.reads / touched
-        if not app.lock:
+        apart = not app.lock and app.strategy != SESSIONS
+        if apart:
+            away = np.where(stay < whole, whole * app.reads / touched, away)
             away = away * stay / np.maximum(away + stay, 1e-300)
         gone = 1.0 / (app._admits * touched) + away
         turn = kept + gone
         self.share = kept / turn
         missed = weighed * (gone / turn) * length
         waiting = away / gone
-        if not app.lock:
-            whole = app.trip + app._wait + app.database.work.mean
+        if apart:
             waiting = np.maximum(waiting, -np.expm1(-app.reads * (gone / turn) * whole))
         tally.missing += float(missed @ (1.0 - waiting))
         tally.window += float(missed @ waiting)
