@@ -97,7 +97,7 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
         return Estimate(requests=COST * (p.read_rate + p.write_rate) * p.duration + keys,
                         events=REPORT, lower="read_rate")
     if p.strategy == NONE:
-        return Estimate(requests=0, events=REPORT + STEP / 10 * POINTS, lower="read_rate")
+        return Estimate(requests=0, events=REPORT + STEP / 5 * POINTS, lower="read_rate")
     few = key_sample(p.keys, p.skew, 20, 20)
     through = p.write_rate * (p.strategy == THROUGH)
     reads, fills, stay = few.share * p.read_rate, few.share * through, math.inf
@@ -125,5 +125,5 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     small = changes + (min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0)
     steps += small * growing + close / cycle / 2
     size = min(p.keys, 2_500) / 2_500
-    return Estimate(requests=0, events=REPORT + STEP * (0.4 + 0.6 * size) * steps,
+    return Estimate(requests=0, events=REPORT + STEP * (0.25 + 0.75 * size) * steps,
                     lower="read_rate")
