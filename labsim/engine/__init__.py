@@ -21,7 +21,9 @@ from labsim.engine.token_bucket import TokenBucket
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
 
 __all__ = [
-    "Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "KeySample", "Load",
-    "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes",
-    "Simulation", "Source", "Station", "TokenBucket", "Wake", "draw_keys", "key_sample",
-    "merged", "popularity", "replay", "scatter", "so_far", "spread", "stream", "together"]
+    "Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "KeySample",
+    "Load", "LruCache", "Order",
+    "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation", "Source",
+    "Station", "TokenBucket", "Wake", "draw_keys",
+    "key_sample", "merged", "popularity", "replay", "scatter",
+    "so_far", "spread", "stream", "together"]

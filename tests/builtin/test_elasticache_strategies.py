@@ -248,3 +248,15 @@ def test_nodes_are_at_most_what_aws_grants():
     for values in ({"nodes": 61}, {"nodes": 46, "engine": "redis", "replicas": 1}):
         with pytest.raises(ParameterError, match="nodes"):
             LAB.Params(**values)
+
+
+def test_a_failover_costs_the_same_in_a_minute_and_in_a_day():
+    """Five seconds without a shard: as many queries of keys that are asked for already, whatever
+    the length of the run, and a run of a day in little more time."""
+    p = LAB.Params(engine="redis", replicas=1, lost_nodes=1, lost_at=15, node_items=400_000,
+                   read_rate=40_000)
+    short, long = (statistics.mean(
+        LAB.run(p.changed(duration=duration), seed).summary["duplicate_fetches"]
+        for seed in range(5)) for duration in (60, 86_400))
+    assert long == pytest.approx(short, rel=0.02)
+    assert LAB.estimate(p.changed(duration=86_400)).seconds < 0.5

@@ -49,7 +49,8 @@ class Database(Component):
     is turned away. Requests come by `sim.send(load, to=database)`, from another part's outlet, or
     from an `elasticache.Application` in front of it, which it then serves alone.
 
-    work: how long a request takes. price: USD per hour. `done` is the outlet of the requests that
+    work: how long a request takes, `ServiceTimes(mean, cv)`: with a coefficient of variation of 0
+    always as long, with 1 exponential. price: USD per hour. `done` is the outlet of the requests that
     are answered, `failed` of those that are turned away. random: what their work is drawn from; by
     default a stream of its own.
     """
