@@ -50,9 +50,9 @@ class Database(Component):
     from an `elasticache.Application` in front of it, which it then serves alone.
 
     work: how long a request takes, `ServiceTimes(mean, cv)`: with a coefficient of variation of 0
-    always as long, with 1 exponential. price: USD per hour. `done` is the outlet of the requests that
-    are answered, `failed` of those that are turned away. random: what their work is drawn from; by
-    default a stream of its own.
+    always as long, with 1 exponential. price: USD per hour. `done` is the outlet of the requests
+    that are answered, `failed` of those that are turned away. random: what their work is drawn
+    from; by default a stream of its own.
     """
 
     METRICS = (
