@@ -106,7 +106,8 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
         fewest = p.nodes - p.lost_nodes or p.nodes
         stay = theory.characteristic_time(touched, p.node_items * fewest, few.weight)
     sessions = p.strategy == SESSIONS
-    cycle = shortest_cycle(reads, fills, p.ttl * (1 - p.jitter / 2) or math.inf,
+    done = min(1.0, p.database_rate / max(p.write_rate, 1e-9))     # of the writes
+    cycle = shortest_cycle(reads, done * fills, p.ttl * (1 - p.jitter / 2) or math.inf,
                            0.0 if sessions else p.trip_time + p.database_time, sessions)
     changes = 1.0 + 2 * bool(p.lost_nodes)
     longest, settle = plan(p.duration, p.duration / POINTS, stay, cycle, p.ttl or math.inf)
@@ -118,7 +119,8 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     steps += changes * min(p.duration, AFTER) / CLOSE
     missing = few.weight * reads @ (np.exp(-touched * stay) if stay < math.inf else touched * 0)
     if p.ttl:
-        missing = max(missing, few.weight @ (reads / (1 + reads * p.ttl)))
+        asked = 1 + reads * (0.0 if sessions or p.lock else p.trip_time + p.database_time)
+        missing = max(missing, few.weight * reads @ (asked / (asked + reads * p.ttl)))
     if p.write_rate + missing > p.database_rate:      # a line that does not end
         steps += changes * min(SETTLING, p.duration / min(longest, CLOSE))
         close = min(p.duration, close + changes * SETTLING * longest)

@@ -87,8 +87,9 @@ class SampledApplication(Component):
         if self.strategy == NONE or not touched.any():
             return self.sim.tick, NEVER
         fetch = 0.0 if sessions else self.trip + self.database.work.mean
-        cycle = shortest_cycle(self.reads, self.fills, self.ttl * (1.0 - self.jitter / 2), fetch,
-                               sessions)
+        done = min(1.0, self.database.rate / max(self.cluster.sample.weight @ self.writes, 1e-9))
+        cycle = shortest_cycle(self.reads, done * self.fills, self.ttl * (1.0 - self.jitter / 2),
+                               fetch, sessions)
         stay = time_in_cache(self.cluster, touched, self.cluster.fewest)
         return plan(self.sim.duration, self.sim.tick, stay, cycle, self.ttl)
 
