@@ -9,6 +9,7 @@ from labsim.engine.arrivals import Arrivals, Coming
 from labsim.engine.budget import Budget, Estimate
 from labsim.engine.counted import Attempts, expected, widened
 from labsim.engine.due import Due
+from labsim.engine.key_sample import KeySample, key_sample
 from labsim.engine.lru_cache import LruCache
 from labsim.engine.pace import Step
 from labsim.engine.popularity import draw_keys, popularity, scatter
@@ -22,8 +23,8 @@ from labsim.engine.token_bucket import TokenBucket, tokens_before
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
 
 __all__ = [
-    "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event", "Load",
-    "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation",
-    "Source", "Station", "Step", "TokenBucket", "Wake", "draw_keys", "expected", "merged",
-    "popularity", "replay", "scatter", "so_far", "stream", "together", "tokens_before",
-    "widened"]
+    "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event",
+    "KeySample", "Load", "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers",
+    "ServiceTimes", "Simulation", "Source", "Station", "Step", "TokenBucket", "Wake",
+    "draw_keys", "expected", "key_sample", "merged", "popularity", "replay", "scatter",
+    "so_far", "stream", "together", "tokens_before", "widened"]

@@ -22,7 +22,8 @@ lab = Lab(
     exercises=EXERCISES,
     headline=("hit_ratio", "latency_p95", "stale_share", "cost_usd"),
     facts=("ec.lazy_rule", "ec.write_through_rule", "ec.ttl_rule", "ec.replicas_max",
-           "ec.memcached_nodes", "ec.reserved_memory", "ec.eviction_default", "ec.aof",
+           "ec.memcached_nodes", "ec.redis_nodes", "ec.reserved_memory", "ec.eviction_default",
+           "ec.aof",
            "ec.iam_auth", "ec.replication_rule", "ec.failover_time", "rds.multi_az_rule",
            "rds.multi_az_failover", "rds.t3_large_price"),
 )

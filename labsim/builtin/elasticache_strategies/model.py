@@ -4,55 +4,78 @@ Picture a librarian who keeps the books that are asked for most on a shelf behin
 has to go down to the archive, and the stairs were made narrow accordingly. Then the shelf is
 emptied.
 
-Start reading at `simulate`; the parts are in `labsim.services.elasticache` and `.rds`. Data plane:
-request-level, exact, since one request that misses makes others hit, and many that miss together
-make each other wait: some thousand requests, a microsecond or two each.
+Start reading at `simulate`; the parts are in `labsim.services.elasticache` and `.rds`.
+
+*Models:* a run of at most FOLLOWED requests, of at most LOADED keys, request by request, exactly.
+At real magnitudes, up to a million reads per second of a million keys, keys are followed and reads
+counted: the most popular each, of the others a sample that stands for all; the database is a fluid.
+Where a cache turns over within a step, it is in steady state by Che's approximation. Each is held
+against the request-level model in the tests. *Leaves out:* how long the last of a stampede wait
+that begins in the same step.
 """
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 
 from labsim import declare as kit
+from labsim import theory
 from labsim.builtin.elasticache_strategies.params import ElasticacheStrategiesParams
-from labsim.engine import Estimate, RateCurve, Simulation
+from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, key_sample
 from labsim.services import elasticache, rds
-from labsim.services.elasticache.cache_aside import NONE
+from labsim.services.elasticache.cache_aside import NONE, SESSIONS, THROUGH
+from labsim.services.elasticache.pace import (
+    AFTER,
+    CLOSE,
+    ECHOES,
+    FIRST,
+    GROWTH,
+    SETTLING,
+    plan,
+)
 from labsim.services.elasticache.rules import REDIS
+from labsim.services.elasticache.turnover import shortest_cycle
 
 POINTS = 60
+FOLLOWED = 30_000  # requests of a run that are followed one by one, and not more
+LOADED = 100_000    # keys that are loaded one by one, and not more
 COST = 7.0          # what a request takes here, in those of a station
+LOAD = 5.0          # what loading an item takes, in those
+STEP = 30           # what a step takes where reads are counted, in control events
 REPORT = 50         # what counting it all takes, in control events
-
-
-@dataclass(frozen=True)
-class QueryTimes:
-    """Exponential times of `mean` s, by inversion."""
-
-    mean: float
-
-    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
-        """`n` times, s."""
-        return -self.mean * np.log1p(-rng.random(n))
 
 
 def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
     """Reads and writes in order of time; perhaps nodes are lost on the way."""
-    cached = p.strategy != NONE
-    cache = elasticache.Cluster(
-        sim, "cache", keys=p.keys, nodes=p.nodes, room=p.node_items, ring=p.ring, engine=p.engine,
-        replicas=p.replicas if p.engine == REDIS else 0, price=p.node_price if cached else 0.0)
-    database = rds.Database(sim, "database", servers=p.database_servers,
-                            work=QueryTimes(p.database_time), timeout=p.database_timeout,
-                            price=p.database_price)
-    app = elasticache.Application(
-        sim, "application", cache, database, strategy=p.strategy, skew=p.skew, trip=p.trip_time,
-        ttl=p.ttl, jitter=p.jitter, lock=p.lock, warm=p.warm, random=sim.stream)
-    for way, rate in ((app.reads, p.read_rate), (app.writes, p.write_rate)):
-        way.feed(RateCurve.steady(rate, sim.duration).arrivals(sim.stream(way.what)))
+    cached, follow = p.strategy != NONE, followed(p)
+    nodes = dict(keys=p.keys if cached else 1, nodes=p.nodes, room=p.node_items, ring=p.ring,
+                 engine=p.engine,
+                 replicas=p.replicas if p.engine == REDIS else 0,
+                 price=p.node_price if cached else 0.0)
+    work = dict(servers=p.database_servers, work=ServiceTimes(p.database_time, p.database_cv),
+                timeout=p.database_timeout, price=p.database_price)
+    how = dict(strategy=p.strategy, trip=p.trip_time, ttl=p.ttl, jitter=p.jitter, lock=p.lock,
+               warm=p.warm)
+    cache = elasticache.Cluster(sim, "cache", **nodes) if follow else (
+        elasticache.SampledCluster(sim, "cache", skew=p.skew, **nodes))
+    database = (rds.Database if follow else rds.CountedDatabase)(sim, "database", **work)
     if p.lost_nodes and cached:
         cache.fail(p.lost_at, p.lost_nodes, failover=p.failover_time, replace=p.replace_time)
+    if follow:
+        app = elasticache.Application(sim, "application", cache, database, skew=p.skew,
+                                      random=sim.stream, **how)
+        for way, rate in ((app.reads, p.read_rate), (app.writes, p.write_rate)):
+            way.feed(RateCurve.steady(rate, sim.duration).arrivals(sim.stream(way.what)))
+    else:
+        app = elasticache.SampledApplication(sim, "application", cache, database,
+                                             reads=p.read_rate, writes=p.write_rate, **how)
     return CacheAside(p, sim, cache=cache, database=database, app=app)
+
+
+def followed(p: ElasticacheStrategiesParams) -> bool:
+    """Whether each request is followed, for there are few."""
+    few = p.keys <= LOADED or p.strategy == NONE
+    return few and (p.read_rate + p.write_rate) * p.duration <= FOLLOWED
 
 
 class CacheAside(kit.Outcome):
@@ -68,6 +91,41 @@ class CacheAside(kit.Outcome):
 
 
 def estimate(p: ElasticacheStrategiesParams) -> Estimate:
-    """What a run will take: requests, and keys that have to find their node."""
-    return Estimate(requests=COST * (p.read_rate + p.write_rate) * p.duration + p.keys,
-                    events=REPORT, lower="read_rate")
+    """What a run will take: requests, and keys that have to find their node; or steps."""
+    if followed(p):
+        keys = 0 if p.strategy == NONE else p.keys + LOAD * min(p.keys, p.room) * p.warm
+        return Estimate(requests=COST * (p.read_rate + p.write_rate) * p.duration + keys,
+                        events=REPORT, lower="read_rate")
+    if p.strategy == NONE:
+        return Estimate(requests=0, events=REPORT + STEP / 5 * POINTS, lower="read_rate")
+    few = key_sample(p.keys, p.skew, 20, 20)
+    through = p.write_rate * (p.strategy == THROUGH)
+    reads, fills, stay = few.share * p.read_rate, few.share * through, math.inf
+    touched = reads + fills
+    if touched.any():
+        fewest = p.nodes - p.lost_nodes or p.nodes
+        stay = theory.characteristic_time(touched, p.node_items * fewest, few.weight)
+    sessions = p.strategy == SESSIONS
+    done = min(1.0, p.database_rate / max(p.write_rate, 1e-9))     # of the writes
+    cycle = shortest_cycle(reads, done * fills, p.ttl * (1 - p.jitter / 2) or math.inf,
+                           0.0 if sessions else p.trip_time + p.database_time, sessions)
+    changes = 1.0 + 2 * bool(p.lost_nodes)
+    longest, settle = plan(p.duration, p.duration / POINTS, stay, cycle, p.ttl or math.inf)
+    growing = max(math.log(max(longest, FIRST) / FIRST), 1) / math.log(GROWTH)
+    steps, close = p.duration / longest, p.duration
+    if settle < math.inf:
+        steps = POINTS + changes * min(SETTLING, settle / longest)
+        close = min(p.duration, changes * min(settle, SETTLING * longest))
+    steps += changes * min(p.duration, AFTER) / CLOSE
+    missing = few.weight * reads @ (np.exp(-touched * stay) if stay < math.inf else touched * 0)
+    if p.ttl:
+        asked = 1 + reads * (0.0 if sessions or p.lock else p.trip_time + p.database_time)
+        missing = max(missing, few.weight * reads @ (asked / (asked + reads * p.ttl)))
+    if p.write_rate + missing > p.database_rate:      # a line that does not end
+        steps += changes * min(SETTLING, p.duration / min(longest, CLOSE))
+        close = min(p.duration, close + changes * SETTLING * longest)
+    small = changes + (min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0)
+    steps += small * growing + close / cycle / 2
+    size = min(p.keys, 2_500) / 2_500
+    return Estimate(requests=0, events=REPORT + STEP * (0.25 + 0.75 * size) * steps,
+                    lower="read_rate")

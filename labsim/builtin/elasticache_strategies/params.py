@@ -6,25 +6,27 @@ from labsim.declare import Params, choice, flag, integer, number
 from labsim.errors import ParameterError
 from labsim.services.elasticache import cache_aside
 from labsim.services.elasticache.cluster import FAILOVER, PRICE, REPLACE
+from labsim.services.elasticache.rules import NODES_MAX, REDIS
 
 REQUESTS, CACHE, DATABASE, FAULT, COST = "Requests", "Cache", "Database", "Node lost", "Cost"
 CACHED = ("strategy", (cache_aside.LAZY, cache_aside.THROUGH, cache_aside.SESSIONS))
 FETCHED = ("strategy", (cache_aside.LAZY, cache_aside.THROUGH))
-REDIS = ("engine", ("redis",))
+REPLICATED = ("engine", (REDIS,))
 
 
 class ElasticacheStrategiesParams(Params):
     """Parameters of `elasticache-strategies`."""
 
     read_rate: float = number(
-        120, unit="req/s", bounds=(0, 1_000_000), slider=(0, 300), step=10, label="Read rate",
-        group=REQUESTS, help="Reads per second, of all keys.")
+        20_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 100_000), step=1_000,
+        label="Read rate", group=REQUESTS, help="Reads per second, of all keys.")
     write_rate: float = number(
-        5, unit="req/s", bounds=(0, 1_000_000), slider=(0, 50), step=1, label="Write rate",
+        500, unit="req/s", bounds=(0, 1_000_000), slider=(0, 5_000), step=100, label="Write rate",
         group=REQUESTS, help="Writes per second, of keys as popular as those read.")
     keys: int = integer(
-        2_000, unit="keys", bounds=(1, 20_000), slider=(100, 5_000), step=100, label="Keys",
-        group=REQUESTS, help="Different things that are asked for, or users with a session.")
+        1_000_000, unit="keys", bounds=(1, 1_000_000), slider=(1_000, 1_000_000), step=1_000,
+        label="Keys", group=REQUESTS,
+        help="Different things that are asked for, or users with a session.")
     skew: float = number(
         0.9, unit="", bounds=(0, 5), slider=(0, 2), step=0.1, label="Skew", group=REQUESTS,
         help="Exponent of Zipf's law: 0 for keys that are all as popular.")
@@ -39,16 +41,16 @@ class ElasticacheStrategiesParams(Params):
         "memcached", label="Engine", group=CACHE, when=CACHED,
         help="Memcached shares keys out among nodes; Redis can have replicas of each.")
     nodes: int = integer(
-        4, unit="nodes", bounds=(1, 40), slider=(1, 10), step=1, label="Nodes", group=CACHE,
-        when=CACHED,
+        4, unit="nodes", bounds=(1, max(NODES_MAX.values())), slider=(1, 10), step=1,
+        label="Nodes", group=CACHE, when=CACHED,
         help="Nodes, or shards, that share the keys.")
     node_items: int = integer(
-        100, unit="items", bounds=(1, 1_000_000), slider=(10, 1_000), step=10,
+        50_000, unit="items", bounds=(1, 10_000_000), slider=(1_000, 500_000), step=1_000,
         label="Items per node", group=CACHE, when=CACHED,
         help="How many items fit into the memory of a node.")
     replicas: int = integer(
         0, unit="per shard", bounds=(0, 5), slider=(0, 5), step=1, label="Replicas", group=CACHE,
-        when=REDIS, help="Copies of each shard in other zones.")
+        when=REPLICATED, help="Copies of each shard in other zones.")
     ring: bool = flag(
         True, label="Hash ring", group=CACHE, when=CACHED,
         help="Keys find their node on a ring of hashes, else by their number modulo the nodes.")
@@ -69,24 +71,29 @@ class ElasticacheStrategiesParams(Params):
         group=CACHE, when=CACHED, help="Time of a question to the cache.")
 
     database_servers: int = integer(
-        2, unit="requests", bounds=(1, 10_000), slider=(1, 20), step=1, label="At a time",
+        40, unit="requests", bounds=(1, 10_000), slider=(1, 200), step=1, label="At a time",
         group=DATABASE, help="Requests that the database works on at the same time.")
     database_time: float = number(
-        0.02, unit="s", bounds=(0.0001, 60), slider=(0.001, 0.1), step=0.001, label="Query time",
-        group=DATABASE, help="Mean time of a query or write, exponentially distributed.")
+        0.005, unit="s", bounds=(0.0001, 60), slider=(0.001, 0.1), step=0.001, label="Query time",
+        group=DATABASE, help="Mean time of a query or write.")
+    database_cv: float = number(
+        1, unit="", bounds=(0, 10), slider=(0, 2), step=0.1, label="Query time CV",
+        group=DATABASE, help="Coefficient of variation of the query time: 0 fixed, 1 exponential. "
+                             "Where it is 0, no lucky query ends a stampede early.")
     database_timeout: float = number(
         2, unit="s", bounds=(0.01, 3_600), slider=(0.5, 30), step=0.5, label="Query timeout",
         group=DATABASE, help="Who would wait longer for its turn is turned away.")
 
     lost_nodes: int = integer(
-        0, unit="nodes", bounds=(0, 40), slider=(0, 4), step=1, label="Nodes lost", group=FAULT,
-        help="So many nodes fail at once; 0 for none.")
+        0, unit="nodes", bounds=(0, max(NODES_MAX.values())), slider=(0, 4), step=1,
+        label="Nodes lost", group=FAULT, help="So many nodes fail at once; 0 for none.")
     lost_at: float = number(
         30, unit="s", bounds=(0, 864_000), slider=(0, 120), step=5, label="Lost at", group=FAULT,
         help="When.")
     failover_time: float = number(
         FAILOVER, unit="s", bounds=(0, 3_600), slider=(0, 60), step=1, label="Failover",
-        group=FAULT, when=REDIS, help="Until a replica answers in its place; AWS names no figure.")
+        group=FAULT, when=REPLICATED,
+        help="Until a replica answers in its place; AWS names no figure.")
     replace_time: float = number(
         REPLACE, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Replaced after",
         group=FAULT, help="Until there is a new node, empty.")
@@ -99,7 +106,11 @@ class ElasticacheStrategiesParams(Params):
         group=COST, fact="rds.t3_large_price", help="Per hour.")
 
     def check(self) -> None:
-        """Not more nodes are lost than there are."""
+        """Not more nodes than AWS grants, nor more lost than there are."""
+        copies = 1 + self.replicas if self.engine == REDIS else 1
+        if self.nodes * copies > NODES_MAX[self.engine]:
+            raise ParameterError("nodes", self.nodes, f"at most {NODES_MAX[self.engine]} of "
+                                 f"{self.engine}, replicas included")
         if self.lost_nodes > self.nodes:
             raise ParameterError("lost_nodes", self.lost_nodes, f"at most nodes, {self.nodes}")
 

@@ -5,7 +5,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim import theory
 from labsim.declare import Box, Line, Link, Panel, Preset
-from labsim.engine import popularity
+from labsim.engine import key_sample
 from labsim.services.elasticache import Application, Cluster, cache_aside
 from labsim.services.rds import Database
 
@@ -18,15 +18,14 @@ METRICS = (
     kit.Metric("cost_usd", "USD", "nodes and database", "lower", kit.Outcome.total_cost),
 )
 
-ALIKE = {"warm": True, "ttl": 25, "skew": 0.5, "node_items": 500, "write_rate": 1,
-         "read_rate": 180, "duration": 50}
-HOT = {"keys": 200, "skew": 1.6, "node_items": 50, "warm": True, "ttl": 15, "read_rate": 150,
-       "write_rate": 1, "database_time": 1, "database_servers": 20, "duration": 40,
-       "database_timeout": 10}
-NEWS = {"write_rate": 20}
-FULL = {"warm": True, "node_items": 500, "duration": 50, "read_rate": 180, "lost_at": 15}
-VISITORS = {"strategy": "sessions", "keys": 500, "skew": 0, "ttl": 60, "node_items": 200,
-            "write_rate": 0, "read_rate": 80}
+ALIKE = {"keys": 150_000, "skew": 0.5, "ttl": 25, "write_rate": 100, "duration": 50}
+HOT = {"keys": 2_000, "skew": 1.6, "node_items": 1_000, "ttl": 15, "read_rate": 10_000,
+       "write_rate": 1, "database_time": 0.5, "database_cv": 0.2, "database_servers": 1_000,
+       "database_timeout": 10, "duration": 40}
+NEWS = {"write_rate": 2_000, "database_servers": 80}
+FULL = {"node_items": 400_000, "duration": 50, "lost_at": 15}
+VISITORS = {"strategy": "sessions", "keys": 60_000, "skew": 0, "ttl": 60, "write_rate": 0,
+            "read_rate": 6_000}
 
 PRESETS = (
     Preset("Warm cache", "The most popular fifth is on the shelf when the doors open. It answers "
@@ -36,7 +35,7 @@ PRESETS = (
     Preset("Cold cache", "The shelf is new. Each first question goes to the database.",
            {"warm": False}),
     Preset("Half the memory", "Half of the room. Does it cost half of the hits?",
-           {"node_items": 50}),
+           {"node_items": 25_000}),
     Preset("Lazy loading, stale data", "Many writes, lazy loading, no TTL: a popular page is "
                                        "hardly ever the newest.", NEWS),
     Preset("TTL", "The same with a TTL of ten seconds: nothing is older than that, and the "
@@ -47,8 +46,8 @@ PRESETS = (
                           "happens when it has passed.", ALIKE),
     Preset("TTL jitter", "The same TTL, less up to half of it at random.",
            {**ALIKE, "jitter": 0.5}),
-    Preset("Cache stampede", "One page is asked for half of the time, and takes a second to make. "
-                             "When it expires, everybody goes and makes it.", HOT),
+    Preset("Cache stampede", "One page is nearly half of the traffic, and takes half a second to "
+                             "make. When it expires, everybody goes and makes it.", HOT),
     Preset("Stampede, with a lock", "The same, with a lock: the first goes, the others wait for "
                                     "him.", {**HOT, "lock": True}),
     Preset("Node lost, hash ring", "Memcached, four nodes, one is lost: a quarter of the keys, by "
@@ -71,17 +70,24 @@ def hit_ratio(p) -> float:
         raise kit.NotApplicable("there is no cache that is filled from a database")
     if p.lost_nodes:
         raise kit.NotApplicable("nodes are lost")
-    shares = popularity(p.keys, p.skew)
-    reads, touched = shares * p.read_rate, shares * p.read_rate
+    sample = key_sample(p.keys, p.skew)
+    reads, touched = sample.share * p.read_rate, sample.share * p.read_rate
     if p.strategy == cache_aside.THROUGH:
-        touched = shares * (p.read_rate + p.write_rate)
+        touched = sample.share * (p.read_rate + p.write_rate)
     if not p.read_rate:
         raise kit.NotApplicable("nobody reads")
     if p.ttl and (p.room < p.keys or p.jitter or p.strategy == cache_aside.THROUGH):
         raise kit.NotApplicable("a TTL and the room, its jitter or writes decide together")
     ratios = theory.ttl_hit_ratios(reads, p.ttl) if p.ttl else theory.lru_hit_ratios(
-        touched, min(p.room, p.keys))
-    return float(np.sum(shares * ratios))
+        touched, min(p.room, p.keys), sample.weight)
+    return float(np.sum(sample.weight * sample.share * ratios))
+
+
+def zipf_hit_ratio(keys: int, skew: float, room: int) -> float:
+    """Share of the reads that a full LRU cache of `room` items answers, by Che's approximation."""
+    sample = key_sample(keys, skew)
+    ratios = theory.lru_hit_ratios(sample.share, room, sample.weight)
+    return float(np.sum(sample.weight * sample.share * ratios))
 
 
 def under_way(rate: float, time: float, servers: int) -> float:
@@ -129,6 +135,9 @@ INVARIANTS = (
         not r.params.ttl or r.summary["stale_age_max"] <= r.params.ttl + 1e-9)),
     kit.Invariant("never more items than there is room for", lambda r: (
         r.summary["items_end"] <= r.params.room)),
+    kit.Invariant("the busiest node has at least its part of the reads", lambda r: (
+        r.params.strategy == cache_aside.NONE or not r.summary["offered"]
+        or r.summary["busiest_node_share"] >= 1 / r.params.nodes - 1e-9)),
     kit.Invariant("with a lock nobody reads twice", lambda r: (
         not r.params.lock or r.summary["duplicate_fetches"] == 0)),
 )

@@ -2,5 +2,7 @@
 
 from labsim.services.elasticache.cache_aside import Application
 from labsim.services.elasticache.cluster import Cluster
+from labsim.services.elasticache.sampled import SampledApplication
+from labsim.services.elasticache.sampled_cluster import SampledCluster
 
-__all__ = ["Application", "Cluster"]
+__all__ = ["Application", "Cluster", "SampledApplication", "SampledCluster"]

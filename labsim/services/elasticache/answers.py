@@ -16,7 +16,7 @@ from labsim.services.rds.database import NEVER, per_interval
 
 
 class Answers:
-    """The reads of `app` as arrays, (reads,): times and ends, s, hit, stale, s."""
+    """The reads of `app` as arrays, (reads,): times and ends, s, hit, stale, s; and how many."""
 
     def __init__(self, app):
         self.sim = app.sim
@@ -24,11 +24,13 @@ class Answers:
         self.hit = np.array(app.hit, dtype=bool)
         self.failed = self.ends == NEVER
         self.latency = (self.ends - self.times)[~self.failed]
-        self.outdated = self.stale[self.stale > 0]      # how long they had been, s
-
-    def share(self, counted: float) -> float:
-        """So many as a share of the reads."""
-        return counted / max(len(self.times), 1)
+        ages = self.stale[self.stale > 0]       # how long they had been out of date, s
+        self.offered, self.completed, self.hits = len(self.times), len(self.latency), self.hit.sum()
+        self.outdated = len(ages)
+        self.stale_age_mean, self.stale_age_max = mean(ages), ages.max(initial=0.0)
+        self.latency_mean = mean(self.latency)
+        self.written, self.fetches = app.written, app.fetches
+        self.duplicate_fetches, self.sessions_lost = app.duplicate_fetches, app.sessions_lost
 
     @cached_property
     def latency_quantiles(self) -> dict[int, float]:
@@ -56,33 +58,33 @@ class Answers:
 
 
 METRICS = (
-    Count("offered", "requests", "reads that came", "", lambda a: len(a.times), aliases=("reads",)),
+    Count("offered", "requests", "reads that came", "", lambda a: a.answers.offered,
+          aliases=("reads",)),
     Count("completed", "requests", "reads that were answered", "higher",
-          lambda a: len(a.answers.latency)),
-    Count("hits", "requests", "reads that the cache answered", "higher",
-          lambda a: a.answers.hit.sum()),
+          lambda a: a.answers.completed),
+    Count("hits", "requests", "reads that the cache answered", "higher", lambda a: a.answers.hits),
     Metric("hit_ratio", "", "part of the reads that the cache answered", "higher",
-           lambda a: a.answers.share(a.answers.hit.sum())),
+           lambda a: a.answers.hits / max(a.answers.offered, 1)),
     Count("failed", "requests", "reads that the database turned away", "lower",
-          lambda a: a.answers.failed.sum()),
-    Count("writes_completed", "requests", "writes done", "", lambda a: a.written,
+          lambda a: a.answers.offered - a.answers.completed),
+    Count("writes_completed", "requests", "writes done", "", lambda a: a.answers.written,
           aliases=("writes",)),
     Count("database_reads", "requests", "reads that went to the database", "lower",
-          lambda a: a.fetches),
+          lambda a: a.answers.fetches),
     Count("duplicate_fetches", "requests", "database reads of a key that was being read already",
-          "lower", lambda a: a.duplicate_fetches, aliases=("doubled",)),
+          "lower", lambda a: a.answers.duplicate_fetches, aliases=("doubled",)),
     Count("stale", "requests", "answers that were out of date", "lower",
-          lambda a: len(a.answers.outdated)),
+          lambda a: a.answers.outdated),
     Metric("stale_share", "", "part of the answers that were out of date", "lower",
-           lambda a: a.answers.share(len(a.answers.outdated))),
+           lambda a: a.answers.outdated / max(a.answers.offered, 1)),
     Metric("stale_age_mean", "s", "how long they had been, mean", "lower",
-           lambda a: mean(a.answers.outdated)),
+           lambda a: a.answers.stale_age_mean),
     Metric("stale_age_max", "s", "how long they had been, most", "lower",
-           lambda a: a.answers.outdated.max(initial=0.0)),
+           lambda a: a.answers.stale_age_max),
     Count("sessions_lost", "users", "users whose session was lost while it was in use", "lower",
-          lambda a: a.sessions_lost, aliases=("logged_out",)),
+          lambda a: a.answers.sessions_lost, aliases=("logged_out",)),
     Metric("latency_mean", "s", "mean latency of a read", "lower",
-           lambda a: mean(a.answers.latency)),
+           lambda a: a.answers.latency_mean),
     *(Metric(f"latency_p{q}", "s", f"{some} of the reads take no longer", "lower",
              lambda a, q=q: a.answers.latency_quantiles[q])
       for q, some in ((50, "half"), (95, "19 of 20"), (99, "99 of 100"))),

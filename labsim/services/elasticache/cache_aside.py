@@ -32,6 +32,17 @@ FILL, WROTE = 0, 1
 PATIENCE = 1_000    # requests between two looks at whether the run was cancelled
 
 
+def refuse_nonsense(strategy: str, *, jitter: float, **values: float) -> None:
+    """`ParameterError` for a strategy that there is not, a time or exponent below 0."""
+    if strategy not in STRATEGIES:
+        raise ParameterError("strategy", strategy, f"one of {', '.join(STRATEGIES)}")
+    for what, value in {**values, "jitter": jitter}.items():
+        if not 0 <= value < NEVER:
+            raise ParameterError(what, value, "at least 0")
+    if jitter > 1:
+        raise ParameterError("jitter", jitter, "a share, from 0 to 1")
+
+
 class Application(Component):
     """Reads and writes of the keys of `cache` by a strategy: "lazy-loading", "write-through",
     "sessions" or "no-cache". Reads come by `sim.send(load, to=app)` or from another part's outlet,
@@ -55,13 +66,7 @@ class Application(Component):
                  jitter: float = 0.0, lock: bool = False, warm: bool = False,
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
-        if strategy not in STRATEGIES:
-            raise ParameterError("strategy", strategy, f"one of {', '.join(STRATEGIES)}")
-        for what, value in (("skew", skew), ("trip", trip), ("ttl", ttl), ("jitter", jitter)):
-            if not 0 <= value < NEVER:
-                raise ParameterError(what, value, "at least 0")
-        if jitter > 1:
-            raise ParameterError("jitter", jitter, "a share, from 0 to 1")
+        refuse_nonsense(strategy, skew=skew, trip=trip, ttl=ttl, jitter=jitter)
         self.cluster, self.database, self.strategy = cache, database, strategy
         self._cached, self._sessions = strategy != NONE, strategy == SESSIONS
         self.trip, self.ttl, self.jitter, self.lock = trip, ttl or NEVER, jitter, lock
@@ -119,6 +124,8 @@ class Application(Component):
 
     def _play(self, requests: Requests) -> None:
         due, settle, read, write = self._due, self.settle, self.read, self.write
+        if self._cached:
+            self.cluster.ask(requests.key[~requests.write])
         rows = zip(*map(np.ndarray.tolist, requests.columns))
         for step, (t, key, work, die, is_write) in enumerate(rows):
             if not step % PATIENCE:

@@ -17,12 +17,13 @@ import math
 
 import numpy as np
 
-from labsim.declare import Component, Count, Line, Metric, Panel
+from labsim.declare import Component, Count, Line, Metric, Panel, share
 from labsim.engine import LruCache, Order, Simulation
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.elasticache.rules import (
     ENGINES,
     MEMCACHED,
+    NODES_MAX,
     REDIS,
     REPLICAS_MAX,
     by_modulo,
@@ -45,10 +46,14 @@ class Cluster(Component):
 
     METRICS = (
         Count("evictions", "items", "items thrown out for want of room", "lower",
-              lambda c: sum(cache.evictions for cache in c.caches)),
+              lambda c: c.evictions),
         Count("items_end", "items", "items in the cache at the end", "", lambda c: c.items),
         Metric("keys_moved_share", "", "part of the keys that were looked for elsewhere after a "
-               "loss", "lower", lambda c: c.moved_share))
+               "loss", "lower", lambda c: c.moved_share),
+        Metric("busiest_node_rate", "req/s", "reads per second of the node that is asked most",
+               "lower", lambda c: c.asked.max() / c.sim.duration),
+        Metric("busiest_node_share", "", "its part of all reads of the cache", "lower",
+               lambda c: share(c.asked.max(), c.asked.sum())))
     PANELS = (Panel("Nodes that answer", (Line("nodes", "nodes", step=True),),
                     marks=("lost", "back")),)
     shows = (("nodes", "nodes"),)
@@ -67,6 +72,9 @@ class Cluster(Component):
         if replicas > (REPLICAS_MAX if engine == REDIS else 0):
             raise ParameterError("replicas", replicas,
                                  f"at most {REPLICAS_MAX} on {REDIS}, none on {MEMCACHED}")
+        if nodes * (1 + replicas) > NODES_MAX[engine]:
+            raise ParameterError("nodes", nodes, f"at most {NODES_MAX[engine]} on {engine}, "
+                                                 f"replicas included")
         if room is None and not (memory > 0 < item):
             raise ParameterError("room", room, "items per node, or memory and item in bytes")
         self.room = items_that_fit(memory, item, engine) if room is None else room
@@ -77,10 +85,12 @@ class Cluster(Component):
         self.engine, self.replicas, self.price = engine, replicas, price
         self.caches = [LruCache(self.room) for _ in range(nodes)]
         self.all = list(range(nodes))
-        self.where = self.spread(keys, self.all).tolist()
+        self.where: list[int] = []
+        self.asked = np.zeros(nodes)            # reads of each node
         self.away = [False] * nodes
         self.moved_share = 0.0
         self.users: list[Component] = []        # applications; they advance before anything changes
+        self._look_in(self.all)
         self.record.level("nodes", 0.0, nodes)
 
     def wired(self) -> None:
@@ -93,6 +103,15 @@ class Cluster(Component):
     def items(self) -> int:
         """How many there are in all nodes."""
         return sum(map(len, self.caches))
+
+    @property
+    def evictions(self) -> int:
+        """Items thrown out for want of room."""
+        return sum(cache.evictions for cache in self.caches)
+
+    def ask(self, keys: np.ndarray) -> None:
+        """Count reads of these keys by their node."""
+        self.asked += np.bincount(self._places[keys], minlength=len(self.all))
 
     # -- failures ------------------------------------------------------------------------------
 
@@ -132,9 +151,7 @@ class Cluster(Component):
 
     def _losing(self, at: float, gone: list[int], replace: float):
         yield from self._at(at, len(self.all) - len(gone))
-        items = sum(len(self.caches[node]) for node in gone)
-        for node in gone:
-            self.caches[node].clear()
+        items = self._clear(gone)
         self.log("lost", f"{len(gone)} of {len(self.all)} nodes are lost with {items:,} items")
         if self.engine == REDIS:
             self._set_away(gone, True)      # a shard is not answered for by others
@@ -150,7 +167,15 @@ class Cluster(Component):
 
     def _look_in(self, nodes: list[int]) -> None:
         """Clients know of these nodes only, and look for all keys there."""
-        self.where = self.spread(self.keys, nodes).tolist()
+        self._places = self.spread(self.keys, nodes)
+        self.where = self._places.tolist()
+
+    def _clear(self, nodes: list[int]) -> int:
+        """These nodes forget all; how many items they had."""
+        items = sum(len(self.caches[node]) for node in nodes)
+        for node in nodes:
+            self.caches[node].clear()
+        return items
 
     # -- at the end of the run -----------------------------------------------------------------
 

@@ -3,8 +3,9 @@
 Picture labels on letters: worked out from the number of cabinets, nearly all are wrong when one
 cabinet is gone; read off a ring on which each cabinet has many marks, only its own are.
 
-*Models:* memory that Redis keeps back; keys by modulo, and by consistent hashing (Karger et al.,
-STOC 1997). *Leaves out:* overhead per item, slots of Redis's cluster mode.
+*Models:* memory that Redis keeps back; how many nodes a cluster may have; keys by modulo, and by
+consistent hashing (Karger et al., STOC 1997). *Leaves out:* overhead per item, slots of Redis's
+cluster mode.
 """
 
 import numpy as np
@@ -15,6 +16,8 @@ from labsim.engine import scatter
 REDIS, MEMCACHED = ENGINES = "redis", "memcached"
 RESERVED = {REDIS: factbook.value("ec.reserved_memory") / 100, MEMCACHED: 0.0}
 REPLICAS_MAX = int(factbook.value("ec.replicas_max"))
+NODES_MAX = {REDIS: int(factbook.value("ec.redis_nodes")),        # replicas included
+             MEMCACHED: int(factbook.value("ec.memcached_nodes"))}
 POINTS = 160        # of each node on the ring, as usual clients have it
 NODES = 1 << 40     # points are numbered from here, keys from 0
 
@@ -24,18 +27,25 @@ def items_that_fit(memory: float, item: float, engine: str = REDIS) -> int:
     return int(memory * (1 - RESERVED[engine]) // item)
 
 
-def by_modulo(keys: int, nodes: list[int]) -> np.ndarray:
-    """The node of each key, (keys,): its number modulo how many nodes there are."""
-    return np.array(nodes)[np.arange(keys) % len(nodes)]
+def by_modulo(keys: int | np.ndarray, nodes: list[int]) -> np.ndarray:
+    """The node of each key, (keys,): its number modulo how many nodes there are. keys: so many,
+    numbered from 0, or their numbers."""
+    return np.array(nodes)[numbers(keys) % len(nodes)]
 
 
-def by_ring(keys: int, nodes: list[int]) -> np.ndarray:
-    """The node of each key, (keys,): the next of all nodes' points on a ring of hashes."""
+def by_ring(keys: int | np.ndarray, nodes: list[int]) -> np.ndarray:
+    """The node of each key, (keys,): the next of all nodes' points on a ring of hashes. keys: as
+    `by_modulo` has them."""
     nodes = np.array(nodes)
     points = scatter(nodes[:, None] * POINTS + np.arange(POINTS) + NODES).ravel()
     order = np.argsort(points)
-    after = np.searchsorted(points[order], scatter(np.arange(keys)), side="right")
+    after = np.searchsorted(points[order], scatter(numbers(keys)), side="right")
     return nodes[order[after % len(points)] // POINTS]
+
+
+def numbers(keys: int | np.ndarray) -> np.ndarray:
+    """The numbers of so many keys, or those given."""
+    return np.arange(keys) if isinstance(keys, int) else keys
 
 
 def moved(before: np.ndarray, after: np.ndarray) -> float:

@@ -49,26 +49,27 @@ class Database(Component):
     is turned away. Requests come by `sim.send(load, to=database)`, from another part's outlet, or
     from an `elasticache.Application` in front of it, which it then serves alone.
 
-    work: how long a request takes. price: USD per hour. `done` is the outlet of the requests that
-    are answered, `failed` of those that are turned away. random: what their work is drawn from; by
-    default a stream of its own.
+    work: how long a request takes, `ServiceTimes(mean, cv)`: with a coefficient of variation of 0
+    always as long, with 1 exponential. price: USD per hour. `done` is the outlet of the requests
+    that are answered, `failed` of those that are turned away. random: what their work is drawn
+    from; by default a stream of its own.
     """
 
     METRICS = (
         Count("offered", "requests", "requests that came", "",
-              lambda d: len(d.came) + len(d.refused)),
+              lambda d: d.accepted + d.turned_away),
         Count("accepted", "requests", "requests that it worked on or will", "higher",
-              lambda d: len(d.came), aliases=("database_requests",)),
+              lambda d: d.accepted, aliases=("database_requests",)),
         Count("failed", "requests", "requests that would have waited too long", "lower",
-              lambda d: len(d.refused)),
+              lambda d: d.turned_away),
         Metric("utilization", "of capacity", "what it was given to do, of what it can do", "lower",
-               lambda d: len(d.came) / d.sim.duration / d.rate, aliases=("database_load",)),
+               lambda d: d.accepted / d.sim.duration / d.rate, aliases=("database_load",)),
         Metric("in_flight_mean", "requests", "requests that wait or are worked on, mean", "lower",
                lambda d: d.in_flight_mean(), aliases=("database_number",)),
         Count("queue_max", "requests", "most that waited at a recorded instant", "lower",
               lambda d: d.told["queue"][0].max(), aliases=("line_max",)),
         Metric("time_mean", "s", "mean time from arrival to answer", "lower",
-               lambda d: mean(np.subtract(d.ends, d.came))))
+               lambda d: d.time_mean()))
     PANELS = (
         Panel("Requests per second", (Line("accepted", "accepted_rate"),)),
         Panel("Queue", (Line("waiting", "queue"), Line("at work", "in_service"))))
@@ -165,6 +166,20 @@ class Database(Component):
         self._given = [len(self.came), len(self.refused)]
 
     # -- at the end of the run -----------------------------------------------------------------
+
+    @property
+    def accepted(self) -> int:
+        """Requests that it worked on or will."""
+        return len(self.came)
+
+    @property
+    def turned_away(self) -> int:
+        """Requests that would have waited too long."""
+        return len(self.refused)
+
+    def time_mean(self) -> float:
+        """Mean time from arrival to answer, s."""
+        return mean(np.subtract(self.ends, self.came))
 
     def in_flight_mean(self) -> float:
         """Requests that wait or are worked on, average over the run."""

@@ -93,3 +93,42 @@ def test_a_database_that_nobody_asks_says_so():
     """By name."""
     with pytest.raises(LabsimError, match="nobody asks db"):
         labsim.simulate(lambda sim: rds.Database(sim, "db", servers=1, work=WORK), 60)
+
+
+# -- counted ----------------------------------------------------------------------------------
+
+
+def counted(rates, servers=40, work=0.005, timeout=1e9, step=0.1):
+    """A counted database after steps of so many requests per second each."""
+    database = rds.CountedDatabase(Simulation(1, 60.0), "db", servers=servers,
+                                   work=ServiceTimes(work), timeout=timeout)
+    for k, rate in enumerate(rates):
+        database.count(k * step, (k + 1) * step, round(rate * step))
+    return database
+
+
+def test_a_counted_queue_grows_by_what_is_too_much():
+    """12,000 a second come for 10 s, 8,000 can go: 40,000 wait, 5 s; then it takes 10 s to be gone
+    if 4,000 come."""
+    database = counted([12_000] * 100)
+    assert database.inside == pytest.approx(40_000, rel=0.01)
+    assert database.standing == pytest.approx(5.0, rel=0.01)
+    for k in range(100, 200):
+        database.count(k / 10, (k + 1) / 10, 400)
+    assert database.inside == pytest.approx(20, abs=30)
+
+
+def test_a_counted_database_turns_away_who_would_wait_too_long():
+    """With 2 s to wait at most, 16,000 wait, and of each 12,000 a third goes."""
+    database = counted([12_000] * 200, timeout=2)
+    assert database.standing == pytest.approx(2.0, rel=0.01)
+    assert database.accepted + database.turned_away == 240_000
+    assert database.admits == pytest.approx(2 / 3, rel=0.01)
+
+
+@pytest.mark.parametrize("load", [0.5, 0.8, 0.9])
+def test_a_counted_database_waits_as_erlang_has_it(load):
+    """Below what it can do: within 5% of M/M/c's time."""
+    database = counted([load * 8_000] * 100)
+    assert database.wait + 0.005 == pytest.approx(
+        theory.mmc_wait_mean(load * 8_000, 0.005, 40) + 0.005, rel=0.05)

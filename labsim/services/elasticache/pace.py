@@ -1,0 +1,75 @@
+"""How long the steps of a counted run are: short where something happens, long where nothing does.
+
+Picture a guard on his round: when the alarm has rung he looks every moment, then every minute, and
+by and by only as often as he has to write into his book.
+
+*Models:* steps that grow from a small one after each change and where items expire together, up to
+what a cache that turns over allows, or the book; whether all has settled. *Leaves out:* what
+happens in a step.
+"""
+
+import numpy as np
+
+FIRST, GROWTH = 0.01, 1.3   # s of the first step after a change, and how much longer the next is
+ECHOES = 5          # times that what was loaded together expires nearly together
+CLOSE, AFTER = 0.5, 10.0    # s of a step at most where requests stand in line, and s after a change
+STEPS = 400         # of a run at most, or what has settled is in steady state
+SETTLING = 300      # steps after a change at most, in which it settles
+
+
+def plan(duration: float, tick: float, stay: float, cycle: float, ttl: float) -> tuple:
+    """How long a step is at most, and how long after a change all is in steady state (infinite: it
+    is followed to the end), s, in a run of `duration` with ticks of `tick`, where items `stay`
+    without use, live for `ttl`, and have expired and are back in a `cycle`."""
+    longest = min(tick, stay / 3) or tick
+    if max(duration / longest, duration / cycle / 3) <= STEPS:
+        return longest, np.inf
+    return min(longest, 5 * cycle), sum(
+        x for x in (3 * stay, (ECHOES + 1) * ttl) if x < np.inf)
+
+
+class Pace:
+    """Steps of at most `longest` s, which end at each of the instants `t` of the record and at the
+    `jumps` of the load. What was loaded together lives for `ttl` s. `settle`: s after a change
+    until all is in steady state."""
+
+    def __init__(self, t: np.ndarray, longest: float, settle: float, ttl: float, jumps: set[float]):
+        self.longest, self.settle, self.steady = longest, settle, False
+        self._t, self._at, self._size = t.tolist(), 0, FIRST
+        self._changed, self._steps = 0.0, 0     # when something changed last, and steps since then
+        echoes = {ttl * n for n in range(1, ECHOES + 1)}
+        self.marks = {mark: mark in jumps for mark in sorted(jumps | echoes) if 0 < mark < t[-1]}
+
+    def end(self, now: float, goal: float, standing: float) -> float:
+        """Where the step ends that begins at `now`, s, and is not to go beyond `goal`, where
+        requests are `standing` in line or not."""
+        while self._t[self._at + 1] <= now:
+            self._at += 1
+        tick = self._t[self._at + 1]
+        longest = tick - now if self.steady else self.longest
+        if self._steps < SETTLING and (standing or now < self._changed + AFTER):
+            longest = min(longest, CLOSE)
+        mark = next((mark for mark in self.marks if mark > now), goal)
+        end = min(now + min(self._size, longest), goal, tick, mark)
+        self._size = min(self._size, longest) * GROWTH
+        self._steps += 1
+        return end
+
+    def small(self, now: float, changed: bool) -> bool:
+        """Small steps from `now` on. Where something has changed nothing is settled: whether it
+        was."""
+        self._size = FIRST
+        if not changed:
+            return False
+        was, self.steady = self.steady, False
+        self._changed, self._steps = now, 0
+        return was
+
+    def settled(self, now: float, standing: float) -> bool:
+        """Whether steady state begins: some time after a change when no requests are `standing` in
+        line, or when that takes too long."""
+        done = now - self._changed >= self.settle and not standing
+        if self.steady or self.settle == np.inf or not (done or self._steps > SETTLING):
+            return False
+        self.steady = True
+        return True

@@ -1,0 +1,142 @@
+"""A cache of very many keys, of which some are followed and stand for all.
+
+Picture a library with a million books, of which an inspector watches two thousand: those that
+everybody wants, and of the others one from each shelf. What she sees of one she believes of its
+shelf.
+
+*Models:* of each followed key whether it is kept, until when, when it was used last; least recently
+used out first, by weight; the loss of nodes as a `Cluster` has it; which node is asked most.
+*Leaves out:* what `Cluster` leaves out.
+"""
+
+import numpy as np
+
+from labsim.engine import KeySample, Simulation, key_sample
+from labsim.services.elasticache.cluster import Cluster
+
+COUNTED = 20_000    # keys whose nodes are looked up to know how many keys each node has
+NEVER = float("inf")
+
+
+class SampledCluster(Cluster):
+    """A `Cluster` for a `SampledApplication`: `keys` of Zipf's `skew`. Each row of `kept`, `has`
+    and `places` is one of `sample`, the keys that are followed."""
+
+    def __init__(self, sim: Simulation, name: str, *, keys: int, skew: float = 0.0, **how):
+        self.sample: KeySample = key_sample(keys, skew)
+        self.has = np.zeros(len(self.sample), dtype=bool)
+        self.kept = np.full((3, len(self.sample)), -NEVER)
+        self.last, self.expires, self.outdated = self.kept      # s
+        self.thrown = self.turnover = 0.0
+        self._held = self._spare = 0.0
+        self.dice = sim.stream(f"{name} sample")
+        self._elsewhere: tuple | None = None
+        super().__init__(sim, name, keys=keys, **how)
+        self.fewest = self.answering = len(self.all)            # nodes that keep items, and least
+
+    @property
+    def items(self) -> int:
+        """How many there are in all nodes."""
+        items = float(self.sample.weight @ self.has) + self.turnover + float(np.sum(self._spare))
+        return round(min(items, self.room * len(self.all), self.keys))
+
+    @property
+    def evictions(self) -> int:
+        """Items thrown out for want of room."""
+        return round(self.thrown)
+
+    def out(self) -> np.ndarray:
+        """Which of the followed keys nobody answers for, (followed,)."""
+        return np.array(self.away)[self.places]
+
+    def warm(self) -> None:
+        """The most popular are there, as many as there is room for; they were used just now."""
+        room = self.room * len(self.all)
+        self.has = np.cumsum(self.sample.weight) <= room
+        self._held = np.bincount(self.places, self.sample.weight * self.has, len(self.all))
+        self.last[:] = -1e-6 * self.sample.number / self.keys
+
+    def throw_out(self) -> None:
+        """In each node the least recently used go until there is room, half of what has come in
+        this step included, so that nodes hold in the mean of a step what they can hold. Of the key
+        that is the last to fit in part, all stay or none, by chance."""
+        held, n = np.flatnonzero(self.has), len(self.all)
+        node, last, weight = self.places[held], self.last[held], self.sample.weight[held]
+        if self._elsewhere:         # copies where nobody looks now take room, too
+            where, has, kept, places = self._elsewhere
+            old = np.flatnonzero(has)
+            node = np.append(node, places[old])
+            last = np.append(last, kept[0, old])
+            weight = np.append(weight, self.sample.weight[where[old]])
+        full = np.bincount(node, weight, n)
+        spare = np.clip((full - self._held) / 2, 0.0, self._rooms / 2)
+        self._held, self._spare = full, np.where(full > self._rooms - spare, spare, 0.0)
+        if (full <= self._rooms - spare).all():
+            return
+        order = np.lexsort((-last, node))
+        sorted_node, sorted_weight = node[order], weight[order]
+        upto = np.cumsum(sorted_weight)
+        before = np.append(0.0, upto)[np.searchsorted(sorted_node, np.arange(n))]
+        out = order[upto - before[sorted_node] - sorted_weight * self.dice.random(len(order))
+                    > (self._rooms - spare)[sorted_node]]
+        gone = np.bincount(node[out], weight[out], n)
+        self.has[held[out[out < len(held)]]] = False
+        if self._elsewhere:
+            has[old[out[out >= len(held)] - len(held)]] = False
+        self.thrown += float(gone.sum())
+        self._held = full - gone
+
+    def each(self) -> None:
+        """What is kept of each key is told anew; nothing is, until then."""
+        self.has[:] = False
+        self.turnover, self._elsewhere = 0.0, None
+        self._held, self._spare = NEVER, 0.0
+
+    def longest_unused(self, now: float) -> float:
+        """For how long what is kept has not been used at most, s."""
+        return now - float(self.last[self.has].min(initial=now))
+
+    def ask(self, reads: np.ndarray) -> None:
+        """Count so many reads of each followed key and of all that it stands for."""
+        few = self.sample.weight == 1
+        self.asked += np.bincount(self.places[few], reads[few], len(self.all))
+        self.asked += reads[~few].sum() * self._parts
+
+    # -- failures ----------------------------------------------------------------------------------
+
+    def fail(self, at: float, nodes: int = 1, **how) -> None:
+        """As a `Cluster`'s."""
+        super().fail(at, nodes, **how)
+        if nodes < len(self.all):
+            self.fewest -= nodes
+
+    def _clear(self, nodes: list[int]) -> int:
+        lost = self.has & np.isin(self.places, nodes)
+        self.has[lost] = False
+        return round(float(self.sample.weight @ lost))
+
+    def _look_in(self, nodes: list[int]) -> None:
+        few = self.spread(min(self.keys, COUNTED), nodes)
+        self._parts = np.bincount(few, minlength=len(self.all)) / len(few)
+        before = getattr(self, "places", None)
+        self.places = self.spread(self.sample.number, nodes)
+        self.where = few
+        if before is not None:
+            self._swap(before)
+        self.answering = len(nodes)
+        followed = np.bincount(self.places, self.sample.weight, len(self.all))
+        should = self.keys * self._parts        # a sample has somewhat more or fewer of a node's
+        self._rooms = self.room * np.divide(followed, should, where=should > 0,
+                                            out=np.ones(len(self.all)))
+
+    def _swap(self, before: np.ndarray) -> None:
+        """Those of which clients look elsewhere now are found there as they were, if they were
+        there before; and where they were `before`, copies stay behind."""
+        away = np.flatnonzero(before != self.places)
+        left = away, self.has[away], self.kept[:, away], before[away]
+        if self._elsewhere:
+            away, self.has[away], self.kept[:, away], _ = self._elsewhere
+        else:
+            self.has[away] = False
+        self._elsewhere = left
+        self._held = NEVER      # what changes now has not come in

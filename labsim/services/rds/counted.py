@@ -1,0 +1,140 @@
+"""A database to which requests come by thousands: counted, step by step.
+
+Picture a weir: so much water can pass in a second, what comes above that stands before it, and the
+height of the water says how long a drop will wait. Ripples are small beside the stream.
+
+*Models:* the number of requests in it as a fluid: it grows by what comes, and each of the servers
+ends one per mean time of work; who would wait longer than the timeout is turned away; what waits in
+ripples below capacity, as in steady state (Sakasegawa, Annals of the Institute of Statistical
+Mathematics 29, 1977). *Leaves out:* when a single request ends; that fixed times of work end
+together.
+
+Data plane: counted; its requests come from an `elasticache.SampledApplication`.
+"""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from labsim.declare import per_tick
+from labsim.errors import ParameterError
+from labsim.services.rds.database import NEVER, Database
+
+
+class CountedDatabase(Database):
+    """A `Database` that is told how many requests come in a step (`count`), and says before each
+    step how long one would wait: a sure part `standing`, s, and with the chance `delayed` another
+    one of `ripple` s in the mean. In the last step it was `stood` s."""
+
+    def __init__(self, sim, name: str, **how):
+        super().__init__(sim, name, **how)
+        self.inside = 0.0                       # requests in it now
+        self.admits = 1.0                       # share of those who come that is not turned away
+        self.standing = self.stood = self.delayed = self.ripple = 0.0
+        self.rows: list[tuple] = []             # end, admitted, turned away, inside, waits
+        self.cv = float(getattr(self.work, "cv", 1.0))
+        most = len(self.servers) * (1.0 + self.timeout / self.work.mean)
+        self.most = most if self.timeout < NEVER else math.inf
+
+    @property
+    def wait(self) -> float:
+        """Mean wait of who comes now, s."""
+        return self.standing + self.delayed * self.ripple
+
+    def count(self, begin: float, end: float, requests: int) -> int:
+        """So many come evenly between `begin` and `end`, s; how many are not turned away."""
+        length, servers, work = end - begin, len(self.servers), self.work.mean
+        load = requests / length * work                     # servers that they keep busy
+        turned = self.delayed * math.exp(-self.timeout / self.ripple) if self.ripple else 0.0
+        before = self.inside
+        served = self._flow(length, (1.0 - turned) * load, servers, work)
+        admitted = min(requests, max(0, round(self.inside - before + served)))
+        self.admits = admitted / requests if requests else 1.0
+        now = max(0.0, self.inside - servers) * work / servers
+        self.standing, self.stood = now, (self.standing + now) / 2
+        self._ripples(load / servers, servers, work)
+        mean = (before + self.inside) / 2
+        waiting = self.delayed * self.ripple * requests / length
+        self.rows.append((end, admitted, requests - admitted, self.inside + waiting,
+                          mean + waiting, length,
+                          self.stood + self.delayed * self.ripple + work))
+        return admitted
+
+    def _flow(self, left: float, load: float, servers: int, work: float) -> float:
+        """Let `left` s pass while `load` servers' work comes; how many requests have ended."""
+        served = 0.0
+        while left > 0:
+            now = self.inside
+            if now < servers or (now == servers and load < servers):    # some are free
+                reach = work * math.log((load - now) / (load - servers)) if load > servers else left
+                took = min(reach, left)
+                full = took < left or (load > servers and reach <= left)
+                self.inside = servers if full else load + (now - load) * math.exp(-took / work)
+                served += load * took / work - (self.inside - now)
+            else:                                                       # a line
+                slope = (load - servers) / work
+                goal = self.most if slope > 0 else servers
+                reach = (goal - now) / slope if slope else left
+                took = min(max(reach, 0.0), left)
+                self.inside = goal if took < left else min(now + slope * took, self.most)
+                served += servers * took / work
+                if took < left and slope >= 0:      # as long as it may be: the rest is turned away
+                    served += servers * (left - took) / work
+                    took = left
+            left -= took
+        return served
+
+    def _ripples(self, busy: float, servers: int, work: float) -> None:
+        """Waits below capacity: how likely, how long."""
+        if busy >= 1:
+            self.delayed = self.ripple = 0.0
+            return
+        spread = (1.0 + self.cv**2) / 2 * work / servers
+        most = math.sqrt(2.0 * spread * self.sim.tick)      # how far chance leads in a tick
+        self.delayed = busy ** (math.sqrt(2.0 * (servers + 1.0)) - 1.0)
+        self.ripple = min(spread / (1.0 - busy), most)
+
+    # -- what only one who is told of each request has --------------------------------------------
+
+    def feed(self, blocks: Iterable[np.ndarray]) -> None:
+        """It follows no single request."""
+        raise ParameterError("to", self.name, "an elasticache.SampledApplication in front of it")
+
+    def take(self, times: np.ndarray) -> None:
+        """It follows no single request."""
+        self.feed([times])
+
+    # -- at the end of the run ---------------------------------------------------------------------
+
+    def _column(self, which: int) -> np.ndarray:
+        return np.array([row[which] for row in self.rows], dtype=float)
+
+    @property
+    def accepted(self) -> int:
+        """Requests that it worked on or will."""
+        return sum(row[1] for row in self.rows)
+
+    @property
+    def turned_away(self) -> int:
+        """Requests that would have waited too long."""
+        return sum(row[2] for row in self.rows)
+
+    def time_mean(self) -> float:
+        """Mean time from arrival to answer, s."""
+        return float(self._column(1) @ self._column(6)) / max(self.accepted, 1)
+
+    def in_flight_mean(self) -> float:
+        """Requests that wait or are worked on, average over the run."""
+        return float(self._column(4) @ self._column(5)) / self.sim.duration
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Requests that come, wait and are worked on."""
+        t, ends = self.record.t, self._column(0)
+        accepted = np.diff(np.interp(t, np.append(0.0, ends),
+                                     np.append(0.0, np.cumsum(self._column(1)))))
+        inside = np.round(np.interp(t, np.append(0.0, ends), np.append(0.0, self._column(3))))
+        queue = np.maximum(0.0, inside - len(self.servers))
+        return {"accepted_rate": per_tick(accepted / self.sim.tick, "req/s"),
+                "in_flight": (inside, "requests"), "queue": (queue, "requests"),
+                "in_service": (inside - queue, "requests")}
