@@ -27,8 +27,11 @@ def compiled(function):
 
     @numba.njit
     def on_arrays(ready, service, free, until):
-        heap = free.copy()
-        return np.array(inner(ready, service, heap, until)), heap
+        heap, starts, n = free.copy(), np.empty(len(ready)), 0
+        for start in inner(ready, service, heap, until):
+            starts[n] = start
+            n += 1
+        return starts[:n], heap
 
     return on_arrays
 

@@ -11,13 +11,14 @@ or drops it (`kill`).
 *Leaves out:* which of several idle servers takes a request (they are alike), priorities,
 preemption.
 
-The state is a heap of the times at which servers get free, so a request costs one
-`heapreplace`: no process, no event. The inner loop `serve` is compiled where numba is
-installed, and gives the same floats either way.
+The state is when each server gets free, so a request costs one `heapreplace` (`serve`): no process,
+no event. Where servers are many, a few sorts serve thousands of requests (`together`); where numba
+is installed, `serve` may be compiled. Each gives the same floats.
 """
 
+from array import array
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import heapreplace
 from typing import NamedTuple
 
@@ -25,26 +26,53 @@ import numpy as np
 
 from labsim.engine.compiled import compiled
 from labsim.engine.due import Due
-from labsim.engine.servers import Servers
 
 PIECE = 2_048   # requests looked at together: behind a long line few of them start
+MANY = 64       # servers from which on `together` may be the quicker way
+ROUNDS = 16     # of `together`: a piece one by one takes as long
+LEAST = 512     # requests for which all those rounds are worth it
+PAUSE = 63      # pieces served one by one, at most, before `together` is tried again
 
 
 def serve(ready, service, free, until):
-    """Start times of the requests that start by `until`; `free` is the servers' heap, updated.
+    """Start times, one by one, of the requests that start by `until`; `free` is the servers' heap,
+    updated.
 
     ready, service: arrival and service times in order, s; free: non-empty heap, s.
     """
-    starts = []
     for at, work in zip(ready, service):
         start = free[0]
         if start < at:
             start = at
         if start > until:
-            break
+            return
         heapreplace(free, start + work)
-        starts.append(start)
-    return starts
+        yield start
+
+
+def together(ready, service, free, until) -> np.ndarray | None:
+    """The same for arrays, `free` sorted, which stays: of the first requests, at least one if it
+    starts by `until`; or None if that takes too long.
+
+    Number i in line (from 0) begins when for the (i + 1)th time a server has got free. It doesn't
+    matter whose ends are counted, since nobody behind ends before. So let everybody begin too
+    early, and as often as needed sort the ends and put off whoever has no server yet. Whoever is
+    put off no more, nor anybody before, is right.
+    """
+    start = np.maximum(ready, free[0])
+    for _ in range(ROUNDS):
+        here = int(start.searchsorted(until, side="right"))     # nobody behind starts by then
+        ready, service, start = ready[:here], service[:here], start[:here]
+        end = start + service
+        if not (end > start).all():     # of no length at all: it would be its own server
+            return None
+        later = np.maximum(ready, np.sort(np.concatenate([free[:here], end]))[:here])
+        put_off = later != start
+        if not put_off.any():
+            return start
+        start = later
+    right = int(put_off.argmax())
+    return start[:right] if right >= LEAST else None
 
 
 class Job(NamedTuple):
@@ -80,7 +108,8 @@ class Station:
         self.started = 0
         self._fast = fast
         self._source = iter(source)
-        self._free = Servers(servers)
+        self._free = np.zeros(servers)      # when each server gets free, sorted
+        self._pause = self._pauses = 0      # pieces to serve one by one; after the last failure
         self._line: deque[list] = deque()   # blocks [ready, service, sent]; the last may be ahead
         self._first = 0                     # the next request to start, in the first block
         self._offered = Due()       # later arrivals: (ready, service, sent)
@@ -99,16 +128,17 @@ class Station:
         self.now = until
         begun = [self._working]
         self._load(until)
-        while self._line and self._free:
+        while self._line and len(self._free):
             ready, service, sent = self._line[0]
-            first, beyond = self._first, min(self._first + PIECE, len(ready))
-            last = first + int(ready[first:beyond].searchsorted(until, side="right"))
-            starts = self._serve(ready[first:last], service[first:last], until)
+            first = self._first
+            piece = ready[first:first + max(PIECE, len(self._free) // 2)]
+            arrived = int(piece.searchsorted(until, side="right"))
+            if not arrived or self._free[0] > until:
+                break
+            starts = self._serve(piece[:arrived], service[first:first + arrived], until)
             self._first += len(starts)
             self.started += len(starts)
             begun.append((sent[first:self._first], starts, service[first:self._first]))
-            if self._first < beyond:
-                break
             if self._first == len(ready):
                 self._line.popleft()
                 self._first = 0
@@ -121,11 +151,26 @@ class Station:
         return Window(sent[old:], start[old:], sent[ended], end[ended])
 
     def _serve(self, ready, service, until) -> np.ndarray:
+        """Start times of those that start by `until`, or of the first of them."""
+        free = self._free
+        if min(len(free), len(ready)) >= MANY:
+            if self._pause:
+                self._pause -= 1
+            elif (starts := together(ready, service, free, until)) is not None:
+                ends = starts + service[:len(starts)]
+                self._free = np.sort(np.concatenate([free, ends]))[len(starts):]
+                self._pauses = 0
+                return starts
+            else:
+                self._pause = self._pauses = min(2 * self._pauses + 1, PAUSE)
         if self._fast and (inner := compiled(serve)):
-            starts, free = inner(ready, service, np.array(self._free, dtype=float), until)
-            self._free[:] = free.tolist()
-            return starts
-        return np.array(serve(ready.tolist(), service.tolist(), self._free, until), dtype=float)
+            starts, heap = inner(ready, service, free, until)
+        else:
+            heap = free.tolist()    # an array takes each number when it is its turn
+            line = array("d", ready.tobytes()), array("d", service.tobytes())
+            starts = np.fromiter(serve(*line, heap, until), dtype=float)
+        self._free = np.sort(heap)
+        return starts
 
     def _load(self, until: float) -> None:
         """Bring blocks into the line until the last one reaches beyond `until`."""
@@ -156,27 +201,33 @@ class Station:
         """Servers that take new requests."""
         return len(self._free)
 
-    def add(self, ready: float) -> None:
-        """A server opens at `ready` >= now."""
-        self._free.add(ready)
+    def add(self, ready: float, count: int = 1) -> None:
+        """So many servers open at `ready` >= now."""
+        place = self._free.searchsorted(ready)
+        self._free = np.insert(self._free, place, [ready] * count)
 
-    def retire(self, which: int = 0) -> float:
-        """The server that gets free as number `which` (0: first) takes no more requests.
+    def retire(self, which: Sequence[int] = (0,)) -> float:
+        """The servers that get free as numbers `which` (0: first) take no more requests.
 
-        Returns the time at which it has finished, at least now.
+        Returns the time at which they all have finished, at least now.
         """
-        return max(self._free.close(which), self.now)
+        return max(float(self._close(which).max(initial=0.0)), self.now)
 
-    def kill(self, which: int = 0) -> Job | None:
-        """Like `retire`, but the server leaves now: returns the job that it drops, or None."""
-        end = self._free.close(which)
-        if end <= self.now:
-            return None
-        _, start, service = self._working
-        index = int(np.flatnonzero(start + service == end)[0])
-        job = [float(column[index]) for column in self._working]
-        self._working = tuple(np.delete(column, index) for column in self._working)
-        return Job(*job)
+    def kill(self, which: Sequence[int] = (0,)) -> list[Job]:
+        """Like `retire`, but the servers leave now: returns the jobs that they drop."""
+        jobs = []
+        for end in self._close(which).tolist():
+            if end > self.now:
+                _, start, service = self._working
+                index = int(np.flatnonzero(start + service == end)[0])
+                jobs.append(Job(*(float(column[index]) for column in self._working)))
+                self._working = tuple(np.delete(column, index) for column in self._working)
+        return jobs
+
+    def _close(self, which: Sequence[int]) -> np.ndarray:
+        ends = self._free[list(which)]
+        self._free = np.delete(self._free, list(which))
+        return ends
 
     # -- what can be seen now --------------------------------------------------------------
 

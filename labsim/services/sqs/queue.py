@@ -171,11 +171,11 @@ class Queue(Component):
         drain: it finishes its message first; otherwise its message is lost for the moment.
         """
         self.advance()
-        which = int(rng.integers(self.station.servers))
+        which = [int(rng.integers(self.station.servers))]
         if drain:
             return self.station.retire(which)
-        job, now = self.station.kill(which), self.sim.now
-        if job:
+        now = self.sim.now
+        for job in self.station.kill(which):
             timeouts = max(1, math.ceil((now - job.start) / self.visibility_timeout))
             back = job.start + timeouts * self.visibility_timeout
             self.station.offer(back, job.service, job.sent)
