@@ -28,7 +28,7 @@ from labsim.engine.compiled import compiled
 from labsim.engine.due import Due
 
 PIECE = 2_048   # requests looked at together: behind a long line few of them start
-MANY = 64       # servers from which on `together` may be the quicker way
+MANY, MANY_COMPILED = 64, 512   # servers from which on `together` may be the quicker way
 ROUNDS = 16     # of `together`: a piece one by one takes as long
 LEAST = 512     # requests for which all those rounds are worth it
 PAUSE = 63      # pieces served one by one, at most, before `together` is tried again
@@ -145,15 +145,14 @@ class Station:
         sent, start, work = jobs = [np.concatenate(column) for column in zip(*begun)]
         old = len(self._working[0])
         end = start + work
-        ended = end <= until
-        on = (~ended).nonzero()[0]
+        on = (end > until).nonzero()[0]
         self._working = tuple(column[on] for column in jobs)
-        return Window(sent[old:], start[old:], sent[ended], end[ended])
+        return Window(sent[old:], start[old:], _without(sent, on), _without(end, on))
 
     def _serve(self, ready, service, until) -> np.ndarray:
         """Start times of those that start by `until`, or of the first of them."""
-        free = self._free
-        if min(len(free), len(ready)) >= MANY:
+        free, inner = self._free, self._fast and compiled()
+        if min(len(free), len(ready)) >= (MANY_COMPILED if inner else MANY):
             if self._pause:
                 self._pause -= 1
             elif (starts := together(ready, service, free, until)) is not None:
@@ -163,12 +162,14 @@ class Station:
                 return starts
             else:
                 self._pause = self._pauses = min(2 * self._pauses + 1, PAUSE)
-        if self._fast and (inner := compiled(serve)):
-            starts, heap = inner(ready, service, free, until)
-        else:
-            heap = free.tolist()    # an array takes each number when it is its turn
-            line = array("d", ready.tobytes()), array("d", service.tobytes())
-            starts = np.fromiter(serve(*line, heap, until), dtype=float)
+        if inner:
+            starts = np.empty(len(ready))
+            starts = starts[:inner(ready, service, free, until, starts)]
+            free.sort()
+            return starts
+        heap = free.tolist()        # an array takes each number when it is its turn
+        line = array("d", ready.tobytes()), array("d", service.tobytes())
+        starts = np.fromiter(serve(*line, heap, until), dtype=float)
         self._free = np.sort(heap)
         return starts
 
@@ -252,3 +253,9 @@ class Station:
         if self._line and self._line[0][0][self._first] <= self.now:
             oldest = min(oldest, self._line[0][2][self._first])
         return float(oldest)
+
+
+def _without(column: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """The column without the places `which` (sorted), of which the first is near the end."""
+    first = which[0] if len(which) else len(column)
+    return np.concatenate([column[:first], np.delete(column[first:], which - first)])

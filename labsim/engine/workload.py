@@ -79,7 +79,12 @@ class RateCurve:
 
     def inverse(self, expected: np.ndarray, cumulative: np.ndarray) -> np.ndarray:
         """The times at which the expected number of arrivals reaches `expected` (sorted)."""
-        k = np.clip(np.searchsorted(cumulative, expected, side="right") - 1, 0, len(self.t) - 2)
+        ends = expected[[0, -1]] if len(expected) else expected
+        k = np.clip(np.searchsorted(cumulative, ends, side="right") - 1, 0, len(self.t) - 2)
+        if len(k) and k[0] == k[1]:
+            k = k[0]            # all between the same two knots
+        else:
+            k = np.clip(np.searchsorted(cumulative, expected, side="right") - 1, 0, len(self.t) - 2)
         more, rate = expected - cumulative[k], self.rate[k]
         width = self.t[k + 1] - self.t[k]
         slope = np.divide(self.rate[k + 1] - rate, width, out=np.zeros_like(rate), where=width > 0)
@@ -96,8 +101,10 @@ class RateCurve:
         while reached < total:
             expected = reached + np.cumsum(rng.standard_exponential(BLOCK))
             reached = expected[-1]
-            times = self.inverse(expected[expected < total], cumulative)
-            yield np.maximum.accumulate(np.minimum(times, self.t[-1])) if len(times) else times
+            here = expected[:expected.searchsorted(total)]
+            times = np.minimum(self.inverse(here, cumulative), self.t[-1])
+            in_order = (times[1:] >= times[:-1]).all()      # but for rounding
+            yield times if in_order else np.maximum.accumulate(times)
 
 
 @dataclass(frozen=True)
