@@ -207,23 +207,30 @@ class Station:
         place = self._free.searchsorted(ready)
         self._free = np.insert(self._free, place, [ready] * count)
 
-    def retire(self, which: Sequence[int] = (0,)) -> float:
+    def retire(self, which: Sequence[int] = (0,)) -> np.ndarray:
         """The servers that get free as numbers `which` (0: first) take no more requests.
 
-        Returns the time at which they all have finished, at least now.
+        Returns when each has finished, at least now.
         """
-        return max(float(self._close(which).max(initial=0.0)), self.now)
+        return np.maximum(self._close(which), self.now)
 
     def kill(self, which: Sequence[int] = (0,)) -> list[Job]:
         """Like `retire`, but the servers leave now: returns the jobs that they drop."""
-        jobs = []
-        for end in self._close(which).tolist():
-            if end > self.now:
-                _, start, service = self._working
-                index = int(np.flatnonzero(start + service == end)[0])
-                jobs.append(Job(*(float(column[index]) for column in self._working)))
-                self._working = tuple(np.delete(column, index) for column in self._working)
-        return jobs
+        ends = self._close(which)
+        ends = np.sort(ends[ends > self.now])
+        if not len(ends):
+            return []
+        sent, start, service = self._working
+        end = start + service
+        one = ends[np.minimum(ends.searchsorted(end), len(ends) - 1)] == end
+        jobs = one.nonzero()[0]
+        jobs = jobs[np.argsort(end[jobs], kind="stable")]
+        number = np.arange(len(ends))       # several may end at the same time
+        place = np.maximum.accumulate(end[jobs].searchsorted(ends) - number) + number
+        dropped = jobs[place]
+        found = [Job(*row) for row in zip(*(column[dropped].tolist() for column in self._working))]
+        self._working = tuple(np.delete(column, dropped) for column in self._working)
+        return found
 
     def _close(self, which: Sequence[int]) -> np.ndarray:
         ends = self._free[list(which)]
