@@ -108,7 +108,8 @@ class Station:
         self.started = 0
         self._fast = fast
         self._source = iter(source)
-        self._free = np.zeros(servers)      # when each server gets free, sorted
+        self._ready = np.zeros(servers)     # when each server gets free, sorted
+        self._opened: list[float] = []      # the same of those that are not yet among them
         self._pause = self._pauses = 0      # pieces to serve one by one; after the last failure
         self._line: deque[list] = deque()   # blocks [ready, service, sent]; the last may be ahead
         self._first = 0                     # the next request to start, in the first block
@@ -157,7 +158,7 @@ class Station:
                 self._pause -= 1
             elif (starts := together(ready, service, free, until)) is not None:
                 ends = starts + service[:len(starts)]
-                self._free = np.sort(np.concatenate([free, ends]))[len(starts):]
+                self._ready = np.sort(np.concatenate([free, ends]))[len(starts):]
                 self._pauses = 0
                 return starts
             else:
@@ -170,7 +171,7 @@ class Station:
         heap = free.tolist()        # an array takes each number when it is its turn
         line = array("d", ready.tobytes()), array("d", service.tobytes())
         starts = np.fromiter(serve(*line, heap, until), dtype=float)
-        self._free = np.sort(heap)
+        self._ready = np.sort(heap)
         return starts
 
     def _load(self, until: float) -> None:
@@ -200,12 +201,18 @@ class Station:
     @property
     def servers(self) -> int:
         """Servers that take new requests."""
-        return len(self._free)
+        return len(self._ready) + len(self._opened)
+
+    @property
+    def _free(self) -> np.ndarray:
+        if self._opened:
+            self._ready = np.sort(np.concatenate([self._ready, self._opened]))
+            self._opened = []
+        return self._ready
 
     def add(self, ready: float, count: int = 1) -> None:
         """So many servers open at `ready` >= now."""
-        place = self._free.searchsorted(ready)
-        self._free = np.insert(self._free, place, [ready] * count)
+        self._opened += [ready] * count
 
     def retire(self, which: Sequence[int] = (0,)) -> np.ndarray:
         """The servers that get free as numbers `which` (0: first) take no more requests.
@@ -214,27 +221,29 @@ class Station:
         """
         return np.maximum(self._close(which), self.now)
 
-    def kill(self, which: Sequence[int] = (0,)) -> list[Job]:
-        """Like `retire`, but the servers leave now: returns the jobs that they drop."""
-        ends = self._close(which)
-        ends = np.sort(ends[ends > self.now])
-        if not len(ends):
-            return []
-        sent, start, service = self._working
+    def kill(self, which: Sequence[int] = (0,)) -> tuple[list[Job], list[float]]:
+        """Like `retire`, but the servers leave now: returns the jobs that they drop, and when those
+        that drop none would have got free, at least now."""
+        ends, (sent, start, service) = np.sort(self._close(which)), self._working
         end = start + service
-        one = ends[np.minimum(ends.searchsorted(end), len(ends) - 1)] == end
-        jobs = one.nonzero()[0]
-        jobs = jobs[np.argsort(end[jobs], kind="stable")]
-        number = np.arange(len(ends))       # several may end at the same time
-        place = np.maximum.accumulate(end[jobs].searchsorted(ends) - number) + number
-        dropped = jobs[place]
-        found = [Job(*row) for row in zip(*(column[dropped].tolist() for column in self._working))]
+        found = ends.take(ends.searchsorted(end), mode="clip") == end if len(ends) else end < 0
+        ending: dict[float, list[int]] = {}     # the jobs that end then
+        for job in found.nonzero()[0].tolist():
+            ending.setdefault(float(end[job]), []).append(job)
+        dropped, idle = [], []
+        for t in ends.tolist():
+            if t in ending and ending[t] and t > self.now:
+                dropped.append(ending[t].pop(0))
+            else:
+                idle.append(max(t, self.now))
+        jobs = [Job(*row) for row in zip(*(column[np.array(dropped, dtype=int)].tolist() for column in self._working))]
         self._working = tuple(np.delete(column, dropped) for column in self._working)
-        return found
+        return jobs, idle
 
     def _close(self, which: Sequence[int]) -> np.ndarray:
-        ends = self._free[list(which)]
-        self._free = np.delete(self._free, list(which))
+        where = np.array(which, dtype=int)
+        ends = self._free[where]
+        self._ready = np.delete(self._ready, where)
         return ends
 
     # -- what can be seen now --------------------------------------------------------------

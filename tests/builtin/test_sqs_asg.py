@@ -80,7 +80,7 @@ def test_the_backlog_example_of_the_user_guide():
                    service_time=3_600, service_cv=0, instances=10, target_backlog=100,
                    high_datapoints=1, duration=200, visibility_timeout=43_200)
     event = next(e for e in r.events if e.kind == "scale-out")
-    per_instance = r.series["backlog_per_instance"]
+    per_instance = r.series["metric"]
     metric = per_instance.value[np.searchsorted(per_instance.t, event.t)]
     assert r.series["desired"].value[-1] >= math.ceil(10 * metric / 100)
 

@@ -105,7 +105,7 @@ def test_a_killed_server_drops_its_job_and_an_offer_brings_it_back():
     """The job restarts when it is offered again, and its first sending time is kept."""
     station = Station(blocks([0.0, 1.0], [10.0, 1.0]), 1)
     station.advance(4.0)
-    [job] = station.kill()
+    [job], _ = station.kill()
     assert job == (0.0, 0.0, 10.0) and station.servers == 0 and station.waiting == 1
     station.offer(30.0, job.service, job.sent)
     station.add(4.0)
@@ -118,7 +118,7 @@ def test_killing_an_idle_server_drops_nothing():
     """An idle server leaves at once."""
     station = Station([], 2)
     station.advance(1.0)
-    assert station.kill() == [] and station.servers == 1
+    assert station.kill() == ([], [1.0]) and station.servers == 1
 
 
 def test_a_retired_server_finishes_its_job():

@@ -209,8 +209,8 @@ class Queue(Component):
             gone = self.station.retire(which).tolist()
             self._receiving.give_back(gone)
             return max(gone, default=now)
-        jobs = self.station.kill(which)
-        self._receiving.give_back([now] * (len(which) - len(jobs)) + self._lost(jobs))
+        jobs, idle = self.station.kill(which)
+        self._receiving.give_back(idle + self._lost(jobs))
         return now
 
     def _lost(self, jobs: list[Job]) -> list[float]:
