@@ -224,20 +224,22 @@ class Station:
     def kill(self, which: Sequence[int] = (0,)) -> tuple[list[Job], list[float]]:
         """Like `retire`, but the servers leave now: returns the jobs that they drop, and when those
         that drop none would have got free, at least now."""
-        ends, (sent, start, service) = np.sort(self._close(which)), self._working
+        ends, (_, start, service) = np.sort(self._close(which)), self._working
+        later = ends[ends > self.now]
+        idle, dropped = [self.now] * (len(ends) - len(later)), []
         end = start + service
-        found = ends.take(ends.searchsorted(end), mode="clip") == end if len(ends) else end < 0
+        found = later.take(later.searchsorted(end), mode="clip") == end if len(later) else end < 0
         ending: dict[float, list[int]] = {}     # the jobs that end then
         for job in found.nonzero()[0].tolist():
             ending.setdefault(float(end[job]), []).append(job)
-        dropped, idle = [], []
-        for t in ends.tolist():
-            if t in ending and ending[t] and t > self.now:
+        for t in later.tolist():
+            if ending.get(t):
                 dropped.append(ending[t].pop(0))
             else:
-                idle.append(max(t, self.now))
-        jobs = [Job(*row) for row in zip(*(column[np.array(dropped, dtype=int)].tolist() for column in self._working))]
-        self._working = tuple(np.delete(column, dropped) for column in self._working)
+                idle.append(t)
+        rows = np.array(dropped, dtype=int)
+        jobs = [Job(*row) for row in zip(*(column[rows].tolist() for column in self._working))]
+        self._working = tuple(np.delete(column, rows) for column in self._working)
         return jobs, idle
 
     def _close(self, which: Sequence[int]) -> np.ndarray:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labsim.engine import Station, stream
-from labsim.engine.station import serve
+from labsim.engine.station import LEAST, serve, together
 
 
 def blocks(arrivals, services, size=7):
@@ -58,7 +58,7 @@ def test_starts_are_those_of_plain_simpy_while_servers_come_and_go(reqs, changes
     assert run(arrivals, services, 3, kept) == plain_simpy.starts(arrivals, services, 3, kept)
 
 
-@pytest.mark.parametrize("servers", [1, 4, 10])
+@pytest.mark.parametrize("servers", [1, 4, 10, 70, 700])
 def test_random_floats_too(servers):
     """20,000 requests with real draws and 40 changes: the same bits."""
     rng = stream(1, "test")
@@ -68,6 +68,41 @@ def test_random_floats_too(servers):
     changes = [(float(t), 1 if i % 2 == 0 else -1) for i, t in enumerate(times)]
     mine = run(arrivals, services, servers, changes, end=1e9)
     assert mine == plain_simpy.starts(arrivals.tolist(), services.tolist(), servers, changes)
+
+
+@pytest.mark.parametrize("load", [0.7, 0.95, 1.3])
+@pytest.mark.parametrize("servers", [64, 300, 3_000])
+def test_many_are_served_together_as_one_by_one(servers, load):
+    """From any state, up to any time: the first of the same floats, and nearly always all."""
+    rng = stream(servers, "together")
+    free = np.sort(rng.uniform(0, 2, servers))
+    ready = np.cumsum(rng.exponential(1 / (load * servers), 2_000))
+    service = rng.gamma(2, 0.5, 2_000)
+    for until in (0.0, 0.5, 1e9):
+        one_by_one = list(serve(ready, service, free.tolist(), until))
+        at_once = together(ready, service, free, until)
+        if at_once is None:     # it would have taken longer
+            assert servers < 300 or load > 1
+            continue
+        assert at_once.tolist() == one_by_one[:len(at_once)]
+        assert len(at_once) >= min(LEAST, len(one_by_one))
+
+
+def test_work_of_no_length_is_not_served_together():
+    """It would be its own server: one after the other it is right."""
+    ready = np.array([1.0, 2.0, 3.0])
+    assert together(ready, np.zeros(3), np.array([10.0]), 1e9) is None
+    assert run(ready, np.zeros(3), 600) == ready.tolist()
+
+
+@given(st.integers(0, 5))
+def test_work_of_no_length_among_many_servers(seed):
+    """Gamma with a large variation: much of it is too short to count beside the time."""
+    rng = stream(seed, "short")
+    arrivals = np.cumsum(rng.exponential(1e-3, 1_500)) + 1e6
+    services = rng.gamma(0.02, 50 * 0.9, 1_500)
+    assert run(arrivals, services, 600, end=1e9) == plain_simpy.starts(
+        arrivals.tolist(), services.tolist(), 600)
 
 
 def test_compiled_and_plain_give_the_same_bits():
@@ -112,6 +147,24 @@ def test_a_killed_server_drops_its_job_and_an_offer_brings_it_back():
     window = station.advance(50.0)
     assert window.start.tolist() == [4.0, 30.0] and window.sent.tolist() == [1.0, 0.0]
     assert window.done.tolist() == [5.0, 40.0]
+
+
+def test_several_servers_leave_at_once():
+    """Each drops its own job, also where several end at the same time; those without drop none."""
+    station = Station(blocks([0.0, 0.0, 1.0, 1.0], [10.0, 10.0, 10.0, 9.0]), 6)
+    station.advance(2.0)
+    jobs, idle = station.kill([0, 2, 3, 4])     # idle; until 10, 10, 10
+    assert sorted(jobs) == [(0.0, 0.0, 10.0), (0.0, 0.0, 10.0), (1.0, 1.0, 9.0)]
+    assert idle == [2.0] and station.in_service == 1 and station.servers == 2
+    assert station.retire([0, 1]).tolist() == [2.0, 11.0] and not station.servers
+    assert station.advance(20.0).done.tolist() == [11.0]
+
+
+def test_a_server_that_opens_later_drops_nothing():
+    """It has no job yet, and says when it would have had one."""
+    station = Station([], 0)
+    station.add(5.0)
+    assert station.kill() == ([], [5.0])
 
 
 def test_killing_an_idle_server_drops_nothing():

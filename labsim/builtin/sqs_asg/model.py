@@ -146,7 +146,7 @@ def estimate(p: SqsAsgParams) -> Estimate:
     threads = min(max(p.instances, started) * p.threads, p.in_flight_limit)
     looks = threads * (ticks + started * turns + messages / 8_192)
     looks /= 400 if p.service_cv > 2 else 5_000
-    lost = threads * turns / 10 if scales else 0
+    lost = p.threads * started * min(p.duration // turn, 20) / 10
     return Estimate(requests=messages, lower=lower if messages > ticks else "duration",
                     events=2 * ticks + started + chosen + looks + lost + p.instances / 2,
                     served=(p.instances * p.duration + started * working) * each)

@@ -175,5 +175,5 @@ class StepScaling(Policy):
             by = step_adjustment(self.in_steps, value - self.low * self.threshold)
             wanted = adjusted(group.desired, self.kind, by, self.magnitude)
             changes = wanted < group.desired and not group.warming
-        why = f"step scaling: {value:,.1f} per instance, {self.kind} {by:+g}"
+        why = f"step scaling: {value:,.1f}, {self.kind} {by:+g}"
         return (wanted, why) if by and changes else None

@@ -50,9 +50,12 @@ class Threads:
 
     def give_back(self, times: list[float]) -> None:
         """Nobody has this room from `times` (s, now or later) on; those without any get it."""
+        now = self.station.now
         for t in sorted(times):
             if self.outside:
                 self._enter(t)
+            elif t <= now:
+                self._room += 1
             else:
                 self._room_later.put(t)
 
