@@ -1,4 +1,4 @@
-"""The station's inner loop compiled by numba, where numba is installed (`pip install labsim[fast]`).
+"""The station's inner loop compiled by numba, where that is installed (`pip install labsim[fast]`).
 
 Picture the same recipe in shorthand: who cooks by it needs no other ingredient, only less time.
 """

@@ -180,7 +180,7 @@ class Station:
             block = next(self._source, None)
             if block is None:
                 break
-            ready, service = block
+            ready, service = (np.ascontiguousarray(column, dtype=float) for column in block)
             if len(ready):
                 self._line.append([ready, service, ready])
                 self.loaded += len(ready)

@@ -155,7 +155,8 @@ def test_a_burst_is_the_same_wherever_it_comes(duration, at):
 
 
 def test_threads_are_as_good_as_instances():
-    """Ten instances, or two of five threads: the same waits to the last bit, a fifth of the bill."""
+    """Ten instances, or two of five threads: the same waits to the last bit, a fifth of the
+    bill."""
     ten = labsim.run("sqs-asg", workload="steady", policy="none")
     two = labsim.run("sqs-asg", workload="steady", policy="none", instances=2, threads=5)
     for name in ("wait_mean", "wait_p99", "completed", "in_flight_max"):

@@ -192,6 +192,14 @@ def test_nothing_is_lost(reqs, servers, windows):
         assert sum(a <= t for a in arrivals) == station.waiting + station.in_service + done
 
 
+@pytest.mark.parametrize("servers", [1, 600])
+def test_whole_numbers_and_every_other_number_are_numbers(servers):
+    """Times may come as integers, or as a view of something larger."""
+    block = np.arange(2_000).reshape(-1, 2)
+    station = Station([(block[:, 0], np.full(1_000, 2))], servers)
+    assert station.advance(1e9).done.tolist() == (np.arange(1_000) * 2.0 + 2).tolist()
+
+
 def test_time_does_not_go_back():
     """A window that ends before now is refused."""
     station = Station([], 1)

@@ -169,7 +169,8 @@ EXERCISES = (
                  "{in_flight_limit}, and more messages wait than that; yet part of the fleet has "
                  "nothing to do. What helps?",
         choices=(
-            Choice("More instances.", "Their threads get nothing either: the limit is the queue's."),
+            Choice("More instances.", "Their threads get nothing either: the limit is the "
+                                      "queue's."),
             Choice("A longer visibility timeout.", "In flight is what was received and is not yet "
                                                    "deleted, however long it may take."),
             Choice("A second queue, or a higher quota.", "The limit holds for each queue.",

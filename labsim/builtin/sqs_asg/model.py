@@ -6,8 +6,8 @@ The line grows for as long as it takes to notice, to decide and to arrive, and i
 only by what is hired beyond the need.
 
 *Models:* each message is followed, at every magnitude, since a learner asks for the wait of the
-slowest: nothing is counted in lumps, and nothing sampled. A run holds up to 20 million of them:
-at 10,000 messages per second half an hour.
+slowest: nothing is counted in lumps, and nothing sampled. What a run may hold (`Budget`) is half
+an hour of ten thousand messages per second.
 
 Start reading at `simulate`. Data plane: request-level, exact (`labsim.engine.Station`).
 """
@@ -17,6 +17,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim.builtin.sqs_asg.params import SqsAsgParams, load
 from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, replay
+from labsim.engine.workload import BLOCK
 from labsim.services import autoscaling, ec2, sqs
 from labsim.services.cloudwatch.rules import STANDARD_RESOLUTION
 
@@ -144,8 +145,8 @@ def estimate(p: SqsAsgParams) -> Estimate:
     # All threads are looked at by each tick and each change; more closely where work of no length
     # makes them take their messages one by one.
     threads = min(max(p.instances, started) * p.threads, p.in_flight_limit)
-    looks = threads * (ticks + started * turns + messages / 8_192)
-    looks /= 400 if p.service_cv > 2 else 5_000
+    looks = threads * (ticks + started * turns + messages / BLOCK)
+    looks /= 400 if p.service_cv > 2 else 7_000
     lost = p.threads * started * min(p.duration // turn, 20) / 10
     return Estimate(requests=messages, lower=lower if messages > ticks else "duration",
                     events=2 * ticks + started + chosen + looks + lost + p.instances / 2,

@@ -6,10 +6,10 @@ timeout ends, and somebody else starts it from the beginning.
 
 *Models:* visible and in-flight messages, age of the oldest; a backlog at the start, messages sent
 all at once; consumers with so many threads, each of which works on one message at a time; the most
-messages in flight, lost ones among them, beyond which nobody receives any (as a long poll does,
-fact sqs.inflight_max_standard); a consumer that is terminated while it works: its message comes back at the end of the visibility
-timeout that runs then (consumers renew it while they work), and is counted as received again
-(fact sqs.at_least_once).
+messages in flight, lost ones among them, beyond which nobody receives any (`threads`); a consumer
+that is terminated while it works: its messages come back at the end of the visibility timeout that
+runs then (consumers renew it while they work), and are counted as received again (fact
+sqs.at_least_once).
 *Leaves out:* order within the pile beyond first come, first served; duplicates, batches, polling
 latency, dead-letter queues, retention (the lab `sqs-delivery` is about those).
 
@@ -27,6 +27,7 @@ from labsim.declare import Component, Count, Line, Metric, Panel, conserved, qua
 from labsim.declare.component import Outlet
 from labsim.engine import ServiceTimes, Simulation, Station, merged
 from labsim.engine.station import Job
+from labsim.engine.workload import BLOCK
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
 from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
@@ -35,7 +36,6 @@ from labsim.services.sqs.threads import Threads
 PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
 LONG_POLL = factbook.value("sqs.long_poll_max_s")
 IN_FLIGHT_LIMIT = int(factbook.value("sqs.inflight_max_standard"))
-AT_A_TIME = 8_192       # of many messages at once
 
 
 class Queue(Component):
@@ -294,5 +294,5 @@ class Queue(Component):
 
 def _at_once(messages: int, at: float) -> Iterator[np.ndarray]:
     """Blocks of times: so many times `at` s."""
-    for first in range(0, messages, AT_A_TIME):
-        yield np.full(min(AT_A_TIME, messages - first), float(at))
+    for first in range(0, messages, BLOCK):
+        yield np.full(min(BLOCK, messages - first), float(at))

@@ -26,7 +26,7 @@ def test_an_alarm_on_queue_depth_from_the_parts():
     assert first.t == 120 and "to 12" in first.text
     s = r.summary
     assert s["orders.offered"] == s["orders.completed"] == 2_050
-    assert r.series["orders depth.value"].value.max() == 2_000 - 20 * 2     # 10 s at 4 threads
+    assert r.series["orders depth.value"].value.max() == 2_000 - 11 * 4     # four each 2 s
 
 
 @pytest.mark.parametrize("values, name", [
