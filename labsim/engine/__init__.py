@@ -17,10 +17,10 @@ from labsim.engine.simulation import Cancelled, Event, Order, Simulation, Wake
 from labsim.engine.station import Station
 from labsim.engine.streams import stream
 from labsim.engine.token_bucket import TokenBucket
-from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
+from labsim.engine.workload import Load, RateCurve, ServiceTimes, at_once, merged, replay
 
 __all__ = [
     "Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "Load", "LruCache", "Order",
     "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation", "Source",
-    "Station", "TokenBucket", "Wake", "draw_keys", "merged", "popularity", "replay", "scatter",
+    "Station", "TokenBucket", "Wake", "at_once", "draw_keys", "merged", "popularity", "replay", "scatter",
     "so_far", "spread", "stream", "together"]

@@ -16,6 +16,7 @@ no event. Where servers are many, a few sorts serve thousands of requests (`toge
 is installed, `serve` may be compiled. Each gives the same floats.
 """
 
+import math
 from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -122,14 +123,16 @@ class Station:
         """A request first sent at `sent` joins the line at `ready` >= now (a retry, say)."""
         self._offered.put(ready, service, sent)
 
-    def advance(self, until: float) -> Window:
-        """Serve the line up to and including `until` s."""
+    def advance(self, until: float, most: float = math.inf) -> Window:
+        """Serve the line up to and including `until` s; of more than `most` requests only the
+        first so many or a few more, and the others when it is called again."""
         if until < self.now:
             raise ValueError(f"until {until} s is before now, {self.now} s")
         self.now = until
         begun = [self._working]
         self._load(until)
-        while self._line and len(self._free):
+        last = self.started + most
+        while self._line and len(self._free) and self.started < last:
             ready, service, sent = self._line[0]
             first = self._first
             piece = ready[first:first + max(PIECE, len(self._free) // 2)]

@@ -165,6 +165,12 @@ def replay(counts: np.ndarray, period: float, rng: np.random.Generator) -> Itera
         yield np.sort((starts + rng.random(len(starts))) * period)
 
 
+def at_once(count: int, t: float) -> Iterator[np.ndarray]:
+    """So many arrivals at `t` s, in blocks."""
+    for first in range(0, count, BLOCK):
+        yield np.full(min(BLOCK, count - first), float(t))
+
+
 @dataclass(frozen=True)
 class ServiceTimes:
     """Service times of `mean` s and coefficient of variation `cv`: 0 fixed, 1 exponential."""

@@ -129,6 +129,18 @@ def test_windows_do_not_matter():
     assert run(arrivals, services, 3, windows=np.linspace(0, arrivals[-1], 1_000)) == once
 
 
+def test_a_long_window_may_come_in_parts():
+    """As many as wanted or a few more, in order; the rest when it is asked again."""
+    rng = stream(4, "test")
+    arrivals, services = np.cumsum(rng.exponential(0.3, 9_000)), rng.exponential(1.0, 9_000)
+    station, parts = Station([(arrivals, services)], 3), []
+    while not parts or len(parts[-1]):
+        parts.append(station.advance(1e9, 2_500).start)
+        assert station.waiting + station.in_service + sum(map(len, parts)) >= 9_000
+    assert [len(part) for part in parts] == [4_096, 4_096, 808, 0]
+    assert np.concatenate(parts).tolist() == run(arrivals, services, 3)
+
+
 def test_a_start_at_the_end_of_a_window_is_inside_it():
     """Data plane first: what starts or ends exactly at `until` has happened."""
     station = Station(blocks([5.0], [2.0]), 1)

@@ -25,9 +25,8 @@ import numpy as np
 from labsim import factbook
 from labsim.declare import Component, Count, Line, Metric, Panel, conserved, quantiles
 from labsim.declare.component import Outlet
-from labsim.engine import ServiceTimes, Simulation, Station, merged
+from labsim.engine import ServiceTimes, Simulation, Station, at_once, merged
 from labsim.engine.station import Job
-from labsim.engine.workload import BLOCK
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
 from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
@@ -35,6 +34,7 @@ from labsim.services.sqs.threads import Threads
 
 PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
 LONG_POLL = factbook.value("sqs.long_poll_max_s")
+MOST = 500_000      # messages that are looked at together: it costs memory
 IN_FLIGHT_LIMIT = int(factbook.value("sqs.inflight_max_standard"))
 
 
@@ -114,7 +114,7 @@ class Queue(Component):
         for what, value in (("messages", messages), ("at", at)):
             if not 0 <= value < math.inf:
                 raise ParameterError(what, value, "a number, at least 0")
-        self.feed(_at_once(messages, at))
+        self.feed(at_once(messages, at))
 
     def take(self, times: np.ndarray) -> None:
         """Messages come at `times` (s, sorted), given out by another part."""
@@ -169,7 +169,7 @@ class Queue(Component):
     # -- messages ----------------------------------------------------------------------------
 
     def _requests(self) -> Iterator:
-        for times in _at_once(self.backlog, 0.0):
+        for times in at_once(self.backlog, 0.0):
             yield times, self.work.draw(len(times), self._random)
         for times in merged(self._sources) if self._sources else ():
             self.sim.check()
@@ -183,14 +183,17 @@ class Queue(Component):
             return
         for part in self.fed_by:
             part.advance(now)
-        window = self.station.advance(now)
-        self.record.observe("wait", window.start, window.start - window.sent)
-        self.record.count("completed", window.done)
-        self.busy += float(window.done.sum() - window.start.sum())
-        self.oldest_age = max(self.oldest_age, float(np.max(window.done - window.done_sent,
-                                                            initial=0.0)))
-        if self.done.connected:
-            self.done.give(np.sort(window.done))
+        begun = MOST
+        while begun >= MOST:
+            window = self.station.advance(now, MOST)
+            begun = len(window.start)
+            self.record.observe("wait", window.start, window.start - window.sent)
+            self.record.count("completed", window.done)
+            self.busy += float(window.done.sum() - window.start.sum())
+            self.oldest_age = max(self.oldest_age, float(np.max(window.done - window.done_sent,
+                                                                initial=0.0)))
+            if self.done.connected:
+                self.done.give(np.sort(window.done))
 
     def add_consumer(self) -> None:
         """A consumer starts to receive messages now."""
@@ -290,9 +293,3 @@ class Queue(Component):
         requests = (self.record.total("offered") + len(self.waits)
                     + self.record.total("completed") + idle_polls)
         return {"SQS requests": requests / 1e6 * self.price}
-
-
-def _at_once(messages: int, at: float) -> Iterator[np.ndarray]:
-    """Blocks of times: so many times `at` s."""
-    for first in range(0, messages, BLOCK):
-        yield np.full(min(BLOCK, messages - first), float(at))
