@@ -22,5 +22,5 @@ from labsim.engine.workload import Load, RateCurve, ServiceTimes, at_once, merge
 __all__ = [
     "Attempts", "Budget", "Cancelled", "Due", "Estimate", "Event", "Load", "LruCache", "Order",
     "RateCurve", "Recorder", "Rows", "Servers", "ServiceTimes", "Simulation", "Source",
-    "Station", "TokenBucket", "Wake", "at_once", "draw_keys", "merged", "popularity", "replay", "scatter",
-    "so_far", "spread", "stream", "together"]
+    "Station", "TokenBucket", "Wake", "at_once", "draw_keys", "merged", "popularity", "replay",
+    "scatter", "so_far", "spread", "stream", "together"]

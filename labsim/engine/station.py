@@ -12,7 +12,7 @@ or drops it (`kill`).
 preemption.
 
 The state is when each server gets free, so a request costs one `heapreplace` (`serve`): no process,
-no event. Where servers are many, a few sorts serve thousands of requests (`together`); where numba
+no event. Where servers are many, a few sorts serve thousands of requests (`in_bulk`); where numba
 is installed, `serve` may be compiled. Each gives the same floats.
 """
 
@@ -29,10 +29,11 @@ from labsim.engine.compiled import compiled
 from labsim.engine.due import Due
 
 PIECE = 2_048   # requests looked at together: behind a long line few of them start
-MANY, MANY_COMPILED = 64, 512   # servers from which on `together` may be the quicker way
-ROUNDS = 16     # of `together`: a piece one by one takes as long
+MANY = 64       # servers from which on `in_bulk` may be the quicker way for as many requests,
+VERY_MANY = 512     # and for few, or compared with the compiled loop
+ROUNDS = 16     # of `in_bulk`: a piece one by one takes as long
 LEAST = 512     # requests for which all those rounds are worth it
-PAUSE = 63      # pieces served one by one, at most, before `together` is tried again
+PAUSE = 63      # pieces served one by one, at most, before `in_bulk` is tried again
 
 
 def serve(ready, service, free, until):
@@ -51,7 +52,7 @@ def serve(ready, service, free, until):
         yield start
 
 
-def together(ready, service, free, until) -> np.ndarray | None:
+def in_bulk(ready, service, free, until) -> np.ndarray | None:
     """The same for arrays, `free` sorted, which stays: of the first requests, at least one if it
     starts by `until`; or None if that takes too long.
 
@@ -156,12 +157,13 @@ class Station:
     def _serve(self, ready, service, until) -> np.ndarray:
         """Start times of those that start by `until`, or of the first of them."""
         free, inner = self._free, self._fast and compiled()
-        if min(len(free), len(ready)) >= (MANY_COMPILED if inner else MANY):
+        if len(free) >= (MANY if len(ready) >= MANY and not inner else VERY_MANY):
             if self._pause:
                 self._pause -= 1
-            elif (starts := together(ready, service, free, until)) is not None:
-                ends = starts + service[:len(starts)]
-                self._ready = np.sort(np.concatenate([free, ends]))[len(starts):]
+            elif (starts := in_bulk(ready, service, free, until)) is not None:
+                n = len(starts)
+                left = np.sort(np.concatenate([free[:n], starts + service[:n]]))[n:]
+                self._ready = np.insert(free[n:], free[n:].searchsorted(left), left)
                 self._pauses = 0
                 return starts
             else:

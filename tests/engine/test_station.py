@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labsim.engine import Station, stream
-from labsim.engine.station import LEAST, serve, together
+from labsim.engine.station import LEAST, in_bulk, serve
 
 
 def blocks(arrivals, services, size=7):
@@ -74,13 +74,13 @@ def test_random_floats_too(servers):
 @pytest.mark.parametrize("servers", [64, 300, 3_000])
 def test_many_are_served_together_as_one_by_one(servers, load):
     """From any state, up to any time: the first of the same floats, and nearly always all."""
-    rng = stream(servers, "together")
+    rng = stream(servers, "in_bulk")
     free = np.sort(rng.uniform(0, 2, servers))
     ready = np.cumsum(rng.exponential(1 / (load * servers), 2_000))
     service = rng.gamma(2, 0.5, 2_000)
     for until in (0.0, 0.5, 1e9):
         one_by_one = list(serve(ready, service, free.tolist(), until))
-        at_once = together(ready, service, free, until)
+        at_once = in_bulk(ready, service, free, until)
         if at_once is None:     # it would have taken longer
             assert servers < 300 or load > 1
             continue
@@ -91,7 +91,7 @@ def test_many_are_served_together_as_one_by_one(servers, load):
 def test_work_of_no_length_is_not_served_together():
     """It would be its own server: one after the other it is right."""
     ready = np.array([1.0, 2.0, 3.0])
-    assert together(ready, np.zeros(3), np.array([10.0]), 1e9) is None
+    assert in_bulk(ready, np.zeros(3), np.array([10.0]), 1e9) is None
     assert run(ready, np.zeros(3), 600) == ready.tolist()
 
 

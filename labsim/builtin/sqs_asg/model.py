@@ -149,5 +149,5 @@ def estimate(p: SqsAsgParams) -> Estimate:
     looks /= 400 if p.service_cv > 2 else 7_000
     lost = p.threads * started * min(p.duration // turn, 20) / 10
     return Estimate(requests=messages, lower=lower if messages > ticks else "duration",
-                    events=2 * ticks + started + chosen + looks + lost + p.instances / 2,
+                    events=5 * ticks + started + chosen + looks + lost + p.instances / 2,
                     served=(p.instances * p.duration + started * working) * each)
