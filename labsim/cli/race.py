@@ -26,7 +26,6 @@ import simpy
 from labsim.catalogue import labs
 from labsim.engine import Station, stream
 from labsim.engine.compiled import compiled
-from labsim.engine.station import serve
 from labsim.errors import LabsimError, ParameterError
 
 SERVERS, UTILIZATION = 10, 0.9
@@ -209,7 +208,7 @@ def absent(contender: Contender) -> str:
     """Why a contender cannot run here, or ""."""
     if importlib.util.find_spec(contender.needs) is None:
         return "not installed"
-    if contender.needs == "numba" and compiled(serve) is None:
+    if contender.needs == "numba" and compiled() is None:
         return "switched off by LABSIM_NUMBA=0"
     return ""
 

@@ -24,7 +24,10 @@ from labsim.engine import Budget, Estimate, Simulation
 from labsim.errors import BudgetError, ParameterError, unknown
 from labsim.factbook import FactBook
 
-COMPILE_FROM = 500_000  # requests in a run; compiling takes as long as this many in plain Python
+BIG = 500_000           # requests of a run whose data plane catches up now and then, for memory
+COMPILE_FROM = 500_000  # requests of all runs so far from which on a long one is compiled
+LONG = 0.1              # of COMPILE_FROM: shorter runs are never compiled, nor waited for
+_requests_run = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +88,7 @@ class Lab:
             raise BudgetError(name, getattr(params, name),
                               f"a smaller run: this one would take {excess}; lower {name}")
         sim = Simulation(seed, params.duration, points=self.points, progress=progress, stop=stop,
-                         fast=estimate.requests > COMPILE_FROM)
+                         big=estimate.requests > BIG, fast=worth_compiling(estimate.requests))
         outcome = self.simulate(params, sim)
         outcome.run()
         result = self.result(outcome, params, seed)
@@ -156,6 +159,16 @@ class Lab:
     def explore(self, **values):
         """The widget explorer, in a notebook or under Voila; `values` are where it starts."""
         return hooks.ring("explore", self, **values)
+
+
+def worth_compiling(requests: float) -> bool:
+    """Whether a run of so many requests had better be compiled. What it gives is the same; the
+    first compiled run of a process takes some seconds, the later ones half of the time."""
+    global _requests_run
+    if requests > LONG * COMPILE_FROM:
+        _requests_run += requests
+        return _requests_run > COMPILE_FROM
+    return False
 
 
 def _named(package: str):

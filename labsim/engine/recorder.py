@@ -63,13 +63,16 @@ class Recorder:
         counts = self._counts[name]
         if rows := self._pending.pop(name, None):
             self._rows[name] = 0
-            times = np.concatenate(rows)
-            if values := self._pending_values.pop(name, None):
-                index = np.searchsorted(self.t, times, side="left")
+            times, values = np.concatenate(rows), self._pending_values.pop(name, None)
+            in_order = (times[1:] >= times[:-1]).all()
+            upto = np.searchsorted(times if in_order else np.sort(times), self.t, side="right")
+            counts += upto
+            if values:
+                index = (np.repeat(np.arange(len(upto) + 1), np.diff(upto, prepend=0,
+                                                                     append=len(times)))
+                         if in_order else np.searchsorted(self.t, times, side="left"))
                 sums = self._sums.setdefault(name, np.zeros(len(self.t)))
                 sums += np.bincount(index, np.concatenate(values), len(self.t))[:len(self.t)]
-            times = np.sort(times, kind="stable")   # quick where mostly sorted
-            counts += np.searchsorted(times, self.t, side="right")
         return counts
 
     # -- reading ---------------------------------------------------------------------------

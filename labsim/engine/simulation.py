@@ -67,17 +67,19 @@ class Cancelled(Exception):
 class Simulation:
     """A run of `duration` seconds from `seed`; `progress(share)` is called as it advances.
 
-    fast: big enough that its stations had better be compiled, where numba is installed.
+    big: its data plane catches up now and then, so as to hold less at a time.
+    fast: its stations had better be compiled, where numba is installed.
     stop: cancels the run when it is set, from any thread.
     """
 
     chunks = 20     # how often progress is told; how often a big run's data plane catches up
     patience = 200  # control events between two looks at whether the run was cancelled
 
-    def __init__(self, seed: int, duration: float, *, points: int = 600, fast: bool = False,
+    def __init__(self, seed: int, duration: float, *, points: int = 600,
+                 big: bool = False, fast: bool = False,
                  progress: Callable[[float], None] | None = None,
                  stop: threading.Event | None = None):
-        self.seed, self.fast = seed, fast
+        self.seed, self.big, self.fast = seed, big, fast
         self.duration = float(duration)
         self.env = simpy.Environment(initial_time=0.0)
         self.record = Recorder(self.duration, points)
@@ -150,11 +152,11 @@ class Simulation:
         Whoever watches the progress changes nothing: where the data plane catches up depends on
         the size of the run alone, for sums of floats depend on where they are cut.
         """
-        chunks = self.chunks if self._progress or self.fast else 1
+        chunks = self.chunks if self._progress or self.big else 1
         for chunk in range(1, chunks + 1):
             t = self.duration * chunk / chunks if chunk < chunks else self.duration
             self._run_until(t)
-            for advance in self._advance if self.fast or chunk == chunks else ():
+            for advance in self._advance if self.big or chunk == chunks else ():
                 advance(t)
             self.check()
             if self._progress:

@@ -11,13 +11,15 @@ or drops it (`kill`).
 *Leaves out:* which of several idle servers takes a request (they are alike), priorities,
 preemption.
 
-The state is a heap of the times at which servers get free, so a request costs one
-`heapreplace`: no process, no event. The inner loop `serve` is compiled where numba is
-installed, and gives the same floats either way.
+The state is when each server gets free, so a request costs one `heapreplace` (`serve`): no process,
+no event. Where servers are many, a few sorts serve thousands of requests (`in_bulk`); where numba
+is installed, `serve` may be compiled. Each gives the same floats.
 """
 
+import math
+from array import array
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import heapreplace
 from typing import NamedTuple
 
@@ -25,26 +27,54 @@ import numpy as np
 
 from labsim.engine.compiled import compiled
 from labsim.engine.due import Due
-from labsim.engine.servers import Servers
 
 PIECE = 2_048   # requests looked at together: behind a long line few of them start
+MANY = 64       # servers from which on `in_bulk` may be the quicker way for as many requests,
+VERY_MANY = 512     # and for few, or compared with the compiled loop
+ROUNDS = 16     # of `in_bulk`: a piece one by one takes as long
+LEAST = 512     # requests for which all those rounds are worth it
+PAUSE = 63      # pieces served one by one, at most, before `in_bulk` is tried again
 
 
 def serve(ready, service, free, until):
-    """Start times of the requests that start by `until`; `free` is the servers' heap, updated.
+    """Start times, one by one, of the requests that start by `until`; `free` is the servers' heap,
+    updated.
 
     ready, service: arrival and service times in order, s; free: non-empty heap, s.
     """
-    starts = []
     for at, work in zip(ready, service):
         start = free[0]
         if start < at:
             start = at
         if start > until:
-            break
+            return
         heapreplace(free, start + work)
-        starts.append(start)
-    return starts
+        yield start
+
+
+def in_bulk(ready, service, free, until) -> np.ndarray | None:
+    """The same for arrays, `free` sorted, which stays: of the first requests, at least one if it
+    starts by `until`; or None if that takes too long.
+
+    Number i in line (from 0) begins when for the (i + 1)th time a server has got free. It doesn't
+    matter whose ends are counted, since nobody behind ends before. So let everybody begin too
+    early, and as often as needed sort the ends and put off whoever has no server yet. Whoever is
+    put off no more, nor anybody before, is right.
+    """
+    start = np.maximum(ready, free[0])
+    for _ in range(ROUNDS):
+        here = int(start.searchsorted(until, side="right"))     # nobody behind starts by then
+        ready, service, start = ready[:here], service[:here], start[:here]
+        end = start + service
+        if not (end > start).all():     # of no length at all: it would be its own server
+            return None
+        later = np.maximum(ready, np.sort(np.concatenate([free[:here], end]))[:here])
+        put_off = later != start
+        if not put_off.any():
+            return start
+        start = later
+    right = int(put_off.argmax())
+    return start[:right] if right >= LEAST else None
 
 
 class Job(NamedTuple):
@@ -80,7 +110,9 @@ class Station:
         self.started = 0
         self._fast = fast
         self._source = iter(source)
-        self._free = Servers(servers)
+        self._ready = np.zeros(servers)     # when each server gets free, sorted
+        self._opened: list[float] = []      # the same of those that are not yet among them
+        self._pause = self._pauses = 0      # pieces to serve one by one; after the last failure
         self._line: deque[list] = deque()   # blocks [ready, service, sent]; the last may be ahead
         self._first = 0                     # the next request to start, in the first block
         self._offered = Due()       # later arrivals: (ready, service, sent)
@@ -92,40 +124,60 @@ class Station:
         """A request first sent at `sent` joins the line at `ready` >= now (a retry, say)."""
         self._offered.put(ready, service, sent)
 
-    def advance(self, until: float) -> Window:
-        """Serve the line up to and including `until` s."""
+    def advance(self, until: float, most: float = math.inf) -> Window:
+        """Serve the line up to and including `until` s; of more than `most` requests only the
+        first so many or a few more, and the others when it is called again."""
         if until < self.now:
             raise ValueError(f"until {until} s is before now, {self.now} s")
         self.now = until
         begun = [self._working]
         self._load(until)
-        while self._line and self._free:
+        last = self.started + most
+        while self._line and len(self._free) and self.started < last:
             ready, service, sent = self._line[0]
-            first, beyond = self._first, min(self._first + PIECE, len(ready))
-            last = first + int(ready[first:beyond].searchsorted(until, side="right"))
-            starts = self._serve(ready[first:last], service[first:last], until)
+            first = self._first
+            piece = ready[first:first + max(PIECE, len(self._free) // 2)]
+            arrived = int(piece.searchsorted(until, side="right"))
+            if not arrived or self._free[0] > until:
+                break
+            starts = self._serve(piece[:arrived], service[first:first + arrived], until)
             self._first += len(starts)
             self.started += len(starts)
             begun.append((sent[first:self._first], starts, service[first:self._first]))
-            if self._first < beyond:
-                break
             if self._first == len(ready):
                 self._line.popleft()
                 self._first = 0
         sent, start, work = jobs = [np.concatenate(column) for column in zip(*begun)]
         old = len(self._working[0])
         end = start + work
-        ended = end <= until
-        on = (~ended).nonzero()[0]
+        on = (end > until).nonzero()[0]
         self._working = tuple(column[on] for column in jobs)
-        return Window(sent[old:], start[old:], sent[ended], end[ended])
+        return Window(sent[old:], start[old:], _without(sent, on), _without(end, on))
 
     def _serve(self, ready, service, until) -> np.ndarray:
-        if self._fast and (inner := compiled(serve)):
-            starts, free = inner(ready, service, np.array(self._free, dtype=float), until)
-            self._free[:] = free.tolist()
+        """Start times of those that start by `until`, or of the first of them."""
+        free, inner = self._free, self._fast and compiled()
+        if len(free) >= (MANY if len(ready) >= MANY and not inner else VERY_MANY):
+            if self._pause:
+                self._pause -= 1
+            elif (starts := in_bulk(ready, service, free, until)) is not None:
+                n = len(starts)
+                left = np.sort(np.concatenate([free[:n], starts + service[:n]]))[n:]
+                self._ready = np.insert(free[n:], free[n:].searchsorted(left), left)
+                self._pauses = 0
+                return starts
+            else:
+                self._pause = self._pauses = min(2 * self._pauses + 1, PAUSE)
+        if inner:
+            starts = np.empty(len(ready))
+            starts = starts[:inner(ready, service, free, until, starts)]
+            free.sort()
             return starts
-        return np.array(serve(ready.tolist(), service.tolist(), self._free, until), dtype=float)
+        heap = free.tolist()        # an array takes each number when it is its turn
+        line = array("d", ready.tobytes()), array("d", service.tobytes())
+        starts = np.fromiter(serve(*line, heap, until), dtype=float)
+        self._ready = np.sort(heap)
+        return starts
 
     def _load(self, until: float) -> None:
         """Bring blocks into the line until the last one reaches beyond `until`."""
@@ -133,7 +185,7 @@ class Station:
             block = next(self._source, None)
             if block is None:
                 break
-            ready, service = block
+            ready, service = (np.ascontiguousarray(column, dtype=float) for column in block)
             if len(ready):
                 self._line.append([ready, service, ready])
                 self.loaded += len(ready)
@@ -154,29 +206,52 @@ class Station:
     @property
     def servers(self) -> int:
         """Servers that take new requests."""
-        return len(self._free)
+        return len(self._ready) + len(self._opened)
 
-    def add(self, ready: float) -> None:
-        """A server opens at `ready` >= now."""
-        self._free.add(ready)
+    @property
+    def _free(self) -> np.ndarray:
+        if self._opened:
+            self._ready = np.sort(np.concatenate([self._ready, self._opened]))
+            self._opened = []
+        return self._ready
 
-    def retire(self, which: int = 0) -> float:
-        """The server that gets free as number `which` (0: first) takes no more requests.
+    def add(self, ready: float, count: int = 1) -> None:
+        """So many servers open at `ready` >= now."""
+        self._opened += [ready] * count
 
-        Returns the time at which it has finished, at least now.
+    def retire(self, which: Sequence[int] = (0,)) -> np.ndarray:
+        """The servers that get free as numbers `which` (0: first) take no more requests.
+
+        Returns when each has finished, at least now.
         """
-        return max(self._free.close(which), self.now)
+        return np.maximum(self._close(which), self.now)
 
-    def kill(self, which: int = 0) -> Job | None:
-        """Like `retire`, but the server leaves now: returns the job that it drops, or None."""
-        end = self._free.close(which)
-        if end <= self.now:
-            return None
-        _, start, service = self._working
-        index = int(np.flatnonzero(start + service == end)[0])
-        job = [float(column[index]) for column in self._working]
-        self._working = tuple(np.delete(column, index) for column in self._working)
-        return Job(*job)
+    def kill(self, which: Sequence[int] = (0,)) -> tuple[list[Job], list[float]]:
+        """Like `retire`, but the servers leave now: returns the jobs that they drop, and when those
+        that drop none would have got free, at least now."""
+        ends, (_, start, service) = np.sort(self._close(which)), self._working
+        later = ends[ends > self.now]
+        idle, dropped = [self.now] * (len(ends) - len(later)), []
+        end = start + service
+        found = later.take(later.searchsorted(end), mode="clip") == end if len(later) else end < 0
+        ending: dict[float, list[int]] = {}     # the jobs that end then
+        for job in found.nonzero()[0].tolist():
+            ending.setdefault(float(end[job]), []).append(job)
+        for t in later.tolist():
+            if ending.get(t):
+                dropped.append(ending[t].pop(0))
+            else:
+                idle.append(t)
+        rows = np.array(dropped, dtype=int)
+        jobs = [Job(*row) for row in zip(*(column[rows].tolist() for column in self._working))]
+        self._working = tuple(np.delete(column, rows) for column in self._working)
+        return jobs, idle
+
+    def _close(self, which: Sequence[int]) -> np.ndarray:
+        where = np.array(which, dtype=int)
+        ends = self._free[where]
+        self._ready = np.delete(self._ready, where)
+        return ends
 
     # -- what can be seen now --------------------------------------------------------------
 
@@ -201,3 +276,9 @@ class Station:
         if self._line and self._line[0][0][self._first] <= self.now:
             oldest = min(oldest, self._line[0][2][self._first])
         return float(oldest)
+
+
+def _without(column: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """The column without the places `which` (sorted), of which the first is near the end."""
+    first = which[0] if len(which) else len(column)
+    return np.concatenate([column[:first], np.delete(column[first:], which - first)])

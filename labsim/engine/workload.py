@@ -82,7 +82,12 @@ class RateCurve:
 
     def inverse(self, expected: np.ndarray, cumulative: np.ndarray) -> np.ndarray:
         """The times at which the expected number of arrivals reaches `expected` (sorted)."""
-        k = np.clip(np.searchsorted(cumulative, expected, side="right") - 1, 0, len(self.t) - 2)
+        ends = expected[[0, -1]] if len(expected) else expected
+        k = np.clip(np.searchsorted(cumulative, ends, side="right") - 1, 0, len(self.t) - 2)
+        if len(k) and k[0] == k[1]:
+            k = k[0]            # all between the same two knots
+        else:
+            k = np.clip(np.searchsorted(cumulative, expected, side="right") - 1, 0, len(self.t) - 2)
         more, rate = expected - cumulative[k], self.rate[k]
         width = self.t[k + 1] - self.t[k]
         slope = np.divide(self.rate[k + 1] - rate, width, out=np.zeros_like(rate), where=width > 0)
@@ -99,10 +104,12 @@ class RateCurve:
         while reached < total:
             expected = reached + np.cumsum(rng.standard_exponential(BLOCK))
             reached = expected[-1]
-            inside = expected[expected < total] if reached >= total else expected
-            times = (inside / self.rate[0] + self.t[0] if steady    # as `inverse` has it
-                     else self.inverse(inside, cumulative))
-            yield np.maximum.accumulate(np.minimum(times, self.t[-1])) if len(times) else times
+            here = expected[:expected.searchsorted(total)]
+            times = (here / self.rate[0] + self.t[0] if steady      # as `inverse` has it
+                     else self.inverse(here, cumulative))
+            times = np.minimum(times, self.t[-1])
+            in_order = (times[1:] >= times[:-1]).all()      # but for rounding
+            yield times if in_order else np.maximum.accumulate(times)
 
 
 @dataclass(frozen=True)
@@ -165,6 +172,12 @@ def replay(counts: np.ndarray, period: float, rng: np.random.Generator) -> Itera
     for first, last in zip(np.concatenate([[0], edges[:-1]]), edges):
         starts = np.repeat(np.arange(first, last, dtype=float), counts[first:last])
         yield np.sort((starts + rng.random(len(starts))) * period)
+
+
+def at_once(count: int, t: float) -> Iterator[np.ndarray]:
+    """So many arrivals at `t` s, in blocks."""
+    for first in range(0, count, BLOCK):
+        yield np.full(min(BLOCK, count - first), float(t))
 
 
 @dataclass(frozen=True)

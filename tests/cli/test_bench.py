@@ -8,7 +8,7 @@ import pytest
 
 from labsim.cli import race as bench
 from labsim.engine.compiled import compiled
-from labsim.engine.station import PIECE, serve
+from labsim.engine.station import PIECE
 from labsim.errors import LabsimError
 
 PLAIN, CALLBACKS, PYTHON, NUMBA, *_ = bench.CONTENDERS
@@ -42,7 +42,7 @@ def test_many_customers_in_one_window_start_as_in_many(monkeypatch):
 
 def test_plain_python_means_plain_python(monkeypatch):
     """fast=False never asks for the compiled loop."""
-    def fail(function):
+    def fail():
         raise AssertionError("asked for the compiled loop")
     monkeypatch.setattr("labsim.engine.station.compiled", fail)
     d = bench.draws(1_000)
@@ -115,7 +115,7 @@ def test_plain_python_is_35_times_as_fast_as_plain_simpy():
 
 
 @pytest.mark.long
-@pytest.mark.skipif(compiled(serve) is None, reason="numba is not installed or switched off")
+@pytest.mark.skipif(compiled() is None, reason="numba is not installed or switched off")
 def test_numba_is_200_times_as_fast_as_plain_simpy():
     """Requests per second, one process, one run, the same draws; compiled beforehand."""
     assert fast_enough(NUMBA, 200)

@@ -21,6 +21,7 @@ lab = Lab(
     boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS, exercises=EXERCISES,
     headline=("wait_p95", "queue_max", "instances_max", "cost_usd"),
     facts=("sqs.backlog_per_instance_rule", "sqs.alarm_scaling", "sqs.visibility_default_s",
+           "sqs.inflight_max_standard",
            "asg.default_cooldown", "asg.cooldown_rule", "asg.tt_alarm_high", "asg.tt_alarm_low",
            "asg.warmup_rule", "asg.termination_rule", "cw.detailed_monitoring",
            "cw.alarm_repeat_s", "ec2.billing_min_seconds", "ec2.user_data_rule"),

@@ -38,6 +38,13 @@ def delays(p) -> dict[str, str]:
     return {"more": format_value((p.high_datapoints - 1) * p.metric_period, "s")}
 
 
+def depths(p) -> dict[str, str]:
+    """What one depth means to groups of different sizes, in words."""
+    return {"capacity": format_value(p.instances / p.service_time, "msg/s"), "more": "sixty",
+            "sooner": format_value(p.backlog * p.service_time / 60, "s"),
+            "later": format_value(p.backlog * p.service_time, "s")}
+
+
 NOBODY = {"policy": "none", "duration": 14_400}
 
 EXERCISES = (
@@ -125,4 +132,53 @@ EXERCISES = (
                "that sends it home sooner, make it cheap."),
         solution="A golden AMI and a high-resolution alarm bring help early; a low alarm of a "
                  "few datapoints and a modest maximum keep the bill small: {answer}."),
+    Predict(
+        id="what-depth-means", runs=({"policy": "none", "workload": "steady", "arrival_rate": 0,
+                                      "backlog": 300, "service_cv": 0},),
+        ask=lambda r: r.summary["oldest_age_max"], unit="s", numbers=depths,
+        question="An alarm on queue depth rings: {backlog} wait, {instances} work, each message "
+                 "takes {service_time}, and nothing more comes. After how many seconds is the last "
+                 "one done?",
+        hints=("How many messages does the group finish per second?",
+               "{capacity}. Divide the depth by that."),
+        solution="{backlog} at {capacity}: {answer}. With {more} instances the same depth is gone "
+                 "in {sooner}, and with one in {later}: the alarm rings just the same. Backlog per "
+                 "instance tells them apart."),
+    Explain(
+        id="depth-overshoots",
+        question="In the preset with the alarm on queue depth the group still grows while the "
+                 "backlog shrinks: it already finishes more than arrives. Why?",
+        choices=(
+            Choice("The instance warm-up is too short.", "During it the group counts those that "
+                   "are on their way; those that serve already are the ones it adds to."),
+            Choice("The depth is above the threshold, whatever the number of instances.",
+                   "The metric does not see that they will have worked it off in a minute or two.",
+                   right=True),
+            Choice("The alarm looks at too few datapoints.", "More of them make it ring later, and "
+                                                             "fall silent later, too."),
+            Choice("Messages come back after their visibility timeout.",
+                   "None is lost before the first scale-in.")),
+        hints=("Compare the depth with what the group finishes in a minute.",
+               "What would backlog per instance say at that moment?"),
+        solution="An alarm on depth is on or off. It asks for more as long as it is on, and each "
+                 "time by steps that somebody has guessed. The right number of instances for a "
+                 "depth follows from the time per message, which the depth does not contain."),
+    Explain(
+        id="limit-in-flight",
+        question="In the last preset a fleet has more threads than the queue lets be in flight, "
+                 "{in_flight_limit}, and more messages wait than that; yet part of the fleet has "
+                 "nothing to do. What helps?",
+        choices=(
+            Choice("More instances.", "Their threads get nothing either: the limit is the "
+                                      "queue's."),
+            Choice("A longer visibility timeout.", "In flight is what was received and is not yet "
+                                                   "deleted, however long it may take."),
+            Choice("A second queue, or a higher quota.", "The limit holds for each queue.",
+                   right=True),
+            Choice("Long polling.", "It spares empty answers, but brings no message.")),
+        hints=("Which number in the system picture does not move?",
+               "A message leaves the flight when it is deleted. Who waits for that?"),
+        solution="At the limit a long poll comes back empty (a short one with the error OverLimit) "
+                 "until somebody deletes a message. Several queues, a higher quota, or work in "
+                 "smaller pieces, each deleted when it is done."),
 )

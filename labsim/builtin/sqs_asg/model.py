@@ -5,8 +5,11 @@ Scaling) who looks at the line once a minute calls in more bakers, who need time
 The line grows for as long as it takes to notice, to decide and to arrive, and is worked off
 only by what is hired beyond the need.
 
-Start reading at `simulate`. Data plane: request-level, exact, since a learner asks for the wait
-of the slowest message.
+*Models:* each message is followed, at every magnitude, since a learner asks for the wait of the
+slowest: nothing is counted in lumps, and nothing sampled. What a run may hold (`Budget`) is half
+an hour of ten thousand messages per second.
+
+Start reading at `simulate`. Data plane: request-level, exact (`labsim.engine.Station`).
 """
 
 import numpy as np
@@ -14,13 +17,14 @@ import numpy as np
 from labsim import declare as kit
 from labsim.builtin.sqs_asg.params import SqsAsgParams, load
 from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, replay
+from labsim.engine.workload import BLOCK
 from labsim.services import autoscaling, ec2, sqs
 from labsim.services.cloudwatch.rules import STANDARD_RESOLUTION
 
 
 def curve(p: SqsAsgParams) -> RateCurve:
-    """The arrival rate over time, for all workloads but the trace."""
-    if p.workload == "steady":
+    """The arrival rate over time, for all workloads but the trace; a burst comes beside it."""
+    if p.workload in ("steady", "burst"):
         return RateCurve.steady(p.arrival_rate, p.duration)
     if p.workload == "diurnal":
         return RateCurve.diurnal(p.arrival_rate, p.spike_factor, p.day_length, p.duration)
@@ -43,9 +47,9 @@ def arrivals(p: SqsAsgParams, sim: Simulation):
 
 def policy(p: SqsAsgParams, group: autoscaling.Group, metric) -> autoscaling.policies.Policy:
     """The scaling policy, attached to the group."""
-    common = dict(target=p.target_backlog, low=p.low_ratio, name="policy",
+    common = dict(target=p.target, low=p.low_ratio, name="policy",
                   high_points=p.high_datapoints, low_points=p.low_datapoints)
-    out, back, t = p.scale_out_by, -p.scale_in_by, p.target_backlog
+    out, back, t = p.scale_out_by, -p.scale_in_by, p.target
     if p.policy == "target-tracking":
         return autoscaling.TargetTracking(group, metric, **common)
     if p.policy == "simple":
@@ -58,13 +62,16 @@ def policy(p: SqsAsgParams, group: autoscaling.Group, metric) -> autoscaling.pol
 
 
 def simulate(p: SqsAsgParams, sim: Simulation) -> "Backlog":
-    """Messages arrive, instances take them one by one, alarms on the backlog move the group."""
+    """Messages arrive, instances take them, alarms on the backlog move the group."""
     blocks, notes = arrivals(p, sim)
     for note in notes:
         sim.log("note", note)
-    queue = sqs.Queue(sim, "orders", p.visibility_timeout, price=p.request_price,
+    queue = sqs.Queue(sim, "orders", p.visibility_timeout, backlog=p.backlog, threads=p.threads,
+                      in_flight_limit=p.in_flight_limit, price=p.request_price,
                       random=sim.stream("service"))
     queue.feed(blocks)
+    if p.workload == "burst" and p.burst_start <= p.duration:
+        queue.burst(p.burst_size, p.burst_start)
     fleet = ec2.Fleet(sim, "workers", p.boot_time + p.user_data_time, consumes=queue,
                       work=ServiceTimes(p.service_time, p.service_cv), drain=p.drain,
                       price=p.instance_price, random=sim.stream("consumer"))
@@ -73,7 +80,8 @@ def simulate(p: SqsAsgParams, sim: Simulation) -> "Backlog":
                               random=sim.stream("termination"))
     metric = rule = None
     if p.policy != "none":
-        metric = queue.backlog_per(fleet, p.metric_period, "backlog per instance")
+        metric = (queue.depth(p.metric_period, "queue depth") if p.scale_on == "queue-depth"
+                  else queue.backlog_per(fleet, p.metric_period, "backlog per instance"))
         rule = policy(p, group, metric)
     return Backlog(p, sim, queue=queue, fleet=fleet, group=group, metric=metric, policy=rule,
                    notes=notes)
@@ -85,9 +93,10 @@ class Backlog(kit.Outcome):
     def series(self) -> dict:
         """Those of the parts, and what the policy sees."""
         told = {**self.queue.told, **self.fleet.told, **self.group.told}
-        told["target"] = self.p.target_backlog * told["in_service"][0], "messages"
         nothing = np.zeros(len(self.record.t))
-        for name, part, of in (("backlog_per_instance", self.metric, "value"),
+        told["target"] = (nothing + self.p.target if self.p.scale_on == "queue-depth"
+                          else self.p.target * told["in_service"][0]), "messages"
+        for name, part, of in (("metric", self.metric, "value"),
                                ("alarm_high", self.policy and self.policy.high, "state"),
                                ("alarm_low", self.policy and self.policy.low_alarm, "state")):
             told[name] = part.told[of] if part else (nothing, "")
@@ -109,19 +118,36 @@ def estimate(p: SqsAsgParams) -> Estimate:
     else:
         rate = curve(p)
         messages, lower, peak = float(rate.cumulative[-1]), "arrival_rate", float(rate.rate.max())
+    at_once = p.backlog + (p.burst_size if p.workload == "burst" else 0)
+    messages += at_once
+    if at_once > messages / 2:
+        lower = "backlog" if p.backlog > at_once / 2 else "burst_size"
     ticks = 0 if p.policy == "none" else p.duration / min(
         p.metric_period, STANDARD_RESOLUTION)
-    scales = ticks >= p.high_datapoints and messages > p.target_backlog
+    scales = ticks >= p.high_datapoints and messages > p.target
     # As many as work the peak off, or as the backlog asks for that there is when help arrives.
     late = p.high_datapoints * p.metric_period + p.boot_time + p.user_data_time
-    backlog = max((peak - p.instances / p.service_time) * late, messages**0.5)
-    tracked = backlog / p.target_backlog if p.policy == "target-tracking" else 0
-    needed = p.instances + max(2 * peak * p.service_time, tracked)
+    each = p.threads / p.service_time           # messages per second that an instance works off
+    backlog = at_once + max((peak - p.instances * each) * late, messages**0.5)
+    if p.policy != "target-tracking":
+        tracked = 0.0
+    elif p.scale_on == "queue-depth":       # the more there are, the more it wants: no end to it
+        tracked = p.max_size if backlog > p.target else 0
+    else:
+        tracked = backlog / p.target
+    needed = p.instances + max(2 * peak / each, tracked)
     started = min(p.max_size, needed) if scales else 0
     # Each that is terminated is chosen among all the others, as often as alarms can take turns.
     working = max(0.0, p.duration - p.boot_time - p.user_data_time)
     turn = p.metric_period * (p.high_datapoints + p.low_datapoints) + p.boot_time
-    chosen = started**2 / 100 * min(2, max(0, p.duration // turn - 1)) / 2
-    return Estimate(requests=messages, events=3 * ticks + started + chosen + p.instances / 2,
-                    served=(p.instances * p.duration + started * working) / p.service_time,
-                    lower=lower if messages > ticks else "duration")
+    turns = min(2, max(0, p.duration // turn - 1)) / 2
+    chosen = started**2 / 100 * turns
+    # All threads are looked at by each tick and each change; more closely where work of no length
+    # makes them take their messages one by one.
+    threads = min(max(p.instances, started) * p.threads, p.in_flight_limit)
+    looks = threads * (ticks + started * turns + messages / BLOCK)
+    looks /= 400 if p.service_cv > 2 else 7_000
+    lost = p.threads * started * min(p.duration // turn, 20) / 10
+    return Estimate(requests=messages, lower=lower if messages > ticks else "duration",
+                    events=5 * ticks + started + chosen + looks + lost + p.instances / 2,
+                    served=(p.instances * p.duration + started * working) * each)

@@ -124,6 +124,58 @@ for cooldown in (60, 150, 300, 600):
 # alarm twice, and here it makes every repeat wait.
 
 # %% [markdown]
+# ### Alarm on queue depth: what people build first
+#
+# `scale_on="queue-depth"` looks at all visible messages, whoever works on them. How much waiting is
+# a depth of {{target_depth}}?
+
+# %%
+print("instances   time to drain")
+for n in (1, 10, 60):
+    print(f"{n:9}   {p.target_depth * p.service_time / n:11.0f} s")
+
+# %% [markdown]
+# Twenty minutes or twenty seconds: the alarm can't tell. So its steps are guesses, and it goes on
+# adding while the backlog already shrinks.
+
+# %%
+for number in "458":
+    s = lab.run(lab.preset(number)).summary
+    print(f"{lab.scene(number).title:34} p95 wait {s['wait_p95']:4.0f} s"
+          f"   instances {s['instances_max']:2}   cost {s['cost_usd']:.2f} USD")
+
+# %% [markdown]
+# And when each message becomes ten times as small, and there are ten times as many? The work is the
+# same.
+
+# %%
+smaller = {"arrival_rate": 10 * p.arrival_rate, "service_time": p.service_time / 10}
+smaller_target = {**smaller, "target_backlog": 10 * p.target_backlog}
+for params in (lab.preset("8"), lab.preset("8").changed(**smaller),
+               lab.preset("4"), lab.preset("4").changed(**smaller_target)):
+    s = lab.run(params).summary
+    print(f"{params.scale_on:22} {params.service_time:.1f} s each   instances "
+          f"{s['instances_max']:2}   cost {s['cost_usd']:.2f} USD")
+
+# %% [markdown]
+# The same depth now means a tenth of the wait, so the alarm hires more than the work needs. Backlog
+# per instance has a rule for its target: acceptable latency / time per message.
+
+# %% [markdown]
+# ### A backlog, and all at once
+#
+# Consumers that were switched off overnight; a nightly job that sends everything in one go.
+
+# %%
+for number in ("9", "10"):
+    s = lab.run(lab.preset(number)).summary
+    print(f"{lab.scene(number).title:26} queue max {s['queue_max']:5}   oldest "
+          f"{s['oldest_age_max']:4.0f} s   instances {s['instances_max']}")
+
+# %%
+lab.run(lab.preset("10")).plot()
+
+# %% [markdown]
 # ### Scale-in on an empty queue: a sawtooth
 #
 # Steady load, but the group may shrink to one. What does a backlog of zero tell the policy?
@@ -145,6 +197,21 @@ for number in "67":
 # Each scale-in cuts instances off in the middle of a message. It is not lost: it comes back
 # after the visibility timeout ({{visibility_timeout}}) and starts over, unless a lifecycle hook
 # lets the instance finish.
+
+# %% [markdown]
+# ### The limit in flight
+#
+# A fleet of very many threads, long work, and a backlog for all of them.
+
+# %%
+r = lab.run(lab.preset("11"))
+threads = r.params.instances * r.params.threads
+print(f"threads {threads:,}, in flight {r.summary['in_flight_max']:,}, "
+      f"visible {r.summary['queue_max']:,}")
+
+# %% [markdown]
+# A standard queue has {{fact:sqs.inflight_max_standard}} in flight and no more. The other threads
+# poll a full queue and get nothing, until somebody deletes a message.
 
 # %% [markdown]
 # ### A whole day
@@ -269,11 +336,42 @@ answer = {"target_backlog": 20, "metric_period": 10, "high_datapoints": 3,
 check("sqs-asg", 6, answer)
 # <<< solution
 
+# %%
+exercise("sqs-asg", 7)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("sqs-asg", 7, answer)
+# >>> solution
+check("sqs-asg", 7, 120)
+# <<< solution
+
+# %%
+exercise("sqs-asg", 8)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("sqs-asg", 8, answer)
+# >>> solution
+check("sqs-asg", 8, "b")
+# <<< solution
+
+# %%
+exercise("sqs-asg", 9)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("sqs-asg", 9, answer)
+# >>> solution
+check("sqs-asg", 9, "c")
+# <<< solution
+
 # %% [markdown]
 # ## For the exam
 #
-# * Scale a group behind a queue on **backlog per instance**, not on CPU: target = acceptable
-#   latency / time per message.
+# * Scale a group behind a queue on **backlog per instance**, not on CPU and not on queue depth:
+#   target = acceptable latency / time per message.
+# * A standard queue has a limit of messages **in flight**; beyond it consumers get nothing.
 # * **Cooldown** belongs to simple scaling; step scaling and target tracking have a **warm-up**.
 # * Detailed monitoring and a **golden AMI** shorten the two delays that a backlog pays for.
 # * A terminated instance's message comes back after the **visibility timeout**; a termination
@@ -283,8 +381,10 @@ check("sqs-asg", 6, answer)
 # %% [markdown]
 # ## Where the model is wrong
 #
-# * One message at a time per instance, no batches, no polling latency; real consumers fetch up
-#   to ten at once and run several threads.
+# * Each thread takes one message at a time: no batches, no polling latency. Real consumers fetch up
+#   to ten at once and hold them all.
+# * The limit in flight is exact; AWS calls it approximate. A backlog at the start has no age before
+#   the run, and a burst is sent in no time.
 # * Consumers renew the visibility timeout while they work, so a slow message is never received
 #   twice while its instance lives. Many real consumers don't; the lab on delivery shows that.
 # * The alarms of target tracking (three high, fifteen low datapoints, the low threshold) are

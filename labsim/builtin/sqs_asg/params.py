@@ -13,18 +13,20 @@ LOAD, WORK, SCALING, INSTANCES, COST = "Load", "Work", "Scaling", "Instances", "
 SHAPED = ("workload", ("spike", "ramp"))
 GROWING = ("workload", ("spike", "ramp", "diurnal"))
 ALARMS = ("policy", ("target-tracking", "simple", "step"))
+PER_INSTANCE = ("scale_on", ("backlog-per-instance",))
+DEPTH = ("scale_on", ("queue-depth",))
 ADJUSTS = ("policy", ("simple", "step"))
 
 
 class SqsAsgParams(Params):
     """Parameters of `sqs-asg`."""
 
-    workload: Literal["steady", "spike", "ramp", "diurnal", "trace"] = choice(
+    workload: Literal["steady", "spike", "ramp", "diurnal", "burst", "trace"] = choice(
         "spike", label="Workload", group=LOAD, help="How the arrival rate changes over time.")
     arrival_rate: float = number(
-        2, unit="msg/s", bounds=(0, 100_000), slider=(0, 20), step=0.5, label="Arrival rate",
+        2, unit="msg/s", bounds=(0, 100_000), slider=(0, 100), step=0.5, label="Arrival rate",
         group=LOAD, help="Messages sent per second; for a changing workload its lowest rate.",
-        when=("workload", ("steady", "spike", "ramp", "diurnal")))
+        when=("workload", ("steady", "spike", "ramp", "diurnal", "burst")))
     spike_factor: float
     spike_start: float
     spike_duration: float
@@ -35,6 +37,17 @@ class SqsAsgParams(Params):
         86_400, unit="s", bounds=(60, 8_640_000), slider=(3600, 86_400), step=3600,
         label="Length of a day", group=LOAD, help="Period of the diurnal workload.",
         when=("workload", ("diurnal",)))
+    burst_size: int = integer(
+        3_000, unit="messages", bounds=(0, 10_000_000), slider=(0, 20_000), step=100,
+        label="Burst of", group=LOAD, when=("workload", ("burst",)),
+        help="Messages that are sent all at once, beside the steady rate.")
+    burst_start: float = number(
+        600, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=60, label="Burst comes at",
+        group=LOAD, help="When they are sent.", when=("workload", ("burst",)))
+    backlog: int = integer(
+        0, unit="messages", bounds=(0, 10_000_000), slider=(0, 20_000), step=100,
+        label="Backlog at the start", group=LOAD,
+        help="Messages that wait when the run begins; their age counts from then.")
     trace: str = path(
         label="Trace file", group=LOAD, when=("workload", ("trace",)),
         help="A CloudWatch export to replay: its counts per period become arrivals.")
@@ -53,6 +66,15 @@ class SqsAsgParams(Params):
     service_cv: float = number(
         1, unit="", bounds=(0, 5), slider=(0, 2), step=0.1, label="Service variation",
         group=WORK, help="Coefficient of variation of the service time: 0 fixed, 1 exponential.")
+    threads: int = integer(
+        1, unit="threads", bounds=(1, 1_000), slider=(1, 100), step=1,
+        label="Threads per instance", group=WORK,
+        help="Messages that an instance works on at a time.")
+    in_flight_limit: int = integer(
+        120_000, unit="messages", bounds=(1, 1_000_000), slider=(1, 120_000), step=1,
+        label="In flight at most", group=WORK, fact="sqs.inflight_max_standard",
+        help="Received and not yet deleted. At the quota nobody receives any more; AWS raises it "
+             "on request.")
     visibility_timeout: float = number(
         30, unit="s", bounds=(1, factbook.value("sqs.visibility_max_s")), slider=(5, 600), step=5,
         label="Visibility timeout", group=WORK,
@@ -61,11 +83,20 @@ class SqsAsgParams(Params):
 
     policy: Literal["none", "target-tracking", "simple", "step"] = choice(
         "target-tracking", label="Scaling policy", group=SCALING,
-        help="What the group does when the backlog per instance is too high or too low.")
+        help="What the group does when its metric is too high or too low.")
+    scale_on: Literal["backlog-per-instance", "queue-depth"] = choice(
+        "backlog-per-instance", label="Scale on", group=SCALING, fact="sqs.alarm_scaling",
+        when=ALARMS,
+        help="The metric: visible messages per instance in service, or all of them "
+             "(ApproximateNumberOfMessagesVisible).")
     target_backlog: float = number(
         30, unit="messages", bounds=(0.1, 1_000_000), slider=(1, 200), step=1,
-        label="Target per instance", group=SCALING, fact="asg.backlog_rule", when=ALARMS,
+        label="Target per instance", group=SCALING, fact="asg.backlog_rule", when=PER_INSTANCE,
         help="Visible messages per instance to keep: acceptable latency / service time.")
+    target_depth: float = number(
+        300, unit="messages", bounds=(0.1, 100_000_000), slider=(10, 5_000), step=10,
+        label="Target depth", group=SCALING, fact="sqs.alarm_scaling", when=DEPTH,
+        help="The high alarm rings while more messages than these are visible.")
     metric_period: int = integer(
         60, unit="s", bounds=(10, 3_600), slider=(10, 600), step=10, options=(10, 30, 60, 300),
         label="Metric period", group=SCALING, fact="cw.alarm_period", when=ALARMS,
@@ -131,6 +162,11 @@ class SqsAsgParams(Params):
         0.4, unit="USD/million", bounds=(0, 1_000), slider=(0, 1), step=0.1,
         label="SQS price", group=COST, fact="sqs.price_per_million_standard",
         help="Per million requests: send, receive, delete, empty long polls.")
+
+    @property
+    def target(self) -> float:
+        """The high alarm's threshold, messages (per instance)."""
+        return self.target_depth if self.scale_on == "queue-depth" else self.target_backlog
 
     @classmethod
     def complete(cls, values: dict) -> dict:

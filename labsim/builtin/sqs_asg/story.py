@@ -9,6 +9,8 @@ from labsim.services.sqs import Queue
 
 METRICS = (
     *kit.of_part("queue", Queue.METRICS),
+    kit.Count("in_flight_max", "messages", "most messages in flight at a recorded instant", "",
+              lambda o: o.top("in_flight")),
     *kit.of_part("fleet", Fleet.METRICS),
     *kit.of_part("group", Group.METRICS, "scale_outs", "scale_ins"),
     kit.Metric("cost_usd", "USD", "instances and SQS requests", "lower", kit.Outcome.total_cost),
@@ -19,9 +21,12 @@ def steady_wait(p) -> float:
     """Erlang C, Pollaczek-Khinchine or Allen-Cunneen: the mean wait of a steady queue, s."""
     if p.workload != "steady" or p.policy != "none":
         raise kit.NotApplicable("the load or the number of instances changes")
+    if p.backlog:
+        raise kit.NotApplicable("there is a backlog at the start")
     if not p.instances:
         raise kit.NotApplicable("there is no instance")
-    return theory.wait_mean(p.arrival_rate, p.service_time, p.service_cv, p.instances)[0]
+    return theory.wait_mean(p.arrival_rate, p.service_time, p.service_cv,
+                            min(p.instances * p.threads, p.in_flight_limit))[0]
 
 
 PRESETS = (
@@ -40,13 +45,26 @@ PRESETS = (
     Preset("Lifecycle hook drains", "The same, but an instance finishes its message before it "
            "goes.", {"workload": "steady", "min_size": 1, "user_data_time": 0,
                      "duration": 14_400, "drain": True}),
+    Preset("Alarm on queue depth", "What most people build first: so many more while more than so "
+           "many wait. How long they will wait, and how many are on their way, it doesn't say.",
+           {"policy": "step", "scale_on": "queue-depth", "user_data_time": 0}),
+    Preset("Backlog at the start", "Somebody has stopped the consumers overnight: thousands wait, "
+           "and the usual load goes on.",
+           {"workload": "steady", "backlog": 5_000, "user_data_time": 0}),
+    Preset("All at once", "A nightly job sends its messages in one go: the group is too small when "
+           "they come, and too large when they are done.",
+           {"workload": "burst", "burst_size": 3_000, "user_data_time": 0, "duration": 7_200}),
+    Preset("The limit in flight", "A fleet of 150,000 threads on long work: the queue hands out no "
+           "more than its limit, and the other threads wait beside a full queue.",
+           {"workload": "steady", "policy": "none", "backlog": 200_000, "instances": 1_000,
+            "threads": 150, "service_time": 600, "visibility_timeout": 3_600}),
 )
 
 PANELS = (
     Panel("Messages per second", (Line("offered", "offered_rate"),
                                            Line("completed", "completed_rate"))),
     Panel("Backlog", (Line("visible", "queue"),
-                                  Line("target x in service", "target", step=True)),
+                                  Line("target", "target", step=True)),
           marks=("alarm",)),
     Panel("Instances", (
         Line("in service", "in_service", step=True),
@@ -56,8 +74,8 @@ PANELS = (
         marks=("scale-out", "scale-in")),
     Panel("Wait until work starts", (
         Line("mean wait", "wait"),
-        Line("acceptable latency", limit=lambda p: p.target_backlog * p.service_time
-             if p.policy != "none" else None)),
+        Line("acceptable latency", limit=lambda p: p.target_backlog * p.service_time / p.threads
+             if p.policy != "none" and p.scale_on != "queue-depth" else None)),
         theory=kit.Theory("mean wait", steady_wait)),
 )
 
@@ -68,7 +86,7 @@ BOXES = (
                                        ("booting", "booting"),
                                        ("terminating", "terminating"))),
     Box("Done", (3, 0), (("msg/s", "completed_rate"),)),
-    Box("CloudWatch", (1, 1), (("per instance", "backlog_per_instance"),), alarm="alarm_high"),
+    Box("CloudWatch", (1, 1), (("metric", "metric"),), alarm="alarm_high"),
     Box("Scaling policy", (2, 1), (("desired", "desired"),)),
 )
 LINKS = (
@@ -80,9 +98,12 @@ LINKS = (
 
 INVARIANTS = (
     *Queue.INVARIANTS,
-    kit.Invariant("no more messages in service than instances", lambda r: bool(
+    kit.Invariant("no more messages in service than threads", lambda r: bool(
         (r.series["in_flight"].value - r.series["lost"].value + r.series["returned"].value
-         <= r.series["in_service"].value + r.series["terminating"].value).all())),
+         <= (r.series["in_service"].value + r.series["terminating"].value)
+         * r.params.threads).all())),
+    kit.Invariant("no more messages in flight than the limit", lambda r: bool(
+        (r.series["in_flight"].value <= r.params.in_flight_limit).all())),
     kit.Invariant("instances stay between minimum and maximum", lambda r: bool(
         r.params.policy == "none" or (
             (r.series["desired"].value >= r.params.min_size).all()

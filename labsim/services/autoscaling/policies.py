@@ -278,5 +278,5 @@ class StepScaling(Policy):
             by = step_adjustment(self.in_steps, value - self.low * self.threshold)
             wanted = adjusted(seen.desired, self.kind, by, self.magnitude)
             changes = wanted < seen.desired and not seen.warming
-        why = f"step scaling: {value:,.1f} per instance, {self.kind} {by:+g}"
+        why = f"step scaling: {value:,.1f}, {self.kind} {by:+g}"
         return (wanted, why) if by and changes else None

@@ -4,10 +4,12 @@ Picture a pile of letters. A consumer takes the top one; while it works, the let
 down (in flight). If the consumer vanishes, the letter turns face up again when its visibility
 timeout ends, and somebody else starts it from the beginning.
 
-*Models:* visible and in-flight messages, age of the oldest; one message at a time per consumer;
-a consumer that is terminated while it works: its message comes back at the end of the visibility
-timeout that runs then (consumers renew it while they work), and is counted as received again
-(fact sqs.at_least_once).
+*Models:* visible and in-flight messages, age of the oldest; a backlog at the start, messages sent
+all at once; consumers with so many threads, each of which works on one message at a time; the most
+messages in flight, lost ones among them, beyond which nobody receives any (`threads`); a consumer
+that is terminated while it works: its messages come back at the end of the visibility timeout that
+runs then (consumers renew it while they work), and are counted as received again (fact
+sqs.at_least_once).
 *Leaves out:* order within the pile beyond first come, first served; duplicates, batches, polling
 latency, dead-letter queues, retention (the lab `sqs-delivery` is about those).
 
@@ -23,13 +25,17 @@ import numpy as np
 from labsim import factbook
 from labsim.declare import Component, Count, Line, Metric, Panel, conserved, quantiles
 from labsim.declare.component import Outlet
-from labsim.engine import ServiceTimes, Simulation, Station, merged
+from labsim.engine import ServiceTimes, Simulation, Station, at_once, merged
+from labsim.engine.station import Job
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
 from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
+from labsim.services.sqs.threads import Threads
 
 PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
 LONG_POLL = factbook.value("sqs.long_poll_max_s")
+MOST = 500_000      # messages that are looked at together: it costs memory
+IN_FLIGHT_LIMIT = int(factbook.value("sqs.inflight_max_standard"))
 
 
 class Queue(Component):
@@ -37,13 +43,15 @@ class Queue(Component):
     `consumes` it (an `ec2.Fleet`) also says how long a message is work. `done` is the outlet of
     the messages that are worked on.
 
-    work: how long a message is work, where no fleet says so. price: USD per million requests.
-    random: what the work is drawn from; by default a stream of its own.
+    work: how long a message is work, where no fleet says so. backlog: messages that wait at the
+    start. threads: messages that a consumer works on at a time. in_flight_limit: the most messages
+    in flight. price: USD per million requests. random: what the work is drawn from; by default a
+    stream of its own.
     """
 
     METRICS = (
-        Count("offered", "messages", "messages sent to the queue", "",
-              lambda q: q.record.total("offered"), aliases=("arrived",)),
+        Count("offered", "messages", "messages sent to the queue, a backlog at the start included",
+              "", lambda q: q.backlog + q.record.total("offered"), aliases=("arrived",)),
         Count("completed", "messages", "messages worked on and deleted", "higher",
               lambda q: q.record.total("completed"), aliases=("processed",)),
         Count("queue_end", "messages", "messages still visible at the end", "lower",
@@ -74,12 +82,19 @@ class Queue(Component):
 
     def __init__(self, sim: Simulation, name: str,
                  visibility_timeout: float = factbook.value("sqs.visibility_default_s"), *,
-                 work: ServiceTimes | None = None, price: float = PRICE, random=None):
+                 work: ServiceTimes | None = None, backlog: int = 0, threads: int = 1,
+                 in_flight_limit: int = IN_FLIGHT_LIMIT, price: float = PRICE, random=None):
         super().__init__(sim, name)
         if not visibility_timeout > 0:
             raise ParameterError("visibility_timeout", visibility_timeout, "above 0 s")
+        for what, value, least in (("backlog", backlog, 0), ("threads", threads, 1),
+                                   ("in_flight_limit", in_flight_limit, 1)):
+            if value != int(value) or value < least:
+                raise ParameterError(what, value, f"a whole number, at least {least}")
         self.visibility_timeout, self.price, self.work = visibility_timeout, price, work
+        self.backlog, self.threads = int(backlog), int(threads)
         self.station = Station(self._requests(), fast=sim.fast)
+        self._receiving = Threads(self.station, int(in_flight_limit))
         self.done = Outlet(self)
         self.busy = 0.0             # consumer-seconds of work begun, less what is still ahead
         self.oldest_age = 0.0       # largest age that any message has had, s
@@ -93,6 +108,13 @@ class Queue(Component):
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """Messages come at the times of `blocks` (arrays, s, sorted)."""
         self._sources.append(blocks)
+
+    def burst(self, messages: int, at: float) -> None:
+        """So many messages are sent all at once, at `at` s."""
+        for what, value in (("messages", messages), ("at", at)):
+            if not 0 <= value < math.inf:
+                raise ParameterError(what, value, "a number, at least 0")
+        self.feed(at_once(messages, at))
 
     def take(self, times: np.ndarray) -> None:
         """Messages come at `times` (s, sorted), given out by another part."""
@@ -121,9 +143,17 @@ class Queue(Component):
         self.link(metric, "metric")
         return metric
 
+    def depth(self, period: float = STANDARD_RESOLUTION, name: str = "") -> CloudWatchMetric:
+        """The metric that most people alarm on: ApproximateNumberOfMessagesVisible, however many
+        work on them (fact sqs.alarm_scaling)."""
+        metric = CloudWatchMetric(self.sim, name or f"{self.name} depth", lambda: self.visible,
+                                  period, "messages")
+        self.link(metric, "metric")
+        return metric
+
     def wired(self) -> None:
         """It has to have somebody else who sends, and its messages some work."""
-        if not self._sources and not self.fed_by:
+        if not self._sources and not self.fed_by and not self.backlog:
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
         before = list(self.fed_by)
         for part in before:     # and those before them
@@ -139,6 +169,8 @@ class Queue(Component):
     # -- messages ----------------------------------------------------------------------------
 
     def _requests(self) -> Iterator:
+        for times in at_once(self.backlog, 0.0):
+            yield times, self.work.draw(len(times), self._random)
         for times in merged(self._sources) if self._sources else ():
             self.sim.check()
             self.record.count("offered", times)
@@ -151,40 +183,54 @@ class Queue(Component):
             return
         for part in self.fed_by:
             part.advance(now)
-        window = self.station.advance(now)
-        self.record.observe("wait", window.start, window.start - window.sent)
-        self.record.count("completed", window.done)
-        self.busy += float(window.done.sum() - window.start.sum())
-        self.oldest_age = max(self.oldest_age, float(np.max(window.done - window.done_sent,
-                                                            initial=0.0)))
-        if self.done.connected:
-            self.done.give(np.sort(window.done))
+        begun = MOST
+        while begun >= MOST:
+            window = self.station.advance(now, MOST)
+            begun = len(window.start)
+            self.record.observe("wait", window.start, window.start - window.sent)
+            self.record.count("completed", window.done)
+            self.busy += float(window.done.sum() - window.start.sum())
+            self.oldest_age = max(self.oldest_age, float(np.max(window.done - window.done_sent,
+                                                                initial=0.0)))
+            if self.done.connected:
+                self.done.give(np.sort(window.done))
 
     def add_consumer(self) -> None:
         """A consumer starts to receive messages now."""
         self.advance()
-        self.station.add(self.sim.now)
+        self._receiving.add(self.threads)
 
     def remove_consumer(self, rng: np.random.Generator, *, drain: bool) -> float:
         """One consumer, any of them, stops now; returns the time at which it is gone.
 
-        drain: it finishes its message first; otherwise its message is lost for the moment.
+        drain: it finishes its messages first; otherwise they are lost for the moment.
         """
         self.advance()
-        which = int(rng.integers(self.station.servers))
+        now = self.sim.now
+        which = self._receiving.leave(self.threads, rng)
         if drain:
-            return self.station.retire(which)
-        job, now = self.station.kill(which), self.sim.now
-        if job:
-            timeouts = max(1, math.ceil((now - job.start) / self.visibility_timeout))
-            back = job.start + timeouts * self.visibility_timeout
-            self.station.offer(back, job.service, job.sent)
-            self.busy += now
-            self.record.count("lost", np.array([now]))
-            self.record.count("returned", np.array([back]))
-            self.log("message", f"a message is lost with its instance, and visible again "
-                                f"at {back:,.0f} s")
+            gone = self.station.retire(which).tolist()
+            self._receiving.give_back(gone)
+            return max(gone, default=now)
+        jobs, idle = self.station.kill(which)
+        self._receiving.give_back(idle + self._lost(jobs))
         return now
+
+    def _lost(self, jobs: list[Job]) -> list[float]:
+        """Messages lose their consumer now; returns when each is visible again, s."""
+        now, visible = self.sim.now, []
+        for job in jobs:
+            timeouts = max(1, math.ceil((now - job.start) / self.visibility_timeout))
+            visible.append(job.start + timeouts * self.visibility_timeout)
+            self.station.offer(visible[-1], job.service, job.sent)
+        if jobs:
+            self.busy += now * len(jobs)
+            self.record.count("lost", np.full(len(jobs), now))
+            self.record.count("returned", np.array(visible))
+            self.log("message", "a message is lost with its instance, and visible again at "
+                     f"{visible[0]:,.0f} s" if len(jobs) == 1 else f"{len(jobs):,} messages are "
+                     f"lost with their instance, and visible again from {min(visible):,.0f} s on")
+        return visible
 
     # -- CloudWatch metrics ----------------------------------------------------------------
 
@@ -203,8 +249,8 @@ class Queue(Component):
     # -- at the end of the run -------------------------------------------------------------
 
     def busy_seconds(self) -> float:
-        """Consumer-seconds spent on messages by now."""
-        return self.busy + self.station.in_service * self.station.now
+        """Consumer-seconds spent on messages by now; a thread is its share of a consumer."""
+        return (self.busy + self.station.in_service * self.station.now) / self.threads
 
     def oldest_age_max(self) -> float:
         """Largest age that a message has had by now, deleted or not, s."""
@@ -224,7 +270,8 @@ class Queue(Component):
         """{name: (values at the record's instants, unit)}; nothing is ever lost among them:
         offered = completed + queue + in_flight."""
         record = self.record
-        offered, completed = record.counted("offered"), record.counted("completed")
+        offered = self.backlog + record.counted("offered")
+        completed = record.counted("completed")
         started, returned = record.counted("wait"), record.counted("returned")
         return {
             "offered_rate": (record.rate("offered"), "msg/s"),
@@ -242,7 +289,7 @@ class Queue(Component):
         """SQS requests: a message is sent, received, deleted; who is idle polls for as long as a
         poll may take."""
         capacity = sum(fleet.capacity for fleet in self.consumers)
-        idle_polls = max(capacity - self.busy_seconds(), 0.0) / LONG_POLL
+        idle_polls = max(capacity - self.busy_seconds(), 0.0) * self.threads / LONG_POLL
         requests = (self.record.total("offered") + len(self.waits)
                     + self.record.total("completed") + idle_polls)
         return {"SQS requests": requests / 1e6 * self.price}
