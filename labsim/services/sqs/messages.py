@@ -7,7 +7,7 @@ turns face up by itself. Whoever never comes back has lost nothing but time.
 *Models:* visibility timeout and its change by the latest receipt; receive count, and the move to a
 dead-letter queue by the receive that would exceed it; delays; retention, whose clock goes on in a
 standard dead-letter queue and starts anew in a FIFO one; the in-flight limit; message groups, of
-which one batch is in flight at a time; deduplication for five minutes from the first copy; and,
+which one batch is in flight at a time, a batch of one group first; deduplication for five minutes from the first copy; and,
 for a standard queue, best-effort order, short polls that ask some of the servers only, and copies
 that stay visible although they were received.
 *Leaves out:* the time that calls take and their limits (`client`), sizes, batches that fail
@@ -33,7 +33,9 @@ from labsim.services.sqs.order import (
     DELAYED,
     DELETED,
     EXPIRED,
+    GONE,
     IN_FLIGHT,
+    LOOKS,
     VISIBLE,
     Groups,
     Message,
@@ -60,6 +62,8 @@ class MessageQueue(MessageRecord):
     """A queue. Times are seconds; they never go back from one call to the next.
 
     dead_letters: another queue, to which the receive after `max_receives` moves a message.
+    in_flight_limit: messages in flight at most; beyond it nothing is received, see `full`.
+    fifo_scan: how many of its oldest messages a FIFO queue looks at for an open group.
     order_window: a receive of a standard queue takes any of so many oldest visible messages.
     duplicates: the share of receives after which the message stays visible all the same.
     old_receipts: the share of deletes by other than the latest receipt that work.
@@ -72,8 +76,9 @@ class MessageQueue(MessageRecord):
                  retention: float = factbook.value("sqs.retention_default_s"),
                  max_receives: int = int(factbook.value("sqs.dlq_max_receive_default")),
                  dead_letters: "MessageQueue | None" = None,
-                 in_flight_limit: float = IN_FLIGHT_LIMIT, order_window: int = 1,
-                 duplicates: float = 0.0, old_receipts: float = 0.0, random=None):
+                 in_flight_limit: float = IN_FLIGHT_LIMIT, fifo_scan: int = LOOKS,
+                 order_window: int = 1, duplicates: float = 0.0,
+                 old_receipts: float = 0.0, random=None):
         super().__init__(sim, name)
         for what, value, least, most in (
                 ("visibility_timeout", visibility_timeout, 0, LONGEST_HIDDEN),
@@ -93,7 +98,7 @@ class MessageQueue(MessageRecord):
         self.in_flight_limit, self.duplicates = in_flight_limit, duplicates
         self.old_receipts = old_receipts
         self._random = random
-        self._shelf = Groups() if fifo else Pile(
+        self._shelf = Groups(fifo_scan) if fifo else Pile(
             order_window, self.luck if order_window > 1 else None)
         self._hidden, self._keeping = Due(), Due()      # until when which message is
         self.client: Component | None = None    # who makes its calls
@@ -142,6 +147,8 @@ class MessageQueue(MessageRecord):
                 aside.append(message)
             elif self.dead_letters and message.receives >= self.max_receives:
                 self._bury(now, message)
+                if not receipts:
+                    self._shelf.end_of_call()   # it begins anew: no group has been chosen
             else:
                 message.receives += 1
                 message.received.append(now)
@@ -192,9 +199,15 @@ class MessageQueue(MessageRecord):
     # -- what can be asked -------------------------------------------------------------------
 
     @property
+    def full(self) -> bool:
+        """Whether so many are in flight that a receive returns nothing. A short poll of a standard
+        queue gets the error OverLimit then, any other poll an empty answer."""
+        return self.count[IN_FLIGHT] >= self.in_flight_limit
+
+    @property
     def receivable(self) -> bool:
         """Whether a receive that sees all servers would return or move something."""
-        return self.count[IN_FLIGHT] < self.in_flight_limit and self._shelf.any()
+        return not self.full and self._shelf.any()
 
     @property
     def next_due(self) -> float:
@@ -230,6 +243,7 @@ class MessageQueue(MessageRecord):
 
     def _put(self, now: float, message: Message, delay: float) -> None:
         self.messages.append(message)
+        self._shelf.came(message)
         self._keeping.put(message.sent + self.retention, message)
         if delay:
             self._hide(now, message, delay, DELAYED)
@@ -268,3 +282,5 @@ class MessageQueue(MessageRecord):
             self._shelf.landed(message)
         elif state == IN_FLIGHT:
             self._shelf.flew(message)
+        if state in GONE:
+            self._shelf.gone(message)

@@ -5,18 +5,23 @@ see. In the other, slips of one table go to one cook at a time and in their orde
 slip lies face down gets nothing else until it is spiked or turns face up.
 
 *Models:* best-effort order: any of the oldest few; message groups: strictly in order, shut while
-one of their messages is in flight, but for the call that receives several of them at once.
+one of their messages is in flight, but for the call that receives several of them at once, as many
+of one group as possible; of a FIFO queue only the oldest 120,000 messages are looked at.
 *Leaves out:* time and timeouts: the queue (`messages`) says what is visible.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from heapq import heappop, heappush
 
 import numpy as np
 
+from labsim import factbook
+
+LOOKS = int(factbook.value("sqs.fifo_scan_messages"))   # of a FIFO queue's messages
 DELAYED, VISIBLE, IN_FLIGHT = "delayed", "visible", "in flight"
 DELETED, DEAD, EXPIRED = "deleted", "dead letter", "expired"
 STATES = DELAYED, VISIBLE, IN_FLIGHT, DELETED, DEAD, EXPIRED
+GONE = DELETED, DEAD, EXPIRED
 
 
 class Message:
@@ -72,21 +77,49 @@ class Pile:
     def flew(self, message: Message) -> None:
         """A message is in flight now. It shuts nothing."""
 
-    landed = flew
+    landed = came = gone = flew
 
     def end_of_call(self) -> None:
         """The receive that took messages has ended."""
 
 
 class Groups:
-    """The visible messages of a FIFO queue, the oldest of all open groups first. A group is shut
-    while one of its messages is in flight, but for the call that has just received it."""
+    """The visible messages of a FIFO queue. A group is shut while one of its messages is in flight,
+    but for the call that has just received it: that takes as many of one group as there are, then
+    of the group whose message is the oldest (fact sqs.fifo_batch_rule).
 
-    def __init__(self):
+    looks: how many of the oldest messages it looks at, those in flight among them, for a group that
+    is not shut (fact sqs.fifo_scan_messages). `came` and `gone` say which there are.
+    """
+
+    def __init__(self, looks: float = LOOKS):
         self._lines: dict[str, list] = defaultdict(list)    # of each group, a heap
         self._heads: list[tuple[int, str]] = []             # of the open groups, a heap
         self._flying: Counter = Counter()
         self._opened: set[str] = set()                      # by this call
+        self._group: str | None = None                      # that this call takes from
+        self._room, self._last = looks, -1      # how many more, the number of the last, looked at
+        self._beyond: deque[Message] = deque()  # and those after it
+
+    def came(self, message: Message) -> None:
+        """A message is in the queue now, the newest."""
+        if self._room:
+            self._room -= 1
+            self._last = message.number
+        else:
+            self._beyond.append(message)
+
+    def gone(self, message: Message) -> None:
+        """A message is in the queue no more: the next one after those looked at is."""
+        if message.number > self._last:
+            return
+        while self._beyond:
+            after = self._beyond.popleft()
+            if after.state not in GONE:
+                self._last = after.number
+                self._offer(after.group)
+                return
+        self._room += 1
 
     def put(self, message: Message) -> None:
         """A message is visible now."""
@@ -95,35 +128,41 @@ class Groups:
         if line[0][1] is message:
             self._offer(message.group)
 
-    def _offer(self, group: str) -> None:
+    def _first(self, group: str) -> int | None:
+        """The number of the message of a group that can be taken."""
         line = self._lines[group]
         while line and line[0][1].state != VISIBLE:
             heappop(line)
-        if line and (not self._flying[group] or group in self._opened):
-            heappush(self._heads, (line[0][0], group))
+        if line and line[0][0] <= self._last and (
+                not self._flying[group] or group in self._opened):
+            return line[0][0]
+        return None
+
+    def _offer(self, group: str) -> None:
+        number = self._first(group)
+        if number is not None:
+            heappush(self._heads, (number, group))
 
     def any(self) -> bool:
         """Whether one can be taken."""
         while self._heads:
             number, group = self._heads[0]
-            line = self._lines[group]
-            if line and line[0][0] == number and line[0][1].state == VISIBLE and (
-                    not self._flying[group] or group in self._opened):
+            first = self._first(group)
+            if first == number:
                 return True
             heappop(self._heads)
-            if line and line[0][1].state != VISIBLE:
-                self._offer(group)
+            if first is not None:
+                heappush(self._heads, (first, group))
         return False
 
     def take(self) -> Message | None:
         """The next one, off the shelf."""
-        if not self.any():
-            return None
-        _, group = heappop(self._heads)
-        _, message = heappop(self._lines[group])
-        self._opened.add(group)
-        self._offer(group)
-        return message
+        if self._group is None or self._first(self._group) is None:
+            if not self.any():
+                return None
+            self._group = self._heads[0][1]
+            self._opened.add(self._group)
+        return heappop(self._lines[self._group])[1]
 
     def flew(self, message: Message) -> None:
         """A message is in flight now."""
@@ -136,4 +175,6 @@ class Groups:
 
     def end_of_call(self) -> None:
         """The receive that took messages has ended."""
-        self._opened.clear()
+        opened, self._opened, self._group = self._opened, set(), None
+        for group in opened:        # nothing of it may be in flight
+            self._offer(group)

@@ -1,6 +1,7 @@
 """A queue message by message: its rules, those who call it, and the parts side by side."""
 
 import math
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -51,8 +52,10 @@ def test_a_group_is_in_order_and_one_batch_at_a_time(steps, most):
                 assert r.message.group not in flying
                 assert not [m for m in queue.messages if m.group == r.message.group
                             and m.number < r.message.number and m.state == VISIBLE]
-            numbers = [r.message.number for r in got]
-            assert numbers == sorted(numbers)
+            batches = [[r.message.number for r in batch]
+                       for _, batch in groupby(got, key=lambda r: r.message.group)]
+            assert all(batch == sorted(batch) for batch in batches)
+            assert len(batches) == len({r.message.group for r in got})
         elif receipts:
             receipt = receipts[value % len(receipts)]
             if what == "delete":
@@ -60,6 +63,55 @@ def test_a_group_is_in_order_and_one_batch_at_a_time(steps, most):
             else:
                 queue.change_visibility(now, receipt, 7.0 * (value % 3))
     assert sum(queue.count.values()) == len(queue.messages) == sent
+
+
+def by_the_book(queue, most, looks):
+    """What a FIFO receive of messages that are none too often received returns, from a list of all:
+    of the oldest `looks` messages, those of the oldest open group, then of the next, ..."""
+    there = [m for m in queue.messages if m.state in (VISIBLE, IN_FLIGHT)]
+    shut = {m.group for m in there if m.state == IN_FLIGHT}
+    seen = [m for m in there[:looks] if m.state == VISIBLE and m.group not in shut]
+    groups = list(dict.fromkeys(m.group for m in seen))
+    return sorted(seen, key=lambda m: (groups.index(m.group), m.number))[:most]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 20), STEP), max_size=80), st.integers(1, 12))
+def test_one_group_first_of_the_oldest_messages(steps, looks):
+    """SQS guide, FIFO delivery logic: as many messages of one group as possible, then of others;
+    backlog in one group: only the first messages of the queue are looked at for open groups."""
+    queue = queue_of(fifo=True, fifo_scan=looks)
+    now, receipts = 0.0, []
+    for k, (wait, (what, value)) in enumerate(steps):
+        now += wait
+        queue.settle(now)
+        if what == "send":
+            queue.send(now, value, str(k))
+        elif what == "receive":
+            expected = by_the_book(queue, value, looks)
+            assert queue.receivable == bool(expected)
+            got = queue.receive(now, value)
+            assert [r.message for r in got] == expected
+            receipts += got
+        elif receipts and what == "delete":
+            queue.delete(now, receipts[value % len(receipts)])
+        elif receipts:
+            queue.change_visibility(now, receipts[value % len(receipts)], 7.0 * (value % 3))
+
+
+@pytest.mark.parametrize("backlog, reached", [(119_999, True), (120_000, False)])
+def test_behind_120_000_messages_of_one_group_others_are_not_seen(backlog, reached):
+    """SQS guide, "Avoid large message backlogs with the same message group ID": the first 120,000
+    messages are looked at. One deleted, and the next comes into sight."""
+    queue = queue_of(fifo=True)
+    for k in range(backlog):
+        queue.send(0.0, "stuck", str(k))
+    queue.send(0.0, "other", "last")
+    held = queue.receive(0.0)
+    assert len(queue.receive(0.0)) == reached
+    queue.delete(1.0, held[0])
+    queue.receive(1.0)      # the next of the backlog, which shuts its group again
+    assert len(queue.receive(1.0)) == (not reached)
 
 
 @settings(max_examples=100, deadline=None)
