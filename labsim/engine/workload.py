@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, require
 
 BLOCK = 8_192   # requests made at a time
 
@@ -130,9 +130,7 @@ class Load:
 
 def _at_least_zero(**given) -> None:
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not (
-                0 <= value < math.inf):
-            raise ParameterError(name, value, "a number, at least 0")
+        require(name, value)
 
 
 def merged(sources: list[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
