@@ -37,7 +37,8 @@ def require(name: str, value: object, least: float = 0.0, most: float = math.inf
         return
     allowed = "a whole number" if whole else "a number"
     if most < math.inf:
-        allowed += f"{' above' if above else ' from'} {least:,.10g} to {most:,.10g}"
+        allowed += (f" above {least:,.10g}, at most" if above else
+                    f" from {least:,.10g} to") + f" {most:,.10g}"
     elif least > -math.inf:
         allowed += f"{' above' if above else ', at least'} {least:,.10g}"
     raise ParameterError(name, value, f"{allowed} {unit}".rstrip())

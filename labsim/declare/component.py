@@ -18,7 +18,7 @@ from labsim.declare.drawing import Panel
 from labsim.declare.invariants import Invariant
 from labsim.declare.metrics import Count, Metric
 from labsim.engine import Load, Recorder, Simulation
-from labsim.errors import ParameterError, unknown
+from labsim.errors import ParameterError, require, unknown
 
 
 class Plated(type):
@@ -102,6 +102,14 @@ class Component(metaclass=Plated):
         other = getattr(other, "part", other)
         if (other, label) not in self.links:
             self.links.append((other, label))
+
+    def require(self, name: str, value, least: float = 0.0, most: float = np.inf, unit: str = "",
+                **how) -> None:
+        """ParameterError with the part's name for an argument of a method; see `errors.require`."""
+        try:
+            require(name, value, least, most, unit, **how)
+        except ParameterError as error:
+            raise error.of(self.name) from None
 
     def log(self, what: str, text: str, t: float | None = None) -> None:
         """Write a row about this part into the event log, at the present time or at `t` s."""

@@ -16,6 +16,7 @@ The state is a heap of the times at which servers get free, so a request costs o
 installed, and gives the same floats either way.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from heapq import heapreplace
@@ -26,6 +27,7 @@ import numpy as np
 from labsim.engine.compiled import compiled
 from labsim.engine.due import Due
 from labsim.engine.servers import Servers
+from labsim.errors import ParameterError
 
 PIECE = 2_048   # requests looked at together: behind a long line few of them start
 
@@ -82,6 +84,7 @@ class Station:
         self._source = iter(source)
         self._free = Servers(servers)
         self._line: deque[list] = deque()   # blocks [ready, service, sent]; the last may be ahead
+        self._upto = 0.0                    # the latest arrival that has come from the source
         self._first = 0                     # the next request to start, in the first block
         self._offered = Due()       # later arrivals: (ready, service, sent)
         self._working = (np.empty(0),) * 3  # sent, start, service of the jobs in service
@@ -90,12 +93,15 @@ class Station:
 
     def offer(self, ready: float, service: float, sent: float) -> None:
         """A request first sent at `sent` joins the line at `ready` >= now (a retry, say)."""
+        if not (ready >= self.now and 0 <= service < math.inf):
+            raise ParameterError("ready, service", (ready, service),
+                                 f"a time from now, {self.now:,g} s, on, and at least 0 s of work")
         self._offered.put(ready, service, sent)
 
     def advance(self, until: float) -> Window:
         """Serve the line up to and including `until` s."""
-        if until < self.now:
-            raise ValueError(f"until {until} s is before now, {self.now} s")
+        if not until >= self.now:
+            raise ParameterError("until", until, f"at least now, {self.now:,g} s")
         self.now = until
         begun = [self._working]
         self._load(until)
@@ -135,6 +141,8 @@ class Station:
                 break
             ready, service = block
             if len(ready):
+                self._check(ready, service)
+                self._upto = ready[-1]
                 self._line.append([ready, service, ready])
                 self.loaded += len(ready)
         end = self._line[-1][0][-1] if self._line else until
@@ -149,6 +157,12 @@ class Station:
             self._line[-1] = [np.insert(old, place, new)
                               for old, new in zip(block, (ready, service, sent))]
 
+    def _check(self, ready: np.ndarray, service: np.ndarray) -> None:
+        if not (ready[0] >= self._upto and (ready[1:] >= ready[:-1]).all() and ready[-1] < np.inf):
+            raise ParameterError("source", "these", "arrival times in order, at least 0 s")
+        if not (len(service) == len(ready) and service.min() >= 0 and service.max() < np.inf):
+            raise ParameterError("source", "these", "a service time, at least 0 s, per arrival")
+
     # -- the servers -----------------------------------------------------------------------
 
     @property
@@ -158,6 +172,8 @@ class Station:
 
     def add(self, ready: float) -> None:
         """A server opens at `ready` >= now."""
+        if not ready >= self.now:
+            raise ParameterError("ready", ready, f"at least now, {self.now:,g} s")
         self._free.add(ready)
 
     def retire(self, which: int = 0) -> float:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from labsim.engine import Simulation
+from labsim.errors import require
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class Device:
     bucket: float = 0.0
     start: float = 1.0
     whole: bool = False
+
+    def __post_init__(self):
+        for name in ("steady", "burst", "earn", "spend", "bucket"):
+            require(name, getattr(self, name), endless=True)
+        require("latency", self.latency, above=True, unit="s")
+        require("start", self.start, 0, 1)
 
     def at_most(self, rate: float) -> "Device":
         """The same behind a limit of `rate` I/Os/s: an instance's, say."""
@@ -69,6 +76,7 @@ class Flow:
     """
 
     def __init__(self, sim: Simulation, device: Device, arrivals: np.ndarray, timeout: float):
+        require("timeout", timeout, unit="s", endless=True)
         self.sim, self.device, self.timeout, self._tick = sim, device, timeout, sim.tick
         self.arrivals, ticks = arrivals.tolist(), len(arrivals)
         self.done, self.failed, self.waited, self.dry = ([0.0] * ticks for _ in range(4))

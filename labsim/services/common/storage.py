@@ -20,7 +20,7 @@ from labsim import declare as kit
 from labsim.declare import Count, Invariant, Line, Metric, Panel
 from labsim.engine import Order, Simulation
 from labsim.engine.storage_device import Device, Flow
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, require
 
 MONTH = 730 * 3_600     # s that a month's price is for
 QUEUE_DEPTH = 32        # I/Os under way at a time, a usual depth
@@ -29,8 +29,7 @@ QUEUE_DEPTH = 32        # I/Os under way at a time, a usual depth
 def checked(**given) -> None:
     """ParameterError for what is not above 0."""
     for name, value in given.items():
-        if not value > 0:
-            raise ParameterError(name, value, "above 0")
+        require(name, value, above=True, endless=True)
 
 
 class Storage(kit.Component):
@@ -159,7 +158,8 @@ class Storage(kit.Component):
 
     def stop(self, at: float, length: float) -> None:
         """The instances that use it are stopped at `at` s, and start again `length` s later."""
-        checked(at=at, length=length)
+        self.require("at", at, above=True, unit="s")
+        self.require("length", length, above=True, unit="s")
         self.sim.process(self._stopping(at, length))
 
     def _stopping(self, at: float, length: float):

@@ -15,13 +15,15 @@ within a tick.
 Data plane: counted per tick and partition (`Attempts`), since DynamoDB limits rates.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
 from labsim import declare as kit
+from labsim.declare.arguments import numbers
 from labsim.engine import Attempts, Simulation, spread
-from labsim.errors import LabsimError, ParameterError, unknown
+from labsim.errors import LabsimError, ParameterError, require, unknown
 from labsim.services.dynamodb import bill, measures, rules
 from labsim.services.dynamodb.measures import OPS, READ, WRITE
 
@@ -49,12 +51,13 @@ class Table(kit.Component):
 
     def __init__(self, sim: Simulation, name: str, mode: str = rules.ON_DEMAND,
                  read_capacity: float = 0.0, write_capacity: float = 0.0, *,
-                 previous_peak: float = 0.0, keys=None, item=rules.WRITE_BYTES,
+                 previous_peak: float = 0.0, keys: np.ndarray | None = None, item=rules.WRITE_BYTES,
                  consistency: str = rules.EVENTUAL, transactional: bool = False,
-                 read_units: float = 0.0, adaptive: bool = True, waits=(), random=None):
+                 read_units: float = 0.0, adaptive: bool = True,
+                 waits: Sequence[tuple[float, float]] = (), random=None):
         super().__init__(sim, name)
         self.mode, self.adaptive = mode, adaptive
-        self._check(read_capacity, write_capacity, previous_peak, read_units)
+        self._check(read_capacity, write_capacity, previous_peak, read_units, item)
         if consistency not in rules.CONSISTENCIES:
             raise unknown("consistency", consistency, rules.CONSISTENCIES)
         self.on_demand = mode == rules.ON_DEMAND
@@ -81,7 +84,7 @@ class Table(kit.Component):
         self.held_up = np.zeros(ticks)                      # writes that the index throttled
         sim.each_tick(self.step)
 
-    def _check(self, read_capacity, write_capacity, previous_peak, read_units) -> None:
+    def _check(self, read_capacity, write_capacity, previous_peak, read_units, item) -> None:
         if self.mode not in rules.MODES:
             raise unknown("mode", self.mode, rules.MODES)
         least = 1 if self.mode == rules.PROVISIONED else 0
@@ -91,13 +94,16 @@ class Table(kit.Component):
                                  ("read_units", read_units, 0)):
             if not low <= value < np.inf:
                 raise ParameterError(what, value, f"at least {low}, {self.mode}")
+        if not isinstance(item, dict):
+            require("item", item, unit="bytes")
 
     def _shares(self, keys) -> np.ndarray:
         """Of each partition, of the reads and of the writes, (2, partitions)."""
         if keys is None:
             return np.full((2, self.parts), 1 / self.parts)
-        keys = np.broadcast_to(np.asarray(keys, dtype=float), (2, np.shape(keys)[-1]))
-        if not ((keys >= 0).all() and (keys.sum(axis=1) > 0).all()):
+        keys = numbers("keys", keys)
+        keys = np.broadcast_to(keys, (2, keys.shape[-1]))
+        if not (keys.sum(axis=1) > 0).all():
             raise ParameterError("keys", "these", "popularities, at least 0 and not all 0")
         shares = np.stack([rules.partition_shares(side, self.parts) for side in keys])
         return shares / shares.sum(axis=1, keepdims=True)

@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 
 from labsim import factbook
-from labsim.errors import ParameterError, unknown
+from labsim.errors import ParameterError, require, unknown
 
 ALB, NLB = "alb", "nlb"
 ROUND_ROBIN, LEAST, RANDOM = "round_robin", "least_outstanding_requests", "weighted_random"
@@ -43,8 +43,7 @@ class HealthChecks:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            if not value > 0:
-                raise ParameterError(name, value, "above 0")
+            require(name, value, above=True, whole=name in ("unhealthy", "healthy"))
         if self.timeout > self.interval:
             raise ParameterError("timeout", self.timeout,
                                  f"at most the interval of checks, {self.interval:g} s")
@@ -60,8 +59,7 @@ def one_of(name: str, value: str, words: tuple[str, ...]) -> str:
 def at_least(least: float, **given: float) -> None:
     """ParameterError for the first of the `given` that is below."""
     for name, value in given.items():
-        if not value >= least:
-            raise ParameterError(name, value, f"at least {least:g}")
+        require(name, value, least)
 
 
 def crosses(kind: str, setting: str) -> bool:

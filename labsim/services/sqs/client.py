@@ -24,10 +24,9 @@ from labsim import factbook
 from labsim.declare import Component, Count, Line, Panel
 from labsim.engine import Order, Simulation, Wake, so_far
 from labsim.errors import ParameterError
-from labsim.services.sqs.messages import MessageQueue, Receipt
+from labsim.services.sqs.messages import MOST_RECEIVED, MessageQueue, Receipt
 from labsim.services.sqs.rules import billed_requests
 
-MOST_RECEIVED = factbook.value("sqs.receive_max_messages")
 LONG_POLL = factbook.value("sqs.long_poll_max_s")
 FIFO_RATE = factbook.value("sqs.fifo_tps")          # calls per second of each action
 PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests

@@ -7,9 +7,9 @@ turns face up by itself. Whoever never comes back has lost nothing but time.
 *Models:* visibility timeout and its change by the latest receipt; receive count, and the move to a
 dead-letter queue by the receive that would exceed it; delays; retention, whose clock goes on in a
 standard dead-letter queue and starts anew in a FIFO one; the in-flight limit; message groups, of
-which one batch is in flight at a time, a batch of one group first; deduplication for five minutes from the first copy; and,
-for a standard queue, best-effort order, short polls that ask some of the servers only, and copies
-that stay visible although they were received.
+which one batch is in flight at a time, a batch of one group first; deduplication for five minutes
+from the first copy; and, for a standard queue, best-effort order, short polls that ask some of the
+servers only, and copies that stay visible although they were received.
 *Leaves out:* the time that calls take and their limits (`client`), sizes, batches that fail
 in part, receive attempt ids, redrive.
 
@@ -47,6 +47,8 @@ VISIBILITY = factbook.value("sqs.visibility_default_s")
 DEDUPLICATION = factbook.value("sqs.fifo_dedup_window_s")
 LONGEST_DELAY = factbook.value("sqs.delay_max_s")
 LONGEST_HIDDEN = factbook.value("sqs.visibility_max_s")
+MOST_RECEIVED = int(factbook.value("sqs.receive_max_messages"))
+BATCHES = range(1, MOST_RECEIVED + 1)
 LONGEST_KEPT = factbook.value("sqs.retention_max_s")
 IN_FLIGHT_LIMIT = factbook.value("sqs.inflight_max_standard")   # as of a FIFO queue
 
@@ -85,6 +87,7 @@ class MessageQueue(MessageRecord):
                 ("delay", delay, 0, LONGEST_DELAY), ("retention", retention, 0, LONGEST_KEPT),
                 ("max_receives", max_receives, 1, math.inf),
                 ("in_flight_limit", in_flight_limit, 1, IN_FLIGHT_LIMIT),
+                ("fifo_scan", fifo_scan, 1, LOOKS),
                 ("order_window", order_window, 1, 1 if fifo else math.inf),
                 ("duplicates", duplicates, 0, 0 if fifo else 1),
                 ("old_receipts", old_receipts, 0, 1)):
@@ -116,9 +119,10 @@ class MessageQueue(MessageRecord):
         if self.fifo and (not group or not dedup and body is None or delay):
             raise ParameterError("send", (group, dedup, delay), "in a FIFO queue with a group, "
                                  "a deduplication id or body, and no delay of the message")
-        delay = self.delay if delay is None else delay
-        if not 0 <= delay <= LONGEST_DELAY:
-            raise ParameterError("delay", delay, f"0 to {LONGEST_DELAY:g} s")
+        if delay is None:
+            delay = self.delay
+        else:
+            self.require("delay", delay, 0, LONGEST_DELAY, "s")
         self.settle(now)
         if self.fifo:
             dedup = dedup or content_id(str(body))
@@ -138,7 +142,12 @@ class MessageQueue(MessageRecord):
         """ReceiveMessage: up to `most` messages, each hidden for `timeout` s, by default the
         queue's. A poll that `sees` only a share of the servers may miss some or all of them."""
         self.settle(now)
-        timeout = self.visibility_timeout if timeout is None else timeout
+        if most not in BATCHES:
+            self.require("most", most, 1, MOST_RECEIVED, "messages", whole=True)
+        if timeout is None:
+            timeout = self.visibility_timeout
+        else:
+            self.require("timeout", timeout, 0, LONGEST_HIDDEN, "s")
         room = min(most, self.in_flight_limit - self.count[IN_FLIGHT])
         receipts: list[Receipt] = []
         aside = []      # not seen by this call, or visible again at once
@@ -165,6 +174,7 @@ class MessageQueue(MessageRecord):
     def change_visibility(self, now: float, receipt: Receipt, timeout: float) -> bool:
         """ChangeMessageVisibility: hidden for `timeout` s from now. False, and nothing changed: it
         is not in flight by this receipt, or would be hidden for longer than twelve hours."""
+        self.require("timeout", timeout, 0, LONGEST_HIDDEN, "s")
         self.settle(now)
         message = receipt.message
         if not self._holds(receipt) or now + timeout > message.received[-1] + LONGEST_HIDDEN:

@@ -24,11 +24,12 @@ from labsim import factbook
 from labsim.declare import Component, Count, Line, Metric, Panel, conserved, quantiles
 from labsim.declare.component import Outlet
 from labsim.engine import ServiceTimes, Simulation, Station, merged
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, ParameterError, require
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
 from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
 
 PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
+LONGEST_HIDDEN = factbook.value("sqs.visibility_max_s")
 LONG_POLL = factbook.value("sqs.long_poll_max_s")
 
 
@@ -76,8 +77,8 @@ class Queue(Component):
                  visibility_timeout: float = factbook.value("sqs.visibility_default_s"), *,
                  work: ServiceTimes | None = None, price: float = PRICE, random=None):
         super().__init__(sim, name)
-        if not visibility_timeout > 0:
-            raise ParameterError("visibility_timeout", visibility_timeout, "above 0 s")
+        require("visibility_timeout", visibility_timeout, 0, LONGEST_HIDDEN, "s", above=True)
+        require("price", price)
         self.visibility_timeout, self.price, self.work = visibility_timeout, price, work
         self.station = Station(self._requests(), fast=sim.fast)
         self.done = Outlet(self)
