@@ -14,8 +14,10 @@ comes, then looks when its next poll would have been, and the polls in between a
 """
 
 import math
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Generator, Iterable
+from functools import cached_property
 
 import numpy as np
 import simpy
@@ -31,6 +33,7 @@ LONG_POLL = factbook.value("sqs.long_poll_max_s")
 FIFO_RATE = factbook.value("sqs.fifo_tps")          # calls per second of each action
 PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
 FIFO_PRICE = factbook.value("sqs.price_per_million_fifo")
+PHASES = 10**9      # of a poll that are told apart
 SEND, RECEIVE, CHANGE, DELETE = ACTIONS = "send", "receive", "change", "delete"
 
 
@@ -42,10 +45,10 @@ def called(action: str, meaning: str) -> Count:
 class Idle:
     """A consumer without a message: its call number `call` since `since` found nothing yet."""
 
-    __slots__ = "since", "call", "wake"
+    __slots__ = "since", "phase", "call", "wake"
 
-    def __init__(self, since: float):
-        self.since, self.call = since, 0
+    def __init__(self, since: float, phase: int):
+        self.since, self.phase, self.call = since, phase, 0
 
 
 class Client(Component):
@@ -62,7 +65,9 @@ class Client(Component):
     METRICS = (
         called(SEND, "SendMessage, alone or in batches"), called(RECEIVE, "ReceiveMessage"),
         Count("empty_receives", "calls", "of these, those that returned nothing", "lower",
-              lambda c: c.empty),
+              lambda c: c.empty - c.throttled),
+        Count("throttled", "calls", "of these, those refused with OverLimit: too many in flight",
+              "lower", lambda c: c.throttled),
         called(CHANGE, "ChangeMessageVisibility"),
         called(DELETE, "DeleteMessage, alone or in batches"),
         Count("api_calls", "calls", "all of them", "lower", lambda c: sum(c.calls.values())),
@@ -96,11 +101,12 @@ class Client(Component):
         self.sees = 1.0 if wait or queue.fifo else sees
         self.calls: Counter = Counter()     # by action
         self.billed: Counter = Counter()    # requests on the bill, by action
-        self.empty = 0                      # receives that returned nothing
+        self.empty = 0                      # receives that returned nothing, or OverLimit
         self.times: list[float] = []        # of all other calls
         self.idle: list[tuple[float, float, int]] = []  # from, to, calls in vain: who had nothing
         self._turns: dict[str, tuple[float, int]] = {}
-        self._idle: list[Idle] = []         # who sleeps, in the order in which they began to
+        self._idle: list[tuple[int, int, Idle]] = []    # who sleeps: (phase of its polls, number)
+        self._naps = 0
         self._all_idle: set[Idle] = set()   # and who has been called, but has not looked yet
         self._looking = self._alarm = math.inf
         self._random = random
@@ -154,11 +160,12 @@ class Client(Component):
         self.calls[RECEIVE] += 1
         receipts = self.queue.receive(self.sim.now, self.most, sees=self.sees)
         if not receipts:
-            idle = Idle(self.sim.now)
+            idle = Idle(self.sim.now, self._phase(self.sim.now))
             self._all_idle.add(idle)
             while not receipts:
                 idle.wake = Wake(self.sim.env)
-                self._idle.append(idle)
+                self._naps += 1
+                insort(self._idle, (idle.phase, self._naps, idle))
                 self.tell()
                 call = yield idle.wake
                 self._looking = math.inf
@@ -192,30 +199,54 @@ class Client(Component):
     def tell(self) -> None:
         """Something may be there: call the idle consumer that looks first; if there is nothing,
         see to it that somebody is called when there is."""
-        if not self._idle:
+        now = self.sim.now
+        if not self._idle or self._looking <= now:
             return
         if not self.queue.receivable:
             self._wake_at(self.queue.next_due)
             return
-        now, first = self.sim.now, math.inf
-        for idle in self._idle:
+        t, call, place = self._first(now)
+        if t < self._looking:       # else somebody looks before
+            self._looking = t
+            self._idle.pop(place)[2].wake.set(t - now, value=call)
+
+    def _phase(self, t: float) -> int:
+        """Where in its period a poll is that began at `t`, in billionths. Whose long polls follow
+        each other has none."""
+        if self.period == self.wait:
+            return 0
+        return round(t % self.period / self.period * PHASES) % PHASES
+
+    def _first(self, now: float) -> tuple[float, int, int]:
+        """When the first of the idle consumers looks, with its how-manyth call, and its place in
+        the line. The line is sorted by the phase of their polls, then by who sleeps the longest:
+        the first is who began a poll that is not over yet, or else begins one next."""
+        line = self._idle
+        over = (self._phase(now - self.wait) - 1) % PHASES
+        place = start = bisect_left(line, (over,)) % len(line)
+        first = math.inf, 0, 0
+        while True:
+            phase, _, idle = line[place]
             t, call = self._look(idle, now)
-            if t < first:
-                first, chosen, which = t, idle, call
-                if t == now:
-                    break
-        if first < self._looking:       # else somebody looks before
-            self._looking = first
-            self._idle.remove(chosen)
-            chosen.wake.set(first - now, value=which)
+            if t < first[0]:
+                first = t, call, place
+            if t == now or phase - over > 2:    # else its poll may have just ended
+                return first
+            place = bisect_right(line, (phase, math.inf)) % len(line)
+            if place == start:
+                return first
 
     def _look(self, idle: Idle, now: float) -> tuple[float, int]:
         """When an idle consumer looks next, and with its how-manyth call."""
-        call = max(int((now - idle.since) // self.period), idle.call)
-        start = idle.since + call * self.period
-        if start <= now <= start + self.wait and (self.wait or call > idle.call):
+        period, since = self.period, idle.since
+        call = int((now - since) / period + 1 / PHASES)
+        if call < idle.call:
+            call = idle.call
+        begun = now - since - call * period     # ago
+        if -period / PHASES <= begun <= max(self.wait, period / PHASES) and (
+                self.wait or call > idle.call):
             return now, call
-        return max(idle.since + (call + 1) * self.period, now), call + 1
+        return max(since + (call + 1) * period, now), call + 1
 
     def _passed(self, idle: Idle, call: int) -> None:
         """Its calls before this one found nothing."""
@@ -247,6 +278,20 @@ class Client(Component):
             self.empty += empty - idle.call
             self.idle.append((idle.since, now, empty))
             self.billed[RECEIVE] += max(0, begun - idle.call) + 1
+
+    @cached_property
+    def throttled(self) -> int:
+        """Short polls of a standard queue that came while as many as allowed were in flight."""
+        if self.wait or self.queue.fifo or not self.queue.filled:
+            return 0
+        begin, end = np.resize([*self.queue.filled, math.inf], (-(-len(self.queue.filled) // 2), 2)).T
+        refused = 0
+        for since, until, calls in self.idle:
+            some = slice(end.searchsorted(since), begin.searchsorted(until, side="right"))
+            first, last = (np.clip(np.ceil((t[some] - since) / self.period), 0, calls)
+                           for t in (begin, end))
+            refused += int((last - first).sum())
+        return refused
 
     def empty_by(self, t: np.ndarray) -> np.ndarray:
         """Receives that had returned nothing by each of `t`, spread evenly over idle times."""

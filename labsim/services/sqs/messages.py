@@ -50,7 +50,7 @@ LONGEST_HIDDEN = factbook.value("sqs.visibility_max_s")
 MOST_RECEIVED = int(factbook.value("sqs.receive_max_messages"))
 BATCHES = range(1, MOST_RECEIVED + 1)
 LONGEST_KEPT = factbook.value("sqs.retention_max_s")
-IN_FLIGHT_LIMIT = factbook.value("sqs.inflight_max_standard")   # as of a FIFO queue
+IN_FLIGHT_LIMIT = int(factbook.value("sqs.inflight_max_standard"))     # as of a FIFO queue
 
 
 class Receipt(NamedTuple):
@@ -78,7 +78,7 @@ class MessageQueue(MessageRecord):
                  retention: float = factbook.value("sqs.retention_default_s"),
                  max_receives: int = int(factbook.value("sqs.dlq_max_receive_default")),
                  dead_letters: "MessageQueue | None" = None,
-                 in_flight_limit: float = IN_FLIGHT_LIMIT, fifo_scan: int = LOOKS,
+                 in_flight_limit: int = IN_FLIGHT_LIMIT, fifo_scan: int = LOOKS,
                  order_window: int = 1, duplicates: float = 0.0,
                  old_receipts: float = 0.0, random=None):
         super().__init__(sim, name)
@@ -100,6 +100,7 @@ class MessageQueue(MessageRecord):
         self.retention, self.max_receives, self.dead_letters = retention, max_receives, dead_letters
         self.in_flight_limit, self.duplicates = in_flight_limit, duplicates
         self.old_receipts = old_receipts
+        self.filled: list[float] = []   # when as many as allowed were in flight, when fewer, ...
         self._random = random
         self._shelf = Groups(fifo_scan) if fifo else Pile(
             order_window, self.luck if order_window > 1 else None)
@@ -290,7 +291,13 @@ class MessageQueue(MessageRecord):
         message.history.append((now, state))
         if old == IN_FLIGHT:
             self._shelf.landed(message)
+            if self.count[old] == self.in_flight_limit - 1:
+                self.filled.append(now)
         elif state == IN_FLIGHT:
             self._shelf.flew(message)
+            if self.full:
+                self.filled.append(now)
+                self.tell(now, "full", message, f"is one of {self.in_flight_limit:,} in flight: "
+                          "nothing more is received")
         if state in GONE:
             self._shelf.gone(message)
