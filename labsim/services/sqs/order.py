@@ -10,6 +10,7 @@ of one group as possible; of a FIFO queue only the oldest 120,000 messages are l
 *Leaves out:* time and timeouts: the queue (`messages`) says what is visible.
 """
 
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict, deque
 from heapq import heappop, heappush
 
@@ -43,41 +44,51 @@ class Message:
 
 
 class Pile:
-    """The visible messages of a standard queue: about the oldest first."""
+    """The visible messages of a standard queue: the next is any of the `window` oldest."""
 
     def __init__(self, window: int = 1, rng: np.random.Generator | None = None):
         self._window, self._rng = window, rng
-        self._heap: list[tuple[int, Message]] = []
+        self._front: list[tuple[int, Message]] = []     # the oldest, in order, of a window above 1
+        self._heap: list[tuple[int, Message]] = []      # the others
 
     def put(self, message: Message) -> None:
         """A message is visible now."""
-        heappush(self._heap, (message.number, message))
+        front, one = self._front, (message.number, message)
+        if front and one < front[-1]:
+            insort(front, one)
+            if len(front) > self._window:
+                heappush(self._heap, front.pop())
+        else:
+            heappush(self._heap, one)
 
     def any(self) -> bool:
         """Whether one can be taken."""
         heap = self._heap
         while heap and heap[0][1].state != VISIBLE:
             heappop(heap)
-        return bool(heap)
+        return bool(heap or self._front)
 
     def take(self) -> Message | None:
         """The next one, off the shelf."""
         if self._window == 1:
             return heappop(self._heap)[1] if self.any() else None
-        oldest = []
-        while len(oldest) < self._window and self.any():
-            oldest.append(heappop(self._heap)[1])
-        if not oldest:
-            return None
-        chosen = oldest.pop(int(self._rng.random() * len(oldest)))
-        for message in oldest:
-            self.put(message)
-        return chosen
+        front = self._front
+        while len(front) < self._window and self.any() and self._heap:
+            front.append(heappop(self._heap))
+        return front.pop(int(self._rng.random() * len(front)))[1] if front else None
+
+    def gone(self, message: Message) -> None:
+        """A message is in the queue no more."""
+        front, one = self._front, (message.number, message)
+        if front and one <= front[-1]:
+            place = bisect_left(front, one)
+            if front[place] == one:
+                del front[place]
 
     def flew(self, message: Message) -> None:
-        """A message is in flight now. It shuts nothing."""
+        """A message is in flight now, or in the queue. It shuts nothing."""
 
-    landed = came = gone = flew
+    landed = came = flew
 
     def end_of_call(self) -> None:
         """The receive that took messages has ended."""
