@@ -4,9 +4,12 @@ Picture the rail of a kitchen and its order slips. A cook takes a slip and turns
 he spikes it, that dish is done. If he is slow, or has walked out of the door, the slip turns face
 up again after a while, and another cook begins the same dish from the start.
 
-Start reading at `simulate`, then at `Consumers.consume` in labsim/services/sqs/consumers.py. One
-message at a time, as plain SimPy processes: a learner follows each of them, so there are hundreds
-and not millions. A poll that finds nothing costs no event.
+Start reading at `simulate`, then at `Consumers.consume` in labsim/services/sqs/consumers.py.
+
+*Models:* every message and every consumer is followed one by one, at any magnitude, as plain SimPy
+processes: a handful to look at each, and up to the limit of 120,000 in flight in some seconds. What
+is counted instead are the polls that find nothing or are refused: they cost no event. Nothing is
+sampled. *Leaves out:* see the parts, labsim/services/sqs.
 """
 
 import math
@@ -110,7 +113,9 @@ class Items:
         self.delayed = share(p.delayed_share, "delayed")
         self.resent = share(p.resend_share, "resent")
         if p.queue_type == "fifo":
-            self.group = (sim.stream("groups").random(n) * p.groups).astype(int).tolist()
+            lots = np.maximum(sim.stream("groups").random(n) - p.hot_group, 0.0)
+            share = max(1 - p.hot_group, 1e-9)
+            self.group = np.minimum(lots / share * p.groups, p.groups - 1).astype(int).tolist()
         self.crash_share = p.crash_share
         if p.crash_share:
             self.crashes = sim.stream("crashes").random((n, MOST_DICE)).tolist()
@@ -164,16 +169,17 @@ def estimate(p: SqsDeliveryParams) -> Estimate:
     fifo = p.queue_type == "fifo"
     if fifo:
         n = min(n, p.fifo_rate * p.duration * p.send_batch)
+    drawn = 0.1 * wanted(p) * (1 + p.resend_share)
     n *= 1 + (0 if fifo and p.resend_after < DEDUPLICATION else p.resend_share)
     made = deliveries(p, n)
     crowd = made.waiting > 2 or made.busy > 0.9 * p.consumers * p.duration
     in_vain = 0.0 if fifo or p.wait_time else (0.05 if crowd else 0.5) * (
         1 / p.short_poll_sees - 1)      # short polls, of each message
     full = p.in_flight_limit < made.together * p.consumers and not (fifo or p.wait_time)
-    return Estimate(requests=n, events=0.75 * n + 0.7 * p.consumers + (
+    return Estimate(requests=n, events=drawn + 0.65 * n + 1.5 * p.consumers + (
         1.9 + 0.3 / made.together + in_vain + 0.6 * p.release_failed * bool(p.poison_share)
         + 1e-3 * full * p.consumers) * made.count + (0.5 + 0.1 * made.together) * made.beats,
-        lower="messages")
+        cells=601.0 * p.consumers, lower="messages")
 
 
 class Deliveries(NamedTuple):

@@ -60,6 +60,10 @@ class SqsDeliveryParams(Params):
         3, unit="groups", bounds=(1, 1_000), slider=(1, 20), step=1, label="Message groups",
         group=QUEUE, fact="sqs.fifo_group_lock", when=FIFO,
         help="Message group ids, drawn by lot; in each of them one batch is in flight at a time.")
+    hot_group: float = number(
+        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of one group",
+        group=QUEUE, when=FIFO, help="Share of the messages that are of one group whatever the "
+        "lot says.")
     visibility_timeout: float = number(
         30, unit="s", bounds=(0, factbook.value("sqs.visibility_max_s")), slider=(0, 120), step=1,
         label="Visibility timeout", group=QUEUE, fact="sqs.visibility_default_s",

@@ -14,7 +14,6 @@ comes, then looks when its next poll would have been, and the polls in between a
 """
 
 import math
-from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Generator, Iterable
 from functools import cached_property
@@ -26,29 +25,20 @@ from labsim import factbook
 from labsim.declare import Component, Count, Line, Panel
 from labsim.engine import Order, Simulation, Wake, so_far
 from labsim.errors import ParameterError
-from labsim.services.sqs.messages import MOST_RECEIVED, MessageQueue, Receipt
+from labsim.services.sqs.idle import Idle, Sleepers
+from labsim.services.sqs.messages import BATCHES, MessageQueue, Receipt
 from labsim.services.sqs.rules import billed_requests
 
 LONG_POLL = factbook.value("sqs.long_poll_max_s")
 FIFO_RATE = factbook.value("sqs.fifo_tps")          # calls per second of each action
 PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
 FIFO_PRICE = factbook.value("sqs.price_per_million_fifo")
-PHASES = 10**9      # of a poll that are told apart
 SEND, RECEIVE, CHANGE, DELETE = ACTIONS = "send", "receive", "change", "delete"
 
 
 def called(action: str, meaning: str) -> Count:
     """How often a client has called an action."""
     return Count(f"{action}_calls", "calls", meaning, "lower", lambda c: c.calls[action])
-
-
-class Idle:
-    """A consumer without a message: its call number `call` since `since` found nothing yet."""
-
-    __slots__ = "since", "phase", "call", "wake"
-
-    def __init__(self, since: float, phase: int):
-        self.since, self.phase, self.call = since, phase, 0
 
 
 class Client(Component):
@@ -84,7 +74,7 @@ class Client(Component):
         rate = (FIFO_RATE if queue.fifo else math.inf) if rate is None else rate
         price = (FIFO_PRICE if queue.fifo else PRICE) if price is None else price
         for what, value, least, greatest in (
-                ("most", most, 1, MOST_RECEIVED), ("wait", wait, 0, LONG_POLL),
+                ("most", most, 1, BATCHES[-1]), ("wait", wait, 0, LONG_POLL),
                 ("pause", pause, 0, math.inf), ("call_time", call_time, 1e-6, math.inf),
                 ("rate", rate, 1e-6, math.inf), ("sees", sees, 1e-6, 1),
                 ("size", size, 0, math.inf), ("groups", groups, 1, math.inf),
@@ -105,8 +95,7 @@ class Client(Component):
         self.times: list[float] = []        # of all other calls
         self.idle: list[tuple[float, float, int]] = []  # from, to, calls in vain: who had nothing
         self._turns: dict[str, tuple[float, int]] = {}
-        self._idle: list[tuple[int, int, Idle]] = []    # who sleeps: (phase of its polls, number)
-        self._naps = 0
+        self._idle = Sleepers(wait, self.period)
         self._all_idle: set[Idle] = set()   # and who has been called, but has not looked yet
         self._looking = self._alarm = math.inf
         self._random = random
@@ -160,12 +149,11 @@ class Client(Component):
         self.calls[RECEIVE] += 1
         receipts = self.queue.receive(self.sim.now, self.most, sees=self.sees)
         if not receipts:
-            idle = Idle(self.sim.now, self._phase(self.sim.now))
+            idle = self._idle.idle(self.sim.now)
             self._all_idle.add(idle)
             while not receipts:
                 idle.wake = Wake(self.sim.env)
-                self._naps += 1
-                insort(self._idle, (idle.phase, self._naps, idle))
+                self._idle.add(idle)
                 self.tell()
                 call = yield idle.wake
                 self._looking = math.inf
@@ -205,48 +193,10 @@ class Client(Component):
         if not self.queue.receivable:
             self._wake_at(self.queue.next_due)
             return
-        t, call, place = self._first(now)
+        t, call, place = self._idle.first(now)
         if t < self._looking:       # else somebody looks before
             self._looking = t
-            self._idle.pop(place)[2].wake.set(t - now, value=call)
-
-    def _phase(self, t: float) -> int:
-        """Where in its period a poll is that began at `t`, in billionths. Whose long polls follow
-        each other has none."""
-        if self.period == self.wait:
-            return 0
-        return round(t % self.period / self.period * PHASES) % PHASES
-
-    def _first(self, now: float) -> tuple[float, int, int]:
-        """When the first of the idle consumers looks, with its how-manyth call, and its place in
-        the line. The line is sorted by the phase of their polls, then by who sleeps the longest:
-        the first is who began a poll that is not over yet, or else begins one next."""
-        line = self._idle
-        over = (self._phase(now - self.wait) - 1) % PHASES
-        place = start = bisect_left(line, (over,)) % len(line)
-        first = math.inf, 0, 0
-        while True:
-            phase, _, idle = line[place]
-            t, call = self._look(idle, now)
-            if t < first[0]:
-                first = t, call, place
-            if t == now or phase - over > 2:    # else its poll may have just ended
-                return first
-            place = bisect_right(line, (phase, math.inf)) % len(line)
-            if place == start:
-                return first
-
-    def _look(self, idle: Idle, now: float) -> tuple[float, int]:
-        """When an idle consumer looks next, and with its how-manyth call."""
-        period, since = self.period, idle.since
-        call = int((now - since) / period + 1 / PHASES)
-        if call < idle.call:
-            call = idle.call
-        begun = now - since - call * period     # ago
-        if -period / PHASES <= begun <= max(self.wait, period / PHASES) and (
-                self.wait or call > idle.call):
-            return now, call
-        return max(since + (call + 1) * period, now), call + 1
+            self._idle.pop(place).wake.set(t - now, value=call)
 
     def _passed(self, idle: Idle, call: int) -> None:
         """Its calls before this one found nothing."""
@@ -284,7 +234,8 @@ class Client(Component):
         """Short polls of a standard queue that came while as many as allowed were in flight."""
         if self.wait or self.queue.fifo or not self.queue.filled:
             return 0
-        begin, end = np.resize([*self.queue.filled, math.inf], (-(-len(self.queue.filled) // 2), 2)).T
+        spans = -(-len(self.queue.filled) // 2)
+        begin, end = np.resize([*self.queue.filled, math.inf], (spans, 2)).T
         refused = 0
         for since, until, calls in self.idle:
             some = slice(end.searchsorted(since), begin.searchsorted(until, side="right"))

@@ -26,7 +26,7 @@ import numpy as np
 from labsim import factbook
 from labsim.declare import Component
 from labsim.engine import Due, Simulation
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, require
 from labsim.services.sqs.message_record import MessageRecord
 from labsim.services.sqs.order import (
     DEAD,
@@ -47,9 +47,8 @@ VISIBILITY = factbook.value("sqs.visibility_default_s")
 DEDUPLICATION = factbook.value("sqs.fifo_dedup_window_s")
 LONGEST_DELAY = factbook.value("sqs.delay_max_s")
 LONGEST_HIDDEN = factbook.value("sqs.visibility_max_s")
-MOST_RECEIVED = int(factbook.value("sqs.receive_max_messages"))
-BATCHES = range(1, MOST_RECEIVED + 1)
-LONGEST_KEPT = factbook.value("sqs.retention_max_s")
+BATCHES = range(1, int(factbook.value("sqs.receive_max_messages")) + 1)
+KEPT = factbook.value("sqs.retention_min_s"), factbook.value("sqs.retention_max_s")
 IN_FLIGHT_LIMIT = int(factbook.value("sqs.inflight_max_standard"))     # as of a FIFO queue
 
 
@@ -84,24 +83,22 @@ class MessageQueue(MessageRecord):
         super().__init__(sim, name)
         for what, value, least, most in (
                 ("visibility_timeout", visibility_timeout, 0, LONGEST_HIDDEN),
-                ("delay", delay, 0, LONGEST_DELAY), ("retention", retention, 0, LONGEST_KEPT),
+                ("delay", delay, 0, LONGEST_DELAY), ("retention", retention, *KEPT),
                 ("max_receives", max_receives, 1, math.inf),
                 ("in_flight_limit", in_flight_limit, 1, IN_FLIGHT_LIMIT),
                 ("fifo_scan", fifo_scan, 1, LOOKS),
                 ("order_window", order_window, 1, 1 if fifo else math.inf),
                 ("duplicates", duplicates, 0, 0 if fifo else 1),
                 ("old_receipts", old_receipts, 0, 1)):
-            if not least <= value <= most:
-                raise ParameterError(what, value, f"{least:g} to {most:,g}")
+            require(what, value, least, most)
         if dead_letters is not None and dead_letters.fifo != fifo:
             raise ParameterError("dead_letters", dead_letters.name,
                                  "a FIFO queue for a FIFO queue, a standard one for a standard one")
         self.fifo, self.visibility_timeout, self.delay = fifo, visibility_timeout, delay
         self.retention, self.max_receives, self.dead_letters = retention, max_receives, dead_letters
-        self.in_flight_limit, self.duplicates = in_flight_limit, duplicates
-        self.old_receipts = old_receipts
+        self.in_flight_limit, self._random = in_flight_limit, random
+        self.duplicates, self.old_receipts = duplicates, old_receipts
         self.filled: list[float] = []   # when as many as allowed were in flight, when fewer, ...
-        self._random = random
         self._shelf = Groups(fifo_scan) if fifo else Pile(
             order_window, self.luck if order_window > 1 else None)
         self._hidden, self._keeping = Due(), Due()      # until when which message is
@@ -144,7 +141,7 @@ class MessageQueue(MessageRecord):
         queue's. A poll that `sees` only a share of the servers may miss some or all of them."""
         self.settle(now)
         if most not in BATCHES:
-            self.require("most", most, 1, MOST_RECEIVED, "messages", whole=True)
+            self.require("most", most, 1, BATCHES[-1], "messages", whole=True)
         if timeout is None:
             timeout = self.visibility_timeout
         else:
