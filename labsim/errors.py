@@ -18,7 +18,12 @@ class ParameterError(LabsimError):
 
     def __init__(self, name: str, given: object, allowed: str, text: str = ""):
         self.name, self.given, self.allowed = name, given, allowed
-        super().__init__(text or f"{name}: given {short(given)}, allowed {allowed}")
+        # SimPy, for what fails in a process, and pickle make it anew of these.
+        super().__init__(name, given, allowed,
+                         text or f"{name}: given {short(given)}, allowed {allowed}")
+
+    def __str__(self) -> str:
+        return self.args[3]
 
     def of(self, part: str) -> "ParameterError":
         """The same error, which says of which part of a system it is."""

@@ -44,6 +44,11 @@ def an_object(value: object) -> bool:
     return not isinstance(value, PLAIN)
 
 
+def objects(value: object) -> bool:
+    """The same of one or several."""
+    return all(map(an_object, value)) if isinstance(value, (list, tuple)) else an_object(value)
+
+
 FITS: dict[object, Callable] = {
     float: a_number, int: a_whole_number, bool: lambda value: isinstance(value, bool | np.bool_),
     str: lambda value: isinstance(value, str), types.NoneType: lambda value: value is None,
@@ -57,7 +62,7 @@ def test_of(parameter: Parameter, name_of: Callable[[type], str]) -> Test | None
     said, default = parameter.annotation, parameter.default
     if said is parameter.empty or isinstance(said, str):    # what is plain is annotated
         if default is None:
-            return (lambda value: value is None or an_object(value)), "an object or None"
+            return (lambda value: value is None or objects(value)), "an object or None"
         return (an_object, "a part") if default is parameter.empty else None
     kinds = typing.get_args(said) if isinstance(said, types.UnionType) else (said,)
     if any(kind in UNTESTED for kind in kinds):

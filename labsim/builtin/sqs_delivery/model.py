@@ -176,7 +176,8 @@ def estimate(p: SqsDeliveryParams) -> Estimate:
     in_vain = 0.0 if fifo or p.wait_time else (0.05 if crowd else 0.5) * (
         1 / p.short_poll_sees - 1)      # short polls, of each message
     full = p.in_flight_limit < made.together * p.consumers and not (fifo or p.wait_time)
-    return Estimate(requests=n, events=drawn + 0.65 * n + 1.5 * p.consumers + (
+    return Estimate(requests=n, events=drawn + (
+        0.65 if p.retention > p.duration else 1.6) * n + 1.5 * p.consumers + (
         1.9 + 0.3 / made.together + in_vain + 0.6 * p.release_failed * bool(p.poison_share)
         + 1e-3 * full * p.consumers) * made.count + (0.5 + 0.1 * made.together) * made.beats,
         cells=601.0 * p.consumers, lower="messages")
@@ -230,10 +231,12 @@ def deliveries(p: SqsDeliveryParams, n: float) -> Deliveries:
         again = hidden(p, held)
         late = (spare or fifo) and again < held
         at_once = max(n * of_slow * work / max(sent_by, work), 1.0)     # messages in work
-        others = min(p.consumers / at_once, held / max(again, p.call_time)) if late else 0.0
+        others = min(p.consumers / at_once, held / max(again, 1e-3)) if late else 0.0
         if not late:
             again = held if p.release_failed else max(again, held)
-        again = max(again, p.call_time, min(looks, life) if p.wait_time == 0 else 0.0)
+        if not p.wait_time:
+            again = max(again, min(looks, life))
+        again = max(again * (1 - p.duplicate_share), 1e-3 if spare else cycle)
         forever = min(most, 1 + life / again)
         copies = min(1 / max(1 - p.duplicate_share, 1e-9), p.consumers) if spare else 1.0
         tries = min(1 / max(1 - p.crash_share, 1e-9), forever)
@@ -241,10 +244,11 @@ def deliveries(p: SqsDeliveryParams, n: float) -> Deliveries:
             tries = forever
         elif late or copies > 1.5:
             tries = min((copies + others + 1 / p.old_receipts - 1) * min(tries, 2.0), most)
-        mean = poison * min(forever * copies, most) + (1 - poison) * max(tries, copies)
+        mean = poison * forever + (1 - poison) * max(tries, copies)
         total += of_slow * n * mean
         worked += of_slow * n * mean * min(work, p.duration)
-        beats += of_slow * n * mean * (held // p.heartbeat if p.heartbeat else 0) / together
+        beats += of_slow * n * mean * (
+            min(held, p.duration) // p.heartbeat if p.heartbeat else 0) / together
         spent += of_slow * n * mean * (
             cycle * (1 - p.crash_share / 2) + p.crash_share * min(p.restart_time, p.duration / 2))
         in_flight += of_slow * n * mean * min(p.visibility_timeout, again if mean > 1.5 else cycle)
@@ -255,5 +259,5 @@ def deliveries(p: SqsDeliveryParams, n: float) -> Deliveries:
     able = min(total, able + p.consumers)
     busy = min(worked * able / total, p.consumers * p.duration)
     if p.heartbeat:
-        beats = min(beats * able / total, p.consumers * lasts / p.heartbeat)
+        beats = min(beats * able / total, p.consumers * p.duration / p.heartbeat)
     return Deliveries(able, busy, beats, together, waiting)

@@ -2,6 +2,7 @@
 
 import math
 from itertools import groupby
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ from labsim.builtin.sqs_delivery.by_hand import play
 from labsim.engine import Simulation
 from labsim.errors import ParameterError
 from labsim.services import ec2, sqs
-from labsim.services.sqs.order import IN_FLIGHT, VISIBLE
+from labsim.services.sqs.idle import Sleepers
+from labsim.services.sqs.order import DELETED, IN_FLIGHT, VISIBLE, Message, Pile
 
 
 def queue_of(**settings):
@@ -127,6 +129,50 @@ def test_what_was_received_is_hidden_for_its_timeout(steps, window):
         for r in queue.receive(now, 4):
             assert now >= last.get(r.message, -math.inf) + queue.visibility_timeout
             last[r.message] = now
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["put", "put", "take", "drop"]), st.floats(0, 0.999)),
+                max_size=80), st.integers(1, 6))
+def test_a_pile_gives_any_of_the_oldest(steps, window):
+    """The message that a list of all gives, by the same dice."""
+    dice = [luck for what, luck in steps if what == "take"]
+    pile = Pile(window, SimpleNamespace(random=iter(dice + [0.0]).__next__))
+    there, taken, number = [], [], 0
+    for what, luck in steps:
+        if what == "put":
+            back = taken and luck < 0.3
+            message = taken.pop(0) if back else Message(number := number + 1, "", 0.0)
+            message.state = VISIBLE
+            there.append(message)
+            pile.put(message)
+        elif what == "take" and there:
+            oldest = sorted(there, key=lambda m: m.number)[:window]
+            expected = oldest[int(luck * len(oldest))]
+            assert pile.any() and pile.take() is expected
+            there.remove(expected)
+            taken.append(expected)
+        elif what == "take":
+            assert not pile.any() and pile.take() is None
+            pile._rng.random()
+        elif there:
+            message = there.pop(int(luck * len(there)))
+            message.state = DELETED
+            pile.gone(message)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=12), st.integers(0, 20),
+       st.integers(0, 20), st.integers(400, 900))
+def test_who_looks_next_is_found_without_asking_everybody(starts, wait, pause, now):
+    """Of all who sleep nobody would look before the one that is found."""
+    call_time = 3
+    sleepers = Sleepers(wait / 10, (max(wait, call_time) + pause) / 10)
+    for start in sorted(starts):
+        sleepers.add(sleepers.idle(start / 10))
+    t, call, place = sleepers.first(now / 10)
+    each = [sleepers._look(idle, now / 10) for _, _, idle in sleepers._line]
+    assert t == pytest.approx(min(each)[0]) and (t, call) == each[place]
 
 
 @pytest.mark.long
