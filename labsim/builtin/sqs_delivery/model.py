@@ -211,8 +211,10 @@ def deliveries(p: SqsDeliveryParams, n: float) -> Deliveries:
     delay = p.delay + p.delayed_share * (p.message_delay - p.delay)
     if sent_by > 0:     # until a batch is full
         delay += (min(p.send_batch, n) - 1) / 2 / p.arrival_rate
-    life = min(p.duration - sent_by / 2, p.retention) - delay
-    if life <= 0 or not p.consumers or not n:
+    within = min(sent_by, p.duration - delay)       # so early that they can be received
+    life = min(p.duration - delay - within / 2, p.retention - delay)
+    n *= within / sent_by if sent_by else 1.0
+    if life <= 0 or not p.consumers or n <= 0:
         return Deliveries(0.0, 0.0, 0.0, 1.0, 0.0)
     lasts = min(p.duration, sent_by + p.retention)
     fifo, spare = p.queue_type == "fifo", p.consumers > 1
