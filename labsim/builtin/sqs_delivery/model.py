@@ -208,11 +208,11 @@ def deliveries(p: SqsDeliveryParams, n: float) -> Deliveries:
     """About how many there will be of `n` messages: by kind of message, and at most as often as
     the consumers have time for."""
     sent_by = 0.0 if p.arrivals == "at once" else min(n / max(p.arrival_rate, 1e-9), p.duration)
-    delay = p.delay + p.delayed_share * (p.message_delay - p.delay)
+    hidden_first = delay = p.delay + p.delayed_share * (p.message_delay - p.delay)
     if sent_by > 0:     # until a batch is full
         delay += (min(p.send_batch, n) - 1) / 2 / p.arrival_rate
     within = min(sent_by, p.duration - delay)       # so early that they can be received
-    life = min(p.duration - delay - within / 2, p.retention - delay)
+    life = min(p.duration - delay - within / 2, p.retention - hidden_first)
     n *= within / sent_by if sent_by else 1.0
     if life <= 0 or not p.consumers or n <= 0:
         return Deliveries(0.0, 0.0, 0.0, 1.0, 0.0)
