@@ -2,9 +2,11 @@
 
 import difflib
 import importlib
+import math
 import os
 import sys
 from collections.abc import Iterable
+from numbers import Integral, Real
 
 
 class LabsimError(ValueError):
@@ -16,11 +18,35 @@ class ParameterError(LabsimError):
 
     def __init__(self, name: str, given: object, allowed: str, text: str = ""):
         self.name, self.given, self.allowed = name, given, allowed
-        super().__init__(text or f"{name}: given {short(given)}, allowed {allowed}")
+        # SimPy, for what fails in a process, and pickle make it anew of these.
+        super().__init__(name, given, allowed,
+                         text or f"{name}: given {short(given)}, allowed {allowed}")
+
+    def __str__(self) -> str:
+        return self.args[3]
 
     def of(self, part: str) -> "ParameterError":
         """The same error, which says of which part of a system it is."""
         return type(self)(self.name, self.given, self.allowed, f"{part}: {self}")
+
+
+def require(name: str, value: object, least: float = 0.0, most: float = math.inf, unit: str = "",
+            *, above: bool = False, whole: bool = False, endless: bool = False) -> None:
+    """`ParameterError` unless `value` is a (whole) number from `least` (or `above` it) to `most`.
+
+    endless: it may be infinite, too. A bool is no number, nor is NaN.
+    """
+    if isinstance(value, Integral if whole and not value == math.inf else Real) and not isinstance(
+            value, bool) and (least < value if above else least <= value) and value <= most and (
+            endless or value < math.inf):
+        return
+    allowed = "a whole number" if whole else "a number"
+    if most < math.inf:
+        allowed += (f" above {least:,.10g}, at most" if above else
+                    f" from {least:,.10g} to") + f" {most:,.10g}"
+    elif least > -math.inf:
+        allowed += f"{' above' if above else ', at least'} {least:,.10g}"
+    raise ParameterError(name, value, f"{allowed} {unit}".rstrip())
 
 
 class BudgetError(ParameterError):

@@ -8,15 +8,17 @@ import inspect
 import weakref
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from inspect import Parameter
 from typing import ClassVar
 
 import numpy as np
 
+from labsim.declare import arguments
 from labsim.declare.drawing import Panel
 from labsim.declare.invariants import Invariant
 from labsim.declare.metrics import Count, Metric
 from labsim.engine import Load, Recorder, Simulation
-from labsim.errors import ParameterError, unknown
+from labsim.errors import ParameterError, require, unknown
 
 
 class Plated(type):
@@ -26,28 +28,35 @@ class Plated(type):
         part = values.get("name") or (args[1] if len(args) > 1 else "")
         if not isinstance(part, str) or not part:       # it has one by default
             part = kind(cls)
-        known = cls.known()
+        takes = cls.takes()
         try:
             for name in values:
-                if name not in known:
-                    raise unknown("parameter", name, known)
+                if name not in takes:
+                    raise unknown("parameter", name, takes)
+            arguments.check([*zip(cls._places, args), *values.items()], takes)
             return super().__call__(*args, **values)
         except ParameterError as error:
             if error.name == "name":
                 raise
             raise error.of(part) from None
 
-    def known(cls) -> list[str]:
-        """The parameters that it takes, also those that it hands on to the class above."""
-        if "_known" not in vars(cls):       # parts are made in every run
-            names: list[str] = []
+    def takes(cls) -> dict[str, arguments.Test | None]:
+        """The parameters that it takes, also those that it hands on to the class above, each with
+        a test of what it may be."""
+        if "_takes" not in vars(cls):       # parts are made in every run
+            takes, cls._places = {}, None
             for made in (c for c in cls.__mro__ if "__init__" in vars(c)):
-                takes = made.__signature__.parameters.values()
-                names += [p.name for p in takes if p.kind is not p.VAR_KEYWORD]
-                if all(p.kind is not p.VAR_KEYWORD for p in takes):
+                own = made.__signature__.parameters.values()
+                kinds = {p.kind for p in own}
+                takes.update({p.name: arguments.test_of(p, kind) for p in own
+                              if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+                              and p.name not in takes})
+                if cls._places is None and Parameter.VAR_POSITIONAL not in kinds:
+                    cls._places = [p.name for p in own]
+                if Parameter.VAR_KEYWORD not in kinds:
                     break
-            cls._known = names
-        return cls._known
+            cls._takes = takes
+        return cls._takes
 
     @property
     def __signature__(cls) -> inspect.Signature:
@@ -74,6 +83,8 @@ class Component(metaclass=Plated):
     quiet: bool = False                 # one of many alike, of which the event log tells nothing
 
     def __init__(self, sim: Simulation, name: str):
+        if not isinstance(sim, Simulation):
+            raise ParameterError("sim", sim, "the simulation that build(sim) is given")
         if not isinstance(name, str) or not name.strip() or "." in name:
             raise ParameterError("name", name, "a text without a dot")
         if name in sim.parts:
@@ -91,6 +102,14 @@ class Component(metaclass=Plated):
         other = getattr(other, "part", other)
         if (other, label) not in self.links:
             self.links.append((other, label))
+
+    def require(self, name: str, value, least: float = 0.0, most: float = np.inf, unit: str = "",
+                **how) -> None:
+        """ParameterError with the part's name for an argument of a method; see `errors.require`."""
+        try:
+            require(name, value, least, most, unit, **how)
+        except ParameterError as error:
+            raise error.of(self.name) from None
 
     def log(self, what: str, text: str, t: float | None = None) -> None:
         """Write a row about this part into the event log, at the present time or at `t` s."""

@@ -10,13 +10,14 @@ after which nobody uses it, however often it is asked for (TTL).
 
 from collections import OrderedDict
 
+from labsim.errors import ParameterError, require
+
 
 class LruCache:
     """Items whose sizes add up to at most `capacity` (in whatever unit the sizes have)."""
 
     def __init__(self, capacity: float):
-        if not capacity >= 0:
-            raise ValueError(f"capacity {capacity}: at least 0")
+        require("capacity", capacity, endless=True)
         self.capacity, self.used, self.evictions = capacity, 0.0, 0
         self._items: OrderedDict = OrderedDict()    # key: (value, size, expires)
 
@@ -46,6 +47,8 @@ class LruCache:
     def put(self, key, value, *, size: float = 1.0, expires: float = float("inf")) -> None:
         """Keep `value` (not None) under `key` until `expires` (s), as the most recently used.
         The least recently used go until there is room; what is larger than all is not kept."""
+        if not size >= 0:
+            raise ParameterError("size", size, "at least 0")
         self.drop(key)
         if size > self.capacity:
             return

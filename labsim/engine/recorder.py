@@ -14,6 +14,8 @@ none beyond the grid, however many requests there are.
 
 import numpy as np
 
+from labsim.errors import require
+
 _FOLD_AT = 65_536   # rows kept in passing before they are folded into the grid
 
 
@@ -27,6 +29,9 @@ class Recorder:
     `t` of another record."""
 
     def __init__(self, duration: float, points: int = 600, *, t: np.ndarray | None = None):
+        if t is None:
+            require("duration", duration, above=True, unit="s")
+            require("points", points, 1, whole=True)
         self.t = np.linspace(0.0, duration, points + 1) if t is None else t
         self._counts: dict[str, np.ndarray] = {}
         self._pending: dict[str, list[np.ndarray]] = {}

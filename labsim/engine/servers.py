@@ -9,11 +9,14 @@ earliest free). *Leaves out:* who is served by whom, for they are alike.
 
 from heapq import heapify, heappush, heapreplace
 
+from labsim.errors import require
+
 
 class Servers(list):
     """A heap (`heapq`) of the times, s, at which the servers get free. Its length is how many."""
 
     def __init__(self, count: int, free: float = 0.0):
+        require("servers", count, whole=True)
         super().__init__([free] * count)
 
     def begin(self, at: float, work: float) -> float:

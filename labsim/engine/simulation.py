@@ -16,6 +16,7 @@ import simpy
 from labsim.engine.pace import Pace
 from labsim.engine.recorder import Recorder
 from labsim.engine.streams import stream
+from labsim.errors import ParameterError, require
 
 
 class Order(IntEnum):
@@ -79,6 +80,9 @@ class Simulation:
                  big: bool = False, fast: bool = False,
                  progress: Callable[[float], None] | None = None,
                  stop: threading.Event | None = None):
+        require("seed", seed, 0, 2**63 - 1, whole=True)
+        require("duration", duration, above=True, unit="s")
+        require("points", points, 1, whole=True)
         self.seed, self.big, self.fast = seed, big, fast
         self.duration = float(duration)
         self.env = simpy.Environment(initial_time=0.0)
@@ -105,6 +109,8 @@ class Simulation:
         name: of the producers, a part themselves; by default "producers", or "producers of ..."
         for further ones. Returns them.
         """
+        if not hasattr(to, "sent"):
+            raise ParameterError("to", to, "a part that takes requests, or an inlet of one")
         return to.sent(load, name)
 
     def log(self, kind: str, text: str, t: float | None = None, part: str = "") -> None:
@@ -131,7 +137,10 @@ class Simulation:
 
     def until(self, t: float, order: Order) -> simpy.Event:
         """An event to yield on: wakes the process at time `t`, in its order."""
-        return Wake(self.env, t - self.now, order)
+        delay = t - self.env.now
+        if not delay >= 0:
+            raise ParameterError("t", t, f"not before now, {self.env.now:,g} s")
+        return Wake(self.env, delay, order)
 
     def on_advance(self, advance: Callable[[float], None]) -> None:
         """Have `advance(t)` called as the run reaches `t`: it moves a data plane up to `t`."""

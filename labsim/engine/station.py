@@ -27,6 +27,7 @@ import numpy as np
 
 from labsim.engine.compiled import compiled
 from labsim.engine.due import Due
+from labsim.errors import ParameterError
 
 PIECE = 2_048   # requests looked at together: behind a long line few of them start
 MANY = 64       # servers from which on `in_bulk` may be the quicker way for as many requests,
@@ -114,6 +115,7 @@ class Station:
         self._opened: list[float] = []      # the same of those that are not yet among them
         self._pause = self._pauses = 0      # pieces to serve one by one; after the last failure
         self._line: deque[list] = deque()   # blocks [ready, service, sent]; the last may be ahead
+        self._upto = 0.0                    # the latest arrival that has come from the source
         self._first = 0                     # the next request to start, in the first block
         self._offered = Due()       # later arrivals: (ready, service, sent)
         self._working = (np.empty(0),) * 3  # sent, start, service of the jobs in service
@@ -122,13 +124,16 @@ class Station:
 
     def offer(self, ready: float, service: float, sent: float) -> None:
         """A request first sent at `sent` joins the line at `ready` >= now (a retry, say)."""
+        if not (ready >= self.now and 0 <= service < math.inf):
+            raise ParameterError("ready, service", (ready, service),
+                                 f"a time from now, {self.now:,g} s, on, and at least 0 s of work")
         self._offered.put(ready, service, sent)
 
     def advance(self, until: float, most: float = math.inf) -> Window:
         """Serve the line up to and including `until` s; of more than `most` requests only the
         first so many or a few more, and the others when it is called again."""
-        if until < self.now:
-            raise ValueError(f"until {until} s is before now, {self.now} s")
+        if not until >= self.now:
+            raise ParameterError("until", until, f"at least now, {self.now:,g} s")
         self.now = until
         begun = [self._working]
         self._load(until)
@@ -187,6 +192,8 @@ class Station:
                 break
             ready, service = (np.ascontiguousarray(column, dtype=float) for column in block)
             if len(ready):
+                self._check(ready, service)
+                self._upto = ready[-1]
                 self._line.append([ready, service, ready])
                 self.loaded += len(ready)
         end = self._line[-1][0][-1] if self._line else until
@@ -200,6 +207,12 @@ class Station:
             place = np.searchsorted(block[0], ready, side="right")
             self._line[-1] = [np.insert(old, place, new)
                               for old, new in zip(block, (ready, service, sent))]
+
+    def _check(self, ready: np.ndarray, service: np.ndarray) -> None:
+        if not (ready[0] >= self._upto and (ready[1:] >= ready[:-1]).all() and ready[-1] < np.inf):
+            raise ParameterError("source", "these", "arrival times in order, at least 0 s")
+        if not (len(service) == len(ready) and service.min() >= 0 and service.max() < np.inf):
+            raise ParameterError("source", "these", "a service time, at least 0 s, per arrival")
 
     # -- the servers -----------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from labsim.engine import Simulation
+from labsim.errors import require
 
 FOLD = 16_384       # pieces kept in passing before they become an array
 NOTHING = 1e-9      # of whatever is counted, a rounding
@@ -46,6 +47,12 @@ class Device:
     start: float = 1.0
     whole: bool = False
     again: float = math.inf
+
+    def __post_init__(self):
+        for name in ("steady", "burst", "earn", "spend", "bucket"):
+            require(name, getattr(self, name), endless=True)
+        require("latency", self.latency, above=True, unit="s")
+        require("start", self.start, 0, 1)
 
     def at_most(self, rate: float) -> "Device":
         """The same behind a limit of `rate` I/Os/s: an instance's, say."""
@@ -81,6 +88,7 @@ class Flow:
 
     def __init__(self, sim: Simulation, device: Device, arrivals: np.ndarray, timeout: float,
                  taps: tuple[Device, ...] = ()):
+        require("timeout", timeout, unit="s", endless=True)
         self.sim, self.device, self.timeout = sim, device, timeout
         self.devices = (device, *taps)
         self.latency, self.ticks = device.latency, len(arrivals)

@@ -11,6 +11,8 @@ filled and emptied together.
 
 import numpy as np
 
+from labsim.errors import ParameterError, require
+
 
 class TokenBucket:
     """Buckets of `burst` tokens refilled at `rate` tokens/s; full at time 0.
@@ -19,10 +21,9 @@ class TokenBucket:
     """
 
     def __init__(self, rate, burst, *, interval: float = 0.0):
-        self.rate = np.asarray(rate, dtype=float)
-        self.burst = np.asarray(burst, dtype=float)
-        if not (np.all(self.rate >= 0) and np.all(self.burst >= 0) and interval >= 0):
-            raise ValueError(f"rate {rate}, burst {burst} and interval {interval}: at least 0")
+        self.rate, self.burst = (_amounts(name, value)
+                                 for name, value in (("rate", rate), ("burst", burst)))
+        require("interval", interval, unit="s")
         self.interval = interval
         self.tokens = np.broadcast_to(self.burst, np.broadcast(self.rate, self.burst).shape).copy()
         self._filled_to = 0.0
@@ -30,7 +31,7 @@ class TokenBucket:
     def fill(self, now: float) -> None:
         """Let the tap run until `now` (s); time never goes back."""
         if now < self._filled_to:
-            raise ValueError(f"now {now} s is before {self._filled_to} s")
+            raise ParameterError("now", now, f"at least {self._filled_to:,g} s, when it was filled")
         if self.interval:
             portions = now // self.interval - self._filled_to // self.interval
             elapsed = portions * self.interval
@@ -55,3 +56,9 @@ def tokens_before(held: float, most: float, rate: float, passed: np.ndarray,
     second. Below 0 where more were taken than there are. Arrays of shape (requests,)."""
     filled = rate * passed - taken
     return filled + np.minimum(held, np.minimum.accumulate(most - filled))
+
+
+def _amounts(name: str, value) -> np.ndarray:
+    for one in np.asarray(value, dtype=object).flat:
+        require(name, one, unit="tokens", endless=True)
+    return np.asarray(value, dtype=float)

@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, require
 
 BLOCK = 8_192   # requests made at a time
 
@@ -29,9 +29,18 @@ class RateCurve:
     t: np.ndarray
     rate: np.ndarray
 
+    def __post_init__(self):
+        t, rate = self.t, self.rate
+        if not (len(t) == len(rate) and len(t) > 1 and 0 <= t[-1] - t[0] < math.inf
+                and (t[1:] >= t[:-1]).all()):
+            raise ParameterError("t", t, "two times or more, in order, s")
+        if not (rate.min() >= 0 and rate.max() < math.inf):
+            raise ParameterError("rate", rate, "at least 0 requests/s at each of its times")
+
     @classmethod
     def through(cls, *knots: tuple[float, float], duration: float) -> "RateCurve":
         """The curve through `knots` (t, rate), t non-decreasing from 0, cut at `duration`."""
+        require("duration", duration, unit="s")
         t, rate = np.array(knots, dtype=float).T
         inside = t < duration
         k = min(int(inside.sum()), len(t) - 1)      # a jump at the end itself comes too late
@@ -62,6 +71,8 @@ class RateCurve:
     @classmethod
     def diurnal(cls, rate, factor, day, duration) -> "RateCurve":
         """A sine (48 straight pieces per `day` s) from `rate` at t = 0 up to `factor` times it."""
+        _at_least_zero(rate=rate, factor=factor, duration=duration)
+        require("day", day, above=True, unit="s")
         t = np.append(np.arange(0.0, duration, day / 48), duration)
         wave = (1 - np.cos(2 * np.pi * t / day)) / 2
         return cls(t, rate * (1 + (factor - 1) * wave))
@@ -146,9 +157,7 @@ class Load:
 
 def _at_least_zero(**given) -> None:
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not (
-                0 <= value < math.inf):
-            raise ParameterError(name, value, "a number, at least 0")
+        require(name, value)
 
 
 def merged(sources: list[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
@@ -167,6 +176,13 @@ def merged(sources: list[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
 
 def replay(counts: np.ndarray, period: float, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Arrival times (s, sorted) with exactly `counts[i]` in the i-th `period` (s), in blocks."""
+    require("period", period, above=True, unit="s")
+    if len(counts) and not (np.min(counts) >= 0 and np.max(counts) < math.inf):
+        raise ParameterError("counts", counts, "whole numbers, at least 0")
+    return _replay(counts, period, rng)
+
+
+def _replay(counts: np.ndarray, period: float, rng: np.random.Generator) -> Iterator[np.ndarray]:
     batches = np.cumsum(counts) // BLOCK
     edges = np.flatnonzero(np.diff(batches, append=-1)) + 1
     for first, last in zip(np.concatenate([[0], edges[:-1]]), edges):

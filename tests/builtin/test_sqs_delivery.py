@@ -6,7 +6,7 @@ import labsim
 from labsim.builtin.sqs_delivery import model
 from labsim.declare.describe import timeline
 from labsim.engine import Order, Simulation
-from labsim.errors import ParameterError
+from labsim.errors import BudgetError, ParameterError
 from labsim.services.sqs import Client
 from labsim.services.sqs.client import RECEIVE
 from labsim.services.sqs.order import DELETED, EXPIRED, IN_FLIGHT
@@ -29,6 +29,7 @@ class Polling(Client):
         while True:
             self.calls[RECEIVE] += 1
             begun = self.sim.now
+            self.refused = getattr(self, "refused", 0) + (self.queue.full and not self.wait)
             if self.wait:       # whatever comes at this instant is seen
                 yield self.sim.until(begun, Order.TICK)
             while True:
@@ -46,12 +47,18 @@ class Polling(Client):
     def tell(self):
         pass
 
+    @property
+    def throttled(self):
+        return getattr(self, "refused", 0)
+
 
 @pytest.mark.parametrize("values", [
     {"wait_time": 0, "poll_pause": 0.75}, {"wait_time": 20}, {"wait_time": 5, "poll_pause": 2},
     {"wait_time": 0, "poll_pause": 3.75, "consumers": 1, "poison_share": 0.3},
     {"wait_time": 10, "poison_share": 0.5, "dead_letters": True, "max_receives": 2},
-    {"wait_time": 20, "queue_type": "fifo", "groups": 2, "poison_share": 0.2, "fifo_rate": 4}])
+    {"wait_time": 20, "queue_type": "fifo", "groups": 2, "poison_share": 0.2, "fifo_rate": 4},
+    {"wait_time": 0, "consumers": 5, "in_flight_limit": 2, "poison_share": 0.4},
+    {"wait_time": 0, "poll_pause": 0.5, "consumers": 4, "in_flight_limit": 1}])
 def test_polls_that_are_counted_are_those_that_would_happen(values, monkeypatch):
     """Times on a grid of a quarter of a second, on which both clients look: the same result."""
     values = {"consumers": 2, "call_time": 0.25, "service_time": 7.5, "arrival_rate": 0.125,
@@ -60,10 +67,73 @@ def test_polls_that_are_counted_are_those_that_would_happen(values, monkeypatch)
     monkeypatch.setattr(model, "Client", Polling)
     polled = run(**values)
     for name, value in counted.summary.items():
-        if name not in ("receive_calls", "empty_receives", "api_calls", "cost_usd"):
+        if name not in ("receive_calls", "empty_receives", "throttled", "api_calls", "cost_usd"):
             assert polled.summary[name] == pytest.approx(value), name
-        elif name != "cost_usd":    # a poll under way at the end
-            assert abs(polled.summary[name] - value) <= 2 * values["consumers"], name
+        elif name != "cost_usd":    # a poll under way at the end, or which of two comes first
+            most = max(2 * values["consumers"], 0.005 * counted.summary["receive_calls"])
+            assert abs(polled.summary[name] - value) <= most, name
+    assert (counted.summary["throttled"] > 100) == ("in_flight_limit" in values)
+
+
+@pytest.mark.parametrize("values", [
+    {}, {"poison_share": 0.2}, {"poison_share": 0.2, "visibility_timeout": 0, "consumers": 20},
+    {"poison_share": 0.2, "consumers": 20, "service_time": 20, "heartbeat": 1,
+     "heartbeat_timeout": 0, "visibility_timeout": 43_200},
+    {"poison_share": 0.2, "consumers": 20, "service_time": 20, "visibility_timeout": 2},
+    {"poison_share": 0.1, "duplicate_share": 1, "service_time": 0.1},
+    {"poison_share": 0.2, "release_failed": True, "service_time": 0.5},
+    {"crash_share": 0.5, "restart_time": 1, "duration": 600},
+    {"queue_type": "fifo", "visibility_timeout": 2, "consumers": 10},
+    {"queue_type": "fifo", "visibility_timeout": 0, "consumers": 10, "service_time": 1},
+    {"slow_share": 0.3, "slow_factor": 20, "consumers": 10, "visibility_timeout": 5},
+    {"messages": 500, "arrivals": "at once", "consumers": 20, "receive_batch": 10},
+    {"heartbeat": 5, "service_time": 60, "consumers": 10},
+    {"heartbeat": 5, "service_time": 1e4, "consumers": 10, "retention": 60, "duration": 2_000}])
+def test_the_estimate_counts_deliveries_and_heartbeats(values):
+    """Whatever brings messages back: within a factor of two, so that what is too big is refused."""
+    p = LAB.Params(**values)
+    n = p.messages if p.arrivals == "at once" else min(p.messages, p.arrival_rate * p.duration)
+    expected, s = model.deliveries(p, n), LAB.run(p).summary
+    assert s["received"] / 2 < expected.count < 2 * s["received"]
+    released = s["change_calls"] if p.release_failed else 0
+    assert (s["change_calls"] - released) / 2 <= expected.beats <= 2 * s["change_calls"]
+
+
+def test_heartbeats_of_a_day_for_a_hundred_consumers_are_refused():
+    """Five messages that always fail keep all of them at work: ten million calls."""
+    with pytest.raises(BudgetError, match="lower messages"):
+        run(duration=100_000, consumers=100, poison_share=0.2, service_time=20, heartbeat=1,
+            heartbeat_timeout=0, visibility_timeout=43_200)
+
+
+def test_a_full_queue_tells_short_polls_only():
+    """SQS guide, quotas: OverLimit for a short poll of a standard queue; a long poll, and a FIFO
+    queue, get nothing and no error."""
+    full = LAB.preset("In-flight limit")
+    short, long, fifo = (LAB.run(full.changed(**how)).summary for how in (
+        {}, {"wait_time": 20}, {"queue_type": "fifo", "groups": 1_000}))
+    assert short["throttled"] > 1_000 and short["in_flight_max"] == 20
+    assert long["throttled"] == fifo["throttled"] == 0
+    assert long["in_flight_max"] == fifo["in_flight_max"] == 20
+
+
+@pytest.mark.long
+def test_a_hundred_and_twenty_thousand_in_flight():
+    """AWS's own limit: nobody deletes, and the rest is out of reach (SQS guide, quotas)."""
+    s = run(consumers=1_000, messages=121_000, arrivals="at once", send_batch=10, receive_batch=10,
+            visibility_timeout=600, poison_share=1, service_time=0.1, duration=30).summary
+    assert s["in_flight_max"] == 120_000 and s["queue_end"] == 1_000 and s["throttled"] > 10_000
+
+
+def test_a_backlog_of_one_group_hides_the_others():
+    """SQS guide, "Avoid large message backlogs with the same message group ID": fewer are done,
+    the less is looked at; a dead-letter queue opens the group."""
+    backlog = LAB.preset("FIFO backlog")
+    done = [LAB.run(backlog.changed(fifo_scan=scan)).summary["completed"]
+            for scan in (20, 40, 120_000)]
+    assert done[0] < done[1] < done[2] and done[0] < 0.7 * done[2]
+    opened = backlog.changed(dead_letters=True, max_receives=1, visibility_timeout=5)
+    assert LAB.run(opened).summary["completed"] > 1.5 * done[2]
 
 
 def test_little():

@@ -75,8 +75,9 @@ def simulate(p: SqsAsgParams, sim: Simulation) -> "Backlog":
     fleet = ec2.Fleet(sim, "workers", p.boot_time + p.user_data_time, consumes=queue,
                       work=ServiceTimes(p.service_time, p.service_cv), drain=p.drain,
                       price=p.instance_price, random=sim.stream("consumer"))
-    group = autoscaling.Group(sim, "group", fleet, desired=p.instances, min_size=p.min_size,
-                              max_size=p.max_size, warmup=p.warmup,
+    least, most = (p.instances,) * 2 if p.policy == "none" else (p.min_size, p.max_size)
+    group = autoscaling.Group(sim, "group", fleet, desired=p.instances, min_size=least,
+                              max_size=most, warmup=p.warmup,
                               random=sim.stream("termination"))
     metric = rule = None
     if p.policy != "none":

@@ -28,7 +28,8 @@ lab = Lab(
            "sqs.short_poll_rule", "sqs.receive_max_messages", "sqs.batch_entries_max",
            "sqs.inflight_max_standard", "sqs.inflight_max_fifo", "sqs.fifo_tps",
            "sqs.fifo_msgs_batched",
-           "sqs.fifo_partition_rule", "sqs.fifo_group_lock", "sqs.fifo_dedup_window_s",
+           "sqs.fifo_partition_rule", "sqs.fifo_group_lock", "sqs.fifo_batch_rule",
+           "sqs.fifo_scan_messages", "sqs.fifo_dedup_window_s",
            "sqs.fifo_content_dedup", "sqs.retention_default_s", "sqs.retention_min_s",
            "sqs.retention_max_s", "sqs.message_size_max_bytes", "sqs.publish_latency_ms"),
 )

@@ -13,7 +13,8 @@ def play(steps: list, settings: dict | None = None) -> list:
     """What each of `steps` answers: [second, call, ...], seconds in order.
 
     send [group, dedup, delay]: the number of the message from 1, that of the first copy for a
-    repeat. receive [most]: messages and their receive counts, "1 x2". change timeout, delete
+    repeat. receive [most, timeout]: messages and their receive counts, "1 x2", or the error
+    OverLimit that a short poll of a full standard queue gets. change timeout, delete
     [which]: by the latest receipt, or by that which was handed out as the which-th; whether it
     had an effect. count: visible, in flight, delayed, dead letters.
     settings: those of a `MessageQueue`, and `dlq_retention` of its dead-letter queue.
@@ -29,9 +30,12 @@ def play(steps: list, settings: dict | None = None) -> list:
         if call == "send":
             answers.append(queue.send(now, *values).number + 1)
         elif call == "receive":
+            queue.settle(now)
+            refused = queue.full and not queue.fifo
             got = queue.receive(now, *values)
             receipts += got
-            answers.append([f"{r.message.number + 1} x{r.receive}" for r in got])
+            answers.append("OverLimit" if refused else [
+                f"{r.message.number + 1} x{r.receive}" for r in got])
         elif call == "change":
             answers.append(queue.change_visibility(now, receipts[-1], *values))
         elif call == "delete":

@@ -4,12 +4,16 @@ Picture the rail of a kitchen and its order slips. A cook takes a slip and turns
 he spikes it, that dish is done. If he is slow, or has walked out of the door, the slip turns face
 up again after a while, and another cook begins the same dish from the start.
 
-Start reading at `simulate`, then at `Consumers.consume` in labsim/services/sqs/consumers.py. One
-message at a time, as plain SimPy processes: a learner follows each of them, so there are hundreds
-and not millions. A poll that finds nothing costs no event.
+Start reading at `simulate`, then at `Consumers.consume` in labsim/services/sqs/consumers.py.
+
+*Models:* every message and every consumer is followed one by one, at any magnitude, as plain SimPy
+processes: a handful to look at each, and up to the limit of 120,000 in flight in some seconds. What
+is counted instead are the polls that find nothing or are refused: they cost no event. Nothing is
+sampled. *Leaves out:* see the parts, labsim/services/sqs.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +24,7 @@ from labsim.engine import Estimate, Order, Simulation, so_far
 from labsim.services.sqs import Client, Consumers, MessageQueue
 from labsim.services.sqs.consumers import broken_off
 from labsim.services.sqs.messages import DEDUPLICATION
+from labsim.services.sqs.order import LOOKS
 from labsim.services.sqs.rules import batch_entries
 
 MOST_DICE = 8   # deliveries of a message whose crashes are drawn for it alone
@@ -35,7 +40,8 @@ def simulate(p: SqsDeliveryParams, sim: Simulation) -> "Delivery":
                             "old_receipts": p.old_receipts, "random": sim.stream("queue")}
     queue = MessageQueue(sim, "queue", p.visibility_timeout, fifo=fifo, delay=p.delay,
                          retention=p.retention, max_receives=p.max_receives,
-                         dead_letters=dead_letters, in_flight_limit=p.in_flight_limit, **luck)
+                         dead_letters=dead_letters, in_flight_limit=p.in_flight_limit,
+                         fifo_scan=p.fifo_scan if fifo else LOOKS, **luck)
     client = Client(sim, "calls", queue, most=p.receive_batch, wait=p.wait_time,
                     pause=p.poll_pause, call_time=p.call_time, sees=p.short_poll_sees,
                     size=p.message_size, rate=p.fifo_rate if fifo else None,
@@ -107,7 +113,9 @@ class Items:
         self.delayed = share(p.delayed_share, "delayed")
         self.resent = share(p.resend_share, "resent")
         if p.queue_type == "fifo":
-            self.group = (sim.stream("groups").random(n) * p.groups).astype(int).tolist()
+            lots = np.maximum(sim.stream("groups").random(n) - p.hot_group, 0.0)
+            share = max(1 - p.hot_group, 1e-9)
+            self.group = np.minimum(lots / share * p.groups, p.groups - 1).astype(int).tolist()
         self.crash_share = p.crash_share
         if p.crash_share:
             self.crashes = sim.stream("crashes").random((n, MOST_DICE)).tolist()
@@ -156,65 +164,102 @@ def producer(p: SqsDeliveryParams, sim: Simulation, client: Client, items: Items
 
 def estimate(p: SqsDeliveryParams) -> Estimate:
     """What a run will take: sends, and deliveries of each message, as many as its fate demands
-    and consumers can work on in that time."""
+    and consumers can work on in that time; events of 18 microseconds."""
     n = wanted(p) if p.arrivals == "at once" else min(p.messages, p.arrival_rate * p.duration)
     fifo = p.queue_type == "fifo"
     if fifo:
         n = min(n, p.fifo_rate * p.duration * p.send_batch)
+    drawn = 0.1 * wanted(p) * (1 + p.resend_share)
     n *= 1 + (0 if fifo and p.resend_after < DEDUPLICATION else p.resend_share)
-    received, work = deliveries(p, n)
-    sees = 1.0 if fifo or p.wait_time else p.short_poll_sees
-    looks = 1 if fifo else min(p.order_window, n)   # at messages, by a receive, if many wait
-    looks = looks / sees if work > 0.9 * p.consumers * p.duration else 1 / sees
-    return Estimate(requests=n, events=0.7 * n + 0.3 * p.consumers + (
-        1.6 + 0.02 * looks + 0.06 / sees) * received + (
-        0.4 * work / p.heartbeat if p.heartbeat else 0.0), lower="messages")
+    made = deliveries(p, n)
+    crowd = made.waiting > 2 or made.busy > 0.9 * p.consumers * p.duration
+    in_vain = 0.0 if fifo or p.wait_time else (0.05 if crowd else 0.5) * (
+        1 / p.short_poll_sees - 1)      # short polls, of each message
+    full = p.in_flight_limit < made.together * p.consumers and not (fifo or p.wait_time)
+    return Estimate(requests=n, events=drawn + (
+        0.65 if p.retention > p.duration else 1.6) * n + 1.5 * p.consumers + (
+        1.9 + 0.3 / made.together + in_vain + 0.6 * p.release_failed * bool(p.poison_share)
+        + 1e-3 * full * p.consumers) * made.count + (0.5 + 0.1 * made.together) * made.beats,
+        cells=601.0 * p.consumers, lower="messages")
 
 
-def deliveries(p: SqsDeliveryParams, n: float) -> tuple[float, float]:
-    """How often messages will be worked on, and for how many seconds in all, about: by kind of
-    message, and at most as often as the consumers have time for."""
+class Deliveries(NamedTuple):
+    """How often messages are worked on, for how many seconds in all, with how many heartbeats; how
+    many a consumer holds at a time, and how many wait for each."""
+
+    count: float
+    busy: float
+    beats: float
+    together: float
+    waiting: float
+
+
+def hidden(p: SqsDeliveryParams, held: float) -> float:
+    """Seconds from a receive until the message is visible again, if its consumer holds it for
+    `held` s and never deletes it: by its heartbeats, if the first comes in time."""
+    if not p.heartbeat or p.heartbeat >= p.visibility_timeout or held <= p.heartbeat:
+        return p.visibility_timeout
+    if p.heartbeat_timeout <= p.heartbeat:      # it is back before the next
+        return p.heartbeat + p.heartbeat_timeout
+    return held // p.heartbeat * p.heartbeat + p.heartbeat_timeout
+
+
+def deliveries(p: SqsDeliveryParams, n: float) -> Deliveries:
+    """About how many there will be of `n` messages: by kind of message, and at most as often as
+    the consumers have time for."""
     sent_by = 0.0 if p.arrivals == "at once" else min(n / max(p.arrival_rate, 1e-9), p.duration)
-    delay = p.delay + p.delayed_share * (p.message_delay - p.delay)
+    hidden_first = delay = p.delay + p.delayed_share * (p.message_delay - p.delay)
     if sent_by > 0:     # until a batch is full
         delay += (min(p.send_batch, n) - 1) / 2 / p.arrival_rate
-    life = min(p.duration - sent_by / 2, p.retention) - delay
-    if life <= 0 or not p.consumers:
-        return 0.0, 0.0
+    within = min(sent_by, p.duration - delay)       # so early that they can be received
+    life = min(p.duration - delay - within / 2, p.retention - hidden_first)
+    n *= within / sent_by if sent_by else 1.0
+    if life <= 0 or not p.consumers or n <= 0:
+        return Deliveries(0.0, 0.0, 0.0, 1.0, 0.0)
     lasts = min(p.duration, sent_by + p.retention)
-    n *= max(1 - p.poll_pause / p.duration, 0.0)    # the others are slept through
+    fifo, spare = p.queue_type == "fifo", p.consumers > 1
     most = p.max_receives if p.dead_letters else np.inf
-    kept = p.heartbeat and p.heartbeat <= p.visibility_timeout and (
-        p.heartbeat_timeout > p.heartbeat)
-    spare, fifo = p.consumers > 1, p.queue_type == "fifo"
-    total = spent = held = worked = 0.0
+    looks = (max(p.wait_time, p.call_time) + p.poll_pause) / p.consumers    # from one to the next
     slowed, poison = (min(max(share, 1 / max(n, 1)), 1) if share else 0.0
                       for share in (p.slow_share, p.poison_share))
+    usual = p.service_time * (1 + slowed * (p.slow_factor - 1))
+    waiting = n / p.consumers if sent_by < n * usual / p.consumers else 1.0
+    together = max(min(p.receive_batch, waiting), 1.0)
+    total = spent = in_flight = worked = beats = 0.0
     for slow, of_slow in ((1.0, 1 - slowed), (p.slow_factor, slowed)):
         work = p.service_time * slow
-        cycle = work + 2 * p.call_time
-        late = (spare or fifo) and not kept and work > p.visibility_timeout
-        again = max(p.visibility_timeout, 0.0 if spare else cycle, p.call_time,
-                    p.poll_pause / max(p.consumers, 1))
-        at_once = max(n * of_slow * work / max(sent_by, work), 1.0)
-        others = min(p.consumers / at_once, work / again) if late else 0.0
-        if p.heartbeat and work > p.heartbeat:      # its last one says when it comes back
-            again = max(again, p.heartbeat_timeout)
-        if p.release_failed and not late:
-            again = min(again, cycle)
-        forever = min(most, 1 + life / max(again, cycle if kept else 0.0))
+        cycle = work + 2 * p.call_time / together
+        held = work + p.call_time + (together - 1) * usual
+        again = hidden(p, held)
+        late = (spare or fifo) and again < held
+        at_once = max(n * of_slow * work / max(sent_by, work), 1.0)     # messages in work
+        others = min(p.consumers / at_once, held / max(again, 1e-3)) if late else 0.0
+        if not late:
+            again = held if p.release_failed else max(again, held)
+        if not p.wait_time:
+            again = max(again, min(looks, life))
+        again = max(again * (1 - p.duplicate_share), 1e-3 if spare else cycle)
+        forever = min(most, 1 + life / again)
         copies = min(1 / max(1 - p.duplicate_share, 1e-9), p.consumers) if spare else 1.0
-        tries = forever if late and fifo else min(1 / max(1 - p.crash_share, 1e-9), forever)
-        usual = tries if fifo else max((copies + others) * min(tries, 2.0), tries)
-        mean = poison * forever + (1 - poison) * usual
+        tries = min(1 / max(1 - p.crash_share, 1e-9), forever)
+        if late and fifo:       # its receipt is of no use any more
+            tries = forever
+        elif late or copies > 1.5:
+            tries = min((copies + others + 1 / p.old_receipts - 1) * min(tries, 2.0), most)
+        mean = poison * forever + (1 - poison) * max(tries, copies)
         total += of_slow * n * mean
         worked += of_slow * n * mean * min(work, p.duration)
+        beats += of_slow * n * mean * (
+            min(held, p.duration) // p.heartbeat if p.heartbeat else 0) / together
         spent += of_slow * n * mean * (
             cycle * (1 - p.crash_share / 2) + p.crash_share * min(p.restart_time, p.duration / 2))
-        held += of_slow * n * mean * min(p.visibility_timeout, again if mean > 1.5 else cycle)
-    if not total:
-        return 0.0, 0.0
+        in_flight += of_slow * n * mean * min(p.visibility_timeout, again if mean > 1.5 else cycle)
     slots = min(p.in_flight_limit, p.groups * p.receive_batch) if fifo else p.in_flight_limit
-    able = total * lasts * min(p.consumers / max(spent, 1e-9), slots / max(held, 1e-9))
+    able = total * lasts * min(p.consumers / max(spent, 1e-9), slots / max(in_flight, 1e-9))
+    if fifo:
+        able = min(able, p.fifo_rate * lasts * p.receive_batch)
     able = min(total, able + p.consumers)
-    return able, min(worked * able / total, p.consumers * p.duration)
+    busy = min(worked * able / total, p.consumers * p.duration)
+    if p.heartbeat:
+        beats = min(beats * able / total, p.consumers * p.duration / p.heartbeat)
+    return Deliveries(able, busy, beats, together, waiting)

@@ -122,7 +122,15 @@ for step, answer in zip(steps, play(steps, {"visibility_timeout": 60})):
 
 # %% [markdown]
 # The call does not add: it starts the clock anew, from the call. The next receive has the queue's
-# own timeout again.
+# own timeout again. Zero is a timeout, too: with it a consumer gives a message back.
+
+# %%
+steps = [[0, "send"], [0, "receive"], [5, "receive"], [5, "change", 0], [5, "receive"]]
+print(play(steps))
+print(play([[0, "send"], [0, "receive"], [0, "receive"]], {"visibility_timeout": 0}))
+
+# %% [markdown]
+# A queue whose timeout is zero hides nothing: who looks next gets the same message.
 #
 # ### By hand: when is it a dead letter?
 #
@@ -191,11 +199,33 @@ for groups in (1, 2, 5, 20):
 
 # %% [markdown]
 # With one group, seven of the eight consumers look on: a group has one batch in flight at a time.
-# Order is kept in each group; parallel work comes from many groups. One poisoned slip shuts its
-# table, and only that:
+# Order is kept in each group; parallel work comes from many groups. A receive of several takes as
+# many of one group as there are, and only then those of others:
 
 # %%
-lab.run(lab.preset("10")).plot()
+tables = [[0, "send", group, str(number)] for number, group in enumerate("ABAB")]
+print(play([*tables, [1, "receive", 2], [1, "receive", 2]], {"fifo": True})[4:])
+
+# %% [markdown]
+# Messages one and three are of table A, two and four of B. So another consumer has a whole table
+# to itself, too. One poisoned slip shuts its table, and only that:
+
+# %%
+lab.run(lab.preset("11")).plot()
+
+# %% [markdown]
+# Unless its backlog is long. A FIFO queue looks at its first {{fact:sqs.fifo_scan_messages}} for a
+# group that is not shut. Here it looks at fewer, and half of the messages are of one group:
+
+# %%
+print("looks at  done  of")
+for scan in (20, 40, 120_000):
+    s = lab.run(lab.preset("12").changed(fifo_scan=scan)).summary
+    print(f"{scan:8,} {s['completed']:5.0f} {s['sent']:3.0f}")
+
+# %% [markdown]
+# What it looks at fills with messages of groups that are shut. Those of the others hang behind, and
+# consumers look on. A dead-letter queue opens the group, and the way.
 
 # %% [markdown]
 # ### Sent twice
@@ -225,7 +255,7 @@ print(f"FIFO with slow work: done again {s['duplicates']:.0f}")
 
 # %%
 for delay, share in ((0, 0), (30, 0), (30, 0.3)):
-    s = lab.run(lab.preset("12").changed(delay=delay, delayed_share=share)).summary
+    s = lab.run(lab.preset("14").changed(delay=delay, delayed_share=share)).summary
     print(f"queue {delay:2} s, {share:.0%} with their own: mean from made to done "
           f"{s['latency_mean']:4.0f} s")
 
@@ -238,7 +268,7 @@ for delay, share in ((0, 0), (30, 0), (30, 0.3)):
 # %%
 print("wait  pause     calls    empty  mean wait  USD a month")
 for wait, pause in ((0, 0), (0, 1), (0, 10), (5, 0), (20, 0)):
-    s = lab.run(lab.preset("13").changed(wait_time=wait, poll_pause=pause)).summary
+    s = lab.run(lab.preset("15").changed(wait_time=wait, poll_pause=pause)).summary
     print(f"{wait:2} s {pause:4} s {s['receive_calls']:9,.0f} {s['empty_receives']:8,.0f}"
           f" {s['wait_mean']:8.2f} s {s['cost_usd'] * 720:10.2f}")
 
@@ -251,7 +281,7 @@ for wait, pause in ((0, 0), (0, 1), (0, 10), (5, 0), (20, 0)):
 # A FIFO queue takes {{fact:sqs.fifo_tps}} of each action. What counts as a call?
 
 # %%
-rush = lab.preset("15").changed(arrival_rate=4_000, messages=8_000, consumers=0)
+rush = lab.preset("17").changed(arrival_rate=4_000, messages=8_000, consumers=0)
 for batch in (1, 2, 5, 10):
     s = lab.run(rush.changed(send_batch=batch)).summary
     print(f"{batch:2} in a call: {s['sent'] / rush.duration:5,.0f} messages per second")
@@ -265,16 +295,16 @@ for batch in (1, 2, 5, 10):
 # {{fact:sqs.inflight_max_standard}}. Lower it, and let nobody ever delete.
 
 # %%
-stuck = lab.Params(arrivals="at once", messages=60, poison_share=1, consumers=8,
-                   visibility_timeout=120, wait_time=20, duration=100)
-for limit in (10, 40, 120_000):
-    s = lab.run(stuck.changed(in_flight_limit=limit)).summary
-    print(f"limit {limit:7,}: in flight {s['in_flight_max']:2.0f}, visible and out of reach "
-          f"{s['queue_end']:2.0f}")
+stuck = lab.preset("9")
+for limit, wait in ((10, 0), (40, 0), (40, 20), (120_000, 0)):
+    s = lab.run(stuck.changed(in_flight_limit=limit, wait_time=wait)).summary
+    print(f"limit {limit:7,}, wait {wait:2} s: in flight {s['in_flight_max']:2.0f}, out of reach "
+          f"{s['queue_end']:2.0f}, OverLimit {s['throttled']:4.0f}")
 
 # %% [markdown]
 # In flight = rate of receives x time held. Consumers that forget to delete fill the tray, and then
-# nobody gets anything although the queue is full of visible messages.
+# nobody gets anything although the queue is full of visible messages. A short poll is told so by
+# an error, OverLimit. A long poll, or a FIFO queue, returns nothing and says nothing.
 
 # %% [markdown]
 # ## Read the model
@@ -421,8 +451,9 @@ quiz("sqs-delivery", "bcbacacbbba")
 # * **ChangeMessageVisibility** counts from the call; zero makes a message visible at once.
 # * A message moves to the **dead-letter queue** at the receive that would exceed
 #   `maxReceiveCount`; give that queue a long retention.
-# * **FIFO** keeps order in each message group and drops repeated sends for five minutes; batches
-#   multiply its messages per second by up to ten. Parallel work needs many groups.
+# * **FIFO** keeps order in each message group, hands out one group's messages first, and drops
+#   repeated sends for five minutes; batches multiply its messages per second by up to ten. Parallel
+#   work needs many groups, and none of them a long backlog.
 # * **Long polling** (`WaitTimeSeconds` up to {{fact:sqs.long_poll_max_s}}) is cheap *and* quick.
 
 # %% [markdown]
@@ -445,8 +476,10 @@ lab.trust()
 # * Calls never fail, and batches never fail in part. A FIFO queue's limit makes callers wait in
 #   line; AWS refuses them, and the SDK tries again. Empty receives are not limited here.
 # * Consumers work on one message at a time; heartbeats are sent by a helper that dies with them.
-# * At the in-flight limit a short poll gets an error from AWS, a long poll nothing; here both get
-#   nothing.
+# * After an OverLimit error a consumer here polls on as after an empty answer; an SDK would wait
+#   longer each time. AWS says that the limit is approximate; here it is exact.
+# * AWS does not say whether messages in flight count among those that a FIFO queue looks at for
+#   open groups. Here they do.
 # * The first million requests of a month are free on the bill of AWS, and not here. Redrive from
 #   the dead-letter queue, encryption and access policies are left out, and so are request-response
 #   systems with temporary queues.

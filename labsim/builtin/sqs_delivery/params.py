@@ -17,7 +17,7 @@ class SqsDeliveryParams(Params):
     """Parameters of `sqs-delivery`."""
 
     messages: int = integer(
-        25, unit="messages", bounds=(0, 100_000), slider=(1, 200), step=1, label="Messages",
+        25, unit="messages", bounds=(0, 1_000_000), slider=(1, 1_000), step=1, label="Messages",
         group=SENDING, help="Messages that the producer sends, if the run lasts long enough.")
     arrivals: Literal["random", "even", "at once"] = choice(
         "even", label="They come", group=SENDING,
@@ -60,10 +60,14 @@ class SqsDeliveryParams(Params):
         3, unit="groups", bounds=(1, 1_000), slider=(1, 20), step=1, label="Message groups",
         group=QUEUE, fact="sqs.fifo_group_lock", when=FIFO,
         help="Message group ids, drawn by lot; in each of them one batch is in flight at a time.")
+    hot_group: float = number(
+        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of one group",
+        group=QUEUE, when=FIFO, help="Share of the messages that are of one group whatever the "
+        "lot says.")
     visibility_timeout: float = number(
-        30, unit="s", bounds=(1, factbook.value("sqs.visibility_max_s")), slider=(1, 120), step=1,
+        30, unit="s", bounds=(0, factbook.value("sqs.visibility_max_s")), slider=(0, 120), step=1,
         label="Visibility timeout", group=QUEUE, fact="sqs.visibility_default_s",
-        help="How long a message stays hidden once it is received.")
+        help="How long a message stays hidden once it is received; 0: not at all.")
     delay: float = number(
         0, unit="s", bounds=(0, factbook.value("sqs.delay_max_s")), slider=(0, 120), step=5,
         label="Delivery delay", group=QUEUE, fact="sqs.delay_default_s",
@@ -92,6 +96,10 @@ class SqsDeliveryParams(Params):
         120_000, unit="messages", bounds=(1, 120_000), slider=(1, 200), step=1,
         label="In flight at most", group=QUEUE, fact="sqs.inflight_max_standard",
         help="AWS's limit; lower it to feel it with a handful of messages.")
+    fifo_scan: int = integer(
+        120_000, unit="messages", bounds=(1, 120_000), slider=(1, 200), step=1,
+        label="Looked at", group=QUEUE, fact="sqs.fifo_scan_messages", when=FIFO,
+        help="Of so many of its oldest messages a FIFO queue sees the groups; lower it to feel it.")
     fifo_rate: float = number(
         300, unit="calls/s", bounds=(1, factbook.value("sqs.fifo_high_throughput_us_east_1")),
         slider=(10, 1_000), step=10, label="FIFO calls", group=QUEUE, fact="sqs.fifo_tps",
@@ -117,7 +125,7 @@ class SqsDeliveryParams(Params):
         help="Share of the messages on the servers that a short poll asks.")
 
     consumers: int = integer(
-        2, unit="consumers", bounds=(0, 100), slider=(0, 16), step=1, label="Consumers",
+        2, unit="consumers", bounds=(0, 12_000), slider=(0, 100), step=1, label="Consumers",
         group=WORK, help="Each receives, works on its messages one by one, and deletes them.")
     service_time: float = number(
         6, unit="s", bounds=(0.01, 43_200), slider=(0.5, 60), step=0.5, label="Work takes",

@@ -153,8 +153,7 @@ class Instances(Component):
         was replaced by a replica is back as one after `rejoin` s more."""
         for what, value in (("at", at), ("promotion", promotion), ("standby", standby),
                             ("rebuild", rebuild), ("rejoin", rejoin)):
-            if not 0 <= value < math.inf:
-                raise ParameterError(what, value, "at least 0 s")
+            self.require(what, value, unit="s")
         if self._fails:
             raise ParameterError("at", at, f"one failure of the writer of {self.name} in a run")
         self._fails = True
@@ -200,8 +199,8 @@ class Instances(Component):
         """At `at` s so many of the copies of Aurora's storage are lost, for good."""
         if self.engine != AURORA:
             raise ParameterError("lost", lost, f"0: {self.engine} has no storage of copies")
-        if not 0 <= lost <= COPIES or not 0 <= at < math.inf:
-            raise ParameterError("lost", lost, f"from 0 to {COPIES} copies, at a time from 0 on")
+        self.require("at", at, unit="s")
+        self.require("lost", lost, 0, COPIES, "copies", whole=True)
         self.sim.process(self._losing(at, lost))
 
     def _losing(self, at: float, lost: int):
@@ -224,8 +223,7 @@ class Instances(Component):
         if not 0 <= low <= high <= self.most:
             raise ParameterError("high", high, f"from low, {low}, to the room there is, "
                                                f"{self.most} replicas")
-        if not creation_time >= 0:
-            raise ParameterError("creation_time", creation_time, "at least 0 s")
+        self.require("creation_time", creation_time, unit="s")
         self.low, self.high, self.creation_time = low, high, creation_time
 
     @property

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from labsim import factbook
 from labsim.declare import Component, Count, Metric
 from labsim.engine import Simulation
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, require
 from labsim.services.autoscaling.rules import TERMINATION, reversals, terminated
 from labsim.services.ec2.fleet import Fleet, Instance
 from labsim.text import plural
@@ -56,8 +56,8 @@ class Group(Component):
                 raise ParameterError(what, value, "at least 0")
         if max_size < min_size:
             raise ParameterError("max_size", max_size, f"at least min_size, {min_size}")
-        if not self.desired >= 0:
-            raise ParameterError("desired", desired, "at least 0")
+        if desired is not None:
+            require("desired", desired, min_size, max_size, "instances", whole=True)
         if termination not in TERMINATION:
             raise ParameterError("termination", termination, f"one of {', '.join(TERMINATION)}")
         self.fleet, self.warmup = fleet, warmup
@@ -97,6 +97,7 @@ class Group(Component):
         Returns the time at which the last launch or termination of this activity is complete,
         or None if there is nothing to do.
         """
+        self.require("wanted", wanted, whole=True)
         capped = min(max(wanted, self.min_size), self.max_size)
         change = capped - self.desired
         if change == 0:
@@ -117,6 +118,8 @@ class Group(Component):
 
     def limits(self, min_size: int, max_size: int, why: str, at_least: int = 0) -> None:
         """New limits of the size; the desired capacity comes inside, and to `at_least`."""
+        for what, value in (("min_size", min_size), ("max_size", max_size)):
+            self.require(what, value, whole=True)
         self.min_size, self.max_size = min_size, max(min_size, max_size)
         self.scale_to(max(self.desired, at_least), why)
         self.changed()

@@ -20,7 +20,7 @@ from statistics import fmean as mean
 from labsim import factbook
 from labsim.declare import Component
 from labsim.engine import Order
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, ParameterError, require
 from labsim.services.autoscaling.group import Group
 from labsim.services.autoscaling.rules import (
     ADJUSTMENTS,
@@ -73,8 +73,9 @@ class Policy(Component):
         super().__init__(group.sim, name or f"{group.name} policy")
         if not target > 0:
             raise ParameterError("target", target, "above 0")
-        if not 0 <= low <= 1:
-            raise ParameterError("low", low, "from 0 to 1")
+        require("low", low, 0, 1)
+        require("high_points", high_points, 1, whole=True)
+        require("low_points", low_points, 1, whole=True)
         self.group, self.metric, self.threshold = group, metric, target
         self.high_points, self.low_points, self.low = high_points, low_points, low
         self.watched = metric is not None   # somebody looks at its alarms

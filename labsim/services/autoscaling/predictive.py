@@ -19,7 +19,7 @@ import numpy as np
 from labsim import factbook
 from labsim.declare import Component
 from labsim.engine import Order
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, require
 from labsim.services.autoscaling.group import Group
 from labsim.services.autoscaling.rules import HONOR, INCREASE, effective_maximum, needed
 
@@ -82,8 +82,10 @@ class PredictiveScaling(Component):
             raise ParameterError("prelaunch", prelaunch, f"from 0 to below {HOUR:g} s")
         if behavior not in (HONOR, INCREASE):
             raise ParameterError("behavior", behavior, f"{HONOR} or {INCREASE}")
-        if not buffer >= 0:
-            raise ParameterError("buffer", buffer, "at least 0 %")
+        require("buffer", buffer, unit="%")
+        require("quota", quota, unit="instances", endless=True)
+        for load in loads:
+            require("loads", load, unit="requests/s")
         self.group, self.prelaunch, self.behavior, self.buffer = group, prelaunch, behavior, buffer
         self.quota, self.usual_minimum = quota, group.min_size
         self.sizes = [needed(load, each, target) for load in np.asarray(loads).tolist()]

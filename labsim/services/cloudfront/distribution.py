@@ -67,7 +67,8 @@ class Distribution(Delivery):
                                   ("trigger", trigger, (NONE, rules.VIEWER, rules.ORIGIN))):
             if word not in words:
                 raise unknown(what, word, words)
-        within(edges=(edges, 1, INF), edge_size=(edge_size, 0, INF), min_ttl=(min_ttl, 0, max_ttl),
+        within(max_ttl=(max_ttl, 0, INF), edges=(edges, 1, INF), edge_size=(edge_size, 0, INF),
+               min_ttl=(min_ttl, 0, max_ttl),
                default_ttl=(default_ttl, 0, INF), stale_if_error=(stale_if_error, 0, INF),
                error_ttl=(error_ttl, 0, INF), invalidation_time=(invalidation_time, 0, INF),
                function_time=(function_time, 0, INF), url_lifetime=(url_lifetime, 0, INF))

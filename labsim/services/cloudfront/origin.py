@@ -22,7 +22,7 @@ import numpy as np
 from labsim import factbook
 from labsim.declare import Component, Count, Line, Metric, Panel, per_tick
 from labsim.engine import Order, Servers, Simulation
-from labsim.errors import ParameterError, unknown
+from labsim.errors import ParameterError, require, unknown
 from labsim.services.cloudfront import rules
 from labsim.services.common import regions as world
 
@@ -71,6 +71,8 @@ class Origin(Component):
                                    ("response_timeout", response_timeout, 0)):
             if not value >= least:
                 raise ParameterError(what, value, f"at least {least}")
+        for what, value in (("region", region), ("second_region", second_region)):
+            require(what, value, 0, len(world.REGIONS) - 1, whole=True)
         self.service, self.workers, self.group = service, workers, group
         self.region, self.second_region = region, second_region
         self.attempts, self.connect = connect_attempts, connect_timeout
@@ -85,8 +87,8 @@ class Origin(Component):
         """From `at` for `lasts` s it doesn't answer ("unreachable"), or answers 503 ("errors")."""
         if kind not in OUTAGES:
             raise unknown("kind", kind, OUTAGES)
-        if not (at >= 0 and lasts >= 0):
-            raise ParameterError("at" if not at >= 0 else "lasts", min(at, lasts), "at least 0 s")
+        self.require("at", at, unit="s")
+        self.require("lasts", lasts, unit="s")
         self.outages.append(Fault(kind, at, at + lasts))
 
         def telling():

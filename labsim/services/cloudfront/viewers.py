@@ -51,6 +51,8 @@ class Viewers(Component):
                  shares: tuple[float, ...] = SHARES, swing: float = 0.0, warm_up: float = 0.0,
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
+        if len(shares) != len(world.REGIONS):
+            raise ParameterError("shares", shares, f"one of each of {', '.join(world.REGIONS)}")
         for what, value in (("rate", rate), ("shares", min(shares)), ("swing", swing),
                             ("warm_up", warm_up)):
             if not value >= 0:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from labsim.declare import Component, Count
 from labsim.engine import Order, Simulation
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, require, unknown
 from labsim.services.cloudwatch.rules import (
     ALARM,
     INSUFFICIENT_DATA,
@@ -97,9 +97,11 @@ class Alarm(Component):
                  missing: str = "missing", extra: int = 2):
         super().__init__(sim, name)
         if missing not in MISSING:
-            raise ParameterError("missing", missing, f"one of {', '.join(MISSING)}")
+            raise unknown("missing", missing, MISSING)
+        require("n", n, 1, whole=True)
         if not 1 <= m <= n:
             raise ParameterError("m", m, f"from 1 to n, {n}")
+        require("extra", extra, whole=True)
         if not fits(metric.period, n):
             raise ParameterError("n", n, most_datapoints(metric.period))
         self.metric, self.action, self.rung = metric, action, 0

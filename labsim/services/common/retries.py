@@ -11,7 +11,7 @@ of the service on how long to wait.
 """
 
 from labsim import factbook
-from labsim.errors import ParameterError, unknown
+from labsim.errors import require, unknown
 
 NONE, FIXED, EXPONENTIAL, FULL_JITTER = "none", "fixed", "exponential", "full-jitter"
 MODES = (NONE, FIXED, EXPONENTIAL, FULL_JITTER)
@@ -45,8 +45,7 @@ def waits(mode: str, max_attempts: int, base: float, cap: float) -> list[tuple[f
     _known(mode)
     for name, value, least in (("max_attempts", max_attempts, 1), ("base", base, 0),
                                ("cap", cap, 0)):
-        if not value >= least:
-            raise ParameterError(name, value, f"at least {least}")
+        require(name, value, least, whole=name == "max_attempts")
     if mode == NONE:
         return []
     return [wait(mode, retry, base, cap) for retry in range(1, max_attempts)]
@@ -66,8 +65,8 @@ class RetryQuota:
     """
 
     def __init__(self, clients: int = 1, capacity: float = QUOTA):
-        if not (clients >= 0 and capacity >= 0):
-            raise ParameterError("clients, capacity", (clients, capacity), "at least 0")
+        require("clients", clients)
+        require("capacity", capacity)
         self.capacity = self.tokens = self._left = clients * capacity
 
     def share(self, wanted: float, first: float, retried: float) -> float:

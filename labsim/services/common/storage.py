@@ -22,7 +22,7 @@ from labsim import declare as kit
 from labsim.engine import Load, Order, RateCurve, Simulation, ramps
 from labsim.engine import storage_device as col
 from labsim.engine.storage_device import Device, Flow
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, require
 from labsim.services.common.io_load import IoInlet, changes
 from labsim.services.common.storage_story import INVARIANTS, METRICS, MONTH, PANELS
 
@@ -32,8 +32,7 @@ QUEUE_DEPTH = 32        # I/Os under way at a time, a usual depth
 def checked(**given) -> None:
     """ParameterError for what is not above 0."""
     for name, value in given.items():
-        if not value > 0:
-            raise ParameterError(name, value, "above 0")
+        require(name, value, above=True, endless=True)
 
 
 class Storage(kit.Component):
@@ -140,7 +139,8 @@ class Storage(kit.Component):
     def stop(self, at: float, length: float) -> None:
         """The instances that use it are stopped at `at` s, and start again `length` s later. Who
         decides on it during the run: from the next tick on at the earliest."""
-        checked(at=at, length=length)
+        self.require("at", at, above=True, unit="s")
+        self.require("length", length, above=True, unit="s")
         if "flow" in vars(self):
             at = max(at, self.flow.reached)
             self.flow.stop(at, at + length)

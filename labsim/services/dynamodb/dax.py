@@ -18,6 +18,7 @@ import numpy as np
 
 from labsim import factbook, theory
 from labsim.declare import Component, Count, CountedOutlet, Inlet, Metric, per_tick, share
+from labsim.declare.arguments import numbers
 from labsim.engine import Arrivals, Simulation
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services.dynamodb import rules
@@ -79,8 +80,8 @@ class Dax(Component):
                 raise ParameterError(what, value, f"from {low} to {high:g}")
         if consistency not in rules.CONSISTENCIES:
             raise unknown("consistency", consistency, rules.CONSISTENCIES)
-        popularity = np.asarray(popularity, dtype=float)
-        if not ((popularity >= 0).all() and popularity.any()):
+        popularity = numbers("popularity", popularity)
+        if popularity.ndim != 1 or not popularity.any():
             raise ParameterError("popularity", "this", "at least 0, and not all 0")
         self.nodes, self.price = nodes, price
         gets, queries = popularity * (1 - query_share), popularity * query_share

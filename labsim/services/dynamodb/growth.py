@@ -7,6 +7,8 @@ for twice as much; but only a mark that has dried.
 hour. *Leaves out:* peaks that are forgotten.
 """
 
+import math
+
 import numpy as np
 
 AFTER = 1_800           # s until a new peak is one that is doubled
@@ -39,5 +41,6 @@ class Growth:
                 self._peaks.append((now, higher))
 
     def next(self) -> float:
-        """The time at which there will be more, s, as far as one can see."""
-        return self._peaks[min(1, len(self._peaks) - 1)][0] + AFTER
+        """The time at which there will be more, s, as far as one can see; never one that is over.
+        """
+        return self._peaks[1][0] + AFTER if len(self._peaks) > 1 else math.inf

@@ -11,8 +11,9 @@ one table, how long an entry takes to appear.
 import numpy as np
 
 from labsim.declare import Component, Line, Metric, Panel, per_tick, share
+from labsim.declare.arguments import numbers
 from labsim.engine import Simulation, Step
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, require
 from labsim.services.dynamodb import bill, rules
 from labsim.services.dynamodb.table import HARD, WRITE, Table
 
@@ -33,20 +34,24 @@ class GlobalIndex(Component):
     control = True
 
     def __init__(self, sim: Simulation, name: str, table: Table, write_capacity: float = 0.0, *,
-                 keys=None, item=rules.WRITE_BYTES, previous_peak: float = 0.0):
+                 keys: np.ndarray | None = None, item=rules.WRITE_BYTES,
+                 previous_peak: float = 0.0):
         super().__init__(sim, name)
         least = 0 if table.on_demand else 1
         for what, value, low in (("write_capacity", write_capacity, least),
                                  ("previous_peak", previous_peak, 0)):
             if not low <= value < np.inf:
                 raise ParameterError(what, value, f"at least {low}, {table.mode}")
+        if not isinstance(item, dict):
+            require("item", item, unit="bytes")
         if table.index:
             raise ParameterError("table", table.name, "a table without an index", (
                 f"{table.name} has an index, {table.index.name}; one of them is modelled"))
         self.table, table.index = table, self
         self.capacity = rules.at_first(table.mode, 0.0, write_capacity, previous_peak)[WRITE]
         parts = rules.partitions(0, self.capacity)
-        shares = np.ones(parts) if keys is None else rules.partition_shares(keys, parts)
+        shares = np.ones(parts) if keys is None else rules.partition_shares(
+            numbers("keys", keys), parts)
         self.shares = shares / shares.sum()
         self.units = rules.write_units(item)
         self._burst = self.capacity * table.saved

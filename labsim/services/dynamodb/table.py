@@ -16,13 +16,15 @@ Data plane: counted per step and partition (`Attempts`), since DynamoDB limits r
 """
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
 from labsim import declare as kit
+from labsim.declare.arguments import numbers
 from labsim.engine import Attempts, Simulation, Step
-from labsim.errors import LabsimError, ParameterError, unknown
+from labsim.errors import LabsimError, ParameterError, require, unknown
 from labsim.services.dynamodb import bill, measures, rules
 from labsim.services.dynamodb.growth import Growth
 from labsim.services.dynamodb.measures import OPS, READ, WRITE
@@ -51,15 +53,15 @@ class Table(kit.Component):
 
     def __init__(self, sim: Simulation, name: str, mode: str = rules.ON_DEMAND,
                  read_capacity: float = 0.0, write_capacity: float = 0.0, *,
-                 previous_peak: float = 0.0, keys=None, item=rules.WRITE_BYTES,
+                 previous_peak: float = 0.0, keys: np.ndarray | None = None, item=rules.WRITE_BYTES,
                  consistency: str = rules.EVENTUAL, transactional: bool = False,
-                 read_units: float = 0.0, adaptive: bool = True, waits=(),
-                 saved: float = rules.BURST_WINDOW, random=None):
+                 read_units: float = 0.0, adaptive: bool = True,
+                 waits: Sequence[tuple[float, float]] = (), saved: float = rules.BURST_WINDOW,
+                 random=None):
         super().__init__(sim, name)
         self.mode, self.adaptive = mode, adaptive or mode == rules.ON_DEMAND
-        self._check(read_capacity, write_capacity, previous_peak, read_units)
-        if not 0 <= saved <= rules.BURST_WINDOW:
-            raise ParameterError("saved", saved, f"from 0 to {rules.BURST_WINDOW:g} s")
+        self._check(read_capacity, write_capacity, previous_peak, read_units, item)
+        self.require("saved", saved, 0, rules.BURST_WINDOW, "s")
         if consistency not in rules.CONSISTENCIES:
             raise unknown("consistency", consistency, rules.CONSISTENCIES)
         self.on_demand = mode == rules.ON_DEMAND
@@ -85,31 +87,31 @@ class Table(kit.Component):
         self._tokens = np.tile(HARD[:, None], self.parts)   # of what the partitions can do
         self._full = [True, True]                   # a tank that may run dry, and hasn't yet
         self._growth = Growth(self.capacity)        # on demand
-        self.used_now = np.zeros(2)                 # units consumed in the last step
-        self._short = False                         # whether they were too few
-        self.consumed, self.allowed = np.zeros((2, ticks, 2))   # units/s
-        self.burst_left = np.zeros((ticks, 2))
+        self.used_now, self._short = np.zeros(2), False     # units of the last step; too few?
+        self.consumed, self.allowed, self.burst_left = np.zeros((3, ticks, 2))  # units/s, units
         self.load = np.zeros((ticks, 2, self.parts))        # of a partition's limit, at most
         self.held_up = np.zeros(ticks)                      # writes that the index throttled
         sim.pace.join(self.step)
 
-    def _check(self, read_capacity, write_capacity, previous_peak, read_units) -> None:
+    def _check(self, read_capacity, write_capacity, previous_peak, read_units, item) -> None:
         if self.mode not in rules.MODES:
             raise unknown("mode", self.mode, rules.MODES)
         least = 1 if self.mode == rules.PROVISIONED else 0
-        for what, value, low in (("read_capacity", read_capacity, least),
-                                 ("write_capacity", write_capacity, least),
-                                 ("previous_peak", previous_peak, 0),
-                                 ("read_units", read_units, 0)):
+        for what, value, low in (
+                ("read_capacity", read_capacity, least), ("write_capacity", write_capacity, least),
+                ("previous_peak", previous_peak, 0), ("read_units", read_units, 0)):
             if not low <= value < np.inf:
                 raise ParameterError(what, value, f"at least {low}, {self.mode}")
+        if not isinstance(item, dict):
+            require("item", item, unit="bytes")
 
     def _shares(self, keys) -> np.ndarray:
         """Of each partition, of the reads and of the writes, (2, partitions)."""
         if keys is None:
             return np.full((2, self.parts), 1 / self.parts)
-        keys = np.broadcast_to(np.asarray(keys, dtype=float), (2, np.shape(keys)[-1]))
-        if not ((keys >= 0).all() and (keys.sum(axis=1) > 0).all()):
+        keys = numbers("keys", keys)
+        keys = np.broadcast_to(keys, (2, keys.shape[-1]))
+        if not (keys.sum(axis=1) > 0).all():
             raise ParameterError("keys", "these", "popularities, at least 0 and not all 0")
         shares = np.stack([rules.partition_shares(side, self.parts) for side in keys])
         return shares / shares.sum(axis=1, keepdims=True)
@@ -191,10 +193,7 @@ class Table(kit.Component):
         self._short = bool(np.maximum.reduce(unserved, axis=None) > 0.0)
         if self.on_demand:
             self._growth.note(used / max(step.length, 1.0), step.end)
-            ahead = self._growth.next() - step.end
-            if self._short and ahead <= 0.0:
-                self.sim.pace.changed()
-            return ahead if self._short and ahead > 0.0 else math.inf
+            return self._growth.next() - step.end if self._short else math.inf
         return self._until_dry(used - capacity * length, length)
 
     def _note(self, step: Step, asked: np.ndarray, used: np.ndarray, capacity: np.ndarray) -> None:

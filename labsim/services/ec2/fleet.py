@@ -143,6 +143,7 @@ class Fleet(Component):
 
     def change_template(self, t: float) -> None:
         """From `t` s on instances are launched from a new version of the launch template."""
+        self.require("t", t, unit="s")
         def changing():
             yield self.sim.until(t, Order.CAPACITY)
             self.template += 1

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from labsim import factbook
 from labsim.declare import Component, Count
 from labsim.engine import Order, Simulation
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, require
 from labsim.services.ec2.bill import DISK
 
 GOLDEN, USER_DATA, HIBERNATED = "golden-ami", "user-data", "hibernated"
@@ -58,8 +58,7 @@ class Hook:
 
     def __post_init__(self):
         for what, value in (("takes", self.takes), ("timeout", self.timeout)):
-            if not value >= 0:
-                raise ParameterError(what, value, "at least 0 s")
+            require(what, value, unit="s")
 
     def passed(self, booted: float) -> tuple[float, bool]:
         """Seconds from the launch until the hook is over, and whether the instance then serves."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from labsim.declare import Component, Count, Line, Metric, Panel, share
 from labsim.engine import LruCache, Order, Simulation
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, ParameterError, require
 from labsim.services.elasticache.rules import (
     ENGINES,
     MEMCACHED,
@@ -75,7 +75,9 @@ class Cluster(Component):
         if nodes * (1 + replicas) > NODES_MAX[engine]:
             raise ParameterError("nodes", nodes, f"at most {NODES_MAX[engine]} on {engine}, "
                                                  f"replicas included")
-        if room is None and not (memory > 0 < item):
+        require("memory", memory, unit="bytes")
+        require("item", item, above=True, unit="bytes")
+        if room is None and not memory:
             raise ParameterError("room", room, "items per node, or memory and item in bytes")
         self.room = items_that_fit(memory, item, engine) if room is None else room
         for what, value in (("room", self.room), ("price", price)):
@@ -120,10 +122,8 @@ class Cluster(Component):
         """The first so many nodes fail at `at` s. With replicas they answer again after `failover`
         s, with all that they held; else it is gone, and there are new nodes after `replace` s."""
         for what, value in (("at", at), ("failover", failover), ("replace", replace)):
-            if not 0 <= value < math.inf:
-                raise ParameterError(what, value, "at least 0 s")
-        if isinstance(nodes, bool) or not isinstance(nodes, int) or not 1 <= nodes <= len(self.all):
-            raise ParameterError("nodes", nodes, f"a whole number from 1 to {len(self.all)}")
+            self.require(what, value, unit="s")
+        self.require("nodes", nodes, 1, len(self.all), whole=True)
         failing = self._failing_over(at, self.all[:nodes], failover) if self.replicas else (
             self._losing(at, self.all[:nodes], replace))
         self.sim.process(failing)

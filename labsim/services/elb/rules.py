@@ -17,7 +17,7 @@ import math
 from dataclasses import dataclass
 
 from labsim import factbook
-from labsim.errors import ParameterError, unknown
+from labsim.errors import ParameterError, require, unknown
 
 ALB, NLB = "alb", "nlb"
 ROUND_ROBIN, LEAST, RANDOM = "round_robin", "least_outstanding_requests", "weighted_random"
@@ -60,7 +60,7 @@ class HealthChecks:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            within(name, value, *CHECKS[name])
+            require(name, value, *CHECKS[name], whole=name in ("unhealthy", "healthy"))
         if self.timeout >= self.interval:
             raise ParameterError("timeout", self.timeout,
                                  f"below the interval of checks, {self.interval:g} s")
@@ -82,8 +82,7 @@ def within(name: str, value: float, low: float, high: float) -> None:
 def at_least(least: float, **given: float) -> None:
     """ParameterError for the first of the `given` that is below."""
     for name, value in given.items():
-        if not value >= least:
-            raise ParameterError(name, value, f"at least {least:g}")
+        require(name, value, least)
 
 
 def crosses(kind: str, setting: str) -> bool:

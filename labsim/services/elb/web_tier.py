@@ -21,6 +21,7 @@ from functools import cached_property
 import numpy as np
 
 from labsim.declare import Component, Count, Line, Metric, Panel, conserved, per_tick, share
+from labsim.declare.arguments import numbers
 from labsim.declare.component import Producers, producers_name
 from labsim.engine import Load, RateCurve, Simulation
 from labsim.errors import LabsimError, ParameterError
@@ -92,7 +93,8 @@ class WebTier(Component):
         super().__init__(sim, name)
         if not each > 0:
             raise ParameterError("each", each, "above 0 requests/s")
-        self.each, self.edges, self.rates = each, edges(sim.duration), rates
+        self.each, self.edges = each, edges(sim.duration)
+        self.rates = rates if rates is None else numbers("rates", rates, (len(self.edges) - 1,))
         self.cpu, self.served = np.zeros((2, len(self.edges) - 1))
         self.changed: Callable[[], None] = lambda: None
         self._count, self._filled = 0, 0

@@ -47,8 +47,7 @@ def merge_shards(stream, at: float, takes: float = RESHARD_TIME) -> None:
 
 def _check(stream, at: float, takes: float) -> None:
     for name, value in (("at", at), ("takes", takes)):
-        if not value >= 0:
-            raise ParameterError(name, value, "at least 0 s")
+        stream.require(name, value, unit="s")
     if stream.mode == rules.ON_DEMAND:
         raise ParameterError("mode", stream.mode, "provisioned, for a stream that you reshard")
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labsim.engine import popularity
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, require
 
 HASHES = 2**128
 
@@ -80,6 +80,7 @@ class ShardMap:
     """All shards of a stream, by number, and the `open` ones, in the order of their hashes."""
 
     def __init__(self, n: int):
+        require("n", n, 1, unit="shards", whole=True)
         self.all = [Shard(i, *ends) for i, ends in enumerate(hash_ranges(n))]
         self.open = list(self.all)
 
@@ -138,10 +139,9 @@ class Keys:
     exponent `skew`, after the first one has taken the share `hot` (see `engine.popularity`)."""
 
     def __init__(self, n: int = 1_000, skew: float = 0.0, hot: float = 0.0):
-        if not (isinstance(n, int) and n >= 1):
-            raise ParameterError("n", n, "a whole number of keys, at least 1")
-        if not (skew >= 0 and 0 <= hot <= 1):
-            raise ParameterError("skew, hot", (skew, hot), "a skew of at least 0, a share up to 1")
+        require("n", n, 1, unit="keys", whole=True)
+        require("skew", skew)
+        require("hot", hot, 0, 1)
         self._set(*numbered_by_hash(n), popularity(n, skew, hot))
 
     @classmethod

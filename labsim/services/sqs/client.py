@@ -16,6 +16,7 @@ comes, then looks when its next poll would have been, and the polls in between a
 import math
 from collections import Counter
 from collections.abc import Generator, Iterable
+from functools import cached_property
 
 import numpy as np
 import simpy
@@ -24,10 +25,10 @@ from labsim import factbook
 from labsim.declare import Component, Count, Line, Panel
 from labsim.engine import Order, Simulation, Wake, so_far
 from labsim.errors import ParameterError
-from labsim.services.sqs.messages import MessageQueue, Receipt
+from labsim.services.sqs.idle import Idle, Sleepers
+from labsim.services.sqs.messages import BATCHES, MessageQueue, Receipt
 from labsim.services.sqs.rules import billed_requests
 
-MOST_RECEIVED = factbook.value("sqs.receive_max_messages")
 LONG_POLL = factbook.value("sqs.long_poll_max_s")
 FIFO_RATE = factbook.value("sqs.fifo_tps")          # calls per second of each action
 PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
@@ -38,15 +39,6 @@ SEND, RECEIVE, CHANGE, DELETE = ACTIONS = "send", "receive", "change", "delete"
 def called(action: str, meaning: str) -> Count:
     """How often a client has called an action."""
     return Count(f"{action}_calls", "calls", meaning, "lower", lambda c: c.calls[action])
-
-
-class Idle:
-    """A consumer without a message: its call number `call` since `since` found nothing yet."""
-
-    __slots__ = "since", "call", "wake"
-
-    def __init__(self, since: float):
-        self.since, self.call = since, 0
 
 
 class Client(Component):
@@ -63,7 +55,9 @@ class Client(Component):
     METRICS = (
         called(SEND, "SendMessage, alone or in batches"), called(RECEIVE, "ReceiveMessage"),
         Count("empty_receives", "calls", "of these, those that returned nothing", "lower",
-              lambda c: c.empty),
+              lambda c: c.empty - c.throttled),
+        Count("throttled", "calls", "of these, those refused with OverLimit: too many in flight",
+              "lower", lambda c: c.throttled),
         called(CHANGE, "ChangeMessageVisibility"),
         called(DELETE, "DeleteMessage, alone or in batches"),
         Count("api_calls", "calls", "all of them", "lower", lambda c: sum(c.calls.values())),
@@ -80,7 +74,7 @@ class Client(Component):
         rate = (FIFO_RATE if queue.fifo else math.inf) if rate is None else rate
         price = (FIFO_PRICE if queue.fifo else PRICE) if price is None else price
         for what, value, least, greatest in (
-                ("most", most, 1, MOST_RECEIVED), ("wait", wait, 0, LONG_POLL),
+                ("most", most, 1, BATCHES[-1]), ("wait", wait, 0, LONG_POLL),
                 ("pause", pause, 0, math.inf), ("call_time", call_time, 1e-6, math.inf),
                 ("rate", rate, 1e-6, math.inf), ("sees", sees, 1e-6, 1),
                 ("size", size, 0, math.inf), ("groups", groups, 1, math.inf),
@@ -97,11 +91,11 @@ class Client(Component):
         self.sees = 1.0 if wait or queue.fifo else sees
         self.calls: Counter = Counter()     # by action
         self.billed: Counter = Counter()    # requests on the bill, by action
-        self.empty = 0                      # receives that returned nothing
+        self.empty = 0                      # receives that returned nothing, or OverLimit
         self.times: list[float] = []        # of all other calls
         self.idle: list[tuple[float, float, int]] = []  # from, to, calls in vain: who had nothing
         self._turns: dict[str, tuple[float, int]] = {}
-        self._idle: list[Idle] = []         # who sleeps, in the order in which they began to
+        self._idle = Sleepers(wait, self.period)
         self._all_idle: set[Idle] = set()   # and who has been called, but has not looked yet
         self._looking = self._alarm = math.inf
         self._random = random
@@ -155,11 +149,11 @@ class Client(Component):
         self.calls[RECEIVE] += 1
         receipts = self.queue.receive(self.sim.now, self.most, sees=self.sees)
         if not receipts:
-            idle = Idle(self.sim.now)
+            idle = self._idle.idle(self.sim.now)
             self._all_idle.add(idle)
             while not receipts:
                 idle.wake = Wake(self.sim.env)
-                self._idle.append(idle)
+                self._idle.add(idle)
                 self.tell()
                 call = yield idle.wake
                 self._looking = math.inf
@@ -193,30 +187,16 @@ class Client(Component):
     def tell(self) -> None:
         """Something may be there: call the idle consumer that looks first; if there is nothing,
         see to it that somebody is called when there is."""
-        if not self._idle:
+        now = self.sim.now
+        if not self._idle or self._looking <= now:
             return
         if not self.queue.receivable:
             self._wake_at(self.queue.next_due)
             return
-        now, first = self.sim.now, math.inf
-        for idle in self._idle:
-            t, call = self._look(idle, now)
-            if t < first:
-                first, chosen, which = t, idle, call
-                if t == now:
-                    break
-        if first < self._looking:       # else somebody looks before
-            self._looking = first
-            self._idle.remove(chosen)
-            chosen.wake.set(first - now, value=which)
-
-    def _look(self, idle: Idle, now: float) -> tuple[float, int]:
-        """When an idle consumer looks next, and with its how-manyth call."""
-        call = max(int((now - idle.since) // self.period), idle.call)
-        start = idle.since + call * self.period
-        if start <= now <= start + self.wait and (self.wait or call > idle.call):
-            return now, call
-        return max(idle.since + (call + 1) * self.period, now), call + 1
+        t, call, place = self._idle.first(now)
+        if t < self._looking:       # else somebody looks before
+            self._looking = t
+            self._idle.pop(place).wake.set(t - now, value=call)
 
     def _passed(self, idle: Idle, call: int) -> None:
         """Its calls before this one found nothing."""
@@ -248,6 +228,21 @@ class Client(Component):
             self.empty += empty - idle.call
             self.idle.append((idle.since, now, empty))
             self.billed[RECEIVE] += max(0, begun - idle.call) + 1
+
+    @cached_property
+    def throttled(self) -> int:
+        """Short polls of a standard queue that came while as many as allowed were in flight."""
+        if self.wait or self.queue.fifo or not self.queue.filled:
+            return 0
+        spans = -(-len(self.queue.filled) // 2)
+        begin, end = np.resize([*self.queue.filled, math.inf], (spans, 2)).T
+        refused = 0
+        for since, until, calls in self.idle:
+            some = slice(end.searchsorted(since), begin.searchsorted(until, side="right"))
+            first, last = (np.clip(np.ceil((t[some] - since) / self.period), 0, calls)
+                           for t in (begin, end))
+            refused += int((last - first).sum())
+        return refused
 
     def empty_by(self, t: np.ndarray) -> np.ndarray:
         """Receives that had returned nothing by each of `t`, spread evenly over idle times."""

@@ -7,9 +7,9 @@ turns face up by itself. Whoever never comes back has lost nothing but time.
 *Models:* visibility timeout and its change by the latest receipt; receive count, and the move to a
 dead-letter queue by the receive that would exceed it; delays; retention, whose clock goes on in a
 standard dead-letter queue and starts anew in a FIFO one; the in-flight limit; message groups, of
-which one batch is in flight at a time; deduplication for five minutes from the first copy; and,
-for a standard queue, best-effort order, short polls that ask some of the servers only, and copies
-that stay visible although they were received.
+which one batch is in flight at a time, a batch of one group first; deduplication for five minutes
+from the first copy; and, for a standard queue, best-effort order, short polls that ask some of the
+servers only, and copies that stay visible although they were received.
 *Leaves out:* the time that calls take and their limits (`client`), sizes, batches that fail
 in part, receive attempt ids, redrive.
 
@@ -26,14 +26,16 @@ import numpy as np
 from labsim import factbook
 from labsim.declare import Component
 from labsim.engine import Due, Simulation
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, require
 from labsim.services.sqs.message_record import MessageRecord
 from labsim.services.sqs.order import (
     DEAD,
     DELAYED,
     DELETED,
     EXPIRED,
+    GONE,
     IN_FLIGHT,
+    LOOKS,
     VISIBLE,
     Groups,
     Message,
@@ -45,8 +47,9 @@ VISIBILITY = factbook.value("sqs.visibility_default_s")
 DEDUPLICATION = factbook.value("sqs.fifo_dedup_window_s")
 LONGEST_DELAY = factbook.value("sqs.delay_max_s")
 LONGEST_HIDDEN = factbook.value("sqs.visibility_max_s")
-LONGEST_KEPT = factbook.value("sqs.retention_max_s")
-IN_FLIGHT_LIMIT = factbook.value("sqs.inflight_max_standard")   # as of a FIFO queue
+BATCHES = range(1, int(factbook.value("sqs.receive_max_messages")) + 1)
+KEPT = factbook.value("sqs.retention_min_s"), factbook.value("sqs.retention_max_s")
+IN_FLIGHT_LIMIT = int(factbook.value("sqs.inflight_max_standard"))     # as of a FIFO queue
 
 
 class Receipt(NamedTuple):
@@ -60,6 +63,8 @@ class MessageQueue(MessageRecord):
     """A queue. Times are seconds; they never go back from one call to the next.
 
     dead_letters: another queue, to which the receive after `max_receives` moves a message.
+    in_flight_limit: messages in flight at most; beyond it nothing is received, see `full`.
+    fifo_scan: how many of its oldest messages a FIFO queue looks at for an open group.
     order_window: a receive of a standard queue takes any of so many oldest visible messages.
     duplicates: the share of receives after which the message stays visible all the same.
     old_receipts: the share of deletes by other than the latest receipt that work.
@@ -72,28 +77,29 @@ class MessageQueue(MessageRecord):
                  retention: float = factbook.value("sqs.retention_default_s"),
                  max_receives: int = int(factbook.value("sqs.dlq_max_receive_default")),
                  dead_letters: "MessageQueue | None" = None,
-                 in_flight_limit: float = IN_FLIGHT_LIMIT, order_window: int = 1,
-                 duplicates: float = 0.0, old_receipts: float = 0.0, random=None):
+                 in_flight_limit: int = IN_FLIGHT_LIMIT, fifo_scan: int = LOOKS,
+                 order_window: int = 1, duplicates: float = 0.0,
+                 old_receipts: float = 0.0, random=None):
         super().__init__(sim, name)
         for what, value, least, most in (
                 ("visibility_timeout", visibility_timeout, 0, LONGEST_HIDDEN),
-                ("delay", delay, 0, LONGEST_DELAY), ("retention", retention, 0, LONGEST_KEPT),
+                ("delay", delay, 0, LONGEST_DELAY), ("retention", retention, *KEPT),
                 ("max_receives", max_receives, 1, math.inf),
                 ("in_flight_limit", in_flight_limit, 1, IN_FLIGHT_LIMIT),
+                ("fifo_scan", fifo_scan, 1, LOOKS),
                 ("order_window", order_window, 1, 1 if fifo else math.inf),
                 ("duplicates", duplicates, 0, 0 if fifo else 1),
                 ("old_receipts", old_receipts, 0, 1)):
-            if not least <= value <= most:
-                raise ParameterError(what, value, f"{least:g} to {most:,g}")
+            require(what, value, least, most)
         if dead_letters is not None and dead_letters.fifo != fifo:
             raise ParameterError("dead_letters", dead_letters.name,
                                  "a FIFO queue for a FIFO queue, a standard one for a standard one")
         self.fifo, self.visibility_timeout, self.delay = fifo, visibility_timeout, delay
         self.retention, self.max_receives, self.dead_letters = retention, max_receives, dead_letters
-        self.in_flight_limit, self.duplicates = in_flight_limit, duplicates
-        self.old_receipts = old_receipts
-        self._random = random
-        self._shelf = Groups() if fifo else Pile(
+        self.in_flight_limit, self._random = in_flight_limit, random
+        self.duplicates, self.old_receipts = duplicates, old_receipts
+        self.filled: list[float] = []   # when as many as allowed were in flight, when fewer, ...
+        self._shelf = Groups(fifo_scan) if fifo else Pile(
             order_window, self.luck if order_window > 1 else None)
         self._hidden, self._keeping = Due(), Due()      # until when which message is
         self.client: Component | None = None    # who makes its calls
@@ -111,9 +117,10 @@ class MessageQueue(MessageRecord):
         if self.fifo and (not group or not dedup and body is None or delay):
             raise ParameterError("send", (group, dedup, delay), "in a FIFO queue with a group, "
                                  "a deduplication id or body, and no delay of the message")
-        delay = self.delay if delay is None else delay
-        if not 0 <= delay <= LONGEST_DELAY:
-            raise ParameterError("delay", delay, f"0 to {LONGEST_DELAY:g} s")
+        if delay is None:
+            delay = self.delay
+        else:
+            self.require("delay", delay, 0, LONGEST_DELAY, "s")
         self.settle(now)
         if self.fifo:
             dedup = dedup or content_id(str(body))
@@ -133,7 +140,12 @@ class MessageQueue(MessageRecord):
         """ReceiveMessage: up to `most` messages, each hidden for `timeout` s, by default the
         queue's. A poll that `sees` only a share of the servers may miss some or all of them."""
         self.settle(now)
-        timeout = self.visibility_timeout if timeout is None else timeout
+        if most not in BATCHES:
+            self.require("most", most, 1, BATCHES[-1], "messages", whole=True)
+        if timeout is None:
+            timeout = self.visibility_timeout
+        else:
+            self.require("timeout", timeout, 0, LONGEST_HIDDEN, "s")
         room = min(most, self.in_flight_limit - self.count[IN_FLIGHT])
         receipts: list[Receipt] = []
         aside = []      # not seen by this call, or visible again at once
@@ -142,6 +154,8 @@ class MessageQueue(MessageRecord):
                 aside.append(message)
             elif self.dead_letters and message.receives >= self.max_receives:
                 self._bury(now, message)
+                if not receipts:
+                    self._shelf.end_of_call()   # it begins anew: no group has been chosen
             else:
                 message.receives += 1
                 message.received.append(now)
@@ -158,6 +172,7 @@ class MessageQueue(MessageRecord):
     def change_visibility(self, now: float, receipt: Receipt, timeout: float) -> bool:
         """ChangeMessageVisibility: hidden for `timeout` s from now. False, and nothing changed: it
         is not in flight by this receipt, or would be hidden for longer than twelve hours."""
+        self.require("timeout", timeout, 0, LONGEST_HIDDEN, "s")
         self.settle(now)
         message = receipt.message
         if not self._holds(receipt) or now + timeout > message.received[-1] + LONGEST_HIDDEN:
@@ -192,9 +207,15 @@ class MessageQueue(MessageRecord):
     # -- what can be asked -------------------------------------------------------------------
 
     @property
+    def full(self) -> bool:
+        """Whether so many are in flight that a receive returns nothing. A short poll of a standard
+        queue gets the error OverLimit then, any other poll an empty answer."""
+        return self.count[IN_FLIGHT] >= self.in_flight_limit
+
+    @property
     def receivable(self) -> bool:
         """Whether a receive that sees all servers would return or move something."""
-        return self.count[IN_FLIGHT] < self.in_flight_limit and self._shelf.any()
+        return not self.full and self._shelf.any()
 
     @property
     def next_due(self) -> float:
@@ -230,6 +251,7 @@ class MessageQueue(MessageRecord):
 
     def _put(self, now: float, message: Message, delay: float) -> None:
         self.messages.append(message)
+        self._shelf.came(message)
         self._keeping.put(message.sent + self.retention, message)
         if delay:
             self._hide(now, message, delay, DELAYED)
@@ -266,5 +288,13 @@ class MessageQueue(MessageRecord):
         message.history.append((now, state))
         if old == IN_FLIGHT:
             self._shelf.landed(message)
+            if self.count[old] == self.in_flight_limit - 1:
+                self.filled.append(now)
         elif state == IN_FLIGHT:
             self._shelf.flew(message)
+            if self.full:
+                self.filled.append(now)
+                self.tell(now, "full", message, f"is one of {self.in_flight_limit:,} in flight: "
+                          "nothing more is received")
+        if state in GONE:
+            self._shelf.gone(message)

@@ -27,12 +27,13 @@ from labsim.declare import Component, Count, Line, Metric, Panel, conserved, qua
 from labsim.declare.component import Outlet
 from labsim.engine import ServiceTimes, Simulation, Station, at_once, merged
 from labsim.engine.station import Job
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, ParameterError, require
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
 from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
 from labsim.services.sqs.threads import Threads
 
 PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
+LONGEST_HIDDEN = factbook.value("sqs.visibility_max_s")
 LONG_POLL = factbook.value("sqs.long_poll_max_s")
 MOST = 500_000      # messages that are looked at together: it costs memory
 IN_FLIGHT_LIMIT = int(factbook.value("sqs.inflight_max_standard"))
@@ -85,12 +86,11 @@ class Queue(Component):
                  work: ServiceTimes | None = None, backlog: int = 0, threads: int = 1,
                  in_flight_limit: int = IN_FLIGHT_LIMIT, price: float = PRICE, random=None):
         super().__init__(sim, name)
-        if not visibility_timeout > 0:
-            raise ParameterError("visibility_timeout", visibility_timeout, "above 0 s")
-        for what, value, least in (("backlog", backlog, 0), ("threads", threads, 1),
-                                   ("in_flight_limit", in_flight_limit, 1)):
-            if value != int(value) or value < least:
-                raise ParameterError(what, value, f"a whole number, at least {least}")
+        require("visibility_timeout", visibility_timeout, 0, LONGEST_HIDDEN, "s", above=True)
+        require("price", price)
+        require("backlog", backlog, whole=True)
+        require("threads", threads, 1, whole=True)
+        require("in_flight_limit", in_flight_limit, 1, whole=True)
         self.visibility_timeout, self.price, self.work = visibility_timeout, price, work
         self.backlog, self.threads = int(backlog), int(threads)
         self.station = Station(self._requests(), fast=sim.fast)
@@ -111,9 +111,8 @@ class Queue(Component):
 
     def burst(self, messages: int, at: float) -> None:
         """So many messages are sent all at once, at `at` s."""
-        for what, value in (("messages", messages), ("at", at)):
-            if not 0 <= value < math.inf:
-                raise ParameterError(what, value, "a number, at least 0")
+        self.require("messages", messages)
+        self.require("at", at, unit="s")
         self.feed(at_once(messages, at))
 
     def take(self, times: np.ndarray) -> None:

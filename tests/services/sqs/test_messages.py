@@ -1,6 +1,8 @@
 """A queue message by message: its rules, those who call it, and the parts side by side."""
 
 import math
+from itertools import groupby
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from labsim.builtin.sqs_delivery.by_hand import play
 from labsim.engine import Simulation
 from labsim.errors import ParameterError
 from labsim.services import ec2, sqs
-from labsim.services.sqs.order import IN_FLIGHT, VISIBLE
+from labsim.services.sqs.idle import Sleepers
+from labsim.services.sqs.order import DELETED, IN_FLIGHT, VISIBLE, Message, Pile
 
 
 def queue_of(**settings):
@@ -51,8 +54,10 @@ def test_a_group_is_in_order_and_one_batch_at_a_time(steps, most):
                 assert r.message.group not in flying
                 assert not [m for m in queue.messages if m.group == r.message.group
                             and m.number < r.message.number and m.state == VISIBLE]
-            numbers = [r.message.number for r in got]
-            assert numbers == sorted(numbers)
+            batches = [[r.message.number for r in batch]
+                       for _, batch in groupby(got, key=lambda r: r.message.group)]
+            assert all(batch == sorted(batch) for batch in batches)
+            assert len(batches) == len({r.message.group for r in got})
         elif receipts:
             receipt = receipts[value % len(receipts)]
             if what == "delete":
@@ -60,6 +65,55 @@ def test_a_group_is_in_order_and_one_batch_at_a_time(steps, most):
             else:
                 queue.change_visibility(now, receipt, 7.0 * (value % 3))
     assert sum(queue.count.values()) == len(queue.messages) == sent
+
+
+def by_the_book(queue, most, looks):
+    """What a FIFO receive of messages that are none too often received returns, from a list of all:
+    of the oldest `looks` messages, those of the oldest open group, then of the next, ..."""
+    there = [m for m in queue.messages if m.state in (VISIBLE, IN_FLIGHT)]
+    shut = {m.group for m in there if m.state == IN_FLIGHT}
+    seen = [m for m in there[:looks] if m.state == VISIBLE and m.group not in shut]
+    groups = list(dict.fromkeys(m.group for m in seen))
+    return sorted(seen, key=lambda m: (groups.index(m.group), m.number))[:most]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 20), STEP), max_size=80), st.integers(1, 12))
+def test_one_group_first_of_the_oldest_messages(steps, looks):
+    """SQS guide, FIFO delivery logic: as many messages of one group as possible, then of others;
+    backlog in one group: only the first messages of the queue are looked at for open groups."""
+    queue = queue_of(fifo=True, fifo_scan=looks)
+    now, receipts = 0.0, []
+    for k, (wait, (what, value)) in enumerate(steps):
+        now += wait
+        queue.settle(now)
+        if what == "send":
+            queue.send(now, value, str(k))
+        elif what == "receive":
+            expected = by_the_book(queue, value, looks)
+            assert queue.receivable == bool(expected)
+            got = queue.receive(now, value)
+            assert [r.message for r in got] == expected
+            receipts += got
+        elif receipts and what == "delete":
+            queue.delete(now, receipts[value % len(receipts)])
+        elif receipts:
+            queue.change_visibility(now, receipts[value % len(receipts)], 7.0 * (value % 3))
+
+
+@pytest.mark.parametrize("backlog, reached", [(119_999, True), (120_000, False)])
+def test_behind_120_000_messages_of_one_group_others_are_not_seen(backlog, reached):
+    """SQS guide, "Avoid large message backlogs with the same message group ID": the first 120,000
+    messages are looked at. One deleted, and the next comes into sight."""
+    queue = queue_of(fifo=True)
+    for k in range(backlog):
+        queue.send(0.0, "stuck", str(k))
+    queue.send(0.0, "other", "last")
+    held = queue.receive(0.0)
+    assert len(queue.receive(0.0)) == reached
+    queue.delete(1.0, held[0])
+    queue.receive(1.0)      # the next of the backlog, which shuts its group again
+    assert len(queue.receive(1.0)) == (not reached)
 
 
 @settings(max_examples=100, deadline=None)
@@ -75,6 +129,50 @@ def test_what_was_received_is_hidden_for_its_timeout(steps, window):
         for r in queue.receive(now, 4):
             assert now >= last.get(r.message, -math.inf) + queue.visibility_timeout
             last[r.message] = now
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["put", "put", "take", "drop"]), st.floats(0, 0.999)),
+                max_size=80), st.integers(1, 6))
+def test_a_pile_gives_any_of_the_oldest(steps, window):
+    """The message that a list of all gives, by the same dice."""
+    dice = [luck for what, luck in steps if what == "take"]
+    pile = Pile(window, SimpleNamespace(random=iter(dice + [0.0]).__next__))
+    there, taken, number = [], [], 0
+    for what, luck in steps:
+        if what == "put":
+            back = taken and luck < 0.3
+            message = taken.pop(0) if back else Message(number := number + 1, "", 0.0)
+            message.state = VISIBLE
+            there.append(message)
+            pile.put(message)
+        elif what == "take" and there:
+            oldest = sorted(there, key=lambda m: m.number)[:window]
+            expected = oldest[int(luck * len(oldest))]
+            assert pile.any() and pile.take() is expected
+            there.remove(expected)
+            taken.append(expected)
+        elif what == "take":
+            assert not pile.any() and pile.take() is None
+            pile._rng.random()
+        elif there:
+            message = there.pop(int(luck * len(there)))
+            message.state = DELETED
+            pile.gone(message)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=12), st.integers(0, 20),
+       st.integers(0, 20), st.integers(400, 900))
+def test_who_looks_next_is_found_without_asking_everybody(starts, wait, pause, now):
+    """Of all who sleep nobody would look before the one that is found."""
+    call_time = 3
+    sleepers = Sleepers(wait / 10, (max(wait, call_time) + pause) / 10)
+    for start in sorted(starts):
+        sleepers.add(sleepers.idle(start / 10))
+    t, call, place = sleepers.first(now / 10)
+    each = [sleepers._look(idle, now / 10) for _, _, idle in sleepers._line]
+    assert t == pytest.approx(min(each)[0]) and (t, call) == each[place]
 
 
 @pytest.mark.long

@@ -6,6 +6,8 @@ name, is where moto is known to differ from AWS (see `Schedule`):
 * a tie: moto shows a message a moment after its timeout has ended, not at that instant;
 * lazy groups: moto notices only while it walks the queue that a timeout has ended, and shuts other
   groups half-way when it does; so it is told before each receive;
+* one group first: moto's receive of several messages goes by their age, AWS's takes as many of one
+  group as there are (fact sqs.fifo_batch_rule); so several are asked for where one group is open;
 * forgotten ids: moto forgets a deduplication id with its message, AWS keeps it for five minutes;
 * old receipts: moto always deletes by any receipt that a message ever had (as our standard queue
   does here, with `old_receipts=1`), and in a FIFO queue even after the timeout;
@@ -91,6 +93,11 @@ class Schedule:
         for message in [m for m in self.theirs.pending_messages if m.visible]:
             self.theirs.pending_messages.discard(message)       # lazy groups
         now = self.clock[0]
+        self.ours.settle(now)
+        flying = {m.group for m in self.ours.messages if m.state == IN_FLIGHT}
+        waiting = {m.group for m in self.ours.messages if m.state == VISIBLE}
+        if len(waiting - flying) > 1:
+            most = 1        # one group first
         ours = self.ours.receive(now, most, timeout)
         theirs = self.backend.receive_message(
             self.theirs.name, most, 0, TIMEOUT if timeout is None else timeout)
