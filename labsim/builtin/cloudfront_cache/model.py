@@ -8,13 +8,14 @@ Start reading at `simulate`. Data plane: request-level, since what an edge has d
 request before. A day of some three thousand requests takes a few milliseconds.
 """
 
-import numpy as np
-
 from labsim import declare as kit
 from labsim.builtin.cloudfront_cache.params import REPLICAS, CloudfrontCacheParams
 from labsim.engine import Estimate, Simulation
 from labsim.services import cloudfront
 from labsim.services.cloudfront import bill
+from labsim.services.cloudfront.crowd import PLACES
+from labsim.services.cloudfront.ledger import WARMING
+from labsim.services.cloudfront.site import FOLLOWED
 from labsim.services.common import regions as world
 
 TICKS = 96          # of a run, however long it is
@@ -43,7 +44,7 @@ def edges(p: CloudfrontCacheParams, sim: Simulation, site, origin) -> cloudfront
     """CloudFront, as many edges in each region."""
     return cloudfront.Distribution(
         sim, "cloudfront", site, origin, edges=p.edges, edge_size=p.edge_size,
-        regional=p.regional, price_class=p.price_class, cache_control=p.cache_control,
+        regional=p.regional, shield=p.shield, variants=p.variants, price_class=p.price_class, cache_control=p.cache_control,
         expires_at=p.header_age if p.header == "expires" else None, min_ttl=p.min_ttl,
         default_ttl=p.default_ttl, max_ttl=p.max_ttl, stale_if_error=p.stale_if_error,
         error_ttl=p.error_ttl, update="expire" if p.update == "versioned" else p.update,
@@ -76,44 +77,26 @@ class Shops(kit.Outcome):
     def direct_usd(self) -> float:
         """USD for a month in which a bucket in the US sends the same answers."""
         books, months = self.delivery.books, bill.MONTH / self.p.duration
-        gb = float(books.size[books.good].sum()) / bill.GB * months
+        gb = float(books.tally.sent.sum()) / bill.GB * months
         return bill.one_bucket(gb, float(books.good.sum()) * months, self.site)
 
 
-RANKS = 40          # of popularity that stand for all
-
-
-def missing(p: CloudfrontCacheParams) -> float:
-    """Part of the requests that an edge has nothing fresh for, roughly: rate times TTL at a few
-    ranks of popularity, less of it where there is no room."""
-    ranks = np.geomspace(1, p.objects, RANKS)
-    widths = np.gradient(ranks) + 1 / RANKS
-    shares = ranks ** -p.skew / (widths * ranks ** -p.skew).sum()
-    fresh = min(p.ttl(), p.duration + p.warm_up)
-    asked = p.request_rate * p.let_in / len(world.REGIONS) / p.edges * fresh * shares
-    found = float((widths * shares * asked / (1 + asked)).sum())
-    if p.header == "expires" and not p.min_ttl:
-        found *= min(1.0, p.header_age / p.duration)
-    return 1.0 - found * min(1.0, p.edge_size / p.size_mean / p.objects) ** 0.5
-
-
-# Parts of a control event's time: what there is anyhow, a hit, a miss in addition, a request to a
-# bucket, a release, each of all objects then, each that changes, each cache that drops one.
-ANYHOW, HIT, MISS, DIRECT = 70, 1 / 24, 1 / 12, 1 / 18
-RELEASE, OBJECT, CHANGED, CACHE = 1 / 2, 1 / 3_500, 1 / 110, 1 / 120
+# Parts of a control event's time: what there is anyhow, a window, a cell in it, a column behind one,
+# a release, each object then, each that changes.
+ANYHOW, WINDOW, CELL, RELEASE, OBJECT = 150, 12, 1 / 60, 3, 1 / 1_500
 
 
 def estimate(p: CloudfrontCacheParams) -> Estimate:
-    """What a run will take: requests that are let in, one by one, and releases, each with its
-    objects."""
-    requests = p.request_rate * (p.duration + p.warm_up)
+    """What a run will take: windows between changes, in each the cells that are followed; the rate
+    of requests makes no difference."""
     releases = p.duration / p.change_every if p.change_every else 0.0
-    caches = len(world.REGIONS) * p.edges * CACHE if p.by_edges else 0.0
-    each = p.change_share * (CHANGED + caches * (p.update == "invalidate"))
-    wiped = p.objects * caches / 100 if p.update == "wildcard" else 0.0
-    one = (HIT + MISS * missing(p)) * p.let_in if p.by_edges else DIRECT
-    return Estimate(requests=requests,
-                    events=ANYHOW + one * requests
-                    + releases * (RELEASE + p.objects * (OBJECT + each) + wiped),
-                    cells=TICKS * len(world.REGIONS) * p.edges + 7 * p.objects + 6 * requests,
-                    lower="request_rate" if requests > releases * p.objects else "objects")
+    told = releases * (1 + (p.by_edges and p.update in ("invalidate", "wildcard")))
+    windows = TICKS + min(WARMING, p.warm_up * TICKS / p.duration) + told + 2
+    objects, served = min(p.objects, FOLLOWED), len(set(p.serving))
+    cells = objects * (1 if p.shield else served if p.regional else served * min(
+        p.edges, PLACES)) if p.by_edges else 0
+    return Estimate(requests=0.0,
+                    events=ANYHOW + windows * (WINDOW + CELL * cells)
+                    + p.objects * OBJECT * (1 + releases),
+                    cells=TICKS * len(world.REGIONS) * p.edges + 7 * p.objects,
+                    lower="objects" if p.objects > 1e5 else "duration")
