@@ -13,7 +13,7 @@ from labsim.builtin.cloudfront_cache.params import REPLICAS, CloudfrontCachePara
 from labsim.engine import Estimate, Simulation
 from labsim.services import cloudfront
 from labsim.services.cloudfront import bill
-from labsim.services.cloudfront.crowd import PLACES
+from labsim.services.cloudfront.cells import PLACES
 from labsim.services.cloudfront.ledger import WARMING
 from labsim.services.cloudfront.site import FOLLOWED
 from labsim.services.common import regions as world

@@ -58,9 +58,9 @@ class Buckets(Delivery):
                 there, who = ask(now, 0.0, 0.0)
                 self.noted.append((i, ERROR if who == FAILED else FROM_ORIGIN, there - now))
 
-    def counted(self, viewers) -> "Crowd":
+    def counted(self, viewers) -> "Callers":
         """Each bucket's requests are counted."""
-        return Crowd(self, viewers)
+        return Callers(self, viewers)
 
     def released(self, objects: np.ndarray) -> None:
         """The site has changed these: each copy gets it after a lag of its own."""
@@ -77,7 +77,7 @@ class Buckets(Delivery):
                 "origin requests": float(self.books.fetched) * months * bill.GET}
 
 
-class Crowd(Ledger):
+class Callers(Ledger):
     """Viewers of `Buckets`."""
 
     def window(self, begin: float, end: float, tick: int, rates: np.ndarray) -> None:

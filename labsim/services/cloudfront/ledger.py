@@ -111,7 +111,11 @@ class Ledger:
         if tick >= 0:
             waits, n, region = (x.ravel() for x in np.broadcast_arrays(waits, n, region))
             self.rows.append((waits, n, region))
-            self.extras[LATE, tick] += np.bincount(region, waits * n, REGIONS)
+            self.late(tick, np.bincount(region, waits * n, REGIONS))
+
+    def late(self, tick: int, seconds: np.ndarray) -> None:
+        """Requests of each region together waited so long, s, beyond the viewers' round trips."""
+        self.extras[LATE, tick] += seconds
 
     # -- at the end --------------------------------------------------------------------------
 
