@@ -13,7 +13,7 @@ from labsim.builtin.cloudfront_cache.params import REPLICAS, CloudfrontCachePara
 from labsim.engine import Estimate, Simulation
 from labsim.services import cloudfront
 from labsim.services.cloudfront import bill
-from labsim.services.cloudfront.cells import PLACES
+from labsim.services.cloudfront.cells import places
 from labsim.services.cloudfront.ledger import WARMING
 from labsim.services.cloudfront.site import FOLLOWED
 from labsim.services.common import regions as world
@@ -93,8 +93,9 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
     told = releases * (1 + (p.by_edges and p.update in ("invalidate", "wildcard")))
     windows = TICKS + min(WARMING, p.warm_up * TICKS / p.duration) + told + 2
     objects, served = min(p.objects, FOLLOWED), len(set(p.serving))
-    cells = objects * (1 if p.shield else served if p.regional else served * min(
-        p.edges, PLACES)) if p.by_edges else 0
+    caches = 1 if p.shield else served if p.regional else (
+        served * places(objects, served, p.edges))
+    cells = objects * caches if p.by_edges else 0
     return Estimate(requests=0.0,
                     events=ANYHOW + windows * (WINDOW + CELL * cells)
                     + p.objects * OBJECT * (1 + releases),

@@ -114,7 +114,7 @@ class Callers(Ledger):
         there, who = self.part.origin.answers(t, nothing, nothing)
         wait, lost = there - t, who == FAILED
         asked = np.flatnonzero(~lost)
-        more, taken = self.part.origin.queue(t[asked], n[asked], end)
+        more, taken = self.part.origin.queue(t[asked], n[asked], end, self.random)
         wait[asked] += more
         wait[asked[~taken]], lost[asked[~taken]] = self.part.origin.response, True
         self._answered(tick, here, wait[~lost], n[~lost], size)

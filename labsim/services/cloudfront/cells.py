@@ -19,7 +19,7 @@ from labsim.services.cloudfront.ledger import SENT, SHARED, SHIELDED, Ledger
 from labsim.services.cloudfront.tally import HIT, REGIONAL, REGIONS, SHIELD
 from labsim.services.common import regions as world
 
-PLACES = 2          # edges of a region that stand for all, where each asks the origin
+CELLS = 3_200       # where each edge asks the origin, so many of a region stand for all
 HALVES = 0.25, 0.75     # of a time that some wait for the rest of: what two halves of them wait
 
 
@@ -61,6 +61,11 @@ def fill(rate: np.ndarray, lost, length: np.ndarray,
     return np.clip(lacking, 0.0, length), full + (steady - full) * moved
 
 
+def places(objects: int, regions: int, edges: int) -> int:
+    """How many edges of each region are followed."""
+    return min(edges, max(CELLS // (objects * regions), 2))
+
+
 class Cells(Ledger):
     """The caches of a `Distribution` and what they have.
 
@@ -77,7 +82,7 @@ class Cells(Ledger):
         home, served = part.origin.region, np.unique(self.serving)
         self.shield, self.nested = part.shield is not None, bool(part.shield is not None
                                                                  or part.regional)
-        followed = min(part.edges, PLACES)
+        followed = places(len(sample.one), len(served), part.edges)
         roots = [home] if self.shield else served if self.nested else np.repeat(served, followed)
         many, caches = len(sample.one), len(roots)
         share, stands = sample.share / part.variants, sample.stands * float(part.variants)

@@ -185,7 +185,7 @@ class Crowd(Cells):
         old = (kind == EXPIRED) & (self.old_since[cells] < np.inf)
         stands, self.latest[cells] = self.stands[cells], at
         self.fetches.append((cells, self.kid[cells, column], at, wait, kind, n * stands, old,
-                             unchanged * stands, n * stands * edge * wait * kept,
+                             unchanged * stands, n * stands * edge * kept,
                              self.until[cells], self.held[cells], self.old_since[cells]))
 
     def _renewals(self, cells, end: float, tick: int, lasts, who) -> None:
@@ -244,13 +244,14 @@ class Crowd(Cells):
             plain = False
             asked = np.flatnonzero(kind == FROM_ORIGIN)
             asked = asked[np.argsort(at[asked], kind="stable")]
-            more, taken = origin.queue(at[asked], n[asked], end)
+            more, taken = origin.queue(at[asked], n[asked], end, self.random)
             wait[asked] += more
             late = asked[~taken]
             self.refused = bool(len(late))
             if len(late):
                 unchanged[late] = shared[late] = 0.0
                 self._refuse(cells, region, at, wait, kind, late, before)
+        shared = shared * wait
         origin.failovers += round(n[kind == FROM_SECOND].sum())
         lost, size = kind >= EXPIRED, self.size[cells]
         self.count(tick, kind, region, n, old)

@@ -25,6 +25,7 @@ from labsim.declare import Component, Count, Line, Metric, Panel, per_tick
 from labsim.engine import Order, Servers, Simulation
 from labsim.errors import ParameterError, unknown
 from labsim.services.cloudfront import rules
+from labsim.services.cloudfront.tally import whole
 from labsim.services.common import regions as world
 
 UNREACHABLE, ERRORS = OUTAGES = "unreachable", "errors"
@@ -162,24 +163,37 @@ class Origin(Component):
             other_way[lost] + self.service if self.group else 0.0)
         return there, who
 
-    def queue(self, t: np.ndarray, n: np.ndarray,
-              end: float) -> tuple[np.ndarray, np.ndarray]:
-        """How long a server makes requests wait that come at `t` s (sorted), `n` at each: s, and
-        whether it has taken them. Few single ones are taken one by one; a crowd flows through as a
-        fluid, `GRAINS` times until `end`, with the mean wait of M/D/c (Allen-Cunneen, Sakasegawa)
-        while the server keeps up."""
-        wait, taken = np.zeros(len(t)), np.ones(len(t), dtype=bool)
+    def queue(self, t: np.ndarray, n: np.ndarray, end: float,
+              random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """How long a server makes requests wait that come at `t` s (sorted), `n` at each or, more
+        than one, at any time until `end`: s, and whether it has taken them. Up to `SINGLY` requests
+        are taken one by one; a crowd flows through as a fluid in `GRAINS` parts."""
         if not self.workers or not len(t):
-            return wait, taken
-        if len(t) <= SINGLY and n.max() <= 1:
-            for i, at in enumerate(t.tolist()):
-                if self.servers[0] - at > self.response:
-                    taken[i] = False
-                else:
-                    wait[i] = self.servers.begin(at, self.service) - at
-            self.worked += self.service * taken.sum()
-            return wait, taken
-        begin, capacity = float(t[0]), self.workers / self.service
+            return np.zeros(len(t)), np.ones(len(t), dtype=bool)
+        return (self._singly if n.sum() <= SINGLY else self._flowing)(t, n, end, random)
+
+    def _singly(self, t, n, end, random) -> tuple[np.ndarray, np.ndarray]:
+        times = whole(n)
+        who = np.repeat(np.arange(len(t)), times)
+        at = t[who]
+        more = np.append(False, who[1:] == who[:-1])[:len(who)]
+        at[more] = t[0] + (end - t[0]) * random.random(more.sum())
+        order = np.argsort(at, kind="stable")
+        waits, taken = np.zeros(len(who)), np.ones(len(who))
+        for i, now in zip(order.tolist(), at[order].tolist()):
+            if self.servers[0] - now > self.response:
+                taken[i] = 0.0
+            else:
+                waits[i] = self.servers.begin(now, self.service) - now
+        self.worked += self.service * taken.sum()
+        served = np.bincount(who, taken, len(t))
+        return (np.bincount(who, waits, len(t)) / np.maximum(served, 1.0),
+                random.random(len(t)) * times <= served)
+
+    def _flowing(self, t, n, end, random) -> tuple[np.ndarray, np.ndarray]:
+        """While it keeps up, they wait as in M/D/c (Sakasegawa's form of Allen-Cunneen's mean), at
+        most as long as chance can fill the line from nothing."""
+        begin, each = float(t[0]), self.service / self.workers
         length = max(end - begin, 1e-9)
         free = sum(max(one, begin) for one in self.servers) / self.workers
         grain = np.minimum(((t - begin) / length * GRAINS).astype(np.int64), GRAINS - 1)
@@ -189,12 +203,13 @@ class Origin(Component):
             if free - at > self.response:
                 waits[k] = np.inf
             elif many:
-                waits[k] = max(free - at, 0.0) + many / capacity / 2 * (free > at)
-                free = max(free, at) + many / capacity
+                waits[k] = max(free - at, 0.0)
+                free = max(free, at) + many * each
                 self.worked += self.service * many
-        busy = min(came.sum() / length / capacity, 0.995)
-        waits += (self.service / self.workers * busy ** (math.sqrt(2 * (self.workers + 1)) - 1)
-                  / (1 - busy) / 2)
+        busy = min(came.sum() / length * each, 0.995)
+        chance = each * min(busy ** (math.sqrt(2 * (self.workers + 1)) - 1) / (1 - busy) / 2,
+                            math.sqrt(came.sum()))
+        waits = np.where(waits > 0, waits, min(chance, self.response))
         self.servers[:] = [free] * self.workers
         taken = np.isfinite(waits)[grain]
         return np.where(taken, waits[grain], 0.0), taken
