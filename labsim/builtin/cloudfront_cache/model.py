@@ -4,8 +4,15 @@ Picture corner shops in four parts of the world and one factory in America. Who 
 in the shop around the corner has it at once; every other wish crosses an ocean. The date on the
 loaf decides how often, and how old the bread may be.
 
-Start reading at `simulate`. Data plane: request-level, since what an edge has depends on every
-request before. A day of some three thousand requests takes a few milliseconds.
+*Models:* at any rate requests are counted, in windows of a 72nd of the run, cut where something
+changes. What is followed are the fetches from the origin: of each object up to `FOLLOWED` of them,
+of more objects so many that stand for all (the favourites each for itself, the others by classes of
+neighbours in rank); of each edge, or of so many that stand for the region's. With all objects and
+edges followed the law is that of the request-level model, so long as there is room; for want of room
+Che's approximation, above three fetches in a window renewal theory, at a server with more than 500
+requests in a window a fluid. So a day at 100,000 requests per second takes as long as one at 100.
+
+Start reading at `simulate`; how viewers are counted is in `labsim/services/cloudfront/crowd.py`.
 """
 
 from labsim import declare as kit
@@ -18,7 +25,7 @@ from labsim.services.cloudfront.ledger import WARMING
 from labsim.services.cloudfront.site import FOLLOWED
 from labsim.services.common import regions as world
 
-TICKS = 96          # of a run, however long it is
+TICKS = 72          # of a run, however long it is
 
 
 def simulate(p: CloudfrontCacheParams, sim: Simulation) -> "Shops":

@@ -87,10 +87,12 @@ class Callers(Ledger):
         size = float((share * sample.size).sum())
         came = np.bincount(self.serving, rates, REGIONS) * length
         for here in np.flatnonzero(came):
-            if here == part.origin.region:
+            if here == part.origin.region and (part.origin.workers or part.origin.outages):
                 self._at_home(begin, end, tick, here, came[here], size)
                 continue
             self._answered(tick, here, np.array([part.origin.service]), came[here:here + 1], size)
+            if here == part.origin.region:
+                continue
             arrives = part.arrives[here, sample.one]
             late = arrives > begin
             if tick >= 0 and late.any():
@@ -119,11 +121,13 @@ class Callers(Ledger):
         wait[asked[~taken]], lost[asked[~taken]] = self.part.origin.response, True
         self._answered(tick, here, wait[~lost], n[~lost], size)
         self.count(tick, ERROR, here, n[lost])
-        self.extra(tick, UNSERVED, here, n[lost])
-        self.wait(tick, wait[lost], n[lost], here)
+        region = np.full(lost.sum(), here)
+        self.extra(tick, UNSERVED, region, n[lost])
+        self.wait(tick, wait[lost], n[lost], region)
 
     def _answered(self, tick, here, wait, n, size) -> None:
-        self.count(tick, FROM_ORIGIN, here, n)
-        self.wait(tick, wait, n, here)
+        region = np.full(len(n), here)
+        self.count(tick, FROM_ORIGIN, region, n)
+        self.wait(tick, wait, n, region)
         for what in (SENT, FETCHED):
-            self.extra(tick, what, here, n * size)
+            self.extra(tick, what, region, n * size)

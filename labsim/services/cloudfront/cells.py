@@ -15,12 +15,11 @@ Data plane: counted.
 
 import numpy as np
 
-from labsim.services.cloudfront.ledger import SENT, SHARED, SHIELDED, Ledger
+from labsim.services.cloudfront.ledger import LATE, SENT, SHARED, SHIELDED, Ledger
 from labsim.services.cloudfront.tally import HIT, REGIONAL, REGIONS, SHIELD
 from labsim.services.common import regions as world
 
 CELLS = 3_200       # where each edge asks the origin, so many of a region stand for all
-HALVES = 0.25, 0.75     # of a time that some wait for the rest of: what two halves of them wait
 
 
 def turnover(share: np.ndarray, size: np.ndarray, many: np.ndarray, room: float) -> np.ndarray:
@@ -95,6 +94,7 @@ class Cells(Ledger):
         n, columns = many * caches, len(served) if self.shield else 1
         region = np.repeat(roots, many)[:, None]
         self.kid = np.broadcast_to(served, (n, columns)) if self.shield else region
+        self.kids = self.kid.ravel()
         self._room(part, share, sample.size, stands, caches)
         self.until, self.old_since = np.full(n, -np.inf), np.full(n, np.inf)
         self.held = np.zeros(n, dtype=bool)
@@ -104,7 +104,8 @@ class Cells(Ledger):
         here, trips = np.arange(REGIONS), np.array(world.ROUND_TRIP)
         self.near = trips[here, here] * bool(part.regional)
         self.far = trips[here, home] * (self.shield and (here != home) | (not part.regional))
-        self.ways = np.array(part.ways)
+        self.hops = {kind: self.hop(kind) for kind in (HIT, REGIONAL, SHIELD)}
+        self.ways, self.any_old = np.array(part.ways), False
 
     def _room(self, part, share, size, stands, caches) -> None:
         edge, wide = (np.tile(turnover(share, size, stands, room), caches)
@@ -155,6 +156,7 @@ class Cells(Ledger):
         if not self.nested:
             self.kid_rate = self.kid_rate / self.part.edges
         self.rate = self.kid_rate.sum(axis=1)
+        self.any_old = bool((self.old_since < np.inf).any())
 
     def filling(self, cells, rate, length, filled, reached):
         """Requests at this `rate` from each region, for `length` s, that its edges lack (`first`)
@@ -163,7 +165,8 @@ class Cells(Ledger):
         if not self.nested:
             return 0.0, 0.0, filled, reached
         edge, shielded = rate / self.each, 0.0
-        first, filled = fill(edge, edge * self.edge_loses[cells, None], length, filled)
+        first, filled = fill(edge, edge * self.edge_loses[cells, None] if self.tight else 0.0,
+                             length, filled)
         if self.shield and self.part.regional:
             shielded, reached = fill(rate, rate * self.loses[cells, None], length, reached)
             shielded = np.minimum(shielded, first) * (self.kid[cells] != self.part.origin.region)
@@ -173,43 +176,48 @@ class Cells(Ledger):
 
     def tell(self, cells, came, first, shielded) -> None:
         """Of requests that `came` to each region of these cells edges lacked some at first."""
-        old = (self.old_since[cells] < np.inf).astype(np.int64)
-        self.told[0, old, cells] += came
-        if self.nested:
-            self.told[1, old, cells] += first
-        if self.shield:
-            self.told[2, old, cells] += shielded
+        old = (self.old_since[cells] < np.inf)[:, None] if self.any_old else None
+        for told, more in zip(self.told, (came, first, shielded)):
+            if old is None:
+                told[0, cells] += more
+            else:
+                told[0, cells] += more * ~old
+                told[1, cells] += more * old
 
     def close(self, tick: int) -> None:
         """Count what was told in a window."""
         if tick >= 0:
-            came, first, shielded = told = self.told * self.stands[:, None]
-            kid, old = self.kid, np.array([False, True])[:, None, None]
-            self.extra(tick, SENT, kid, came.sum(axis=0) * self.size[:, None])
-            self.count(tick, HIT, kid, came - first, old)
+            for old in range(1 + self.any_old):
+                came, first, shielded = (self.by_region(told[old]) for told in self.told)
+                for kind, n in ((HIT, came - first), (REGIONAL, first - shielded),
+                                (SHIELD, shielded)):
+                    self.sums[kind, tick] += n
+                    self.extras[LATE, tick] += n * self.hops[kind]
+                    if old:
+                        self.old[kind, tick] += n
+                self.extras[SHIELDED, tick] += shielded * (self.far > 0)
+            came, first, shielded = self.told.sum(axis=1) if self.any_old else self.told[:, 0]
+            self.extras[SENT, tick] += self.by_region(came * self.size[:, None])
             if self.nested:
-                self.count(tick, REGIONAL, kid, first - shielded, old)
+                first = first * self.kid_rate
+                n = self.by_region(first) * self.near
                 if self.shield:
-                    self.count(tick, SHIELD, kid, shielded, old)
-                    self.extra(tick, SHIELDED, kid, told[2].sum(axis=0) * (self.far[kid] > 0))
-                waits = (first * self.near[kid] + shielded * self.far[kid]).sum(axis=0)
-                self.shared(tick, np.bincount(kid.ravel(), (
-                    waits * self.kid_rate / self.each).ravel(), REGIONS), np.arange(REGIONS),
-                    self.near)
-                for kind, lacked in ((REGIONAL, first - shielded), (SHIELD, shielded)):
-                    self.late(tick, self.hop(kind) * np.bincount(
-                        kid.ravel(), lacked.sum(axis=0).ravel(), REGIONS))
+                    n += self.by_region(shielded * self.kid_rate) * self.far
+                self.shared(tick, n / self.each, np.arange(REGIONS), self.near)
         self.told[:] = 0.0
 
+    def by_region(self, n: np.ndarray) -> np.ndarray:
+        """Something of each cell and region behind it, added up by region, of all it stands for."""
+        return np.bincount(self.kids, (n * self.stands[:, None]).ravel(), REGIONS)
+
     def shared(self, tick: int, n, region, wait) -> None:
-        """`n` hits wait for a fetch under way, of `wait` s."""
+        """`n` hits wait for the rest, half in the mean, of a fetch under way, of `wait` s."""
         self.extra(tick, SHARED, region, n)
-        for half in HALVES:
-            self.wait(tick, wait * half, n / len(HALVES), region)
+        self.wait(tick, wait / 2, n, region)
 
     def hop(self, kind: int) -> np.ndarray:
         """To a regional cache, and on to Origin Shield."""
-        return self.near + self.far * (kind == SHIELD)
+        return (self.near + self.far * (kind == SHIELD)) * (kind != HIT)
 
     def evict(self, rates: np.ndarray, length: float, now: float) -> None:
         """What comes into a full edge throws something out."""

@@ -60,29 +60,36 @@ class Crowd(Cells):
 
     def _fresh(self, cells: np.ndarray, end: float, tick: int) -> None:
         """These have fresh copies for a while, or none; nothing needs the origin until then."""
-        cells = cells[self.until[cells] > self.clock[cells]]
-        if not len(cells):
-            return
-        begin, upto = self.clock[cells], np.minimum(self.until[cells], end)
+        if len(cells) == len(self.until):       # a view of all is quicker than so many of them
+            cells, begin = slice(None), self.clock
+            upto = np.maximum(np.minimum(self.until, end), begin)
+        else:
+            cells = cells[self.until[cells] > self.clock[cells]]
+            if not len(cells):
+                return
+            begin, upto = self.clock[cells], np.minimum(self.until[cells], end)
         if self.tight:
             with np.errstate(divide="ignore"):
-                gone = begin + self.random.standard_exponential(len(cells)) / (
+                gone = begin + self.random.standard_exponential(len(begin)) / (
                     self.rate[cells] * self.loses[cells])
             lost = gone < upto
             upto = np.where(lost, gone, upto)
-            self.until[cells[lost]], self.held[cells[lost]] = upto[lost], False
+            self.until[cells] = np.where(lost, upto, self.until[cells])
+            self.held[cells] &= ~lost
         rate, length = self.kid_rate[cells], (upto - begin)[:, None]
         first, shielded, self.filled[cells], self.reached[cells] = self.filling(
             cells, rate, length, self.filled[cells], self.reached[cells])
         self.tell(cells, rate * length, first, shielded)
-        self._age(cells, begin, upto, tick)
+        if self.any_old:
+            self._age(cells, begin, upto, tick)
         self.clock[cells] = upto
 
     def _age(self, cells, begin, upto, tick: int) -> None:
         """They answer from `begin` to `upto`: how old a version does, at the last request."""
         old = np.flatnonzero(self.old_since[cells] < np.inf)
         if tick >= 0 and len(old):
-            cells, begin, upto = cells[old], begin[old], upto[old]
+            begin, upto = begin[old], upto[old]
+            cells = old if isinstance(cells, slice) else cells[old]
             last = upto - self.random.standard_exponential(len(cells)) / (
                 self.rate[cells] * self.stands[cells])
             changed = self.part.site.changed[self.part.site.sample.one[self.one[cells]]]
@@ -108,8 +115,10 @@ class Crowd(Cells):
         n = n * self.kid_rate[cells] / self.rate[cells, None]
         self.count(tick, np.where(stale, EXPIRED, ERROR)[:, None], kid, n,
                    (stale & (self.old_since[cells] < np.inf))[:, None])
-        self.extra(tick, SENT, kid, n * (self.size[cells] * stale)[:, None])
-        self.wait(tick, np.broadcast_to(wait, len(cells))[:, None], n, kid)
+        wait = np.broadcast_to(wait, len(cells))[:, None] + 0.0 * n
+        kid, sent = kid.ravel(), n * (self.size[cells] * stale)[:, None]
+        self.extra(tick, SENT, kid, sent.ravel())
+        self.wait(tick, wait.ravel(), n.ravel(), kid)
 
     # -- fetches -----------------------------------------------------------------------------
 
@@ -252,13 +261,18 @@ class Crowd(Cells):
                 unchanged[late] = shared[late] = 0.0
                 self._refuse(cells, region, at, wait, kind, late, before)
         shared = shared * wait
-        origin.failovers += round(n[kind == FROM_SECOND].sum())
         lost, size = kind >= EXPIRED, self.size[cells]
-        self.count(tick, kind, region, n, old)
-        self.extra(tick, SENT, region, n * size * (kind != ERROR))
+        if plain and not lost.any():
+            self.extra(tick, SENT, region, n * size)
+            if tick >= 0:
+                self.sums[FROM_ORIGIN, tick] += np.bincount(region, n, REGIONS)
+        else:
+            origin.failovers += round(n[kind == FROM_SECOND].sum())
+            self.count(tick, kind, region, n, old)
+            self.extra(tick, SENT, region, n * size * (kind != ERROR))
+            self.extra(tick, UNSERVED, region, n * lost)
         self.extra(tick, FETCHED, region, (n - unchanged) * size * ~lost)
         self.extra(tick, UNCHANGED, region, unchanged)
-        self.extra(tick, UNSERVED, region, n * lost)
         if self.shield:
             self.extra(tick, SHIELDED, region, n * (self.far[region] > 0))
         if plain:       # all of a region wait alike

@@ -97,25 +97,19 @@ class Ledger:
         kind, region, n, old = np.broadcast_arrays(kind, region, n, old)
         cell = ((old.ravel() * len(KINDS)) + kind.ravel()) * REGIONS + region.ravel()
         sums = np.bincount(cell, n.ravel(), 2 * len(KINDS) * REGIONS).reshape(2, -1, REGIONS)
-        self.sums[:, tick] += sums.sum(axis=0)
+        self.sums[:, tick] += sums[0] + sums[1]
         self.old[:, tick] += sums[1]
 
-    def extra(self, tick: int, what: int, region, n) -> None:
-        """So much more of an extra; arrays, or one for all."""
+    def extra(self, tick: int, what: int, region: np.ndarray, n: np.ndarray) -> None:
+        """So much more of an extra, row by row."""
         if tick >= 0:
-            region, n = np.broadcast_arrays(region, n)
-            self.extras[what, tick] += np.bincount(region.ravel(), n.ravel(), REGIONS)
+            self.extras[what, tick] += np.bincount(region, n, REGIONS)
 
-    def wait(self, tick: int, waits, n, region) -> None:
-        """`n` requests waited so long, s, beyond the viewers' round trips."""
+    def wait(self, tick: int, waits: np.ndarray, n: np.ndarray, region: np.ndarray) -> None:
+        """`n` requests waited so long, s, beyond the viewers' round trips, row by row."""
         if tick >= 0:
-            waits, n, region = (x.ravel() for x in np.broadcast_arrays(waits, n, region))
             self.rows.append((waits, n, region))
-            self.late(tick, np.bincount(region, waits * n, REGIONS))
-
-    def late(self, tick: int, seconds: np.ndarray) -> None:
-        """Requests of each region together waited so long, s, beyond the viewers' round trips."""
-        self.extras[LATE, tick] += seconds
+            self.extras[LATE, tick] += np.bincount(region, waits * n, REGIONS)
 
     # -- at the end --------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ Control plane: one event per release.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -31,6 +31,14 @@ class Sample:
     stands: np.ndarray
     share: np.ndarray
     size: np.ndarray
+
+
+@lru_cache(4)
+def shares(objects: int, skew: float) -> np.ndarray:
+    """`popularity`, kept for the next run: of many objects it takes as long as a run."""
+    found = popularity(objects, skew)
+    found.flags.writeable = False
+    return found
 
 
 class Site(Component):
@@ -58,7 +66,7 @@ class Site(Component):
                 raise ParameterError(what, value, f"from {least:g} to {most:g}")
         self.objects, self.size, self.versioned = objects, size, versioned
         self.change_every, self.change_share, self.releases = change_every, change_share, 0
-        self.popularity = popularity(objects, skew)
+        self.popularity = shares(objects, skew)
         self.size_cv = size_cv
         self._sizes_random = sizes_random or sim.stream(f"{name} sizes")
         self.version = np.zeros(objects, dtype=np.int64)
