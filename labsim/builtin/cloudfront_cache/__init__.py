@@ -21,7 +21,7 @@ lab = Lab(
     presets=story.PRESETS, panels=story.PANELS, boxes=story.BOXES, links=story.LINKS,
     invariants=story.INVARIANTS, exercises=EXERCISES,
     headline=("offload", "latency_p95", "stale_share", "month_usd"),
-    facts=("cf.pops", "cf.default_ttl", "cf.ttl_rule", "cf.evict_rule", "cf.collapse_rule",
+    facts=("cf.pops", "cf.default_ttl", "cf.ttl_rule", "cf.cache_key_rule", "cf.evict_rule", "cf.shield_rule", "cf.collapse_rule",
            "cf.stale_rule", "cf.error_ttl_s", "cf.origin_connect", "cf.response_timeout_s",
            "cf.origin_failover_rule", "cf.invalidation_free", "cf.invalidation_price",
            "cf.versioned_rule", "cf.signed_url_rule", "cf.price_classes", "cf.out_us",

@@ -4,7 +4,7 @@ Picture corner shops in four parts of the world and one factory in America. Who 
 in the shop around the corner has it at once; every other wish crosses an ocean. The date on the
 loaf decides how often, and how old the bread may be.
 
-*Models:* at any rate requests are counted, in windows of a 72nd of the run, cut where something
+*Models:* at any rate requests are counted, in windows of a 60th of the run, cut where something
 changes. What is followed are the fetches from the origin: of each object up to `FOLLOWED` of them,
 of more objects so many that stand for all (the favourites each for itself, the others by classes of
 neighbours in rank); of each edge, or of so many that stand for the region's. With all objects and
@@ -25,7 +25,7 @@ from labsim.services.cloudfront.ledger import WARMING
 from labsim.services.cloudfront.site import FOLLOWED
 from labsim.services.common import regions as world
 
-TICKS = 72          # of a run, however long it is
+TICKS = 60          # of a run, however long it is
 
 
 def simulate(p: CloudfrontCacheParams, sim: Simulation) -> "Shops":

@@ -109,7 +109,7 @@ class CloudfrontCacheParams(Params):
         "max-age", label="Origin's header", group=HEADERS, fact="cf.ttl_rule", when=BY_EDGES,
         help="What the origin says of its answers: Cache-Control or Expires, a fixed date.")
     header_age: float = number(
-        21_600, unit="s", bounds=(0, 3.2e9), slider=(0, 86_400), step=600, label="Header's time",
+        14_400, unit="s", bounds=(0, 3.2e9), slider=(0, 86_400), step=600, label="Header's time",
         group=HEADERS, when=AGED,
         help="The value of max-age or s-maxage, or when the date of Expires is, from the start.")
     min_ttl: float = number(

@@ -26,7 +26,7 @@ from labsim.services.cloudfront.tally import (
 )
 from labsim.services.common import regions as world
 
-LOOK = 8            # ticks; a ratio and a time are means over so many
+LOOK = 3            # ticks; a ratio and a time are means over so many
 CODES = {"us": "us", "europe": "eu", "asia": "as", "south_america": "sa"}
 PLACES = {"us": "the US", "eu": "Europe", "as": "Asia", "sa": "South America"}
 

@@ -100,7 +100,8 @@ class Cells(Ledger):
         self.held = np.zeros(n, dtype=bool)
         self.blocked, self.over = np.full((2, n), -np.inf)
         self.filled, self.reached = np.zeros((2, n, columns))
-        self.told = np.zeros((3, 2, n, columns))    # came, lacked by edges, by regional caches
+        levels = 1 + self.nested + self.shield      # came, lacked by edges, by regional caches
+        self.told = np.zeros((levels, 2, n, columns))
         here, trips = np.arange(REGIONS), np.array(world.ROUND_TRIP)
         self.near = trips[here, here] * bool(part.regional)
         self.far = trips[here, home] * (self.shield and (here != home) | (not part.regional))
@@ -188,21 +189,19 @@ class Cells(Ledger):
         """Count what was told in a window."""
         if tick >= 0:
             for old in range(1 + self.any_old):
-                came, first, shielded = (self.by_region(told[old]) for told in self.told)
-                for kind, n in ((HIT, came - first), (REGIONAL, first - shielded),
-                                (SHIELD, shielded)):
-                    self.sums[kind, tick] += n
-                    self.extras[LATE, tick] += n * self.hops[kind]
+                reached = [*(self.by_region(told[old]) for told in self.told), 0.0]
+                for kind, n, beyond in zip((HIT, REGIONAL, SHIELD), reached, reached[1:]):
+                    self.sums[kind, tick] += n - beyond
+                    self.extras[LATE, tick] += (n - beyond) * self.hops[kind]
                     if old:
-                        self.old[kind, tick] += n
-                self.extras[SHIELDED, tick] += shielded * (self.far > 0)
-            came, first, shielded = self.told.sum(axis=1) if self.any_old else self.told[:, 0]
-            self.extras[SENT, tick] += self.by_region(came * self.size[:, None])
-            if self.nested:
-                first = first * self.kid_rate
-                n = self.by_region(first) * self.near
+                        self.old[kind, tick] += n - beyond
                 if self.shield:
-                    n += self.by_region(shielded * self.kid_rate) * self.far
+                    self.extras[SHIELDED, tick] += reached[2] * (self.far > 0)
+            told = self.told.sum(axis=1) if self.any_old else self.told[:, 0]
+            self.extras[SENT, tick] += self.by_region(told[0] * self.size[:, None])
+            if self.nested:
+                n = sum(self.by_region(lacked * self.kid_rate) * way
+                        for lacked, way in zip(told[1:], (self.near, self.far)))
                 self.shared(tick, n / self.each, np.arange(REGIONS), self.near)
         self.told[:] = 0.0
 

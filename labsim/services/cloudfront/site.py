@@ -19,7 +19,7 @@ from labsim.declare import Component, Count
 from labsim.engine import Order, Simulation, draw_keys, popularity
 from labsim.errors import ParameterError
 
-FOLLOWED = 256      # objects that stand for all where there are more
+FOLLOWED = 200      # objects that stand for all where there are more
 
 
 @dataclass(frozen=True)
