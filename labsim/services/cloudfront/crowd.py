@@ -5,7 +5,8 @@ a bell; what the others took is known from how long the shelf was full and how m
 
 *Models:* the renewals of each cell: a fetch, then fresh for the TTL, then a gap until the next
 request (exponential, viewers being Poisson). Cells that renew more than `FAST` times in a window
-are counted there by renewal theory. *Leaves out:* who waits at a second edge for a fetch under way;
+are counted there by renewal theory; fetches that stand for more than `COARSE` of all requests
+are counted as expected, and followed as they come. *Leaves out:* who waits at a second edge for a fetch under way;
 that who is refused by a full server gets nothing from the edge, until the window ends.
 
 Data plane: counted; of a catalogue up to `FOLLOWED` objects each is followed, of a larger one so
@@ -20,6 +21,7 @@ from labsim.services.cloudfront.origin import FAILED
 from labsim.services.cloudfront.tally import ERROR, EXPIRED, FROM_ORIGIN, FROM_SECOND, REGIONS
 
 FAST = 3.0          # renewals in a window from which on they are counted
+COARSE = 1e-4       # of all requests: a fetch that stands for more is counted as expected
 
 
 class Crowd(Cells):
@@ -29,6 +31,8 @@ class Crowd(Cells):
         super().__init__(delivery, viewers)
         self.latest = np.full(len(self.one), -np.inf)   # when the origin was asked
         self.refused = False            # by a server that is full, in the last window
+        self.coarse = self.stands > COARSE * self.expected.sum()
+        self.any_coarse = bool(self.coarse.any())
 
     def changes(self) -> list[float]:
         """Those of any crowd, and the date of Expires."""
@@ -128,6 +132,8 @@ class Crowd(Cells):
             return cells
         if self._may_be_fast(end - begin):
             cells = self._count_fast(cells, end, tick)
+        if self.any_coarse:
+            self._expect(cells[self.coarse[cells]], end)
         at = self.clock[cells] + self.random.standard_exponential(len(cells)) / self.rate[cells]
         cells, at = cells[at < end], at[at < end]
         if len(cells):
@@ -170,6 +176,17 @@ class Crowd(Cells):
         """When answers to viewers of `at` s are there, and of which origin."""
         return self.part.origin.answers(at + (self.near + self.far)[region], *self.ways[region].T)
 
+    def _expect(self, cells: np.ndarray, end: float) -> None:
+        """Count the fetches of these that are to be expected until `end`, whether or not they come
+        in the sample: each stands for so many that a few more or less would be seen."""
+        if len(cells):
+            length, column = end - self.clock[cells], self._asking(cells)
+            at = self.clock[cells] + length * self.random.random(len(cells))
+            there, who = self._answers(self.kid[cells, column], at)
+            n = -np.expm1(-self.rate[cells] * length)
+            self._ask(cells, column, at, there - at, who, n,
+                      n * (self.current(cells) & (who != FAILED)), self.part.ttls(there) > 0)
+
     def _fetch(self, cells: np.ndarray, at: np.ndarray) -> None:
         """The origin is asked once for each."""
         column = self._asking(cells)
@@ -177,8 +194,8 @@ class Crowd(Cells):
         lost = who == FAILED
         fresh = np.where(lost, 0.0, self.part.ttls(there))
         kept = fresh > 0
-        self._ask(cells, column, at, there - at, who, np.ones(len(cells)),
-                  self.current(cells) & ~lost, kept)
+        n = 1.0 - self.coarse[cells]        # the others are counted already
+        self._ask(cells, column, at, there - at, who, n, n * (self.current(cells) & ~lost), kept)
         self.clock[cells] = at
         if lost.any():
             self.over[cells[lost]] = there[lost]
