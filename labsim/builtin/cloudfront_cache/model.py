@@ -15,6 +15,8 @@ requests in a window a fluid. So a day at 100,000 requests per second takes as l
 Start reading at `simulate`; how viewers are counted is in `labsim/services/cloudfront/crowd.py`.
 """
 
+import numpy as np
+
 from labsim import declare as kit
 from labsim.builtin.cloudfront_cache.params import REPLICAS, CloudfrontCacheParams
 from labsim.engine import Estimate, Simulation
@@ -88,9 +90,26 @@ class Shops(kit.Outcome):
         return bill.one_bucket(gb, float(books.good.sum()) * months, self.site)
 
 
-# Parts of a control event's time: what there is anyhow, a window, a cell in it, a column behind one,
-# a release, each object then, each that changes.
-ANYHOW, WINDOW, CELL, RELEASE, OBJECT = 150, 12, 1 / 60, 3, 1 / 1_500
+RANKS = 40          # of popularity that stand for all
+
+
+def asked(p: CloudfrontCacheParams) -> float:
+    """Requests per second that the origin gets, roughly: one per cycle of TTL and gap at a few
+    ranks of popularity."""
+    rate = p.request_rate * p.let_in
+    if not p.by_edges:
+        return rate
+    ranks = np.geomspace(1, p.objects, RANKS)
+    widths = np.gradient(ranks) + 1 / RANKS
+    share = ranks ** -p.skew / (widths * ranks ** -p.skew).sum()
+    caches = p.variants * (1 if p.shield else len(world.REGIONS) * (1 if p.regional else p.edges))
+    each = rate * share / caches
+    return float((widths * caches * each / (1 + each * p.ttl())).sum())
+
+
+# Parts of a control event's time: what there is anyhow, a window, a cell in it, each again where
+# cells renew often, a part of a full server's window, each object, at first and at a release.
+ANYHOW, WINDOW, CELL, AGAIN, SERVER, OBJECT = 250, 11, 1 / 130, 2.5, 4, 1 / 1_500
 
 
 def estimate(p: CloudfrontCacheParams) -> Estimate:
@@ -98,13 +117,17 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
     of requests makes no difference."""
     releases = p.duration / p.change_every if p.change_every else 0.0
     told = releases * (1 + (p.by_edges and p.update in ("invalidate", "wildcard")))
-    windows = TICKS + min(WARMING, p.warm_up * TICKS / p.duration) + told + 2
+    ticks, tick = TICKS, p.duration / TICKS
+    if p.origin == "server" and asked(p) * p.origin_time > p.workers:
+        ticks *= 4          # a full server is looked at more often
+    windows = ticks + min(WARMING, p.warm_up / tick) + told + 2
     objects, served = min(p.objects, FOLLOWED), len(set(p.serving))
     caches = 1 if p.shield else served if p.regional else (
         served * places(objects, served, p.edges))
     cells = objects * caches if p.by_edges else 0
+    rounds = 1 + AGAIN * (p.by_edges and p.ttl() < tick)
+    each = (WINDOW + CELL * cells) * rounds + SERVER * (p.origin == "server")
     return Estimate(requests=0.0,
-                    events=ANYHOW + windows * (WINDOW + CELL * cells)
-                    + p.objects * OBJECT * (1 + releases),
+                    events=ANYHOW + windows * each + p.objects * OBJECT * (1 + releases),
                     cells=TICKS * len(world.REGIONS) * p.edges + 7 * p.objects,
-                    lower="objects" if p.objects > 1e5 else "duration")
+                    lower="duration" if releases < 1e3 else "change_every")

@@ -145,7 +145,7 @@ class CloudfrontCacheParams(Params):
         0.1, unit="s", bounds=(0.0001, 60), slider=(0.05, 4), step=0.05, label="Origin time",
         group=ORIGIN, fact="s3.first_byte_low_s", help="Time that an origin takes for an answer.")
     workers: int = integer(
-        1, unit="requests", bounds=(1, 10_000), slider=(1, 16), step=1, label="Workers",
+        20, unit="requests", bounds=(1, 10_000), slider=(1, 200), step=1, label="Workers",
         group=ORIGIN, when=SERVER, help="How many requests the server does at a time.")
     outage: Literal["none", "unreachable", "errors"] = choice(
         "none", label="Outage", group=ORIGIN,

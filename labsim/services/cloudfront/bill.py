@@ -25,7 +25,8 @@ BUCKET_OUT = ("s3.out_us", "s3.out_europe", "s3.out_africa", "s3.out_south_ameri
 HTTPS = ("cf.https_us", "cf.https_europe", "cf.https_africa", "cf.https_south_america",
          "cf.https_japan", "cf.https_australia", "cf.https_asia", "cf.https_india")
 
-SHIELD_REGIONS = "us", "europe", "asia", "south_america"    # where its cache may be
+AT_SHIELD = {"us": "cf.shield_us", "europe": "cf.shield_europe", "asia": "cf.shield_asia",
+             "south_america": "cf.shield_south_america"}
 
 
 def listed(id: str) -> list[float]:
@@ -37,7 +38,7 @@ STEPS, BUCKET_STEPS = listed("cf.tiers_gb"), listed("s3.tiers_gb")
 PRICES = {region: listed(id) for region, id in zip(PRICE_REGIONS, OUT)}
 BUCKET_PRICES = {region: listed(id) for region, id in zip(PRICE_REGIONS, BUCKET_OUT)}
 REQUEST = {region: factbook.value(id) / 10_000 for region, id in zip(PRICE_REGIONS, HTTPS)}
-SHIELD = {region: factbook.value(f"cf.shield_{region}") / 10_000 for region in SHIELD_REGIONS}
+SHIELD = {region: factbook.value(id) / 10_000 for region, id in AT_SHIELD.items()}
 TB = 1_024                  # GB
 FREE_GB, FREE_REQUESTS = factbook.value("cf.free_tb") * TB, factbook.value("cf.free_requests")
 FROM_ORIGIN = factbook.value("cf.origin_price")

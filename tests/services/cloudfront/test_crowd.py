@@ -85,7 +85,7 @@ def test_a_sample_of_the_objects_stands_for_all(objects, skew):
     for seed in range(RUNS):
         sim = Simulation(seed, 86_400, points=POINTS)
         cdn = build(sim, False, rate=rate, regional=False, edges=edges, warm_up=20_000,
-                    cache_control="max-age=5000",
+                    cache_control="max-age=5000", edge_size=1e13,
                     site={"objects": objects, "skew": skew, "change_every": 0})
         sim.run()
         found.append(cdn.summary()["hit_ratio"])
@@ -100,7 +100,7 @@ def test_a_sample_of_the_objects_stands_for_all(objects, skew):
 def test_at_any_rate_a_run_takes_the_same_steps():
     """Every request of a day at 100,000 per second is in the books, and none is made."""
     sim = Simulation(1, 86_400, points=POINTS)
-    cdn = build(sim, False, rate=1e5, site={"objects": 100_000})
+    cdn = build(sim, False, rate=1e5, edge_size=1e13, site={"objects": 100_000})
     sim.run()
     s = cdn.summary()
     assert s["offered"] == pytest.approx(8.64e9, rel=1e-4) and not cdn.requests
