@@ -23,6 +23,7 @@ from labsim.engine import Estimate, Simulation
 from labsim.services import cloudfront
 from labsim.services.cloudfront import bill
 from labsim.services.cloudfront.cells import places
+from labsim.services.cloudfront.crowd import REFUSED
 from labsim.services.cloudfront.ledger import WARMING
 from labsim.services.cloudfront.site import FOLLOWED
 from labsim.services.common import regions as world
@@ -104,7 +105,9 @@ def asked(p: CloudfrontCacheParams) -> float:
     share = ranks ** -p.skew / (widths * ranks ** -p.skew).sum()
     caches = p.variants * (1 if p.shield else len(world.REGIONS) * (1 if p.regional else p.edges))
     each = rate * share / caches
-    return float((widths * caches * each / (1 + each * p.ttl())).sum())
+    room = p.edge_size * (10 if p.regional or p.shield else 1)
+    fresh = p.ttl() * min(1.0, room / (p.size_mean * p.objects * p.variants))
+    return float((widths * caches * each / (1 + each * fresh)).sum())
 
 
 # Parts of a control event's time: what there is anyhow, a window, a cell in it, each again where
@@ -117,15 +120,17 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
     of requests makes no difference."""
     releases = p.duration / p.change_every if p.change_every else 0.0
     told = releases * (1 + (p.by_edges and p.update in ("invalidate", "wildcard")))
-    ticks, tick = TICKS, p.duration / TICKS
-    if p.origin == "server" and asked(p) * p.origin_time > p.workers:
-        ticks *= 4          # a full server is looked at more often
-    windows = ticks + min(WARMING, p.warm_up / tick) + told + 2
+    tick = p.duration / TICKS
+    windows = TICKS + min(WARMING, p.warm_up / tick)
+    if p.by_edges and p.origin == "server" and asked(p) * p.origin_time > 0.9 * p.workers:
+        windows *= REFUSED
+    windows += told + 2
     objects, served = min(p.objects, FOLLOWED), len(set(p.serving))
     caches = 1 if p.shield else served if p.regional else (
         served * places(objects, served, p.edges))
     cells = objects * caches if p.by_edges else 0
-    rounds = 1 + AGAIN * (p.by_edges and p.ttl() < tick)
+    often = p.ttl() < tick or p.size_mean * p.objects * p.variants > p.edge_size
+    rounds = 1 + AGAIN * (p.by_edges and often)
     each = (WINDOW + CELL * cells) * rounds + SERVER * (p.origin == "server")
     return Estimate(requests=0.0,
                     events=ANYHOW + windows * each + p.objects * OBJECT * (1 + releases),

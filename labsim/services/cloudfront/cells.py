@@ -113,6 +113,7 @@ class Cells(Ledger):
                       for room in (part.edge_size, part.edge_size * part.wider))
         turn = wide if self.nested else edge
         self.loses, self.edge_loses = loss(turn), loss(edge)    # a cell, an edge; per request
+        self.fits = turn > 0
         self.tight = bool(self.loses.any() or self.edge_loses.any())
         with np.errstate(invalid="ignore"):     # an expired copy is there when somebody asks
             self.stays = np.where(turn > 1e-6, 1 - turn / np.expm1(np.minimum(turn, 700.0)), 0.0)

@@ -21,6 +21,7 @@ from labsim.services.cloudfront.origin import FAILED
 from labsim.services.cloudfront.tally import ERROR, EXPIRED, FROM_ORIGIN, FROM_SECOND, REGIONS
 
 FAST = 3.0          # renewals in a window from which on they are counted
+REFUSED = 4         # parts of a tick in which a full server is looked at
 COARSE = 1e-4       # of all requests: a fetch that stands for more is counted as expected
 
 
@@ -30,7 +31,6 @@ class Crowd(Cells):
     def __init__(self, delivery, viewers):
         super().__init__(delivery, viewers)
         self.latest = np.full(len(self.one), -np.inf)   # when the origin was asked
-        self.refused = False            # by a server that is full, in the last window
         self.coarse = self.stands > COARSE * self.expected.sum()
         self.any_coarse = bool(self.coarse.any())
 
@@ -38,10 +38,6 @@ class Crowd(Cells):
         """Those of any crowd, and the date of Expires."""
         date = self.part.expires_at
         return [*super().changes(), *([] if date is None else [date])]
-
-    def longest(self) -> float:
-        """A full server is looked at more often: who was refused has nothing to keep."""
-        return self.t[1] / 4 if self.refused else np.inf
 
     def window(self, begin: float, end: float, tick: int, rates: np.ndarray) -> None:
         """Renew each cell until `end`."""
@@ -74,8 +70,8 @@ class Crowd(Cells):
             begin, upto = self.clock[cells], np.minimum(self.until[cells], end)
         if self.tight:
             with np.errstate(divide="ignore"):
-                gone = begin + self.random.standard_exponential(len(begin)) / (
-                    self.rate[cells] * self.loses[cells])
+                gone = np.maximum(begin, self.over[cells]) + self.random.standard_exponential(
+                    len(begin)) / (self.rate[cells] * self.loses[cells])
             lost = gone < upto
             upto = np.where(lost, gone, upto)
             self.until[cells] = np.where(lost, upto, self.until[cells])
@@ -152,8 +148,7 @@ class Crowd(Cells):
         """Count those that renew often; the others are given back."""
         at, rate = self.clock[cells], self.rate[cells]
         there, who = self.part.origin.answers(at, *self.ways[self.kid[cells, 0]].T)
-        keeps = np.where(who == FAILED, self.part.error_ttl,
-                         np.maximum(self.part.ttls(there), 0.0))
+        keeps = np.where(who == FAILED, self.part.error_ttl, self._ttls(cells, there))
         if self.tight:
             loses = rate * self.loses[cells] * (who != FAILED)
             with np.errstate(invalid="ignore", divide="ignore"):
@@ -176,6 +171,10 @@ class Crowd(Cells):
         """When answers to viewers of `at` s are there, and of which origin."""
         return self.part.origin.answers(at + (self.near + self.far)[region], *self.ways[region].T)
 
+    def _ttls(self, cells: np.ndarray, there: np.ndarray) -> np.ndarray:
+        """How long answers of these moments are kept, s; 0: not at all."""
+        return np.where(self.fits[cells], np.maximum(self.part.ttls(there), 0.0), 0.0)
+
     def _expect(self, cells: np.ndarray, end: float) -> None:
         """Count the fetches of these that are to be expected until `end`, whether or not they come
         in the sample: each stands for so many that a few more or less would be seen."""
@@ -185,20 +184,19 @@ class Crowd(Cells):
             there, who = self._answers(self.kid[cells, column], at)
             n = -np.expm1(-self.rate[cells] * length)
             self._ask(cells, column, at, there - at, who, n,
-                      n * (self.current(cells) & (who != FAILED)), self.part.ttls(there) > 0)
+                      n * (self.current(cells) & (who != FAILED)), self._ttls(cells, there) > 0)
 
     def _fetch(self, cells: np.ndarray, at: np.ndarray) -> None:
         """The origin is asked once for each."""
         column = self._asking(cells)
         there, who = self._answers(self.kid[cells, column], at)
         lost = who == FAILED
-        fresh = np.where(lost, 0.0, self.part.ttls(there))
+        fresh = np.where(lost, 0.0, self._ttls(cells, there))
         kept = fresh > 0
         n = 1.0 - self.coarse[cells]        # the others are counted already
         self._ask(cells, column, at, there - at, who, n, n * (self.current(cells) & ~lost), kept)
-        self.clock[cells] = at
+        self.clock[cells], self.over[cells] = at, there
         if lost.any():
-            self.over[cells[lost]] = there[lost]
             self.blocked[cells[lost]] = there[lost] + self.part.error_ttl
         self.keep(cells[kept], column[kept], (there + fresh)[kept])
 
@@ -273,7 +271,7 @@ class Crowd(Cells):
             more, taken = origin.queue(at[asked], n[asked], end, self.random)
             wait[asked] += more
             late = asked[~taken]
-            self.refused = bool(len(late))
+            self.parts = REFUSED if len(late) else 1    # who is refused has nothing to keep
             if len(late):
                 unchanged[late] = shared[late] = 0.0
                 self._refuse(cells, region, at, wait, kind, late, before)

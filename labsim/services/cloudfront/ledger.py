@@ -51,6 +51,7 @@ class Ledger:
         shape = len(self.t) - 1, REGIONS
         self.sums, self.old = np.zeros((2, len(KINDS), *shape))
         self.extras = np.zeros((len(EXTRAS), *shape))
+        self.parts = 1                      # of a tick, in which it is looked at
         self.rows: list[tuple] = []         # waits, how many, region of who serves
 
     # -- windows -----------------------------------------------------------------------------
@@ -70,14 +71,11 @@ class Ledger:
             for change in self.changes():
                 if begin < change < end:
                     end = change
-            end = min(end, now, begin + self.longest())
+            whole_one = warming if begin < 0 else self.t[1]
+            end = min(end, now, begin + whole_one / self.parts)
             self.part.sim.check()
             self.window(begin, end, tick, rates * self.let_in)
             self.at = float(end)
-
-    def longest(self) -> float:
-        """How long the next window may be, s."""
-        return np.inf
 
     def changes(self) -> list[float]:
         """When rates change within a tick, s."""
