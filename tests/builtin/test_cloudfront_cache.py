@@ -333,7 +333,8 @@ def test_cut_anywhere_it_is_the_same():
 def test_che_at_each_edge(edges, room, rate, skew):
     """An LRU edge with its share of the viewers: Che's approximation is in the interval."""
     values = [summary(seed, **US_ONLY, **STILL, edges=edges, regional=False, header_age=10**8,
-                      objects=200, warm_up=DAY, request_rate=rate, skew=skew, size_cv=0, size_mean=1e6,
+                      objects=200, warm_up=DAY, request_rate=rate, skew=skew, size_cv=0,
+                      size_mean=1e6,
                       edge_size=room * 1e6, duration=DAY)["hit_ratio"] for seed in range(20)]
     assert inside(story.lru_hit_ratio(rate, edges, 200, skew, room), values)
 

@@ -5,12 +5,12 @@ in the shop around the corner has it at once; every other wish crosses an ocean.
 loaf decides how often, and how old the bread may be.
 
 *Models:* at any rate requests are counted, in windows of a 60th of the run, cut where something
-changes. What is followed are the fetches from the origin: of each object up to `FOLLOWED` of them,
-of more objects so many that stand for all (the favourites each for itself, the others by classes of
-neighbours in rank); of each edge, or of so many that stand for the region's. With all objects and
-edges followed the law is that of the request-level model, so long as there is room; for want of room
-Che's approximation, above three fetches in a window renewal theory, at a server with more than 500
-requests in a window a fluid. So a day at 100,000 requests per second takes as long as one at 100.
+changes. Followed are the fetches from the origin: of each object up to `FOLLOWED` of them, of more
+objects so many that stand for all (favourites each for itself, others by classes of neighbours in
+rank); of each edge, or of so many that stand for the region's. With all of them followed the law is
+that of the request-level model, so long as there is room; for want of room Che's approximation,
+above three fetches in a window renewal theory, at a server with more than 500 requests in a window
+a fluid. So a day at 100,000 requests per second takes as long as one at 100.
 
 Start reading at `simulate`; how viewers are counted is in `labsim/services/cloudfront/crowd.py`.
 """
@@ -23,7 +23,7 @@ from labsim.engine import Estimate, Simulation
 from labsim.services import cloudfront
 from labsim.services.cloudfront import bill
 from labsim.services.cloudfront.cells import places
-from labsim.services.cloudfront.crowd import REFUSED
+from labsim.services.cloudfront.fetches import REFUSED
 from labsim.services.cloudfront.ledger import WARMING
 from labsim.services.cloudfront.site import FOLLOWED
 from labsim.services.common import regions as world
@@ -54,7 +54,8 @@ def edges(p: CloudfrontCacheParams, sim: Simulation, site, origin) -> cloudfront
     """CloudFront, as many edges in each region."""
     return cloudfront.Distribution(
         sim, "cloudfront", site, origin, edges=p.edges, edge_size=p.edge_size,
-        regional=p.regional, shield=p.shield, variants=p.variants, price_class=p.price_class, cache_control=p.cache_control,
+        regional=p.regional, shield=p.shield, variants=p.variants, price_class=p.price_class,
+        cache_control=p.cache_control,
         expires_at=p.header_age if p.header == "expires" else None, min_ttl=p.min_ttl,
         default_ttl=p.default_ttl, max_ttl=p.max_ttl, stale_if_error=p.stale_if_error,
         error_ttl=p.error_ttl, update="expire" if p.update == "versioned" else p.update,
@@ -122,14 +123,15 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
     told = releases * (1 + (p.by_edges and p.update in ("invalidate", "wildcard")))
     tick = p.duration / TICKS
     windows = TICKS + min(WARMING, p.warm_up / tick)
-    if p.by_edges and p.origin == "server" and asked(p) * p.origin_time > 0.9 * p.workers:
-        windows *= REFUSED
+    often = p.ttl() < tick or p.size_mean * p.objects * p.variants > p.edge_size
+    if p.by_edges and p.origin == "server":
+        full = asked(p) * p.origin_time > 0.9 * p.workers
+        windows *= REFUSED if full else 2 if often else 1
     windows += told + 2
     objects, served = min(p.objects, FOLLOWED), len(set(p.serving))
     caches = 1 if p.shield else served if p.regional else (
         served * places(objects, served, p.edges))
     cells = objects * caches if p.by_edges else 0
-    often = p.ttl() < tick or p.size_mean * p.objects * p.variants > p.edge_size
     rounds = 1 + AGAIN * (p.by_edges and often)
     each = (WINDOW + CELL * cells) * rounds + SERVER * (p.origin == "server")
     return Estimate(requests=0.0,

@@ -65,10 +65,10 @@ for rate in (100, 500, 900, 1_000, 1_100, 2_000, 10_000, 100_000):
           f"{cached['latency_p95']:5.1f} s {next(failed):6.0%}")
 
 # %% [markdown]
-# At a thousand requests per second the server is at its end, and beyond it viewers wait half a minute
-# or in vain. Behind CloudFront it is nearly idle at any rate: the more viewers, the more of them ask
-# for what another has just fetched. There are only so many objects, each fetched once per TTL and
-# region.
+# At a thousand requests per second the server is at its end, and beyond it viewers wait half a
+# minute or in vain. Behind CloudFront it is nearly idle at any rate: the more viewers, the more of
+# them ask for what another has just fetched. There are only so many objects, each fetched once per
+# TTL and region.
 
 # %% [markdown]
 # ### An ocean is wide
@@ -86,7 +86,7 @@ for number in ("1", "11", "2", "4"):
 # A new connection takes three round trips: TCP, TLS, the request. From Asia to the bucket that is
 # most of a second. Look at *{{preset:11}}*: nothing is cached, and yet Asia waits little more than
 # half as long. The three trips are to the edge near by; the edge's connection to the origin is open
-# already. With edges half of all answers need no more than the way to the nearest of them.
+# already. With edges most answers need no more than the way to the nearest of them.
 
 # %% [markdown]
 # ### How many edges?
@@ -117,7 +117,7 @@ for regional in (False, True):
 # And one cache for the world? All regions ask it before the origin.
 
 # %%
-print("                   hits   no origin   origin asked   at the shield   mean wait        month")
+print("                   hits   no origin   origin asked   at the shield   mean wait      month")
 for shield in (False, True):
     s = labsim.run("cloudfront-cache", edges=16, shield=shield).summary
     print(f"{'Origin Shield' if shield else 'four regions':14} {s['hit_ratio']:8.0%} "
@@ -125,15 +125,15 @@ for shield in (False, True):
           f"{s['latency_mean']:9.3f} s {s['month_usd']:8,.0f} USD")
 
 # %% [markdown]
-# The origin is asked about a quarter as often. Edges hit as before, and who goes on to the shield
-# from another region pays a request more. It stands in the origin's region, where the regional cache
-# is the shield itself.
+# The origin is asked less than a third as often. Edges hit as before, and who goes on to the shield
+# from another region pays a request more. It stands in the origin's region, where the regional
+# cache is the shield itself.
 
 # %% [markdown]
 # ### What is in the cache key?
 #
-# A query string, a header or a cookie in the key makes a copy of its own for each of its values, even
-# if the origin doesn't care. So many copies of each object:
+# A query string, a header or a cookie in the key makes a copy of its own for each of its values,
+# even if the origin doesn't care. So many copies of each object:
 
 # %%
 print("copies    hits   no origin  (theory)   thrown out   origin asked")
@@ -145,7 +145,7 @@ for variants in (1, 2, 10, 50, 200, 1_000):
 
 # %% [markdown]
 # Each copy is asked for that much more rarely, so that its TTL passes with fewer hits. And all of
-# them take room: with the edges of the default most are thrown out before their time. Leave out of
+# them take room: with the edges of the default many are thrown out before their time. Leave out of
 # the key whatever the origin doesn't need.
 
 # %% [markdown]
@@ -174,8 +174,8 @@ for room in (1_000, 5_000, 10_000, 20_000, 50_000):
     print(f"{room:8,} {s['hit_ratio']:6.0%} {story.steady_offload(p):6.0%} {s['evictions']:10,.0f}")
 
 # %% [markdown]
-# A tenth of the objects takes most of the requests: with Zipf's law the favourites are quickly in. It
-# also means that a copy may be gone long before its date.
+# A tenth of the objects takes most of the requests: with Zipf's law the favourites are quickly in.
+# It also means that a copy may be gone long before its date.
 
 # %% [markdown]
 # ### Who prints the date?
@@ -304,7 +304,7 @@ for trigger in ("viewer-request", "origin-request"):
 # Larger files, fewer requests, three audiences, and five ways to serve them, for a month.
 
 # %%
-big = lab.Params(size_mean=5e6, edge_size=1e12, request_rate=10, objects=1_000)
+big = lab.Params(size_mean=5e6, edge_size=1e12, request_rate=1, objects=1_000)
 audiences = {"US, Europe": (0.4, 0, 0), "the world": (0.3, 0.2, 0.1), "the south": (0.1, 0.5, 0.3)}
 offers = {"bucket": {"delivery": "direct"}, "CloudFront": {}, "free tier": {"free_tier": True},
           "class 100": {"price_class": "100"}, "replicas": {"delivery": "replicas"}}
@@ -337,9 +337,9 @@ for name, values in offers.items():
 
 # %% [markdown]
 # Copies follow each change, asked for or not, and each is paid for. Only what has not arrived yet
-# is old, and nobody is far away. A short TTL makes CloudFront nearly as new, and nearly as slow as
-# without a cache. Replication has to be set up for each region, holds for new objects only, and
-# copies aren't copied on.
+# is old, and nobody is far away. A short TTL makes CloudFront nearly as new; with so many viewers
+# most of what they ask for is near by all the same. Replication has to be set up for each region,
+# holds for new objects only, and copies aren't copied on.
 
 # %% [markdown]
 # ## Read the model
@@ -547,8 +547,8 @@ quiz("cloudfront-cache", "bcadbaccabcbca")
 #   several. An **origin group** has a primary and a secondary origin. Requests go through with
 #   what the origin needs of headers and query strings, uploads to S3 as well.
 # * Without headers the **default TTL** holds; the **minimum** beats even `no-store`.
-# * The **cache key**: as few query strings, headers and cookies as the origin needs. **Origin Shield**:
-#   one more cache before the origin, paid per request.
+# * The **cache key**: as few query strings, headers and cookies as the origin needs. **Origin
+#   Shield**: one more cache before the origin, paid per request.
 # * New files: **versioned names**; invalidation is for accidents.
 # * **Signed URL**: one file; **signed cookies**: many files. A policy says until when, from which
 #   addresses, and who may sign; your application signs, with the SDK and the account's key, for any
@@ -571,11 +571,13 @@ lab.trust()
 # %% [markdown]
 # ## Where the model is wrong
 #
-# * Viewers are counted; only fetches from the origin are followed, and of a large catalogue a sample
-#   of the objects. Where room is short, an object that a regional cache has thrown out is gone from
-#   its edges, too, so with Origin Shield and little room the origin is asked about a tenth too often.
+# * Viewers are counted; only fetches from the origin are followed, and of a large catalogue a
+#   sample of the objects. Where room is short, an object that a regional cache has thrown out is
+#   gone from its edges, too, so with Origin Shield and little room the origin is asked about a
+#   tenth too often.
 # * All copies behind a regional cache or Origin Shield expire together, since their age counts from
-#   the origin's answer. Values in the cache key are asked for alike often; in truth a few are common.
+#   the origin's answer. Values in the cache key are asked for alike often; in truth a few are
+#   common.
 # * Origin Shield is in the origin's region, always there, and as large as a regional cache.
 # * Round trips between regions are typical ones in round numbers, the same for all viewers of a
 #   region, who are spread over its edges evenly. How much nearer more edges are is an assumption.

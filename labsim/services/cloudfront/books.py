@@ -7,8 +7,6 @@ had to wait for the factory, what was stale, and what the month will cost if it 
 *Leaves out:* the warm-up: requests before 0 s.
 """
 
-from functools import cached_property
-
 import numpy as np
 
 from labsim.declare import Count, Line, Metric, Panel, bars, per_tick, share
@@ -98,7 +96,8 @@ METRICS = (
     Count("invocations", "", "runs of the Lambda@Edge function", "", lambda d: d.invocations),
     Metric("egress_gb", "GB", "sent to viewers", "",
            lambda d: d.books.tally.sent.sum() / GB),
-    Metric("origin_gb", "GB", "sent by origins", "lower", lambda d: d.books.tally.origin_bytes / GB),
+    Metric("origin_gb", "GB", "sent by origins", "lower",
+           lambda d: d.books.tally.origin_bytes / GB),
     Metric("month_usd", "USD/month", "what a month like this run costs", "lower",
            lambda d: sum(d.month.values())),
 )

@@ -77,7 +77,8 @@ class Distribution(Delivery):
                                   ("trigger", trigger, (NONE, rules.VIEWER, rules.ORIGIN))):
             if word not in words:
                 raise unknown(what, word, words)
-        within(edges=(edges, 1, INF), variants=(variants, 1, INF), edge_size=(edge_size, 0, INF), min_ttl=(min_ttl, 0, max_ttl),
+        within(edges=(edges, 1, INF), variants=(variants, 1, INF),
+               edge_size=(edge_size, 0, INF), min_ttl=(min_ttl, 0, max_ttl),
                default_ttl=(default_ttl, 0, INF), stale_if_error=(stale_if_error, 0, INF),
                error_ttl=(error_ttl, 0, INF), invalidation_time=(invalidation_time, 0, INF),
                function_time=(function_time, 0, INF), url_lifetime=(url_lifetime, 0, INF))
@@ -170,8 +171,8 @@ class Distribution(Delivery):
         here, wait, place = edge // self.places, 0.0, edge
         size, version = self.site.sizes[one], self.site.version[one]
         nearer = [self.caches[edge]]        # they keep what comes
-        for cache, hop, place, kind in self.behind[here]:
-            wait += hop
+        for cache, hop, at, kind in self.behind[here]:
+            wait, place = wait + hop, at
             if kind == SHIELD and now >= 0:
                 self.shielded += 1
             larger = cache.get(name, now)

@@ -4,8 +4,8 @@ Picture a counter at the shop's door, and one at each shelf: who the people are 
 how many came in this quarter of an hour and how many left with what.
 
 *Models:* windows of time, within which all rates are steady: no longer than a tick, cut where
-something changes; how many requests to expect in each; what became of them, in shares; whole numbers
-at the end, that add up to a Poisson number of all. *Leaves out:* who is who.
+something changes; how many requests to expect in each; what became of them, in shares; whole
+numbers at the end, that add up to a Poisson number of all. *Leaves out:* who is who.
 
 Data plane: counted.
 """
@@ -135,14 +135,16 @@ class Ledger:
         let_in = count[:REFUSED].sum(axis=0)
         trip = part.trips()[np.arange(REGIONS), self.serving]
         near = world.first_byte(trip, part.viewer_time)
-        asked = count[[FROM_ORIGIN, FROM_SECOND]].sum(axis=(0, 2)) + whole(extras[UNSERVED].sum(axis=1))
+        fetched = count[[FROM_ORIGIN, FROM_SECOND]].sum(axis=0)
+        asked = fetched.sum(axis=1) + whole(extras[UNSERVED].sum(axis=1))
         return Tally(
             count=count, old=both[1].sum(axis=0), late=extras[LATE] + let_in * near,
             latency=self._latencies(count, extras[SHARED], mine, scale, near), asked=asked,
             shared=min(round(extras[SHARED].sum()), int(count[HIT].sum())),
-            unchanged=min(round(extras[UNCHANGED].sum()), int(count[[FROM_ORIGIN, FROM_SECOND]].sum())),
+            unchanged=min(round(extras[UNCHANGED].sum()), int(fetched.sum())),
             shielded=round(extras[SHIELDED].sum()), oldest=self.oldest,
-            sent=extras[SENT].sum(axis=0), origin_bytes=float(extras[FETCHED].sum()),
+            sent=extras[SENT].sum(axis=0),
+            origin_bytes=float(min(extras[FETCHED].sum(), extras[SENT].sum())),
             edges=self._by_edge(count[HIT], let_in))
 
     def _latencies(self, count, shared, mine, scale, near) -> tuple:

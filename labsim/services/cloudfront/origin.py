@@ -197,22 +197,21 @@ class Origin(Component):
         length = max(end - begin, 1e-9)
         free = sum(max(one, begin) for one in self.servers) / self.workers
         grain = np.minimum(((t - begin) / length * GRAINS).astype(np.int64), GRAINS - 1)
-        came, waits = np.bincount(grain, n, GRAINS), np.zeros(GRAINS)
+        came, (waits, parts) = np.bincount(grain, n, GRAINS), np.zeros((2, GRAINS))
         for k, many in enumerate(came.tolist()):
             at = begin + length * k / GRAINS
-            if free - at > self.response:
-                waits[k] = np.inf
-            elif many:
-                waits[k] = max(free - at, 0.0)
-                free = max(free, at) + many * each
-                self.worked += self.service * many
+            if many:        # as many as don't have to wait for too long
+                waits[k] = min(max(free - at, 0.0), self.response)
+                room = (self.response - max(free - at, 0.0) + length / GRAINS) / each
+                parts[k] = min(max(room / many, 0.0), 1.0)
+                free = max(free, at) + many * parts[k] * each
+                self.worked += self.service * many * parts[k]
         busy = min(came.sum() / length * each, 0.995)
         chance = each * min(busy ** (math.sqrt(2 * (self.workers + 1)) - 1) / (1 - busy) / 2,
                             math.sqrt(came.sum()))
         waits = np.where(waits > 0, waits, min(chance, self.response))
         self.servers[:] = [free] * self.workers
-        taken = np.isfinite(waits)[grain]
-        return np.where(taken, waits[grain], 0.0), taken
+        return waits[grain], random.random(len(t)) < parts[grain]
 
     @cached_property
     def per_tick(self) -> np.ndarray:

@@ -41,7 +41,8 @@ class Viewers(Component):
     """Viewers who send `rate` requests per second to a delivery, in the mean of a day.
 
     shares: by region. swing: how much more they ask in their evening. warm_up: how long before
-    the start they begin, s. follow: each request is followed, even if nobody needs it. random(use): the generator for each use; by default streams of its
+    the start they begin, s. follow: each request is followed, even if nobody needs it.
+    random(use): the generator for each use; by default streams of its
     own.
     """
 
