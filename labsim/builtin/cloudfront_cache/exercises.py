@@ -43,7 +43,7 @@ ONE = {"objects": 1, "europe_share": 0, "asia_share": 0, "south_america_share": 
        "change_every": 0}
 KEYED = {**ONE, "variants": 4}
 SIGNED = {"url_lifetime": 300, "click_delay": 200}
-PATHS = {"update": "invalidate", "header_age": 86_400}
+PATHS = {"update": "invalidate", "header_age": 86_400, "duration": 864_000}
 GROUP = {"outage": "unreachable", "origin_group": True, "connect_attempts": 2,
          "connect_timeout": 4, "change_every": 0}
 

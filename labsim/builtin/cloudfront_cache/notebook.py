@@ -534,7 +534,7 @@ quiz("cloudfront-cache")
 # %% tags=["solution"]
 # blank: # quiz("cloudfront-cache", "...")    # a letter per question
 # >>> solution
-quiz("cloudfront-cache", "bcadbaccabcbca")
+quiz("cloudfront-cache", "bcadbacbccabca")
 # <<< solution
 
 # %% [markdown]

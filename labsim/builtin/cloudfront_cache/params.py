@@ -76,7 +76,7 @@ class CloudfrontCacheParams(Params):
         False, label="Origin Shield", group=DELIVERY, when=BY_EDGES, fact="cf.shield_rule",
         help="One more cache, near the origin, that all others ask; paid per request.")
     variants: int = integer(
-        1, unit="copies", bounds=(1, 1_000_000), slider=(1, 1_000), step=1, label="Cache key",
+        1, unit="", bounds=(1, 1_000_000), slider=(1, 1_000), step=1, label="Cache key",
         group=DELIVERY, when=BY_EDGES, fact="cf.cache_key_rule",
         help="Copies of each object that query strings, headers and cookies in the key make.")
     price_class: Literal["100", "200", "all"] = choice(
