@@ -396,8 +396,9 @@ def test_a_server_without_cloudfront_is_m_d_1():
     wait = theory.md1_wait_mean(0.3, 2.0)
     ways = sum(share * 3 * trip for share, trip in zip((0.4, 0.3, 0.2, 0.1),
                                                        (0.04, 0.09, 0.21, 0.12)))
-    values = [summary(seed, delivery="direct", origin="server", workers=1, origin_time=2.0, request_rate=0.3,
-                      duration=40_000, **STILL)["latency_mean"] for seed in range(20)]
+    values = [summary(seed, delivery="direct", origin="server", workers=1, origin_time=2.0,
+                      request_rate=0.3, duration=40_000, **STILL)["latency_mean"]
+              for seed in range(20)]
     assert inside(2.0 + wait + ways, values)
 
 
