@@ -111,9 +111,11 @@ def asked(p: CloudfrontCacheParams) -> float:
     return float((widths * caches * each / (1 + each * fresh)).sum())
 
 
-# Parts of a control event's time: what there is anyhow, a window, a cell in it, each again where
-# cells renew often, a part of a full server's window, each object, at first and at a release.
-ANYHOW, WINDOW, CELL, AGAIN, SERVER, OBJECT = 250, 11, 1 / 130, 2.5, 4, 1 / 1_500
+# Parts of a control event's time: what there is anyhow, a window of buckets, of edges, a cell in
+# it, each again where cells renew often or lose what they have, a server, each object, at first
+# and at a release.
+ANYHOW, DIRECT, WINDOW, CELL, AGAIN, LOSING, SERVER, OBJECT = (
+    200, 3, 8, 1 / 200, 4, 0.5, 8, 1 / 4_000)
 
 
 def estimate(p: CloudfrontCacheParams) -> Estimate:
@@ -132,9 +134,10 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
     caches = 1 if p.shield else served if p.regional else (
         served * places(objects, served, p.edges))
     cells = objects * caches if p.by_edges else 0
-    rounds = 1 + AGAIN * (p.by_edges and often)
-    each = (WINDOW + CELL * cells) * rounds + SERVER * (p.origin == "server")
+    rounds = 1 + (AGAIN if p.ttl() < tick else LOSING if often else 0)
+    each = (WINDOW + CELL * cells) * rounds if p.by_edges else DIRECT
+    each += SERVER * (p.origin == "server")
     return Estimate(requests=0.0,
                     events=ANYHOW + windows * each + p.objects * OBJECT * (1 + releases),
-                    cells=TICKS * len(world.REGIONS) * p.edges + 7 * p.objects,
+                    cells=TICKS * len(world.REGIONS) * p.edges + 4 * p.objects,
                     lower="duration" if releases < 1e3 else "change_every")
