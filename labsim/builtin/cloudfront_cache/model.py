@@ -113,9 +113,9 @@ def asked(p: CloudfrontCacheParams) -> float:
 
 # Parts of a control event's time: what there is anyhow, a window of buckets, of edges, a cell in
 # it, each again where cells renew often or lose what they have, a server, each object, at first
-# and at a release.
-ANYHOW, DIRECT, WINDOW, CELL, AGAIN, LOSING, SERVER, OBJECT = (
-    200, 3, 8, 1 / 200, 4, 0.5, 8, 1 / 4_000)
+# and at a release, and each that changes then.
+ANYHOW, DIRECT, WINDOW, CELL, AGAIN, LOSING, SERVER, OBJECT, CHANGED = (
+    200, 3, 8, 1 / 200, 4, 0.5, 8, 1 / 4_000, 1 / 1_500)
 
 
 def estimate(p: CloudfrontCacheParams) -> Estimate:
@@ -125,7 +125,8 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
     told = releases * (1 + (p.by_edges and p.update in ("invalidate", "wildcard")))
     tick = p.duration / TICKS
     windows = TICKS + min(WARMING, p.warm_up / tick)
-    often = p.ttl() < tick or p.size_mean * p.objects * p.variants > p.edge_size
+    needed = p.size_mean * p.objects * p.variants / p.edge_size
+    often = p.ttl() < tick or needed > 1
     if p.by_edges and p.origin == "server":
         full = asked(p) * p.origin_time > 0.9 * p.workers
         windows *= REFUSED if full else 2 if often else 1
@@ -134,10 +135,15 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
     caches = 1 if p.shield else served if p.regional else (
         served * places(objects, served, p.edges))
     cells = objects * caches if p.by_edges else 0
-    rounds = 1 + (AGAIN if p.ttl() < tick else LOSING if often else 0)
+    away = p.outage != "none" and max(
+        min(p.outage_duration, p.duration - p.outage_start), 0) / p.duration
+    rounds = 1 + (AGAIN if p.ttl() < tick or needed > 100 else LOSING if often else 0)
+    rounds += 1.5 * AGAIN * away        # errors are kept for a short time only
     each = (WINDOW + CELL * cells) * rounds if p.by_edges else DIRECT
     each += SERVER * (p.origin == "server")
     return Estimate(requests=0.0,
-                    events=ANYHOW + windows * each + p.objects * OBJECT * (1 + releases),
+                    events=ANYHOW + windows * each + p.objects * OBJECT * (1 + releases)
+                    + releases * p.objects * p.change_share * CHANGED * (
+                        3 if p.delivery == REPLICAS else 1),
                     cells=TICKS * len(world.REGIONS) * p.edges + 4 * p.objects,
                     lower="duration" if releases < 1e3 else "change_every")

@@ -137,14 +137,14 @@ class Ledger:
         near = world.first_byte(trip, part.viewer_time)
         fetched = count[[FROM_ORIGIN, FROM_SECOND]].sum(axis=0)
         asked = fetched.sum(axis=1) + whole(extras[UNSERVED].sum(axis=1))
+        sent = extras[SENT].sum(axis=0)
         return Tally(
             count=count, old=both[1].sum(axis=0), late=extras[LATE] + let_in * near,
             latency=self._latencies(count, extras[SHARED], mine, scale, near), asked=asked,
             shared=min(round(extras[SHARED].sum()), int(count[HIT].sum())),
             unchanged=min(round(extras[UNCHANGED].sum()), int(fetched.sum())),
             shielded=round(extras[SHIELDED].sum()), oldest=self.oldest,
-            sent=extras[SENT].sum(axis=0),
-            origin_bytes=float(min(extras[FETCHED].sum(), extras[SENT].sum())),
+            sent=sent, origin_bytes=float(min(extras[FETCHED].sum(), sent.sum())),
             edges=self._by_edge(count[HIT], let_in))
 
     def _latencies(self, count, shared, mine, scale, near) -> tuple:
