@@ -20,11 +20,11 @@ from labsim.engine.simulation import Cancelled, Event, Order, Simulation, Wake
 from labsim.engine.station import Station
 from labsim.engine.streams import stream
 from labsim.engine.token_bucket import TokenBucket, tokens_before
-from labsim.engine.workload import Load, RateCurve, ServiceTimes, merged, replay
+from labsim.engine.workload import Load, RateCurve, ServiceTimes, at_once, merged, replay
 
 __all__ = [
     "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event",
     "KeySample", "Load", "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers",
     "ServiceTimes", "Simulation", "Source", "Station", "Step", "TokenBucket", "Wake",
-    "draw_keys", "expected", "key_sample", "merged", "popularity", "replay", "scatter",
+    "at_once", "draw_keys", "expected", "key_sample", "merged", "popularity", "replay", "scatter",
     "so_far", "stream", "together", "tokens_before", "widened"]

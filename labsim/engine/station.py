@@ -230,6 +230,8 @@ class Station:
 
     def add(self, ready: float, count: int = 1) -> None:
         """So many servers open at `ready` >= now."""
+        if not ready >= self.now:
+            raise ParameterError("ready", ready, f"at least now, {self.now:,g} s")
         self._opened += [ready] * count
 
     def retire(self, which: Sequence[int] = (0,)) -> np.ndarray:

@@ -51,7 +51,7 @@ class Device:
     def __post_init__(self):
         for name in ("steady", "burst", "earn", "spend", "bucket"):
             require(name, getattr(self, name), endless=True)
-        require("latency", self.latency, above=True, unit="s")
+        require("latency", self.latency, unit="s")
         require("start", self.start, 0, 1)
 
     def at_most(self, rate: float) -> "Device":

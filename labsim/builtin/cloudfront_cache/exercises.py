@@ -41,8 +41,9 @@ FAR = {"delivery": "direct"}
 ONE = {"objects": 1, "europe_share": 0, "asia_share": 0, "south_america_share": 0, "edges": 1,
        "regional": False, "request_rate": 0.01, "header_age": 600, "duration": 864_000,
        "change_every": 0}
+KEYED = {**ONE, "variants": 4}
 SIGNED = {"url_lifetime": 300, "click_delay": 200}
-PATHS = {"update": "invalidate", "header_age": 86_400}
+PATHS = {"update": "invalidate", "header_age": 86_400, "duration": 864_000}
 GROUP = {"outage": "unreachable", "origin_group": True, "connect_attempts": 2,
          "connect_timeout": 4, "change_every": 0}
 
@@ -104,7 +105,7 @@ EXERCISES = (
                    "The TTL is the same everywhere."),
             Choice("Viewers change edges from one request to the next.",
                    "They may, and it makes no difference to rates.")),
-        hints=("What does one edge see of an object that is asked for twice an hour?",
+        hints=("What does one edge see of an object that is asked for twice in a TTL?",
                "Compare with what a regional cache makes of it."),
         solution="Each edge has to miss once per object and TTL for itself. A regional cache puts "
                  "the streets together again: the edge still misses, the origin doesn't notice."),
@@ -158,12 +159,12 @@ EXERCISES = (
                  "storage and transfer for each copy, asked for or not. A cache holds what is "
                  "asked for, wherever that is, and is late by its TTL."),
     Design(
-        id="cheapest", start={"header_age": 21_600},
+        id="cheapest", start={"header_age": 14_400},
         free=("price_class", "edges", "regional", "header", "header_age", "update"),
-        goals=(("stale_share", "<=", 0.005), ("offload", ">=", 0.8), ("ttfb_sa", "<=", 0.45)),
+        goals=(("stale_share", "<=", 0.005), ("offload", ">=", 0.98), ("ttfb_sa", "<=", 0.45)),
         cost="month_usd", slack=1.03,
         good={"price_class": "100", "header_age": 86_400, "update": "versioned"},
-        question="Hardly anything old, four of five requests without the origin, and half of South "
+        question="Hardly anything old, 49 of 50 requests without the origin, and half of South "
                  "America served within the goal: at the least cost per month.",
         hints=("What makes a long TTL safe without being paid for?",
                "Whose edges are the dear ones, and how much slower is it without them?"),
@@ -180,4 +181,31 @@ EXERCISES = (
                "How long is the first origin tried before the second one is asked?"),
         solution="A second origin, and one short try of the first: {answer}. An expired copy helps "
                  "only where there is one, and it, too, is given out only after the tries."),
+    Predict(
+        id="cache-key", runs=(KEYED,), ask=percent("hit_ratio"), unit="%", within=0.05,
+        question="The one object of before, one edge, {request_rate}, max-age {header_age}. Now a "
+                 "query parameter with {variants} values, all alike often, is in the cache key, "
+                 "though the origin answers the same to all. How many per cent are hits?",
+        hints=("How many objects does the edge see, and how often is each of them asked for?",
+               "Rate times TTL hits follow one miss, at a part of the rate."),
+        solution="Each of the {variants} copies has its part of the rate, and cycles of its own: "
+                 "{answer}. A key with only what the origin needs has them all in one."),
+    Explain(
+        id="shield",
+        question="For which site is Origin Shield most likely worth its price per request?",
+        choices=(
+            Choice("Viewers and the origin are in one region.",
+                   "There its regional cache is all that asks the origin: nothing to gather."),
+            Choice("Viewers all over the world, an origin that works long for each answer.",
+                   "The origin is asked once for the world instead of once per region.",
+                   right=True),
+            Choice("Pages that may not be cached.",
+                   "Each of them passes Origin Shield, is paid there, and finds nothing."),
+            Choice("Downloads for which the data out is most of the bill.",
+                   "Bytes to viewers cost the same, wherever they were found.")),
+        hints=("Who asks the origin for the same object more than once in a TTL?",
+               "Compare the presets with and without it: origin requests, wait, bill."),
+        solution="It gathers what regional caches ask one by one. Who asks it from another region "
+                 "pays per request and goes a hop more; so it pays where answers of the origin are "
+                 "dear."),
 )

@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Copies all over the world
 #
-# *labsim {{version}}. About fifty minutes. In the notes: CloudFront, its price classes, signed URLs
+# *labsim {{version}}. About an hour. In the notes: CloudFront, its price classes, signed URLs
 # and origins; CloudFront against S3 Cross-Region Replication; Lambda@Edge.*
 #
 # A factory in America bakes bread, and corner shops in four parts of the world sell it. Each loaf
@@ -19,6 +19,7 @@
 # * How long does an edge keep a copy, and who decides: the origin's header or the behaviour?
 # * Why do more edges hit less, and what is a regional cache for?
 # * How do viewers get the new version of a file, and what does each way cost?
+# * What belongs into the cache key, and what is Origin Shield for?
 # * What do viewers see when the origin doesn't answer?
 # * When is CloudFront dearer than a bucket, and when is a bucket in each region the better way?
 
@@ -49,23 +50,25 @@ lab.explore()
 #
 # ### Raise one number until it breaks
 #
-# A server in the US works a second on each answer, one at a time. Everybody asks it, or CloudFront
-# does.
+# A server in the US works a tenth of a second on each answer, a hundred at a time: a thousand per
+# second. Everybody asks it, or CloudFront does.
 
 # %%
-server = lab.Params(origin="server", origin_time=1.0, duration=14_400, change_every=0)
-print("req/s   direct: load    p95  failed   CloudFront: load    p95  failed")
-for rate in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2):
+server = lab.Params(origin="server", workers=100, duration=14_400, change_every=0)
+print("  req/s   direct: load    p95  failed   CloudFront: load    p95  failed")
+for rate in (100, 500, 900, 1_000, 1_100, 2_000, 10_000, 100_000):
     direct, cached = (lab.run(server.changed(request_rate=rate, delivery=way)).summary
                       for way in ("direct", "cloudfront"))
-    print(f"{rate:5} {direct['origin_utilization']:14.0%} {direct['latency_p95']:5.1f} s "
-          f"{direct['failed']:6,.0f} {cached['origin_utilization']:18.0%} "
-          f"{cached['latency_p95']:5.1f} s {cached['failed']:6,.0f}")
+    failed = (s["failed"] / s["offered"] for s in (direct, cached))
+    print(f"{rate:7,} {direct['origin_utilization']:14.0%} {direct['latency_p95']:5.1f} s "
+          f"{next(failed):6.0%} {cached['origin_utilization']:18.0%} "
+          f"{cached['latency_p95']:5.1f} s {next(failed):6.0%}")
 
 # %% [markdown]
-# At one request per second the server is at its end. Behind CloudFront it is nearly idle at any
-# rate: the more viewers, the more of them ask for what another has just fetched. There are only so
-# many objects, each fetched once per TTL and region.
+# At a thousand requests per second the server is at its end, and beyond it viewers wait half a
+# minute or in vain. Behind CloudFront it is nearly idle at any rate: the more viewers, the more of
+# them ask for what another has just fetched. There are only so many objects, each fetched once per
+# TTL and region.
 
 # %% [markdown]
 # ### An ocean is wide
@@ -74,17 +77,16 @@ for rate in (0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2):
 
 # %%
 print(f"{'':20}    US  Europe   Asia  S. America")
-for number in ("1", "9", "2", "4"):
+for number in ("1", "11", "2", "4"):
     s = lab.run(lab.preset(number)).summary
     print(f"{lab.scene(number).title:20} {s['ttfb_us']:5.2f} {s['ttfb_eu']:6.2f} "
           f"{s['ttfb_as']:7.2f} {s['ttfb_sa']:8.2f} s")
 
 # %% [markdown]
 # A new connection takes three round trips: TCP, TLS, the request. From Asia to the bucket that is
-# most of a second. Look at *{{preset:9}}*: nothing is cached, and yet Asia waits little more than
+# most of a second. Look at *{{preset:11}}*: nothing is cached, and yet Asia waits little more than
 # half as long. The three trips are to the edge near by; the edge's connection to the origin is open
-# already. With four edges alone more than half of the answers abroad still cross an ocean; with
-# regional caches a third of all does.
+# already. With edges most answers need no more than the way to the nearest of them.
 
 # %% [markdown]
 # ### How many edges?
@@ -97,17 +99,54 @@ from labsim.builtin.cloudfront_cache import story
 
 print("edges  regional   hits   no origin  (theory)   mean wait   origin asked")
 for regional in (False, True):
-    for edges in (1, 4, 16):
-        p = lab.Params(edges=edges, regional=regional, warm_up=43_200)
+    for edges in (1, 4, 16, 64):
+        p = lab.Params(edges=edges, regional=regional, warm_up=43_200, change_every=0)
         s = lab.run(p).summary
         print(f"{edges:5} {str(regional):>9} {s['hit_ratio']:6.0%} {s['offload']:11.1%} "
-              f"{story.steady_offload(p):9.1%} {s['latency_mean']:9.2f} s "
-              f"{s['origin_requests']:9,.0f}")
+              f"{story.steady_offload(p):9.1%} {s['latency_mean']:9.3f} s "
+              f"{s['origin_requests']:10,.0f}")
 
 # %% [markdown]
 # Sixteen edges see a sixteenth of the viewers each, and a TTL passes with fewer of them. Without
-# regional caches more edges mean more work for the origin, and beyond a few of them nobody waits
-# less. With them the origin sees one cache per region, whatever the number of edges.
+# regional caches more edges mean more work for the origin, and in the end nobody waits less. With
+# them the origin sees one cache per region, whatever the number of edges.
+
+# %% [markdown]
+# ### Origin Shield
+#
+# And one cache for the world? All regions ask it before the origin.
+
+# %%
+print("                   hits   no origin   origin asked   at the shield   mean wait      month")
+for shield in (False, True):
+    s = labsim.run("cloudfront-cache", edges=16, shield=shield).summary
+    print(f"{'Origin Shield' if shield else 'four regions':14} {s['hit_ratio']:8.0%} "
+          f"{s['offload']:11.2%} {s['origin_requests']:14,} {s['shield_requests']:15,} "
+          f"{s['latency_mean']:9.3f} s {s['month_usd']:8,.0f} USD")
+
+# %% [markdown]
+# The origin is asked less than a third as often. Edges hit as before, and who goes on to the shield
+# from another region pays a request more. It stands in the origin's region, where the regional
+# cache is the shield itself.
+
+# %% [markdown]
+# ### What is in the cache key?
+#
+# A query string, a header or a cookie in the key makes a copy of its own for each of its values,
+# even if the origin doesn't care. So many copies of each object:
+
+# %%
+print("copies    hits   no origin  (theory)   thrown out   origin asked")
+for variants in (1, 2, 10, 50, 200, 1_000):
+    p = lab.Params(variants=variants, change_every=0, warm_up=43_200, edge_size=1e13)
+    s, little = lab.run(p).summary, lab.run(p.changed(edge_size=2e10)).summary
+    print(f"{variants:6,} {s['hit_ratio']:7.0%} {s['offload']:11.1%} "
+          f"{story.steady_offload(p):9.1%} {little['evictions']:12,} {s['origin_requests']:14,}")
+
+# %% [markdown]
+# Each copy is asked for that much more rarely, so that its TTL passes with fewer hits. And all of
+# them take room: with the edges of the default many are thrown out before their time. Leave out of
+# the key whatever the origin doesn't need.
 
 # %% [markdown]
 # ### Who is hit?
@@ -118,9 +157,9 @@ for regional in (False, True):
 for skew in (0, 0.5, 1, 1.5):
     s = labsim.run("cloudfront-cache", skew=skew).summary
     print(f"skew {skew:3}: hits {s['hit_ratio']:.0%}, no origin {s['offload']:.0%}")
-for objects in (50, 200, 1_000, 5_000):
+for objects in (1_000, 10_000, 100_000, 1_000_000):
     s = labsim.run("cloudfront-cache", objects=objects).summary
-    print(f"{objects:5,} objects: hits {s['hit_ratio']:.0%}, no origin {s['offload']:.0%}")
+    print(f"{objects:9,} objects: hits {s['hit_ratio']:.0%}, no origin {s['offload']:.0%}")
 
 # %% [markdown]
 # And if there is no room? An edge throws out what nobody has asked for the longest. How much room
@@ -128,15 +167,15 @@ for objects in (50, 200, 1_000, 5_000):
 
 # %%
 print("room for   hits  (Che)   thrown out")
-for room in (5, 10, 20, 50, 100):
-    p = lab.Params(edges=1, regional=False, header_age=1e8, size_cv=0, edge_size=room * 5e6,
+for room in (1_000, 5_000, 10_000, 20_000, 50_000):
+    p = lab.Params(edges=1, regional=False, header_age=1e8, size_cv=0, edge_size=room * 1e5,
                warm_up=86_400, change_every=0)
     s = lab.run(p).summary
-    print(f"{room:8} {s['hit_ratio']:6.0%} {story.steady_offload(p):6.0%} {s['evictions']:10,.0f}")
+    print(f"{room:8,} {s['hit_ratio']:6.0%} {story.steady_offload(p):6.0%} {s['evictions']:10,.0f}")
 
 # %% [markdown]
-# A tenth of the objects takes nearly half of the requests: with Zipf's law the favourites are
-# quickly in. It also means that a copy may be gone long before its date.
+# A tenth of the objects takes most of the requests: with Zipf's law the favourites are quickly in.
+# It also means that a copy may be gone long before its date.
 
 # %% [markdown]
 # ### Who prints the date?
@@ -159,12 +198,12 @@ for header in ("", "max-age=60", "max-age=40000000", "max-age=60, s-maxage=10", 
 # What is the same page worth in the simulation?
 
 # %%
-for number in ("9", "10"):
+for number in ("11", "12"):
     s = lab.run(lab.preset(number)).summary
     print(f"{lab.scene(number).title:17} no origin {s['offload']:4.0%}, old {s['stale_share']:.1%}")
 expires = labsim.run("cloudfront-cache", header="expires", header_age=43_200)
 hits = expires.series["hit_ratio"].value
-print(f"one date for all copies: hits {hits[47]:.0%} before it, {hits[-1]:.0%} at the end")
+print(f"one date for all copies: hits {hits[29]:.0%} before it, {hits[-1]:.0%} at the end")
 
 # %% [markdown]
 # `Expires` is one date for all copies everywhere. After it nothing is fresh any more until somebody
@@ -175,7 +214,7 @@ print(f"one date for all copies: hits {hits[47]:.0%} before it, {hits[-1]:.0%} a
 
 # %%
 print("max-age      no origin   old answers   out of date at most")
-for age in (60, 600, 3_600, 14_400, 86_400):
+for age in (10, 60, 600, 3_600, 14_400, 86_400):
     s = labsim.run("cloudfront-cache", header_age=age, duration=172_800).summary
     print(f"{age:7,} s {s['offload']:10.0%} {s['stale_share']:12.1%} "
           f"{s['stale_longest'] / 3_600:14.1f} h")
@@ -191,17 +230,17 @@ for age in (60, 600, 3_600, 14_400, 86_400):
 # Four ways to a new version, all with a date of a day.
 
 # %%
-print("                old   no origin   paths   month")
+print("                old   no origin    paths        month")
 for update in ("expire", "invalidate", "wildcard", "versioned"):
     s = labsim.run("cloudfront-cache", header_age=86_400, update=update, duration=172_800).summary
-    print(f"{update:11} {s['stale_share']:7.2%} {s['offload']:10.0%} {s['paths']:8.0f} "
-          f"{s['month_usd']:7.2f} USD")
+    print(f"{update:11} {s['stale_share']:7.2%} {s['offload']:10.0%} {s['paths']:9,} "
+          f"{s['month_usd']:8,.0f} USD")
 
 # %%
-lab.run(lab.preset("6")).plot()
+lab.run(lab.preset("8")).plot()
 
 # %% [markdown]
-# A path for each changed file costs far more than all the requests of the month. A wildcard is one
+# A path for each changed file costs more than all the requests of the month. A wildcard is one
 # path, and throws out what was still good. New names cost nothing, are never old, and reach
 # browsers, too. The page that leads to them must not be cached for long.
 
@@ -216,9 +255,9 @@ ways = {"alone": {}, "stale-if-error": {"stale_if_error": 86_400},
         "and one short try": {"origin_group": True, "connect_attempts": 1, "connect_timeout": 1},
         "and 503 at once": {"origin_group": True, "outage": "errors"}}
 for name, values in ways.items():
-    s = lab.run(lab.preset("11").changed(**values)).summary
-    print(f"{name:18} {s['failed']:4.0f} failed, {s['expired_served']:3.0f} expired copies, "
-          f"{s['from_second']:3.0f} by the second origin, longest wait {s['latency_max']:4.1f} s")
+    s = lab.run(lab.preset("13").changed(**values)).summary
+    print(f"{name:18} {s['failed']:7,} failed, {s['expired_served']:7,} expired copies, "
+          f"{s['from_second']:6,} by the second origin, longest wait {s['latency_max']:4.1f} s")
 
 # %% [markdown]
 # Most viewers notice nothing: what is fresh is served. Each miss waits until all tries are over,
@@ -251,8 +290,8 @@ print("parts asked for at 0, 40, 80 s, URL until 60 s:", admitted([0, 40, 80], u
 # %%
 for trigger in ("viewer-request", "origin-request"):
     r = labsim.run("cloudfront-cache", trigger=trigger)
-    print(f"{trigger}: {r.summary['invocations']:,.0f} runs, {1_000 * r.cost['functions']:.1f} "
-          f"thousandths of a USD, median wait {r.summary['latency_p50']:.2f} s")
+    print(f"{trigger}: {r.summary['invocations']:,} runs, {r.cost['functions']:.2f} USD, "
+          f"median wait {r.summary['latency_p50']:.2f} s")
 
 # %% [markdown]
 # At a viewer's trigger everybody waits for it and every request is paid; at an origin's only
@@ -262,10 +301,10 @@ for trigger in ("viewer-request", "origin-request"):
 # %% [markdown]
 # ### What does it cost?
 #
-# Larger files, three audiences, and five ways to serve them, for a month.
+# Larger files, fewer requests, three audiences, and five ways to serve them, for a month.
 
 # %%
-big = lab.Params(size_mean=5e7, edge_size=5e10)
+big = lab.Params(size_mean=5e6, edge_size=1e12, request_rate=1, objects=1_000)
 audiences = {"US, Europe": (0.4, 0, 0), "the world": (0.3, 0.2, 0.1), "the south": (0.1, 0.5, 0.3)}
 offers = {"bucket": {"delivery": "direct"}, "CloudFront": {}, "free tier": {"free_tier": True},
           "class 100": {"price_class": "100"}, "replicas": {"delivery": "replicas"}}
@@ -273,7 +312,7 @@ print(f"{'USD per month':14}" + "".join(f"{offer:>12}" for offer in offers))
 for who, (europe, asia, south) in audiences.items():
     there = big.changed(europe_share=europe, asia_share=asia, south_america_share=south)
     usd = [lab.run(there.changed(**offer)).summary["month_usd"] for offer in offers.values()]
-    print(f"{who:14}" + "".join(f"{x:12.0f}" for x in usd))
+    print(f"{who:14}" + "".join(f"{x:12,.0f}" for x in usd))
 
 # %% [markdown]
 # It is not the requests to the origin that cost, but the bytes to viewers, and those are paid hit
@@ -288,51 +327,54 @@ for who, (europe, asia, south) in audiences.items():
 
 # %%
 busy = lab.Params(change_every=3_600, change_share=1)
-offers = {"CloudFront, 6 h": {}, "CloudFront, 10 min": {"header_age": 600},
+offers = {"CloudFront, 4 h": {}, "CloudFront, 10 min": {"header_age": 600},
           "replicas": {"delivery": "replicas"},
           "replicas, 10 min lag": {"delivery": "replicas", "replication_lag": 600}}
 for name, values in offers.items():
     s = lab.run(busy.changed(**values)).summary
     print(f"{name:21} old {s['stale_share']:6.1%}, Asia waits {s['ttfb_as']:.2f} s, "
-          f"{s['month_usd']:.0f} USD a month")
+          f"{s['month_usd']:,.0f} USD a month")
 
 # %% [markdown]
 # Copies follow each change, asked for or not, and each is paid for. Only what has not arrived yet
-# is old, and nobody is far away. A short TTL makes CloudFront nearly as new, and nearly as slow as
-# without a cache. Replication has to be set up for each region, holds for new objects only, and
-# copies aren't copied on.
+# is old, and nobody is far away. A short TTL makes CloudFront nearly as new; with so many viewers
+# most of what they ask for is near by all the same. Replication has to be set up for each region,
+# holds for new objects only, and copies aren't copied on.
 
 # %% [markdown]
 # ## Read the model
 #
-# This is an edge with a request that it has nothing fresh for.
+# These are caches that have nothing fresh for a request, many at once: `cells`, each an object at a
+# cache that asks the origin itself. What lies between two fetches is counted.
 
 # %%
 import inspect
 
-from labsim.services import cloudfront
+from labsim.services.cloudfront.crowd import Crowd
 
-print(inspect.getsource(cloudfront.Distribution._miss))
+print(inspect.getsource(Crowd._fetch))
 
 # %% [markdown]
 # **Change it.** Let expired copies be served at once, while the edge asks for a new one in the
 # background: `stale-while-revalidate`, here for as long as anybody likes.
 
-
 # %%
-class Patient(cloudfront.Distribution):
-    def _miss(self, i, now, one, name, edge, copy):
-        super()._miss(i, now, one, name, edge, copy)
-        if copy is not None:
-            self.noted[-1] = (*self.noted[-1][:2], 0.0)
+import numpy as np
+
+
+class Patient(Crowd):
+    def _ask(self, cells, column, at, wait, *rest):
+        wait = np.where(self.held[cells], 0.0, wait)
+        super()._ask(cells, column, at, wait, *rest)
 
 
 # %%
 from unittest.mock import patch
 
-before = lab.run().summary
-with patch.object(cloudfront, "Distribution", Patient):
-    after = lab.run().summary
+few = lab.Params(header_age=600)
+before = lab.run(few).summary
+with patch("labsim.services.cloudfront.distribution.Crowd", Patient):
+    after = lab.run(few).summary
 print(f"wait for the first byte, mean: {before['latency_mean']:.3f} s before, "
       f"{after['latency_mean']:.3f} s with it")
 
@@ -386,7 +428,7 @@ exercise("cloudfront-cache", 4)
 # blank: answer = None    # your number, in USD
 # blank: check("cloudfront-cache", 4, answer)
 # >>> solution
-check("cloudfront-cache", 4, 22)
+check("cloudfront-cache", 4, 18_000)
 # <<< solution
 
 # %%
@@ -461,6 +503,26 @@ answer = {"origin_group": True, "connect_attempts": 1, "connect_timeout": 1}
 check("cloudfront-cache", 11, answer)
 # <<< solution
 
+# %%
+exercise("cloudfront-cache", 12)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, per cent
+# blank: check("cloudfront-cache", 12, answer)
+# >>> solution
+check("cloudfront-cache", 12, 60)
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 13)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("cloudfront-cache", 13, answer)
+# >>> solution
+check("cloudfront-cache", 13, "b")
+# <<< solution
+
 # %% [markdown]
 # ## Quiz
 #
@@ -472,7 +534,7 @@ quiz("cloudfront-cache")
 # %% tags=["solution"]
 # blank: # quiz("cloudfront-cache", "...")    # a letter per question
 # >>> solution
-quiz("cloudfront-cache", "bcadbaccabca")
+quiz("cloudfront-cache", "bcadbacbccabca")
 # <<< solution
 
 # %% [markdown]
@@ -485,6 +547,8 @@ quiz("cloudfront-cache", "bcadbaccabca")
 #   several. An **origin group** has a primary and a secondary origin. Requests go through with
 #   what the origin needs of headers and query strings, uploads to S3 as well.
 # * Without headers the **default TTL** holds; the **minimum** beats even `no-store`.
+# * The **cache key**: as few query strings, headers and cookies as the origin needs. **Origin
+#   Shield**: one more cache before the origin, paid per request.
 # * New files: **versioned names**; invalidation is for accidents.
 # * **Signed URL**: one file; **signed cookies**: many files. A policy says until when, from which
 #   addresses, and who may sign; your application signs, with the SDK and the account's key, for any
@@ -507,8 +571,14 @@ lab.trust()
 # %% [markdown]
 # ## Where the model is wrong
 #
-# * A site with a few thousand requests a day is small. A larger one has better ratios with the same
-#   TTL; what counts is rate times TTL, so multiply one and divide the other.
+# * Viewers are counted; only fetches from the origin are followed, and of a large catalogue a
+#   sample of the objects. Where room is short, an object that a regional cache has thrown out is
+#   gone from its edges, too, so with Origin Shield and little room the origin is asked about a
+#   tenth too often.
+# * All copies behind a regional cache or Origin Shield expire together, since their age counts from
+#   the origin's answer. Values in the cache key are asked for alike often; in truth a few are
+#   common.
+# * Origin Shield is in the origin's region, always there, and as large as a regional cache.
 # * Round trips between regions are typical ones in round numbers, the same for all viewers of a
 #   region, who are spread over its edges evenly. How much nearer more edges are is an assumption.
 # * Only the first byte is timed. A large file's body takes longer than all of this, and comes

@@ -30,7 +30,7 @@ class CloudfrontCacheParams(Params):
     """Parameters of `cloudfront-cache`."""
 
     request_rate: float = number(
-        0.04, unit="req/s", bounds=(0, 10_000), slider=(0.02, 0.5), step=0.02,
+        1_000, unit="req/s", bounds=(0, 1_000_000), slider=(100, 100_000), step=100,
         label="Request rate", group=VIEWERS, help="Requests per second of all viewers, mean.")
     europe_share: float = share(0.3, "Europe", "From Europe")
     asia_share: float = share(0.2, "Asia", "From Asia")
@@ -46,13 +46,14 @@ class CloudfrontCacheParams(Params):
         label="Duration", group=VIEWERS, help="Simulated time.")
 
     objects: int = integer(
-        200, unit="objects", bounds=(1, 100_000), slider=(50, 2_000), step=50, label="Objects",
+        100_000, unit="objects", bounds=(1, 1_000_000), slider=(1_000, 200_000), step=1_000,
+        label="Objects",
         group=CONTENT, help="Different objects that are asked for.")
     skew: float = number(
         1, unit="", bounds=(0, 3), slider=(0, 2), step=0.1, label="Popularity skew",
         group=CONTENT, help="Exponent of Zipf's law: 0 all alike, 1 a few favourites.")
     size_mean: float = number(
-        5_000_000, unit="bytes", bounds=(1, 3e10), slider=(500_000, 50_000_000), step=500_000,
+        100_000, unit="bytes", bounds=(1, 3e10), slider=(10_000, 5_000_000), step=10_000,
         label="Object size", group=CONTENT, help="Mean size of an object.")
     size_cv: float = number(
         1, unit="", bounds=(0, 10), slider=(0, 3), step=0.25, label="Size spread", group=CONTENT,
@@ -66,11 +67,18 @@ class CloudfrontCacheParams(Params):
         group=DELIVERY, when=BY_EDGES,
         help="Edge locations of a region, each with a cache of its own and a part of the viewers.")
     edge_size: float = number(
-        5e9, unit="bytes", bounds=(1, 1e15), slider=(1e8, 5e9), step=1e8, label="Edge room",
+        2e10, unit="bytes", bounds=(1, 1e15), slider=(1e8, 2e10), step=1e8, label="Edge room",
         group=DELIVERY, when=BY_EDGES, help="What this site's objects may take at an edge.")
     regional: bool = flag(
         True, label="Regional caches", group=DELIVERY, when=BY_EDGES, fact="cf.evict_rule",
         help="A larger cache per region between its edges and the origin, ten times an edge's.")
+    shield: bool = flag(
+        False, label="Origin Shield", group=DELIVERY, when=BY_EDGES, fact="cf.shield_rule",
+        help="One more cache, near the origin, that all others ask; paid per request.")
+    variants: int = integer(
+        1, unit="", bounds=(1, 1_000_000), slider=(1, 1_000), step=1, label="Cache key",
+        group=DELIVERY, when=BY_EDGES, fact="cf.cache_key_rule",
+        help="Copies of each object that query strings, headers and cookies in the key make.")
     price_class: Literal["100", "200", "all"] = choice(
         "all", label="Price class", group=DELIVERY, when=BY_EDGES, fact="cf.price_classes",
         help="Whose edges are used: 100 US and Europe, 200 also Asia, all also South America.")
@@ -101,7 +109,7 @@ class CloudfrontCacheParams(Params):
         "max-age", label="Origin's header", group=HEADERS, fact="cf.ttl_rule", when=BY_EDGES,
         help="What the origin says of its answers: Cache-Control or Expires, a fixed date.")
     header_age: float = number(
-        21_600, unit="s", bounds=(0, 3.2e9), slider=(0, 86_400), step=600, label="Header's time",
+        14_400, unit="s", bounds=(0, 3.2e9), slider=(0, 86_400), step=600, label="Header's time",
         group=HEADERS, when=AGED,
         help="The value of max-age or s-maxage, or when the date of Expires is, from the start.")
     min_ttl: float = number(
@@ -137,7 +145,7 @@ class CloudfrontCacheParams(Params):
         0.1, unit="s", bounds=(0.0001, 60), slider=(0.05, 4), step=0.05, label="Origin time",
         group=ORIGIN, fact="s3.first_byte_low_s", help="Time that an origin takes for an answer.")
     workers: int = integer(
-        1, unit="requests", bounds=(1, 10_000), slider=(1, 16), step=1, label="Workers",
+        20, unit="requests", bounds=(1, 10_000), slider=(1, 200), step=1, label="Workers",
         group=ORIGIN, when=SERVER, help="How many requests the server does at a time.")
     outage: Literal["none", "unreachable", "errors"] = choice(
         "none", label="Outage", group=ORIGIN,

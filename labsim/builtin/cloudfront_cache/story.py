@@ -25,14 +25,21 @@ LONG = {"header_age": 86_400}
 SHUT = {"outage": "unreachable", "change_every": 0}
 
 PRESETS = (
-    Preset("No CDN", "Everybody asks a bucket in the US. The first byte takes three round trips, "
-                     "and an ocean is wide.", {"delivery": "direct"}),
+    Preset("No CDN", "A thousand requests a second, and everybody asks a bucket in the US. The "
+                     "first byte takes three round trips, and an ocean is wide.",
+           {"delivery": "direct"}),
     Preset("Edge locations", "Four edges in each region. What the shop has is there at once; what "
                              "it lacks still crosses the ocean.", ALONE),
     Preset("More edge locations", "Sixteen edges in each: nearer to everybody, and each knows a "
                                   "smaller street. Watch the hit ratio.", {**ALONE, "edges": 16}),
     Preset("Regional edge cache", "The same, with a regional cache. What one shop has fetched, the "
                                   "others find near by.", {"edges": 16}),
+    Preset("Origin Shield", "And one cache near the origin that all regions ask. The origin is "
+                            "asked once for the world; each way through it is paid.",
+           {"edges": 16, "shield": True}),
+    Preset("Cache key", "Tracking parameters in the query string make two hundred copies of each "
+                        "object. Most of what viewers ask for is there, under another key.",
+           {"variants": 200}),
     Preset("Day and night", "Asia asks while Europe sleeps: the origin sees a flatter day than any "
                             "region.", {"day_swing": 0.8}),
     Preset("Long max-age", "A max-age of a day spares the origin, and the bread is old: look what "
@@ -44,8 +51,8 @@ PRESETS = (
                               "nothing is paid for that.", {**LONG, "update": "versioned"}),
     Preset("No-cache header", "No-cache, says the origin: each request goes all the way.",
            {"header": "no-cache"}),
-    Preset("Minimum TTL", "No-cache, says the origin; six hours at least, says the behaviour. The "
-                          "behaviour wins.", {"header": "no-cache", "min_ttl": 21_600}),
+    Preset("Minimum TTL", "No-cache, says the origin; four hours at least, says the behaviour. The "
+                          "behaviour wins.", {"header": "no-cache", "min_ttl": 14_400}),
     Preset("Origin outage", "The origin doesn't answer for two hours. What is fresh is still sold; "
                             "who wants more waits half a minute for an error.", SHUT),
     Preset("Stale-if-error", "The same, but expired copies may stand in.",
@@ -82,8 +89,9 @@ def served_rates(p) -> list[float]:
 
 
 def steady_offload(p) -> float:
-    """Part of the requests that needs no origin once the caches are warm: a region with a regional
-    cache is one cache whose copies expire together; without, each edge is one."""
+    """Part of the requests that needs no origin once the caches are warm: all that stands behind
+    Origin Shield or a regional cache is one cache whose copies expire together; without, each edge
+    is one. A cache key that tells copies apart makes as many objects of each."""
     if not p.by_edges:
         raise kit.NotApplicable("nothing is cached")
     if p.day_swing or p.outage != "none":
@@ -92,12 +100,16 @@ def steady_offload(p) -> float:
         raise kit.NotApplicable("copies go before they expire")
     if p.header == "expires":
         raise kit.NotApplicable("all copies expire on one date")
-    room = p.edge_size * (WIDER if p.regional else 1)
-    needed = p.size_mean * (p.objects + 4 * p.size_cv * p.objects**0.5)
-    rates, places = served_rates(p), 1 if p.regional else p.edges
+    shared = p.regional or p.shield
+    room = p.edge_size * (WIDER if shared else 1)
+    needed = p.size_mean * p.variants * (p.objects + 4 * p.size_cv * p.objects**0.5)
+    rates, places = served_rates(p), 1 if shared else p.edges
+    if p.shield:
+        rates = [sum(rates)]
     if needed <= room:
-        ratios = [ttl_hit_ratio(rate, places, p.objects, p.skew, p.ttl()) for rate in rates]
-    elif p.ttl() >= p.duration + p.warm_up and not p.regional and not p.size_cv:
+        ratios = [ttl_hit_ratio(rate, places * p.variants, p.objects, p.skew, p.ttl())
+                  for rate in rates]
+    elif p.ttl() >= p.duration + p.warm_up and not shared and not p.size_cv and p.variants == 1:
         ratios = [lru_hit_ratio(rate, places, p.objects, p.skew, int(room / p.size_mean))
                   for rate in rates]
     else:
@@ -117,6 +129,7 @@ BOXES = (
         Box(f"Edges {NAMES[code]}", (1, row), (("hits", f"hits_{code}"),),
             bars=(f"hit_{code}", "edges")),
         Box(f"Regional {NAMES[code]}", (2, row), (("hits", f"regional_{code}"),)))),
+    Box("Origin Shield", (3, 0), (("hits", "shield_share"),)),
     Box("Origin", (3, 1), (("req/s", "origin_rate"), ("failed", "failed_rate")),
         alarm="failed_rate"),
     Box("Second origin", (4, 1), (("req/s", "second_rate"),)),
@@ -125,6 +138,7 @@ LINKS = (
     *(link for name in NAMES.values() for link in (
         Link(name, f"Edges {name}"), Link(f"Edges {name}", f"Regional {name}"),
         Link(f"Regional {name}", "Origin"))),
+    Link("Origin Shield", "Origin"),
     Link("Origin", "Second origin", control=True),
 )
 
@@ -154,8 +168,12 @@ INVARIANTS = (
     kit.Invariant("what is never kept is never found", lambda r: not (
         r.params.by_edges and r.params.ttl() == 0 and r.params.header != "expires")
         or r.summary["hit_ratio"] == r.summary["offload"] == 0),
+    kit.Invariant("Origin Shield is asked only where there is one", lambda r: (
+        r.params.by_edges and r.params.shield)
+        or r.summary["shield_requests"] == r.summary["shield_hits"] == 0),
     kit.Invariant("no cache, no hits", lambda r: r.params.by_edges or (
-        r.summary["edge_hits"] + r.summary["regional_hits"] + r.summary["expired_served"] == 0)),
+        r.summary["edge_hits"] + r.summary["regional_hits"] + r.summary["shield_hits"]
+        + r.summary["expired_served"] == 0)),
     kit.Invariant("origins send at most what viewers get", lambda r: (
         r.summary["origin_gb"] <= r.summary["egress_gb"] + 1e-9)),
 )

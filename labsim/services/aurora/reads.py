@@ -45,7 +45,8 @@ class Reads:
         if self.cluster.done.connected:
             reads = offered * self.sim.tick
             failing = np.clip(queue - longest, 0.0, reads)
-            self.cluster.done.count(float((reads - failing).sum()), self.sim.now)
+            now = self.sim.now
+            self.cluster.done.count(float((reads - failing).sum()), now, now + self.sim.tick)
 
     def _room(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Reads/s that each instance has room for beside its writes, and its longest queue."""

@@ -4,8 +4,8 @@ Picture a freight bill: so much per ton, less per ton the more you send, and ano
 destination. What counts is where the goods leave the warehouse, not where they were made.
 
 *Models:* the price of data out by region and by step of a month's volume, for CloudFront and for
-S3 or EC2; CloudFront's HTTPS requests; its free terabyte and requests; Lambda@Edge.
-*Leaves out:* private prices and savings bundles, Origin Shield, HTTP without TLS, logs, POST and
+S3 or EC2; CloudFront's HTTPS requests; its free terabyte and requests; Origin Shield; Lambda@Edge.
+*Leaves out:* private prices and savings bundles, HTTP without TLS, logs, POST and
 uploads, data from CloudFront to an origin.
 
 A month is 730 hours, a GB of the bill 2**30 bytes. Prices by region: of the edge's for CloudFront,
@@ -25,6 +25,9 @@ BUCKET_OUT = ("s3.out_us", "s3.out_europe", "s3.out_africa", "s3.out_south_ameri
 HTTPS = ("cf.https_us", "cf.https_europe", "cf.https_africa", "cf.https_south_america",
          "cf.https_japan", "cf.https_australia", "cf.https_asia", "cf.https_india")
 
+AT_SHIELD = {"us": "cf.shield_us", "europe": "cf.shield_europe", "asia": "cf.shield_asia",
+             "south_america": "cf.shield_south_america"}
+
 
 def listed(id: str) -> list[float]:
     """The numbers of a fact that is a row of them: "0.09 / 0.085"."""
@@ -35,6 +38,7 @@ STEPS, BUCKET_STEPS = listed("cf.tiers_gb"), listed("s3.tiers_gb")
 PRICES = {region: listed(id) for region, id in zip(PRICE_REGIONS, OUT)}
 BUCKET_PRICES = {region: listed(id) for region, id in zip(PRICE_REGIONS, BUCKET_OUT)}
 REQUEST = {region: factbook.value(id) / 10_000 for region, id in zip(PRICE_REGIONS, HTTPS)}
+SHIELD = {region: factbook.value(id) / 10_000 for region, id in AT_SHIELD.items()}
 TB = 1_024                  # GB
 FREE_GB, FREE_REQUESTS = factbook.value("cf.free_tb") * TB, factbook.value("cf.free_requests")
 FROM_ORIGIN = factbook.value("cf.origin_price")
@@ -68,6 +72,12 @@ def bucket_out(region: str, gb: float) -> float:
 def requests(region: str, n: float) -> float:
     """USD for `n` HTTPS requests at the edges of a price region."""
     return n * REQUEST[region]
+
+
+def shielded(region: str, n: float) -> float:
+    """USD for `n` requests that came to Origin Shield in a region from elsewhere. Fact:
+    cf.shield_rule."""
+    return n * SHIELD[region]
 
 
 def charged(amounts: dict[str, float], free: float) -> dict[str, float]:

@@ -1,22 +1,30 @@
-"""The books of who answers viewers: how each request went, and what all of them together say.
+"""The books of who answers viewers: how requests went, and what all of them together say.
 
-Picture the shopkeeper in the evening over her slips: how many were served from the shelf, how many
+Picture the shopkeeper in the evening over her sheet: how many were served from the shelf, how many
 had to wait for the factory, what was stale, and what the month will cost if it goes on like this.
 
-*Models:* nothing; read from the slips of all requests, once, when the run has ended.
+*Models:* nothing; read from the tally of all requests, once, when the run has ended.
 *Leaves out:* the warm-up: requests before 0 s.
 """
 
-from functools import cached_property
-
 import numpy as np
 
-from labsim.declare import Count, Line, Metric, Panel, bars, mean, per_tick, quantiles, share
+from labsim.declare import Count, Line, Metric, Panel, bars, per_tick, share
 from labsim.services.cloudfront.bill import GB
+from labsim.services.cloudfront.tally import (
+    ERROR,
+    EXPIRED,
+    FROM_ORIGIN,
+    FROM_SECOND,
+    HIT,
+    REFUSED,
+    REGIONAL,
+    SHIELD,
+    Tally,
+)
 from labsim.services.common import regions as world
 
-HIT, REGIONAL, FROM_ORIGIN, FROM_SECOND, EXPIRED, ERROR, REFUSED = range(7)
-LOOK = 8            # ticks; a ratio and a time are means over so many
+LOOK = 3            # ticks; a ratio and a time are means over so many
 CODES = {"us": "us", "europe": "eu", "asia": "as", "south_america": "sa"}
 PLACES = {"us": "the US", "eu": "Europe", "as": "Asia", "sa": "South America"}
 
@@ -32,18 +40,20 @@ def ttfb(here: int):
 
 
 METRICS = (
-    Count("offered", "requests", "requests that viewers sent", "", lambda d: len(d.books.t),
+    Count("offered", "requests", "requests that viewers sent", "", lambda d: d.books.offered.sum(),
           aliases=("requests",)),
     Count("completed", "requests", "requests that got the object", "higher",
           lambda d: d.books.good.sum(), aliases=("answered",)),
     Count("refused", "requests", "403: the signed URL had expired", "lower", went(REFUSED)),
     Metric("admitted_share", "", "part of the requests whose URL was valid", "higher",
-           lambda d: share(d.books.let_in.sum(), len(d.books.t))),
+           lambda d: share(d.books.let_in.sum(), d.books.offered.sum())),
     Count("failed", "requests", "5xx: no origin answered, and no copy stood in", "lower",
           went(ERROR)),
     Count("edge_hits", "requests", "answered by an edge's own fresh copy", "higher", went(HIT)),
     Count("regional_hits", "requests", "answered by a regional cache's fresh copy", "higher",
           went(REGIONAL)),
+    Count("shield_hits", "requests", "answered by Origin Shield's fresh copy", "higher",
+          went(SHIELD)),
     Count("from_origin", "requests", "answered by the origin (or a bucket)", "lower",
           went(FROM_ORIGIN)),
     Count("from_second", "requests", "answered by the second origin", "", went(FROM_SECOND)),
@@ -52,38 +62,42 @@ METRICS = (
     Metric("hit_ratio", "", "part of the admitted requests that an edge had", "higher",
            lambda d: share(d.books.kinds[HIT], d.books.let_in.sum())),
     Metric("offload", "", "part of the admitted requests that needed no origin", "higher",
-           lambda d: share(d.books.kinds[HIT] + d.books.kinds[REGIONAL], d.books.let_in.sum())),
+           lambda d: share(d.books.kinds[[HIT, REGIONAL, SHIELD]].sum(),
+                           d.books.let_in.sum())),
     Count("collapsed", "requests", "edge hits that waited for a fetch under way", "",
-          lambda d: d.books.shared),
+          lambda d: d.books.tally.shared),
     Count("not_modified", "requests", "answers of an origin that were 304, without a body", "",
-          lambda d: d.books.unchanged.sum()),
+          lambda d: d.books.tally.unchanged),
     Count("evictions", "objects", "copies that edges threw out for want of room", "lower",
           lambda d: d.evictions),
     Count("origin_requests", "requests", "requests that origins or buckets got", "lower",
-          lambda d: len(d.origin_asked)),
+          lambda d: d.books.asked.sum()),
+    Count("shield_requests", "requests", "that came to Origin Shield from other regions", "lower",
+          lambda d: d.books.shielded),
     Metric("origin_peak", "req/s", "most that it was asked in a tick", "lower",
            lambda d: d.books.asked.max() / d.sim.tick),
     Metric("latency_mean", "s", "mean time to the first byte, of an object or an error", "lower",
-           lambda d: mean(d.books.latency[d.books.let_in])),
+           lambda d: share(d.books.tally.late.sum(), d.books.let_in.sum())),
     Metric("latency_p50", "s", "half of the first bytes come within this", "lower",
-           lambda d: d.books.latency_quantiles[50]),
+           lambda d: d.books.latency(50)),
     Metric("latency_p95", "s", "19 of 20 first bytes come within this", "lower",
-           lambda d: d.books.latency_quantiles[95]),
+           lambda d: d.books.latency(95)),
     Metric("latency_max", "s", "longest time to a first byte", "lower",
-           lambda d: d.books.latency[d.books.let_in].max(initial=0.0)),
+           lambda d: d.books.latency(100)),
     *(Metric(f"ttfb_{code}", "s", f"median time to the first byte in {PLACES[code]}", "lower",
              ttfb(here), aliases=(f"first_{code}",)) for here, code in enumerate(CODES.values())),
     Count("stale", "requests", "answers that were an old version", "lower",
-          lambda d: d.books.old.sum()),
+          lambda d: d.books.tally.old.sum()),
     Metric("stale_share", "", "part of the answers that were an old version", "lower",
-           lambda d: share(d.books.old.sum(), d.books.good.sum())),
+           lambda d: share(d.books.tally.old.sum(), d.books.good.sum())),
     Metric("stale_longest", "s", "longest that a version served had been out of date", "lower",
-           lambda d: d.books.oldest),
+           lambda d: d.books.tally.oldest),
     Count("paths", "paths", "invalidation paths submitted", "lower", lambda d: d.paths),
     Count("invocations", "", "runs of the Lambda@Edge function", "", lambda d: d.invocations),
     Metric("egress_gb", "GB", "sent to viewers", "",
-           lambda d: d.books.size[d.books.good].sum() / GB),
-    Metric("origin_gb", "GB", "sent by origins", "lower", lambda d: d.books.origin_bytes / GB),
+           lambda d: d.books.tally.sent.sum() / GB),
+    Metric("origin_gb", "GB", "sent by origins", "lower",
+           lambda d: d.books.tally.origin_bytes / GB),
     Metric("month_usd", "USD/month", "what a month like this run costs", "lower",
            lambda d: sum(d.month.values())),
 )
@@ -121,119 +135,87 @@ def lasting(total: np.ndarray, count: np.ndarray) -> np.ndarray:
     return np.where(last >= 0, ratio(total, count)[last], 0.0)
 
 
+def weighted(values: np.ndarray, n: np.ndarray, percent: float) -> float:
+    """The smallest of `values` that `percent` of all do not exceed, if there are `n` of each; 0 of
+    none."""
+    order = np.argsort(values)
+    upto = np.cumsum(n[order])
+    if not len(upto) or not upto[-1]:
+        return 0.0
+    place = np.searchsorted(upto, max(upto[-1] * percent / 100 * (1 - 1e-12), 1e-300))
+    return float(values[order[min(place, len(order) - 1)]])
+
+
 class Books:
-    """Every request to a `Delivery` that counts, in order: when it came (`t`, s), how it went
-    (`kind`), how long the first byte took (`latency`, s), the `size` of its object in bytes,
-    whether a newer version was out (`old`), and where it came from and went to."""
+    """What a `Tally` of a `Delivery` says: `kinds` of all requests, {how: how many}; those
+    `offered`, (ticks,); let in and `good`, which got the object, (ticks, regions)."""
 
-    def __init__(self, delivery):
-        self.part, self.sim = delivery, delivery.sim
+    def __init__(self, delivery, tally: Tally):
+        self.part, self.sim, self.tally = delivery, delivery.sim, tally
         self.ticks = len(delivery.record.t) - 1
-        t, region, one, place = (
-            np.concatenate([np.empty(0, dtype=kind), *columns]) for kind, columns in zip(
-                (float, int, int, float),
-                zip(*(requests.columns[:4] for requests in delivery.requests))))\
-            if delivery.requests else (np.empty(0), *(np.empty(0, dtype=int),) * 2, np.empty(0))
-        let_in = np.concatenate([*delivery.admitted, np.empty(0, dtype=bool)])
-        number = np.flatnonzero(let_in)     # of each that was let in
-        kind, wait = np.full(len(t), REFUSED), np.zeros(len(t))
-        kind[let_in] = HIT
-        if delivery.noted:
-            which, how, took = zip(*delivery.noted)
-            which = number[list(which)]
-            kind[which], wait[which] = how, took
-        served = np.array(delivery.serving)[region]
-        latency = world.first_byte(delivery.trips()[region, served], wait + delivery.viewer_time)
-        first = int(t.searchsorted(0.0))    # after the warm-up
-        self.t, self.region, self.served, self.let_in = (
-            column[first:] for column in (t, region, served, let_in))
-        self.kind, self.latency = kind[first:], latency[first:]
-        self.size = np.array(delivery.site.sizes)[one[first:]]
-        self.edge = (served * delivery.places
-                     + (place * delivery.places).astype(np.int64))[first:]
-        self.old, self.unchanged = (
-            self._marked(number[np.array(rows, dtype=np.int64)], len(t))[first:]
-            for rows in (delivery.old, delivery.unchanged))
-        self.shared = int((number[np.array(delivery.shared, dtype=np.int64)] >= first).sum())
-        self.oldest = max((age for i, age in zip(delivery.old, delivery.old_for)
-                           if number[i] >= first), default=0.0)
-        self.good = self.kind < ERROR       # got the object
-        self.fetched = (self.kind == FROM_ORIGIN) | (self.kind == FROM_SECOND)
-        self.kinds = np.bincount(self.kind, minlength=REFUSED + 1)
-        self.origin_bytes = float(self.size[self.fetched & ~self.unchanged].sum())
-        self.tick = np.minimum((self.t / self.sim.tick).astype(np.int64), self.ticks - 1)
-        asked = np.minimum((delivery.origin_asked / self.sim.tick).astype(np.int64),
-                           self.ticks - 1)
-        self.asked = np.bincount(asked, minlength=self.ticks)
+        self.kinds = tally.count.sum(axis=(1, 2))
+        self.offered = tally.count.sum(axis=(0, 2))
+        self.let_in = tally.count[:REFUSED].sum(axis=0)
+        self.good = tally.count[:ERROR].sum(axis=0)
+        self.asked, self.shielded = tally.asked, tally.shielded
+        self.fetched = int(self.kinds[FROM_ORIGIN] + self.kinds[FROM_SECOND])
 
-    @staticmethod
-    def _marked(rows: np.ndarray, n: int) -> np.ndarray:
-        marks = np.zeros(n, dtype=bool)
-        marks[rows] = True
-        return marks
-
-    @cached_property
-    def latency_quantiles(self) -> dict[int, float]:
-        """{50: median time to the first byte, 95: ..., 99: ...}, s."""
-        return quantiles(self.latency[self.let_in])
+    def latency(self, percent: float) -> float:
+        """The time to the first byte that `percent` of the requests don't exceed, s."""
+        return weighted(*self.tally.latency[:2], percent)
 
     def ttfb(self, here: int) -> float:
         """The median time to the first byte in a region, s."""
-        came = (self.region == here) & self.let_in
-        return float(np.median(self.latency[came])) if came.any() else 0.0
+        value, n, region = self.tally.latency
+        return weighted(value[region == here], n[region == here], 50)
 
     def sent(self, months: float) -> tuple[dict[str, float], dict[str, float]]:
         """GB and requests by region of who serves, in a month of so many runs like this one."""
-        regions = len(world.REGIONS)
-        gb = np.bincount(self.served[self.good], self.size[self.good], regions) / GB * months
-        n = np.bincount(self.served, minlength=regions) * months
+        regions, serving = len(world.REGIONS), self.part.serving
+        gb = np.bincount(serving, self.tally.sent, regions) / GB * months
+        n = np.bincount(serving, self.tally.count.sum(axis=(0, 1)), regions) * months
         return dict(zip(world.REGIONS, gb.tolist())), dict(zip(world.REGIONS, n.tolist()))
 
     # -- series ------------------------------------------------------------------------------
 
-    def _count(self, which) -> np.ndarray:
-        return np.bincount(self.tick[which], minlength=self.ticks).astype(float)
-
     def _rate(self, counts: np.ndarray) -> tuple[np.ndarray, str]:
         return per_tick(rolling(counts) / rolling(np.ones(self.ticks)) / self.sim.tick, "req/s")
 
-    def _part(self, which, of) -> tuple[np.ndarray, str]:
-        return per_tick(ratio(rolling(self._count(which)), rolling(self._count(of))))
-
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Rates, ratios, waits; of each region its viewers, edges and regional cache."""
-        let_in, hit, near = self.let_in, self.kind == HIT, self.kind <= REGIONAL
-        failed, everybody = self.kind == ERROR, slice(None)
+        def part(some, of):
+            return per_tick(ratio(rolling(some), rolling(of)))
+        tally, count = self.tally, self.tally.count
+        all_let_in, everybody = self.let_in.sum(axis=1), count.sum(axis=0)
+        found = count[HIT].sum(axis=1)
+        near = count[[HIT, REGIONAL, SHIELD]].sum(axis=(0, 2))
+        failed = count[ERROR].sum(axis=1)
         edges = float(self.part.places if self.part.by_edges else 0)
         series = {
-            "offered_rate": self._rate(self._count(everybody)),
-            "origin_rate": self._rate(self.asked), "failed_rate": self._rate(self._count(failed)),
-            "hit_ratio": self._part(hit, let_in), "offload": self._part(near, let_in),
-            "stale_share": self._part(self.old, let_in),
-            "failed_share": self._part(failed, let_in),
-            "refused_share": self._part(~let_in, everybody),
-            "second_rate": self._rate(self._count(self.kind == FROM_SECOND)),
+            "offered_rate": self._rate(self.offered),
+            "origin_rate": self._rate(self.asked), "failed_rate": self._rate(failed),
+            "hit_ratio": part(found, all_let_in), "offload": part(near, all_let_in),
+            "stale_share": part(tally.old.sum(axis=1), all_let_in),
+            "failed_share": part(failed, all_let_in),
+            "refused_share": part(count[REFUSED].sum(axis=1), self.offered),
+            "second_rate": self._rate(count[FROM_SECOND].sum(axis=1)),
+            "shield_share": part(count[SHIELD].sum(axis=1), all_let_in - found),
             "edges": (np.full(self.ticks + 1, edges), "edges")}
-        ratios = self._hits_by_edge(hit)
+        ratios = self._hits_by_edge()
         for here, name in enumerate(world.REGIONS):
-            code, mine = CODES[name], self.region == here
-            came, there = mine & let_in, (self.served == here) & let_in
-            late = np.bincount(self.tick[came], self.latency[came], self.ticks)
+            code = CODES[name]
+            there = np.array(self.part.serving) == here     # the viewers whom it serves
+            came, hit = self.let_in[:, there].sum(axis=1), count[HIT][:, there].sum(axis=1)
             series |= {
-                f"ttfb_{code}": per_tick(lasting(rolling(late), rolling(self._count(came))), "s"),
-                f"viewers_{code}": self._rate(self._count(mine)),
-                f"hits_{code}": self._part(there & hit, there),
-                f"regional_{code}": self._part(there & near & ~hit, there & ~hit),
+                f"ttfb_{code}": per_tick(lasting(
+                    rolling(tally.late[:, here]), rolling(self.let_in[:, here])), "s"),
+                f"viewers_{code}": self._rate(everybody[:, here]),
+                f"hits_{code}": part(hit, came),
+                f"regional_{code}": part(count[REGIONAL][:, there].sum(axis=1), came - hit),
                 **bars(f"hit_{code}", ratios[:, here].T)}
         return series
 
-    def _hits_by_edge(self, hit: np.ndarray) -> np.ndarray:
+    def _hits_by_edge(self) -> np.ndarray:
         """The hit ratio of each edge, (ticks, regions, edges)."""
-        shape = self.ticks, len(world.REGIONS), self.part.places
-        if not self.part.by_edges:
-            return np.zeros(shape)
-        edges = shape[1] * shape[2]
-        cell = self.tick * edges + self.edge
-        asked, found = (rolling(np.bincount(cell[which], minlength=self.ticks * edges).reshape(
-            self.ticks, edges)) for which in (self.let_in, hit))
-        return ratio(found, asked).reshape(shape)
+        hit, came = self.tally.edges
+        return ratio(rolling(hit), rolling(came)) if self.part.by_edges else np.zeros(hit.shape)

@@ -7,7 +7,8 @@ long he waited, and whether what he got was old.
 begins; books of all requests. *Leaves out:* how an answer is found: that is in `distribution` and
 `buckets`.
 
-Data plane: request-level, request by request in the viewers' order.
+Data plane: viewers who come alone are counted (see `crowd`); what other parts send or get is
+followed request by request, in the viewers' order.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,11 +23,11 @@ from labsim.services.cloudfront import bill, rules
 from labsim.services.cloudfront.books import METRICS, PANELS, Books
 from labsim.services.cloudfront.origin import Origin
 from labsim.services.cloudfront.site import Site
+from labsim.services.cloudfront.tally import followed
 from labsim.services.cloudfront.viewers import Requests, anybody
 from labsim.services.common import regions as world
 
 AT_ONCE = 4_096     # requests between two looks at whether the run was cancelled
-
 
 
 class Delivery(Component):
@@ -40,13 +41,14 @@ class Delivery(Component):
 
     METRICS, PANELS = METRICS, PANELS
     INVARIANTS = (adds_up("offered", "completed", "failed", "refused"),
-                  adds_up("completed", "edge_hits", "regional_hits", "from_origin", "from_second",
-                          "expired_served"))
+                  adds_up("completed", "edge_hits", "regional_hits", "shield_hits", "from_origin",
+                          "from_second", "expired_served"))
     shows = (("req/s", "offered_rate"), ("hits", "hit_ratio"))
     alarm = "failed_rate"
     by_edges = False
     url_lifetime = click_delay = 0.0    # of signed URLs; s
     invocations = evictions = paths = 0     # of a function; copies thrown out; paths invalidated
+    shielded = 0                            # requests to Origin Shield from other regions
     function_time = viewer_time = 0.0       # of a function; at the viewer's trigger; s
 
     def __init__(self, sim: Simulation, name: str, site: Site, origin: Origin, *, places: int,
@@ -55,6 +57,9 @@ class Delivery(Component):
         self.site, self.origin, self.places, self.serving = site, origin, places, serving
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.misses = Outlet(self)
+        self.crowd = None                   # the viewers, where they are counted
+        self.visitors: list = []            # `Viewers`
+        self._begun = False
         self.requests: list[Requests] = []
         self.admitted: list[np.ndarray] = []
         self._sources: list[Source] = []
@@ -69,6 +74,7 @@ class Delivery(Component):
         self.asked: list[float] = []        # when an origin was asked, s
         self._given = 0
         site.served_by.append(self)
+        origin.asked_by.append(self)
         self.link(origin)
         sim.on_advance(self.advance)
 
@@ -94,8 +100,21 @@ class Delivery(Component):
 
     def wired(self) -> None:
         """It has to have somebody who asks."""
-        if not self._sources and not self.fed_by:
+        if not self._sources and not self.fed_by and not self.visitors:
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
+
+    def _begin(self) -> None:
+        """Count the viewers if they are alone and nobody needs to know when each came."""
+        alone = len(self.visitors) == 1 and not (
+            self._sources or self.fed_by or self.misses.connected)
+        if alone and not self.visitors[0].follow:
+            self.crowd = self.counted(self.visitors[0])
+        else:
+            self._sources += [Source(iter([who.requests])) for who in self.visitors]
+
+    def counted(self, viewers):
+        """The viewers as a crowd, which is asked to `advance` and, at the end, for its `tally`."""
+        raise NotImplementedError
 
     # -- requests ----------------------------------------------------------------------------
 
@@ -103,6 +122,11 @@ class Delivery(Component):
         """Answer all requests that came up to and including `now` s."""
         for part in self.fed_by:
             part.advance(now)
+        if not self._begun:
+            self._begun = True
+            self._begin()
+        if self.crowd:
+            return self.crowd.advance(now)
         pieces, self._taken = self._taken, []
         pieces += [piece for source in self._sources for piece in source.upto(now)]
         if pieces:
@@ -122,13 +146,14 @@ class Delivery(Component):
         where = np.array(self.serving)[served.region]
         edge = where * self.places + (served.place * self.places).astype(np.int64)
         first, self.count = self.count, self.count + len(served)
-        self.serve(first, served.t.tolist(), served.one.tolist(), edge.tolist())
+        self.serve(first, served.t.tolist(), served.one, edge.tolist())
 
-    def serve(self, first: int, times: list[float], objects: list[int], edges: list[int]) -> None:
+    def serve(self, first: int, times: list[float], objects: np.ndarray,
+              edges: list[int]) -> None:
         """Answer these requests, the first of which has number `first`."""
         raise NotImplementedError
 
-    def released(self, objects: list[int]) -> None:
+    def released(self, objects: np.ndarray) -> None:
         """The site has changed these, now."""
 
     def look(self, i: int, now: float, one: int, version: int) -> None:
@@ -141,14 +166,8 @@ class Delivery(Component):
 
     @cached_property
     def books(self) -> Books:
-        """What came of every request, worked out once."""
-        return Books(self)
-
-    @cached_property
-    def origin_asked(self) -> np.ndarray:
-        """When an origin or a bucket was asked, warm-up aside, s."""
-        asked = np.array(self.asked)
-        return asked[asked >= 0]
+        """What came of the requests, worked out once."""
+        return Books(self, self.crowd.tally() if self.crowd else followed(self))
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """{name: (values at the record's instants, unit)}."""

@@ -7,17 +7,21 @@ only what that lacks, too, comes from the factory.
 *Models:* an LRU cache with room for so many bytes per edge and per regional cache; freshness that
 counts from the origin's answer, in both; 304 for a copy that is expired and still right;
 simultaneous misses that share a fetch; an expired copy or an error when origins fail, and the
-error's own TTL; invalidation after a release; a Lambda@Edge function; price classes.
-*Leaves out:* memory and disk of an edge, copies that travel between edges, Origin Shield, parts of
-objects, the bytes' own time.
+error's own TTL; invalidation after a release; Origin Shield, one cache more that all others ask; a
+cache key that tells several copies of an object apart, all asked for alike; a Lambda@Edge function;
+price classes.
+*Leaves out:* memory and disk of an edge, copies that travel between edges, parts of objects, the
+bytes' own time.
 
-Data plane: request-level, request by request in the viewers' order, since what an edge has depends
-on each of them. What is looked up is the caches as they are when the viewer asks; ways only add to
-the time of the answer.
+Data plane: where viewers alone come, they are counted (`crowd`). What other parts send or get is
+followed here request by request, in the viewers' order. What is looked up is the caches as they are
+when the viewer asks; ways only add to the time of the answer.
 """
 
 from collections.abc import Callable
 from functools import cached_property
+
+import numpy as np
 
 from labsim import factbook
 from labsim.engine import LruCache, Order, Simulation
@@ -29,8 +33,11 @@ from labsim.services.cloudfront.books import (
     FROM_ORIGIN,
     FROM_SECOND,
     HIT,
+    REFUSED,
     REGIONAL,
+    SHIELD,
 )
+from labsim.services.cloudfront.crowd import Crowd
 from labsim.services.cloudfront.delivery import AT_ONCE, Delivery, within
 from labsim.services.cloudfront.origin import FAILED, PRIMARY, Origin
 from labsim.services.cloudfront.site import Site
@@ -44,7 +51,9 @@ NONE, INF = "none", float("inf")
 class Distribution(Delivery):
     """`edges` in each region of the price class, in front of `origin`.
 
-    edge_size: bytes of this site at an edge. cache_control: what the origin says of its answers;
+    edge_size: bytes of this site at an edge. shield: all regional caches (without them, edges) ask
+    one near the origin. variants: how many copies of an object the cache key tells apart.
+    cache_control: what the origin says of its answers;
     expires_at: the date of Expires, s; min_ttl, default_ttl, max_ttl: the behaviour's, s.
     stale_if_error, error_ttl: s. update: what is done after a release; invalidation_time: until
     all caches have dropped it, s. trigger: when a function runs that takes `function_time` s.
@@ -52,10 +61,11 @@ class Distribution(Delivery):
     free_tier: the account's free data and requests are this site's.
     """
 
-    by_edges = True
+    by_edges, wider = True, WIDER
 
     def __init__(self, sim: Simulation, name: str, site: Site, origin: Origin, *, edges: int = 4,
-                 edge_size: float = 5e9, regional: bool = True, price_class: str = "all",
+                 edge_size: float = 5e9, regional: bool = True, shield: bool = False,
+                 variants: int = 1, price_class: str = "all",
                  cache_control: str = "", expires_at: float | None = None, min_ttl: float = 0.0,
                  default_ttl: float = rules.DEFAULT_TTL, max_ttl: float = rules.MAX_TTL,
                  stale_if_error: float = 0.0, error_ttl: float = factbook.value("cf.error_ttl_s"),
@@ -67,8 +77,8 @@ class Distribution(Delivery):
                                   ("trigger", trigger, (NONE, rules.VIEWER, rules.ORIGIN))):
             if word not in words:
                 raise unknown(what, word, words)
-        within(max_ttl=(max_ttl, 0, INF), edges=(edges, 1, INF), edge_size=(edge_size, 0, INF),
-               min_ttl=(min_ttl, 0, max_ttl),
+        within(max_ttl=(max_ttl, 0, INF), edges=(edges, 1, INF), variants=(variants, 1, INF),
+               edge_size=(edge_size, 0, INF), min_ttl=(min_ttl, 0, max_ttl),
                default_ttl=(default_ttl, 0, INF), stale_if_error=(stale_if_error, 0, INF),
                error_ttl=(error_ttl, 0, INF), invalidation_time=(invalidation_time, 0, INF),
                function_time=(function_time, 0, INF), url_lifetime=(url_lifetime, 0, INF))
@@ -77,38 +87,74 @@ class Distribution(Delivery):
         super().__init__(sim, name, site, origin, places=edges, random=random, serving=[
             rules.served_from(here, price_class) for here in range(len(world.REGIONS))])
         self.url_lifetime, self.click_delay, self.free_tier = url_lifetime, click_delay, free_tier
+        self.edges, self.edge_size = edges, edge_size
         self.update, self.invalidation_time, self.paths = update, invalidation_time, 0
         self.trigger, self.function_time = trigger, function_time
         self.viewer_time = function_time if trigger == rules.VIEWER else 0.0
-        self._expires_at = expires_at
+        self.expires_at = expires_at
         self._header = cache_control, (min_ttl, default_ttl, max_ttl)
-        self._fresh = self.ttl(0.0)
+        self._fresh = None if expires_at is not None else rules.edge_ttl(
+            cache_control, None, min_ttl, default_ttl, max_ttl)
         self.stale, self.error_ttl = rules.stale_allowed(stale_if_error, max_ttl), error_ttl
         regions = range(len(world.REGIONS))
         self.caches = [LruCache(edge_size) for _ in regions for _ in range(edges)]
         self.regional = [LruCache(WIDER * edge_size) for _ in regions] if regional else None
-        self.hops = [world.ROUND_TRIP[here][here] for here in regions]
+        self.shield = LruCache(WIDER * edge_size) if shield else None
+        if regional and shield:     # it is the regional cache of its region
+            self.regional[origin.region] = self.shield
+        self.behind = [self._behind(here, origin.region) for here in regions]
         more = function_time if trigger == rules.ORIGIN else 0.0
-        self.ways = [(more + world.ROUND_TRIP[here][origin.region],
-                      more + world.ROUND_TRIP[here][origin.second_region]) for here in regions]
+        self.ways = [tuple(more + world.ROUND_TRIP[origin.region if shield else here][there]
+                           for there in (origin.region, origin.second_region))
+                     for here in regions]
+        self.variants, self.shielded = variants, 0
+        self._keys = self.random("keys")
         self.failing: dict = {}     # (cache, name): answered when, forgotten when, both s
 
     def ttl(self, now: float) -> float:
         """How long an answer of the origin that comes `now` is fresh, s."""
+        if self._fresh is not None:
+            return self._fresh
         header, behaviour = self._header
-        expires_in = None if self._expires_at is None else self._expires_at - now
-        return rules.edge_ttl(header, expires_in, *behaviour)
+        return rules.edge_ttl(header, self.expires_at - now, *behaviour)
+
+    def ttls(self, t: np.ndarray) -> np.ndarray:
+        """As `ttl`, of many moments at once."""
+        if self._fresh is not None:
+            return np.full(len(t), self._fresh)
+        least, _, most = self._header[1]
+        return np.clip(self.expires_at - t, least, most)
+
+    def counted(self, viewers) -> Crowd:
+        """Fetches are followed, what lies between is counted."""
+        return Crowd(self, viewers)
+
+    def _behind(self, here: int, home: int) -> list[tuple[LruCache, float, int, int]]:
+        """The caches that the edges of a region ask one after the other: each with the round trip
+        to it, s, its place and how a request is answered there."""
+        caches, first = [], len(self.caches)
+        if self.regional:
+            caches.append((self.regional[here], world.ROUND_TRIP[here][here], first + here,
+                           REGIONAL))
+        if self.shield is not None and not (self.regional and here == home):
+            caches.append((self.shield, world.ROUND_TRIP[here][home], first + home, SHIELD))
+        return caches
 
     # -- requests ----------------------------------------------------------------------------
 
-    def serve(self, first: int, times: list[float], objects: list[int], edges: list[int]) -> None:
+    def serve(self, first: int, times: list[float], objects: np.ndarray,
+              edges: list[int]) -> None:
         """Answer these requests, the first of which has number `first`."""
         get = [cache.get for cache in self.caches]
-        names, version, miss = self.site.name_now, self.site.version, self._miss
-        for i, (now, one, edge) in enumerate(zip(times, objects, edges), first):
+        names = self.site.name_now[objects]
+        if self.variants > 1:
+            names = names * self.variants + self._keys.integers(self.variants, size=len(names))
+        now_out = self.site.version[objects].tolist()
+        miss = self._miss
+        for i, (now, one, name, version, edge) in enumerate(
+                zip(times, objects.tolist(), names.tolist(), now_out, edges), first):
             if not i % AT_ONCE:
                 self.sim.check()
-            name = names[one]
             copy = get[edge](name, now)
             if copy is None or copy[1] <= now:
                 miss(i, now, one, name, edge, copy)
@@ -116,7 +162,7 @@ class Distribution(Delivery):
                 self.noted.append((i, HIT, copy[0] - now))
                 self.shared.append(i)
                 self.look(i, now, one, copy[2])
-            elif copy[2] != version[one]:
+            elif copy[2] != version:
                 self.look(i, now, one, copy[2])
 
     def _miss(self, i: int, now: float, one: int, name: int, edge: int,
@@ -124,16 +170,21 @@ class Distribution(Delivery):
         """Nothing that is fresh at the edge. A copy is (there when, fresh until, version)."""
         here, wait, place = edge // self.places, 0.0, edge
         size, version = self.site.sizes[one], self.site.version[one]
-        if self.regional:
-            wait, place = self.hops[here], len(self.caches) + here
-            larger = self.regional[here].get(name, now)
+        nearer = [self.caches[edge]]        # they keep what comes
+        for cache, hop, at, kind in self.behind[here]:
+            wait, place = wait + hop, at
+            if kind == SHIELD and now >= 0:
+                self.shielded += 1
+            larger = cache.get(name, now)
             if larger is not None and now < larger[1]:
                 there = max(now, larger[0]) + wait
-                self.caches[edge].put(name, (there, larger[1], larger[2]), size=size)
-                self.noted.append((i, REGIONAL, there - now))
+                for smaller in nearer:
+                    smaller.put(name, (there, larger[1], larger[2]), size=size)
+                self.noted.append((i, kind, there - now))
                 return self.look(i, now, one, larger[2])
             if larger is not None and (copy is None or larger[1] > copy[1]):
                 copy = larger
+            nearer.append(cache)
         if self.failing:        # place: who would ask the origin
             there, until = self.failing.get((place, name), (0.0, 0.0))
             if now < until:
@@ -146,12 +197,10 @@ class Distribution(Delivery):
         if copy is not None and copy[2] == version:
             self.unchanged.append(i)
         self.noted.append((i, FROM_ORIGIN if who == PRIMARY else FROM_SECOND, there - now))
-        fresh = self._fresh if self._expires_at is None else self.ttl(there)
+        fresh = self.ttl(there)
         if fresh > 0:
-            copy = (there, there + fresh, version)
-            self.caches[edge].put(name, copy, size=size)
-            if self.regional:
-                self.regional[here].put(name, copy, size=size)
+            for cache in nearer:
+                cache.put(name, (there, there + fresh, version), size=size)
 
     def _fail(self, i: int, now: float, one: int, copy: tuple | None, there: float) -> None:
         """No origin has answered until `there` s: a copy that is not too old, or an error."""
@@ -163,12 +212,14 @@ class Distribution(Delivery):
 
     # -- releases ----------------------------------------------------------------------------
 
-    def released(self, objects: list[int]) -> None:
+    def released(self, objects: np.ndarray) -> None:
         """The site has changed these; nobody tells the caches, unless they are invalidated."""
+        if self.crowd:
+            self.crowd.changed(objects)
         if self.update != EXPIRE:
             self.sim.process(self._invalidation(objects if self.update == INVALIDATE else None))
 
-    def _invalidation(self, names: list[int] | None):
+    def _invalidation(self, names: np.ndarray | None):
         """It takes its time, and then nobody has those names any more."""
         yield self.sim.until(self.sim.now + self.invalidation_time, Order.CAPACITY)
         self.advance(self.sim.now)
@@ -176,35 +227,43 @@ class Distribution(Delivery):
         self.log("invalidation", "all caches are empty" if names is None else
                  f"{len(names):,} paths are dropped everywhere")
 
-    def invalidate(self, names: list[int] | None) -> None:
+    def invalidate(self, names: np.ndarray | None) -> None:
         """Drop these everywhere, a path for each; None: all there are, by a wildcard."""
         self.paths += 1 if names is None else len(names)
-        for cache in (*self.caches, *(self.regional or ())):
+        if self.crowd:
+            return self.crowd.drop(names)
+        for cache in (*self.caches, *(self.regional or ()), *(
+                () if self.shield is None else (self.shield,))):
             if names is None:
                 cache.clear()
             else:
                 for name in names:
-                    cache.drop(name)
+                    for key in range(name * self.variants, (name + 1) * self.variants):
+                        cache.drop(key)
 
     # -- at the end of the run -------------------------------------------------------------
 
     @property
-    def evictions(self) -> int:
+    def evictions(self) -> float:
         """Copies that edges have thrown out for want of room."""
-        return sum(cache.evictions for cache in self.caches)
+        return self.crowd.evictions if self.crowd else sum(
+            cache.evictions for cache in self.caches)
 
     @cached_property
     def invocations(self) -> int:
         """How often the function has run."""
         if self.trigger == NONE:
             return 0
-        return rules.invocations(self.trigger, int(self.books.let_in.sum()),
-                                 len(self.origin_asked), int(self.books.kinds[FROM_SECOND]))
+        kinds = self.books.kinds
+        return rules.invocations(self.trigger, int(kinds.sum() - kinds[REFUSED]),
+                                 int(self.books.asked.sum()), int(kinds[FROM_SECOND]))
 
     def bill(self, months: float) -> dict[str, float]:
         """{line: USD} for a month of so many runs like this one."""
         return {**bill.month(*self.books.sent(months), self.free_tier),
                 **bill.stored(self.site, 0),
-                "origin requests": float(self.books.fetched.sum()) * months * bill.GET,
+                "origin requests": float(self.books.fetched) * months * bill.GET,
+                "origin shield": bill.shielded(
+                    world.REGIONS[self.origin.region], self.books.shielded * months),
                 "invalidation": rules.invalidation_cost(round(self.paths * months)),
                 "functions": bill.functions(self.invocations * months, self.function_time)}

@@ -10,12 +10,13 @@ forgets each failure.
 *Leaves out:* attempts after a response timeout, keep-alive, partial answers, a second origin that
 is full or behind.
 
-Data plane: request-level. Whoever asks is taken in the order in which viewers asked; ways only add
-to the time of the answer.
+Data plane: request-level; a crowd of many thousands at a server is a fluid. Whoever asks is taken
+in the order in which viewers asked; ways only add to the time of the answer.
 """
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -24,10 +25,12 @@ from labsim.declare import Component, Count, Line, Metric, Panel, per_tick
 from labsim.engine import Order, Servers, Simulation
 from labsim.errors import ParameterError, require, unknown
 from labsim.services.cloudfront import rules
+from labsim.services.cloudfront.tally import whole
 from labsim.services.common import regions as world
 
 UNREACHABLE, ERRORS = OUTAGES = "unreachable", "errors"
 PRIMARY, SECOND, FAILED = range(3)
+SINGLY, GRAINS = 500, 100       # requests of a crowd at a server at a time; else parts of a tick
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Origin(Component):
 
     METRICS = (
         Count("attempts", "requests", "requests that the first origin got", "lower",
-              lambda o: len(o.asked)),
+              lambda o: o.per_tick.sum()),
         Count("failovers", "requests", "requests that went on to the second origin", "lower",
               lambda o: o.failovers),
         Metric("utilization", "", "share of its workers' time spent on answers; 0 for a bucket", "",
@@ -79,6 +82,7 @@ class Origin(Component):
         self.response = response_timeout
         self.servers = Servers(workers)
         self.outages: list[Fault] = []
+        self.asked_by: list = []            # deliveries
         self.asked: list[float] = []        # when the first origin was asked, s
         self.failovers = 0
         self.worked = 0.0                   # s of all workers together
@@ -130,9 +134,94 @@ class Origin(Component):
             return now + way + self.service, SECOND
         return now, FAILED
 
+    # -- a crowd's requests, many at once ----------------------------------------------------
+
+    def answers(self, t: np.ndarray, way: np.ndarray,
+                other_way: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `ask`, of requests of `t` s (n,), without what a server makes them wait: when the
+        answers are back, s, and who gave them."""
+        there, who = t + self.service + way, np.full(len(t), PRIMARY)
+        if not self.outages:
+            return there, who
+        unseen = np.ones(len(t), dtype=bool)    # the first outage of a moment says how
+        given_up = np.full(len(t), np.nan)
+        silent = [one for one in self.outages if one.kind == UNREACHABLE]
+        for one in self.outages:
+            hit = unseen & (one.start <= t) & (t < one.end)
+            unseen &= ~hit
+            if one.kind == ERRORS:
+                given_up[hit] = (t + way)[hit]
+                continue
+            given_up[hit] = t[hit] + rules.time_to_failover(self.attempts, self.connect)
+            for n in reversed(range(self.attempts)):
+                begun = t + n * self.connect
+                through = hit & ~np.any([(x.start <= begun) & (begun < x.end) for x in silent],
+                                        axis=0)
+                there[through] = (begun + self.service + way)[through]
+                given_up[through] = np.nan
+        lost = ~np.isnan(given_up)
+        who[lost] = SECOND if self.group else FAILED
+        there[lost] = given_up[lost] + (
+            other_way[lost] + self.service if self.group else 0.0)
+        return there, who
+
+    def queue(self, t: np.ndarray, n: np.ndarray, end: float,
+              random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """How long a server makes requests wait that come at `t` s (sorted), `n` at each or, more
+        than one, at any time until `end`: s, and whether it has taken them. Up to `SINGLY` requests
+        are taken one by one; a crowd flows through as a fluid in `GRAINS` parts."""
+        if not self.workers or not len(t):
+            return np.zeros(len(t)), np.ones(len(t), dtype=bool)
+        return (self._singly if n.sum() <= SINGLY else self._flowing)(t, n, end, random)
+
+    def _singly(self, t, n, end, random) -> tuple[np.ndarray, np.ndarray]:
+        times = whole(n)
+        who = np.repeat(np.arange(len(t)), times)
+        at = t[who]
+        more = np.append(False, who[1:] == who[:-1])[:len(who)]
+        at[more] = t[0] + (end - t[0]) * random.random(more.sum())
+        order = np.argsort(at, kind="stable")
+        waits, taken = np.zeros(len(who)), np.ones(len(who))
+        for i, now in zip(order.tolist(), at[order].tolist()):
+            if self.servers[0] - now > self.response:
+                taken[i] = 0.0
+            else:
+                waits[i] = self.servers.begin(now, self.service) - now
+        self.worked += self.service * taken.sum()
+        served = np.bincount(who, taken, len(t))
+        return (np.bincount(who, waits, len(t)) / np.maximum(served, 1.0),
+                random.random(len(t)) * times <= served)
+
+    def _flowing(self, t, n, end, random) -> tuple[np.ndarray, np.ndarray]:
+        """While it keeps up, they wait as in M/D/c (Sakasegawa's form of Allen-Cunneen's mean), at
+        most as long as chance can fill the line from nothing."""
+        begin, each = float(t[0]), self.service / self.workers
+        length = max(end - begin, 1e-9)
+        free = sum(max(one, begin) for one in self.servers) / self.workers
+        grain = np.minimum(((t - begin) / length * GRAINS).astype(np.int64), GRAINS - 1)
+        came, (waits, parts) = np.bincount(grain, n, GRAINS), np.zeros((2, GRAINS))
+        for k, many in enumerate(came.tolist()):
+            at = begin + length * k / GRAINS
+            if many:        # as many as don't have to wait for too long
+                waits[k] = min(max(free - at, 0.0), self.response)
+                room = (self.response - max(free - at, 0.0) + length / GRAINS) / each
+                parts[k] = min(max(room / many, 0.0), 1.0)
+                free = max(free, at) + many * parts[k] * each
+                self.worked += self.service * many * parts[k]
+        busy = min(came.sum() / length * each, 0.995)
+        chance = each * min(busy ** (math.sqrt(2 * (self.workers + 1)) - 1) / (1 - busy) / 2,
+                            math.sqrt(came.sum()))
+        waits = np.where(waits > 0, waits, min(chance, self.response))
+        self.servers[:] = [free] * self.workers
+        return waits[grain], random.random(len(t)) < parts[grain]
+
+    @cached_property
+    def per_tick(self) -> np.ndarray:
+        """Requests that it got in each tick, warm-up aside, (ticks,)."""
+        asked = np.array(self.asked)
+        counts, _ = np.histogram(asked[asked >= 0], np.append(self.record.t[:-1], math.inf))
+        return counts + sum(each.books.asked for each in self.asked_by if each.crowd)
+
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests per second that it got."""
-        ticks = len(self.record.t) - 1
-        asked = np.array(self.asked)
-        counts, _ = np.histogram(asked[asked >= 0], np.append(self.record.t[:ticks], math.inf))
-        return {"attempts_rate": per_tick(counts / self.sim.tick, "req/s")}
+        return {"attempts_rate": per_tick(self.per_tick / self.sim.tick, "req/s")}

@@ -10,11 +10,35 @@ each object by chance; new names for what has changed.
 Control plane: one event per release.
 """
 
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
 import numpy as np
 
 from labsim.declare import Component, Count
 from labsim.engine import Order, Simulation, draw_keys, popularity
 from labsim.errors import ParameterError
+
+FOLLOWED = 200      # objects that stand for all where there are more
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Objects that stand for all of a site: which (`one`), for how many objects each, the share of
+    all requests that each of these has, and their mean size in bytes; arrays of one length."""
+
+    one: np.ndarray
+    stands: np.ndarray
+    share: np.ndarray
+    size: np.ndarray
+
+
+@lru_cache(4)
+def shares(objects: int, skew: float) -> np.ndarray:
+    """`popularity`, kept for the next run: of many objects it takes as long as a run."""
+    found = popularity(objects, skew)
+    found.flags.writeable = False
+    return found
 
 
 class Site(Component):
@@ -42,28 +66,54 @@ class Site(Component):
                 raise ParameterError(what, value, f"from {least:g} to {most:g}")
         self.objects, self.size, self.versioned = objects, size, versioned
         self.change_every, self.change_share, self.releases = change_every, change_share, 0
-        self.popularity = popularity(objects, skew)
-        spread = np.log1p(size_cv**2)
-        normal = (sizes_random or sim.stream(f"{name} sizes")).standard_normal(objects)
-        self.sizes = (size * np.exp(np.sqrt(spread) * normal - spread / 2)).tolist()
-        self.version = [0] * objects
-        self.name_now = list(range(objects))
-        self.changed = [float("-inf")] * objects    # when, the last time; s
+        self.popularity = shares(objects, skew)
+        self.size_cv = size_cv
+        self._sizes_random = sizes_random or sim.stream(f"{name} sizes")
+        self.version = np.zeros(objects, dtype=np.int64)
+        self.name_now = np.arange(objects)
+        self.changed = np.full(objects, -np.inf)    # when, the last time; s
         self.served_by: list = []                   # deliveries, which hear of each release
         if change_every:
             sim.process(self._releases(changes_random or sim.stream(f"{name} releases")))
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Of each object, bytes."""
+        spread = np.log1p(self.size_cv**2)
+        normal = self._sizes_random.standard_normal(self.objects)
+        return self.size * np.exp(np.sqrt(spread) * normal - spread / 2)
 
     def draw(self, n: int, random: np.random.Generator) -> np.ndarray:
         """So many objects, as viewers ask for them."""
         return draw_keys(self.popularity, n, random)
 
-    def change(self, objects: list[int]) -> None:
+    @cached_property
+    def sample(self) -> "Sample":
+        """At most `FOLLOWED` objects that stand for all: the most popular ones for themselves, the
+        others for a class of neighbours in rank each, wider and wider."""
+        most = FOLLOWED
+        singles = self.objects if self.objects <= most else most // 2
+        ends = np.arange(1, singles + 1)
+        if singles < self.objects:
+            wide = np.geomspace(max(singles, 1), self.objects, most - singles + 1)[1:]
+            ends = np.unique(np.append(ends, np.maximum(np.ceil(wide), singles + 1)))
+        ends = ends.astype(np.int64)
+        first = np.append(0, ends[:-1])
+        stands = ends - first
+        spread = np.log1p(self.size_cv**2)
+        normal = self._sizes_random.standard_normal(len(ends))
+        sizes = np.where(
+            stands == 1, np.exp(np.sqrt(spread) * normal - spread / 2),
+            np.maximum(1.0 + self.size_cv * normal / np.sqrt(stands), 0.1))
+        return Sample((first + ends - 1) // 2, stands,
+                      np.add.reduceat(self.popularity, first) / stands, self.size * sizes)
+
+    def change(self, objects: np.ndarray) -> None:
         """These have other contents from now on."""
-        for one in objects:
-            self.version[one] += 1
-            self.changed[one] = self.sim.now
-            if self.versioned:
-                self.name_now[one] += self.objects
+        self.version[objects] += 1
+        self.changed[objects] = self.sim.now
+        if self.versioned:
+            self.name_now[objects] += self.objects
 
     def _releases(self, random: np.random.Generator):
         while True:
@@ -71,7 +121,7 @@ class Site(Component):
             self.releases += 1
             for delivery in self.served_by:
                 delivery.advance(self.sim.now)
-            changed = np.flatnonzero(random.random(self.objects) < self.change_share).tolist()
+            changed = np.flatnonzero(random.random(self.objects) < self.change_share)
             self.change(changed)
             self.log("release", f"{len(changed):,} objects changed")
             for delivery in self.served_by:

@@ -7,11 +7,14 @@ them want it in the evening.
 the region; how old a signed URL is when it is clicked (exponential).
 *Leaves out:* a viewer's own cache and second visit; who waits no longer.
 
-Data plane: request-level, drawn at once; times before 0 are the warm-up.
+Data plane: counted where they alone come to a delivery, tick by tick; else request-level, drawn at
+once. Times before 0 are the warm-up.
 """
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -38,18 +41,19 @@ class Viewers(Component):
     """Viewers who send `rate` requests per second to a delivery, in the mean of a day.
 
     shares: by region. swing: how much more they ask in their evening. warm_up: how long before
-    the start they begin, s. random(use): the generator for each use; by default streams of its
+    the start they begin, s. follow: each request is followed, even if nobody needs it.
+    random(use): the generator for each use; by default streams of its
     own.
     """
 
     METRICS = (Count("offered", "requests", "requests that viewers sent", "",
-                     lambda v: (v.requests.t >= 0).sum()),)
+                     lambda v: v.sent.sum()),)
     PANELS = (Panel("Offered", (Line("offered", "offered_rate"),)),)
     shows = (("req/s", "offered_rate"),)
 
     def __init__(self, sim: Simulation, name: str, rate: float, to, *,
                  shares: tuple[float, ...] = SHARES, swing: float = 0.0, warm_up: float = 0.0,
-                 random: Callable[[str], np.random.Generator] | None = None):
+                 follow: bool = False, random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
         if len(shares) != len(world.REGIONS):
             raise ParameterError("shares", shares, f"one of each of {', '.join(world.REGIONS)}")
@@ -60,22 +64,42 @@ class Viewers(Component):
         if swing > 1 or sum(shares) > 1 + 1e-9:
             what = "swing" if swing > 1 else "shares"
             raise ParameterError(what, swing if swing > 1 else shares, "at most 1, all together")
-        random = random or (lambda use: sim.stream(f"{name} {use}"))
-        columns = []
-        for here, region in enumerate(world.REGIONS):
-            curve = world.awake(here, rate * shares[here], swing, -warm_up, sim.duration)
-            blocks = [*curve.arrivals(random(f"viewers {region}")), np.empty(0)]
-            columns.append(requests(np.concatenate(blocks) - warm_up, np.full(1, here), to,
-                                    lambda use, region=region: random(f"{use} {region}")))
-        self.requests = together(columns)
-        to.expect(iter([self.requests]))
+        self.random = random or (lambda use: sim.stream(f"{name} {use}"))
+        self.warm_up, self.follow = warm_up, follow
+        self._to = weakref.ref(to)
+        self._curves = [world.awake(here, rate * share, swing, -warm_up, sim.duration)
+                        for here, share in enumerate(shares)]
+        to.visitors.append(self)
         self.link(to)
+
+    def expected(self, t: np.ndarray) -> np.ndarray:
+        """How many requests to expect from each region between the instants `t`, (len(t) - 1,
+        regions)."""
+        return np.stack([curve.expected(t + self.warm_up) for curve in self._curves], axis=1)
+
+    @cached_property
+    def requests(self) -> Requests:
+        """All of them, one by one."""
+        to, columns = self._to(), []
+        for here, region in enumerate(world.REGIONS):
+            blocks = [*self._curves[here].arrivals(self.random(f"viewers {region}")), np.empty(0)]
+            columns.append(requests(
+                np.concatenate(blocks) - self.warm_up, np.full(1, here), to,
+                lambda use, region=region: self.random(f"{use} {region}")))
+        return together(columns)
+
+    @cached_property
+    def sent(self) -> np.ndarray:
+        """Requests of each tick, warm-up aside, (ticks,)."""
+        to = self._to()
+        if to.crowd:
+            return to.books.offered
+        t = self.requests.t
+        return np.histogram(t[t >= 0], self.record.t)[0]
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests sent per second."""
-        t = self.requests.t
-        counts, _ = np.histogram(t[t >= 0], self.record.t)
-        return {"offered_rate": per_tick(counts / self.sim.tick, "req/s")}
+        return {"offered_rate": per_tick(self.sent / self.sim.tick, "req/s")}
 
 
 def requests(t: np.ndarray, region: np.ndarray, to, random: Callable) -> Requests:
