@@ -105,6 +105,10 @@ PARTS = {
         [s, "part", elasticache.Cluster(s, "cache", keys=100, room=10),
          rds.Database(s, "database", servers=2, work=WORK)], {}),
     elasticache.Cluster: lambda s: ([s, "part"], {"keys": 100, "room": 10}),
+    elasticache.SampledApplication: lambda s: (
+        [s, "part", elasticache.SampledCluster(s, "cache", keys=100, room=10),
+         rds.CountedDatabase(s, "database", servers=2, work=WORK)], {"reads": 10.0}),
+    elasticache.SampledCluster: lambda s: ([s, "part"], {"keys": 100, "room": 10}),
     elb.Balancer: lambda s: ([s, "part"], {"targets": (1, 1, 0), "work": WORK}),
     elb.Users: lambda s: ([s, "part", 1.0, balancer(s)], {}),
     elb.WebTier: lambda s: ([s, "part", 10.0], {}),
@@ -115,6 +119,7 @@ PARTS = {
     lambda_.KinesisEventSourceMapping: lambda s: ([s, "part", function(s)], {}),
     lambda_.SqsEventSourceMapping: lambda s: ([s, "part", function(s)], {}),
     lambda_.Synchronous: lambda s: ([s, "part", function(s)], {}),
+    rds.CountedDatabase: lambda s: ([s, "part"], {"servers": 2, "work": WORK}),
     rds.Database: lambda s: ([s, "part"], {"servers": 2, "work": WORK}),
     s3.Bucket: lambda s: ([s, "part"], {}),
     sqs.Client: lambda s: ([s, "part", messages(s)], {}),

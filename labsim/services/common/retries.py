@@ -6,7 +6,7 @@ once, and stop ringing when nobody in the street has been let in for a while.
 
 *Models:* the wait before each retry (none, fixed, exponential, full jitter); the retry quota of
 the standard mode: a bucket of tokens per client, a retry takes some, a success brings some back.
-*Leaves out:* adaptive mode's client-side rate, timeouts, which take more tokens, hints
+*Leaves out:* adaptive mode's client-side rate, clients with both kinds of failures, hints
 of the service on how long to wait.
 """
 
@@ -17,6 +17,7 @@ NONE, FIXED, EXPONENTIAL, FULL_JITTER = "none", "fixed", "exponential", "full-ji
 MODES = (NONE, FIXED, EXPONENTIAL, FULL_JITTER)
 QUOTA = factbook.value("sdk.quota_capacity")
 RETRY_COST = factbook.value("sdk.retry_cost")
+TIMEOUT_COST = factbook.value("sdk.timeout_retry_cost")
 
 
 def _known(mode: str) -> None:
@@ -59,21 +60,23 @@ def standard_waits() -> list[tuple[float, float]]:
 
 
 class RetryQuota:
-    """The retry tokens of `clients` clients, full at first.
+    """The retry tokens of `clients` clients, full at first. timeouts: attempts fail by timing out,
+    of which a retry takes more tokens.
 
     Source: botocore, retries/quota.py and retries/standard.py (RetryQuotaChecker).
     """
 
-    def __init__(self, clients: int = 1, capacity: float = QUOTA):
+    def __init__(self, clients: int = 1, capacity: float = QUOTA, *, timeouts: bool = False):
         require("clients", clients)
         require("capacity", capacity)
         self.capacity = self.tokens = self._left = clients * capacity
+        self.price = TIMEOUT_COST if timeouts else RETRY_COST
 
     def share(self, wanted: float, first: float, retried: float) -> float:
         """Which part of so many retries `wanted` the tokens are good for, if meanwhile so many
         succeed at their first attempt, which brings 1 back, or at a retry, which brings back what
         it took. `settle` makes it so."""
-        tokens, price = self.tokens + first + retried * RETRY_COST, wanted * RETRY_COST
+        tokens, price = self.tokens + first + retried * self.price, wanted * self.price
         share = min(1.0, tokens / price) if price > 0 else 1.0
         self._left = min(self.capacity, tokens - price * share)
         return share

@@ -21,7 +21,7 @@ import numpy as np
 
 from labsim.declare import Component
 from labsim.engine import Load, Simulation
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, require
 from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS
 from labsim.services.elasticache.cache_aside import LAZY, NONE, SESSIONS, THROUGH, refuse_nonsense
 from labsim.services.elasticache.pace import Pace, plan
@@ -52,6 +52,9 @@ class SampledApplication(Component):
                  warm: bool = False):
         super().__init__(sim, name)
         refuse_nonsense(strategy, trip=trip, ttl=ttl, jitter=jitter)
+        for what, load in (("reads", reads), ("writes", writes)):
+            if not isinstance(load, Load):
+                require(what, load, unit="requests/s")
         for part, kind in ((cache, SampledCluster), (database, CountedDatabase)):
             if not isinstance(part, kind):
                 raise ParameterError(part.name, part, f"a {kind.__name__}")

@@ -12,6 +12,7 @@ used out first, by weight; the loss of nodes as a `Cluster` has it; which node i
 import numpy as np
 
 from labsim.engine import KeySample, Simulation, key_sample
+from labsim.errors import require
 from labsim.services.elasticache.cluster import Cluster
 
 COUNTED = 20_000    # keys whose nodes are looked up to know how many keys each node has
@@ -23,6 +24,8 @@ class SampledCluster(Cluster):
     and `places` is one of `sample`, the keys that are followed."""
 
     def __init__(self, sim: Simulation, name: str, *, keys: int, skew: float = 0.0, **how):
+        require("keys", keys, 1, whole=True)
+        require("skew", skew)
         self.sample: KeySample = key_sample(keys, skew)
         self.has = np.zeros(len(self.sample), dtype=bool)
         self.kept = np.full((3, len(self.sample)), -NEVER)

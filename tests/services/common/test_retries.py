@@ -19,6 +19,7 @@ def test_a_client_retries_a_hundred_times_in_an_outage():
     more than there were."""
     quota = sdk.RetryQuota()
     assert quota.share(wanted=200, first=0, retried=0) == 0.5
+    assert sdk.RetryQuota(timeouts=True).share(wanted=200, first=0, retried=0) == 0.25
     assert quota.tokens == 500                      # so far nobody has tried again
     quota.settle()
     assert quota.tokens == 0 and quota.share(wanted=10, first=0, retried=0) == 0
