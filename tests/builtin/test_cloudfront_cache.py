@@ -237,7 +237,7 @@ def test_the_same_as_plain_simpy(drawn):
 
     def changing():
         for t, objects in releases:
-            yield sim.env.timeout(t - sim.now)
+            yield sim.env.timeout(max(0.0, t - sim.now))
             made.advance(t)
             made.site.change(objects)
     sim.process(changing())
