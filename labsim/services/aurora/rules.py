@@ -97,10 +97,10 @@ def replica_lag(base: float, writes: np.ndarray, apply_rate: float) -> np.ndarra
     return base / (1.0 - np.minimum(writes / apply_rate, LAG_FULLEST))
 
 
-def unapplied(writes: np.ndarray, apply_rate: float, tick: float) -> np.ndarray:
-    """Writes not yet applied at the end of each tick, in seconds of work, where they may come
-    faster than a replica applies them; writes: per second, by tick."""
-    pile = np.cumsum((writes - apply_rate) * tick)
+def unapplied(writes: np.ndarray, apply_rate: float, length) -> np.ndarray:
+    """Writes not yet applied at the end of each step, in seconds of work, where they may come
+    faster than a replica applies them; writes: per second, by step; length: of the steps, s."""
+    pile = np.cumsum((writes - apply_rate) * length)
     pile -= np.minimum(np.minimum.accumulate(pile), 0.0)
     return pile / apply_rate
 
