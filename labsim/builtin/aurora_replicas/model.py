@@ -4,9 +4,13 @@ Picture the desk at a kitchen's door (the reader endpoint). It shares out whoeve
 waiters ask once and keep their cook all evening. So one cook is worn out, another reads the
 newspaper, and a cook who joins waits until somebody asks again.
 
-Start reading at `simulate`; the parts are in `labsim.services.aurora`. Data plane: counted per tick
-and instance, since connections, not single reads, decide where the load goes: a million reads per
-second take no longer than ten.
+Start reading at `simulate`; the parts are in `labsim.services.aurora`.
+
+*Models:* reads and writes are counted, never followed, at any rate: a hundred million per second
+take no longer than ten. A step lasts a 180th of the run, or less where an instance, its storage
+or a dropped connection comes or goes, so that a failover costs the same in a minute and in a week.
+Each connection is followed, up to a million, as connections, not reads, decide where the load
+goes. 4,000 reads are sampled for the quantiles of latency; means are of all.
 """
 
 import numpy as np
@@ -33,7 +37,11 @@ def wire(p: AuroraReplicasParams, sim: Simulation) -> aurora.Cluster:
         read_time=p.read_time, timeout=p.read_timeout, connect_cost=p.connect_cost,
         write_rate=p.write_rate, write_cost=p.write_cost, apply_rate=p.apply_rate,
         lag=p.replica_lag if on_aurora else p.rds_replica_lag, items=p.items,
-        price=p.aurora_price if on_aurora else p.rds_price, random=sim.stream)
+        price=p.aurora_price if on_aurora else p.rds_price, random=sim.stream,
+        pool=aurora.Pool(p.pool_validation, p.surviving_share, p.connect_timeout,
+                         p.socket_timeout),
+        proxy=aurora.Proxy(p.proxy_gain / 100, p.proxy_borrow_timeout, p.instance_vcpus,
+                           p.proxy_price) if p.proxy else None)
     for name, big, part in (("reader", False, 1.0 - share), ("custom", True, share)):
         if part or not big:
             aurora.Endpoint(
@@ -48,7 +56,8 @@ def simulate(p: AuroraReplicasParams, sim: Simulation) -> "Replicas":
     cluster, policy = wire(p, sim), None
     if p.failover_at:
         cluster.fail_writer(p.failover_at, promotion=p.promotion_time, rebuild=p.rebuild_time,
-                            standby=p.multi_az_failover_time, rejoin=p.rejoin_time)
+                            standby=p.multi_az_failover_time, rejoin=p.rejoin_time,
+                            silent=p.silent_failure)
     if p.copies_lost and p.engine == AURORA:
         cluster.lose_copies(p.copies_lost_at, p.copies_lost)
     if p.scales:

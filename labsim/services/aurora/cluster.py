@@ -107,7 +107,7 @@ class Cluster(Instances):
                  big_factor: float = 1.0, read_time: float = 0.005, timeout: float = 5.0,
                  connect_cost: float = 0.0, write_rate: float = 0.0, write_cost: float = 1.0,
                  apply_rate: float = 1_000.0, lag: float = 0.02, items: float = 10_000.0,
-                 price: float | None = None, pool: Pool = Pool(), proxy: Proxy | None = None,
+                 price: float | None = None, pool: Pool | None = None, proxy: Proxy | None = None,
                  random: Callable[[str], np.random.Generator] | None = None):
         for what, value in (("capacity", capacity), ("read_time", read_time), ("items", items),
                             ("timeout", timeout), ("apply_rate", apply_rate)):
@@ -121,7 +121,7 @@ class Cluster(Instances):
                          multi_az=multi_az, capacity=capacity, big_factor=big_factor,
                          write_rate=write_rate, apply_rate=apply_rate, proxy=proxy)
         self.read_time, self.timeout, self.connect_cost = read_time, timeout, connect_cost
-        self.write_cost, self.lag, self.items, self.pool = write_cost, lag, items, pool
+        self.write_cost, self.lag, self.items, self.pool = write_cost, lag, items, pool or Pool()
         self.price = PRICES[engine] if price is None else price
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.done = CountedOutlet(self)

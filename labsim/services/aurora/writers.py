@@ -37,13 +37,14 @@ class Pool:
 
     validation: when it parts with one to a read-only server: at the end of its "lifetime",
     "on-error" or "before-use". surviving: share of the connections that a failover does not cut.
-    connect_timeout, socket_timeout: s; as no timeout ends later than TCP gives up.
+    connect_timeout, socket_timeout: s; by default, as in the drivers, a write has none and hangs
+    until TCP gives up.
     """
 
     validation: str = KEEP
     surviving: float = 0.0
     connect_timeout: float = 10.0
-    socket_timeout: float = 30.0
+    socket_timeout: float = TCP_GIVES_UP
 
     def __post_init__(self):
         if self.validation not in VALIDATIONS:
