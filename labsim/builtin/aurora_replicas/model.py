@@ -19,7 +19,7 @@ from labsim import declare as kit
 from labsim.builtin.aurora_replicas.params import AuroraReplicasParams
 from labsim.engine import Estimate, Simulation
 from labsim.services import aurora, autoscaling
-from labsim.services.aurora.reader_endpoint import MOST_LOOKUPS
+from labsim.services.aurora.reader_endpoint import MOST_LOOKUPS, MOST_RETURNS, SHORTEST
 from labsim.services.aurora.rules import AURORA, SHORTEST_TTL
 from labsim.services.cloudwatch.rules import STANDARD_RESOLUTION
 
@@ -85,13 +85,19 @@ class Replicas(kit.Outcome):
 
 
 def estimate(p: AuroraReplicasParams) -> Estimate:
-    """What a run will take: ticks times instances, connections opened, and the metric's alarms."""
-    endpoints = 2 if p.custom_share else 1
-    pool = p.clients * p.pool_size
-    openings = min(TICKS, p.duration / p.connection_lifetime) + 1
+    """What a run will take: steps times instances, connections opened, and the metric's alarms."""
+    endpoints, pool = 2 if p.custom_share else 1, p.clients * p.pool_size
+    fails = 0 < p.failover_at < p.duration
+    returns = 2 * min(p.clients, MOST_RETURNS, p.dns_ttl / SHORTEST + 1) if fails else 0
+    points = p.duration / STANDARD_RESOLUTION if p.scales else 0    # steps end at datapoints
+    ticks = TICKS + points
+    steps = ticks + endpoints * returns + 8
+    lives = p.duration / p.connection_lifetime
+    openings = pool * (min(ticks, lives) + 1 + 2 * fails)
+    renewing = min(ticks, pool * lives) + returns           # steps in which some are opened
     lookups = min(MOST_LOOKUPS, p.duration / max(p.dns_ttl, SHORTEST_TTL))
-    cells = TICKS * (p.most_replicas + 2) + endpoints * (
-        pool * (openings + 5) + p.clients * lookups / 4)
-    events = 1.5 * TICKS + (p.duration / STANDARD_RESOLUTION if p.scales else 0)
+    cells = steps * (p.most_replicas + 2) * 8 + 20 * pool * fails + endpoints * (
+        5 * openings + 5 * pool + pool * renewing / 5 + p.clients * lookups / 2)
+    events = 100 + steps * (1 + endpoints) + 4 * points
     return Estimate(requests=0, events=events, cells=cells,
-                    lower="duration" if events > 2.5 * TICKS else "pool_size")
+                    lower="duration" if events > 1e4 else "pool_size")
