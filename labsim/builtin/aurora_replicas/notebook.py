@@ -199,7 +199,7 @@ for ttl in (1, 5, 30, 60, 300):
           f"{s['writes_failed']:6.0f} writes fail")
 
 # %% [markdown]
-# The last lines add more than the TTL: after {{rejoin_time}} the old writer is back, as a replica,
+# With the longest it is more than that: after {{rejoin_time}} the old writer is back, as a replica,
 # and clients whose answer is that old connect to it.
 #
 # ### A server that has become read-only

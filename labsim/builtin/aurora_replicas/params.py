@@ -4,7 +4,14 @@ from typing import Literal
 
 from labsim.declare import Params, choice, flag, integer, number
 from labsim.errors import ParameterError
-from labsim.services.aurora.rules import AURORA, PROMOTION, REBUILD, REPLICAS_MAX, STANDBY
+from labsim.services.aurora.rules import (
+    AURORA,
+    PROMOTION,
+    REBUILD,
+    REJOIN,
+    REPLICAS_MAX,
+    STANDBY,
+)
 from labsim.services.aurora.writers import BORROW_TIMEOUT, GAIN, PROXY_PRICE, TCP_GIVES_UP
 
 LOAD, CLUSTER, CONNECTIONS, CUSTOM, SCALING, FAILURES, WRITERS, REPLICATION, COST = (
@@ -129,7 +136,7 @@ class AuroraReplicasParams(Params):
         help="Until a writer is replaced where nobody can take over: no Aurora replica, no "
              "standby.")
     rejoin_time: float = number(
-        120, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Rejoining takes",
+        REJOIN, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Rejoining takes",
         group=FAILURES, when=ON_AURORA,
         help="From the promotion until the old writer is back, as a replica.")
     silent_failure: bool = flag(

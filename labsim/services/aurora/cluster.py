@@ -135,10 +135,12 @@ class Cluster(Instances):
 
     @property
     def failures(self) -> list[float]:
-        """When something failed or was there again, s, in order."""
-        outage = self.outage
-        times = [self.lost_at, *([outage.down, outage.back, outage.demoted] if outage else [])]
-        return sorted(times)
+        """When something fails, is there again, or has been found by all its clients; s, in
+        order."""
+        if not self.outage:
+            return [self.lost_at]
+        down, back, demoted = self.outage.down, self.outage.back, self.outage.demoted
+        return sorted([self.lost_at, down, back, back + self.endpoints[0].ttl, demoted])
 
     def advance(self, now: float) -> None:
         """Let reads come and be answered until `now`."""

@@ -31,6 +31,7 @@ from labsim.services.aurora.rules import (
     PROMOTION,
     RDS,
     REBUILD,
+    REJOIN,
     REPLICAS_MAX,
     STANDBY,
     promoted,
@@ -149,7 +150,7 @@ class Instances(Component):
     # -- failures --------------------------------------------------------------------------
 
     def fail_writer(self, at: float, *, promotion: float = PROMOTION, standby: float = STANDBY,
-                    rebuild: float = REBUILD, rejoin: float = 0.0, silent: bool = False) -> None:
+                    rebuild: float = REBUILD, rejoin: float = REJOIN, silent: bool = False) -> None:
         """The writer fails at `at` s, once in a run. There is one again after `promotion` s of an
         Aurora replica, `standby` s of a Multi-AZ standby, or else `rebuild` s; a failed one that
         was replaced by a replica is back as one after `rejoin` s more. silent: it ends no

@@ -48,7 +48,9 @@ class Reads:
                 for endpoint in self.cluster.endpoints:
                     endpoint.begin(self._k)
             edge = self._t[self._k + 1]
-            end = min(until, edge, *(e.changes(self.now) for e in self.cluster.endpoints))
+            later = self.now + BLINK
+            end = min(until, edge, *(e.changes(later) for e in self.cluster.endpoints),
+                      *(t for t in self.cluster.failures if t > later))
             if edge - end < BLINK:
                 end = edge
             self._step(Step(self._k, self.now, end, end == edge, True))

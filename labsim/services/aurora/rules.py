@@ -23,6 +23,7 @@ LAST_TIER = 15      # promotion tier of a replica that auto scaling adds, as in 
 # s until there is a writer again; facts aurora.failover, rds.multi_az_failover,
 # aurora.failover_no_replica say "often less than 30", "60 to 120", "less than 10 minutes".
 PROMOTION, STANDBY, REBUILD = 30.0, 90.0, 540.0
+REJOIN = 120.0          # s until a failed writer is back as a replica; AWS publishes none
 SHORTEST_TTL = 1e-3     # s; as good as none
 MOST_SERVERS = 256
 LAG_FULLEST = 0.95      # lag grows no further than at this share of the apply rate

@@ -5,7 +5,7 @@ import pytest
 
 import labsim
 from labsim import theory
-from labsim.engine import Load, Simulation, Step
+from labsim.engine import Simulation, Step
 from labsim.errors import LabsimError, ParameterError
 from labsim.services import aurora, autoscaling
 from labsim.services.aurora import rules
