@@ -166,8 +166,8 @@ class AuroraReplicasParams(Params):
         group=WRITERS, when=SILENT,
         help="An attempt to connect to a server that is silent takes so long.")
     socket_timeout: float = number(
-        TCP_GIVES_UP, unit="s", bounds=(0.01, 86_400), slider=(1, 1_000), step=1, label="Socket timeout",
-        group=WRITERS, fact="rds.tcp_gives_up", when=SILENT,
+        TCP_GIVES_UP, unit="s", bounds=(0.01, 86_400), slider=(1, 1_000), step=1,
+        label="Socket timeout", group=WRITERS, fact="rds.tcp_gives_up", when=SILENT,
         help="A write on a connection to a server that is silent hangs so long; drivers have none "
              "by default, and it hangs until TCP gives up.")
     proxy: bool = flag(

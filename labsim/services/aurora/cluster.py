@@ -1,8 +1,8 @@
 """Amazon Aurora (and RDS): a cluster that answers reads, with what came of them.
 
 Picture a kitchen from the dining room: who is in it (`instances`), which cook the desk names to
-whom (`reader_endpoint`), how full each cook's table is (`reads`), and what the head waiter has
-counted when it closes (`tally`).
+whom (`reader_endpoint`), how full each cook's table is (`reads`), who still brings orders to
+yesterday's chef (`writers`), and what the head waiter has counted when it closes (`tally`).
 
 *Models:* what these do together; CPU and connections as CloudWatch shows them, for auto scaling.
 *Leaves out:* what each of these leaves out.

@@ -8,9 +8,9 @@ evening, while the others wait for work. A cook who joins gets nobody until some
 likely as the others; a pool of connections per client, each closed after its lifetime (each with
 a phase of its own) and opened to the answer of that moment; connections that an instance drops
 come back when their client's answer has expired; custom endpoints for big replicas.
-*Leaves out:* pools that grow and shrink with the load, proxies, how long opening takes; all
-connections of an endpoint carry equally many reads. What comes from another counted part comes
-evenly, a tick later.
+*Leaves out:* pools that grow and shrink with the load, a proxy's reader endpoint, how long opening
+takes; all connections of an endpoint carry equally many reads. What comes from another counted part
+comes evenly, a tick later.
 
 Data plane: counted. `step` touches only the connections that are due.
 """

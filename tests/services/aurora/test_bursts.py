@@ -90,7 +90,8 @@ def test_looking_changes_nothing():
     def summary(every):
         def build(sim):
             cluster = aurora.Cluster(sim, "db", capacity=1_000, replicas=2)
-            sim.send(Load.spike(900, 4, 100, 30), to=aurora.Endpoint(sim, "r", cluster, lifetime=40))
+            reader = aurora.Endpoint(sim, "reader", cluster, lifetime=40)
+            sim.send(Load.spike(900, 4, 100, 30), to=reader)
 
             def look():
                 while every:
