@@ -26,5 +26,7 @@ lab = Lab(
            "rds.read_replicas_max", "aurora.replica_lag", "rds.replica_rule",
            "aurora.custom_endpoint_rule", "aurora.as_rule", "aurora.as_cooldown",
            "aurora.failover", "aurora.failover_no_replica", "aurora.failover_tier_rule",
-           "rds.multi_az_rule", "rds.multi_az_failover", "aurora.copies", "aurora.quorum_rule"),
+           "rds.multi_az_rule", "rds.multi_az_failover", "rds.pool_read_only_rule",
+           "rds.tcp_gives_up", "rds.proxy_failover_gain", "rds.proxy_borrow_timeout",
+           "aurora.copies", "aurora.quorum_rule"),
 )

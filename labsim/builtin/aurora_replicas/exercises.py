@@ -1,12 +1,14 @@
 """The questions of the lab `aurora-replicas`; every number in an answer comes from the model."""
 
-from labsim.builtin.aurora_replicas.story import BUSY, FOREVER
+from labsim.builtin.aurora_replicas.story import BUSY, FOREVER, POOLED
 from labsim.declare import Choice, Design, Explain, Predict
 from labsim.text import format_value
 
 ONE_CLIENT = {"clients": 1, "pool_size": 200, "connection_lifetime": FOREVER}
 ON_RDS = {"engine": "rds", "read_rate": 1_800, "write_rate": 500}
 SLOW_DNS = {"failover_at": 600, "dns_ttl": 60}
+HALF_OPEN = {"failover_at": 600, "silent_failure": True, "socket_timeout": 60}
+PROXIED = {**POOLED, "proxy": True, "proxy_gain": 60}
 
 
 def shares(p) -> dict[str, str]:
@@ -128,4 +130,44 @@ EXERCISES = (
         solution="A lifetime of a minute or so evens the replicas out; far shorter ones pay for "
                  "connections instead of reads. One replica more than the mean load needs leaves "
                  "room for the uneven start: {answer}."),
+    Predict(
+        id="half-open", runs=(HALF_OPEN,), numbers=outage, unit="s",
+        ask=lambda r: r.summary["failover_s"],
+        question="The writer's host dies without a word; its connections stay half open. The "
+                 "drivers have a socket timeout of {socket_timeout} and connect with a timeout of "
+                 "{connect_timeout}; promotion takes {promotion_time}, DNS answers are kept for "
+                 "{dns_ttl}. How long is the slowest client without a writer?",
+        hints=("Who tells a client that waits for an answer that there will be none?",
+               "When it notices, is there a new writer yet, and does it know the address?"),
+        solution="After {longest} at most there is a new writer and everybody could know it; but a "
+                 "client that hangs asks nobody before its socket timeout: {answer}. Below "
+                 "{longest} the timeout hardly matters, as attempts to connect then fail."),
+    Explain(
+        id="yesterdays-chef",
+        question="An hour after a failover some writes still fail with \"read-only\", others "
+                 "succeed; a restart of the application cures it. What prevents it?",
+        choices=(
+            Choice("A shorter DNS TTL.",
+                   "It says where a new connection goes; these are old ones that nobody closes."),
+            Choice("A socket timeout.", "The old writer answers at once, with an error."),
+            Choice("A pool that drops a connection on that error or tests it, or RDS Proxy.",
+                   "The old writer is alive, as a reader: to the pool its connections look sound.",
+                   right=True),
+            Choice("One replica more.", "The failover went well; the clients didn't follow it.")),
+        hints=("To whom are the connections open on which writes fail?",
+               "Compare the presets of the read-only server and of the proxy.",),
+        solution="A pool tests whether a connection is alive, not whether it may write. Treat the "
+                 "read-only error as fatal, test before use, keep lifetimes short, or put RDS "
+                 "Proxy in front, which knows the writer."),
+    Predict(
+        id="porter", runs=(PROXIED,), numbers=outage, unit="s",
+        ask=lambda r: r.summary["failover_s"],
+        question="Promotion takes {promotion_time}, clients keep DNS answers for {dns_ttl}. RDS "
+                 "Proxy in front of the writer saves {proxy_gain} of the failover. How long is "
+                 "the slowest client without a writer?",
+        hints=("What do clients look up when they connect to a proxy?",
+               "Take the saving from the promotion alone."),
+        solution="The proxy's address doesn't change, so that there is no DNS answer to outlive: "
+                 "{answer} instead of up to {longest}. Writes wait at the proxy meanwhile, at most "
+                 "for the borrow timeout of {proxy_borrow_timeout}."),
 )

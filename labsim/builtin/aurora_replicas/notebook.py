@@ -9,7 +9,7 @@
 # %% [markdown]
 # # Read load on Aurora replicas
 #
-# *labsim {{version}}. About forty-five minutes. In the notes: RDS read replicas and Multi-AZ,
+# *labsim {{version}}. About fifty-five minutes. In the notes: RDS read replicas and Multi-AZ,
 # Aurora's replicas, endpoints, failover and storage.*
 #
 # A kitchen with a desk at its door. Whoever asks gets the name of one cook, each as often as the
@@ -19,6 +19,7 @@
 # * Why does a replica that auto scaling adds not help, and what makes it help?
 # * How old is what a replica says, in Aurora and in RDS?
 # * How long are clients without a writer after a failover, and who serves reads meanwhile?
+# * What do pools and timeouts add to a failover, and what does RDS Proxy save?
 
 # %%
 import labsim
@@ -198,6 +199,55 @@ for ttl in (1, 5, 30, 60, 300):
           f"{s['writes_failed']:6.0f} writes fail")
 
 # %% [markdown]
+# With the longest it is more than that: after {{rejoin_time}} the old writer is back, as a replica,
+# and clients whose answer is that old connect to it.
+#
+# ### A server that has become read-only
+#
+# *{{preset:10}}*: half of the pooled connections to the writer survive the failover. The old writer
+# is now a reader; it answers, with an error that is no network error, so the pool keeps the
+# connection. How long?
+
+# %%
+pooled = lab.preset("10")
+print("parted with   lifetime   writes fail   read-only   the slowest is out for")
+for validation in ("lifetime", "on-error", "before-use"):
+    for lifetime in (60, 1_800):
+        s = lab.run(pooled.changed(pool_validation=validation,
+                                   connection_lifetime=lifetime)).summary
+        print(f"{validation:11} {lifetime:8} s {s['writes_failed']:13,} "
+              f"{s['writes_read_only']:11,} {s['failover_s']:20,.0f} s")
+
+# %% [markdown]
+# A pool tests whether a connection is alive, not whether it may write, so that only the end of its
+# lifetime parts them: half an hour, as people have reported it. With a test, or a pool that takes
+# the error for the end of a connection, a failover is as long as for those that are cut.
+#
+# With *{{preset:11}}* the clients' connections end at the proxy. It finds the new writer itself,
+# in a third of the time, and holds writes meanwhile. It costs {{proxy_price}} per vCPU of *each*
+# instance.
+
+# %%
+for number in ("10", "11"):
+    r = lab.run(lab.preset(number))
+    print(f"{lab.scene(number).title:18} out for {r.summary['failover_s']:5,.0f} s, "
+          f"{r.summary['writes_failed']:7,} writes fail   {r.summary['cost_usd']:.2f} USD")
+
+# %% [markdown]
+# ### A server that says nothing
+#
+# A process that crashes resets its connections. A host that is gone doesn't: a client waits for an
+# answer that never comes, until its socket timeout. Drivers have none by default; then TCP gives up
+# after {{fact:rds.tcp_gives_up}}.
+
+# %%
+silent = lab.preset("12")
+for timeout in (5, 30, 60, 300, silent.socket_timeout):
+    s = lab.run(silent.changed(socket_timeout=timeout)).summary
+    print(f"socket timeout {timeout:4.0f} s: out for {s['failover_s']:4.0f} s, "
+          f"{s['writes_failed']:7,} writes fail")
+
+# %% [markdown]
 # ### And if the storage fails?
 #
 # Six copies in three zones, a quorum of four to write and of three to read.
@@ -335,6 +385,36 @@ answer = {"replicas": 4, "connection_lifetime": 60}
 check("aurora-replicas", 7, answer)
 # <<< solution
 
+# %%
+exercise("aurora-replicas", 8)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("aurora-replicas", 8, answer)
+# >>> solution
+check("aurora-replicas", 8, 60)
+# <<< solution
+
+# %%
+exercise("aurora-replicas", 9)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("aurora-replicas", 9, answer)
+# >>> solution
+check("aurora-replicas", 9, "c")
+# <<< solution
+
+# %%
+exercise("aurora-replicas", 10)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in seconds
+# blank: check("aurora-replicas", 10, answer)
+# >>> solution
+check("aurora-replicas", 10, 12)
+# <<< solution
+
 # %% [markdown]
 # ## Quiz
 #
@@ -348,7 +428,7 @@ quiz("aurora-replicas")
 # %% tags=["solution"]
 # blank: # quiz("aurora-replicas", "...")    # a letter per question
 # >>> solution
-quiz("aurora-replicas", "baabbc")
+quiz("aurora-replicas", "baabbcba")
 # <<< solution
 
 # %% [markdown]
@@ -360,7 +440,8 @@ quiz("aurora-replicas", "baabbc")
 # * **Multi-AZ** is for availability: synchronous, and the standby serves no reads. **Read
 #   replicas** are for scale: asynchronous. An Aurora replica is both.
 # * A failover lasts under a minute or two with somebody who can take over, minutes without;
-#   clients add what is left of their **DNS** answer.
+#   clients add what is left of their **DNS** answer, and connections that they keep to the old
+#   writer. **RDS Proxy** spares them both.
 # * Six copies in three zones, **four to write, three to read**.
 
 # %% [markdown]
@@ -387,7 +468,11 @@ lab.trust()
 #   you had made two custom endpoints. If none of a kind is left, all replicas serve it.
 # * Lost copies stay lost, and reads stop below the read quorum. Aurora repairs copies within
 #   minutes, and a read usually needs a single one; the quorum is for recovery.
-# * An RDS replica is never promoted, since that is done by hand. The reads that an instance has
-#   in hand when it fails are not lost here.
+# * An RDS replica is never promoted, since that is done by hand. What an instance has in hand when
+#   it fails is not lost here, and a silent failure only hangs connections to the writer.
+# * Every connection to the writer has a write soon after the failure, so that it notices at once.
+#   How many connections survive a failover is a parameter: nobody has published it. What the proxy
+#   saves is AWS's best figure, for every failover alike; it pins no session, its held writes cause
+#   no rush, and a failed attempt to connect is repeated at once.
 # * Auto scaling's alarms (three high, fifteen low datapoints, the low threshold) are observed, not
 #   promised. Storage, backups and I/O of reads are not in the bill.

@@ -4,14 +4,24 @@ from typing import Literal
 
 from labsim.declare import Params, choice, flag, integer, number
 from labsim.errors import ParameterError
-from labsim.services.aurora.rules import AURORA, PROMOTION, REBUILD, REPLICAS_MAX, STANDBY
+from labsim.services.aurora.rules import (
+    AURORA,
+    PROMOTION,
+    REBUILD,
+    REJOIN,
+    REPLICAS_MAX,
+    STANDBY,
+)
+from labsim.services.aurora.writers import BORROW_TIMEOUT, GAIN, PROXY_PRICE, TCP_GIVES_UP
 
-LOAD, CLUSTER, CONNECTIONS, CUSTOM, SCALING, FAILURES, REPLICATION, COST = (
+LOAD, CLUSTER, CONNECTIONS, CUSTOM, SCALING, FAILURES, WRITERS, REPLICATION, COST = (
     "Load", "Cluster", "Connections", "Custom endpoint", "Auto scaling", "Failures",
-    "Replication", "Cost")
+    "Writer connections", "Replication", "Cost")
 ON_AURORA = ("engine", ("aurora",))
 ON_RDS = ("engine", ("rds",))
 SCALES = ("autoscaling", (True,))
+PROXIED = ("proxy", (True,))
+SILENT = ("silent_failure", (True,))
 
 
 class AuroraReplicasParams(Params):
@@ -126,9 +136,13 @@ class AuroraReplicasParams(Params):
         help="Until a writer is replaced where nobody can take over: no Aurora replica, no "
              "standby.")
     rejoin_time: float = number(
-        120, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Rejoining takes",
+        REJOIN, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Rejoining takes",
         group=FAILURES, when=ON_AURORA,
         help="From the promotion until the old writer is back, as a replica.")
+    silent_failure: bool = flag(
+        False, label="Silent failure", group=FAILURES, fact="rds.tcp_gives_up",
+        help="The host or its network is gone: connections to the writer hang. Else a crash, "
+             "which resets them at once.")
     copies_lost: int = integer(
         0, unit="copies", bounds=(0, 6), slider=(0, 6), step=1, label="Storage copies lost",
         group=FAILURES, fact="aurora.quorum_rule", when=ON_AURORA,
@@ -136,6 +150,38 @@ class AuroraReplicasParams(Params):
     copies_lost_at: float = number(
         600, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=60, label="Lost at",
         group=FAILURES, when=ON_AURORA, help="When they fail.")
+
+    pool_validation: Literal["lifetime", "on-error", "before-use"] = choice(
+        "lifetime", label="Read-only: parted with", group=WRITERS, fact="rds.pool_read_only_rule",
+        when=ON_AURORA,
+        help="When a pool parts with a connection to the old writer, now read-only: at the end of "
+             "its lifetime, on the first error, or by a test before each use.")
+    surviving_share: float = number(
+        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Survive a failover",
+        group=WRITERS, fact="rds.pool_read_only_rule", when=ON_AURORA,
+        help="Share of the connections to the writer that a failover leaves open, so that they "
+             "meet a read-only server. None of a silent failure.")
+    connect_timeout: float = number(
+        10, unit="s", bounds=(0.01, 3_600), slider=(0.5, 60), step=0.5, label="Connect timeout",
+        group=WRITERS, when=SILENT,
+        help="An attempt to connect to a server that is silent takes so long.")
+    socket_timeout: float = number(
+        TCP_GIVES_UP, unit="s", bounds=(0.01, 86_400), slider=(1, 1_000), step=1,
+        label="Socket timeout", group=WRITERS, fact="rds.tcp_gives_up", when=SILENT,
+        help="A write on a connection to a server that is silent hangs so long; drivers have none "
+             "by default, and it hangs until TCP gives up.")
+    proxy: bool = flag(
+        False, label="RDS Proxy", group=WRITERS, fact="rds.proxy_failover_gain",
+        help="It holds the clients' connections to the writer: no DNS, no read-only server, and "
+             "writes wait at it for the next writer.")
+    proxy_gain: float = number(
+        100 * GAIN, unit="%", bounds=(0, 100), slider=(0, 80), step=1, label="Proxy saves",
+        group=WRITERS, fact="rds.proxy_failover_gain", when=PROXIED,
+        help="Of the time until a replica or standby has taken over; AWS says up to so much.")
+    proxy_borrow_timeout: float = number(
+        BORROW_TIMEOUT, unit="s", bounds=(0, 3_600), slider=(0, 300), step=5,
+        label="Borrow timeout", group=WRITERS, fact="rds.proxy_borrow_timeout", when=PROXIED,
+        help="A write that has waited so long at the proxy fails.")
 
     replica_lag: float = number(
         0.02, unit="s", bounds=(0.0001, 3_600), slider=(0.005, 0.2), step=0.005,
@@ -162,6 +208,14 @@ class AuroraReplicasParams(Params):
         0.136, unit="USD/h", bounds=(0, 1_000), slider=(0, 5), step=0.01, label="Instance price",
         group=COST, fact="rds.t3_large_price", when=ON_RDS,
         help="Per RDS instance and hour; the standby is one, too.")
+
+    proxy_price: float = number(
+        PROXY_PRICE, unit="USD/h", bounds=(0, 1_000), slider=(0, 0.1), step=0.005,
+        label="Proxy price", group=COST, fact="rds.proxy_price", when=PROXIED,
+        help="Per vCPU of each instance and hour.")
+    instance_vcpus: int = integer(
+        2, unit="vCPUs", bounds=(1, 192), slider=(2, 64), step=2, label="vCPUs of an instance",
+        group=COST, when=PROXIED, help="What the proxy is charged for; a bigger replica has more.")
 
     def check(self) -> None:
         """No more replicas than the engine allows; min <= replicas <= max where they are scaled."""

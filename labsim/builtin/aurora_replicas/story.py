@@ -4,7 +4,8 @@ from labsim import declare as kit
 from labsim import theory
 from labsim.declare import Box, Line, Link, Panel, Preset
 from labsim.services.aurora import Cluster
-from labsim.services.aurora.rules import COPIES, RDS, SHORTEST_TTL, servers
+from labsim.services.aurora.rules import AURORA, COPIES, RDS, SHORTEST_TTL, servers
+from labsim.services.aurora.writers import KEEP, TCP_GIVES_UP
 
 METRICS = (
     *kit.of_part("cluster", Cluster.METRICS),
@@ -15,6 +16,7 @@ METRICS = (
 FOREVER = 86_400     # s; a lifetime beyond every run
 BUSY = {"read_rate": 3_600, "clients": 8, "connection_lifetime": FOREVER}
 SCALED = {**BUSY, "autoscaling": True, "target_cpu": 45, "duration": 3_600}
+POOLED = {"failover_at": 600, "surviving_share": 0.5, "connection_lifetime": 1_800}
 
 PRESETS = (
     Preset("Short-lived connections", "Connections live for a minute. Every new one asks the "
@@ -40,6 +42,13 @@ PRESETS = (
                                "but it never took a single read.",
            {"engine": "rds", "multi_az": True, "replicas": 0, "read_rate": 1_400,
             "failover_at": 600}),
+    Preset("Read-only server", "Half of the pooled connections to the writer survive the failover, "
+                               "and their server has become read-only. Who closes them?", POOLED),
+    Preset("RDS Proxy", "The same pools behind a proxy: it knows the new writer first, and holds "
+                        "the writes until then.", {**POOLED, "proxy": True}),
+    Preset("Silent failure", "The writer's host is gone without a word: connections hang until "
+                             "somebody loses patience.",
+           {"failover_at": 600, "silent_failure": True}),
 )
 
 
@@ -55,6 +64,17 @@ def even_latency(p) -> float:
     return p.read_time + theory.mmc_wait_mean(p.read_rate / max(p.replicas, 1), c / room, c)
 
 
+def longest_outage(p) -> float:
+    """How long a client can be without a writer at most, s."""
+    longest = max(p.promotion_time, p.multi_az_failover_time, p.rebuild_time)
+    longest += max(p.dns_ttl, SHORTEST_TTL)
+    if p.silent_failure:
+        longest = max(longest, min(p.socket_timeout, TCP_GIVES_UP)) + p.connect_timeout
+    if p.engine == AURORA and p.pool_validation == KEEP:
+        longest += p.connection_lifetime
+    return longest
+
+
 PANELS = (
     Panel("Reads/s", (
         Line("offered", "offered_rate"), Line("completed", "completed_rate"),
@@ -66,6 +86,9 @@ PANELS = (
     Panel("Latency", (Line("mean latency", "latency"),),
           theory=kit.Theory("if all were even", even_latency)),
     Panel("Replica lag", (Line("mean lag", "replica_lag"),)),
+    Panel("Failing writes/s", (
+        Line("all", "writes_failed_rate"), Line("read-only server", "read_only_rate")),
+        marks=("failover", "recovered")),
 )
 
 BOXES = (
@@ -94,10 +117,8 @@ INVARIANTS = (
         1 - 1e-9 <= r.summary["imbalance"] <= r.params.most_replicas + 1 + 1e-9)),
     kit.Invariant("replicas stay between minimum and maximum, but for a failover", lambda r: bool(
         not r.params.scales or r.series["replicas"].value.max() <= r.params.max_replicas)),
-    kit.Invariant("the outage is the failover and at most the TTL", lambda r: bool(
-        r.summary["failover_s"] <= max(
-            r.params.promotion_time, r.params.multi_az_failover_time, r.params.rebuild_time)
-        + max(r.params.dns_ttl, SHORTEST_TTL) + 1e-6)),
+    kit.Invariant("the outage is the failover, the TTL, and what the pool adds, at most",
+                  lambda r: bool(r.summary["failover_s"] <= longest_outage(r.params) + 1e-6)),
     kit.Invariant("Aurora has no more than six copies, whatever reads them", lambda r: bool(
         r.params.engine == RDS or (r.series["copies"].value <= COPIES).all())),
 )

@@ -2,5 +2,6 @@
 
 from labsim.services.aurora.cluster import Cluster
 from labsim.services.aurora.reader_endpoint import Endpoint
+from labsim.services.aurora.writers import Pool, Proxy
 
-__all__ = ["Cluster", "Endpoint"]
+__all__ = ["Cluster", "Endpoint", "Pool", "Proxy"]

@@ -1,8 +1,8 @@
 """Amazon Aurora (and RDS): a cluster that answers reads, with what came of them.
 
 Picture a kitchen from the dining room: who is in it (`instances`), which cook the desk names to
-whom (`reader_endpoint`), how full each cook's table is (`reads`), and what the head waiter has
-counted when it closes (`tally`).
+whom (`reader_endpoint`), how full each cook's table is (`reads`), who still brings orders to
+yesterday's chef (`writers`), and what the head waiter has counted when it closes (`tally`).
 
 *Models:* what these do together; CPU and connections as CloudWatch shows them, for auto scaling.
 *Leaves out:* what each of these leaves out.
@@ -23,6 +23,7 @@ from labsim.services.aurora.instances import Instances
 from labsim.services.aurora.reads import Reads
 from labsim.services.aurora.rules import AURORA
 from labsim.services.aurora.tally import Tally
+from labsim.services.aurora.writers import Pool, Proxy
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
 from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
 
@@ -35,7 +36,8 @@ class Cluster(Instances):
     capacity: reads/s of an instance. big: so many replicas, the first, are `big_factor` times as
     large. read_time, timeout: of a read, s. connect_cost, write_cost: in reads. apply_rate, lag:
     writes/s that a replica can take over, and its lag with hardly any, s. items: of which reads
-    and writes choose. price: USD per instance and hour. random(use): the generator for a use.
+    and writes choose. price: USD per instance and hour. pool: how clients treat their connections
+    to the writer. proxy: RDS Proxy in front of it. random(use): the generator for a use.
     """
 
     METRICS = (
@@ -51,9 +53,9 @@ class Cluster(Instances):
                  lambda c, q=q: c.tally.latency_quantiles[q], aliases=(f"read_latency_p{q}",))
           for q, some in ((50, "half"), (95, "19 of 20"), (99, "99 of 100"))),
         Metric("cpu_mean", "%", "CPU of the instances that serve reads, on average", "",
-               lambda c: c.tally.cpu_mean.mean(), aliases=("replica_cpu_mean",)),
+               lambda c: c.tally.over_time(c.tally.cpu_mean), aliases=("replica_cpu_mean",)),
         Metric("cpu_max", "%", "CPU of the busiest of them at each moment, averaged over the run",
-               "lower", lambda c: c.tally.cpu_max.mean(), aliases=("replica_cpu_max",)),
+               "lower", lambda c: c.tally.over_time(c.tally.cpu_max), aliases=("replica_cpu_max",)),
         Metric("imbalance", "x", "load of the busiest over the mean, each over its time; 1 is even",
                "lower", lambda c: c.tally.imbalance),
         Metric("connections_max_share", "", "share of all connections at the replica that has "
@@ -66,6 +68,8 @@ class Cluster(Instances):
               lambda c: c.tally.writes.sum(), aliases=("writes",)),
         Count("writes_failed", "writes", "writes that found no writer, no quorum, or no room",
               "lower", lambda c: c.tally.writes_failed.sum()),
+        Count("writes_read_only", "writes", "of these, writes that met a server which had become "
+              "read-only", "lower", lambda c: c.tally.writes_read_only.sum()),
         Metric("failover_s", "s", "how long the slowest client is without a writer", "lower",
                lambda c: c.tally.failover, aliases=("failover_seconds",)),
         Count("replicas_max", "replicas", "most replicas available at a time", "",
@@ -87,6 +91,7 @@ class Cluster(Instances):
             r.summary["completed"] + r.summary["failed"])),
         Invariant("no read is answered twice, no write fails twice", lambda r: (
             r.summary["stale_reads"] <= r.summary["completed"]
+            and r.summary["writes_read_only"] <= r.summary["writes_failed"]
             and r.summary["writes_failed"] <= r.summary["writes_offered"])),
         Invariant("CPU is a share, and idlest <= mean <= busiest", lambda r: bool(
             (r.series["cpu_max"].value <= 100 + 1e-9).all()
@@ -102,7 +107,7 @@ class Cluster(Instances):
                  big_factor: float = 1.0, read_time: float = 0.005, timeout: float = 5.0,
                  connect_cost: float = 0.0, write_rate: float = 0.0, write_cost: float = 1.0,
                  apply_rate: float = 1_000.0, lag: float = 0.02, items: float = 10_000.0,
-                 price: float | None = None,
+                 price: float | None = None, pool: Pool | None = None, proxy: Proxy | None = None,
                  random: Callable[[str], np.random.Generator] | None = None):
         for what, value in (("capacity", capacity), ("read_time", read_time), ("items", items),
                             ("timeout", timeout), ("apply_rate", apply_rate)):
@@ -114,9 +119,9 @@ class Cluster(Instances):
                 raise ParameterError(what, value, "at least 0")
         super().__init__(sim, name, engine=engine, replicas=replicas, most=most, big=big,
                          multi_az=multi_az, capacity=capacity, big_factor=big_factor,
-                         write_rate=write_rate, apply_rate=apply_rate)
+                         write_rate=write_rate, apply_rate=apply_rate, proxy=proxy)
         self.read_time, self.timeout, self.connect_cost = read_time, timeout, connect_cost
-        self.write_cost, self.lag, self.items = write_cost, lag, items
+        self.write_cost, self.lag, self.items, self.pool = write_cost, lag, items, pool or Pool()
         self.price = PRICES[engine] if price is None else price
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.done = CountedOutlet(self)
@@ -127,6 +132,20 @@ class Cluster(Instances):
         if not self.endpoints:
             raise LabsimError(f"nobody connects to {self.name}: aurora.Endpoint(sim, name, "
                               f"cluster, ...) does")
+
+    @property
+    def failures(self) -> list[float]:
+        """When something fails, is there again, or has been found by all its clients; s, in
+        order."""
+        if not self.outage:
+            return [self.lost_at]
+        down, back, demoted = self.outage.down, self.outage.back, self.outage.demoted
+        return sorted([self.lost_at, down, back, back + self.endpoints[0].ttl, demoted])
+
+    def advance(self, now: float) -> None:
+        """Let reads come and be answered until `now`."""
+        if self.endpoints:      # else it is still being made
+            self.reads.advance(now)
 
     # -- CloudWatch metrics --------------------------------------------------------------------
 
@@ -158,5 +177,5 @@ class Cluster(Instances):
         return {**self.tally.series(), **super().series()}
 
     def cost(self) -> dict[str, float]:
-        """Instances by the hour, and Aurora's writes to its storage or RDS's standby."""
+        """Instances by the hour, Aurora's writes to its storage or RDS's standby, the proxy."""
         return self.tally.bill()

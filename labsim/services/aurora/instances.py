@@ -31,6 +31,7 @@ from labsim.services.aurora.rules import (
     PROMOTION,
     RDS,
     REBUILD,
+    REJOIN,
     REPLICAS_MAX,
     STANDBY,
     promoted,
@@ -38,6 +39,7 @@ from labsim.services.aurora.rules import (
     volume_readable,
     volume_writable,
 )
+from labsim.services.aurora.writers import Outage, Proxy
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Instances(Component):
 
     def __init__(self, sim: Simulation, name: str, *, engine: str, replicas: int, most: int | None,
                  multi_az: bool, capacity: float, big: int, big_factor: float, write_rate: float,
-                 apply_rate: float):
+                 apply_rate: float, proxy: Proxy | None):
         super().__init__(sim, name)
         if engine not in (AURORA, RDS):
             raise ParameterError("engine", engine, f"{AURORA} or {RDS}")
@@ -79,7 +81,7 @@ class Instances(Component):
         if not 1 <= big_factor < math.inf:
             raise ParameterError("big_factor", big_factor, "at least 1")
         self.engine, self.multi_az, self.capacity = engine, multi_az, capacity
-        self.write_rate, self.apply_rate = write_rate, apply_rate
+        self.write_rate, self.apply_rate, self.proxy = write_rate, apply_rate, proxy
         self.nowhere = self.most + 1
         self.size = np.full(self.most + 2, float(capacity))
         self.big = np.zeros(self.most + 2, dtype=bool)
@@ -93,8 +95,7 @@ class Instances(Component):
         self.endpoints: list = []       # each is told when its members change
         self.added: list[int] = []      # replicas of auto scaling, the newest last
         self.creating = self.scale_outs = self.scale_ins = 0
-        self.down_at = float("inf")     # when the writer failed,
-        self.recovered_at = float("inf")    # and when there was one again
+        self.outage: Outage | None = None   # of the writer
         self.lost_at = float("inf")         # when the volume could no longer be written
         self.low, self.high, self.creation_time = 0, 0, 0.0     # what auto scaling may do
         self._deaf_out = self._deaf_in = 0.0
@@ -122,6 +123,7 @@ class Instances(Component):
 
     def changed(self) -> None:
         """Take down the state from now on, and tell the endpoints their members."""
+        self.advance(self.sim.now)
         readers, speed = self.readers, self.size * self.up
         readable = self.engine == RDS or volume_readable(COPIES - self.copies)
         writable = self.engine == RDS or volume_writable(COPIES - self.copies)
@@ -142,29 +144,35 @@ class Instances(Component):
 
     def drop(self, instance: int) -> int:
         """Every endpoint's connections to `instance` are gone: how many."""
+        self.advance(self.sim.now)
         return sum(endpoint.drop(instance, self.sim.now) for endpoint in self.endpoints)
 
     # -- failures --------------------------------------------------------------------------
 
     def fail_writer(self, at: float, *, promotion: float = PROMOTION, standby: float = STANDBY,
-                    rebuild: float = REBUILD, rejoin: float = 0.0) -> None:
+                    rebuild: float = REBUILD, rejoin: float = REJOIN, silent: bool = False) -> None:
         """The writer fails at `at` s, once in a run. There is one again after `promotion` s of an
         Aurora replica, `standby` s of a Multi-AZ standby, or else `rebuild` s; a failed one that
-        was replaced by a replica is back as one after `rejoin` s more."""
+        was replaced by a replica is back as one after `rejoin` s more. silent: it ends no
+        connection, as a host or network that is gone."""
         for what, value in (("at", at), ("promotion", promotion), ("standby", standby),
                             ("rebuild", rebuild), ("rejoin", rejoin)):
             self.require(what, value, unit="s")
         if self._fails:
             raise ParameterError("at", at, f"one failure of the writer of {self.name} in a run")
-        self._fails = True
+        self._fails, self._silent = True, silent
+        kept = 1.0 - (self.proxy.gain if self.proxy else 0.0)   # of the time to take over
         self.sim.process(self._failing(at, lambda: time_to_recover(
-            self.engine, self.in_service, self.multi_az, promotion, standby, rebuild), rejoin))
+            self.engine, self.in_service, self.multi_az, promotion * kept, standby * kept,
+            rebuild), rejoin))
 
     def _failing(self, at: float, recovery: Callable[[], float], rejoin: float):
         yield self.sim.until(at, Order.CAPACITY)
         failed, promote = self.writer, self._successor()
         recover = recovery()
-        self.down_at, self.recovered_at = at, at + recover
+        self.outage = Outage(
+            at, at + recover, at + recover + rejoin if promote != failed else math.inf,
+            self._silent)
         self.up[failed] = False
         dropped = self.drop(failed)
         if promote != failed:

@@ -8,8 +8,9 @@ evening, while the others wait for work. A cook who joins gets nobody until some
 likely as the others; a pool of connections per client, each closed after its lifetime (each with
 a phase of its own) and opened to the answer of that moment; connections that an instance drops
 come back when their client's answer has expired; custom endpoints for big replicas.
-*Leaves out:* pools that grow and shrink with the load, proxies, how long opening takes; all
-connections of an endpoint carry equally many reads.
+*Leaves out:* pools that grow and shrink with the load, a proxy's reader endpoint, how long opening
+takes; all connections of an endpoint carry equally many reads. What comes from another counted part
+comes evenly, a tick later.
 
 Data plane: counted. `step` touches only the connections that are due.
 """
@@ -21,11 +22,13 @@ import numpy as np
 from labsim import factbook
 from labsim.declare import Component, Count, Line, Metric, Panel, per_tick
 from labsim.declare.counted import CountedProducers, Inlet
-from labsim.engine import Load, Simulation
+from labsim.engine import Load, Simulation, Step
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.aurora.rules import SHORTEST_TTL, dns_remainder
 
 MOST_LOOKUPS = 1_024    # answers drawn per client; after so many they repeat
+MOST_RETURNS = 128      # steps, while dropped connections come back
+SHORTEST = 0.05         # s of such a step
 TTL = factbook.value("aurora.endpoint_ttl")
 
 
@@ -40,7 +43,7 @@ class Endpoint(Component):
 
     METRICS = (
         Count("opened", "connections", "connections opened after the start", "",
-              lambda e: e.opened_by_tick.sum()),
+              lambda e: np.sum(e.all_opened)),
         Metric("connections_max", "connections", "most connections on one instance, averaged over "
                "the run", "lower", lambda e: e.fullest().mean()))
     PANELS = (Panel("Connections", (Line("on the fullest", "connections_max"),)),)
@@ -61,11 +64,9 @@ class Endpoint(Component):
         rng = sim.stream(f"{name} endpoint") if random is None else random
         self.cluster, self.big, self.nowhere = cluster, big, cluster.nowhere
         self.ttl, self.members = max(ttl, SHORTEST_TTL), cluster.members(big)
-        self.tick = sim.tick
-        self.period = max(lifetime, sim.tick)       # none is opened twice in a tick; but each
-        self.openings = self.period / lifetime      # opening counts for so many
+        self.lifetime = lifetime
         self.client = np.repeat(np.arange(clients), pool_size)
-        self.phase = rng.random(len(self.client)) * self.period
+        self.phase = rng.random(len(self.client)) * lifetime
         self.shift = rng.random(clients) * self.ttl
         lookups = min(int(sim.duration / self.ttl) + 3, MOST_LOOKUPS)
         self._answers = rng.random((lookups, clients))
@@ -73,15 +74,17 @@ class Endpoint(Component):
         self.at = np.zeros(len(self.client), dtype=np.int64)    # which instance
         self.due = np.zeros(len(self.client))                   # when it is opened anew, s
         self._open(np.arange(len(self.client)), self.due)       # all pools, at the start
-        ticks, wide = len(sim.record.t) - 1, self.nowhere + 1
-        self._none = np.zeros(wide)
-        self.opened, self._away = self._none, False     # away: some are nowhere
+        self._none = np.zeros(self.nowhere + 1)
+        self.opened, self._back = self._none, np.inf    # back: when the next one that is nowhere is
         self.connections = self._count()
-        self.connections_by_tick, self.opened_by_tick = np.zeros((2, ticks, wide))
+        self.held: list[np.ndarray] = []        # connections of each step, (instances + 1,)
+        self.all_opened: list[np.ndarray] = []
         self.rate, self.counted = rate, Inlet(self)
-        self.came = np.zeros(ticks)     # reads in each tick, beside those at `rate`
-        self.per_connection = rate / len(self.client)   # reads/s, in this tick
-        self._counts = False            # whether any come beside those at `rate`
+        self.came: list[float] = []     # reads in each step, beside those at `rate`
+        self.per_connection = rate / len(self.client)   # reads/s, in this step
+        self._edges, self._rates = np.array([np.inf]), np.zeros(1)      # of those who are sure
+        self._ends: list[float] = []    # of these pieces, the next one last
+        self._taken = 0.0               # reads/s from other parts, in this tick
         cluster.endpoints.append(self)
         self.link(cluster)
 
@@ -117,66 +120,100 @@ class Endpoint(Component):
         lookup = ((t + self._shift[which]) / self.ttl).astype(np.int64) % len(self._answers)
         answer = self._answers[lookup, self.client[which]] * len(self.members)
         self.at[which] = self.members[answer.astype(np.int64)]
-        # Closed when its own time has come; one that was dropped keeps its phase.
-        phase = self.phase[which]
-        self.due[which] = phase + self.period * (np.rint((t - phase) / self.period) + 1)
+        self.due[which] = self._next(which, t)
         self._soonest = self.due.min()
 
-    def step(self, k: int) -> None:
-        """Tick `k`: connections that are due in it are closed and opened.
+    def _next(self, which: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """When connections opened at `t` close: in their own time; one that was dropped keeps its
+        phase."""
+        phase = self.phase[which]
+        return phase + self.lifetime * (np.rint((t - phase) / self.lifetime) + 1)
 
-        Then `connections` (instances + 1,) says how many each instance holds in this tick,
-        `opened` how many of them it has had to open, and `came` how many reads have come.
+    def begin(self, k: int) -> None:
+        """Tick `k` begins: what other parts have given out comes in it."""
+        t = self.sim.record.t
+        if k == 0 and self.counted.arrivals:
+            arrivals = self.counted.arrivals
+            self._edges = edges = np.unique(np.concatenate([some.t for some in arrivals]))
+            came = sum(np.interp(edges, some.t, np.append(0, some.counts.cumsum()))
+                       for some in arrivals)
+            self._rates = np.append(np.diff(came) / np.diff(edges), 0.0)
+            self._ends = np.append(edges[1:], np.inf)[::-1].tolist()
+        for part in self.fed_by:
+            part.advance(t[k])
+        self._taken = self.counted.taken() / (t[k + 1] - t[k])
+
+    def changes(self, now: float) -> float:
+        """When the rate through it jumps next, or a dropped connection is back, s."""
+        while self._ends and self._ends[-1] <= now:
+            self._ends.pop()
+        jump = self._ends[-1] if self._ends else np.inf
+        if self._back == np.inf:
+            return jump
+        return min(jump, max(self._back, now + max(SHORTEST, self.ttl / MOST_RETURNS)))
+
+    def step(self, step: Step) -> None:
+        """Connections that are due in the step are closed and opened.
+
+        Then `connections` (instances + 1,) says how many each instance holds in it, `opened` how
+        many of them it has had to open, and `per_connection` how many reads/s come over each.
         """
-        t = self.sim.record.t[k]
-        if k == 0:
-            self._counts = self.counted.used
-        if self._counts:
-            for part in self.fed_by:
-                part.advance(t)
-            self.came[k] = self.counted.expected[k] + self.counted.taken()
-            self.per_connection = float(self.flow(k)) / len(self.client)
-        if self._soonest < t + self.tick:
-            self._renew(t)
+        beside = self._taken
+        if self._ends:
+            beside += self._rates[len(self._edges) - len(self._ends)]
+        self.came.append(beside * step.length)
+        self.per_connection = (self.rate + beside) / len(self.client)
+        if self._soonest < step.end:
+            self._renew(step.start, step.end)
         elif self.opened is not self._none:
             self.connections, self.opened = self._count(), self._none
-        self.connections_by_tick[k], self.opened_by_tick[k] = self.connections, self.opened
+        self.held.append(self.connections)
+        self.all_opened.append(self.opened)
 
-    def _renew(self, t: float) -> None:
-        due = (self.due < t + self.tick).nonzero()[0]
+    def _renew(self, start: float, end: float) -> None:
+        due = (self.due < end).nonzero()[0]
         at, before = self.due[due], self.at[due]
-        self._open(due, at)
+        after = self._next(due, at)         # a short life may be over again within the step
+        more = np.maximum(np.ceil((end - after) / self.lifetime), 0.0)
+        self._open(due, np.where(more > 0, after + (more - 1) * self.lifetime, at))
         self.connections = self._count()
-        self.opened = np.bincount(self.at[due], minlength=self.nowhere + 1) * self.openings
-        if self._away:      # for a part of the tick these still were nowhere
-            part = np.where(before == self.nowhere, np.maximum(at - t, 0.0) / self.tick, 0.0)
+        self.opened = np.bincount(self.at[due], 1.0 + more, self.nowhere + 1)
+        if self._back < np.inf:     # for a part of the step these still were nowhere
+            part = np.where(before == self.nowhere, np.maximum(at - start, 0.0), 0.0)
+            part /= end - start
             self.connections -= np.bincount(self.at[due], part, self.nowhere + 1)
             np.maximum(self.connections, 0.0, out=self.connections)
             self.connections[self.nowhere] += part.sum()
-            self._away = bool((self.at == self.nowhere).any())
+            self._wait_for_return()
+
+    def _wait_for_return(self) -> None:
+        self._back = self.due[self.at == self.nowhere].min(initial=np.inf)
 
     def drop(self, instance: int, t: float) -> int:
         """`instance` drops its connections at `t`: how many. They come back one by one, as their
         clients' answers expire."""
         gone = np.flatnonzero(self.at == instance)
         if len(gone):
-            self.at[gone], self._away = self.nowhere, True
+            self.at[gone] = self.nowhere
             self.due[gone] = t + dns_remainder(t, self._shift[gone], self.ttl)
             self._soonest = min(self._soonest, self.due[gone].min())
+            self._wait_for_return()
             self.connections = self._count()
         return len(gone)
 
-    def flow(self, ticks=slice(None)):
-        """Reads per second through it in these ticks."""
-        return self.rate + self.came[ticks] / self.tick
-
     # -- at the end of the run -------------------------------------------------------------
+
+    @property
+    def reads(self):
+        """The cluster's reads, whose steps are ours."""
+        return self.cluster.reads
 
     def fullest(self) -> np.ndarray:
         """Connections on the instance that has most, by tick."""
-        return self.connections_by_tick[:, :self.nowhere].max(axis=1)
+        return self.reads.means(np.array(self.held)[:, :self.nowhere].max(axis=1))
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Connections that are opened, and those of the fullest instance."""
-        return {"opened_rate": per_tick(self.opened_by_tick.sum(axis=1) / self.tick, "per s"),
+        opened = self.reads.sums(np.array(self.all_opened).sum(axis=1))
+        return {"opened_rate": per_tick(opened / self.sim.tick, "per s"),
                 "connections_max": per_tick(self.fullest(), "connections")}

@@ -1,113 +1,224 @@
-"""Database instances as queues of reads: load and waits, tick by tick.
+"""Database instances as queues of reads: load and waits, step by step.
 
 Picture cooks with a few pans each; orders come at the rate at which waiters bring them. As long as
 a cook keeps up there is a short line now and then (M/M/c); when he doesn't, it grows by whatever is
 too much, and who would have to wait too long goes home.
 
-*Models:* per tick and instance a fluid queue of the expected flow, with what connections cost and
-writes take; reads that would wait longer than a client's timeout fail; within a tick waits as in
-M/M/c at steady state.
-*Leaves out:* how waits build up within a tick, caches, locks, reads in hand when an instance dies.
+*Models:* per step and instance a fluid queue of the expected flow, with what connections cost and
+writes take; reads that would wait longer than a client's timeout fail. A step ends where anything
+jumps: a rate, an instance, a dropped connection that is back; within it the queue is a straight
+line that is exact up to where it is empty or full, so that steps may be as long as a tick. On top
+of it waits as in M/M/c at steady state.
+*Leaves out:* how waits build up within a step, caches, locks, reads in hand when an instance dies.
 
-Data plane: counted per tick and instance; its cost doesn't depend on the rate of reads.
+Data plane: counted per step and instance; its cost doesn't depend on the rate of reads.
 """
+
+from functools import cached_property
 
 import numpy as np
 
+from labsim.engine import Step
 from labsim.services.aurora.rules import servers, wait_probability
 
 FULLEST = 0.99      # M/M/c waits grow no further than at this utilization
+BLINK = 1e-6        # s; no step is shorter
 
 
 class Reads:
-    """The reads on the instances of `cluster`, whose endpoints say where they go."""
+    """The reads on the instances of `cluster`, whose endpoints say where they go.
+
+    At the end of the run the steps are rows: `tick`, `start`, `length` (s), (steps,); `offered`,
+    reads, `opened`, connections, (steps, instances + 1); `queue`, in reads, (steps + 1, ...).
+    """
 
     def __init__(self, cluster):
-        self.sim, self.cluster = cluster.sim, cluster
-        ticks, wide = len(self.sim.record.t) - 1, len(cluster.size)
-        self.offered, self.opened = np.zeros((2, ticks, wide))
-        self.queue = np.zeros((ticks + 1, wide))
+        self.sim, self.cluster, self.now = cluster.sim, cluster, 0.0
+        self._t, self._k = self.sim.record.t.tolist(), 0
+        self._rows: list[tuple] = []    # tick, start, length, state, offered, opened
+        self._queue = [np.zeros(len(cluster.size))]
         self._states: list = []         # each that has held, with what follows from it
-        self._at = np.zeros(ticks, dtype=np.int64)      # which of them in each tick
-        self.sim.each_tick(self.step)
+        self.sim.each_tick(lambda k: self.advance(self._t[k]))
+        self.sim.on_advance(lambda t: self.advance(t) if t >= self.sim.duration else None)
 
-    def step(self, k: int) -> None:
-        """Tick `k`: connections are opened, reads come over them, queues grow or shrink."""
-        offered, opened = self.offered[k], self.opened[k]
+    def advance(self, until: float) -> None:
+        """Let the reads up to `until` s come, and queues grow or shrink."""
+        while self.now < until - BLINK:
+            if self.now == self._t[self._k]:
+                for endpoint in self.cluster.endpoints:
+                    endpoint.begin(self._k)
+            edge = self._t[self._k + 1]
+            later = self.now + BLINK
+            end = min(until, edge, *(e.changes(later) for e in self.cluster.endpoints),
+                      *(t for t in self.cluster.failures if t > later))
+            if edge - end < BLINK:
+                end = edge
+            self._step(Step(self._k, self.now, end, end == edge, True))
+            self.now, self._k = end, self._k + (end == edge)
+
+    def _step(self, step: Step) -> None:
+        offered, opened, length = 0.0, 0.0, step.length
         for endpoint in self.cluster.endpoints:
-            endpoint.step(k)
-            offered += endpoint.connections * endpoint.per_connection
-            opened += endpoint.opened
-        room, longest = self._room(k)
-        work = (offered - room) * self.sim.tick + opened * self.cluster.connect_cost
-        queue = work + self.queue[k]
-        np.minimum(np.maximum(queue, 0.0), longest, out=self.queue[k + 1])
+            endpoint.step(step)
+            offered = offered + endpoint.connections * (endpoint.per_connection * length)
+            opened = opened + endpoint.opened
+        state, room, longest = self._state()
+        queue = self._queue[-1] + offered + opened * self.cluster.connect_cost - room * length
+        self._rows.append((step.k, step.start, length, state, offered, opened))
+        self._queue.append(np.minimum(np.maximum(queue, 0.0), longest))
         if self.cluster.done.connected:
-            reads = offered * self.sim.tick
-            failing = np.clip(queue - longest, 0.0, reads)
-            now = self.sim.now
-            self.cluster.done.count(float((reads - failing).sum()), now, now + self.sim.tick)
+            failing = np.minimum(np.maximum(queue - longest, 0.0), offered)
+            self.cluster.done.count(float((offered - failing).sum()),
+                                    step.start, step.end)
 
-    def _room(self, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Reads/s that each instance has room for beside its writes, and its longest queue."""
+    def _state(self) -> tuple[int, np.ndarray, np.ndarray]:
+        """Which state holds, how many reads/s each instance has room for beside its writes, and
+        its longest queue."""
         state = self.cluster.state
         if not self._states or self._states[-1][0] is not state:
             room = np.maximum(state.speed - state.writes * self.cluster.write_cost, 0.0)
             self._states.append((state, room, room * self.cluster.timeout))
-        self._at[k] = len(self._states) - 1
-        return self._states[-1][1:]
+        return len(self._states) - 1, *self._states[-1][1:]
 
-    @property
-    def extra(self) -> np.ndarray:
-        """What connections that are opened take, in reads/s, (ticks, instances + 1)."""
-        return self.opened * (self.cluster.connect_cost / self.sim.tick)
-
-    def during(self, what: str, ticks=slice(None)) -> np.ndarray:
-        """A field of the cluster's `State`, or the "room" for reads, tick by tick."""
+    def _during(self, what: str, at: np.ndarray) -> np.ndarray:
         rows = [room if what == "room" else getattr(state, what)
                 for state, room, _ in self._states]
-        return np.array(rows)[self._at[ticks]]
+        return np.array(rows)[at]
 
-    def cpu(self, ticks=slice(None)) -> np.ndarray:
-        """Share of each instance's time that is worked, from 0 to 1, (ticks, instances + 1)."""
-        speed = self.during("speed", ticks)
-        work = (self.offered[ticks] + self.extra[ticks] + self.queue[:-1][ticks] / self.sim.tick
-                + self.during("writes", ticks) * self.cluster.write_cost)
-        return np.minimum(np.divide(work, speed, out=np.zeros_like(work), where=speed > 0), 1.0)
+    def _cpu(self, steps: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Share of each instance's time that is worked, and which are replicas; both (steps,
+        instances + 1)."""
+        rows = self._rows[steps]
+        at = np.array([row[3] for row in rows])
+        length = np.array([row[2] for row in rows])[:, None]
+        work = np.array([row[4] + row[5] * self.cluster.connect_cost for row in rows])
+        work = (work + np.array(self._queue[:-1][steps])) / length
+        work += self._during("writes", at) * self.cluster.write_cost
+        speed = self._during("speed", at)
+        cpu = np.divide(work, speed, out=np.zeros_like(work), where=speed > 0)
+        return np.minimum(cpu, 1.0), self._during("readers", at) * length
+
+    # -- CloudWatch metrics ----------------------------------------------------------------
 
     def recent_cpu(self, period: float) -> float | None:
         """Mean CPU of the replicas over the last `period` s, in percent; None without replicas."""
-        k = int(np.searchsorted(self.sim.record.t, self.sim.now - 1e-9))
-        ticks = slice(max(0, k - max(1, round(period / self.sim.tick))), k)
-        readers = self.during("readers", ticks)
-        there = int(readers.sum())
-        return 100.0 * float(self.cpu(ticks)[readers].sum()) / there if there else None
+        self.advance(self.sim.now)
+        since, first = self.sim.now - max(period, self.sim.tick) + BLINK, len(self._rows)
+        while first and self._rows[first - 1][1] + self._rows[first - 1][2] > since:
+            first -= 1
+        if first == len(self._rows):
+            return None
+        cpu, there = self._cpu(slice(first, None))
+        seconds = float(there.sum())
+        return 100.0 * float((cpu * there).sum()) / seconds if seconds else None
 
     def recent_connections(self) -> float | None:
         """Connections per replica now; None without replicas."""
+        self.advance(self.sim.now)
         readers = self.cluster.readers
         total = sum(e.connections[readers].sum() for e in self.cluster.endpoints)
         return float(total) / int(readers.sum()) if readers.any() else None
 
     # -- at the end of the run -------------------------------------------------------------
 
-    def failing(self) -> np.ndarray:
-        """Share of each tick's reads that fail at each instance: beyond its longest queue."""
-        room, tick = self.during("room"), self.sim.tick
-        over = ((self.offered + self.extra - room) * tick + self.queue[:-1]
-                - room * self.cluster.timeout)
-        reads = self.offered * tick
-        failing = np.minimum(np.maximum(over, 0.0), reads)
-        return np.divide(failing, reads, out=np.zeros_like(over), where=reads > 0)
+    @cached_property
+    def tick(self) -> np.ndarray:
+        """The tick that each step is in, (steps,)."""
+        return np.array([row[0] for row in self._rows])
 
-    def waits(self):
-        """What a read's wait is made of: seconds behind the queue, the share that waits for a
-        server, and the rate at which such a wait ends, 1/s; each (ticks, instances + 1)."""
+    @cached_property
+    def start(self) -> np.ndarray:
+        """When each step begins, s, (steps,)."""
+        return np.array([row[1] for row in self._rows])
+
+    @cached_property
+    def length(self) -> np.ndarray:
+        """How long each step is, s, (steps,)."""
+        return np.array([row[2] for row in self._rows])
+
+    @cached_property
+    def offered(self) -> np.ndarray:
+        """Reads expected at each instance, (steps, instances + 1)."""
+        return np.array([row[4] for row in self._rows])
+
+    @cached_property
+    def opened(self) -> np.ndarray:
+        """Connections opened to each instance, (steps, instances + 1)."""
+        return np.array([row[5] for row in self._rows])
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """The first step of each tick, (ticks,)."""
+        return np.searchsorted(self.tick, np.arange(len(self._t) - 1))
+
+    @cached_property
+    def cpu(self) -> np.ndarray:
+        """Share of each instance's time that is worked, from 0 to 1, (steps, instances + 1)."""
+        return self._cpu(slice(None))[0]
+
+    @cached_property
+    def extra(self) -> np.ndarray:
+        """What connections that are opened take, in reads, (steps, instances + 1)."""
+        return self.opened * self.cluster.connect_cost
+
+    def during(self, what: str) -> np.ndarray:
+        """A field of the cluster's `State`, or the "room" for reads, step by step."""
+        return self._during(what, np.array([row[3] for row in self._rows]))
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """The sum over the steps of each tick, (ticks, ...)."""
+        return np.add.reduceat(values, self.first, axis=0)
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """The mean over each tick of what holds in each step, (ticks, ...)."""
+        length = self.length.reshape(-1, *[1] * (values.ndim - 1))
+        return self.sums(values * length) / self.sums(length)
+
+    def failing(self) -> np.ndarray:
+        """Share of each step's reads that fail at each instance: beyond its longest queue."""
+        room = self.during("room")
+        over = (self._queue_before + self.offered + self.extra - room * self.length[:, None]
+                - room * self.cluster.timeout)
+        failing = np.minimum(np.maximum(over, 0.0), self.offered)
+        return np.divide(failing, self.offered, out=np.zeros_like(over), where=self.offered > 0)
+
+    @cached_property
+    def _queue_before(self) -> np.ndarray:
+        return np.array(self._queue[:-1])
+
+    @cached_property
+    def growth(self) -> np.ndarray:
+        """By how many reads a queue would grow in each step, were it never empty or full."""
+        return self.offered + self.extra - self.during("room") * self.length[:, None]
+
+    def behind(self, part, cells=slice(None)) -> np.ndarray:
+        """Wait behind the queue, s, after a `part` of the step, from 0 to 1; in these cells of all
+        (steps x instances + 1)."""
+        room = self.during("room").ravel()[cells]
+        queue = self._queue_before.ravel()[cells] + self.growth.ravel()[cells] * part
+        return np.clip(queue, 0.0, room * self.cluster.timeout) / np.maximum(room, 1e-9)
+
+    def mean_behind(self) -> np.ndarray:
+        """Mean wait behind the queue, s, (steps, instances + 1): the area below a straight line
+        that is cut at an empty and at a full queue."""
+        room, before, growth = self.during("room"), self._queue_before, self.growth
+        full = room * self.cluster.timeout
+        before = np.minimum(before, full)
+        ends = np.where(growth > 0, full, 0.0)
+        moves = np.divide(ends - before, growth, out=np.full_like(growth, np.inf),
+                          where=growth != 0)
+        moves = np.clip(moves, 0.0, 1.0)        # part of the step until it is empty or full
+        area = moves * (before + growth * moves / 2) + (1.0 - moves) * ends
+        return np.where(growth == 0, before, area) / np.maximum(room, 1e-9)
+
+    def waits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Beside the queue: the share of reads that wait for a server, and the rate at which such
+        a wait ends, 1/s; each (steps, instances + 1)."""
         room = self.during("room")
         safe = np.maximum(room, 1e-9)
-        load = np.minimum((self.offered + self.extra) / safe, FULLEST)
-        behind = (self.queue[:-1] + self.queue[1:]) / 2 / safe
+        load = (self.offered + self.extra) / self.length[:, None] / safe
+        load = np.minimum(load, FULLEST)
         share = np.zeros_like(load)
         used = (room > 0) & (self.offered > 0)
         share[used] = wait_probability(servers(room[used], self.cluster.read_time), load[used])
-        return behind, share, safe * (1.0 - load)
+        return share, safe * (1.0 - load)

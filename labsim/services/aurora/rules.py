@@ -23,6 +23,7 @@ LAST_TIER = 15      # promotion tier of a replica that auto scaling adds, as in 
 # s until there is a writer again; facts aurora.failover, rds.multi_az_failover,
 # aurora.failover_no_replica say "often less than 30", "60 to 120", "less than 10 minutes".
 PROMOTION, STANDBY, REBUILD = 30.0, 90.0, 540.0
+REJOIN = 120.0          # s until a failed writer is back as a replica; AWS publishes none
 SHORTEST_TTL = 1e-3     # s; as good as none
 MOST_SERVERS = 256
 LAG_FULLEST = 0.95      # lag grows no further than at this share of the apply rate
@@ -97,10 +98,10 @@ def replica_lag(base: float, writes: np.ndarray, apply_rate: float) -> np.ndarra
     return base / (1.0 - np.minimum(writes / apply_rate, LAG_FULLEST))
 
 
-def unapplied(writes: np.ndarray, apply_rate: float, tick: float) -> np.ndarray:
-    """Writes not yet applied at the end of each tick, in seconds of work, where they may come
-    faster than a replica applies them; writes: per second, by tick."""
-    pile = np.cumsum((writes - apply_rate) * tick)
+def unapplied(writes: np.ndarray, apply_rate: float, length) -> np.ndarray:
+    """Writes not yet applied at the end of each step, in seconds of work, where they may come
+    faster than a replica applies them; writes: per second, by step; length: of the steps, s."""
+    pile = np.cumsum((writes - apply_rate) * length)
     pile -= np.minimum(np.minimum.accumulate(pile), 0.0)
     return pile / apply_rate
 

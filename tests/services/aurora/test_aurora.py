@@ -5,7 +5,7 @@ import pytest
 
 import labsim
 from labsim import theory
-from labsim.engine import Simulation
+from labsim.engine import Simulation, Step
 from labsim.errors import LabsimError, ParameterError
 from labsim.services import aurora, autoscaling
 from labsim.services.aurora import rules
@@ -18,6 +18,11 @@ def endpoint(sim, members=3, **values):
     given = dict(clients=3, pool_size=4, lifetime=30.0, ttl=5.0)
     cluster = aurora.Cluster(sim, "cluster", capacity=100, replicas=members, most=members + 1)
     return aurora.Endpoint(sim, "reader", cluster, **{**given, **values})
+
+
+def step(names, start, end):
+    """The endpoint's connections in one step."""
+    names.step(Step(0, start, end, True, True))
 
 
 def test_erlang_c_is_that_of_theory():
@@ -40,18 +45,18 @@ def test_long_lifetimes_leave_a_new_replica_without_load():
     for lifetime, some in ((FOREVER, False), (60.0, True)):
         names = endpoint(Simulation(1, 600.0, points=60), lifetime=lifetime)
         names.members = np.arange(1, 5)
-        for k in range(60):
-            names.step(k)
+        for t in range(0, 600, 10):
+            step(names, t, t + 10)
         assert (names.connections[4] > 0) == some
 
 
 def test_no_connection_is_lost_or_made():
-    """Whoever drops them: the connections of a tick add up to the pools, in whole or in parts."""
+    """Whoever drops them: the connections of a step add up to the pools, in whole or in parts."""
     names = endpoint(Simulation(1, 600.0, points=60))
     for t in range(0, 600, 10):
         if t % 70 == 0:
             names.drop(1 + t // 70 % 3, float(t))
-        names.step(t // 10)
+        step(names, t, t + 10)
         assert names.connections.sum() == pytest.approx(12, rel=1e-12)
 
 
@@ -63,8 +68,8 @@ def test_dropped_connections_come_back_when_the_answer_expires():
     assert (names.at[gone] == names.nowhere).all()
     back = 100.0 + rules.dns_remainder(100.0, names.shift, 5.0)
     assert (names.due[gone] == back[names.client[gone]]).all()
-    for k in range(100, 106):
-        names.step(k)
+    for t in range(100, 106):
+        step(names, t, t + 1)
     assert (names.at < names.nowhere).all()
     assert len(set(names.at[names.client == names.client[gone][0]])) == 1
 
