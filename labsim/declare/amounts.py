@@ -4,7 +4,8 @@ Picture a clerk at a counter who takes a sum in any coin that fits the account, 
 a coin that could be two different ones, with both values on a slip of paper.
 
 `m` is minutes and never milli, `M` is a million and never minutes; bytes take no bare `k` or `M`,
-which could be a power of ten or of two.
+which could be a power of ten or of two; nor does a unit of MB take GB, since AWS writes MB for
+powers of either.
 """
 
 import re
@@ -20,7 +21,7 @@ WORDS = {"k": "thousand", "m": "million", "g": "thousand million", "t": "million
 SIZES = {"b": Decimal(1), "byte": Decimal(1), "bytes": Decimal(1),
          **{f"{letter}b".casefold(): size for letter, size in LARGE.items()},
          **{f"{letter}ib": Decimal(1024 ** power) for power, letter in enumerate("kmgt", 1)}}
-POWERS_OF_TEN = ("kb", "mb", "gb", "tb")
+POWERS_OF_TEN = ("kb", "mb", "gb", "tb")     # by name; AWS means powers of two with some
 
 NUMBER = (r"[+-]?(?:[1-9][0-9]{0,2}(?:,[0-9]{3})+|[0-9]+)?(?:(?<=[0-9])\.[0-9]*|\.[0-9]+)?"
           r"(?:(?<=[0-9.])[eE][+-]?[0-9]{1,3}(?![0-9]))?")
@@ -58,8 +59,8 @@ def amount(text: str, unit: str = "", share: bool = False) -> float:
 
 
 def written(number: float | Decimal) -> str:
-    """A number as it can be typed: no exponent, no separators."""
-    return f"{Decimal(str(number)).normalize():f}"
+    """A number as it can be typed: ten digits, no exponent, no separators."""
+    return f"{Decimal(f'{number:.10g}').normalize():f}"
 
 
 def _several_times(text: str) -> Decimal | None:
@@ -94,7 +95,9 @@ def _factor(suffix: str, unit: str, share: bool) -> Decimal | None:
     if own := SIZES.get(unit.removesuffix("/s").casefold()):
         per_second = r"(/s|ps)$" if unit.endswith("/s") else "$"
         size = _size(re.sub(per_second, "", suffix))
-        return size / own if size and unit.casefold() not in POWERS_OF_TEN else None
+        if size and unit.casefold() in POWERS_OF_TEN:
+            return Decimal(1) if suffix[0].casefold() == unit[0].casefold() else None
+        return size / own if size else None
     word = re.sub(rf"\s*({re.escape(unit)}{'|/s' if unit.endswith('/s') else ''})$", "", suffix)
     return _large(word) if word else Decimal(1)
 
@@ -105,8 +108,10 @@ def _readings(number: Decimal, suffix: str, unit: str) -> list[str]:
     if own := SIZES.get(unit.removesuffix("/s").casefold()):
         if suffix.casefold() not in (letter, f"{letter}b", f"{letter}ib") or letter not in "kmgt":
             return [plain]
-        return [f"{written(number * SIZES[word] / own)} ({plain} {word[0].upper()}{word[1:-1]}B)"
-                for word in (f"{letter}b", f"{letter}ib")]
+        either = unit.casefold() in POWERS_OF_TEN
+        return [f"{written(number * SIZES[word] / (SIZES[unit_of] if either else own))} "
+                f"({plain} {word[0].upper()}{word[1:-1]}B)" for word, unit_of in (
+                    (f"{letter}b", unit.casefold()), (f"{letter}ib", f"{unit[0].casefold()}ib"))]
     found = []
     if suffix == "M" and unit.casefold() in TIMES:
         found = [f"{written(number * MINUTE / TIMES[unit.casefold()])} ({plain} minutes)"]

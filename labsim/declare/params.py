@@ -193,6 +193,18 @@ class Params(BaseModel):
                 found[name] = spec.type(cls.book().value(spec.fact, "notes"))
         return found
 
+    def idle(self) -> dict[str, str]:
+        """{parameter: the one because of whose value it has no effect}, as `when` says it."""
+        specs, found = self.specs(), {}
+
+        def switch(name):
+            on, among = specs[name].when or ("", ())
+            return on and (switch(on) or (on if getattr(self, on) not in among else ""))
+        for name in specs:
+            if on := switch(name):
+                found[name] = on
+        return found
+
     def fact(self, id: str) -> float:
         """The number of a fact, as of the side that `facts` says."""
         return self.book().value(id, self.facts)

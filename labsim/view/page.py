@@ -88,7 +88,8 @@ def _card(metric, run, before) -> Card:
 
 
 def _grids(lab, run, before) -> dict[str, list[tuple[str, str, str]]]:
-    specs, mine = lab.Params.specs(), changed(lab, run.params)
+    specs, idle = lab.Params.specs(), run.params.idle()      # what is idle is in a note
+    mine = {name: v for name, v in changed(lab, run.params).items() if name not in idle}
 
     def said(name, value):
         text = in_full(specs[name], value)
