@@ -39,8 +39,9 @@ def amount(text: str, unit: str = "", share: bool = False) -> float:
     share: it is from 0 to 1, so that "50%" is 0.5.
     """
     text = text.strip()
+    bare = text[:-len(unit)] if unit and text.casefold().endswith(unit.casefold()) else text
     try:
-        return float(text)
+        return float(bare)
     except ValueError:
         found = AMOUNT.fullmatch(text)
     if re.fullmatch(r"[+-]?[0-9]+,[0-9]+", text) and not (found and found["number"]):
@@ -86,18 +87,19 @@ def _large(word: str) -> Decimal | None:
 
 def _factor(suffix: str, unit: str, share: bool) -> Decimal | None:
     """What one of `suffix` is in `unit`; None where the suffix does not fit."""
-    if not suffix or suffix.casefold() in (unit.casefold(), unit.casefold().removesuffix("s")):
+    own = unit.casefold()
+    if not suffix or suffix.casefold() in (own, own.removesuffix("s") if len(own) > 3 else own):
         return Decimal(1)
     if suffix == "%":
         return Decimal("0.01") if share else None
-    if own := TIMES.get(unit.casefold()):
-        return size / own if (size := _time(suffix)) else None
-    if own := SIZES.get(unit.removesuffix("/s").casefold()):
+    if one := TIMES.get(own):
+        return size / one if (size := _time(suffix)) else None
+    if one := SIZES.get(own.removesuffix("/s")):
         per_second = r"(/s|ps)$" if unit.endswith("/s") else "$"
         size = _size(re.sub(per_second, "", suffix))
-        if size and unit.casefold() in POWERS_OF_TEN:
-            return Decimal(1) if suffix[0].casefold() == unit[0].casefold() else None
-        return size / own if size else None
+        if size and own in POWERS_OF_TEN:
+            return Decimal(1) if suffix[0].casefold() == own[0] else None
+        return size / one if size else None
     word = re.sub(rf"\s*({re.escape(unit)}{'|/s' if unit.endswith('/s') else ''})$", "", suffix)
     return _large(word) if word else Decimal(1)
 

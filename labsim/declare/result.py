@@ -1,7 +1,8 @@
 """The result of a run: what ran, what came out, and a text that says both.
 
-`to_json` writes a result so that anyone can check it, the units of its summary beside it; `from_json` reads only what `to_json`
-wrote: its shape, its lab, its parameters and its digest are checked, and nothing is executed.
+`to_json` writes a result so that anyone can check it, the units of its summary beside it;
+`from_json` reads only what `to_json` wrote: its shape, its lab, its parameters and its digest are
+checked, and nothing is executed.
 """
 
 import hashlib
