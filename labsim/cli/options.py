@@ -11,6 +11,8 @@ NUMBERS = {float: "NUMBER", int: "N"}
 
 def add_options(parser: argparse.ArgumentParser, lab) -> None:
     """One option per parameter of the lab, named and explained by its declaration."""
+    parser.epilog = ("A number may have a suffix that fits its unit: 5m, 1h, 250ms; 2MB, 1TiB; "
+                     "10k, 1.5M; and thousands as in 1,000.")
     groups: dict = {}
     for name, spec in lab.Params.specs().items():
         if spec.group not in groups:

@@ -46,7 +46,8 @@ class Span:
 class Result:
     """What one run of `lab` gave. `summary` is {metric: number}, a count a whole one; `series`
     {name: Series}, `events` the log of the control plane, `cost` {line item: USD}; `notes` tells
-    what was done to the input, and what of it has no effect; `spans` is the timeline of a lab that has one."""
+    what was done to the input, and what of it has no effect; `spans` is the timeline of a lab that
+    has one."""
 
     lab: Any = field(repr=False)
     params: Any
@@ -109,7 +110,8 @@ def _body(r: Result) -> dict:
     first = next(iter(r.series.values()))
     return {
         "format": FORMAT, "lab": r.slug, "seed": r.seed, "params": r.params.model_dump(),
-        "summary": r.summary, "units": _units(r.lab), "cost": r.cost, "notes": list(r.notes), "t": first.t.tolist(),
+        "summary": r.summary, "units": _units(r.lab), "cost": r.cost,
+        "notes": list(r.notes), "t": first.t.tolist(),
         "series": {name: {"unit": s.unit, "value": s.value.tolist()}
                    for name, s in r.series.items()},
         "events": [[e.t, e.kind, e.text, *([e.part] if e.part else [])] for e in r.events],

@@ -280,7 +280,7 @@ def test_counts_of_other_options_and_of_studies_are_amounts_too(says):
 
 
 def test_a_parameter_without_effect_is_in_a_note_and_not_among_what_was_changed(says):
-    """Also one whose switch is itself without effect; its switch's switch is named."""
+    """It is named with the parameter that switches it off."""
     told = " ".join(says("run", SLUG, "--policy", "none", "--cooldown", "1h").split())
     assert "cooldown 3,600 s" not in told and "policy none" in told
     assert "Note: cooldown has no effect while policy is none" in told
@@ -330,7 +330,8 @@ def test_the_json_says_the_unit_of_each_number(says):
      "--drain takes no value, given 'yes': write --drain for yes, --no-drain for no"),
     ("--drain=FALSE",
      "--drain takes no value, given 'FALSE': write --drain for yes, --no-drain for no"),
-    ("--no-drain 4", "--no-drain takes no value, given '4': write --drain for yes, --no-drain for no"),
+    ("--no-drain 4",
+     "--no-drain takes no value, given '4': write --drain for yes, --no-drain for no"),
     ("--drain -1", "--drain takes no value, given '-1': write --drain for yes, --no-drain for no"),
     ("--progress yes", "--progress takes no value, given 'yes': write --progress alone"),
     ("--json --csv", "--json and --csv both on standard output: give one of them a FILE"),
@@ -480,7 +481,8 @@ def test_a_study_from_the_command_line(says, tmp_path):
 @pytest.mark.parametrize("words, told", [
     (("--over", "cooldwn=1"), "did you mean cooldown"), (("--over", "cooldown"), "over"),
     (("--over", "cooldown=x"), "cooldown"), (("--over", "cooldown=1,000"), "to be written 1000"),
-    (("--over", "cooldown=60", "--until", "soon"), "until: given 'soon'"), (("--replications", "many"), "replications")])
+    (("--over", "cooldown=60", "--until", "soon"), "until: given 'soon'"),
+    (("--replications", "many"), "replications")])
 def test_a_study_that_makes_no_sense(refuses, words, told):
     """One line that says what is wrong."""
     assert told in refuses("sweep", "sqs-asg", "--duration", "600", *words)
