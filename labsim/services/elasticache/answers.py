@@ -102,5 +102,5 @@ INVARIANTS = (
         r.summary["offered"] == r.summary["completed"] + r.summary["failed"])),
     Invariant("every read is a hit or asks the database, or waits for one that does", lambda r: (
         r.summary["hits"] + r.summary["database_reads"] <= r.summary["offered"])),
-    Invariant("only hits are out of date", lambda r: r.summary["stale_reads"] <= r.summary["hits"]),
+    Invariant("only hits are out of date", lambda r: r.summary["stale"] <= r.summary["hits"]),
 )
