@@ -86,11 +86,12 @@ def unknown(what: str, name: object, known: Iterable[str]) -> ParameterError:
                           f"unknown {what} {short(name)}: {nearest(name, known)}")
 
 
-def nearest(name: object, known: Iterable[str]) -> str:
-    """"did you mean ...?" with the nearest of the known names, or, if none is near, all."""
+def nearest(name: object, known: Iterable[str], cutoff: float = 0.4) -> str:
+    """"did you mean ...?" with the nearest of the known names, or, if none is near (a similarity
+    of `cutoff`, of 1), all."""
     known = list(known)
     folded = {str(k).casefold(): k for k in reversed(known)}
-    near = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=0.4)
+    near = difflib.get_close_matches(str(name).casefold(), folded, n=1, cutoff=cutoff)
     return f"did you mean {folded[near[0]]}?" if near else f"one of {', '.join(known)}"
 
 

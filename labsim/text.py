@@ -1,4 +1,7 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, and the words for yes and no."""
+
+TRUTH = {"true": True, "yes": True, "on": True, "1": True,
+         "false": False, "no": False, "off": False, "0": False}
 
 
 def format_value(value: float, unit: str = "") -> str:

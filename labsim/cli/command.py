@@ -13,7 +13,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from labsim.errors import LabsimError, unknown
+from labsim.errors import LabsimError, short, unknown
+from labsim.text import TRUTH
 
 DECLARED: dict[str, "Command"] = {}
 
@@ -68,10 +69,25 @@ PROGRESS = argument("--progress", action="store_true",
 
 
 def whole(text: str | None):
-    """`text` as a whole number, or as it is: then it is refused by whoever wants the number."""
+    """`text` ("1000", "1,000", "1k") as a whole number, or as it is: then it is refused by whoever
+    wants the number."""
+    from labsim.declare.amounts import amount
     try:
-        return int(text)
+        return int(text)    # also one that is too large for a float
     except (TypeError, ValueError):
+        try:
+            value = amount(text)
+            return int(value) if value.is_integer() else text
+        except (AttributeError, ValueError):
+            return text
+
+
+def share(text: str | None):
+    """`text` ("0.05", "5%") as a number, or as it is."""
+    from labsim.declare.amounts import amount
+    try:
+        return amount(text, share=True)
+    except (AttributeError, ValueError):
         return text
 
 
@@ -103,14 +119,30 @@ def read(words: list[str], commands: dict[str, Command], **about) -> argparse.Na
     asked = commands[name]
     if asked.of_lab:
         words = _with_lab(chosen, words)
+    _refuse_values_of_flags(chosen, words)
     args, rest = top.parse_known_args(words)
     args.command, args.rest = asked, rest
     if rest and not (asked.hands_on and all(map(asked.hands_on, rest))):
+        _refuse_values_of_flags(chosen, words, rest)
         if not rest[0].startswith("-"):
             raise LabsimError(f"{rest[0]}: one word too many (labsim {name} --help tells more)")
         raise unknown("option", rest[0].split("=")[0],
                       [o for action in chosen._actions for o in action.option_strings])
     return args
+
+
+def _refuse_values_of_flags(parser, words: list[str], rest=()) -> None:
+    """`--drain yes` and `--drain=yes` are refused. Another word behind an option without a value
+    may be an argument of its own, unless it is among the `rest`."""
+    flags = {o: action.option_strings for action in parser._actions if action.nargs == 0
+             for o in action.option_strings}
+    for word, after in zip(words, [*words[1:], ""]):
+        flag, sign, value = word.partition("=")
+        if flag in flags and (sign or after.casefold() in TRUTH or after in rest[:1]):
+            yes, no = flags[flag][0], flags[flag][-1]
+            raise LabsimError(f"{flag} takes no value, given {short(value if sign else after)}: "
+                              + (f"write {yes} for yes, {no} for no" if no.startswith("--no-")
+                                 and no != yes else f"write {flag} alone"))
 
 
 def _parsers(commands, name: str | None, description: str, epilog: str, version: str):

@@ -1,6 +1,7 @@
 """A lab's parameters as options of a command line: `--arrival-rate 4`, `--drain`, `--no-drain`."""
 
 import argparse
+import re
 
 from labsim.declare.describe import condition, in_full
 from labsim.errors import ParameterError
@@ -10,6 +11,8 @@ NUMBERS = {float: "NUMBER", int: "N"}
 
 def add_options(parser: argparse.ArgumentParser, lab) -> None:
     """One option per parameter of the lab, named and explained by its declaration."""
+    parser.epilog = ("A number may have a suffix that fits its unit: 5m, 1h, 250ms; 2MB, 1TiB; "
+                     "10k, 1.5M; and thousands as in 1,000.")
     groups: dict = {}
     for name, spec in lab.Params.specs().items():
         if spec.group not in groups:
@@ -27,22 +30,22 @@ def add_options(parser: argparse.ArgumentParser, lab) -> None:
 
 def given(args: argparse.Namespace, lab) -> dict:
     """{parameter: value} of the options that were given, and only those."""
-    return {name: spec.parse(getattr(args, name))
+    return {name: said if isinstance(said := getattr(args, name), bool) else spec.parse(said)
             for name, spec in lab.Params.specs().items() if hasattr(args, name)}
 
 
 def listed(text: str, lab) -> tuple[str, list]:
-    """A parameter's name and values: "cooldown=60,300"."""
+    """A parameter's name and values: "cooldown=60,300", or "cooldown=1m,5m"."""
     name, sign, values = text.partition("=")
     name = name.replace("-", "_")
     lab.Params.refuse_unknown([name])
     if not sign or not values:
         raise ParameterError("over", text, f"{name}=VALUE,VALUE,...")
-    spec = lab.Params.specs()[name]
-    if spec.type is bool:
-        words = {"true": True, "false": False}
-        return name, [words.get(v.casefold(), v) for v in values.split(",")]
-    return name, [spec.parse(v) for v in values.split(",")]
+    spec, each = lab.Params.specs()[name], values.split(",")
+    if spec.type in (int, float) and any(re.match(r"0[0-9]{2}\b", v) for v in each[1:]):
+        raise ParameterError("over", text, "plain numbers: a comma separates values here, so that "
+                             "1,000 is to be written 1000")
+    return name, [spec.parse(v) for v in each]
 
 
 def tidy(words: list[str], lab, *others: str) -> list[str]:

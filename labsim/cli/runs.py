@@ -4,7 +4,7 @@ Picture the test bench of a workshop: what machines there are, what each has to 
 it, many runs of it, and the calibration sheet beside it.
 """
 
-from labsim.cli.command import PROGRESS, argument, command, whole
+from labsim.cli.command import PROGRESS, argument, command, share, whole
 from labsim.course import in_effect
 from labsim.errors import LabsimError, ParameterError
 
@@ -99,8 +99,8 @@ def sweep(args) -> None:
     lab = in_effect.lab(args.slug)
     over = dict(listed(text, lab) for text in args.over)
     table = sweeps.sweep(
-        lab, over=over, replications=whole(args.replications), design=args.design,
-        points=whole(args.points), seed=whole(args.seed), until=args.until and float(args.until),
+        lab, over=over, replications=whole(args.replications), design=args.design.casefold(),
+        points=whole(args.points), seed=whole(args.seed), until=share(args.until),
         file=args.file, progress=True if args.progress else None, **given(args, lab))
     if args.csv:
         write(args.csv, table.to_csv(index=False))

@@ -29,10 +29,12 @@ def describe(lab) -> str:
 
 
 def report(lab, result) -> str:
-    """A run: what was changed, every metric, the cost, and the first events."""
-    changed = [f"{name} {in_full(spec, value)}" for name, spec in lab.Params.specs().items()
-               if (value := getattr(result.params, name)) != spec.default]
-    lines = [wrapped(f"{lab.title}. " + ", ".join([f"Seed {result.seed}", *changed])
+    """A run: what was changed (what has no effect is in a note), every metric, the cost, and the
+    first events."""
+    idle = result.params.idle()
+    told = [f"{name} {in_full(spec, value)}" for name, spec in lab.Params.specs().items()
+            if (value := getattr(result.params, name)) != spec.default and name not in idle]
+    lines = [wrapped(f"{lab.title}. " + ", ".join([f"Seed {result.seed}", *told])
                      + "; everything else as default.")]
     lines += [wrapped(f"Note: {note}") for note in result.notes]
     lines.append("")
@@ -80,6 +82,14 @@ def changed(lab, params) -> dict:
     own = {"facts": params.facts} if params.facts != lab.Params().facts else {}
     return own | {name: getattr(params, name) for name in lab.Params.specs()
                   if getattr(params, name) != getattr(base, name)}
+
+
+def without_effect(lab, params) -> tuple[str, ...]:
+    """A note for each parameter that is not as it comes and has no effect beside the others."""
+    idle = params.idle()
+    return tuple(f"{name} has no effect while {idle[name]} is "
+                 f"{in_full(lab.Params.specs()[idle[name]], getattr(params, idle[name]))}"
+                 for name in changed(lab, params) if name in idle)
 
 
 def to_say(lab, params) -> dict:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labsim import hooks
+from labsim.declare.describe import without_effect
 from labsim.declare.drawing import Box, Link, Panel, Preset
 from labsim.declare.invariants import ALWAYS, Invariant
 from labsim.declare.metrics import Metric, Summary
@@ -103,7 +104,7 @@ class Lab:
             series={name: Series(sim.record.t, values, unit)
                     for name, (values, unit) in told.items()},
             summary=Summary(((m.name, m.of(outcome)) for m in self.metrics), self.metrics),
-            notes=tuple(outcome.notes), spans=tuple(outcome.spans))
+            notes=(*outcome.notes, *without_effect(self, params)), spans=tuple(outcome.spans))
 
     def preset(self, title: str) -> Params:
         """The parameters of a preset, by its title, with or without its number, or its number."""

@@ -10,6 +10,7 @@ A lab declares a subclass of `Params`; its fields are made by `number`, `integer
 import copy
 import math
 import os
+import re
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from labsim import factbook
-from labsim.errors import ParameterError, unknown
+from labsim.declare.amounts import Unclear, amount
+from labsim.errors import ParameterError, nearest, short, unknown
 from labsim.factbook import FactBook
+from labsim.text import TRUTH
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,36 @@ class ParameterSpec:
         return f"{kind} from {low:,.10g} to {high:,.10g} {self.unit}".rstrip()
 
     def parse(self, text: str):
-        """The value that a text, of a command line or a link, means; bounds are not checked."""
-        if self.type not in (int, float):
-            return text
+        """The value that a text, of a command line or a link, means; bounds are not checked.
+
+        A number may have a suffix that fits the unit ("5m" of s, "10k" of req/s, "1GiB" of bytes)
+        and thousands separated by commas. Choices, and yes or no, are read in any case, with `_`,
+        `-` and blanks alike. ParameterError for a number that is none.
+        """
+        if self.type is bool:
+            return TRUTH.get(text.strip().casefold(), text)
+        if self.type is str:
+            return next((c for c in self.choices if _folded(c) == _folded(text)), text)
         try:
-            value = float(text)
+            value = amount(text, self.unit, share=self.bounds[1] <= 1)
+        except Unclear as unclear:
+            raise ParameterError(self.name, text, self.allowed,
+                                 f"{self.name}: given {short(text)}; {unclear}") from None
         except ValueError:
-            raise ParameterError(self.name, text, self.allowed) from None
+            raise self.refusal(text) from None
         return int(value) if self.type is int and value.is_integer() else value
+
+    def refusal(self, value) -> ParameterError:
+        """The error for a value that is not allowed; it suggests the nearest choice."""
+        error = ParameterError(self.name, value, self.allowed)
+        near = nearest(_folded(str(value)), self.choices, cutoff=0.55) if self.choices else ""
+        if near.startswith("did you mean"):
+            return ParameterError(self.name, value, self.allowed, f"{error}; {near}")
+        return error
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"[\s_-]+", "-", text.strip().casefold())
 
 
 def _field(default, **plate):
@@ -121,11 +146,11 @@ class Params(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             name = first["loc"][0]
-            raise ParameterError(name, first["input"], specs[name].allowed) from None
+            raise specs[name].refusal(first["input"]) from None
         for name, spec in specs.items():
             value = getattr(self, name)
             if spec.bounds and not spec.bounds[0] <= value <= spec.bounds[1]:
-                raise ParameterError(name, value, spec.allowed)
+                raise spec.refusal(value)
         self.check()
 
     @classmethod
@@ -166,6 +191,18 @@ class Params(BaseModel):
         for name, spec in cls.specs().items():
             if spec.fact and spec.bounds and cls.book().fact(spec.fact).numbers_differ:
                 found[name] = spec.type(cls.book().value(spec.fact, "notes"))
+        return found
+
+    def idle(self) -> dict[str, str]:
+        """{parameter: the one because of whose value it has no effect}, as `when` says it."""
+        specs, found = self.specs(), {}
+
+        def switch(name):
+            on, among = specs[name].when or ("", ())
+            return on and (switch(on) or (on if getattr(self, on) not in among else ""))
+        for name in specs:
+            if on := switch(name):
+                found[name] = on
         return found
 
     def fact(self, id: str) -> float:
@@ -216,7 +253,7 @@ def _plain(value, spec: ParameterSpec):
         value = value.item()
     if spec.type in (int, float):
         if isinstance(value, bool):
-            raise ParameterError(spec.name, value, spec.allowed)
+            raise spec.refusal(value)
         if isinstance(value, float) and not math.isfinite(value):
-            raise ParameterError(spec.name, value, spec.allowed)
+            raise spec.refusal(value)
     return value

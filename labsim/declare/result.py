@@ -1,7 +1,8 @@
 """The result of a run: what ran, what came out, and a text that says both.
 
-`to_json` writes a result so that anyone can check it; `from_json` reads only what `to_json`
-wrote: its shape, its lab, its parameters and its digest are checked, and nothing is executed.
+`to_json` writes a result so that anyone can check it, the units of its summary beside it;
+`from_json` reads only what `to_json` wrote: its shape, its lab, its parameters and its digest are
+checked, and nothing is executed.
 """
 
 import hashlib
@@ -45,7 +46,8 @@ class Span:
 class Result:
     """What one run of `lab` gave. `summary` is {metric: number}, a count a whole one; `series`
     {name: Series}, `events` the log of the control plane, `cost` {line item: USD}; `notes` tells
-    what was done to the input; `spans` is the timeline of a lab that has one."""
+    what was done to the input, and what of it has no effect; `spans` is the timeline of a lab that
+    has one."""
 
     lab: Any = field(repr=False)
     params: Any
@@ -108,12 +110,18 @@ def _body(r: Result) -> dict:
     first = next(iter(r.series.values()))
     return {
         "format": FORMAT, "lab": r.slug, "seed": r.seed, "params": r.params.model_dump(),
-        "summary": r.summary, "cost": r.cost, "notes": list(r.notes), "t": first.t.tolist(),
+        "summary": r.summary, "units": _units(r.lab), "cost": r.cost,
+        "notes": list(r.notes), "t": first.t.tolist(),
         "series": {name: {"unit": s.unit, "value": s.value.tolist()}
                    for name, s in r.series.items()},
         "events": [[e.t, e.kind, e.text, *([e.part] if e.part else [])] for e in r.events],
         **({"spans": [[s.row, s.kind, s.start, s.end] for s in r.spans]} if r.spans else {}),
     }
+
+
+def _units(lab) -> dict[str, str]:
+    """{metric: unit}, "" for a share or a plain number."""
+    return {m.name: m.unit for m in lab.metrics}
 
 
 def _dump(data) -> str:
@@ -151,6 +159,8 @@ def _read(cls, text, lab) -> Result:
         summary = {declared.metric(name).name: value
                    for name, value in _numbers_of(data["summary"]).items()}
         _need(set(summary) == {m.name for m in declared.metrics}, "other metrics")
+        units = {declared.metric(name).name: unit for name, unit in data.get("units", {}).items()}
+        _need(units in ({}, _units(declared)), "other units")   # {}: written before they were
         _need(type(data["seed"]) is int, "seed is not a whole number")
         return cls(lab=declared, params=declared.Params(**data["params"]),
                    seed=data["seed"], summary=Summary(summary, declared.metrics), series=series,

@@ -46,7 +46,7 @@ def sweep(lab, over: Mapping[str, Sequence], *, replications: int = 10, design: 
     """
     lab.Params.refuse_unknown([*over, *parameters])
     _whole("replications", replications, 1, 1_000_000)
-    if until is not None and not 0 < until < math.inf:
+    if until is not None and not (isinstance(until, (int, float)) and 0 < until < math.inf):
         raise ParameterError("until", until, "a share above 0, such as 0.05, or None")
     if not 0 < confidence < 1:
         raise ParameterError("confidence", confidence, "a share between 0 and 1")

@@ -19,7 +19,6 @@ from labsim.errors import LabsimError, ParameterError, short, unknown
 
 OWN = ("lab", "preset", "seed", "theme", "token")   # names in a query that are no parameters
 THEMES = ("light", "dark")
-WORDS = {"true": True, "false": False, "1": True, "0": False}
 MOST = 4_000        # characters of a query that are read
 MOST_LINES = 3      # problems that are told one by one
 
@@ -148,11 +147,11 @@ def _read(lab: Lab, name: str, text: str):
     spec = lab.Params.specs()[name]
     if is_text(spec):
         raise LabsimError(f"{name}: a link cannot name a file")
-    value = WORDS.get(text.casefold(), text) if spec.type is bool else spec.parse(text)
+    value = spec.parse(text)
     inside = (value in spec.choices if spec.choices else isinstance(value, bool)
               if spec.type is bool else spec.bounds[0] <= value <= spec.bounds[1])
     if not inside or (spec.type is int and not isinstance(value, int)):
-        raise ParameterError(name, value, spec.allowed)
+        raise spec.refusal(value)
     return value
 
 

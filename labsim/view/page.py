@@ -89,13 +89,15 @@ def _card(metric, run, before) -> Card:
 
 def _grids(lab, run, before) -> dict[str, list[tuple[str, str, str]]]:
     specs, mine = lab.Params.specs(), changed(lab, run.params)
+    idle = run.params.idle()
 
     def said(name, value):
         text = in_full(specs[name], value)
         return text if len(text) <= LONGEST else f"{text[:LONGEST - 3]}..."
     metrics = [(m.name, format_value(run.summary[m.name], m.unit), "") for m in lab.metrics]
     if before is None:
-        rows = [(name, said(name, value), f"default {said(name, specs[name].default)}")
+        rows = [(name, said(name, value), "no effect, " * (name in idle)
+                 + f"default {said(name, specs[name].default)}")
                 for name, value in mine.items()]
         bill = [(line, format_value(usd, "USD"), "") for line, usd in run.cost.items()]
         return {"Changed from the default" if rows else "Everything as default": rows,
@@ -105,7 +107,7 @@ def _grids(lab, run, before) -> dict[str, list[tuple[str, str, str]]]:
               for name, (a, b) in other.items() if a != b]
     if before.seed != run.seed:
         differ.append(("seed", f"{before.seed} \u2192 {run.seed}", ""))
-    both = [(name, said(name, value), "") for name, value in mine.items()
+    both = [(name, said(name, value), "no effect" * (name in idle)) for name, value in mine.items()
             if other[name][0] == other[name][1]]
     metrics = [(m.name, f"{format_value(before.summary[m.name])} \u2192 "
                 f"{format_value(run.summary[m.name], m.unit)}",

@@ -247,6 +247,56 @@ def test_progress_is_for_terminals_and_for_more_than_a_second(monkeypatch, capsy
     capsys.readouterr()
 
 
+@pytest.mark.parametrize(("slug", "words", "values"), [
+    (SLUG, "--duration 10m --spike-start 1m30s --boot-time 1,500ms --arrival-rate 1.5k/s "
+     "--policy SIMPLE", {"duration": 600, "spike_start": 90, "boot_time": 1.5,
+                         "arrival_rate": 1_500, "policy": "simple"}),
+    (SLUG, "--duration 1,200 --low-ratio 50% --policy Target_Tracking",
+     {"duration": 1_200, "low_ratio": 0.5, "policy": "target-tracking"}),
+    ("s3-prefix", "--object-size 2MB --get-rate 10k --duration 1h",
+     {"object_size": 2_000_000, "get_rate": 10_000, "duration": 3_600}),
+    ("ebs-iops", "--size 1TiB --io-size=64KiB --storage GP3 --provisioned-throughput 500MiB/s",
+     {"size": 1_024, "io_size": 64, "storage": "gp3", "provisioned_throughput": 500}),
+    ("lambda-concurrency", "--caller SQS --memory 512MB --threads --max-concurrency 10",
+     {"caller": "sqs", "memory": 512, "threads": True}),
+    ("dynamodb-capacity", "--mode on_demand --item-size 2KiB",
+     {"mode": "on-demand", "item_size": 2_048})])
+def test_amounts_and_choices_as_people_type_them(says, slug, words, values):
+    """Suffixes that fit the unit, thousands, choices in any case."""
+    params = json.loads(says("run", slug, *words.split(), "--json"))["params"]
+    assert {name: params[name] for name in values} == values
+
+
+def test_counts_of_other_options_and_of_studies_are_amounts_too(says):
+    """Seeds, replications, a share in percent, the values of --over."""
+    assert json.loads(says("run", SLUG, "--duration=10m", "--seed", "1,000", "--json"))[
+        "seed"] == 1_000
+    words = ("sweep", SLUG, "--duration", "5m", "--replications", "2", "--csv")
+    assert says(*words, "--over", "boot_time=1m,1.5m", "--until", "5%") == says(
+        *words, "--over", "boot_time=60,90", "--until", "0.05")
+    assert says(*words, "--over", "drain=YES,no") == says(*words, "--over", "drain=true,false")
+    assert says(*words, "--over", "policy=None,STEP", "--design", "List") == says(
+        *words, "--over", "policy=none,step", "--design", "list")
+
+
+def test_a_parameter_without_effect_is_in_a_note_and_not_among_what_was_changed(says):
+    """It is named with the parameter that switches it off."""
+    told = " ".join(says("run", SLUG, "--policy", "none", "--cooldown", "1h").split())
+    assert "cooldown 3,600 s" not in told and "policy none" in told
+    assert "Note: cooldown has no effect while policy is none" in told
+    told = says("run", SLUG, "--policy", "simple", "--cooldown", "10m")
+    assert "cooldown 600 s" in " ".join(told.split()) and "no effect" not in told
+
+
+def test_the_json_says_the_unit_of_each_number(says):
+    """Of the summary and of the series; the table has the same numbers and units."""
+    data = json.loads(says("run", SLUG, "--json"))
+    assert data["units"] == {m.name: m.unit for m in LABS[SLUG].metrics}
+    rows = {line.split()[0]: line.split() for line in says("run", SLUG).splitlines() if line}
+    assert rows["wait_p95"][2] == data["units"]["wait_p95"] == data["series"]["wait"]["unit"] == "s"
+    assert float(rows["wait_p95"][1]) == pytest.approx(data["summary"]["wait_p95"], rel=0.005)
+
+
 # -- refusing ------------------------------------------------------------------------------------
 
 
@@ -267,6 +317,23 @@ def test_progress_is_for_terminals_and_for_more_than_a_second(monkeypatch, capsy
     ("more", "more: one word too many (labsim run --help tells more)"),
     ("--boot-time --drain",
      "argument --boot-time: expected one argument (labsim run --help tells more)"),
+    ("--arrival-rate 5m", "arrival_rate: given '5m'; m does not go with msg/s: type 5 or 5000000 "
+     "(5 million)"),
+    ("--duration=10M",
+     "duration: given '10M'; M does not go with s: type 600 (10 minutes) or 10000000 (10 million)"),
+    ("--instances 10KB", "instances: given '10KB'; KB does not go with instances: type 10"),
+    ("--duration 1,5", "duration: given '1,5'; a comma separates thousands, as in 1,000, and a "
+     "point the fraction, as in 1.5"),
+    ("--policy Target", "policy: given 'Target', allowed one of none, target-tracking, simple, "
+     "step; did you mean target-tracking?"),
+    ("--drain yes",
+     "--drain takes no value, given 'yes': write --drain for yes, --no-drain for no"),
+    ("--drain=FALSE",
+     "--drain takes no value, given 'FALSE': write --drain for yes, --no-drain for no"),
+    ("--no-drain 4",
+     "--no-drain takes no value, given '4': write --drain for yes, --no-drain for no"),
+    ("--drain -1", "--drain takes no value, given '-1': write --drain for yes, --no-drain for no"),
+    ("--progress yes", "--progress takes no value, given 'yes': write --progress alone"),
     ("--json --csv", "--json and --csv both on standard output: give one of them a FILE"),
 ])
 def test_a_wrong_word_gets_one_line(refuses, words, line):
@@ -413,7 +480,9 @@ def test_a_study_from_the_command_line(says, tmp_path):
 
 @pytest.mark.parametrize("words, told", [
     (("--over", "cooldwn=1"), "did you mean cooldown"), (("--over", "cooldown"), "over"),
-    (("--over", "cooldown=x"), "cooldown"), (("--replications", "many"), "replications")])
+    (("--over", "cooldown=x"), "cooldown"), (("--over", "cooldown=1,000"), "to be written 1000"),
+    (("--over", "cooldown=60", "--until", "soon"), "until: given 'soon'"),
+    (("--replications", "many"), "replications")])
 def test_a_study_that_makes_no_sense(refuses, words, told):
     """One line that says what is wrong."""
     assert told in refuses("sweep", "sqs-asg", "--duration", "600", *words)

@@ -84,8 +84,8 @@ class DynamodbCapacityParams(Params):
         help="Write units per second, at first.")
     target: float = number(
         70, unit="%", bounds=(20, 90), slider=(20, 90), step=5, label="Target", group=CAPACITY,
-        when=AUTO, fact="ddb.autoscale_target_default_pct",
-        help="Utilization that auto scaling aims at.")
+        fact="ddb.autoscale_target_default_pct", help="Utilization that auto scaling aims at; in "
+        "the other modes, for the price of a table that it had scaled.")
     scaling_delay: float = number(
         60, unit="s", bounds=(0, 3_600), slider=(0, 600), step=30, label="Change takes",
         group=CAPACITY, when=AUTO, help="Until a new capacity is there; AWS says minutes.")

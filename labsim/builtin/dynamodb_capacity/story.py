@@ -60,7 +60,8 @@ PRESETS = (
     Preset("Write sharding", "The same key under ten names.",
            {**HOT, "hot_key_share": 0.5, "write_shards": 10}),
     Preset("Hot key, on-demand", "The hot key again, and money is no object: the partition is.",
-           {**HOT, "hot_key_share": 0.5, "mode": "on-demand", "previous_peak": 3_000}),
+           {"read_rate": 0, "write_rate": 3_000, "peak_factor": 1, "hot_key_share": 0.5,
+            "mode": "on-demand", "previous_peak": 3_000}),
     Preset("Without adaptive capacity", "How it was: each partition has its part of the capacity, "
                                         "used or not.",
            {**HOT, "write_rate": 2_000, "hot_key_share": 0.38, "adaptive": False}),

@@ -77,7 +77,7 @@ def sustained(p) -> float:
 
 
 def saturated(p) -> float:
-    """Time at the storage and in line when it is full: Little's law for all who wait, ms."""
+    """Time at the storage and in line when it is full: Little's law for all who wait, s."""
     here = model.seen(p)
     if not p.closed_loop and p.io_rate < 1.05 * here.burst:
         raise kit.NotApplicable("the storage keeps up, or only just falls behind")
@@ -86,7 +86,7 @@ def saturated(p) -> float:
     sustained(p)
     latency = here.device.latency
     waits = p.queue_depth * p.users / here.steady - latency if p.closed_loop else p.timeout
-    return 1_000 * (latency + min(waits, p.timeout))
+    return latency + min(waits, p.timeout)
 
 
 THEORIES = {"I/Os": kit.Theory("for good", sustained),

@@ -59,7 +59,7 @@ class ElasticacheStrategiesParams(Params):
         when=CACHED, help="After which an item is not used any more; 0 for never.")
     jitter: float = number(
         0, unit="of TTL", bounds=(0, 1), slider=(0, 1), step=0.1, label="Jitter", group=CACHE,
-        when=FETCHED, help="By how much of it each item's TTL is shorter at most.")
+        when=CACHED, help="By how much of it each item's TTL is shorter at most.")
     lock: bool = flag(
         False, label="Lock", group=CACHE, when=FETCHED,
         help="Of those who miss the same key only the first asks the database; the others wait.")

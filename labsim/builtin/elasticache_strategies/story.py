@@ -108,11 +108,11 @@ PANELS = (
         Line("what it can do", limit=lambda p: p.database_rate)),
         theory=kit.Theory("by theory", all_reads)),
     Panel("Latency", (Line("mean", "latency"),)),
-    Panel("Out of date", (Line("stale", "stale"),), unit="of answers"),
+    Panel("Out of date", (Line("stale", "stale_share"),), unit="of answers"),
 )
 
 BOXES = (
-    Box("Readers", (0, 0), (("reads/s", "offered_rate"), ("ms", "latency"))),
+    Box("Readers", (0, 0), (("reads/s", "offered_rate"), ("s", "latency"))),
     Box("Cache", (1, 0), (("hits/s", "hits_rate"), ("hit ratio", "hit_ratio"))),
     Box("Database", (2, 0), (("req/s", "accepted_rate"), ("at work", "in_service"))),
     Box("Queue", (2, 1), (("requests", "queue"),), alarm="queue"),

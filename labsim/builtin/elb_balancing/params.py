@@ -9,7 +9,7 @@ from labsim.services.elb import rules as elb
 LOAD, BALANCER, TARGETS, USERS = "Load", "Balancer", "Targets", "Users"
 HEALTH, FAULT, CHANGES, COST = "Health checks", "Fault", "Coming and leaving", "Cost"
 ON_ALB, ON_NLB = ("balancer", (elb.ALB,)), ("balancer", (elb.NLB,))
-FAULTY = ("fault", (elb.REFUSES, elb.HANGS, elb.ZONE_LOST))
+FAULTY = ("fault", (elb.REFUSES, elb.HANGS, elb.ERRORS, elb.ZONE_LOST))
 
 
 def targets(default: int, zone: str):

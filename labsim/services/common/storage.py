@@ -249,11 +249,11 @@ class Storage(kit.Component):
             **{name: kit.per_tick(counts / tick, "I/Os/s") for name, counts in rates.items()},
             "limit": kit.per_tick(flow.ends(col.LIMIT), "I/Os/s"),
             "throughput": kit.per_tick(self.moved / tick, "MiB/s"),
-            "latency": kit.per_tick(1_000 * self.latency, "ms"),
+            "latency": kit.per_tick(self.latency, "s"),
             "queue": kit.per_tick(flow.ends(col.LEFT), "I/Os"),
             "depth": kit.per_tick(self.under_way, "I/Os"),
-            "credits": kit.per_tick(self.credits),
-            "instance_credits": kit.per_tick(self.tap_credits),
+            "credits": kit.per_tick(self.credits, "of bucket"),
+            "instance_credits": kit.per_tick(self.tap_credits, "of bucket"),
             "burst_exhausted": kit.per_tick(self.dry / tick)}
 
     def month_price(self) -> dict[str, float]:

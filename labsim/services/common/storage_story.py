@@ -20,7 +20,7 @@ def _littles_law(r) -> bool:
     latency, done = (r.series[name].value[1:] for name in ("latency", "completed_rate"))
     t = r.series["latency"].t
     return kit.near(r.summary["latency_mean"] * r.summary["iops_mean"] * t[-1],
-                    float(np.sum(latency * done) * t[1] / 1_000))
+                    float(np.sum(latency * done) * t[1]))
 
 
 METRICS = (

@@ -287,7 +287,7 @@ class Table(kit.Component):
             **{name: kit.per_tick(values, "units/s") for name, values in units.items()},
             "burst": kit.per_tick(self.burst_left.min(axis=1), "units"),
             "partitions": kit.per_tick(np.full(len(self.load), float(self.parts)), "partitions"),
-            "partition_load": kit.per_tick(self.load.max(axis=(1, 2))),
+            "partition_load": kit.per_tick(self.load.max(axis=(1, 2)), "of limit"),
             **kit.bars("load", [group.max(axis=1) for group in groups])}
 
     def cost(self) -> dict[str, float]:

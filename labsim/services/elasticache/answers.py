@@ -52,8 +52,8 @@ class Answers:
             "hits_rate": per_tick(hits / tick, "req/s"),
             "hit_ratio": per_tick(hits / np.maximum(asked, 1.0)),
             "failed_rate": per_tick(failed / tick, "req/s"),
-            "latency": per_tick(1_000 * latency, "ms"),
-            "stale": per_tick(outdated / np.maximum(asked, 1.0)),
+            "latency": per_tick(latency, "s"),
+            "stale_share": per_tick(outdated / np.maximum(asked, 1.0)),
         }
 
 

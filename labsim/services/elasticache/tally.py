@@ -146,6 +146,6 @@ class Tally:
             "hits_rate": per_tick(hits / tick, "req/s"),
             "hit_ratio": per_tick(hits / asked),
             "failed_rate": per_tick(failed / tick, "req/s"),
-            "latency": per_tick(1_000 * latency, "ms"),
-            "stale": per_tick(outdated / asked),
+            "latency": per_tick(latency, "s"),
+            "stale_share": per_tick(outdated / asked),
         }

@@ -51,8 +51,9 @@ class Function(kit.Component):
               "lower", lambda f: f.environments.refused[CONCURRENCY], aliases=("too_many",)),
         Count("throttled_scaling", "attempts", "throttled: no more new environments yet", "lower",
               lambda f: f.environments.refused[SCALING], aliases=("too_fast",)),
-        Count("throttled_rate", "attempts", "throttled: over ten requests a second per unit",
-              "lower", lambda f: f.environments.refused[RATE], aliases=("too_often",)),
+        Count("throttled_by_rate", "attempts", "throttled: over ten requests a second per unit",
+              "lower", lambda f: f.environments.refused[RATE],
+              aliases=("too_often", "throttled_rate")),
         Count("cold_starts", "environments", "environments started for a request", "lower",
               lambda f: f.environments.cold),
         Metric("cold_start_share", "", "part of the invocations that waited for one", "lower",
@@ -68,7 +69,7 @@ class Function(kit.Component):
             Line("this function", "in_flight"), Line("limit", "limit", step=True))),
         Panel("Throttled attempts", (Line("share", "throttled_share"),), unit="of all"))
     INVARIANTS = (
-        kit.adds_up("throttled", "throttled_concurrency", "throttled_scaling", "throttled_rate"),
+        kit.adds_up("throttled", "throttled_concurrency", "throttled_scaling", "throttled_by_rate"),
         kit.Invariant("never more cold starts than invocations", lambda r:
                       r.summary["cold_starts"] <= r.summary["invocations"]),
         kit.Invariant("never more under way than the limit allows at its highest", lambda r:
