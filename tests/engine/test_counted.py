@@ -138,7 +138,8 @@ CASES = {
 @pytest.mark.parametrize("rate, limit, waits", CASES.values(), ids=CASES)
 def test_plain_simpy_counts_the_same(rate, limit, waits, points):
     """Served and turned away per run, 20 runs each way, seeds 0-19: the difference of the means
-    lies inside its 99% confidence interval, give or take what a tenth of a second lets through: with steps of up to 0.1 s, and with steps of up to 10 s where nothing changes."""
+    lies inside its 99% confidence interval, give or take what a tenth of a second lets through:
+    with steps of up to 0.1 s, and with steps of up to 10 s where nothing changes."""
     duration = 120.0
     plain = [plain_retries.run(seed, rate, limit, waits, duration) for seed in range(20)]
     counted = []
