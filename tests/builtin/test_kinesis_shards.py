@@ -104,11 +104,59 @@ def test_two_shared_consumers_of_a_full_shard_never_catch_up():
 
 @pytest.mark.parametrize("consumers", [1, 2, 5])
 def test_propagation_has_the_published_means(consumers):
-    """200 ms for each polling consumer, 70 ms with enhanced fan-out whatever their number."""
-    assert run(consumers=consumers).summary["propagation_mean"] == pytest.approx(
-        0.2 * consumers, rel=0.01)
+    """200 ms for each consumer that polls as often as the shard lets one, 70 ms with enhanced
+    fan-out whatever their number (Kinesis Developer Guide, enhanced consumers)."""
+    assert run(consumers=consumers, poll_interval=0.2).summary["propagation_mean"] == pytest.approx(
+        0.2 * consumers, rel=0.02)
     assert run(consumers=consumers, fan_out="enhanced").summary[
         "propagation_mean"] == pytest.approx(0.07, rel=0.01)
+
+
+@pytest.mark.parametrize("consumers, interval, refused, mean", [
+    (1, 1, 0, 1), (5, 1, 0, 1), (6, 1, 1, 1.2), (10, 1, 5, 2), (1, 0.2, 0, 0.2), (1, 0.1, 5, 0.2),
+    (2, 0.25, 3, 0.4), (5, 3, 0, 3)])
+def test_a_shard_answers_five_get_records_calls_a_second(consumers, interval, refused, mean):
+    """The rest is refused and comes late (Kinesis API, GetRecords: five a second and shard; the
+    developer guide on low latency: once a second for each of several applications, and throttled
+    below 200 ms, or at it if there are several)."""
+    s = run(consumers=consumers, poll_interval=interval, shards=3, record_size=100,
+            duration=600).summary
+    assert s["reads_throttled"] == pytest.approx(3 * refused * 600)
+    assert s["propagation_mean"] == pytest.approx(mean, rel=0.02)
+    pushed = run(consumers=consumers, poll_interval=interval, fan_out="enhanced").summary
+    assert pushed["reads_throttled"] == 0
+
+
+def test_who_is_away_makes_no_calls():
+    """An outage of half the run: half the refused calls."""
+    half = run(consumers=7, outage_start=300, outage_duration=900).summary
+    assert half["reads_throttled"] == pytest.approx(0.5 * run(consumers=7).summary[
+        "reads_throttled"])
+
+
+def test_rare_calls_bring_at_most_ten_thousand_records_or_ten_mebibytes_each():
+    """Every 20 s: 500 records/s of a shard, or half a MiB/s (Kinesis API, GetRecords)."""
+    rare = dict(shards=1, record_rate=900, poll_interval=20, duration=600)
+    assert run(**rare, record_size=100).summary["consumer_rate"] == pytest.approx(500, rel=0.01)
+    assert run(**rare, record_size=2**20 // 900).summary["consumer_rate"] == pytest.approx(
+        450, rel=0.01)
+
+
+@pytest.mark.parametrize("hot_keys", [1, 2, 4, 50])
+def test_hot_keys_share_what_is_hot_and_some_meet_in_a_shard(hot_keys):
+    """Each is a key of its own: the shards of their hashes, as many times as they come (MD5 of the
+    key, Kinesis API, PutRecord)."""
+    shards, meet = 8, [0] * 8
+    for i in range(hot_keys):
+        meet[ShardMap(shards).route(f"key-{i}").id] += 1
+    s = run(shards=shards, keys=50_000, hot_key_share=0.8, hot_keys=hot_keys).summary
+    assert s["hottest_shard_share"] == pytest.approx(
+        0.8 * max(meet) / hot_keys + 0.2 / shards, rel=0.02)
+
+
+def test_no_more_hot_keys_than_keys():
+    with pytest.raises(ParameterError, match="hot_keys: given 11, allowed at most 10"):
+        run(keys=10, hot_keys=11)
 
 
 def test_reading_removes_nothing_and_retention_does():

@@ -25,10 +25,11 @@ TICKS = 240             # of a run, however long it is
 def simulate(p: KinesisShardsParams, sim: Simulation) -> "Shards":
     """Records go to the shard of their key; shards take what they may, consumers read along."""
     stream = kinesis.Stream(
-        sim, "stream", start(p), keys=kinesis.Keys(p.keys, p.key_skew, p.hot_key_share),
+        sim, "stream", start(p), keys=kinesis.Keys(p.keys, p.key_skew, p.hot_key_share, p.hot_keys),
         record_size=p.record_size, batch_size=p.batch_size, aggregation=p.aggregation,
         retries=p.retries, retry_wait=p.retry_wait, consumers=p.consumers, fan_out=p.fan_out,
-        consumer_capacity=p.consumer_capacity, outage=(p.outage_start, p.outage_duration),
+        consumer_capacity=p.consumer_capacity, poll_interval=p.poll_interval,
+        outage=(p.outage_start, p.outage_duration),
         retention=p.retention, mode=p.mode, split_after=p.ondemand_split_time,
         call_bytes=p.fact("kinesis.put_records_bytes_max"), random=sim.stream)
     curve = kit.spiked(p, p.record_rate)
@@ -80,7 +81,7 @@ def estimate(p: KinesisShardsParams) -> Estimate:
         lasts = p.spike_duration >= p.ondemand_split_time
         peak = p.record_rate * (max(1.0, p.spike_factor) if lasts else 1.0)
         rounds = p.duration // p.ondemand_split_time        # each at most doubles them
-        shares = popularity(p.keys, p.key_skew, p.hot_key_share)
+        shares = popularity(p.keys, p.key_skew, p.hot_key_share, p.hot_keys)
         busy = puts(p).limit(SPLIT_RECORDS, SPLIT_BYTES)
         stuck = int((shares * peak > busy).sum())       # keys whose shard is split in vain
         wanted = 2 * peak / busy + stuck * rounds

@@ -254,7 +254,7 @@ from labsim.services.kinesis import Keys
 
 
 class Salted(Keys):
-    def __init__(self, n, skew, hot):
+    def __init__(self, n, skew, hot, hot_keys):
         super().__init__(n, skew)
         self.salted, self.hot = Keys(500), hot
 

@@ -8,7 +8,7 @@ pace. Reading removes nothing: the tape's end is cut off when it is a day old, r
 worth is kept; retries of what was turned away; one of several consumers, all alike; retention;
 splits and merges, where children are read only once their parents have been, so that the order
 within a key is kept.
-*Leaves out:* order within a step, GetRecords calls, checkpoints, splits other than in halves.
+*Leaves out:* order within a step, checkpoints, splits other than in halves.
 
 Data plane: counted per step and shard (`Attempts`), since Kinesis limits rates, not records.
 """
