@@ -17,7 +17,7 @@ from labsim.builtin.kinesis_shards.params import KinesisShardsParams
 from labsim.engine import Arrivals, Estimate, Simulation, expected, popularity
 from labsim.services import kinesis
 from labsim.services.kinesis import rules
-from labsim.services.kinesis.reshard import MOST_SHARDS, SPLIT_BYTES, SPLIT_RECORDS
+from labsim.services.kinesis.reshard import MOST_SHARDS, SPLIT_BYTES, SPLIT_RECORDS, WARM
 
 TICKS = 240             # of a run, however long it is
 
@@ -76,22 +76,27 @@ def shards_needed(p: KinesisShardsParams) -> int:
 def estimate(p: KinesisShardsParams) -> Estimate:
     """What a run will take: as any counted run, with a change at each end of a spike or an outage
     and at each round of splits."""
-    first, splits, rounds = start(p), 0.0, 0.0
+    first, splits, rounds, watched = start(p), 0.0, 0.0, 0.0
     if p.mode == rules.ON_DEMAND:
         lasts = p.spike_duration >= p.ondemand_split_time
+        top = p.record_rate * (max(1.0, p.spike_factor) if p.spike_duration else 1.0)
         peak = p.record_rate * (max(1.0, p.spike_factor) if lasts else 1.0)
         rounds = p.duration // p.ondemand_split_time        # each at most doubles them
         shares = popularity(p.keys, p.key_skew, p.hot_key_share, p.hot_keys)
         busy = puts(p).limit(SPLIT_RECORDS, SPLIT_BYTES)
         stuck = int((shares * peak > busy).sum())       # keys whose shard is split in vain
         wanted = 2 * peak / busy + stuck * rounds
-        splits = min(MOST_SHARDS - first, wanted, first * (2.0**min(rounds, 60) - 1))
-        rounds = min(rounds, max(0.0, splits), 130 * (1 + stuck))   # a hash has 128 bits
+        splits = max(0.0, min(MOST_SHARDS - first, wanted, first * (2.0**min(rounds, 60) - 1)))
+        watched = rounds if top > WARM * busy else 0.0      # steps that end when one may be split
+        rounds = min(rounds, splits, 130 * (1 + stuck))   # a hash has 128 bits
     elif 0 < p.split_at < p.duration:
         splits = rounds = first if p.split_what == "all" else 1
     changes = 3 + 2 * kit.spikes(p) + rounds
-    run = expected(first + max(0.0, splits), retry_waits(p), changes, TICKS, p.duration)
-    run["events"] += 10 * splits
+    columns, waits = first + 2 * splits, retry_waits(p)     # closed shards stay
+    run = expected(columns, waits, changes, TICKS, p.duration)
+    run["events"] += 10 * splits + 5 * watched
+    run["touched"] += columns * watched * (60 + 12 * len(waits))
+    run["touched"] *= 2         # the stream's own, beside the attempts
     return Estimate(requests=10 * p.keys, **run,
                     lower="shards" if p.mode == rules.PROVISIONED else "record_rate")
 
