@@ -76,6 +76,50 @@ def test_counted_agrees_with_record_level(rate, retries, hot):
         assert abs(gap) <= half + len(shares) and half < 0.1 * statistics.mean(theirs)
 
 
+# -- a limit per second holds per second -------------------------------------------------------
+
+DURATIONS = 60, 600, 1_800, 7_200, 86_400
+
+
+@pytest.mark.parametrize("duration", [*DURATIONS, 864_000])
+def test_ten_seconds_of_fifty_times_as_much_are_throttled_whatever_the_run(duration):
+    """50,000 records in 10 s to a shard that takes 1,000 a second, and as many that it has saved
+    (Kinesis quotas): 39,000 are refused, in a minute's run as in one of ten days."""
+    s = run(shards=1, record_rate=100, spike_factor=50, spike_start=30, spike_duration=10,
+            retries=0, duration=duration).summary
+    assert s["throttled"] == pytest.approx(39_000, rel=0.01)
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+@pytest.mark.parametrize("length", [0.5, 3, 17])
+def test_a_burst_is_the_same_burst_in_any_run_at_any_place(length, retries):
+    """Within 1% of each other, and without retries what the rule gives: what comes beyond the rate
+    and a second's worth of it (to the chance of a Poisson count). Little else comes: in its echo
+    that, and its chance, would be throttled, too."""
+    burst = dict(shards=2, keys=10_000, record_rate=20, spike_factor=600, retries=retries,
+                 spike_duration=length)
+    got = [run(**burst, spike_start=place * duration, duration=duration).summary["throttled"]
+           for duration in DURATIONS for place in (0.05, 0.41, 0.6)]
+    print(f"measured: burst of {length} s, {retries} retries: {min(got):,.0f} to {max(got):,.0f}")
+    assert max(got) <= 1.01 * min(got)
+    if not retries:
+        right = 12_000 * length - 2_000 * (length + 1)
+        assert got == pytest.approx([right] * len(got), abs=4 * (12_000 * length)**0.5)
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_micro_bursts_of_200_ms_each_minute_are_throttled_each_alike(retries):
+    """20,000/s for 0.2 s: 4,000 records to a shard that has saved 1,000 and takes 200 meanwhile,
+    so 2,800 are refused at first, each minute of an hour as of a day."""
+    bursts = dict(shards=1, record_rate=100, spike_factor=200, spike_start=10, spike_duration=0.2,
+                  spike_every=60, retries=retries)
+    each = [run(**bursts, duration=60 * n).summary["throttled"] / n for n in (30, 120, 1_440)]
+    print(f"measured: micro-bursts, {retries} retries: {min(each):,.0f} to {max(each):,.0f}")
+    assert max(each) <= 1.01 * min(each)
+    if not retries:
+        assert each == pytest.approx([2_800] * 3, rel=0.01)
+
+
 # -- consumers ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("consumers, fan_out, size", [
