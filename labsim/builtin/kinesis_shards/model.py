@@ -95,7 +95,7 @@ def estimate(p: KinesisShardsParams) -> Estimate:
     columns, waits = first + 2 * splits, retry_waits(p)     # closed shards stay
     run = expected(columns, waits, changes, TICKS, p.duration)
     run["events"] += 10 * splits + 5 * watched
-    run["touched"] += columns * watched * (60 + 12 * len(waits))
+    run["touched"] += columns * (watched * (60 + 12 * len(waits)) + 60 * TICKS)
     run["touched"] *= 2         # the stream's own, beside the attempts
     return Estimate(requests=10 * p.keys, **run,
                     lower="shards" if p.mode == rules.PROVISIONED else "record_rate")

@@ -38,7 +38,7 @@ class KinesisShardsParams(Params):
     duration: float = number(
         1_800, unit="s", bounds=(10, 8_640_000), slider=(300, 14_400), step=300,
         label="Duration", group=LOAD,
-        help="Simulated time; a tick of the model is a part of it.")
+        help="Simulated time.")
 
     keys: int = integer(
         1_000, unit="keys", bounds=(1, 100_000), slider=(1, 2_000), step=1,
