@@ -88,15 +88,17 @@ def estimate(p: KinesisShardsParams) -> Estimate:
         wanted = 2 * peak / busy + stuck * rounds
         splits = max(0.0, min(MOST_SHARDS - first, wanted, first * (2.0**min(rounds, 60) - 1)))
         watched = rounds if top > WARM * busy else 0.0      # steps that end when one may be split
-        rounds = min(rounds, splits, 130 * (1 + stuck))   # a hash has 128 bits
+        rounds = min(rounds, splits, 130 * (1 + stuck))     # a hash has 128 bits
     elif 0 < p.split_at < p.duration:
-        splits = rounds = first if p.split_what == "all" else 1
+        splits = first if p.split_what == "all" else 1
+        rounds = min(splits, 1 + splits * p.reshard_time)       # those of a second are one change
     changes = 3 + 2 * kit.spikes(p) + rounds
     columns, waits = first + 2 * splits, retry_waits(p)     # closed shards stay
     run = expected(columns, waits, changes, TICKS, p.duration)
     run["events"] += 10 * splits + 5 * watched
     run["touched"] += columns * (watched * (60 + 12 * len(waits)) + 60 * TICKS)
-    run["touched"] *= 2         # the stream's own, beside the attempts
+    for what in ("touched", "cells"):       # the stream's own, beside the attempts
+        run[what] *= 2
     return Estimate(requests=10 * p.keys, **run,
                     lower="shards" if p.mode == rules.PROVISIONED else "record_rate")
 
