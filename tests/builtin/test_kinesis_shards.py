@@ -339,6 +339,26 @@ def test_the_record_size_follows_the_facts():
 # -- speed -------------------------------------------------------------------------------------
 
 @pytest.mark.long
+@pytest.mark.parametrize("values", [
+    dict(duration=10, retry_wait=10, shards=9_000, retries=10), dict(keys=100_000),
+    dict(shards=10_000, split_at=10, split_what="all", reshard_time=0, retries=0, record_rate=1e7),
+    dict(mode="on-demand", ondemand_split_time=5, duration=864_000, record_rate=1),
+    dict(mode="on-demand", ondemand_split_time=2, hot_key_share=1, duration=20_000),
+    dict(mode="on-demand", ondemand_peak=1e10, record_rate=1e8),
+    dict(spike_every=0.1, spike_factor=0.01, spike_duration=0.05, spike_start=0, retries=0)])
+def test_what_takes_long_is_estimated(values):
+    """A third of the time at least, and no count of it below zero."""
+    lab = labsim.lab(SLUG)
+    p = lab.Params(**values)
+    begin, expected = time.process_time(), lab.estimate(p)
+    assert min(expected.events, expected.cells, expected.touched) > 0
+    lab.run(p)
+    seconds = (time.process_time() - begin) / pace()
+    print(f"measured: {values}: {seconds:.2f} s, estimated {expected.seconds:.2f} s")
+    assert seconds < 0.15 or seconds <= 3 * expected.seconds
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("duration", [3_600, 86_400])
 def test_five_thousand_shards_in_three_seconds_and_five_hundred_megabytes(duration):
     """Four million records a second, a hundred thousand keys, in a process of its own; the best
