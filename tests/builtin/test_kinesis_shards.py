@@ -343,7 +343,7 @@ def test_the_record_size_follows_the_facts():
     dict(duration=10, retry_wait=10, shards=9_000, retries=10), dict(keys=100_000),
     dict(shards=10_000, split_at=10, split_what="all", reshard_time=0, retries=0, record_rate=1e7),
     dict(mode="on-demand", ondemand_split_time=5, duration=864_000, record_rate=1),
-    dict(mode="on-demand", ondemand_split_time=2, hot_key_share=1, duration=20_000),
+    dict(mode="on-demand", ondemand_split_time=2, hot_key_share=1, duration=1_000),
     dict(mode="on-demand", ondemand_peak=1e10, record_rate=1e8),
     dict(spike_every=0.1, spike_factor=0.01, spike_duration=0.05, spike_start=0, retries=0)])
 def test_what_takes_long_is_estimated(values):
