@@ -293,4 +293,4 @@ def shares_back(t: np.ndarray, waits: list[tuple[float, float]], length: float) 
 
 def widened(values: np.ndarray, more: int) -> np.ndarray:
     """The same with so many keys more, along the last axis, of nothing."""
-    return np.concatenate([values, np.zeros((*values.shape[:-1], more))], axis=-1)
+    return np.concatenate([values, np.zeros((*values.shape[:-1], more), values.dtype)], axis=-1)

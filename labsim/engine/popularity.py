@@ -5,15 +5,17 @@ import numpy as np
 from labsim.errors import require
 
 
-def popularity(n: int, skew: float = 0.0, hot: float = 0.0) -> np.ndarray:
-    """Share of all requests that each of `n` keys has, (n,), adding up to 1: key 0 gets the
-    share `hot` (0 to 1), the rest goes to all by Zipf's law, 1 / rank ** skew (0: evenly)."""
+def popularity(n: int, skew: float = 0.0, hot: float = 0.0, hot_keys: int = 1) -> np.ndarray:
+    """Share of all requests that each of `n` keys has, (n,), adding up to 1: the first `hot_keys`
+    get the share `hot` (0 to 1), all alike, the rest goes to all by Zipf's law, 1 / rank ** skew
+    (0: evenly)."""
     require("n", n, 1, unit="keys", whole=True)
     require("skew", skew)
     require("hot", hot, 0, 1)
+    require("hot_keys", hot_keys, 1, n, unit="keys", whole=True)
     shares = np.arange(1, n + 1) ** -float(skew)
     shares *= (1.0 - hot) / shares.sum()
-    shares[0] += hot
+    shares[:hot_keys] += hot / hot_keys
     return shares
 
 

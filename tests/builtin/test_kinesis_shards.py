@@ -76,6 +76,50 @@ def test_counted_agrees_with_record_level(rate, retries, hot):
         assert abs(gap) <= half + len(shares) and half < 0.1 * statistics.mean(theirs)
 
 
+# -- a limit per second holds per second -------------------------------------------------------
+
+DURATIONS = 60, 600, 1_800, 7_200, 86_400
+
+
+@pytest.mark.parametrize("duration", [*DURATIONS, 864_000])
+def test_ten_seconds_of_fifty_times_as_much_are_throttled_whatever_the_run(duration):
+    """50,000 records in 10 s to a shard that takes 1,000 a second, and as many that it has saved
+    (Kinesis quotas): 39,000 are refused, in a minute's run as in one of ten days."""
+    s = run(shards=1, record_rate=100, spike_factor=50, spike_start=30, spike_duration=10,
+            retries=0, duration=duration).summary
+    assert s["throttled"] == pytest.approx(39_000, rel=0.01)
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+@pytest.mark.parametrize("length", [0.5, 3, 17])
+def test_a_burst_is_the_same_burst_in_any_run_at_any_place(length, retries):
+    """Within 1% of each other, and without retries what the rule gives: what comes beyond the rate
+    and a second's worth of it (to the chance of a Poisson count). Little else comes: in its echo
+    that, and its chance, would be throttled, too."""
+    burst = dict(shards=2, keys=10_000, record_rate=20, spike_factor=600, retries=retries,
+                 spike_duration=length)
+    got = [run(**burst, spike_start=place * duration, duration=duration).summary["throttled"]
+           for duration in DURATIONS for place in (0.05, 0.41, 0.6)]
+    print(f"measured: burst of {length} s, {retries} retries: {min(got):,.0f} to {max(got):,.0f}")
+    assert max(got) <= 1.01 * min(got)
+    if not retries:
+        right = 12_000 * length - 2_000 * (length + 1)
+        assert got == pytest.approx([right] * len(got), abs=4 * (12_000 * length)**0.5)
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_micro_bursts_of_200_ms_each_minute_are_throttled_each_alike(retries):
+    """20,000/s for 0.2 s: 4,000 records to a shard that has saved 1,000 and takes 200 meanwhile,
+    so 2,800 are refused at first, each minute of an hour as of a day."""
+    bursts = dict(shards=1, record_rate=100, spike_factor=200, spike_start=10, spike_duration=0.2,
+                  spike_every=60, retries=retries)
+    each = [run(**bursts, duration=60 * n).summary["throttled"] / n for n in (30, 120, 1_440)]
+    print(f"measured: micro-bursts, {retries} retries: {min(each):,.0f} to {max(each):,.0f}")
+    assert max(each) <= 1.01 * min(each)
+    if not retries:
+        assert each == pytest.approx([2_800] * 3, rel=0.01)
+
+
 # -- consumers ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("consumers, fan_out, size", [
@@ -104,11 +148,59 @@ def test_two_shared_consumers_of_a_full_shard_never_catch_up():
 
 @pytest.mark.parametrize("consumers", [1, 2, 5])
 def test_propagation_has_the_published_means(consumers):
-    """200 ms for each polling consumer, 70 ms with enhanced fan-out whatever their number."""
-    assert run(consumers=consumers).summary["propagation_mean"] == pytest.approx(
-        0.2 * consumers, rel=0.01)
+    """200 ms for each consumer that polls as often as the shard lets one, 70 ms with enhanced
+    fan-out whatever their number (Kinesis Developer Guide, enhanced consumers)."""
+    assert run(consumers=consumers, poll_interval=0.2).summary["propagation_mean"] == pytest.approx(
+        0.2 * consumers, rel=0.02)
     assert run(consumers=consumers, fan_out="enhanced").summary[
         "propagation_mean"] == pytest.approx(0.07, rel=0.01)
+
+
+@pytest.mark.parametrize("consumers, interval, refused, mean", [
+    (1, 1, 0, 1), (5, 1, 0, 1), (6, 1, 1, 1.2), (10, 1, 5, 2), (1, 0.2, 0, 0.2), (1, 0.1, 5, 0.2),
+    (2, 0.25, 3, 0.4), (5, 3, 0, 3)])
+def test_a_shard_answers_five_get_records_calls_a_second(consumers, interval, refused, mean):
+    """The rest is refused and comes late (Kinesis API, GetRecords: five a second and shard; the
+    developer guide on low latency: once a second for each of several applications, and throttled
+    below 200 ms, or at it if there are several)."""
+    s = run(consumers=consumers, poll_interval=interval, shards=3, record_size=100,
+            duration=600).summary
+    assert s["reads_throttled"] == pytest.approx(3 * refused * 600)
+    assert s["propagation_mean"] == pytest.approx(mean, rel=0.02)
+    pushed = run(consumers=consumers, poll_interval=interval, fan_out="enhanced").summary
+    assert pushed["reads_throttled"] == 0
+
+
+def test_who_is_away_makes_no_calls():
+    """An outage of half the run: half the refused calls."""
+    half = run(consumers=7, outage_start=300, outage_duration=900).summary
+    assert half["reads_throttled"] == pytest.approx(0.5 * run(consumers=7).summary[
+        "reads_throttled"])
+
+
+def test_rare_calls_bring_at_most_ten_thousand_records_or_ten_mebibytes_each():
+    """Every 20 s: 500 records/s of a shard, or half a MiB/s (Kinesis API, GetRecords)."""
+    rare = dict(shards=1, record_rate=900, poll_interval=20, duration=600)
+    assert run(**rare, record_size=100).summary["consumer_rate"] == pytest.approx(500, rel=0.01)
+    assert run(**rare, record_size=2**20 // 900).summary["consumer_rate"] == pytest.approx(
+        450, rel=0.01)
+
+
+@pytest.mark.parametrize("hot_keys", [1, 2, 4, 50])
+def test_hot_keys_share_what_is_hot_and_some_meet_in_a_shard(hot_keys):
+    """Each is a key of its own: the shards of their hashes, as many times as they come (MD5 of the
+    key, Kinesis API, PutRecord)."""
+    shards, meet = 8, [0] * 8
+    for i in range(hot_keys):
+        meet[ShardMap(shards).route(f"key-{i}").id] += 1
+    s = run(shards=shards, keys=50_000, hot_key_share=0.8, hot_keys=hot_keys).summary
+    assert s["hottest_shard_share"] == pytest.approx(
+        0.8 * max(meet) / hot_keys + 0.2 / shards, rel=0.02)
+
+
+def test_no_more_hot_keys_than_keys():
+    with pytest.raises(ParameterError, match="hot_keys: given 11, allowed at most 10"):
+        run(keys=10, hot_keys=11)
 
 
 def test_reading_removes_nothing_and_retention_does():
@@ -245,6 +337,26 @@ def test_the_record_size_follows_the_facts():
 
 
 # -- speed -------------------------------------------------------------------------------------
+
+@pytest.mark.long
+@pytest.mark.parametrize("values", [
+    dict(duration=10, retry_wait=10, shards=9_000, retries=10), dict(keys=100_000),
+    dict(shards=10_000, split_at=10, split_what="all", reshard_time=0, retries=0, record_rate=1e7),
+    dict(mode="on-demand", ondemand_split_time=5, duration=864_000, record_rate=1),
+    dict(mode="on-demand", ondemand_split_time=2, hot_key_share=1, duration=1_000),
+    dict(mode="on-demand", ondemand_peak=1e10, record_rate=1e8),
+    dict(spike_every=0.1, spike_factor=0.01, spike_duration=0.05, spike_start=0, retries=0)])
+def test_what_takes_long_is_estimated(values):
+    """A third of the time at least, and no count of it below zero."""
+    lab = labsim.lab(SLUG)
+    p = lab.Params(**values)
+    begin, expected = time.process_time(), lab.estimate(p)
+    assert min(expected.events, expected.cells, expected.touched) > 0
+    lab.run(p)
+    seconds = (time.process_time() - begin) / pace()
+    print(f"measured: {values}: {seconds:.2f} s, estimated {expected.seconds:.2f} s")
+    assert seconds < 0.15 or seconds <= 3 * expected.seconds
+
 
 @pytest.mark.long
 @pytest.mark.parametrize("duration", [3_600, 86_400])

@@ -27,6 +27,8 @@ lab = Lab(
            "kinesis.put_records_bytes_max", "kinesis.put_records_partial",
            "kinesis.put_record_rounding", "kinesis.kpl_aggregation_bytes",
            "kinesis.read_bytes_per_s_shared", "kinesis.get_records_tps",
+           "kinesis.get_records_bytes_max", "kinesis.poll_interval_s",
+           "kinesis.poll_throttle_rule",
            "kinesis.efo_bytes_per_s", "kinesis.latency_shared_one_ms", "kinesis.latency_efo_ms",
            "kinesis.retention_default_h", "kinesis.retention_max_h", "kinesis.iterator_age_rule",
            "kinesis.shard_count_formula", "kinesis.split_rule", "kinesis.reshard_s",

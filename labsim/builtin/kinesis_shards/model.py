@@ -17,7 +17,7 @@ from labsim.builtin.kinesis_shards.params import KinesisShardsParams
 from labsim.engine import Arrivals, Estimate, Simulation, expected, popularity
 from labsim.services import kinesis
 from labsim.services.kinesis import rules
-from labsim.services.kinesis.reshard import MOST_SHARDS, SPLIT_BYTES, SPLIT_RECORDS
+from labsim.services.kinesis.reshard import MOST_SHARDS, SPLIT_BYTES, SPLIT_RECORDS, WARM
 
 TICKS = 240             # of a run, however long it is
 
@@ -25,10 +25,11 @@ TICKS = 240             # of a run, however long it is
 def simulate(p: KinesisShardsParams, sim: Simulation) -> "Shards":
     """Records go to the shard of their key; shards take what they may, consumers read along."""
     stream = kinesis.Stream(
-        sim, "stream", start(p), keys=kinesis.Keys(p.keys, p.key_skew, p.hot_key_share),
+        sim, "stream", start(p), keys=kinesis.Keys(p.keys, p.key_skew, p.hot_key_share, p.hot_keys),
         record_size=p.record_size, batch_size=p.batch_size, aggregation=p.aggregation,
         retries=p.retries, retry_wait=p.retry_wait, consumers=p.consumers, fan_out=p.fan_out,
-        consumer_capacity=p.consumer_capacity, outage=(p.outage_start, p.outage_duration),
+        consumer_capacity=p.consumer_capacity, poll_interval=p.poll_interval,
+        outage=(p.outage_start, p.outage_duration),
         retention=p.retention, mode=p.mode, split_after=p.ondemand_split_time,
         call_bytes=p.fact("kinesis.put_records_bytes_max"), random=sim.stream)
     curve = kit.spiked(p, p.record_rate)
@@ -75,22 +76,29 @@ def shards_needed(p: KinesisShardsParams) -> int:
 def estimate(p: KinesisShardsParams) -> Estimate:
     """What a run will take: as any counted run, with a change at each end of a spike or an outage
     and at each round of splits."""
-    first, splits, rounds = start(p), 0.0, 0.0
+    first, splits, rounds, watched = start(p), 0.0, 0.0, 0.0
     if p.mode == rules.ON_DEMAND:
         lasts = p.spike_duration >= p.ondemand_split_time
+        top = p.record_rate * (max(1.0, p.spike_factor) if p.spike_duration else 1.0)
         peak = p.record_rate * (max(1.0, p.spike_factor) if lasts else 1.0)
         rounds = p.duration // p.ondemand_split_time        # each at most doubles them
-        shares = popularity(p.keys, p.key_skew, p.hot_key_share)
+        shares = popularity(p.keys, p.key_skew, p.hot_key_share, p.hot_keys)
         busy = puts(p).limit(SPLIT_RECORDS, SPLIT_BYTES)
         stuck = int((shares * peak > busy).sum())       # keys whose shard is split in vain
         wanted = 2 * peak / busy + stuck * rounds
-        splits = min(MOST_SHARDS - first, wanted, first * (2.0**min(rounds, 60) - 1))
-        rounds = min(rounds, max(0.0, splits), 130 * (1 + stuck))   # a hash has 128 bits
+        splits = max(0.0, min(MOST_SHARDS - first, wanted, first * (2.0**min(rounds, 60) - 1)))
+        watched = rounds if top > WARM * busy else 0.0      # steps that end when one may be split
+        rounds = min(rounds, splits, 130 * (1 + stuck))     # a hash has 128 bits
     elif 0 < p.split_at < p.duration:
-        splits = rounds = first if p.split_what == "all" else 1
+        splits = first if p.split_what == "all" else 1
+        rounds = min(splits, 1 + splits * p.reshard_time)       # those of a second are one change
     changes = 3 + 2 * kit.spikes(p) + rounds
-    run = expected(first + max(0.0, splits), retry_waits(p), changes, TICKS, p.duration)
-    run["events"] += 10 * splits
+    columns, waits = first + 2 * splits, retry_waits(p)     # closed shards stay
+    run = expected(columns, waits, changes, TICKS, p.duration)
+    run["events"] += 10 * splits + 5 * watched
+    run["touched"] += columns * (watched * (60 + 12 * len(waits)) + 60 * TICKS)
+    for what in ("touched", "cells"):       # the stream's own, beside the attempts
+        run[what] *= 2
     return Estimate(requests=10 * p.keys, **run,
                     lower="shards" if p.mode == rules.PROVISIONED else "record_rate")
 

@@ -118,6 +118,36 @@ for retries in (0, 1, 3, 10):
 
 # %% [markdown]
 # Retries wait for a quiet moment, and there is none. They cure a burst, not a load.
+#
+# ### What does a minute's average hide?
+#
+# One shard, a steady trickle, and once a minute a burst of a fifth of a second.
+
+# %%
+BURSTS = {"shards": 1, "record_rate": 100, "spike_factor": 200, "spike_start": 10,
+          "spike_duration": 0.2, "spike_every": 60}
+for retries in (0, 3, 10):
+    s = labsim.run("kinesis-shards", **BURSTS, retries=retries).summary
+    print(f"{retries:2} retries: {s['offered'] / 1_800:.0f} records/s on average, "
+          f"never put {s['incomplete_share']:5.1%}")
+
+# %% [markdown]
+# On average a sixth of the limit, and yet refused: the limit holds for each second. A burst is
+# what retries are for: they spread it over seconds, and with enough of them nothing is lost.
+#
+# ### One hot key, or several?
+#
+# The same share, divided among so many keys.
+
+# %%
+print("hot keys  share of the hottest shard  never put")
+for n in (1, 2, 3, 4, 5, 8, 16):
+    s = lab.run(lab.preset("2").changed(hot_keys=n)).summary
+    print(f"{n:8} {s['hottest_shard_share']:27.0%} {s['incomplete_share']:10.1%}")
+
+# %% [markdown]
+# A second hot key is not always a relief: two may meet in a shard, as {{preset:12}} shows. More
+# shards part them, as long as no key alone is more than a shard takes.
 
 # %% [markdown]
 # ### Split the hot shard
@@ -168,17 +198,34 @@ lab.run(lab.preset("6")).plot()
 # ### How old is a record when it is read?
 #
 # Even readers that keep up pay for sharing: all that poll have
-# {{fact:kinesis.get_records_tps}} of a shard together. Enhanced fan-out pushes.
+# {{fact:kinesis.get_records_tps}} of a shard together. Enhanced fan-out pushes. Let all poll as
+# often as a single one may:
 
 # %%
 print("consumers   shared  enhanced    cost shared  enhanced")
 for n in (1, 2, 3, 5):
-    a, b = (labsim.run("kinesis-shards", consumers=n, fan_out=f, record_size=100).summary
-            for f in ("shared", "enhanced"))
+    a, b = (labsim.run("kinesis-shards", consumers=n, fan_out=f, record_size=100,
+                       poll_interval=0.2).summary for f in ("shared", "enhanced"))
     print(f"{n:9} {a['propagation_mean']:6.2f} s {b['propagation_mean']:7.2f} s"
           f" {a['cost_usd']:10.2f} USD {b['cost_usd']:5.2f} USD")
 
 # %% [markdown]
+# The client library polls each shard once in {{poll_interval}}, and so does Lambda. How many
+# consumers can there be, and how often may they ask?
+
+# %%
+print("consumers  every   mean   95 of 100  calls refused")
+for n, interval in ((1, 1), (5, 1), (8, 1), (8, 2), (3, 0.5), (3, 0.1)):
+    s = labsim.run("kinesis-shards", consumers=n, poll_interval=interval, record_size=100).summary
+    print(f"{n:9} {interval:4} s {s['propagation_mean']:4.1f} s {s['propagation_p95']:9.1f} s "
+          f"{s['reads_throttled']:14,.0f}")
+
+# %% [markdown]
+# Beyond {{fact:kinesis.get_records_tps}} a shard answers some and refuses the others
+# (`ReadProvisionedThroughputExceeded`): who asks more often gets no more, and some records wait
+# for several calls. With a longer interval for all the mean is a little longer, but nobody is
+# refused, and the longest waits are shorter.
+#
 # ### Tiny records, odd sizes
 #
 # {{preset:8}}: the limit on records is reached while the bytes are nowhere near theirs. The
@@ -234,7 +281,7 @@ for retention in (86_400, 2 * 86_400, 3 * 86_400):
 # %% [markdown]
 # ## Read the model
 #
-# This is all that happens in a tick: shards take what they may, consumers read what they can.
+# This is all that happens in a step: shards take what they may, consumers read what they can.
 
 # %%
 import inspect
@@ -254,7 +301,7 @@ from labsim.services.kinesis import Keys
 
 
 class Salted(Keys):
-    def __init__(self, n, skew, hot):
+    def __init__(self, n, skew, hot, hot_keys):
         super().__init__(n, skew)
         self.salted, self.hot = Keys(500), hot
 
@@ -384,8 +431,9 @@ lab.trust()
 #   {{fact:kinesis.shard_write_bytes_per_s}}, whichever is reached first. **Throttled** producers
 #   mean too few shards, or a **hot partition key**: look at single shards before you add any.
 # * Order is kept **within a partition key** (so within a shard), like a message group in SQS.
-# * All consumers that poll **share** each shard's reads; **enhanced fan-out** gives each its own,
-#   pushed, for more money. Many consumers, short delay: enhanced.
+# * All consumers that poll **share** each shard's reads, bytes and calls
+#   (**ReadProvisionedThroughputExceeded**: too many, or too often); **enhanced fan-out** gives
+#   each its own, pushed, for more money. Many consumers, short delay: enhanced.
 # * Records stay for the **retention**, a day by default and a year at most; reading deletes
 #   nothing, so they can be **replayed**. Watch the **iterator age**.
 # * Tiny records: **aggregate** with the producer library. Unknown load: **on-demand** mode,
@@ -399,9 +447,9 @@ lab.trust()
 #   several at a time.
 # * On demand a busy shard is split after {{ondemand_split_time}} without a break; AWS says only
 #   "within", and it merges shards when the load falls, which the model never does.
-# * A record is known by its size and key alone, all of one size. Limits hold on average over a
-#   tick (a part of the run), with a second's worth of unused capacity kept; AWS counts in ways
-#   that it doesn't publish.
+# * A record is known by its size and key alone, all of one size. A shard takes its limit each
+#   second and keeps a second's worth of what was not used, so that a burst may take twice as much
+#   in its first second; AWS counts in ways that it doesn't publish.
 # * One producer process per shard's traffic aggregates here. With many small producers each
 #   aggregate holds less, and consumers must take the parcels apart. Wait and size of aggregates
 #   are the library's defaults.
@@ -410,6 +458,10 @@ lab.trust()
 #   that are accepted in order.
 # * All consumers are alike, absent together, and never read twice. The iterator age leaves out
 #   the polling delay, as the metric is zero for a consumer that keeps up.
+# * The mean delay is a whole poll interval, as in AWS's figures for one and five consumers: half
+#   of it waits for the call, the other half stands for all else. A refused consumer asks again an
+#   interval later and never backs off; the calls that a shard refuses for the bytes it has just
+#   given are not counted.
 # * Records above a mebibyte live on burst capacity at AWS; here they take what they take.
 # * Prices are secondary quotations for one region, without extended retention (the model keeps
 #   records longer for nothing) and without data transfer; a billed gigabyte counts no rounding

@@ -13,7 +13,7 @@ from labsim.declare import (
     spike_knobs,
 )
 from labsim.errors import ParameterError
-from labsim.services.kinesis.rules import GET_RECORDS
+from labsim.services.kinesis.rules import GET_CALLS, GET_RECORDS, POLL_INTERVAL
 
 LOAD, KEYS, PRODUCERS = "Load", "Keys", "Producers"
 STREAM, CONSUMERS = "Stream", "Consumers"
@@ -38,7 +38,7 @@ class KinesisShardsParams(Params):
     duration: float = number(
         1_800, unit="s", bounds=(10, 8_640_000), slider=(300, 14_400), step=300,
         label="Duration", group=LOAD,
-        help="Simulated time; a tick of the model is a part of it.")
+        help="Simulated time.")
 
     keys: int = integer(
         1_000, unit="keys", bounds=(1, 100_000), slider=(1, 2_000), step=1,
@@ -50,6 +50,9 @@ class KinesisShardsParams(Params):
     hot_key_share: float = number(
         0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Hot key's share", group=KEYS,
         help="Share of all records that has one and the same key; 0 for no hot key.")
+    hot_keys: int = integer(
+        1, unit="keys", bounds=(1, 100_000), slider=(1, 20), step=1, label="Hot keys", group=KEYS,
+        help="How many keys have that share together, all alike. Two of them may meet in a shard.")
 
     batch_size: int = integer(
         500, unit="records", bounds=(1, 500), slider=(1, 500), step=1, label="Batch size",
@@ -105,9 +108,15 @@ class KinesisShardsParams(Params):
     fan_out: Literal["shared", "enhanced"] = choice(
         "shared", label="Fan-out", group=CONSUMERS, fact="kinesis.efo_bytes_per_s",
         help="Consumers poll and share each shard's reads, or each has its own push.")
+    poll_interval: float = number(
+        POLL_INTERVAL, unit="s", bounds=(0.01, 300), slider=(0.1, 5), step=0.1,
+        label="Poll interval", group=CONSUMERS, fact="kinesis.poll_interval_s",
+        when=("fan_out", ("shared",)),
+        help="Time between two GetRecords calls of a consumer to a shard, which answers five a "
+             "second of all consumers together.")
     consumer_capacity: float = number(
-        GET_RECORDS, unit="records/s", bounds=(0, 1_000_000_000), slider=(0, 50_000), step=100,
-        label="Consumer capacity", group=CONSUMERS,
+        GET_CALLS * GET_RECORDS, unit="records/s", bounds=(0, 1_000_000_000), slider=(0, 50_000),
+        step=100, label="Consumer capacity", group=CONSUMERS,
         help="Records per second that a consumer can process of each shard; at first as many as "
              "GetRecords can return.")
     outage_start: float = number(
@@ -124,3 +133,5 @@ class KinesisShardsParams(Params):
         if self.record_size > most:
             raise ParameterError("record_size", self.record_size,
                                  f"at most {most:,} bytes, the largest record")
+        if self.hot_keys > self.keys:
+            raise ParameterError("hot_keys", self.hot_keys, f"at most {self.keys:,}, all keys")

@@ -48,6 +48,12 @@ PRESETS = (
     Preset("Retention runs out", "The consumer fails on Friday evening. What is older than the "
                                  "retention is gone, read or not.",
            {"duration": 5 * DAY, "outage_start": DAY, "outage_duration": 2.5 * DAY}),
+    Preset("Several hot keys", "Five keys with most of the records, and shards enough for all, on "
+                               "paper. But their hashes meet: two of them share a shard.",
+           {"record_rate": 5_000, "shards": 8, "hot_key_share": 0.6, "hot_keys": 5}),
+    Preset("Too many pollers", "Eight applications ask each shard once a second, as they should, "
+                               "and it answers five. The others come back later.",
+           {"record_size": 100, "consumers": 8}),
 )
 
 *BEFORE, AGE = Stream.PANELS
@@ -62,7 +68,8 @@ BOXES = (
     Box("Shards", (1, 0), (("open", "shards"),), bars=("load", "shards")),
     Box("Kept", (2, 0), (("unread", "unread"), ("expired/s", "expired_rate")),
         alarm="expired_rate"),
-    Box("Consumers", (3, 0), (("read/s", "read_rate"), ("s behind", "iterator_age"))),
+    Box("Consumers", (3, 0), (("read/s", "read_rate"), ("s behind", "iterator_age"),
+                                 ("refused calls/s", "reads_throttled_rate"))),
     Box("Throttled", (1, 1), (("per second", "throttled_rate"),), alarm="throttled_rate"),
     Box("Resharding", (2, 1), (("splits and merges", "reshards"),)),
 )

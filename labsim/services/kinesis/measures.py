@@ -31,6 +31,8 @@ METRICS = (
           lambda s: s.attempts, aliases=("put_attempts",)),
     Count("throttled", "attempts", "attempts that a shard refused", "lower",
           lambda s: max(0.0, s.attempts - s.put), aliases=("throttled_attempts",)),
+    Count("reads_throttled", "calls", "GetRecords calls that a shard refused", "lower",
+          lambda s: s.calls_refused.sum()),
     Count("kinesis_records", "records", "records as Kinesis counts them: aggregates are one",
           "", lambda s: s.made[0]),
     Metric("hottest_shard_share", "", "share of the records offered that went to one shard, "

@@ -26,6 +26,7 @@ SPLIT_RECORDS = rules.SHARD_RECORDS / 2
 SPLIT_TIME = factbook.value("kinesis.ondemand_split_s")
 RESHARD_TIME = factbook.value("kinesis.reshard_s")
 MOST_SHARDS = 10_000    # of a stream that grows on demand
+WARM = 0.8              # of the threshold: chance may lift a shard above it at any time
 HOTTEST, ALL = "hottest", "all"
 
 
@@ -97,15 +98,16 @@ class OnDemand:
         many s nothing changes if all goes on like this."""
         shards = self.shards
         hot = widened(self._hot, len(shards.put) - len(self._hot))
-        self._hot = (hot + step.length) * (shards.put > self._threshold * step.length)
+        threshold = self._threshold * step.length
+        self._hot = np.where(shards.put > threshold, hot + step.length, np.minimum(hot, 0.0))
         ahead = self.after - float(self._hot.max())
         if ahead > 1e-9:
-            return ahead
-        ripe = np.flatnonzero(self._hot >= self.after - 1e-9)
-        ripe = [shard for shard in map(shards.map.all.__getitem__, ripe)
+            return ahead if shards.put.max() > WARM * threshold else math.inf
+        over = np.flatnonzero(self._hot >= self.after - 1e-9)
+        self._hot[over] = -math.inf         # each is split now, or never
+        ripe = [shard for shard in map(shards.map.all.__getitem__, over)
                 if shard.end - shard.start > 1][:max(0, self.most - len(shards.map.open))]
         if ripe:
             shards.split(*ripe)
-            self._hot[[shard.id for shard in ripe]] = 0.0
             self.log("split", f"{len(ripe)} busy shards split in two: {len(shards.map.open)} now")
         return math.inf

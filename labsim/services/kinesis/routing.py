@@ -136,13 +136,15 @@ def numbered_by_hash(n: int) -> tuple[list[int], np.ndarray]:
 
 class Keys:
     """Partition keys and how many of the records have each: `n` of them, by Zipf's law with the
-    exponent `skew`, after the first one has taken the share `hot` (see `engine.popularity`)."""
+    exponent `skew`, after the first `hot_keys` have taken the share `hot`, all alike (see
+    `engine.popularity`)."""
 
-    def __init__(self, n: int = 1_000, skew: float = 0.0, hot: float = 0.0):
+    def __init__(self, n: int = 1_000, skew: float = 0.0, hot: float = 0.0, hot_keys: int = 1):
         require("n", n, 1, unit="keys", whole=True)
         require("skew", skew)
         require("hot", hot, 0, 1)
-        self._set(*numbered_by_hash(n), popularity(n, skew, hot))
+        require("hot_keys", hot_keys, 1, n, unit="keys", whole=True)
+        self._set(*numbered_by_hash(n), popularity(n, skew, hot, hot_keys))
 
     @classmethod
     def named(cls, shares: Mapping[str, float]) -> "Keys":

@@ -4,7 +4,7 @@ Picture the rules that hang behind the counters of a post office: so many letter
 kilos a minute for each clerk, a parcel counts as one letter, and what is read at the tapes.
 
 *Models:* limits of a shard, rounding of sizes, batches, aggregation as in the producer library,
-shards needed, on-demand capacity, the time to catch up, propagation delay.
+shards needed, on-demand capacity, the time to catch up, GetRecords calls, propagation delay.
 *Leaves out:* encryption, checkpoints, limits on control calls. Which shard a key goes to is in
 `routing`, what it costs in `bill`, the stream that moves in `stream`.
 """
@@ -20,8 +20,10 @@ SHARD_BYTES = factbook.value("kinesis.shard_write_bytes_per_s")
 SHARD_RECORDS = factbook.value("kinesis.shard_write_records_per_s")
 READ_BYTES = factbook.value("kinesis.read_bytes_per_s_shared")
 FAN_OUT_BYTES = factbook.value("kinesis.efo_bytes_per_s")
-GET_RECORDS = (factbook.value("kinesis.get_records_tps")
-               * factbook.value("kinesis.get_records_records_max"))     # records/s of a shard
+GET_CALLS = factbook.value("kinesis.get_records_tps")               # calls/s of a shard
+GET_RECORDS = factbook.value("kinesis.get_records_records_max")     # of a call
+GET_BYTES = factbook.value("kinesis.get_records_bytes_max")
+POLL_INTERVAL = factbook.value("kinesis.poll_interval_s")
 PUT_RECORDS = int(factbook.value("kinesis.put_records_max"))
 PUT_BYTES = factbook.value("kinesis.put_records_bytes_max")
 AGGREGATE_BYTES = factbook.value("kinesis.kpl_aggregation_bytes")
@@ -120,15 +122,28 @@ def catch_up_time(outage: float, write_rate: float, read_rate: float) -> float:
     return outage * write_rate / (read_rate - write_rate) if read_rate > write_rate else math.inf
 
 
-def read_rate(consumers: int, fan_out: str) -> float:
+def read_rate(consumers: int, fan_out: str, poll_interval: float = 0.0) -> float:
     """Bytes/s that each consumer can read of a shard. Source: Kinesis API, GetRecords and
     RegisterStreamConsumer."""
-    return FAN_OUT_BYTES if fan_out == ENHANCED else READ_BYTES / consumers
+    if fan_out == ENHANCED:
+        return FAN_OUT_BYTES
+    return min(READ_BYTES / consumers, GET_BYTES / propagation(consumers, fan_out, poll_interval))
 
 
-def propagation(consumers: int, fan_out: str = SHARED) -> float:
-    """Mean time from put to read, s, of consumers that keep up: they share five calls a second
-    per shard, or get records pushed. Source: Kinesis Developer Guide, enhanced consumers."""
+def call_rates(consumers: int, fan_out: str, poll_interval: float) -> tuple[float, float]:
+    """GetRecords calls/s that a shard gets from consumers who each call once per `poll_interval` s,
+    and how many of them it refuses. Source: Kinesis API, GetRecords."""
+    asked = consumers / poll_interval if fan_out == SHARED else 0.0
+    return asked, max(0.0, asked - GET_CALLS)
+
+
+def propagation(consumers: int, fan_out: str = SHARED, poll_interval: float = 0.0) -> float:
+    """Mean time from put to read, s, of consumers that keep up: the time between two GetRecords
+    calls that a shard answers, of which it answers all consumers together five a second; or that
+    of a push. poll_interval: s between two calls of a consumer; 0: as often as they may.
+
+    Source: Kinesis Developer Guide, enhanced consumers: 200 ms for one consumer, 1,000 ms for five.
+    """
     if fan_out == ENHANCED:
         return factbook.value("kinesis.latency_efo_ms") / 1000
-    return consumers / factbook.value("kinesis.get_records_tps")
+    return max(poll_interval, consumers / GET_CALLS)

@@ -8,12 +8,13 @@ pace. Reading removes nothing: the tape's end is cut off when it is a day old, r
 worth is kept; retries of what was turned away; one of several consumers, all alike; retention;
 splits and merges, where children are read only once their parents have been, so that the order
 within a key is kept.
-*Leaves out:* order within a step, GetRecords calls, checkpoints, splits other than in halves.
+*Leaves out:* order within a step, checkpoints, splits other than in halves.
 
 Data plane: counted per step and shard (`Attempts`), since Kinesis limits rates, not records.
 """
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 
@@ -50,22 +51,21 @@ class Shards:
          self._blocked) = np.zeros((5, shards))
         self._readable, self._away, self._kept = readable, away, retention / sim.tick
         self.reshards = 0                           # splits and merges so far
-        self._epochs = [(0, 0, self._open())]       # tick, reshards, columns open from then on
-        self._born, self._lineage = [], None        # (child, parent, parent); as columns
-        self._changed = False
+        # The tick from which a shard is open, and from which it is not any more; the reshards by
+        # each tick in which there were some; parents of the shards that are not of the first ones.
+        self._since, self._until = np.zeros(shards), np.full(shards, float(self.ticks))
+        self._resharded, self._parents = {0: 0}, np.zeros((2, shards), int)
+        self._first, self._settled = shards, shards
         self._weights, self._dice = self.keys.shares(self.map.open), random("shards")
         self._weights /= self._weights.sum()
         records.lead(self._weights, self._dice)
-
-    def _open(self) -> np.ndarray:
-        return np.array([shard.id for shard in self.map.open])
 
     def step(self, step: Step) -> None:
         """Shards take what they may, consumers read what they can."""
         k, attempts = step.k, self.attempts
         if step.start == 0.0:       # what was not overrun so far has saved a second's worth
             self._tokens = self.limit * (self.records.before <= self.limit)
-        if self._changed:
+        if self._settled < len(self.map.all):
             self._settle(step)
         attempts.begin(step, self.records.during(step))
         room = self._tokens + self.limit * step.length
@@ -81,7 +81,7 @@ class Shards:
         gone = self._away
         away = max(0.0, min(step.end, gone[1]) - max(step.start, gone[0]))
         read = np.minimum(unread, self._readable * (step.length - away))
-        if self._lineage:
+        if self._settled > self._first:
             read *= self._free()
         self.unread = unread - read
         self._gone += read
@@ -96,9 +96,9 @@ class Shards:
 
     def _free(self) -> np.ndarray:
         """1 for a shard that may be read, 0 while a parent of it has unread records."""
-        children, (a, b) = self._lineage
+        children = slice(self._first, self._settled)
         undrained = (self._blocked > 0) | (self.unread > 0)
-        self._blocked[children] = undrained[a] | undrained[b]
+        self._blocked[children] = undrained[self._parents[:, children]].any(axis=0)
         return 1.0 - self._blocked
 
     def _expire(self, k: int) -> None:
@@ -153,7 +153,7 @@ class Shards:
             for coming in self.records.coming:
                 coming.left = widened(coming.left, more)
             for name in ("accepted", "read", "lost", "backlog", "load", "_weights", "_tokens",
-                         "unread", "_gone", "_old", "_blocked"):
+                         "unread", "_gone", "_old", "_blocked", "_since", "_until", "_parents"):
                 setattr(self, name, widened(getattr(self, name), more))
             self.records.lead(self._weights, self._dice)
         for child in children:
@@ -161,18 +161,17 @@ class Shards:
             self._tokens[child.id] = 0.0
             self._blocked[child.id] = max(self._blocked[a], self._blocked[b],
                                           self.unread[a] > 0, self.unread[b] > 0)
-            self._born.append((child.id, a, b))
+            self._since[child.id] = self._until[child.id] = self.ticks
+            self._parents[:, child.id] = a, b
         self.reshards += len({child.parents for child in children})
-        self._changed = True
         self.pace.changed()
 
     def _settle(self, step: Step) -> None:
         """From this step on these are open, and those must be read first."""
-        children, *parents = np.array(self._born).T
-        self._lineage = children, parents
         tick = min(round(step.start / self.tick), self.ticks - 1)
-        self._epochs.append((tick, self.reshards, self._open()))
-        self._changed = False
+        new = slice(self._settled, len(self.map.all))
+        self._since[new] = self._until[self._parents[:, new]] = tick
+        self._resharded[tick], self._settled = self.reshards, len(self.map.all)
 
     # -- at the end of the run -------------------------------------------------------------
 
@@ -181,13 +180,15 @@ class Shards:
         """Attempts to put, (ticks, columns)."""
         return self.attempts.asked_by
 
-    @property
+    @cached_property
     def epochs(self) -> list[tuple]:
         """Spans of time in which the same shards were open: first tick, tick after the last,
         reshards before it, columns that are open."""
-        ends = [start for start, *_ in self._epochs[1:]] + [self.ticks]
-        return [(start, end, *rest) for (start, *rest), end in zip(self._epochs, ends)
-                if end > start]
+        ids = np.array([shard.id for shard in sorted(self.map.all, key=lambda shard: shard.start)])
+        starts = list(self._resharded)
+        return [(start, end, self._resharded[start],
+                 ids[(self._since[ids] <= start) & (start < self._until[ids])])
+                for start, end in zip(starts, [*starts[1:], self.ticks])]
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
         """How many shards were open, and how many reshards there had been, in each tick."""

@@ -6,9 +6,11 @@ all letters are kept; one who was away must read faster than the tape grows.
 
 *Models:* shards and their limits (`shards`), who changes them (`reshard`), batches and aggregation
 of the producers and their retries; consumers that share each shard's reads or have a pipe each
-(enhanced fan-out), all alike, with one outage; age of the oldest unread record, delay from put to
-read; provisioned and on-demand capacity and their price (`bill`).
-*Leaves out:* GetRecords calls, checkpoints, records of different sizes, throttled readers.
+(enhanced fan-out), all alike, with one outage; GetRecords calls at an interval, of which a shard
+answers five a second and refuses the others, who call again an interval later; age of the oldest
+unread record, delay from put to read; provisioned and on-demand capacity and their price (`bill`).
+*Leaves out:* checkpoints, records of different sizes, readers who back off, or who are refused
+for the bytes that they have just read.
 
 Data plane: counted per step and shard (`Attempts`), since Kinesis limits rates, not records.
 """
@@ -43,7 +45,8 @@ class Stream(Component):
     producers put them. retries, retry_wait: how often a refused record is put again, and after
     how many s (from half of it to half as much again). consumers: how many applications read
     every record, each at most `consumer_capacity` records/s of a shard; fan_out: "shared" or
-    "enhanced"; outage: (start, length), s, in which none of them reads. mode: "provisioned", or
+    "enhanced"; poll_interval: s between two GetRecords calls of a consumer to a shard, if shared.
+    outage: (start, length), s, in which none of them reads. mode: "provisioned", or
     "on-demand", which splits a shard that is busy for `split_after` s. call_bytes: at most, of a
     PutRecords call. random: the dice of a use; by default streams of its own.
     """
@@ -56,7 +59,7 @@ class Stream(Component):
                  record_size: float = rules.KB, batch_size: int = rules.PUT_RECORDS,
                  aggregation: bool = False, retries: int = 3, retry_wait: float = 0.5,
                  consumers: int = 1, fan_out: str = rules.SHARED,
-                 consumer_capacity: float = rules.GET_RECORDS,
+                 consumer_capacity: float = math.inf, poll_interval: float = rules.POLL_INTERVAL,
                  outage: tuple[float, float] = (0.0, 0.0), retention: float = RETENTION,
                  mode: str = rules.PROVISIONED, split_after: float = SPLIT_TIME,
                  call_bytes: float = rules.PUT_BYTES,
@@ -69,7 +72,8 @@ class Stream(Component):
         if not 0 < record_size <= RECORD_BYTES:
             raise ParameterError("record_size", record_size, f"above 0, to {RECORD_BYTES:,} bytes")
         for what, value in (("retry_wait", retry_wait), ("retention", retention),
-                            ("split_after", split_after), ("call_bytes", call_bytes)):
+                            ("split_after", split_after), ("call_bytes", call_bytes),
+                            ("poll_interval", poll_interval)):
             if not value > 0:
                 raise ParameterError(what, value, "above 0")
         if not consumer_capacity >= 0:
@@ -82,18 +86,27 @@ class Stream(Component):
         self.keys = keys if isinstance(keys, Keys) else Keys(keys)
         self.puts = rules.Puts(record_size, batch_size, aggregation, call_bytes)
         self.consumers, self.fan_out, self.retention = consumers, fan_out, retention
-        self.mode = mode
+        self.mode, self.away = mode, (outage[0], outage[0] + outage[1])
+        # s between two calls, and calls/s that a shard gets and refuses
+        self.interval = poll_interval
+        self.calls = rules.call_rates(consumers, fan_out, poll_interval)
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.records, self.done = Inlet(self), CountedOutlet(self)
-        start, length = outage
         self.shards = Shards(
             sim, self.records, self.keys, shards, limit=self.puts.limit(), retention=retention,
-            readable=min(rules.read_rate(consumers, fan_out) / self.puts.size, consumer_capacity),
-            away=(start, start + length), random=self._random,
+            readable=min(self._readable(), consumer_capacity), away=self.away, random=self._random,
             waits=[(0.5 * retry_wait, 1.5 * retry_wait)] * retries)
         self.on_demand = mode == rules.ON_DEMAND and OnDemand(
             self.shards, self.puts.limit(SPLIT_RECORDS, SPLIT_BYTES), split_after, log=self.log)
         sim.pace.join(self.step)
+
+    def _readable(self) -> float:
+        """Records/s that each consumer can read of a shard."""
+        size = rules.read_rate(self.consumers, self.fan_out, self.interval) / self.puts.size
+        if self.fan_out == rules.ENHANCED:
+            return size
+        calls = 1 / rules.propagation(self.consumers, self.fan_out, self.interval)
+        return min(size, calls * rules.GET_RECORDS * self.puts.full)
 
     # -- what comes and goes ---------------------------------------------------------------
 
@@ -176,10 +189,21 @@ class Stream(Component):
     @cached_property
     def delays(self) -> np.ndarray:
         """Time from put to read of some of the records, s; one 0 if none was read."""
-        behind = self.shards.delays()
-        dice = self._random("polling").random(len(behind))
-        polling = rules.propagation(self.consumers, self.fan_out)
-        return behind + polling * (0.5 + dice) if self.read else np.zeros(1)
+        behind, dice = self.shards.delays(), self._random("polling")
+        n, (asked, refused) = len(behind), self.calls
+        wait = 0.5 + dice.random(n)         # in intervals: half of it for the call, half on the way
+        if refused:                         # calls before the one that is answered
+            chance = (dice.permutation(n) + dice.random(n)) / n
+            wait += np.floor(np.log1p(-chance) / math.log(refused / asked))
+        interval = self.interval if asked else rules.propagation(self.consumers, self.fan_out)
+        return behind + interval * wait if self.read else np.zeros(1)
+
+    @cached_property
+    def calls_refused(self) -> np.ndarray:
+        """GetRecords calls that the shards refused, (ticks,)."""
+        t, tick = self.sim.record.t, self.sim.tick
+        away = np.diff(np.clip(t, *self.away))
+        return self.shards.counts()[0] * self.calls[1] * (tick - away)
 
     @cached_property
     def told(self) -> dict[str, tuple[np.ndarray, str]]:
@@ -199,6 +223,7 @@ class Stream(Component):
         return {
             **{f"{name}_rate": per_tick(n / tick, "records/s") for name, n in rates.items()},
             "put_limit": per_tick(shards * plane.limit, "records/s"),
+            "reads_throttled_rate": per_tick(self.calls_refused / tick, "calls/s"),
             "unread": per_tick(plane.backlog.sum(axis=1), "records"),
             "shards": per_tick(shards, "shards"), "reshards": per_tick(reshards),
             "load_max": per_tick(load.max(axis=1)),
