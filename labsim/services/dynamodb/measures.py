@@ -13,10 +13,16 @@ OPS = "reads", "writes"
 
 
 def saved(r) -> bool:
-    """Whether writes never used more in a tick than the capacity and what a full tank adds."""
-    used, tick = r.series["used_writes"].value, r.series["used_writes"].t[1]
-    most = r.series["write_capacity"].value * (tick + rules.BURST_WINDOW)
-    return bool((used * tick <= most * (1 + 1e-9) + 1e-6).all())
+    """Whether reads and writes never used more in a tick than the capacity then, and what the tank
+    held at its start."""
+    tick = r.series["used_writes"].t[1]
+    for op in OPS:
+        used, capacity, tank = (r.series[name].value for name in (
+            f"used_{op}", f"{op[:-1]}_capacity", f"burst_{op}"))
+        most = capacity[1:] * tick + tank[:-1]
+        if (used[1:] * tick > most * (1 + 1e-9) + 1e-6).any():
+            return False
+    return True
 
 
 METRICS = (
