@@ -21,7 +21,7 @@ from labsim.services.common import retries as sdk
 from labsim.services.dynamodb import bill, dax, rules
 from labsim.services.dynamodb.measures import READ
 
-TICKS = 160             # of the record; steps are as short as they have to be
+TICKS = 120             # of the record; steps are as short as they have to be
 DAY = 86_400
 LONGEST_WAIT = 20.0     # s before a retry
 MOST_UNITS = 1e7        # that auto scaling goes up to

@@ -84,7 +84,7 @@ class AutoScaling(Component):
     def step(self, step: Step) -> float:
         """After each step of the table: look at the minutes that have ended in it. For how many s
         nothing changes."""
-        now, used = step.start, (self.table.used_now / step.length).tolist()
+        now, used = step.start, [units / step.length for units in self.table.used_now]
         while (end := self._minute * MINUTE) <= step.end * (1 + 1e-12):
             for op in (READ, WRITE):
                 self._look(op, (self._units[op] + used[op] * (end - now)) / MINUTE, end)

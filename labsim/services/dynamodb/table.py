@@ -84,12 +84,12 @@ class Table(kit.Component):
         sim.pace.retries(self.attempts.waits)
         self.window = 1.0 if self.on_demand else rules.BURST_WINDOW
         self.saved = 1.0 if self.on_demand else saved       # s, and the window that can be
-        self._burst = self.capacity * self.saved
-        self._part_burst = np.tile(self._burst[:, None] / self.parts, self.parts)
+        self._burst = (self.capacity * self.saved).tolist()
+        self._part_burst = np.tile(self.capacity[:, None] * self.saved / self.parts, self.parts)
         self._tokens = np.tile(EACH, self.parts)   # of what the partitions can do
         self._full = [True, True]                   # a tank that may run dry, and hasn't yet
         self._growth = Growth(self.capacity)        # on demand
-        self.used_now, self._short = np.zeros(2), False     # units of the last step; too few?
+        self.used_now, self._short = [0.0, 0.0], False     # units of the last step; too few?
         self._used, self._given, self.burst_left = np.zeros((3, ticks, 2))      # units
         self._asked = np.zeros((ticks, 2, self.parts))      # units/s of a partition, at most
         self.held_up = np.zeros(ticks)                      # writes that the index throttled
@@ -146,8 +146,8 @@ class Table(kit.Component):
         before = np.array([self.reads.before, self.writes.before]) * self.units[:, None]
         self._tokens = EACH * (before <= EACH)
         if self.on_demand:
-            self._burst = self.capacity * (before.sum(axis=1) <= self.capacity)
-        self.burst_first = self._burst.copy()
+            self._burst = (self.capacity * (before.sum(axis=1) <= self.capacity)).tolist()
+        self.burst_first = list(self._burst)
         if self.index:
             self.index.open(float(self.writes.before.sum()))
 
@@ -160,61 +160,64 @@ class Table(kit.Component):
             self._open()
         attempts, length, k = self.attempts, step.length, step.k
         attempts.begin(step, np.array([self.reads.during(step), self.writes.during(step)]))
-        capacity = self._growth.at(step.start) if self.on_demand else self.capacity
+        capacity = (self._growth.at(step.start) if self.on_demand else self.capacity).tolist()
+        given = [units * length for units in capacity]
+        room = [units + tank for units, tank in zip(given, self._burst)]
         limit = most = self._tokens + EACH * length
         if not self.adaptive:
-            even = capacity[:, None] * length / self.parts + self._part_burst
+            even = np.array(given)[:, None] / self.parts + self._part_burst
             most = np.minimum(limit, even)
-        given, through = capacity * length, 1.0
-        room = given + self._burst
         while True:
             asked = attempts.asked * self._cost
             served = np.minimum(asked, most)
-            used = np.add.reduce(served, axis=1)
-            if np.greater(used, room).any():
-                served *= np.minimum(1.0, room / np.maximum(used, 1e-9))[:, None]
+            used = np.add.reduce(served, axis=1).tolist()
+            for op in (READ, WRITE):
+                if used[op] > room[op]:
+                    served[op] *= room[op] / used[op]
+                    used[op] = room[op]
             if self.index:
-                writes = float(served[WRITE].sum()) / self.units[WRITE]
+                writes = used[WRITE] / self.units[WRITE]
                 through = self.index.through(writes, length)
                 served[WRITE] *= through
+                used[WRITE] *= through
             unserved = asked - served
-            short = unserved.any()
-            if attempts.turn_away(unserved / np.maximum(asked, 1e-300) if short else unserved):
+            self._short = bool(np.maximum.reduce(unserved, axis=None) > 0.0)
+            if attempts.turn_away(unserved / np.maximum(asked, 1e-300) if self._short
+                                  else unserved):
                 break
         attempts.end()
         self.sim.pace.awaited(attempts.all_back)
         if self.index:
             self.index.end(step)
             self.held_up[k] += writes * (1.0 - through)
-        used = self.used_now = np.add.reduce(served, axis=1)
+        self.used_now = used
         self._tokens = np.minimum(limit - served, EACH)
-        most = capacity * self.window
-        self._burst = np.minimum(np.maximum(room - used, 0.0), most)
+        for op in (READ, WRITE):
+            tank = min(max(room[op] - used[op], 0.0), capacity[op] * self.window)
+            self._burst[op] = self.burst_left[k, op] = tank
+            self._used[k, op] += used[op]
+            self._given[k, op] += given[op]
         if not self.adaptive:
-            self._part_burst = np.minimum(np.maximum(even - served, 0.0),
-                                          most[:, None] / self.parts)
-        self._used[k] += used
-        self._given[k] += given
-        self.burst_left[k] = self._burst
+            self._part_burst = np.minimum(np.maximum(even - served, 0.0), np.array(capacity)[
+                :, None] * self.window / self.parts)
         np.maximum(self._asked[k], asked / length, out=self._asked[k])
         if self.done.connected or self.failed.connected:
             self.done.count(float(attempts.served.sum()), step.start, step.end)
             self.failed.count(float(attempts.failed[-1].sum()), step.start, step.end)
-        self._short = bool(short)
         if self.on_demand:
-            self._growth.note(used / max(length, 1.0), step.end)
-            return self._growth.next() - step.end if short else math.inf
-        return self._until_dry(used - given, length)
+            self._growth.note(np.array(used) / max(length, 1.0), step.end)
+            return self._growth.next() - step.end if self._short else math.inf
+        return self._until_dry([u - g for u, g in zip(used, given)], length)
 
-    def _until_dry(self, drain: np.ndarray, length: float) -> float:
+    def _until_dry(self, drain: list[float], length: float) -> float:
         """For how many s a tank holds out, if each step as long as this one takes so much of it."""
         ahead = math.inf
-        for op, (burst, taken, capacity) in enumerate(zip(
-                self._burst.tolist(), drain.tolist(), self.capacity.tolist())):
+        for op, taken in enumerate(drain):
+            burst = self._burst[op]
             if burst <= 0.0 and self._full[op]:
                 self._full[op] = False
                 self.sim.pace.changed()
-            elif burst > capacity * self.window / 20:
+            elif burst > self.capacity[op] * self.window / 20:
                 self._full[op] = True
             if taken > 0.0 and burst > 0.0:
                 ahead = min(ahead, burst / taken * length)
