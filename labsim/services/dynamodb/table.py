@@ -48,6 +48,7 @@ class Table(kit.Component):
     """
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
+    series = measures.series
     shows = (("partitions", "partitions"), ("units saved", "burst"))
     bars = "load", "partitions"
     alarm = "throttled_rate"
@@ -212,8 +213,7 @@ class Table(kit.Component):
     def _until_dry(self, drain: list[float], length: float) -> float:
         """For how many s a tank holds out, if each step as long as this one takes so much of it."""
         ahead = math.inf
-        for op, taken in enumerate(drain):
-            burst = self._burst[op]
+        for op, (taken, burst) in enumerate(zip(drain, self._burst)):
             if burst <= 0.0 and self._full[op]:
                 self._full[op] = False
                 self.sim.pace.changed()
@@ -288,30 +288,6 @@ class Table(kit.Component):
     def utilization(self, op: int) -> float:
         """Units consumed of those allowed: of reads (0) or writes (1)."""
         return kit.share(self._used[:, op].sum(), self._given[:, op].sum())
-
-    def series(self) -> dict[str, tuple[np.ndarray, str]]:
-        """Units and requests per second, the tank, and how loaded partitions are; in
-        `load00`, ... the busiest of each of as many groups of neighbours as a box has columns."""
-        tick, throttled = self.sim.tick, self.throttled / self.sim.tick
-        tank = np.vstack([self.burst_first, self.burst_left])
-        groups = np.array_split(self.load.max(axis=1), min(kit.MOST_BARS, self.parts), axis=1)
-        rates = {
-            **{f"{op}_offered_rate": self.arrived[:, i] / tick for i, op in enumerate(OPS)},
-            **{f"throttled_{op}_rate": throttled[:, i] for i, op in enumerate(OPS)},
-            "throttled_rate": self.throttled.sum(axis=1) / tick,
-            "throttled_by_gsi_rate": self.held_up / tick}
-        units = {f"{what}_{op}": values[:, i] for i, op in enumerate(OPS)
-                 for what, values in (("asked", self.attempted * self.units / tick),
-                                          ("used", self.consumed))}
-        units |= {"read_capacity": self.allowed[:, READ], "write_capacity": self.allowed[:, WRITE]}
-        return {
-            **{name: kit.per_tick(values, "req/s") for name, values in rates.items()},
-            **{name: kit.per_tick(values, "units/s") for name, values in units.items()},
-            **{f"burst_{op}": (tank[:, i], "units") for i, op in enumerate(OPS)},
-            "burst": (tank.min(axis=1), "units"),
-            "partitions": kit.per_tick(np.full(len(self.load), float(self.parts)), "partitions"),
-            "partition_load": kit.per_tick(self.load.max(axis=(1, 2))),
-            **kit.bars("load", [group.max(axis=1) for group in groups])}
 
     def cost(self) -> dict[str, float]:
         """Units that were consumed, or capacity by the hour."""
