@@ -164,8 +164,8 @@ def estimate(p: DynamodbCapacityParams) -> Estimate:
         changes += 2 * min(rises * outs(p),
                            2 * p.duration / (rules.HIGH_SECONDS + p.scaling_delay))
     run = expected(2 * parts, waits(p), changes, TICKS, p.duration)
-    run["events"] = run["events"] * (1 + len(waits(p)) / 4) + 6 * looks
-    run["touched"] += looks * parts * 100
+    run["touched"] += looks * parts * 100 + run["events"] * 5_000 * len(waits(p))
+    run["events"] += 6 * looks
     cache = 10.0 if p.dax and p.consistency == rules.EVENTUAL else 0.5   # per key
     return Estimate(requests=cache * p.keys, **run,
                     lower="write_capacity" if p.mode != ON_DEMAND else "previous_peak")
