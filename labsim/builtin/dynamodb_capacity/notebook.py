@@ -421,9 +421,9 @@ lab.trust()
 # * DAX is as it is after a while, by theory: no cold start, no node that fails. Where room and TTL
 #   both limit, its hit ratio is a little too high.
 # * A query's size is so many items of {{item_size}}, and as many queries as keys are asked.
-# * When on-demand takes a new peak for granted is half an hour here, as AWS's text suggests. Auto
-#   scaling's alarms are never late, {{scaling_delay}} for a change is an assumption, and its formula
-#   isn't printed anywhere. The index isn't scaled.
+# * When on-demand takes a new peak for granted is half an hour here, as AWS's text suggests.
+# * Auto scaling's alarms are never late, {{scaling_delay}} for a change is an assumption, and its
+#   formula isn't printed anywhere. The index isn't scaled.
 # * Quotas of the account, per table and in all, are left out; they can be raised.
 # * Retries wait for a second and more, as the SDK's standard mode does; DynamoDB's own older mode
 #   waits for fractions of one.

@@ -103,7 +103,7 @@ class AutoScaling(Component):
         capacity = self.table.capacity[op]
         high, low = rules.thresholds(capacity, self.target)
         self._high[op] = self._high[op] + 1 if consumed > high else 0
-        # Where nothing is consumed there is no datapoint, and no scale-in.
+        # Where nothing is consumed there is no datapoint, and no scale-in; ddb.autoscale_zero.
         self._low[op] = self._low[op] + 1 if 0.0 < consumed <= low else 0
         if self._coming[op]:
             return
