@@ -25,6 +25,7 @@ TICKS = 120             # of the record; steps are as short as they have to be
 DAY = 86_400
 LONGEST_WAIT = 20.0     # s before a retry
 MOST_UNITS = 1e7        # that auto scaling goes up to
+A_RETRY = 5e3           # numbers touched in the time that one retry adds to a step's event
 
 
 def simulate(p: DynamodbCapacityParams, sim: Simulation) -> "Capacity":
@@ -164,7 +165,7 @@ def estimate(p: DynamodbCapacityParams) -> Estimate:
         changes += 2 * min(rises * outs(p),
                            2 * p.duration / (rules.HIGH_SECONDS + p.scaling_delay))
     run = expected(2 * parts, waits(p), changes, TICKS, p.duration)
-    run["touched"] += looks * parts * 100 + run["events"] * 5_000 * len(waits(p))
+    run["touched"] += looks * parts * 100 + run["events"] * A_RETRY * len(waits(p))
     run["events"] += 6 * looks
     cache = 10.0 if p.dax and p.consistency == rules.EVENTUAL else 0.5   # per key
     return Estimate(requests=cache * p.keys, **run,
