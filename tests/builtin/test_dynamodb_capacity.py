@@ -87,6 +87,88 @@ def test_dax_answers_eventual_reads_only():
     assert summary(**{**reads, "dax": False})["hits"] == 0
 
 
+# -- a limit per second holds per second -----------------------------------------------------------
+
+# Fact ddb.partition_wcu_max: a partition does 1,000 writes/s, and a second's worth is kept; fact
+# ddb.burst_window_s: 300 s of unused capacity. Throttled: what comes in `length` s beyond that.
+BURSTS = {
+    "provisioned": (dict(write_rate=100, write_capacity=1_000, peak_factor=50),
+                    lambda s: 5_000 * s - 2 * 1_000 * (s + 1)),
+    "tank": (dict(write_rate=200, write_capacity=200, peak_factor=400),
+             lambda s: 80_000 * s - 1_000 * (s + 1)),
+    "even shares": (dict(write_rate=100, write_capacity=1_000, peak_factor=50, adaptive=False),
+                    lambda s: 5_000 * s - 2 * 1_000 * (s + 1)),
+    "on demand": (dict(write_rate=100, mode="on-demand", peak_factor=200),
+                  lambda s: 20_000 * s - 4_000 * (s + 1)),
+    "index": (dict(write_rate=100, write_capacity=20_000, peak_factor=50, index=True,
+                   index_capacity=1_000, index_keys=20_000), lambda s: 5_000 * s - 1_000 * (s + 1))}
+RETRIES = (dict(retry_mode="none"), dict(retry_mode="full-jitter"),
+           dict(retry_mode="exponential", retry_base=0.3))
+
+
+def burst(shape, retries, length, start, duration):
+    """Throttled by a burst of `length` s at `start`."""
+    return summary(**{**WRITES, **BURSTS[shape][0], **retries, "keys": 20_000, "duration": duration,
+                      "peak_start": start, "peak_duration": length})["throttled"]
+
+
+@pytest.mark.parametrize("retries", RETRIES, ids=lambda retries: retries["retry_mode"])
+@pytest.mark.parametrize("shape", BURSTS)
+@given(st.floats(3, 30), st.floats(2.2, 5.9), st.floats(0.01, 0.9))
+@settings(max_examples=8, deadline=None)
+def test_a_burst_is_the_same_in_a_run_of_any_length(shape, retries, length, magnitude, place):
+    """At any place of ten minutes or of ten days, with and without retries: within one percent."""
+    duration = max(10**magnitude, length + 60)
+    start = place * (duration - length)
+    throttled = burst(shape, retries, length, start, duration)
+    assert throttled == pytest.approx(burst(shape, retries, length, 30, 600), rel=0.01, abs=5)
+
+
+@pytest.mark.parametrize("duration", [60, 7_200, 864_000])
+@pytest.mark.parametrize("length", [3, 10])
+@pytest.mark.parametrize("shape", BURSTS)
+def test_a_burst_is_throttled_by_the_rule(shape, length, duration):
+    """What comes, without what the limits let through in so many seconds and had saved before."""
+    right = BURSTS[shape][1](length)
+    assert burst(shape, RETRIES[0], length, 30, duration) == pytest.approx(right, rel=0.03)
+
+
+@pytest.mark.parametrize("retries", RETRIES, ids=lambda retries: retries["retry_mode"])
+def test_micro_bursts_are_counted_one_by_one(retries):
+    """Of 200 ms each minute, 200,000/s on two partitions: in half an hour and in a third of a day
+    the same for each, by the rule where nobody tries again."""
+    each = []
+    for bursts in (30, 480):
+        s = summary(**{**WRITES, **retries, "write_rate": 500, "write_capacity": 1_000,
+                       "peak_factor": 400, "peak_every": 60, "peak_duration": 0.2, "keys": 20_000,
+                       "peak_start": 30, "duration": 60 * bursts})
+        each.append(s["throttled"] / bursts)
+    assert each[0] == pytest.approx(each[1], rel=0.01)
+    if retries["retry_mode"] == "none":
+        assert each[1] == pytest.approx(200_000 * 0.2 - 2 * 1_000 * 1.2, rel=0.01)
+
+
+@pytest.mark.parametrize("values", [
+    dict(duration=2e6, workload="day", mode="auto-scaling"),
+    dict(duration=2e6, workload="day", mode="auto-scaling", peak_factor=40, scaling_delay=0,
+         retry_mode="none"),
+    dict(duration=20_000, mode="on-demand", write_rate=9_000, read_rate=30_000),
+    dict(saved=0, write_rate=500, mode="auto-scaling", target=20)])
+def test_never_more_than_capacity_and_what_was_saved_of_it(values):
+    """Where auto scaling cuts the capacity within a tick, too."""
+    result = LAB.run(LAB.Params(**values))
+    assert [law.name for law in LAB.invariants if not law.holds(result)] == []
+
+
+@pytest.mark.parametrize("write_rate, end", [(0, 1_000), (1, 1 / 0.7)])
+def test_nothing_consumed_is_never_scaled_in(write_rate, end):
+    """A table of 1,000 units stays at 1,000 without traffic, and falls with little of it. Source:
+    Amazon DynamoDB Developer Guide, auto scaling: it "does not scale down your provisioned
+    capacity if your table's consumed capacity becomes zero"."""
+    s = summary(**WRITES, mode="auto-scaling", write_capacity=1_000, write_rate=write_rate)
+    assert s["write_capacity_end"] == pytest.approx(end, rel=0.5)
+
+
 # -- money -----------------------------------------------------------------------------------------
 
 def test_three_bills_of_the_same_traffic():

@@ -26,6 +26,7 @@ lab = Lab(
            "ddb.batch_get", "ddb.partition_rcu_max", "ddb.partition_wcu_max",
            "ddb.partition_size_bytes", "ddb.burst_window_s", "ddb.adaptive_rule",
            "ddb.ondemand_double_rule", "ddb.ondemand_price_ratio", "ddb.autoscale_alarms",
-           "ddb.autoscale_rule", "ddb.decreases", "ddb.gsi_backpressure", "ddb.throttle_error",
-           "dax.rule", "dax.ttl_default_s", "ddb.price_wcu_hour", "ddb.price_wru_million"),
+           "ddb.autoscale_rule", "ddb.autoscale_zero", "ddb.decreases", "ddb.gsi_backpressure",
+           "ddb.throttle_error", "dax.rule", "dax.ttl_default_s", "ddb.price_wcu_hour",
+           "ddb.price_wru_million"),
 )

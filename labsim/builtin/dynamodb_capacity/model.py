@@ -8,6 +8,7 @@ DynamoDB limits rates, in steps of a second or less wherever a limit is met by a
 longer ones elsewhere: any rate takes the same time.
 """
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -20,10 +21,11 @@ from labsim.services.common import retries as sdk
 from labsim.services.dynamodb import bill, dax, rules
 from labsim.services.dynamodb.measures import READ
 
-TICKS = 160             # of the record; steps are as short as they have to be
+TICKS = 120             # of the record; steps are as short as they have to be
 DAY = 86_400
 LONGEST_WAIT = 20.0     # s before a retry
 MOST_UNITS = 1e7        # that auto scaling goes up to
+A_RETRY = 5e3           # numbers touched in the time that one retry adds to a step's event
 
 
 def simulate(p: DynamodbCapacityParams, sim: Simulation) -> "Capacity":
@@ -150,18 +152,33 @@ class Capacity(kit.Outcome):
 
 
 def estimate(p: DynamodbCapacityParams) -> Estimate:
-    """What a run will take: as any counted run, with a change at each end of a peak and where a
-    tank runs dry."""
+    """What a run will take: as any counted run, with a change at each end of a peak, where a tank
+    runs dry, and where auto scaling changes a capacity that is too low."""
     parts = rules.partitions(*rules.at_first(*bought(p), p.previous_peak))
     if p.index:
         parts += rules.partitions(0, p.index_capacity)
-    changes = 3 + 3 * kit.spikes(p, "peak")
-    if p.workload == "day":
-        changes += 4 * p.duration / DAY
-    looks = p.duration / dynamodb.scaling.AT_MOST if p.mode == SCALED else 0.0
+    rises = p.duration / DAY + 1 if p.workload == "day" else 1 + kit.spikes(p, "peak")
+    changes = 4 * rises
+    looks = 0.0
+    if p.mode == SCALED:
+        looks = p.duration / dynamodb.scaling.AT_MOST
+        changes += 2 * min(rises * outs(p),
+                           2 * p.duration / (rules.HIGH_SECONDS + p.scaling_delay))
     run = expected(2 * parts, waits(p), changes, TICKS, p.duration)
+    run["touched"] += looks * parts * 100 + run["events"] * A_RETRY * len(waits(p))
     run["events"] += 6 * looks
-    run["touched"] += looks * parts * 100
     cache = 10.0 if p.dax and p.consistency == rules.EVENTUAL else 0.5   # per key
     return Estimate(requests=cache * p.keys, **run,
                     lower="write_capacity" if p.mode != ON_DEMAND else "previous_peak")
+
+
+def outs(p: DynamodbCapacityParams) -> float:
+    """How often auto scaling raises the two capacities on the way up, at most: while all that
+    there is is consumed it knows no better than the next higher capacity at its target."""
+    reads, writes = asked(p)
+    top = max(1.0, p.peak_factor)
+    wanted = (p.read_rate * top * read_units(p, reads * (1 - p.query_share),
+                                             reads * p.query_share),
+              p.write_rate * top * write_units(p))
+    return sum(math.log(max(1.0, min(units, MOST_UNITS) / capacity)) / math.log(100 / p.target) + 2
+               for units, capacity in zip(wanted, (p.read_capacity, p.write_capacity)))

@@ -84,7 +84,18 @@ for factor in (1, 1.4, 1.6, 2, 3, 5):
 
 # %% [markdown]
 # What isn't used is kept for {{fact:ddb.burst_window_s}}. A little too much is carried for
-# long, much too much for minutes. Whoever tests for one minute sees nothing.
+# long, much too much for minutes. Whoever tests for one minute sees nothing, unless the table is
+# new: its tank is empty. Here nobody has come for {{saved}} before the run; with the peak right at
+# its start:
+
+# %%
+for saved in (0, 30, 120, 300):
+    s = labsim.run("dynamodb-capacity", read_rate=0, peak_factor=4, peak_start=60,
+                   peak_duration=60, retry_mode="none", saved=saved).summary
+    print(f"unused for {saved:3} s before: {s['throttled']:6,.0f} of a minute's peak throttled")
+
+# %% [markdown]
+# The tank in the first preset:
 
 # %%
 lab.run(lab.preset("Burst capacity")).plot()
@@ -185,7 +196,8 @@ for factor in (1.5, 2, 3, 5):
 
 # %% [markdown]
 # Two minutes above the target, then the change; the tank bridges just that, if the peak isn't too
-# high. It lowers after a quarter of an hour, and only so often a day:
+# high. It lowers after a quarter of an hour, and only so often a day, reads and writes together. A
+# table that nobody uses any more it never lowers: without consumption there is no datapoint.
 
 # %%
 from labsim.builtin.dynamodb_capacity.by_hand import decreases
@@ -241,7 +253,7 @@ for busy in (600, 1_800, 3_600, 7_200):
 # %% [markdown]
 # ## Read the model
 #
-# One tick of a table:
+# One step of a table, of a second or less wherever something changes:
 
 # %%
 import inspect
@@ -251,14 +263,15 @@ from labsim.services.dynamodb.table import Table
 print(inspect.getsource(Table.step))
 
 # %% [markdown]
-# **Change it.** What would a tank of an hour do to the first preset?
+# **Change it.** What would a tank of an hour, empty at first, do to the first preset?
 
 # %%
 from unittest.mock import patch
 
 for window in (0, 300, 3_600):
     with patch.object(rules, "BURST_WINDOW", window):
-        print(f"{window:5,} s kept: {lab.run(lab.preset('1')).summary['failed']:10,.0f} failed")
+        s = lab.run(lab.preset("1").changed(saved=0)).summary
+        print(f"{window:5,} s kept: {s['failed']:10,.0f} failed")
 
 # %% [markdown]
 # The whole model is in `labsim/builtin/dynamodb_capacity/model.py`; start at `simulate`.
@@ -402,14 +415,16 @@ lab.trust()
 #
 # * Partitions are as many as an old formula says at the start, and stay so. Real ones split under
 #   load and by size, and a hot item may get a partition of its own.
-# * The tank isn't guaranteed; DynamoDB may use it for work of its own.
+# * The tank isn't guaranteed; DynamoDB may use it for work of its own. That a new table's is empty,
+#   and that it is cut when capacity is, isn't written anywhere.
 # * Which key is in which partition is as good as random, but always the same here.
 # * DAX is as it is after a while, by theory: no cold start, no node that fails. Where room and TTL
 #   both limit, its hit ratio is a little too high.
 # * A query's size is so many items of {{item_size}}, and as many queries as keys are asked.
-# * When on-demand takes a new peak for granted is half an hour here, as AWS's text suggests. Auto
-#   scaling looks once a tick, {{scaling_delay}} for a change is an assumption, and its formula
-#   isn't printed anywhere.
+# * When on-demand takes a new peak for granted is half an hour here, as AWS's text suggests.
+# * Auto scaling's alarms are never late, {{scaling_delay}} for a change is an assumption, and its
+#   formula isn't printed anywhere. The index isn't scaled.
+# * Quotas of the account, per table and in all, are left out; they can be raised.
 # * Retries wait for a second and more, as the SDK's standard mode does; DynamoDB's own older mode
 #   waits for fractions of one.
 # * All prices of DynamoDB are from secondary sources; storage isn't counted.

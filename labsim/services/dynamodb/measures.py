@@ -2,10 +2,13 @@
 
 Picture the dials on the front of a machine, and the plate that says which readings can't be.
 
-*Models:* requests, units, throttles, partitions of a `table.Table`. *Leaves out:* all latency.
+*Models:* requests, units, throttles, partitions of a `table.Table`, and its curves.
+*Leaves out:* all latency.
 """
 
-from labsim.declare import Count, Invariant, Line, Metric, Panel, near
+import numpy as np
+
+from labsim.declare import MOST_BARS, Count, Invariant, Line, Metric, Panel, bars, near, per_tick
 from labsim.services.dynamodb import rules
 
 READ, WRITE = 0, 1
@@ -13,10 +16,16 @@ OPS = "reads", "writes"
 
 
 def saved(r) -> bool:
-    """Whether writes never used more in a tick than the capacity and what a full tank adds."""
-    used, tick = r.series["used_writes"].value, r.series["used_writes"].t[1]
-    most = r.series["write_capacity"].value * (tick + rules.BURST_WINDOW)
-    return bool((used * tick <= most * (1 + 1e-9) + 1e-6).all())
+    """Whether reads and writes never used more in a tick than the capacity then, and what the tank
+    held at its start."""
+    tick = r.series["used_writes"].t[1]
+    for op in OPS:
+        used, capacity, tank = (r.series[name].value for name in (
+            f"used_{op}", f"{op[:-1]}_capacity", f"burst_{op}"))
+        most = capacity[1:] * tick + tank[:-1]
+        if (used[1:] * tick > most * (1 + 1e-9) + 1e-6).any():
+            return False
+    return True
 
 
 METRICS = (
@@ -69,3 +78,28 @@ INVARIANTS = (
     Invariant("never more than the partitions can do", lambda r: bool(
         (r.series["used_writes"].value <= r.summary["partitions"] * rules.PARTITION_WRITES
          * (1 + 1 / r.series["used_writes"].t[1]) * (1 + 1e-9)).all())))
+
+
+def series(table) -> dict[str, tuple[np.ndarray, str]]:
+    """Units and requests per second, what is in the tanks, and how loaded partitions are; in
+    `load00`, ... the busiest of each of as many groups of neighbours as a box has columns."""
+    tick, throttled = table.sim.tick, table.throttled / table.sim.tick
+    tank = np.vstack([table.burst_first, table.burst_left])
+    groups = np.array_split(table.load.max(axis=1), min(MOST_BARS, table.parts), axis=1)
+    rates = {
+        **{f"{op}_offered_rate": table.arrived[:, i] / tick for i, op in enumerate(OPS)},
+        **{f"throttled_{op}_rate": throttled[:, i] for i, op in enumerate(OPS)},
+        "throttled_rate": table.throttled.sum(axis=1) / tick,
+        "throttled_by_gsi_rate": table.held_up / tick}
+    units = {f"{what}_{op}": values[:, i] for i, op in enumerate(OPS)
+             for what, values in (("asked", table.attempted * table.units / tick),
+                                  ("used", table.consumed))}
+    units |= {"read_capacity": table.allowed[:, READ], "write_capacity": table.allowed[:, WRITE]}
+    return {
+        **{name: per_tick(values, "req/s") for name, values in rates.items()},
+        **{name: per_tick(values, "units/s") for name, values in units.items()},
+        **{f"burst_{op}": (tank[:, i], "units") for i, op in enumerate(OPS)},
+        "burst": (tank.min(axis=1), "units"),
+        "partitions": per_tick(np.full(len(table.load), float(table.parts)), "partitions"),
+        "partition_load": per_tick(table.load.max(axis=(1, 2))),
+        **bars("load", [group.max(axis=1) for group in groups])}

@@ -28,7 +28,7 @@ BURST_WINDOW = factbook.value("ddb.burst_window_s")
 NEW_READS, NEW_WRITES = factbook.value("ddb.ondemand_rru"), factbook.value("ddb.ondemand_wru")
 HIGH_SECONDS, LOW_SECONDS = 120, 900            # of auto scaling's alarms; ddb.autoscale_alarms
 LOW_POINTS = 0.2                                # under the target before it scales in
-FIRST_DECREASES = 4                             # and one more in each further hour; ddb.decreases
+FIRST_DECREASES = 4                             # within an hour, then one an hour; ddb.decreases
 PROVISIONED, ON_DEMAND = MODES = "provisioned", "on-demand"
 
 

@@ -5,8 +5,8 @@ he waits a quarter of an hour before he orders a narrower one, and the water wor
 only so often a day.
 
 *Models:* the two alarms, the delay, target tracking's proportion, no scale-in where nothing is
-consumed, decreases that are limited: four at first, and one more for each hour. *Leaves out:*
-scheduled scaling, the day's end, at which AWS begins to count anew.
+consumed, decreases that are limited, of reads and writes together. *Leaves out:* scheduled scaling,
+alarms that come late.
 """
 
 import math
@@ -18,11 +18,32 @@ from labsim.errors import ParameterError
 from labsim.services.dynamodb import rules
 from labsim.services.dynamodb.table import READ, WRITE, Table
 
-DECREASE_EVERY = 3_600      # s until one more decrease is allowed
+HOUR, DAY = 3_600, 86_400   # s
 MINUTE = 60.0               # s of a datapoint
 AT_MOST = 300.0             # s of a step while somebody looks at each minute
 TARGET = factbook.value("ddb.autoscale_target_default_pct") / 100
 TARGETS = 0.2, 0.9          # that AWS allows
+
+
+class Decreases:
+    """Those of a table's capacity, of reads and writes together, as many as AWS allows: four within
+    an hour from the first one of a day, then one if there was none in the hour before; the days
+    (UTC) begin at multiples of 86,400 s. Source: fact `ddb.decreases`."""
+
+    def __init__(self):
+        self._day, self._made = 0, []       # at these times, today
+
+    def allowed(self, now: float) -> bool:
+        """Whether there may be one at `now` s."""
+        if now // DAY != self._day:
+            self._day, self._made = now // DAY, []
+        made = self._made
+        return (not made or now - made[-1] >= HOUR
+                or len(made) < rules.FIRST_DECREASES and now - made[0] < HOUR)
+
+    def make(self, now: float) -> None:
+        """There is one at `now` s."""
+        self._made.append(now)
 
 
 class AutoScaling(Component):
@@ -55,7 +76,7 @@ class AutoScaling(Component):
         self._high, self._low = [0, 0], [0, 0]  # minutes in a row that were too high, too low
         self._minute, self._units = 1, [0.0, 0.0]   # that goes on, and what was consumed in it
         self._coming: list = [None, None]       # (when, capacity)
-        self._decreases = [float(rules.FIRST_DECREASES)] * 2
+        self._decreases = Decreases()
         self.outs = self.ins = 0
         self.link(table, "capacity")
         sim.pace.join(self.step)
@@ -63,7 +84,7 @@ class AutoScaling(Component):
     def step(self, step: Step) -> float:
         """After each step of the table: look at the minutes that have ended in it. For how many s
         nothing changes."""
-        now, used = step.start, (self.table.used_now / step.length).tolist()
+        now, used = step.start, [units / step.length for units in self.table.used_now]
         while (end := self._minute * MINUTE) <= step.end * (1 + 1e-12):
             for op in (READ, WRITE):
                 self._look(op, (self._units[op] + used[op] * (end - now)) / MINUTE, end)
@@ -79,12 +100,10 @@ class AutoScaling(Component):
 
     def _look(self, op: int, consumed: float, now: float) -> None:
         """A minute has ended at `now` s, in which so many units/s were `consumed`."""
-        self._decreases[op] = min(rules.FIRST_DECREASES,
-                                  self._decreases[op] + MINUTE / DECREASE_EVERY)
         capacity = self.table.capacity[op]
         high, low = rules.thresholds(capacity, self.target)
         self._high[op] = self._high[op] + 1 if consumed > high else 0
-        # Where nothing is consumed there is no datapoint, and no scale-in.
+        # Where nothing is consumed there is no datapoint, and no scale-in; ddb.autoscale_zero.
         self._low[op] = self._low[op] + 1 if 0.0 < consumed <= low else 0
         if self._coming[op]:
             return
@@ -93,8 +112,8 @@ class AutoScaling(Component):
             self._set(op, now, wanted, "scale-out")
             self.outs += 1
         elif (self._low[op] * MINUTE >= rules.LOW_SECONDS and wanted < capacity
-              and self._decreases[op] >= 1.0):
-            self._decreases[op] -= 1.0
+              and self._decreases.allowed(now)):
+            self._decreases.make(now)
             self._set(op, now, wanted, "scale-in")
             self.ins += 1
 

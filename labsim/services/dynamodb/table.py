@@ -30,6 +30,7 @@ from labsim.services.dynamodb.growth import Growth
 from labsim.services.dynamodb.measures import OPS, READ, WRITE
 
 HARD = np.array([rules.PARTITION_READS, rules.PARTITION_WRITES])
+EACH = HARD[:, None]
 
 
 class Table(kit.Component):
@@ -47,6 +48,7 @@ class Table(kit.Component):
     """
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
+    series = measures.series
     shows = (("partitions", "partitions"), ("units saved", "burst"))
     bars = "load", "partitions"
     alarm = "throttled_rate"
@@ -71,6 +73,7 @@ class Table(kit.Component):
         self.shares = self._shares(keys)
         self.units = np.array([read_units or rules.read_units(item, consistency),
                                rules.write_units(item, transactional)], dtype=float)
+        self._cost = self.units[:, None]
         self.index = None
         self.reads, self.writes = kit.Inlet(self, "reads"), kit.Inlet(self, "writes")
         self.done, self.failed = kit.CountedOutlet(self), kit.CountedOutlet(self)
@@ -82,14 +85,14 @@ class Table(kit.Component):
         sim.pace.retries(self.attempts.waits)
         self.window = 1.0 if self.on_demand else rules.BURST_WINDOW
         self.saved = 1.0 if self.on_demand else saved       # s, and the window that can be
-        self._burst = self.capacity * self.saved
-        self._part_burst = np.tile(self._burst[:, None] / self.parts, self.parts)
-        self._tokens = np.tile(HARD[:, None], self.parts)   # of what the partitions can do
+        self._burst = (self.capacity * self.saved).tolist()
+        self._part_burst = np.tile(self.capacity[:, None] * self.saved / self.parts, self.parts)
+        self._tokens = np.tile(EACH, self.parts)   # of what the partitions can do
         self._full = [True, True]                   # a tank that may run dry, and hasn't yet
         self._growth = Growth(self.capacity)        # on demand
-        self.used_now, self._short = np.zeros(2), False     # units of the last step; too few?
-        self.consumed, self.allowed, self.burst_left = np.zeros((3, ticks, 2))  # units/s, units
-        self.load = np.zeros((ticks, 2, self.parts))        # of a partition's limit, at most
+        self.used_now, self._short = [0.0, 0.0], False     # units of the last step; too few?
+        self._used, self._given, self.burst_left = np.zeros((3, ticks, 2))      # units
+        self._asked = np.zeros((ticks, 2, self.parts))      # units/s of a partition, at most
         self.held_up = np.zeros(ticks)                      # writes that the index throttled
         sim.pace.join(self.step)
 
@@ -142,9 +145,10 @@ class Table(kit.Component):
     def _open(self) -> None:
         """What was not overrun so far has saved a second's worth."""
         before = np.array([self.reads.before, self.writes.before]) * self.units[:, None]
-        self._tokens = HARD[:, None] * (before <= HARD[:, None])
+        self._tokens = EACH * (before <= EACH)
         if self.on_demand:
-            self._burst = self.capacity * (before.sum(axis=1) <= self.capacity)
+            self._burst = (self.capacity * (before.sum(axis=1) <= self.capacity)).tolist()
+        self.burst_first = list(self._burst)
         if self.index:
             self.index.open(float(self.writes.before.sum()))
 
@@ -155,69 +159,86 @@ class Table(kit.Component):
             part.advance(step.start)
         if step.start == 0.0:
             self._open()
-        attempts, length = self.attempts, step.length
+        attempts, length, k = self.attempts, step.length, step.k
         attempts.begin(step, np.array([self.reads.during(step), self.writes.during(step)]))
-        capacity = self._growth.at(step.start) if self.on_demand else self.capacity
-        limit = self._tokens + HARD[:, None] * length
+        capacity = (self._growth.at(step.start) if self.on_demand else self.capacity).tolist()
+        given = [units * length for units in capacity]
+        room = [units + tank for units, tank in zip(given, self._burst)]
+        limit = most = self._tokens + EACH * length
         if not self.adaptive:
-            even = capacity[:, None] * length / self.parts + self._part_burst
-        room, through = capacity * length + self._burst, 1.0
+            even = np.array(given)[:, None] / self.parts + self._part_burst
+            most = np.minimum(limit, even)
         while True:
-            asked = attempts.asked * self.units[:, None]
-            served = np.minimum(asked, limit if self.adaptive else np.minimum(limit, even))
-            total = np.add.reduce(served, axis=1)
-            served *= np.minimum(1.0, room / np.maximum(total, 1e-9))[:, None]
+            asked = attempts.asked * self._cost
+            served = np.minimum(asked, most)
+            used = np.add.reduce(served, axis=1).tolist()
+            for op in (READ, WRITE):
+                if used[op] > room[op]:
+                    served[op] *= room[op] / used[op]
+                    used[op] = room[op]
             if self.index:
-                writes = float(served[WRITE].sum()) / self.units[WRITE]
+                writes = used[WRITE] / self.units[WRITE]
                 through = self.index.through(writes, length)
                 served[WRITE] *= through
-            unserved = np.maximum(asked - served, 0.0)
-            if attempts.turn_away(unserved / np.maximum(asked, 1e-300)):
+                used[WRITE] *= through
+            unserved = asked - served
+            self._short = bool(np.maximum.reduce(unserved, axis=None) > 0.0)
+            if attempts.turn_away(unserved / np.maximum(asked, 1e-300) if self._short
+                                  else unserved):
                 break
         attempts.end()
         self.sim.pace.awaited(attempts.all_back)
         if self.index:
             self.index.end(step)
-            self.held_up[step.k] += writes * (1.0 - through)
-        used = self.used_now = np.add.reduce(served, axis=1)
-        self._tokens = np.minimum(limit - served, HARD[:, None])
-        most = capacity * self.window
-        self._burst = np.minimum(np.maximum(room - used, 0.0), most)
+            self.held_up[k] += writes * (1.0 - through)
+        self.used_now = used
+        self._tokens = np.minimum(limit - served, EACH)
+        for op in (READ, WRITE):
+            tank = min(max(room[op] - used[op], 0.0), capacity[op] * self.window)
+            self._burst[op] = self.burst_left[k, op] = tank
+            self._used[k, op] += used[op]
+            self._given[k, op] += given[op]
         if not self.adaptive:
-            self._part_burst = np.minimum(np.maximum(even - served, 0.0),
-                                          most[:, None] / self.parts)
-        self._note(step, asked, used, capacity)
+            self._part_burst = np.minimum(np.maximum(even - served, 0.0), np.array(capacity)[
+                :, None] * self.window / self.parts)
+        np.maximum(self._asked[k], asked / length, out=self._asked[k])
         if self.done.connected or self.failed.connected:
             self.done.count(float(attempts.served.sum()), step.start, step.end)
             self.failed.count(float(attempts.failed[-1].sum()), step.start, step.end)
-        self._short = bool(np.maximum.reduce(unserved, axis=None) > 0.0)
         if self.on_demand:
-            self._growth.note(used / max(step.length, 1.0), step.end)
+            self._growth.note(np.array(used) / max(length, 1.0), step.end)
             return self._growth.next() - step.end if self._short else math.inf
-        return self._until_dry(used - capacity * length, length)
+        return self._until_dry([u - g for u, g in zip(used, given)], length)
 
-    def _note(self, step: Step, asked: np.ndarray, used: np.ndarray, capacity: np.ndarray) -> None:
-        k, tick = step.k, self.sim.tick
-        self.consumed[k] += used / tick
-        self.allowed[k] += capacity * (step.length / tick)
-        self.burst_left[k] = self._burst
-        np.maximum(self.load[k], asked / (HARD[:, None] * step.length), out=self.load[k])
-
-    def _until_dry(self, drain: np.ndarray, length: float) -> float:
+    def _until_dry(self, drain: list[float], length: float) -> float:
         """For how many s a tank holds out, if each step as long as this one takes so much of it."""
         ahead = math.inf
-        for op, (burst, taken, capacity) in enumerate(zip(
-                self._burst.tolist(), drain.tolist(), self.capacity.tolist())):
+        for op, (taken, burst) in enumerate(zip(drain, self._burst)):
             if burst <= 0.0 and self._full[op]:
                 self._full[op] = False
                 self.sim.pace.changed()
-            elif burst > capacity * self.window / 20:
+            elif burst > self.capacity[op] * self.window / 20:
                 self._full[op] = True
             if taken > 0.0 and burst > 0.0:
                 ahead = min(ahead, burst / taken * length)
         return ahead
 
     # -- at the end of the run -----------------------------------------------------------------
+
+    @cached_property
+    def consumed(self) -> np.ndarray:
+        """Read and write units/s in each tick, (ticks, 2)."""
+        return self._used / self.sim.tick
+
+    @cached_property
+    def allowed(self) -> np.ndarray:
+        """Read and write units/s that there were in each tick, the tank not counted, (ticks, 2)."""
+        return self._given / self.sim.tick
+
+    @cached_property
+    def load(self) -> np.ndarray:
+        """Most that was asked of each partition in each tick, of its limit, (ticks, 2, parts)."""
+        return self._asked / EACH
 
     @cached_property
     def arrived(self) -> np.ndarray:
@@ -257,7 +278,7 @@ class Table(kit.Component):
     @property
     def used(self) -> np.ndarray:
         """Read and write units consumed, (2,)."""
-        return self.consumed.sum(axis=0) * self.sim.tick
+        return self._used.sum(axis=0)
 
     @property
     def wanted(self) -> np.ndarray:
@@ -266,29 +287,7 @@ class Table(kit.Component):
 
     def utilization(self, op: int) -> float:
         """Units consumed of those allowed: of reads (0) or writes (1)."""
-        return kit.share(self.consumed[:, op].mean(), self.allowed[:, op].mean())
-
-    def series(self) -> dict[str, tuple[np.ndarray, str]]:
-        """Units and requests per second, the tank, and how loaded partitions are; in
-        `load00`, ... the busiest of each of as many groups of neighbours as a box has columns."""
-        tick, throttled = self.sim.tick, self.throttled / self.sim.tick
-        groups = np.array_split(self.load.max(axis=1), min(kit.MOST_BARS, self.parts), axis=1)
-        rates = {
-            **{f"{op}_offered_rate": self.arrived[:, i] / tick for i, op in enumerate(OPS)},
-            **{f"throttled_{op}_rate": throttled[:, i] for i, op in enumerate(OPS)},
-            "throttled_rate": self.throttled.sum(axis=1) / tick,
-            "throttled_by_gsi_rate": self.held_up / tick}
-        units = {f"{what}_{op}": values[:, i] for i, op in enumerate(OPS)
-                 for what, values in (("asked", self.attempted * self.units / tick),
-                                          ("used", self.consumed))}
-        units |= {"read_capacity": self.allowed[:, READ], "write_capacity": self.allowed[:, WRITE]}
-        return {
-            **{name: kit.per_tick(values, "req/s") for name, values in rates.items()},
-            **{name: kit.per_tick(values, "units/s") for name, values in units.items()},
-            "burst": kit.per_tick(self.burst_left.min(axis=1), "units"),
-            "partitions": kit.per_tick(np.full(len(self.load), float(self.parts)), "partitions"),
-            "partition_load": kit.per_tick(self.load.max(axis=(1, 2)), "of limit"),
-            **kit.bars("load", [group.max(axis=1) for group in groups])}
+        return kit.share(self._used[:, op].sum(), self._given[:, op].sum())
 
     def cost(self) -> dict[str, float]:
         """Units that were consumed, or capacity by the hour."""

@@ -13,7 +13,7 @@ from labsim.services import dynamodb
 from labsim.services.dynamodb import rules
 from labsim.services.dynamodb.dax import cached
 from labsim.services.dynamodb.measures import WRITE
-from labsim.services.dynamodb.scaling import AutoScaling
+from labsim.services.dynamodb.scaling import AutoScaling, Decreases
 from labsim.services.dynamodb.table import Table
 from labsim.statistics import half_width
 
@@ -57,6 +57,51 @@ def test_counted_as_one_by_one(capacity, rate):
     assert abs(sum(gaps)) <= 1e-4 * all_served
 
 
+def served_for(idle, factor, saved, capacity=100):
+    """For how many s a table serves `factor` times its capacity after `idle` s."""
+    seconds = idle + 400
+    sim = Simulation(1, seconds, points=seconds)
+    table = Table(sim, "table", "provisioned", 1.0, capacity, saved=saved)
+    table.writes.expect([0] * idle + [factor * capacity] * 400)
+    sim.run()
+    return int((table.throttled[:, WRITE] > 0).argmax()) - idle
+
+
+@pytest.mark.parametrize("idle, factor, saved, seconds", [
+    (60, 4, 0, 20), (60, 4, 300, 100), (60, 4, 120, 60), (1, 4, 0, 0), (30, 2, 0, 30),
+    (30, 2, 300, 300), (600, 4, 0, 100), (200, 5, 200, 75), (90, 10, 0, 10)])
+def test_the_tank_at_the_start_is_a_parameter(idle, factor, saved, seconds):
+    """What was saved before and in the idle time, to 300 s of capacity (fact ddb.burst_window_s),
+    over what is too much: 60 s idle, then four times the capacity, serve a new table 20 s."""
+    assert min(300, saved + idle) / (factor - 1) == pytest.approx(seconds, abs=0.5)
+    assert served_for(idle, factor, saved) == pytest.approx(seconds, abs=1)
+
+
+@pytest.mark.parametrize("units", [10, 50, 100, 400])
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_the_tank_is_cut_at_a_change_of_capacity(units, adaptive):
+    """From 100 units/s with a full tank to `units`: it holds at most 300 s of the new ones, and a
+    rise fills nothing."""
+    sim = Simulation(1, 200, points=200)
+    table = Table(sim, "table", "provisioned", 1.0, 100.0, adaptive=adaptive)
+    table.writes.expect([100] * 100 + [900] * 100)
+
+    def change():
+        yield sim.env.timeout(100)
+        table.provision(WRITE, units)
+    sim.process(change())
+    sim.run()
+    served = table.served[100:, WRITE].sum()
+    assert served == pytest.approx(min(90_000, units * 100 + 300 * min(units, 100)), rel=0.01)
+
+
+@pytest.mark.parametrize("saved", [-1, 301, float("nan")])
+def test_a_tank_that_cannot_be_is_refused(saved):
+    """It holds 0 to 300 s."""
+    with pytest.raises(ParameterError, match="saved"):
+        Table(Simulation(1, 60), "table", "provisioned", 1, 1, saved=saved)
+
+
 # -- auto scaling ---------------------------------------------------------------------------------
 
 def scaled(rates, tick=60, capacity=100.0, delay=0.0):
@@ -82,6 +127,59 @@ def test_it_scales_in_after_fifteen_minutes_twenty_points_below():
     assert scaled([51] * 30) == [100] * 30
     low = scaled([50] * 17)
     assert low[:15] == [100] * 15 and low[16] == pytest.approx(50 / 0.7)
+
+
+@pytest.mark.parametrize("rates", [[0] * 60, [40] * 14 + [0] * 60, [0, 0, 300] + [0] * 40])
+def test_it_does_not_scale_in_where_nothing_is_consumed(rates):
+    """Source: Amazon DynamoDB Developer Guide, auto scaling: it "does not scale down your
+    provisioned capacity if your table's consumed capacity becomes zero"; nor after minutes that
+    were low but too few."""
+    assert scaled(rates, capacity=1_000.0) == [1_000] * len(rates)
+
+
+def test_it_scales_in_at_little_traffic():
+    """A request a second is enough for a datapoint: to what is consumed over the target."""
+    assert scaled([1] * 17, capacity=1_000.0)[-1] == pytest.approx(1 / 0.7)
+
+
+def lowered(times):
+    """Which of decreases at these times (s) are allowed."""
+    limit, allowed = Decreases(), []
+    for now in times:
+        if limit.allowed(now):
+            limit.make(now)
+            allowed.append(now)
+    return allowed
+
+
+@pytest.mark.parametrize("times, allowed", [
+    ([0, 0, 0, 0, 0], [0, 0, 0, 0]),
+    ([0, 60, 120, 180, 240, 3_600, 3_780, 3_800], [0, 60, 120, 180, 3_780]),
+    ([0, 60, 3_599, 3_600, 3_700, 7_199, 7_200], [0, 60, 3_599, 7_199]),
+    ([50_000, 50_001, 53_700, 53_701, 57_300], [50_000, 50_001, 53_700, 57_300]),
+    ([86_000, 86_000, 86_000, 86_000, 86_300, 86_400, 86_400, 86_400, 86_400, 86_400],
+     [86_000] * 4 + [86_400] * 4),
+    ([86_399, 86_400 * 3], [86_399, 86_400 * 3])])
+def test_four_decreases_in_an_hour_then_one_where_there_was_none_in_the_last(times, allowed):
+    """"Up to four decreases within one hour as long as you have not performed any other decreases
+    yet during that day. Subsequently, one additional decrease per hour as long as there was no
+    decreases in the preceding hour." Source: Amazon DynamoDB Developer Guide, service quotas."""
+    assert lowered(times) == allowed
+
+
+def test_reads_and_writes_share_the_decreases():
+    """They are the table's. Both fall each quarter of an hour: in an hour four together."""
+    minutes = 16 * 8
+    sim = Simulation(1, 60 * minutes, points=minutes)
+    table = Table(sim, "table", "provisioned", 100.0, 100.0, item=4_096)
+    fall = [60 * 50 * 0.6 ** (n // 16) for n in range(minutes)]
+    table.reads.expect([int(2 * n) for n in fall])
+    table.writes.expect([int(n / 4) for n in fall])
+    scaling = AutoScaling(sim, "scaling", table, delay=0.0)
+    at = []
+    sim.each_tick(lambda k: at.append(scaling.ins))
+    sim.run()
+    assert at[60 + 14] <= rules.FIRST_DECREASES < at[-1]
 
 
 def test_decreases_are_limited():
