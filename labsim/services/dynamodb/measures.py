@@ -101,5 +101,5 @@ def series(table) -> dict[str, tuple[np.ndarray, str]]:
         **{f"burst_{op}": (tank[:, i], "units") for i, op in enumerate(OPS)},
         "burst": (tank.min(axis=1), "units"),
         "partitions": per_tick(np.full(len(table.load), float(table.parts)), "partitions"),
-        "partition_load": per_tick(table.load.max(axis=(1, 2))),
+        "partition_load": per_tick(table.load.max(axis=(1, 2)), "of limit"),
         **bars("load", [group.max(axis=1) for group in groups])}
