@@ -71,7 +71,7 @@ def most_steps(waits: list[tuple[float, float]], changes: float, points: int,
     steps = min(calm, even) / least                     # until they are as long as they may be
     steps += parts * math.log(min(calm, longest) / even) if calm > even else 0.0
     steps += max(0.0, calm - longest) / LONGEST
-    return points + min(changes * (steps + 1), duration / least)
+    return points + changes + min(changes * steps, duration / least)
 
 
 class Pace:
