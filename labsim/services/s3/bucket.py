@@ -68,6 +68,7 @@ class Bucket(Component):
         self.attempts = Attempts(self.record.t, (2, self.prefixes), self.waits, quota)
         sim.pace.retries(self.waits)
         ticks = len(self.record.t) - 1
+        self._none = np.zeros((2, self.prefixes))       # the share that is turned away mostly
         self.busiest = np.zeros((MOST_BARS, ticks))    # most that was asked of these partitions
         self.partitions, self.slow_down, self.kms_throttled = np.zeros((3, ticks))
         # A partition covers the prefixes from its start to before the next one's.
@@ -127,6 +128,8 @@ class Bucket(Component):
     def _serve(self) -> None:
         self._asked = np.add.reduceat(self.attempts.asked, self.start, axis=1)  # (2, partitions)
         self._served = np.minimum(self._asked, self._room)
+        self._unserved = self._asked - self._served
+        self._over = bool(np.logical_or.reduce(self._unserved, axis=None))
 
     def ask(self) -> float:
         """How many KMS calls it takes to answer what the partitions serve."""
@@ -136,10 +139,11 @@ class Bucket(Component):
         """KMS throttles this share of what the partitions serve, and all that is not served is
         turned away. Whether that is the end of the step: else, `ask` again."""
         self._throttled = throttled
-        passed = self._served / np.maximum(self._asked, 1e-9)
-        if throttled:
-            passed *= 1.0 - throttled
-        if self.attempts.turn_away(1.0 - passed[:, self.partition]):
+        share = self._none
+        if self._over or throttled:
+            lost = self._unserved + self._served * throttled
+            share = (lost / np.maximum(self._asked, 1e-9))[:, self.partition]
+        if self.attempts.turn_away(share):
             return True
         self._serve()
         return False
@@ -150,11 +154,11 @@ class Bucket(Component):
         self.attempts.end()
         self.sim.pace.awaited(self.attempts.all_back)
         self._tokens = np.minimum(self._room - served, LIMITS)      # a second's worth is kept
-        unserved = self._asked - served
-        self.slow_down[k] += np.add.reduce(unserved, axis=None)
+        if self._over:
+            self.slow_down[k] += np.add.reduce(self._unserved, axis=None)
         if self._throttled:
             self.kms_throttled[k] += np.add.reduce(served, axis=None) * self._throttled
-        load = np.maximum.reduce(self._asked / LIMITS, axis=0) / length
+        load = np.maximum.reduce(self._asked / (LIMITS * length), axis=0)
         bars = self.busiest[:len(self._groups), k]
         np.maximum(bars, np.maximum.reduceat(load, self._groups), out=bars)
         self.partitions[k] = len(self.start)
@@ -162,11 +166,14 @@ class Bucket(Component):
             gets, puts = (served.sum(axis=1) * (1.0 - self._throttled)).tolist()
             self.done.count(gets + puts, self._step.start, self._step.end)
             self.written.count(puts, self._step.start, self._step.end)
-        return self._heat(unserved) if self._can_split else math.inf
+        return self._heat() if self._can_split else math.inf
 
-    def _heat(self, unserved: np.ndarray) -> float:
+    def _heat(self) -> float:
         """Partitions over a limit heat up, the others are cool at once; the ripe ones split."""
-        self.hot = (self.hot + self._step.length) * (np.add.reduce(unserved, axis=0) > 0.0)
+        if not self._over:
+            self.hot[:] = 0.0
+            return math.inf
+        self.hot = (self.hot + self._step.length) * (np.add.reduce(self._unserved, axis=0) > 0.0)
         hottest = float(np.maximum.reduce(self.hot * self._divisible))
         if not hottest:
             return math.inf
