@@ -31,7 +31,8 @@ def simulate(p: S3PrefixParams, sim: Simulation) -> "Requests":
     account = kms.Quota(sim, "kms", p.kms_quota)
     bucket = s3.Bucket(
         sim, "bucket", p.prefixes, scheme=p.key_scheme, key_ranges=p.key_ranges,
-        partition_time=p.partition_time, start_rate=p.start_rate / 100, encryption=p.encryption, kms=account, waits=waits, random=sim.stream,
+        partition_time=p.partition_time, start_rate=p.start_rate / 100,
+        encryption=p.encryption, kms=account, waits=waits, random=sim.stream,
         quota=sdk.RetryQuota(p.clients) if waits and p.retry_quota else None)
     for name, inlet, rate in (("gets", bucket.gets, p.get_rate),
                               ("puts", bucket.puts, p.put_rate)):
@@ -73,7 +74,7 @@ def estimate(p: S3PrefixParams) -> Estimate:
         rounds = math.ceil(math.log2(ranges)) + math.ceil(math.log2(100 / p.start_rate))
         rounds = min(rounds, p.duration // p.partition_time)
     takes = expected(2 * ranges, retry_waits(p), 1 + 2 * kit.spikes(p) + rounds, TICKS, p.duration)
-    if p.encryption != SSE_S3:      # all are asked again until the share that KMS throttles is known
+    if p.encryption != SSE_S3:      # asked again until the share that KMS throttles is known
         takes["events"] *= 2
     return Estimate(requests=0, lower="prefixes" if prefixes > p.key_ranges else "key_ranges",
                     **takes)

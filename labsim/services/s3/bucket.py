@@ -6,8 +6,9 @@ one is opened and the rows of hooks are divided between them, but never within o
 
 *Models:* 5,500 reads and 3,500 writes a second per partition (what is not used is kept for a
 second), or a part of that in a new bucket; a partition that has been over a limit for
-`partition_time` without a break doubles its rate up to the full one, then splits in halves of whole
-prefixes, or of the key ranges within a prefix; a KMS quota behind them; SDK retries and their quota.
+`partition_time` without a break doubles its rate up to the full one, then splits in halves of
+whole prefixes, or of the key ranges within a prefix; a KMS quota behind them; SDK retries with
+their quota.
 *Leaves out:* partitions that merge again, LIST, HEAD and DELETE (they count like reads or writes),
 data transfer.
 
@@ -42,7 +43,8 @@ class Bucket(Component):
     key_ranges: into how many ranges of keys, equally busy, S3 can divide a prefix; 1: not at all.
     partition_time: how many s a partition is over a limit before it doubles its rate or splits; 0:
     split, and at its full rate, from the start. start_rate: the share of the full rate that its
-    first partition allows. encryption: "sse-s3", "sse-kms" or "sse-kms-bucket-key"; the latter two ask `kms`.
+    first partition allows.
+    encryption: "sse-s3", "sse-kms" or "sse-kms-bucket-key"; the latter two ask `kms`.
     waits: (shortest, longest) s before each retry, by default those of the SDK's standard mode;
     quota: its tokens. random: the dice of a use; by default streams of its own.
     """
@@ -180,8 +182,8 @@ class Bucket(Component):
         return self._heat() if self._can_grow else math.inf
 
     def _heat(self) -> float:
-        """Partitions over a limit heat up, the others are cool at once; the ripe ones allow twice as
-        much, by their rate or by a split."""
+        """Partitions over a limit heat up, the others are cool at once; the ripe ones allow twice
+        as much, by their rate or by a split."""
         if not self._over:
             self.hot[:] = 0.0
             return math.inf
