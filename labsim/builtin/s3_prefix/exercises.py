@@ -86,8 +86,8 @@ EXERCISES = (
                  "Put something in front that varies, and the date behind it."),
     Explain(
         id="jitter",
-        question="Exponential backoff without jitter: two seconds of spike, and more than a minute "
-                 "later there are still waves of 503s. What makes the waves?",
+        question="Exponential backoff without jitter: two seconds of spike, and more than half a "
+                 "minute later there are still waves of 503s. What makes the waves?",
         choices=(
             Choice("S3 is slow to notice that the spike is over.",
                    "S3 limits every second anew; it remembers nothing but tokens."),

@@ -124,7 +124,7 @@ for percent in (100, 50, 25):
           f"grows at {grown or 'no time'}")
 
 # %% [markdown]
-# ### Two seconds of spike, a minute of waves
+# ### Two seconds of spike, half a minute of waves
 #
 # Backoff that doubles, the same for everybody. Look at the second panel.
 
