@@ -199,11 +199,12 @@ class Attempts:
                 later = np.maximum(later - back, 0.0)
                 gone -= np.add.reduce(back, axis=0)
             gone -= np.add.reduce(later, axis=0)
-            self._put(later)
-            self._all_back = self._step.end + self._longest + self._width
             if self.quota:
                 self.quota.settle()
-            self._steady = self._step.settled and self._is_steady()
+            if np.logical_or.reduce(later, axis=None):
+                self._put(later)
+                self._all_back = self._step.end + self._longest + self._width
+                self._steady = self._step.settled and self._is_steady()
         self._gone_home += np.add.reduce(gone, axis=-1)
 
     def _count_back(self, share: np.ndarray) -> None:
@@ -256,7 +257,9 @@ class Attempts:
             back[-1] = 1.0
             inside = np.where(back[0] > 1e-9, back[0], 0.0).tolist()
             later = np.diff(back, axis=0) / np.maximum(1.0 - back[0], 1e-9)
-            later[0] += 1.0 - later.sum(axis=0)         # rounding, or nobody is back later
+            later[later < 1e-9] = 0.0                   # rounding; what it lacks then the bin gets
+            most = later.argmax(axis=0), np.arange(later.shape[1])      # that has most, or, if
+            later[most] += 1.0 - later.sum(axis=0)      # nobody is back later, the first one
             self._known[known] = inside, [self._trimmed(shares) for shares in later.T]
         return self._known[known]
 
@@ -283,7 +286,7 @@ def shares_back(t: np.ndarray, waits: list[tuple[float, float]], length: float) 
     turned away evenly, if they wait from `low` to `high` s, evenly too: shape (n, waits)."""
     low, high = np.array(waits).T
     wait = np.maximum(high - low, 1e-4 * (length + low))    # none is quite the same as another
-    t = t[:, None] - low
+    t = np.minimum(t[:, None] - low, length + wait)         # by then all are back
 
     def square(by):
         return np.maximum(t - by, 0.0)**2

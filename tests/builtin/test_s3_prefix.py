@@ -77,6 +77,96 @@ def test_partitions_get_whole_prefixes():
     assert [e.t for e in r.events if e.kind == "split"] == [900, 1_800, 2_700, 3_600]
 
 
+# -- bursts: a limit per second holds per second -----------------------------------------------
+
+ONE = LAB.Params(key_scheme="one-prefix", put_rate=0, retry_mode="none", get_rate=2_000)
+DURATIONS = st.sampled_from([60, 90, 600, 1_800, 3_600, 14_400, 86_400])
+
+
+def whole(r):
+    """Counts are whole and not negative, and the laws of the lab hold."""
+    counts = [r.summary[m.name] for m in LAB.metrics if type(m).__name__ == "Count"]
+    assert all(n >= 0 and n == int(n) for n in counts)
+    assert min(series.value.min() for series in r.series.values()) >= 0
+    assert all(law.holds(r) for law in LAB.invariants)
+    return r
+
+
+@pytest.mark.parametrize("duration", [60, 600, 3_600, 14_400, 86_400])
+def test_five_seconds_of_20_000_reads_are_refused_67_000_times(duration):
+    """5 s x (20,000 - 5,500) - 5,500, the second's worth that was saved, whatever the duration."""
+    r = whole(LAB.run(ONE.changed(spike_factor=10, spike_start=20, spike_duration=5,
+                                  duration=duration)))
+    assert r.summary["throttled"] == pytest.approx(67_000, rel=0.01)
+
+
+@given(duration=DURATIONS, place=st.floats(0.1, 0.9), lasts=st.floats(0.5, 20),
+       factor=st.floats(10, 50), mode=st.sampled_from(["none", "full-jitter", "exponential"]))
+def test_a_burst_is_the_same_in_a_run_of_any_length_and_at_any_place(duration, place, lasts, factor,
+                                                                     mode):
+    """As in ten minutes, in which the books of requests and tokens say the same."""
+    burst = ONE.changed(spike_factor=factor, spike_duration=lasts, retry_mode=mode,
+                        retry_quota=False)
+    here = whole(LAB.run(burst.changed(duration=duration, spike_start=place * (duration - 40))))
+    usual = LAB.run(burst.changed(duration=600, spike_start=100))
+    assert here.summary["throttled"] == pytest.approx(usual.summary["throttled"], rel=0.01, abs=200)
+    if mode == "none":
+        saved = 5_500 + 5_500 * lasts
+        assert here.summary["throttled"] == pytest.approx(
+            max(0, 2_000 * factor * lasts - saved), rel=0.01, abs=4 * (2_000 * factor * lasts)**0.5)
+
+
+@given(duration=DURATIONS.filter(lambda s: s % 60 == 0), start=st.floats(0.5, 30),
+       mode=st.sampled_from(["none", "full-jitter"]))
+def test_micro_bursts_cost_the_same_each(duration, start, mode):
+    """200 ms of 100,000 reads/s each minute: 20,000 - 1,100 - 5,500 are refused each time."""
+    often = ONE.changed(spike_factor=50, spike_duration=0.2, spike_every=60, spike_start=start,
+                        duration=duration, retry_mode=mode, retry_quota=False)
+    n = 1 + int((duration - start - 0.2) // 60)
+    each = whole(LAB.run(often)).summary["throttled"] / n
+    if mode == "none":
+        assert each == pytest.approx(20_000 - 1_100 - 5_500, rel=0.01 + 0.03 / n**0.5)
+    else:
+        alone = LAB.run(often.changed(duration=60, spike_every=0, spike_start=20))
+        assert each == pytest.approx(alone.summary["throttled"], rel=0.02 + 0.03 / n**0.5)
+
+
+# -- a bucket adapts ----------------------------------------------------------------------------
+
+def test_one_prefix_is_divided_by_ranges_of_its_keys_if_they_are_spread():
+    """Users' reports: a single prefix scales in time if its keys are spread; else it never does."""
+    spread = dict(key_scheme="one-prefix", get_rate=20_000)
+    assert splits(**spread, key_ranges=4) == [900, 1_800]
+    assert splits(**spread, key_ranges=1) == []
+    r = labsim.run("s3-prefix", **spread, put_rate=0, key_ranges=4, partition_time=0, duration=600)
+    assert r.summary["throttled"] == 0 and r.summary["prefixes_effective"] == 4
+
+
+def test_writes_of_a_day_spread_over_the_ranges_of_that_day():
+    """3,500 writes a second for each."""
+    r = LAB.run(WARM.changed(key_scheme="date", prefixes=5, key_ranges=2, get_rate=0,
+                             put_rate=10_000))
+    assert r.summary["puts_completed"] == 2 * 3_500 * 600
+
+
+def test_a_new_bucket_turns_away_below_the_published_rate_until_it_has_adapted():
+    """A quarter, a half, all of 5,500: each for the time to split."""
+    new = LAB.Params(key_scheme="one-prefix", put_rate=0, retry_mode="none", get_rate=5_000,
+                     start_rate=25, duration=7_200)
+    r = whole(LAB.run(new))
+    assert [e.t for e in r.events if e.kind == "rate"] == [900, 1_800]
+    assert r.summary["throttled"] == pytest.approx(900 * (3_625 + 2_250), rel=0.005)
+    assert LAB.run(new.changed(start_rate=100)).summary["throttled"] == 0
+    assert LAB.run(new.changed(partition_time=0)).summary["throttled"] == 0
+
+
+def test_it_reaches_its_full_rate_before_it_splits():
+    """25% to 100% in two rounds, four partitions in two more."""
+    r = labsim.run("s3-prefix", get_rate=20_000, put_rate=0, start_rate=25, duration=7_200)
+    assert [(e.t, e.kind) for e in r.events] == [
+        (900, "rate"), (1_800, "rate"), (2_700, "split"), (3_600, "split")]
+
+
 # -- KMS --------------------------------------------------------------------------------------
 
 @pytest.mark.long

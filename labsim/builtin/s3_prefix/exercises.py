@@ -18,8 +18,10 @@ def last_split(result) -> float:
 def limits(p) -> dict[str, str]:
     """What the prefixes can do together, in words."""
     n = rules.prefixes_in_use(p.key_scheme, p.prefixes)
+    first = rules.GET_RATE * p.start_rate / 100
     return {"each": format_value(rules.GET_RATE, "GET/s"),
             "together": format_value(n * rules.GET_RATE, "GET/s"),
+            "first": format_value(first, "GET/s"), "second": format_value(2 * first, "GET/s"),
             "writes": format_value(rules.PUT_RATE, "PUT/s"),
             "over": format_value(min(n * rules.GET_RATE, p.get_rate) - p.kms_quota, "req/s")}
 
@@ -28,6 +30,8 @@ FULL_SPEED = {"prefixes": 10, "get_rate": 80_000, "put_rate": 0, "partition_time
               "retry_mode": "none", "duration": 600}
 SEALED = {"prefixes": 2, "get_rate": 15_000, "put_rate": 0, "partition_time": 0,
           "encryption": "sse-kms", "retry_mode": "none", "duration": 600}
+ADAPTING = {"key_scheme": "one-prefix", "get_rate": 5_000, "put_rate": 0, "start_rate": 25,
+            "retry_mode": "none", "duration": 7_200}
 GROWING = {"prefixes": 4, "get_rate": 20_000, "put_rate": 0, "duration": 7_200}
 
 EXERCISES = (
@@ -82,8 +86,8 @@ EXERCISES = (
                  "Put something in front that varies, and the date behind it."),
     Explain(
         id="jitter",
-        question="Exponential backoff without jitter: two seconds of spike, and more than a minute "
-                 "later there are still waves of 503s. What makes the waves?",
+        question="Exponential backoff without jitter: two seconds of spike, and more than half a "
+                 "minute later there are still waves of 503s. What makes the waves?",
         choices=(
             Choice("S3 is slow to notice that the spike is over.",
                    "S3 limits every second anew; it remembers nothing but tokens."),
@@ -127,4 +131,16 @@ EXERCISES = (
                "Retries cannot cure a lasting overload: remove both limits first."),
         solution="Keys that begin with a hash of enough prefixes, and bucket keys: {answer}. Then "
                  "nothing is turned away, and how to retry hardly matters."),
+    Predict(
+        id="adapting", runs=(ADAPTING,), ask=lambda result: result.summary["throttled"],
+        unit="requests", within=0.05, numbers=limits,
+        question="A new bucket allows {start_rate} of the published rate, and S3 doubles that each "
+                 "time the bucket has been over it for {partition_time}. Clients ask one prefix "
+                 "for {get_rate}, less than the published {each}, and nobody tries again. How many "
+                 "requests get 503 Slow Down before that ends?",
+        hints=("Each stage lasts {partition_time}. How many stages are too slow?",
+               "First it allows {first}, then {second}."),
+        solution="Twice {partition_time}, with {first} and then {second} served of {get_rate}: "
+                 "{answer} in the model. The published rate is what a prefix reaches under load, "
+                 "not what it begins with: let the load grow, or retry with backoff."),
 )

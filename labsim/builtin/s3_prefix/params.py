@@ -44,11 +44,19 @@ class S3PrefixParams(Params):
         4, unit="prefixes", bounds=(1, 100_000), slider=(1, 64), step=1, label="Prefixes",
         group=KEYS, help="Prefixes that a hash makes, or days that are read.",
         when=("key_scheme", ("date", "hashed")))
+    key_ranges: int = integer(
+        1, unit="ranges", bounds=(1, 1_000), slider=(1, 16), step=1, label="Ranges in a prefix",
+        group=KEYS, help="Into how many ranges of keys, equally busy, S3 can divide a prefix; 1: "
+                         "not at all, as with keys in sequence or one hot object.")
     partition_time: float = number(
         900, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=60,
         label="Time to split", group=KEYS, fact="s3.split_time_s",
-        help="How long a partition must be over a limit before S3 splits it; 0: split from the "
-             "start. AWS publishes no figure.")
+        help="How long a partition must be over a limit before S3 doubles its rate or splits it; "
+             "0: split, at its full rate, from the start. AWS publishes no figure.")
+    start_rate: float = number(
+        100, unit="%", bounds=(1, 100), slider=(5, 100), step=5, label="Rate of a new bucket",
+        group=KEYS, help="What the first partition allows of the published rates, until it has "
+                         "adapted. AWS publishes no figure.")
 
     retry_mode: Literal["none", "fixed", "exponential", "full-jitter"] = choice(
         "full-jitter", label="Retries", group=RETRIES,

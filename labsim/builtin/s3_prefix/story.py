@@ -45,6 +45,13 @@ PRESETS = (
            {**BURST, "retry_mode": "full-jitter"}),
     Preset("Fixed backoff", "The same spike, impatient clients: a second, and again, and again.",
            {**BURST, "retry_mode": "fixed"}),
+    Preset("Within one prefix", "One prefix, but its keys are spread over four ranges: S3 divides "
+                                "it as if they were prefixes. Keys in sequence: ranges to 1.",
+           {"key_scheme": "one-prefix", "key_ranges": 4, "get_rate": 20_000, "put_rate": 0,
+            "duration": 7_200}),
+    Preset("Below the published rate", "A new bucket that allows a quarter of it: 503s at a load "
+                                       "that any prefix serves once it has adapted.",
+           {"start_rate": 25, "get_rate": 5_000, "put_rate": 500, "duration": 7_200}),
 )
 
 

@@ -5,10 +5,12 @@ who comes beyond that is told to slow down. When a hatch has been overrun for lo
 one is opened and the rows of hooks are divided between them, but never within one row.
 
 *Models:* 5,500 reads and 3,500 writes a second per partition (what is not used is kept for a
-second); partitions cover whole prefixes and split in halves once they have been over a limit for
-`partition_time` without a break; a KMS quota behind them; SDK retries with their quota.
-*Leaves out:* what S3 does before a prefix is at its full rate, partitions that merge again, LIST,
-HEAD and DELETE (they count like reads or writes), data transfer.
+second), or a part of that in a new bucket; a partition that has been over a limit for
+`partition_time` without a break doubles its rate up to the full one, then splits in halves of
+whole prefixes, or of the key ranges within a prefix; a KMS quota behind them; SDK retries with
+their quota.
+*Leaves out:* partitions that merge again, LIST, HEAD and DELETE (they count like reads or writes),
+data transfer.
 
 Data plane: counted per step and partition (`Attempts`), since S3 limits rates, not requests.
 """
@@ -38,8 +40,11 @@ class Bucket(Component):
     `sim.send(load, to=bucket.gets)`, from another part's outlet (`other.done.to(bucket.puts)`), or
     as `bucket.gets.expect(counts)`. Outlets: `done`, all that is answered, and `written`, PUTs.
 
-    partition_time: how many s a partition is over a limit before it splits; 0: split from the
-    start. encryption: "sse-s3", "sse-kms" or "sse-kms-bucket-key"; the latter two ask `kms`.
+    key_ranges: into how many ranges of keys, equally busy, S3 can divide a prefix; 1: not at all.
+    partition_time: how many s a partition is over a limit before it doubles its rate or splits; 0:
+    split, and at its full rate, from the start. start_rate: the share of the full rate that its
+    first partition allows.
+    encryption: "sse-s3", "sse-kms" or "sse-kms-bucket-key"; the latter two ask `kms`.
     waits: (shortest, longest) s before each retry, by default those of the SDK's standard mode;
     quota: its tokens. random: the dice of a use; by default streams of its own.
     """
@@ -49,7 +54,8 @@ class Bucket(Component):
     alarm = "throttled_rate"
 
     def __init__(self, sim: Simulation, name: str, prefixes: int = 1, *,
-                 scheme: str = rules.HASHED, partition_time: float = PARTITION_TIME,
+                 scheme: str = rules.HASHED, key_ranges: int = 1,
+                 partition_time: float = PARTITION_TIME, start_rate: float = 1.0,
                  encryption: str = kms_rules.SSE_S3, kms: kms_.Quota | None = None,
                  waits: list[tuple[float, float]] | None = None, quota: RetryQuota | None = None,
                  random: Callable[[str], np.random.Generator] | None = None):
@@ -58,23 +64,29 @@ class Bucket(Component):
             raise unknown("encryption", encryption, kms_rules.ENCRYPTIONS)
         if not partition_time >= 0:
             raise ParameterError("partition_time", partition_time, "at least 0 s")
+        if not 0 < start_rate <= 1:
+            raise ParameterError("start_rate", start_rate, "a share above 0, at most 1")
         self.calls = kms_rules.calls_per_object(encryption)
         if self.calls and kms is None:
             raise ParameterError("kms", kms, f"a kms.Quota, which a bucket with {encryption} asks")
         self.waits = standard_waits() if waits is None else waits
-        self.prefixes = rules.prefixes_in_use(scheme, prefixes)
-        self.partition_time = partition_time
+        shares = rules.shares(scheme, rules.prefixes_in_use(scheme, prefixes), key_ranges)
+        self.ranges, self.partition_time = shares.shape[1], partition_time     # of keys, in all
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
-        self.attempts = Attempts(self.record.t, (2, self.prefixes), self.waits, quota)
+        self.attempts = Attempts(self.record.t, (2, self.ranges), self.waits, quota)
         sim.pace.retries(self.waits)
         ticks = len(self.record.t) - 1
+        self._none = np.zeros((2, self.ranges))       # the share that is turned away mostly
         self.busiest = np.zeros((MOST_BARS, ticks))    # most that was asked of these partitions
-        self.partitions, self.slow_down, self.kms_throttled = np.zeros((3, ticks))
-        # A partition covers the prefixes from its start to before the next one's.
-        self._divide(np.arange(self.prefixes) if partition_time == 0 else np.zeros(1, dtype=int))
+        self.partitions, self.full, self.slow_down, self.kms_throttled = np.zeros((4, ticks))
+        # A partition covers the key ranges from its start to before the next one's.
+        if partition_time == 0:
+            self._divide(np.arange(self.ranges), np.ones(self.ranges))
+        else:
+            self._divide(np.zeros(1, dtype=int), np.array([start_rate]))
         self.hot = np.zeros(len(self.start))    # seconds that each has been over a limit
         self.gets, self.puts = Inlet(self, "GETs"), Inlet(self, "PUTs")
-        for inlet, share, use in zip((self.gets, self.puts), rules.shares(scheme, self.prefixes),
+        for inlet, share, use in zip((self.gets, self.puts), shares,
                                      ("get prefixes", "put prefixes")):
             inlet.lead(share, self._random(use))
         self.done, self.written = CountedOutlet(self), CountedOutlet(self)
@@ -94,13 +106,14 @@ class Bucket(Component):
         if not (self.gets.used or self.puts.used):
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=bucket.gets) does")
 
-    def _divide(self, start: np.ndarray) -> None:
-        self.start = start
-        self.size = np.diff(start, append=self.prefixes)
-        self.partition = np.repeat(np.arange(len(start)), self.size)    # of each prefix
+    def _divide(self, start: np.ndarray, rate: np.ndarray) -> None:
+        self.start, self.rate = start, rate     # share of the full rate that each allows
+        self._limits, self._full = LIMITS * rate, float(rate.sum())
+        self.size = np.diff(start, append=self.ranges)
+        self.partition = np.repeat(np.arange(len(start)), self.size)    # of each range
         groups = np.array_split(np.arange(len(start)), min(MOST_BARS, len(start)))
-        self._divisible = self.size > 1
-        self._can_split = self.partition_time > 0 and bool(self._divisible.any())
+        self._grows = (self.size > 1) | (rate < 1.0)
+        self._can_grow = self.partition_time > 0 and bool(self._grows.any())
         self._groups = np.array([group[0] for group in groups])
 
     # -- a step ----------------------------------------------------------------------------
@@ -119,14 +132,17 @@ class Bucket(Component):
         self._step = step
         if step.start == 0.0:       # what was not overrun so far has saved a second's worth
             before = np.array([self.gets.before, self.puts.before])
-            self._tokens = LIMITS * (np.add.reduceat(before, self.start, axis=1) <= LIMITS)
+            self._tokens = self._limits * (
+                np.add.reduceat(before, self.start, axis=1) <= self._limits)
         self.attempts.begin(step, np.array([self.gets.during(step), self.puts.during(step)]))
-        self._room = self._tokens + LIMITS * step.length
+        self._room = self._tokens + self._limits * step.length
         self._serve()
 
     def _serve(self) -> None:
         self._asked = np.add.reduceat(self.attempts.asked, self.start, axis=1)  # (2, partitions)
         self._served = np.minimum(self._asked, self._room)
+        self._unserved = self._asked - self._served
+        self._over = bool(np.logical_or.reduce(self._unserved, axis=None))
 
     def ask(self) -> float:
         """How many KMS calls it takes to answer what the partitions serve."""
@@ -136,10 +152,11 @@ class Bucket(Component):
         """KMS throttles this share of what the partitions serve, and all that is not served is
         turned away. Whether that is the end of the step: else, `ask` again."""
         self._throttled = throttled
-        passed = self._served / np.maximum(self._asked, 1e-9)
-        if throttled:
-            passed *= 1.0 - throttled
-        if self.attempts.turn_away(1.0 - passed[:, self.partition]):
+        share = self._none
+        if self._over or throttled:
+            lost = self._unserved + self._served * throttled
+            share = (lost / np.maximum(self._asked, 1e-9))[:, self.partition]
+        if self.attempts.turn_away(share):
             return True
         self._serve()
         return False
@@ -149,38 +166,50 @@ class Bucket(Component):
         k, length, served = self._step.k, self._step.length, self._served
         self.attempts.end()
         self.sim.pace.awaited(self.attempts.all_back)
-        self._tokens = np.minimum(self._room - served, LIMITS)      # a second's worth is kept
-        unserved = self._asked - served
-        self.slow_down[k] += np.add.reduce(unserved, axis=None)
+        self._tokens = np.minimum(self._room - served, self._limits)      # a second's worth is kept
+        if self._over:
+            self.slow_down[k] += np.add.reduce(self._unserved, axis=None)
         if self._throttled:
             self.kms_throttled[k] += np.add.reduce(served, axis=None) * self._throttled
-        load = np.maximum.reduce(self._asked / LIMITS, axis=0) / length
+        load = np.maximum.reduce(self._asked / (self._limits * length), axis=0)
         bars = self.busiest[:len(self._groups), k]
         np.maximum(bars, np.maximum.reduceat(load, self._groups), out=bars)
-        self.partitions[k] = len(self.start)
+        self.partitions[k], self.full[k] = len(self.start), self._full
         if self.done.connected or self.written.connected:
             gets, puts = (served.sum(axis=1) * (1.0 - self._throttled)).tolist()
             self.done.count(gets + puts, self._step.start, self._step.end)
             self.written.count(puts, self._step.start, self._step.end)
-        return self._heat(unserved) if self._can_split else math.inf
+        return self._heat() if self._can_grow else math.inf
 
-    def _heat(self, unserved: np.ndarray) -> float:
-        """Partitions over a limit heat up, the others are cool at once; the ripe ones split."""
-        self.hot = (self.hot + self._step.length) * (np.add.reduce(unserved, axis=0) > 0.0)
-        hottest = float(np.maximum.reduce(self.hot * self._divisible))
+    def _heat(self) -> float:
+        """Partitions over a limit heat up, the others are cool at once; the ripe ones allow twice
+        as much, by their rate or by a split."""
+        if not self._over:
+            self.hot[:] = 0.0
+            return math.inf
+        self.hot = (self.hot + self._step.length) * (np.add.reduce(self._unserved, axis=0) > 0.0)
+        hottest = float(np.maximum.reduce(self.hot * self._grows))
         if not hottest:
             return math.inf
         ahead = self.partition_time - hottest
         if ahead > 1e-9:
             return ahead
-        ripe = (self.hot >= self.partition_time - 1e-9) & self._divisible
-        before, middle = len(self.start), self.start[ripe] + self.size[ripe] // 2
-        self._divide(np.sort(np.append(self.start, middle)))
-        self._tokens = np.zeros((2, len(self.start)))
-        self.hot = np.zeros(len(self.start))
+        ripe = (self.hot >= self.partition_time - 1e-9) & self._grows
+        slow, before = ripe & (self.rate < 1.0), len(self.start)
+        split = ripe & ~slow
+        rate = np.where(slow, np.minimum(2 * self.rate, 1.0), self.rate)
+        where = np.flatnonzero(split)
+        start = np.insert(self.start, where + 1, self.start[where] + self.size[where] // 2)
+        self._divide(start, np.insert(rate, where + 1, 1.0))
+        self._tokens = np.zeros((2, len(start)))
+        self.hot = np.zeros(len(start))
         self.sim.pace.changed()
-        self.log("split", f"{ripe.sum()} of {before} partitions split in two: "
-                          f"{len(self.start)} now", self._step.end)
+        if slow.any():
+            self.log("rate", f"{slow.sum()} of {before} partitions allow "
+                             f"{rate[slow].min():.0%} of the full rate", self._step.end)
+        if split.any():
+            self.log("split", f"{split.sum()} of {before} partitions split in two: "
+                              f"{len(start)} now", self._step.end)
         return math.inf
 
     # -- at the end of the run -------------------------------------------------------------
@@ -234,7 +263,7 @@ class Bucket(Component):
         return {
             **{f"{name}_rate": per_tick(n / self.sim.tick, "req/s") for name, n in rates.items()},
             "partitions": per_tick(self.partitions, "partitions"),
-            "get_limit": per_tick(self.partitions * rules.GET_RATE, "req/s"),
+            "get_limit": per_tick(self.full * rules.GET_RATE, "req/s"),
             "load_max": per_tick(self.busiest.max(axis=0)), "latency": per_tick(latency, "s"),
             **{bar_name("load", i): per_tick(load) for i, load in enumerate(self.busiest)}}
 

@@ -33,15 +33,18 @@ def prefixes_in_use(scheme: str, prefixes: int) -> int:
     return {ONE: 1, RANDOM: RANDOM_PREFIXES}.get(scheme, prefixes)
 
 
-def shares(scheme: str, prefixes: int) -> np.ndarray:
-    """Share of the reads and of the writes that goes to each prefix, shape (2, prefixes).
+def shares(scheme: str, prefixes: int, key_ranges: int = 1) -> np.ndarray:
+    """Share of the reads and of the writes that goes to each of the equally busy `key_ranges` of
+    each prefix, shape (2, prefixes * key_ranges).
 
     With dates all writes go to the newest; reads spread over the days. Else both spread evenly.
     """
-    even = np.full((2, prefixes), 1.0 / prefixes)
+    if not (isinstance(key_ranges, int) and key_ranges >= 1):
+        raise ParameterError("key_ranges", key_ranges, "a whole number, at least 1")
+    n = prefixes * key_ranges
+    even = np.full((2, n), 1.0 / n)
     if scheme == DATE:
-        even[PUT] = 0.0
-        even[PUT, -1] = 1.0
+        even[PUT, :-key_ranges], even[PUT, -key_ranges:] = 0.0, 1.0 / key_ranges
     return even
 
 

@@ -104,7 +104,9 @@ def test_two_parts_of_one_name_are_an_error_that_names_both():
 
 @pytest.mark.parametrize("values, told", [
     ({"prefixes": 0}, "prefixes"), ({"scheme": "dates"}, "did you mean date"),
-    ({"partition_time": -1}, "partition_time"), ({"encryption": "kms"}, "did you mean sse-kms"),
+    ({"partition_time": -1}, "partition_time"), ({"key_ranges": 0}, "key_ranges"),
+    ({"start_rate": 0}, "start_rate"), ({"start_rate": 25}, "start_rate"),
+    ({"encryption": "kms"}, "did you mean sse-kms"),
     ({"encryption": "sse-kms"}, "kms.Quota, which")])
 def test_a_bucket_refuses_what_it_cannot_be(values, told):
     """At once, where it is written."""
