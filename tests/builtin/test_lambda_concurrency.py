@@ -80,7 +80,7 @@ def test_a_poison_record_shows_in_the_iterator_age():
 
 def test_a_reservation_guards_against_neighbours():
     """They take nearly all; with a reservation nothing changes for us."""
-    noisy = dict(arrival_rate=500, spike_factor=1, init_time=0, other_concurrency=950)
+    noisy = dict(arrival_rate=100, spike_factor=1, init_time=0, other_concurrency=950)
     assert summary(**noisy)["failed_throttled"] > 1_000
     guarded = summary(**noisy, reserved=250)
     assert guarded["failed_throttled"] == 0 and guarded["others_short"] == 200
@@ -109,7 +109,7 @@ def test_erlang_b(servers, load, cv):
 def test_littles_law_of_what_is_under_way():
     """Inside the 99% interval; what is missing in the first seconds, as it fills, is taken off."""
     mean, half = interval("concurrency_mean", spike_factor=1, duration=30, init_time=0)
-    assert abs(mean - 1_000 * 0.25 * (1 - 0.125 * (1 + 0.04) / 30)) <= half
+    assert abs(mean - 200 * 1.25 * (1 - 0.625 * (1 + 0.04) / 30)) <= half
 
 
 @pytest.mark.parametrize("values", [{}, {"caller": "sqs", "spike_factor": 1},
@@ -159,7 +159,7 @@ def test_provisioned_environments_have_no_cold_start():
 def test_a_minute_at_a_thousand_a_second_is_quicker_than_request_by_request():
     """The whole run, with its draws and its record, beside the calls alone of an environment pool
     that takes one after the other; best of three in turn, with room to spare."""
-    r, times = LAB.Params(spike_factor=1), []
+    r, times = LAB.Params(arrival_rate=1_000, cpu_time=0.2, wait_time=0.05, spike_factor=1), []
     arrivals = np.arange(60_000) / 1_000
     for _ in range(3):
         begin = time.process_time()

@@ -147,7 +147,8 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
     stuck = max(fails, throttled) * tries * (5.0 + 0.3 * batch) + 2.0 * lanes
     apart = 0.3 * math.log2(2 * batch) * fails if p.bisect_batch else 0.0
     return _estimated(0.75 * requests + (0.4 + 6.0 / batch + apart) * run + stuck,
-                      (310.0 + 180.0 / batch) * requests + 950.0 * p.shards * p.parallelization)
+                      (310.0 + 180.0 / batch) * requests + 950.0 * lanes
+                      + 16.0 * p.shards * p.parallelization)
 
 
 HELD = mappings.RETRY / mappings.BACK_OFF * mappings.POLLERS_PER_SECOND

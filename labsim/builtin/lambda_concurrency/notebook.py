@@ -52,7 +52,7 @@ lab.explore()
 
 # %%
 print(" req/s   needs   under way   throttled      p99")
-for rate in (500, 1_000, 2_000, 3_000, 3_600, 4_000, 4_400, 6_000):
+for rate in (100, 200, 400, 600, 720, 800, 880, 1_200):
     s = labsim.run("lambda-concurrency", arrival_rate=rate, spike_factor=1, duration=30,
                    provisioned=900).summary
     print(f"{rate:6,} {s['concurrency_needed']:7,.0f} {s['concurrency_max']:11,.0f} "

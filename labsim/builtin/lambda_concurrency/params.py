@@ -22,7 +22,7 @@ class LambdaConcurrencyParams(Params):
         "synchronous", label="Caller", group=CALLS,
         help="Who invokes the function, and so what a throttle does.")
     arrival_rate: float = number(
-        1_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 10_000), step=10,
+        200, unit="req/s", bounds=(0, 1_000_000), slider=(0, 10_000), step=10,
         label="Request rate",
         group=CALLS, help="Requests, events, messages or records per second.")
     spike_factor: float
@@ -40,10 +40,10 @@ class LambdaConcurrencyParams(Params):
         group=FUNCTION, fact="lambda.mb_per_vcpu",
         help="Memory of an environment; its CPU comes with it.")
     cpu_time: float = number(
-        0.2, unit="vCPU-s", bounds=(0, 10_000), slider=(0, 5), step=0.01, label="CPU work",
+        1, unit="vCPU-s", bounds=(0, 10_000), slider=(0, 5), step=0.01, label="CPU work",
         group=FUNCTION, help="Work of a request on one vCPU.")
     wait_time: float = number(
-        0.05, unit="s", bounds=(0, 900), slider=(0, 5), step=0.01, label="Waits for others",
+        0.25, unit="s", bounds=(0, 900), slider=(0, 5), step=0.01, label="Waits for others",
         group=FUNCTION, help="Time of a request in which the function waits for a database, say.")
     threads: bool = flag(
         False, label="Uses all vCPUs", group=FUNCTION,

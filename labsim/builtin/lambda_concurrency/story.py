@@ -25,7 +25,8 @@ METRICS = (
 
 STEADY = {"spike_factor": 1}
 NOISY = {"spike_factor": 1, "other_concurrency": 900}
-SMALL = {"arrival_rate": 100, "spike_factor": 15, "duration": 120, "reserved": 60}
+SMALL = {"arrival_rate": 100, "spike_factor": 15, "cpu_time": 0.2, "wait_time": 0.05,
+         "duration": 120, "reserved": 60}
 BURST = {"caller": "sqs", "arrival_rate": 0.5, "spike_factor": 20, "spike_duration": 60,
          "cpu_time": 1, "wait_time": 4, "reserved": 5, "visibility_timeout": 30,
          "max_receives": 2, "duration": 1_800}
@@ -34,8 +35,8 @@ POISON = {"caller": "kinesis", "arrival_rate": 200, "spike_factor": 1, "cpu_time
           "duration": 120}
 
 PRESETS = (
-    Preset("Concurrency limit", "Six thousand a second for ten seconds, a quarter of a second "
-                                "each: that is one and a half thousand at a time, and the "
+    Preset("Concurrency limit", "Twelve hundred a second for ten seconds, a second and a "
+                                "quarter each: that is one and a half thousand at a time, and the "
                                 "account has a thousand."),
     Preset("Half the memory", "The same crowd, half the memory, and so half the CPU: nearly twice "
                               "as many are under way. Is it cheaper?",
@@ -44,7 +45,7 @@ PRESETS = (
            {"memory": 3_538, "threads": True}),
     Preset("Shorter duration", "The cure that pays: a function that does the same with a quarter "
                                "of the CPU.",
-           {"cpu_time": 0.05}),
+           {"cpu_time": 0.25}),
     Preset("Cold starts", "A steady rate. Little's law says two hundred and fifty, and each "
                           "environment began with a cold start.",
            STEADY),
@@ -70,8 +71,8 @@ PRESETS = (
            {**SMALL, "caller": "kinesis", "error_share": 0.01}),
     Preset("API Gateway throttle and cache",
            "API Gateway in front, with a small bucket and a cache.",
-           {"caller": "api-gateway", "gateway_rate": 500, "gateway_burst": 500,
-            "cache_ttl": 20}),
+           {"caller": "api-gateway", "gateway_rate": 100, "gateway_burst": 100,
+            "cache_ttl": 20, "cache_keys": 2_000}),
     Preset("Throttled into the dead-letter queue",
            "A queue before five executions, with a visibility timeout as short as the function's: "
            "batches run out of time while they are throttled, and good messages are lost.",

@@ -19,7 +19,8 @@ from labsim.engine import Simulation, merged, so_far
 from labsim.errors import LabsimError
 
 WAITS, DONE, THROTTLED, FAILED, DEAD, TIMED_OUT, CACHED, REJECTED = range(8)     # fates
-AT_ONCE = THROTTLED, REJECTED   # known at the moment of the call
+# Of each fate, whether it is known at the moment of the call, and whether it is an answer.
+AT_ONCE, ANSWERED = (np.isin(range(8), fates) for fates in ((THROTTLED, REJECTED), (DONE, CACHED)))
 PATIENCE = 1_000                # steps between two looks at whether the run was cancelled
 GOLDEN = 0.6180339887498949     # turns a request's die between its attempts
 
@@ -157,7 +158,7 @@ class Caller(kit.Component):
         """Hand on the answers that have come by `now` s."""
         if self.answered.connected:
             end = np.array(self.end)
-            new = np.isin(self.fate, (DONE, CACHED)) & (end > self._given) & (end <= now)
+            new = ANSWERED[np.asarray(self.fate, dtype=int)] & (end > self._given) & (end <= now)
             self._given = now
             self.answered.give(np.sort(end[new]))
 
@@ -166,13 +167,13 @@ class Caller(kit.Component):
     @cached_property
     def ends(self) -> np.ndarray:
         """When each request ended, s; of those told at once, infinite."""
-        return np.array(self.end)
+        return np.asarray(self.end)
 
     @cached_property
     def fates(self) -> np.ndarray:
         """What has become of each request by the end of the run."""
         fates = np.array(self.fate, dtype=int)
-        fates[(self.ends > self.sim.duration) & ~np.isin(fates, AT_ONCE)] = WAITS
+        fates[(self.ends > self.sim.duration) & ~AT_ONCE[fates]] = WAITS
         return fates
 
     @cached_property
@@ -188,18 +189,18 @@ class Caller(kit.Component):
     @cached_property
     def done(self) -> np.ndarray:
         """Which requests are answered."""
-        return np.isin(self.fates, (DONE, CACHED))
+        return ANSWERED[self.fates]
 
     @cached_property
     def gone(self) -> np.ndarray:
         """When requests failed, s, one each."""
-        when = np.where(np.isin(self.fates, AT_ONCE), np.array(self.times), self.ends)
-        return when[~self.done & ~self.open]
+        gone = ~(self.done | self.open)
+        return np.where(AT_ONCE[self.fates[gone]], np.asarray(self.times)[gone], self.ends[gone])
 
     @cached_property
     def latency(self) -> np.ndarray:
         """From request to answer, of each that is answered, s."""
-        return self.ends[self.done] - np.array(self.times)[self.done]
+        return self.ends[self.done] - np.asarray(self.times)[self.done]
 
     @cached_property
     def latencies(self) -> dict[int, float]:
@@ -211,9 +212,8 @@ class Caller(kit.Component):
         t, tick, ticks = self.record.t, self.sim.tick, len(self.record.t) - 1
         answers = self.ends[self.done]
         slot = np.minimum((answers / tick).astype(int), ticks - 1)
-        mean = np.zeros(ticks)
-        np.add.at(mean, slot, self.latency)
-        mean /= np.maximum(np.bincount(slot, minlength=ticks), 1)
+        mean = (np.bincount(slot, self.latency, ticks)
+                / np.maximum(np.bincount(slot, minlength=ticks), 1))
         by_now = [so_far(t, moments) for moments in (self.times, answers, self.gone)]
         offered, completed, failed = (kit.per_tick(np.diff(n) / tick, "req/s") for n in by_now)
         return {"offered_rate": offered, "completed_rate": completed, "failed_rate": failed,

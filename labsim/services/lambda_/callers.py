@@ -93,18 +93,18 @@ class Retrying(Caller):
     def run_to(self, until: float) -> None:
         """Take what comes, for the first time or again, up to `until` s."""
         times, due, i, steps = self.times, self.due, self._next, 0
-        n = len(times)
+        n, inf, arrive, happen = len(times), float("inf"), self.arrive, self.happen
         while True:
             steps += 1
             if not steps % PATIENCE:
                 self.sim.check()
-            first, again = times[i] if i < n else float("inf"), due.first
+            first, again = times[i] if i < n else inf, due.first
             if again <= first:
                 if again > until:
                     break
-                self.happen(*due.pop())
+                happen(*due.pop())
             elif first <= until:
-                self.arrive(first, i)
+                arrive(first, i)
                 i += 1
             else:
                 break

@@ -99,9 +99,10 @@ class Environments:
 
     def _together(self, times: np.ndarray, works: np.ndarray, told: np.ndarray) -> int:
         """Make the first of these calls for which all is known; how many were made."""
-        brief = times + works <= times      # gone before the next one of that moment: one by one
+        warm, cold = times + works, times + (works + self.init)
+        brief = warm <= times       # gone before the next one of that moment: one by one
         n = int(brief.argmax()) if brief.any() else len(times)
-        start, times, works = float(times[0]), times[:n], works[:n]
+        start, times, warm, cold = float(times[0]), times[:n], warm[:n], cold[:n]
         if n < FEW or self._at > start:
             return 0
         busy, idle = self.busy, self.idle
@@ -110,8 +111,8 @@ class Environments:
         if idle and idle[0] < start - self.keep:
             self._give_up(start)
         room, number, before = len(idle) + len(busy), np.arange(n), np.array(busy)
-        warm, cold = times + works, times + (works + self.init)
-        let, new, ends = np.full(n, len(busy) < self.limit), np.zeros(n, bool), warm
+        none, enough = np.zeros(n, bool), np.full(n, room)
+        let, new, ends = np.full(n, len(busy) < self.limit), none, warm
         for _ in range(ROUNDS):
             every = np.concatenate([before, ends[let]])
             every.sort()
@@ -123,10 +124,11 @@ class Environments:
                 allowed = np.maximum(self.limit + left - len(busy), 0.0)
                 so_far = number + np.minimum(np.minimum.accumulate(allowed - number), 1.0)
                 under_way = so_far - left + len(busy)
-            let = np.diff(so_far, prepend=0) > 0
-            most = np.maximum(np.maximum.accumulate(np.where(let, under_way, 0)), room)
-            new = np.diff(most, prepend=room) > 0
-            ends = np.where(new, cold, warm)
+            let, new, most, ends = _grown(so_far, 0), none, enough, warm
+            if under_way.max() > room:
+                most = np.maximum(np.maximum.accumulate(under_way), room)
+                new = _grown(most, room)
+                ends = np.where(new, cold, warm)
             differ = (let != guess[0]) | (new != guess[1])
             sure = int(differ.argmax()) if differ.any() else n
             if sure == n:
@@ -174,3 +176,8 @@ class Environments:
     def __len__(self) -> int:
         """How many there are, as of the last call."""
         return len(self.busy) + len(self.idle)
+
+
+def _grown(counts: np.ndarray, before: float) -> np.ndarray:
+    """Which of these counts, `before` ahead of them, are more than the last one."""
+    return np.append(counts[:1] > before, counts[1:] > counts[:-1])

@@ -14,7 +14,7 @@ ends after it is done once, not twice. The queue and the stream themselves are i
 limits of their own.
 """
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -178,7 +178,7 @@ class KinesisEventSourceMapping(Retrying):
         self.lane: list[int] = []       # of each record
         self.tries: list[tuple] = []    # (when, until the next one or the end, its last record's)
         self._lots = self.sim.stream(f"{self.name} lanes") if lots is None else lots
-        self._waiting = [deque() for _ in range(self.lanes)]
+        self._waiting: dict[int, deque] = defaultdict(deque)    # of the lanes that got a record
         self._busy = [False] * self.lanes
         self._gathers: list[float | None] = [None] * self.lanes
 

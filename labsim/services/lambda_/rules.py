@@ -11,6 +11,7 @@ an event source mapping refuses.
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 from labsim import factbook
 from labsim.errors import ParameterError
@@ -63,6 +64,7 @@ def duration(cpu: float, memory: float, *, waits: float = 0.0, threads: bool = T
     return cpu / vcpus(memory, threads) + waits
 
 
+@cache
 def backoff(attempt: int) -> float:
     """Wait before an asynchronous event that was throttled is tried again, s; it doubles."""
     first, longest = BACKOFF
