@@ -36,7 +36,7 @@ from labsim.services.elasticache.pace import (
 from labsim.services.elasticache.rules import REDIS
 from labsim.services.elasticache.turnover import shortest_cycle
 
-POINTS = 60
+POINTS = 40
 FOLLOWED = 30_000  # requests of a run that are followed one by one, and not more
 LOADED = 100_000    # keys that are loaded one by one, and not more
 COST = 7.0          # what a request takes here, in those of a station
