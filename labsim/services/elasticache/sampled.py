@@ -108,7 +108,7 @@ class SampledApplication(Component):
             self.reads, self.writes = (sample.share * rate for rate in rates)
             self.fills = self.writes if self.strategy == THROUGH else np.zeros(len(sample))
             self.weighed = sample.weight * self.reads       # of all that a key stands for
-            self.touched = np.maximum(self.reads + self.fills, 1e-300)
+            self.touched = np.maximum(self.reads + self.fills, 1e-200)
         return rates[0] * length, rates[1] * length
 
     def wired(self) -> None:
@@ -168,34 +168,33 @@ class SampledApplication(Component):
             self._unanswered(weighed[out], self.reads[out], end - begin)
             at[out] = end
         k = np.flatnonzero((self.ready > begin) & (at < end))
-        self._fetching(k, self.ready[k], at, end, weighed)
-        k = np.flatnonzero(at < end)
-        while len(k):
-            kept = k[cluster.has[k] & (cluster.expires[k] > at[k])]
-            self._kept(kept, at, end, weighed)
-            k = k[at[k] < end]
+        if len(k):
+            self._fetching(k, self.ready[k], at, end)
+        while True:
+            self._kept(np.flatnonzero(cluster.has & (cluster.expires > at) & (at < end)), at, end)
+            k = np.flatnonzero(at < end)
             if not len(k):
                 break
-            ending = self._admits * (self.reads[k] + self.fills[k])
-            left = end - at[k]
+            ending, left = self._admits * self.touched[k], end - at[k]
             tally.missing += weighed[k] @ expected_time(ending, left)
             if self.strategy == SESSIONS:
                 last = cluster.last[k]
                 seen = np.maximum(last, -1e300) + np.where(last > -NEVER, self.ttl, 0.0)
                 busy = np.clip(seen - at[k], 0.0, left)
                 tally.lost += weighed[k] @ expected_time(ending, busy)
-            moment = at[k] + dice.standard_exponential(len(k)) / np.maximum(ending, 1e-300)
+            moment = at[k] + dice.standard_exponential(len(k)) / ending
+            at[k] = end
             begun = moment < end
             k, moment = k[begun], moment[begun]
-            at[k] = moment
-            self.latest[k] = moment
+            if not len(k):
+                break
+            at[k] = self.latest[k] = moment
             there = moment if self.strategy == SESSIONS else self._fetched(k, moment)
-            self._fetching(k, there, at, end, weighed)
-            k = k[at[k] < end]
+            self._fetching(k, there, at, end)
 
-    def _kept(self, k: np.ndarray, at: np.ndarray, end: float, weighed: np.ndarray) -> None:
+    def _kept(self, k: np.ndarray, at: np.ndarray, end: float) -> None:
         """These are there: their reads hit, until they expire."""
-        cluster, tally = self.cluster, self.tally
+        cluster, tally, weighed = self.cluster, self.tally, self.weighed
         since, until = at[k], np.minimum(cluster.expires[k], end)
         used = until - self.random.standard_exponential(len(k)) / self.touched[k]
         last = np.where(used > since, used, cluster.last[k])
@@ -228,13 +227,12 @@ class SampledApplication(Component):
         old = gap * self.random.random(len(k))
         self.tally.age(stale, gap / 2, float((old * met).max()))
 
-    def _fetching(self, k: np.ndarray, there: np.ndarray, at: np.ndarray, end: float,
-                  weighed: np.ndarray) -> None:
+    def _fetching(self, k: np.ndarray, there: np.ndarray, at: np.ndarray, end: float) -> None:
         """These are on their way, and are there at `there`, s; who reads them meanwhile misses."""
-        until = np.minimum(there, end)
-        self.tally.window += weighed[k] @ (until - at[k])
-        self.tally.left += weighed[k] @ ((there - at[k]) * (until - at[k])
-                                         - (until - at[k]) ** 2 / 2)
+        weighed, since, until = self.weighed[k], at[k], np.minimum(there, end)
+        within = until - since
+        self.tally.window += weighed @ within
+        self.tally.left += weighed @ (within * (there - since - within / 2))
         at[k] = until
         done = there < end
         self.ready[k], self.cluster.has[k] = there, done

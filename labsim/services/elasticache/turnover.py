@@ -69,7 +69,7 @@ class Turnover:
         """Count what is read in the `length` s from `begin`."""
         app, cluster, tally = self.app, self.app.cluster, self.app.tally
         weight = cluster.sample.weight
-        weighed, touched = weight * app.reads, np.maximum(app.reads + app.fills, 1e-300)
+        weighed, touched = app.weighed, app.touched
         if any(cluster.away):
             out = cluster.out()
             app._unanswered(weighed[out], app.reads[out], length)
@@ -125,7 +125,7 @@ class Turnover:
     def resume(self, now: float) -> None:
         """Each followed key as it may be at `now`, s, where steady state ends."""
         app, cluster, dice = self.app, self.app.cluster, self.app.random
-        n, touched = len(cluster.has), np.maximum(app.reads + app.fills, 1e-300)
+        n, touched = len(cluster.has), app.touched
         ago = dice.standard_exponential(n) / touched
         kept = np.flatnonzero(ago < min(self._stay(touched), now))
         cluster.each()

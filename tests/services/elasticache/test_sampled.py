@@ -121,7 +121,7 @@ def test_the_same_seed_gives_the_same_bits():
 
 @pytest.mark.parametrize("values, name", [
     ({"strategy": "eager"}, "strategy"), ({"ttl": -1}, "ttl"), ({"trip": -1}, "trip"),
-    ({"jitter": 2}, "jitter"), ({"reads": -1.0}, "rate")])
+    ({"jitter": 2}, "jitter"), ({"reads": -1.0}, "reads")])
 def test_it_refuses(values, name):
     """What cannot be, with the argument's name."""
     with pytest.raises(ParameterError) as caught:
