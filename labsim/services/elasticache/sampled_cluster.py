@@ -19,7 +19,7 @@ from labsim.errors import require
 from labsim.services.elasticache.cluster import Cluster
 
 COUNTED = 20_000    # keys whose nodes are looked up to know how many keys each node has
-PLACES = 8_192      # more than keys that are followed, and copies of them
+PLACES = 8_192      # a power of two, more than keys that are followed, and copies of them
 NEVER = float("inf")
 
 
@@ -155,7 +155,7 @@ def in_turn(node: np.ndarray, last: np.ndarray) -> np.ndarray:
     latest = last.max()
     span = latest - last.min() + 1.0
     turn = (node + (latest - last) / span) * (2.0**62 / PLACES / (node.max() + 1.0))
-    return np.sort(turn.astype(np.int64) * PLACES + np.arange(len(node))) % PLACES
+    return np.sort(turn.astype(np.int64) * PLACES + np.arange(len(node))) & (PLACES - 1)
 
 
 @lru_cache(maxsize=8)
