@@ -41,7 +41,8 @@ FOLLOWED = 30_000  # requests of a run that are followed one by one, and not mor
 LOADED = 100_000    # keys that are loaded one by one, and not more
 COST = 7.0          # what a request takes here, in those of a station
 LOAD = 5.0          # what loading an item takes, in those
-STEP = 30           # what a step takes where reads are counted, in control events
+STEP = 20           # what a step takes where reads are counted, in control events,
+SETTLED = 3         # and how many of those one in steady state
 REPORT = 50         # what counting it all takes, in control events
 
 
@@ -97,7 +98,7 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
         return Estimate(requests=COST * (p.read_rate + p.write_rate) * p.duration + keys,
                         events=REPORT, lower="read_rate")
     if p.strategy == NONE:
-        return Estimate(requests=0, events=REPORT + STEP / 5 * POINTS, lower="read_rate")
+        return Estimate(requests=0, events=REPORT + STEP / 3 * POINTS, lower="read_rate")
     few = key_sample(p.keys, p.skew, 20, 20)
     through = p.write_rate * (p.strategy == THROUGH)
     reads, fills, stay = few.share * p.read_rate, few.share * through, math.inf
@@ -114,9 +115,10 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     growing = max(math.log(max(longest, FIRST) / FIRST), 1) / math.log(GROWTH)
     steps, close = p.duration / longest, p.duration
     if settle < math.inf:
-        steps = POINTS + changes * min(SETTLING, settle / longest)
+        steps = SETTLED * POINTS + changes * min(SETTLING, settle / longest)
         close = min(p.duration, changes * min(settle, SETTLING * longest))
-    steps += changes * min(p.duration, AFTER) / CLOSE
+    shaken = changes - (p.warm and not sessions)        # a warm cache begins as if all were over
+    steps += shaken * min(p.duration, AFTER) / CLOSE
     missing = few.weight * reads @ (np.exp(-touched * stay) if stay < math.inf else touched * 0)
     if p.ttl:
         asked = 1 + reads * (0.0 if sessions or p.lock else p.trip_time + p.database_time)
@@ -124,7 +126,7 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     if p.write_rate + missing > p.database_rate:      # a line that does not end
         steps += changes * min(SETTLING, p.duration / min(longest, CLOSE))
         close = min(p.duration, close + changes * SETTLING * longest)
-    small = changes + (min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0)
+    small = shaken + (min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0)
     steps += small * growing + close / cycle / 2
     size = min(p.keys, 2_500) / 2_500
     return Estimate(requests=0, events=REPORT + STEP * (0.25 + 0.75 * size) * steps,

@@ -71,15 +71,15 @@ class SampledApplication(Component):
         self._even = all((curve.rate == curve.rate[0]).all() for curve in self.curves)
         self._rates(0.0, sim.duration)
         jumps = {t for curve in self.curves for t in curve.t[1:][np.diff(curve.t) == 0].tolist()}
-        self._pace = Pace(sim.record.t, *self._planned(), self.ttl, jumps,
-                          calm=warm or strategy == NONE)
+        warm = warm and strategy in (LAZY, THROUGH)
+        self._pace = Pace(sim.record.t, *self._planned(), self.ttl, jumps, warm or strategy == NONE)
         self.turnover = Turnover(self)
         cache.users.append(self)
         database.served_for(self)
         self.link(cache)
         self.link(database, "misses")
         sim.on_advance(self.advance)
-        if warm and strategy in (LAZY, THROUGH):
+        if warm:
             cache.warm()
             there = np.flatnonzero(cache.has)
             used = cache.last[there]
@@ -186,8 +186,6 @@ class SampledApplication(Component):
             at[k] = end
             begun = moment < end
             k, moment = k[begun], moment[begun]
-            if not len(k):
-                break
             at[k] = self.latest[k] = moment
             there = moment if self.strategy == SESSIONS else self._fetched(k, moment)
             self._fetching(k, there, at, end)
@@ -252,14 +250,14 @@ class SampledApplication(Component):
         self.latest[k[by_write]] = t[by_write]
         return np.where(by_write, t, np.minimum(there, write))
 
-    def fetch_times(self, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How long it may take until what is missing is there, and how long then until the last
+    def fetch_times(self, others: np.ndarray, last: bool = True) -> tuple:
+        """How long it may take until what is missing is there, and how long then until the `last`
         query for it is done, where `others` come per second, s."""
         query = self.database.work.draw(len(others), self.random)
         fetch, again = query, 0.0
         if not self.lock:
             fetch = np.minimum(query, self._stampede.luckiest(others))
-            again = self._stampede.last(query, fetch, others) - fetch
+            again = self._stampede.last(query, fetch, others) - fetch if last else 0.0
         return self.trip + self._wait + fetch, again
 
     def keep(self, k: np.ndarray, t: np.ndarray) -> None:

@@ -84,8 +84,8 @@ class Turnover:
             more = lifetime(touched, stay)[1] - stay            # beyond the first `stay`
             kept = np.minimum(stay, lives) + more * -np.expm1(
                 -np.maximum(lives - stay, 0.0) / np.maximum(more, 1e-300))
-            fetch, again = app.fetch_times(app._admits * app.reads)
-            kept = kept + again * (app.ttl < AGES)
+            fetch, again = app.fetch_times(app._admits * app.reads, app.ttl < AGES)
+            kept = kept + again
         # Queries that end one after the other keep bringing the item back: only with a lock, or
         # where it stays for longer than a query takes, is it away for as long as one takes.
         whole = app.trip + app._wait + app.database.work.mean
