@@ -110,7 +110,9 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     done = min(1.0, p.database_rate / max(p.write_rate, 1e-9))     # of the writes
     cycle = shortest_cycle(reads, done * fills, p.ttl * (1 - p.jitter / 2) or math.inf,
                            0.0 if sessions else p.trip_time + p.database_time, sessions)
-    changes = 1.0 + 2 * bool(p.lost_nodes)
+    replaced = p.failover_time if p.replicas and p.engine == REDIS else p.replace_time
+    changes = 1.0 + bool(p.lost_nodes) * sum(
+        at < p.duration for at in (p.lost_at, p.lost_at + replaced))
     longest, settle = plan(p.duration, p.duration / POINTS, stay, cycle, p.ttl or math.inf)
     growing = max(math.log(max(longest, FIRST) / FIRST), 1) / math.log(GROWTH)
     steps, close = p.duration / longest, p.duration
@@ -118,16 +120,16 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
         steps = SETTLED * POINTS + changes * min(SETTLING, settle / longest)
         close = min(p.duration, changes * min(settle, SETTLING * longest))
     shaken = changes - (p.warm and not sessions)        # a warm cache begins as if all were over
-    steps += shaken * min(p.duration, AFTER) / CLOSE
+    slow = min(p.duration, shaken * AFTER) / CLOSE
     missing = few.weight * reads @ (np.exp(-touched * stay) if stay < math.inf else touched * 0)
     if p.ttl:
         asked = 1 + reads * (0.0 if sessions or p.lock else p.trip_time + p.database_time)
         missing = max(missing, few.weight * reads @ (asked / (asked + reads * p.ttl)))
     if p.write_rate + missing > p.database_rate:      # a line that does not end
-        steps += changes * min(SETTLING, p.duration / min(longest, CLOSE))
+        slow = min(changes * SETTLING, p.duration / min(longest, CLOSE))
         close = min(p.duration, close + changes * SETTLING * longest)
     small = shaken + (min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0)
-    steps += small * growing + close / cycle / 2
+    steps += slow + small * growing + close / cycle / 2
     size = min(p.keys, 2_500) / 2_500
     return Estimate(requests=0, events=REPORT + STEP * (0.25 + 0.75 * size) * steps,
                     lower="read_rate")
