@@ -36,12 +36,13 @@ from labsim.services.elasticache.pace import (
 from labsim.services.elasticache.rules import REDIS
 from labsim.services.elasticache.turnover import shortest_cycle
 
-POINTS = 60
+POINTS = 40
 FOLLOWED = 30_000  # requests of a run that are followed one by one, and not more
 LOADED = 100_000    # keys that are loaded one by one, and not more
 COST = 7.0          # what a request takes here, in those of a station
 LOAD = 5.0          # what loading an item takes, in those
-STEP = 30           # what a step takes where reads are counted, in control events
+STEP = 20           # what a step takes where reads are counted, in control events,
+SETTLED = 3         # and how many of those one in steady state
 REPORT = 50         # what counting it all takes, in control events
 
 
@@ -97,7 +98,7 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
         return Estimate(requests=COST * (p.read_rate + p.write_rate) * p.duration + keys,
                         events=REPORT, lower="read_rate")
     if p.strategy == NONE:
-        return Estimate(requests=0, events=REPORT + STEP / 5 * POINTS, lower="read_rate")
+        return Estimate(requests=0, events=REPORT + STEP / 3 * POINTS, lower="read_rate")
     few = key_sample(p.keys, p.skew, 20, 20)
     through = p.write_rate * (p.strategy == THROUGH)
     reads, fills, stay = few.share * p.read_rate, few.share * through, math.inf
@@ -109,23 +110,26 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     done = min(1.0, p.database_rate / max(p.write_rate, 1e-9))     # of the writes
     cycle = shortest_cycle(reads, done * fills, p.ttl * (1 - p.jitter / 2) or math.inf,
                            0.0 if sessions else p.trip_time + p.database_time, sessions)
-    changes = 1.0 + 2 * bool(p.lost_nodes)
+    replaced = p.failover_time if p.replicas and p.engine == REDIS else p.replace_time
+    changes = 1.0 + bool(p.lost_nodes) * sum(
+        at < p.duration for at in (p.lost_at, p.lost_at + replaced))
     longest, settle = plan(p.duration, p.duration / POINTS, stay, cycle, p.ttl or math.inf)
     growing = max(math.log(max(longest, FIRST) / FIRST), 1) / math.log(GROWTH)
     steps, close = p.duration / longest, p.duration
     if settle < math.inf:
-        steps = POINTS + changes * min(SETTLING, settle / longest)
+        steps = SETTLED * POINTS + changes * min(SETTLING, settle / longest)
         close = min(p.duration, changes * min(settle, SETTLING * longest))
-    steps += changes * min(p.duration, AFTER) / CLOSE
+    shaken = changes - (p.warm and not sessions)        # a warm cache begins as if all were over
+    slow = min(p.duration, shaken * AFTER) / CLOSE
     missing = few.weight * reads @ (np.exp(-touched * stay) if stay < math.inf else touched * 0)
     if p.ttl:
         asked = 1 + reads * (0.0 if sessions or p.lock else p.trip_time + p.database_time)
         missing = max(missing, few.weight * reads @ (asked / (asked + reads * p.ttl)))
     if p.write_rate + missing > p.database_rate:      # a line that does not end
-        steps += changes * min(SETTLING, p.duration / min(longest, CLOSE))
+        slow = min(changes * SETTLING, p.duration / min(longest, CLOSE))
         close = min(p.duration, close + changes * SETTLING * longest)
-    small = changes + (min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0)
-    steps += small * growing + close / cycle / 2
+    small = shaken + (min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0)
+    steps += slow + small * growing + close / cycle / 2
     size = min(p.keys, 2_500) / 2_500
     return Estimate(requests=0, events=REPORT + STEP * (0.25 + 0.75 * size) * steps,
                     lower="read_rate")

@@ -415,8 +415,9 @@ lab.trust()
 # ## Where the model is wrong
 #
 # * Of a million keys some thousands are followed and stand for all, and their reads are counted.
-#   So what is turned away in an overload differs by a tenth from seed to seed, more than it would.
-#   Real popularity changes from hour to hour; here it is the same throughout.
+#   So what is turned away in an overload differs by a tenth from seed to seed, more than it would,
+#   and by a third where it is just too much. Real popularity changes from hour to hour; here it is
+#   the same throughout.
 # * A node answers as many reads as come; real ones have a limit, and the busiest meets it first.
 # * Each node is exact in what it throws out; Redis looks at a few items at random, and by default
 #   only at those with a TTL.

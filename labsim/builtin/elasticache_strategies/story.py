@@ -23,7 +23,7 @@ HOT = {"keys": 2_000, "skew": 1.6, "node_items": 1_000, "ttl": 15, "read_rate": 
        "write_rate": 1, "database_time": 0.5, "database_cv": 0.2, "database_servers": 1_000,
        "database_timeout": 10, "duration": 40}
 NEWS = {"write_rate": 2_000, "database_servers": 80}
-FULL = {"node_items": 400_000, "duration": 50, "lost_at": 15}
+FULL = {"node_items": 400_000, "duration": 40, "lost_at": 15}
 VISITORS = {"strategy": "sessions", "keys": 60_000, "skew": 0, "ttl": 60, "write_rate": 0,
             "read_rate": 6_000}
 

@@ -31,12 +31,14 @@ def plan(duration: float, tick: float, stay: float, cycle: float, ttl: float) ->
 class Pace:
     """Steps of at most `longest` s, which end at each of the instants `t` of the record and at the
     `jumps` of the load. What was loaded together lives for `ttl` s. `settle`: s after a change
-    until all is in steady state."""
+    until all is in steady state. calm: the begin is none, things are as they have been."""
 
-    def __init__(self, t: np.ndarray, longest: float, settle: float, ttl: float, jumps: set[float]):
+    def __init__(self, t: np.ndarray, longest: float, settle: float, ttl: float, jumps: set[float],
+                 calm: bool):
         self.longest, self.settle, self.steady = longest, settle, False
-        self._t, self._at, self._size = t.tolist(), 0, FIRST
+        self._t, self._at, self._size = t.tolist(), 0, CLOSE if calm else FIRST
         self._changed, self._steps = 0.0, 0     # when something changed last, and steps since then
+        self._watched = 0.0 if calm else AFTER  # so long, s, steps are close
         echoes = {ttl * n for n in range(1, ECHOES + 1)}
         self.marks = {mark: mark in jumps for mark in sorted(jumps | echoes) if 0 < mark < t[-1]}
 
@@ -47,7 +49,7 @@ class Pace:
             self._at += 1
         tick = self._t[self._at + 1]
         longest = tick - now if self.steady else self.longest
-        if self._steps < SETTLING and (standing or now < self._changed + AFTER):
+        if self._steps < SETTLING and (standing or now < self._watched):
             longest = min(longest, CLOSE)
         mark = next((mark for mark in self.marks if mark > now), goal)
         end = min(now + min(self._size, longest), goal, tick, mark)
@@ -62,7 +64,7 @@ class Pace:
         if not changed:
             return False
         was, self.steady = self.steady, False
-        self._changed, self._steps = now, 0
+        self._changed, self._watched, self._steps = now, now + AFTER, 0
         return was
 
     def settled(self, now: float, standing: float) -> bool:

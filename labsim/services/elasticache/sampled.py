@@ -68,16 +68,18 @@ class SampledApplication(Component):
         self.latest = np.full(len(cache.sample), -NEVER)    # and when the last query for it ends
         self._stampede = Stampede(database.work, self.random)
         self._now, self._wait, self._admits = 0.0, 0.0, 1.0
+        self._even = all((curve.rate == curve.rate[0]).all() for curve in self.curves)
         self._rates(0.0, sim.duration)
         jumps = {t for curve in self.curves for t in curve.t[1:][np.diff(curve.t) == 0].tolist()}
-        self._pace = Pace(sim.record.t, *self._planned(), self.ttl, jumps)
+        warm = warm and strategy in (LAZY, THROUGH)
+        self._pace = Pace(sim.record.t, *self._planned(), self.ttl, jumps, warm or strategy == NONE)
         self.turnover = Turnover(self)
         cache.users.append(self)
         database.served_for(self)
         self.link(cache)
         self.link(database, "misses")
         sim.on_advance(self.advance)
-        if warm and strategy in (LAZY, THROUGH):
+        if warm:
             cache.warm()
             there = np.flatnonzero(cache.has)
             used = cache.last[there]
@@ -98,12 +100,16 @@ class SampledApplication(Component):
 
     def _rates(self, begin: float, end: float) -> tuple[float, float]:
         """Reads and writes to be expected; of each key per second they are kept as well."""
-        expected = [curve.rate[0] * (end - begin) if (curve.rate == curve.rate[0]).all() else
-                    curve.expected(np.array([begin, end]))[0] for curve in self.curves]
-        share = self.cluster.sample.share
-        self.reads, self.writes = (share * (n / (end - begin)) for n in expected)
-        self.fills = self.writes if self.strategy == THROUGH else np.zeros(len(share))
-        return expected[0], expected[1]
+        length = end - begin
+        rates = [curve.rate[0] if self._even else
+                 curve.expected(np.array([begin, end]))[0] / length for curve in self.curves]
+        if begin == 0 or not self._even:
+            sample = self.cluster.sample
+            self.reads, self.writes = (sample.share * rate for rate in rates)
+            self.fills = self.writes if self.strategy == THROUGH else np.zeros(len(sample))
+            self.weighed = sample.weight * self.reads       # of all that a key stands for
+            self.touched = np.maximum(self.reads + self.fills, 1e-200)
+        return rates[0] * length, rates[1] * length
 
     def wired(self) -> None:
         """It brings its readers with it."""
@@ -142,7 +148,7 @@ class SampledApplication(Component):
             self._follow(begin, end)
             self.cluster.throw_out()
         if self.strategy != NONE:
-            self.cluster.ask(self.cluster.sample.weight * self.reads * length)
+            self.cluster.ask(reads)
         offered, wrote = self.random.poisson(reads), self.random.poisson(writes)
         queries = tally.draw(offered, reads, self.lock, self.random)
         admitted = database.count(begin, end, queries + wrote)
@@ -154,58 +160,55 @@ class SampledApplication(Component):
     def _follow(self, begin: float, end: float) -> None:
         """Each followed key from `begin` to `end`, s: kept, missing, being fetched, in turns."""
         cluster, dice, tally = self.cluster, self.random, self.tally
-        self._unused = cluster.longest_unused((begin + end) / 2)
-        weighed = cluster.sample.weight * self.reads        # reads per second of all it stands for
-        at = np.full(len(weighed), begin)
+        weighed, at = self.weighed, np.full(len(self.weighed), begin)
+        if self.strategy == SESSIONS:
+            self._unused = cluster.longest_unused((begin + end) / 2)
         if any(cluster.away):
             out = cluster.out()
             self._unanswered(weighed[out], self.reads[out], end - begin)
             at[out] = end
         k = np.flatnonzero((self.ready > begin) & (at < end))
-        self._fetching(k, self.ready[k], at, end, weighed)
-        k = np.flatnonzero(at < end)
-        while len(k):
-            kept = k[cluster.has[k] & (cluster.expires[k] > at[k])]
-            self._kept(kept, at, end, weighed)
-            k = k[at[k] < end]
+        if len(k):
+            self._fetching(k, self.ready[k], at, end)
+        while True:
+            self._kept(np.flatnonzero(cluster.has & (cluster.expires > at) & (at < end)), at, end)
+            k = np.flatnonzero(at < end)
             if not len(k):
                 break
-            ending = self._admits * (self.reads[k] + self.fills[k])
-            left = end - at[k]
+            ending, left = self._admits * self.touched[k], end - at[k]
             tally.missing += weighed[k] @ expected_time(ending, left)
             if self.strategy == SESSIONS:
                 last = cluster.last[k]
                 seen = np.maximum(last, -1e300) + np.where(last > -NEVER, self.ttl, 0.0)
                 busy = np.clip(seen - at[k], 0.0, left)
                 tally.lost += weighed[k] @ expected_time(ending, busy)
-            moment = at[k] + dice.standard_exponential(len(k)) / np.maximum(ending, 1e-300)
+            moment = at[k] + dice.standard_exponential(len(k)) / ending
+            at[k] = end
             begun = moment < end
             k, moment = k[begun], moment[begun]
-            at[k] = moment
-            self.latest[k] = moment
+            at[k] = self.latest[k] = moment
             there = moment if self.strategy == SESSIONS else self._fetched(k, moment)
-            self._fetching(k, there, at, end, weighed)
-            k = k[at[k] < end]
+            self._fetching(k, there, at, end)
 
-    def _kept(self, k: np.ndarray, at: np.ndarray, end: float, weighed: np.ndarray) -> None:
+    def _kept(self, k: np.ndarray, at: np.ndarray, end: float) -> None:
         """These are there: their reads hit, until they expire."""
-        cluster, tally = self.cluster, self.tally
+        cluster, tally, weighed = self.cluster, self.tally, self.weighed
         since, until = at[k], np.minimum(cluster.expires[k], end)
-        touched = self.reads[k] + self.fills[k]
-        ago = self.random.standard_exponential(len(k)) / np.maximum(touched, 1e-300)
-        last = np.where(until - ago > since, until - ago, cluster.last[k])
+        used = until - self.random.standard_exponential(len(k)) / self.touched[k]
+        last = np.where(used > since, used, cluster.last[k])
         if self.strategy == SESSIONS:
             ended = until < end
             last[ended] = until[ended] - self.ttl
             self._renewed(k, weighed[k] * (until - since), min(self.ttl, self._unused))
         elif self.strategy == LAZY:
-            old = np.maximum(since, cluster.outdated[k])
-            stale = np.flatnonzero(until > old)
+            written = cluster.outdated[k]
+            stale = np.flatnonzero(until > written)
             if len(stale):
-                a, b = (x[stale] - cluster.outdated[k][stale] for x in (old, until))
-                read = np.where(last[stale] > old[stale], last[stale], -NEVER)
-                tally.age(weighed[k][stale] * (b - a), (a + b) / 2,
-                          float((read - cluster.outdated[k][stale]).max()))
+                written, read = written[stale], last[stale]
+                old = np.maximum(since[stale], written)
+                a, b = old - written, until[stale] - written
+                tally.age(weighed[k[stale]] * (b - a), (a + b) / 2,
+                          float((read - written).max(where=read > old, initial=-NEVER)))
         cluster.last[k] = last
         at[k] = until
 
@@ -222,13 +225,12 @@ class SampledApplication(Component):
         old = gap * self.random.random(len(k))
         self.tally.age(stale, gap / 2, float((old * met).max()))
 
-    def _fetching(self, k: np.ndarray, there: np.ndarray, at: np.ndarray, end: float,
-                  weighed: np.ndarray) -> None:
+    def _fetching(self, k: np.ndarray, there: np.ndarray, at: np.ndarray, end: float) -> None:
         """These are on their way, and are there at `there`, s; who reads them meanwhile misses."""
-        until = np.minimum(there, end)
-        self.tally.window += weighed[k] @ (until - at[k])
-        self.tally.left += weighed[k] @ ((there - at[k]) * (until - at[k])
-                                         - (until - at[k]) ** 2 / 2)
+        weighed, since, until = self.weighed[k], at[k], np.minimum(there, end)
+        within = until - since
+        self.tally.window += weighed @ within
+        self.tally.left += weighed @ (within * (there - since - within / 2))
         at[k] = until
         done = there < end
         self.ready[k], self.cluster.has[k] = there, done
@@ -248,14 +250,14 @@ class SampledApplication(Component):
         self.latest[k[by_write]] = t[by_write]
         return np.where(by_write, t, np.minimum(there, write))
 
-    def fetch_times(self, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How long it may take until what is missing is there, and how long then until the last
+    def fetch_times(self, others: np.ndarray, last: bool = True) -> tuple:
+        """How long it may take until what is missing is there, and how long then until the `last`
         query for it is done, where `others` come per second, s."""
         query = self.database.work.draw(len(others), self.random)
         fetch, again = query, 0.0
         if not self.lock:
             fetch = np.minimum(query, self._stampede.luckiest(others))
-            again = self._stampede.last(query, fetch, others) - fetch
+            again = self._stampede.last(query, fetch, others) - fetch if last else 0.0
         return self.trip + self._wait + fetch, again
 
     def keep(self, k: np.ndarray, t: np.ndarray) -> None:

@@ -9,6 +9,9 @@ used out first, by weight; the loss of nodes as a `Cluster` has it; which node i
 *Leaves out:* what `Cluster` leaves out.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
+
 import numpy as np
 
 from labsim.engine import KeySample, Simulation, key_sample
@@ -16,6 +19,7 @@ from labsim.errors import require
 from labsim.services.elasticache.cluster import Cluster
 
 COUNTED = 20_000    # keys whose nodes are looked up to know how many keys each node has
+PLACES = 8_192      # a power of two, more than keys that are followed, and copies of them
 NEVER = float("inf")
 
 
@@ -26,6 +30,7 @@ class SampledCluster(Cluster):
     def __init__(self, sim: Simulation, name: str, *, keys: int, skew: float = 0.0, **how):
         require("keys", keys, 1, whole=True)
         require("skew", skew)
+        self.skew = skew
         self.sample: KeySample = key_sample(keys, skew)
         self.has = np.zeros(len(self.sample), dtype=bool)
         self.kept = np.full((3, len(self.sample)), -NEVER)
@@ -73,16 +78,16 @@ class SampledCluster(Cluster):
             weight = np.append(weight, self.sample.weight[where[old]])
         full = np.bincount(node, weight, n)
         spare = np.clip((full - self._held) / 2, 0.0, self._rooms / 2)
-        self._held, self._spare = full, np.where(full > self._rooms - spare, spare, 0.0)
-        if (full <= self._rooms - spare).all():
+        over = full > self._rooms - spare
+        self._held, self._spare = full, np.where(over, spare, 0.0)
+        if not over.any():
             return
-        order = np.lexsort((-last, node))
-        sorted_node, sorted_weight = node[order], weight[order]
-        upto = np.cumsum(sorted_weight)
-        before = np.append(0.0, upto)[np.searchsorted(sorted_node, np.arange(n))]
-        out = order[upto - before[sorted_node] - sorted_weight * self.dice.random(len(order))
-                    > (self._rooms - spare)[sorted_node]]
+        order = in_turn(node, last)
+        weight, node = weight[order], node[order]
+        most = np.cumsum(full) - full + self._rooms - spare
+        out = np.cumsum(weight) - weight * self.dice.random(len(order)) > most[node]
         gone = np.bincount(node[out], weight[out], n)
+        out = order[out]
         self.has[held[out[out < len(held)]]] = False
         if self._elsewhere:
             has[old[out[out >= len(held)] - len(held)]] = False
@@ -99,11 +104,9 @@ class SampledCluster(Cluster):
         """For how long what is kept has not been used at most, s."""
         return now - float(self.last[self.has].min(initial=now))
 
-    def ask(self, reads: np.ndarray) -> None:
-        """Count so many reads of each followed key and of all that it stands for."""
-        few = self.sample.weight == 1
-        self.asked += np.bincount(self.places[few], reads[few], len(self.all))
-        self.asked += reads[~few].sum() * self._parts
+    def ask(self, reads: float) -> None:
+        """Count so many reads of all keys."""
+        self.asked += reads * self._shares
 
     # -- failures ----------------------------------------------------------------------------------
 
@@ -119,16 +122,17 @@ class SampledCluster(Cluster):
         return round(float(self.sample.weight @ lost))
 
     def _look_in(self, nodes: list[int]) -> None:
-        few = self.spread(min(self.keys, COUNTED), nodes)
-        self._parts = np.bincount(few, minlength=len(self.all)) / len(few)
         before = getattr(self, "places", None)
-        self.places = self.spread(self.sample.number, nodes)
-        self.where = few
+        self.where, self.places = looked_up(self.spread, self.keys, self.skew, tuple(nodes))
+        parts = np.bincount(self.where, minlength=len(self.all)) / len(self.where)
+        each, asked = self.sample.weight == 1, self.sample.weight * self.sample.share
+        self._shares = asked[~each].sum() * parts + np.bincount(    # of all reads
+            self.places[each], asked[each], len(self.all))
         if before is not None:
             self._swap(before)
         self.answering = len(nodes)
         followed = np.bincount(self.places, self.sample.weight, len(self.all))
-        should = self.keys * self._parts        # a sample has somewhat more or fewer of a node's
+        should = self.keys * parts      # a sample has somewhat more or fewer of a node's
         self._rooms = self.room * np.divide(followed, should, where=should > 0,
                                             out=np.ones(len(self.all)))
 
@@ -143,3 +147,19 @@ class SampledCluster(Cluster):
             self.has[away] = False
         self._elsewhere = left
         self._held = NEVER      # what changes now has not come in
+
+
+def in_turn(node: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """The order of fewer than PLACES keys by their `node`, and there the last used first, or the
+    first where they were used together: numbers with places in them, for those sort fastest."""
+    latest = last.max()
+    span = latest - last.min() + 1.0
+    turn = (node + (latest - last) / span) * (2.0**62 / PLACES / (node.max() + 1.0))
+    return np.sort(turn.astype(np.int64) * PLACES + np.arange(len(node))) & (PLACES - 1)
+
+
+@lru_cache(maxsize=8)
+def looked_up(spread: Callable, keys: int, skew: float, nodes: tuple) -> tuple:
+    """The nodes of the first COUNTED keys, and of those that are followed."""
+    return (spread(min(keys, COUNTED), list(nodes)),
+            spread(key_sample(keys, skew).number, list(nodes)))

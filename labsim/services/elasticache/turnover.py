@@ -69,7 +69,7 @@ class Turnover:
         """Count what is read in the `length` s from `begin`."""
         app, cluster, tally = self.app, self.app.cluster, self.app.tally
         weight = cluster.sample.weight
-        weighed, touched = weight * app.reads, np.maximum(app.reads + app.fills, 1e-300)
+        weighed, touched = app.weighed, app.touched
         if any(cluster.away):
             out = cluster.out()
             app._unanswered(weighed[out], app.reads[out], length)
@@ -84,8 +84,8 @@ class Turnover:
             more = lifetime(touched, stay)[1] - stay            # beyond the first `stay`
             kept = np.minimum(stay, lives) + more * -np.expm1(
                 -np.maximum(lives - stay, 0.0) / np.maximum(more, 1e-300))
-            fetch, again = app.fetch_times(app._admits * app.reads)
-            kept = kept + again * (app.ttl < AGES)
+            fetch, again = app.fetch_times(app._admits * app.reads, app.ttl < AGES)
+            kept = kept + again
         # Queries that end one after the other keep bringing the item back: only with a lock, or
         # where it stays for longer than a query takes, is it away for as long as one takes.
         whole = app.trip + app._wait + app.database.work.mean
@@ -125,7 +125,7 @@ class Turnover:
     def resume(self, now: float) -> None:
         """Each followed key as it may be at `now`, s, where steady state ends."""
         app, cluster, dice = self.app, self.app.cluster, self.app.random
-        n, touched = len(cluster.has), np.maximum(app.reads + app.fills, 1e-300)
+        n, touched = len(cluster.has), app.touched
         ago = dice.standard_exponential(n) / touched
         kept = np.flatnonzero(ago < min(self._stay(touched), now))
         cluster.each()
