@@ -150,16 +150,18 @@ class WebTier(Component):
         k = int(now // CELL)
         before = self._count
         self._count += by
-        if now == self.edges[k]:
+        begin = k * CELL
+        if now == begin:
             self.fill(k, before)
         else:                   # within a cell: its values are means over its length
             self.fill(k + 1, before)
-            left = (self.edges[k + 1] - now) / (self.edges[k + 1] - self.edges[k])
+            end = float(self.edges[k + 1])
+            left = (end - now) / (end - begin)
             cpu, served = self._use(k, self._count)
             old_cpu, old_served = self._use(k, before)
             self.cpu[k] += left * (cpu - old_cpu)
             self.served[k] += left * (served - old_served)
-        self._filled = min(self._filled, max(k + (now != self.edges[k]), 0))
+        self._filled = min(self._filled, k + (now != begin))
         self.record.level("capacity", now, self._count * self.each)
         self.changed()
 
