@@ -58,11 +58,11 @@ class AlarmStates:
         """Find the states at the datapoints from `first` to before `end`."""
         window = values[max(first - self.n + 1, 0):end]
         breach = breaches(window, self.threshold, self.high)
-        if not breach.any():
+        if not np.logical_or.reduce(breach):
             self.on[first:end] = self.due[first:end] = False
             return
         self.on[first:end] = on = ringing(breach, self.n, self.n, end - first)
-        if self.repeat > 1 and not on.any():
+        if self.repeat > 1 and not np.logical_or.reduce(on):
             self.due[first:end] = False
         elif self.repeat > 1:
             index = np.arange(first, end)
@@ -174,7 +174,7 @@ class CpuAlarms(Component):
                 due |= alarm.due[start:end]
         each = round(self.period / self.every)      # evaluations of one datapoint
         known: dict = {}
-        for d in (start + np.flatnonzero(due)).tolist():
+        for d in (start + due.nonzero()[0]).tolist():
             begins = (d + 1) * each
             for e in range(max(begins, first), min(begins + each, last)):
                 wishes = self._wishes(e, known)
