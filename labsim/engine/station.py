@@ -155,13 +155,9 @@ class Station:
         sent, start, work = jobs = [np.concatenate(column) for column in zip(*begun)]
         old = len(self._working[0])
         end = start + work
-        stays = end > until
-        on = stays.nonzero()[0]
+        on = (end > until).nonzero()[0]
         self._working = tuple(column[on] for column in jobs)
-        first = on[0] if len(on) else len(end)      # of those that stay, who are few: near the end
-        ended = ~stays[first:]
-        return Window(sent[old:], start[old:], *(np.concatenate(
-            [column[:first], column[first:][ended]]) for column in (sent, end)))
+        return Window(sent[old:], start[old:], _without(sent, on), _without(end, on))
 
     def _serve(self, ready, service, until) -> np.ndarray:
         """Start times of those that start by `until`, or of the first of them."""
@@ -297,8 +293,8 @@ class Station:
         return float(oldest)
 
 
-def _without(column: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """The column without some places, as `numpy.delete` has it, but sooner."""
+def _without(column: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """The column without the places `which`: `numpy.delete`, but sooner."""
     stay = np.ones(len(column), dtype=bool)
-    stay[places] = False
+    stay[which] = False
     return column[stay]

@@ -225,11 +225,12 @@ class WebTier(Component):
         """CPU in each cell, percent; 0 with no instance."""
         return 100 * np.nan_to_num(self.cpu)
 
-    def load(self) -> np.ndarray:
-        """Requests as a share of what the instances could serve, in each interval of the record."""
+    def load(self, offered: np.ndarray) -> np.ndarray:
+        """The `offered` requests, up to each instant of the record, as a share of what the
+        instances could serve, in each of its intervals."""
         t, room = np.array([*self.record.changes("capacity"), (self.sim.duration, 0.0)]).T
         could = np.concatenate([[0.0], np.cumsum(room[:-1] * np.diff(t))])
-        return np.diff(self.offered) / np.maximum(
+        return np.diff(offered) / np.maximum(
             np.diff(np.interp(self.record.t, t, could)), 1e-9)
 
     def published(self, period: float) -> tuple[np.ndarray, str]:
