@@ -38,7 +38,8 @@ def require(name: str, value: object, least: float = 0.0, most: float = math.inf
     """
     # A plain type before an abstract one: that takes long to test, and this is asked often.
     kinds = (int, Integral) if whole and not value == math.inf else (float, int, Real)
-    if isinstance(value, kinds) and not isinstance(value, bool) and (least < value if above else least <= value) and value <= most and (
+    if isinstance(value, kinds) and not isinstance(value, bool) and (
+            least < value if above else least <= value) and value <= most and (
             endless or value < math.inf):
         return
     allowed = "a whole number" if whole else "a number"
