@@ -36,8 +36,10 @@ def require(name: str, value: object, least: float = 0.0, most: float = math.inf
 
     endless: it may be infinite, too. A bool is no number, nor is NaN.
     """
-    if isinstance(value, Integral if whole and not value == math.inf else Real) and not isinstance(
-            value, bool) and (least < value if above else least <= value) and value <= most and (
+    # A plain type before an abstract one: that takes long to test, and this is asked often.
+    kinds = (int, Integral) if whole and not value == math.inf else (float, int, Real)
+    if isinstance(value, kinds) and not isinstance(value, bool) and (
+            least < value if above else least <= value) and value <= most and (
             endless or value < math.inf):
         return
     allowed = "a whole number" if whole else "a number"

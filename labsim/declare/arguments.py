@@ -31,12 +31,13 @@ SAID = {bool: "True or False", int: "a whole number", float: "a number", str: "a
 
 def a_number(value: object) -> bool:
     """Whether it is a finite number."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return (isinstance(value, (float, int, Real)) and not isinstance(value, bool)
+            and math.isfinite(value))
 
 
 def a_whole_number(value: object) -> bool:
     """Whether it is a whole number."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return isinstance(value, (int, Integral)) and not isinstance(value, bool)
 
 
 def an_object(value: object) -> bool:
@@ -70,7 +71,7 @@ def test_of(parameter: Parameter, name_of: Callable[[type], str]) -> Test | None
     tests = [_fits(kind) for kind in kinds]
     if default == math.inf:
         tests.append(lambda value: value == math.inf)
-    return (lambda value: any(test(value) for test in tests),
+    return (tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests),
             " or ".join(_said(kind, name_of) for kind in kinds))
 
 

@@ -88,8 +88,9 @@ class Lab:
             name = estimate.lower
             raise BudgetError(name, getattr(params, name),
                               f"a smaller run: this one would take {excess}; lower {name}")
+        served = min(estimate.requests, estimate.served)    # who only waits takes no loop
         sim = Simulation(seed, params.duration, points=self.points, progress=progress, stop=stop,
-                         big=estimate.requests > BIG, fast=worth_compiling(estimate.requests))
+                         big=estimate.requests > BIG, fast=worth_compiling(served))
         outcome = self.simulate(params, sim)
         outcome.run()
         result = self.result(outcome, params, seed)

@@ -197,8 +197,8 @@ class Station:
                 self._line.append([ready, service, ready])
                 self.loaded += len(ready)
         end = self._line[-1][0][-1] if self._line else until
-        late = list(self._offered.upto(max(end, until)))
-        if late:
+        if self._offered.first <= max(end, until):
+            late = list(self._offered.upto(max(end, until)))
             ready, service, sent = np.array(late).T
             self.loaded += len(ready)
             if not self._line:
@@ -259,13 +259,13 @@ class Station:
                 idle.append(t)
         rows = np.array(dropped, dtype=int)
         jobs = [Job(*row) for row in zip(*(column[rows].tolist() for column in self._working))]
-        self._working = tuple(np.delete(column, rows) for column in self._working)
+        self._working = tuple(_without(column, rows) for column in self._working)
         return jobs, idle
 
     def _close(self, which: Sequence[int]) -> np.ndarray:
         where = np.array(which, dtype=int)
         ends = self._free[where]
-        self._ready = np.delete(self._ready, where)
+        self._ready = _without(self._ready, where)
         return ends
 
     # -- what can be seen now --------------------------------------------------------------
@@ -294,6 +294,7 @@ class Station:
 
 
 def _without(column: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """The column without the places `which` (sorted), of which the first is near the end."""
-    first = which[0] if len(which) else len(column)
-    return np.concatenate([column[:first], np.delete(column[first:], which - first)])
+    """The column without the places `which`: `numpy.delete`, but sooner."""
+    stay = np.ones(len(column), dtype=bool)
+    stay[which] = False
+    return column[stay]

@@ -182,7 +182,7 @@ class SixGroups(kit.Outcome):
         told |= self.alarms.told if self.alarms else {
             "alarm_high": (nothing, "on"), "alarm_low": (nothing, "on"),
             "datapoint": self.tier.published(self.p.metric_period)}
-        told |= kit.bars("load", (np.minimum(s.tier.load(), MOST_LOAD)
+        told |= kit.bars("load", (np.minimum(s.tier.load(self.tier.offered), MOST_LOAD)
                                   for s in self.sites.values()))
         for policy, s in self.sites.items():
             name, failed = SHORT.get(policy, policy), s.tier.failed
@@ -217,14 +217,15 @@ def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serv
     most_high, most_low = (max(round(points * p.metric_period / every), 1)
                            for points in (p.high_datapoints, p.low_datapoints))
     settle = p.cooldown if kind == "simple" else p.warmup
+    full, mild = 100 / p.target, p.low_ratio * down
     for tick, rate in enumerate(means):
         t = tick * every
         total += n
         served = n if t >= due and comes else min(served, n)
         missing += 0 if comes else n - served
-        load = min(rate / (served * capacity), 100 / p.target)
+        load = min(rate / (served * capacity), full)
         high = high + 1 if load * up > 1 else 0
-        low = low + 1 if load < p.low_ratio * down else 0
+        low = low + 1 if load < mild else 0
         if high < most_high and low < most_low:
             continue
         for _ in range(max(round(every / max(p.metric_period, 60)), 1)):
@@ -247,7 +248,7 @@ def walk(p: AsgPoliciesParams, kind: str, means: list[float], every: float, serv
             if wanted > n:
                 launches, due = launches + wanted - n, t + serves
             n, served = wanted, min(served, wanted)
-            if not high and rate >= p.low_ratio * down * served * capacity:
+            if not high and rate >= mild * served * capacity:
                 break
     return np.array([launches, acts, total / len(means), missing / len(means)])
 

@@ -300,7 +300,8 @@ for timeout in (240, 300, 600):
 
 # %% [markdown]
 # The default result is ABANDON: the launch is given up, and tried again. Heartbeats
-# (`hook_heartbeats`) prolong it, but for no longer than {{fact:asg.hook_global_timeout}}.
+# (`hook_heartbeats`) prolong it, but for no longer than {{fact:asg.hook_global_h}}, nor a hundred
+# timeouts.
 
 # %% [markdown]
 # ### Cheap instances that run out of breath

@@ -58,11 +58,11 @@ class AlarmStates:
         """Find the states at the datapoints from `first` to before `end`."""
         window = values[max(first - self.n + 1, 0):end]
         breach = breaches(window, self.threshold, self.high)
-        if not breach.any():
+        if not np.logical_or.reduce(breach):
             self.on[first:end] = self.due[first:end] = False
             return
         self.on[first:end] = on = ringing(breach, self.n, self.n, end - first)
-        if self.repeat > 1 and not on.any():
+        if self.repeat > 1 and not np.logical_or.reduce(on):
             self.due[first:end] = False
         elif self.repeat > 1:
             index = np.arange(first, end)
@@ -174,10 +174,10 @@ class CpuAlarms(Component):
                 due |= alarm.due[start:end]
         each = round(self.period / self.every)      # evaluations of one datapoint
         known: dict = {}
-        for d in (start + np.flatnonzero(due)).tolist():
+        for d in (start + due.nonzero()[0]).tolist():
             begins = (d + 1) * each
             for e in range(max(begins, first), min(begins + each, last)):
-                wishes = self._wishes(e, known)
+                wishes = self._wishes(e, d, known)
                 if self._agreed(wishes) != group.desired:
                     return e, wishes
         return last - 1, []
@@ -187,13 +187,13 @@ class CpuAlarms(Component):
         return np.add.reduce(by_cell[begin * self.cells:end * self.cells].reshape(
             -1, self.cells), axis=1) * (100 / self.cells)
 
-    def _wishes(self, e: int, known: dict) -> list[Wish]:
-        """Who acts at evaluation `e`, the capacity it wants, and why.
+    def _wishes(self, e: int, d: int, known: dict) -> list[Wish]:
+        """Who acts at evaluation `e`, of datapoint `d`, the capacity it wants, and why.
 
         known: the value and the load that did not make a policy want a change, by policy, alarm
         and instances that warm up: it wants none at milder ones either, and need not be asked.
         """
-        d, now, wishes = self._newest(e), e * self.every, []
+        now, wishes = e * self.every, []
         if d <= self._used:
             return wishes
         group, value, warming = self.group, float(self.values[d]), self.group.warming_at(now)

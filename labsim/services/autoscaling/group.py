@@ -120,9 +120,11 @@ class Group(Component):
         """New limits of the size; the desired capacity comes inside, and to `at_least`."""
         for what, value in (("min_size", min_size), ("max_size", max_size)):
             self.require(what, value, whole=True)
+        before = self.min_size, self.max_size
         self.min_size, self.max_size = min_size, max(min_size, max_size)
         self.scale_to(max(self.desired, at_least), why)
-        self.changed()
+        if before != (self.min_size, self.max_size):
+            self.changed()
 
     def replace(self, instance: Instance) -> None:
         """Launch the successor of an instance that is going to be lost."""

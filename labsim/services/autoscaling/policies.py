@@ -116,7 +116,7 @@ class Policy(Component):
     def act(self, wanted: int, why: str) -> bool:
         """It has its way; returns whether that changed anything."""
         before = self.group.desired
-        done = self.group.scale_to(wanted, why)
+        done = self.group.scale_to(max(wanted, 0), why)     # an order may take more than there are
         if done is not None:
             self.acted(done)
         return self.group.desired != before

@@ -125,7 +125,7 @@ class Fleet(Component):
 
     def launch(self, *, ready: bool = False) -> Instance:
         """Launch an instance in the emptiest zone; with `ready` it is in service at once."""
-        zone = min(ZONES, key=lambda z: self._zones[z])
+        zone = min(ZONES, key=self._zones.__getitem__)
         instance = Instance(len(self.instances) + len(self._ended), zone, self.sim.now,
                             self.template, spot=self._spot_next())
         self.instances.append(instance)
@@ -220,9 +220,10 @@ class Fleet(Component):
         self._record(before, state)
 
     def _record(self, *states: str) -> None:
+        now = self.sim.now
         for state in states:
             if state in RECORDED:
-                self.record.level(RECORDED[state], self.sim.now, self.count(state))
+                self.record.level(RECORDED[state], now, self._states[state])
 
     def cpu(self, period: float = STANDARD_RESOLUTION, name: str = "") -> CloudWatchMetric:
         """The metric to track that AWS predefines as ASGAverageCPUUtilization: percent of the time

@@ -16,7 +16,7 @@ between two of them is filled in at once. Tests put it beside plain SimPy, reque
 
 import math
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -32,9 +32,21 @@ CELL = 10.0     # s; in the finest metric period there is one
 MINUTE = 6      # cells
 
 
+@lru_cache(maxsize=8)
 def edges(duration: float, cell: float = CELL) -> np.ndarray:
-    """Where the cells of a run begin and end; the last one may be shorter."""
-    return np.minimum(np.arange(math.ceil(duration / cell - 1e-9) + 1) * cell, duration)
+    """Where the cells of a run begin and end; the last one may be shorter. Not to be changed: all
+    tiers share them."""
+    ends = np.minimum(np.arange(math.ceil(duration / cell - 1e-9) + 1) * cell, duration)
+    ends.flags.writeable = False
+    return ends
+
+
+@lru_cache(maxsize=8)
+def lengths(duration: float) -> np.ndarray:
+    """How long the cells of a run are, s."""
+    cells = np.diff(edges(duration))
+    cells.flags.writeable = False
+    return cells
 
 
 def between(rates: np.ndarray, ends: np.ndarray, start: float, length: float,
@@ -51,8 +63,8 @@ def traffic(rates: np.ndarray, variability: float, duration: float, counting: np
     sigma = np.sqrt(np.log1p(variability**2))
     minutes = varying.standard_normal(len(rates) // MINUTE + 1)
     factors = np.repeat(np.exp(sigma * minutes - sigma**2 / 2), MINUTE)[:len(rates)]
-    lengths = np.diff(edges(duration))
-    return counting.poisson(rates * factors * lengths) / lengths
+    cells = lengths(duration)
+    return counting.poisson(rates * factors * cells) / cells
 
 
 def curve_rates(curve: RateCurve, ends: np.ndarray) -> np.ndarray:
@@ -80,7 +92,7 @@ class WebTier(Component):
         Metric("failed_share", "%", "failed / offered", "lower",
                lambda t: share(100 * t.failed[-1], t.offered[-1]), aliases=("missed_share",)),
         Metric("cpu_mean", "%", "CPU, average over time", "",
-               lambda t: t.percent @ np.diff(t.edges) / t.sim.duration))
+               lambda t: t.percent @ t.lengths / t.sim.duration))
     PANELS = (
         Panel("Requests per second", (Line("offered", "offered_rate"),
                                                Line("capacity", "capacity", step=True))),
@@ -93,7 +105,7 @@ class WebTier(Component):
         super().__init__(sim, name)
         if not each > 0:
             raise ParameterError("each", each, "above 0 requests/s")
-        self.each, self.edges = each, edges(sim.duration)
+        self.each, self.edges, self.lengths = each, edges(sim.duration), lengths(sim.duration)
         self.rates = rates if rates is None else numbers("rates", rates, (len(self.edges) - 1,))
         self.cpu, self.served = np.zeros((2, len(self.edges) - 1))
         self.changed: Callable[[], None] = lambda: None
@@ -150,16 +162,18 @@ class WebTier(Component):
         k = int(now // CELL)
         before = self._count
         self._count += by
-        if now == self.edges[k]:
+        begin = k * CELL
+        if now == begin:
             self.fill(k, before)
         else:                   # within a cell: its values are means over its length
             self.fill(k + 1, before)
-            left = (self.edges[k + 1] - now) / (self.edges[k + 1] - self.edges[k])
+            end = float(self.edges[k + 1])
+            left = (end - now) / (end - begin)
             cpu, served = self._use(k, self._count)
             old_cpu, old_served = self._use(k, before)
             self.cpu[k] += left * (cpu - old_cpu)
             self.served[k] += left * (served - old_served)
-        self._filled = min(self._filled, max(k + (now != self.edges[k]), 0))
+        self._filled = min(self._filled, k + (now != begin))
         self.record.level("capacity", now, self._count * self.each)
         self.changed()
 
@@ -184,11 +198,11 @@ class WebTier(Component):
 
     def busy_seconds(self) -> float:
         """Instance-seconds of work."""
-        return float(self.served @ np.diff(self.edges)) / self.each
+        return float(self.served @ self.lengths) / self.each
 
     def until(self, per_second: np.ndarray) -> np.ndarray:
         """Requests of a rate (cells,) up to each instant of the record."""
-        total = np.concatenate([[0.0], np.cumsum(per_second * np.diff(self.edges))])
+        total = np.concatenate([[0.0], np.cumsum(per_second * self.lengths)])
         return np.interp(self.record.t, self.edges, total)
 
     @cached_property
@@ -211,11 +225,12 @@ class WebTier(Component):
         """CPU in each cell, percent; 0 with no instance."""
         return 100 * np.nan_to_num(self.cpu)
 
-    def load(self) -> np.ndarray:
-        """Requests as a share of what the instances could serve, in each interval of the record."""
+    def load(self, offered: np.ndarray) -> np.ndarray:
+        """The `offered` requests, up to each instant of the record, as a share of what the
+        instances could serve, in each of its intervals."""
         t, room = np.array([*self.record.changes("capacity"), (self.sim.duration, 0.0)]).T
         could = np.concatenate([[0.0], np.cumsum(room[:-1] * np.diff(t))])
-        return np.diff(self.offered) / np.maximum(
+        return np.diff(offered) / np.maximum(
             np.diff(np.interp(self.record.t, t, could)), 1e-9)
 
     def published(self, period: float) -> tuple[np.ndarray, str]:
@@ -252,9 +267,9 @@ class Clients(Producers):
         self.to = to
         self.counts = self.sim.stream(f"{self.name} arrivals").poisson(
             self.curve.expected(to.edges))
-        to.receive(self.counts / np.diff(to.edges))
+        to.receive(self.counts / to.lengths)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests sent per second."""
-        sent = self.to.until(self.counts / np.diff(self.to.edges))
+        sent = self.to.until(self.counts / self.to.lengths)
         return {"offered_rate": self.to.per_second(sent)}

@@ -189,8 +189,8 @@ class Queue(Component):
             self.record.observe("wait", window.start, window.start - window.sent)
             self.record.count("completed", window.done)
             self.busy += float(window.done.sum() - window.start.sum())
-            self.oldest_age = max(self.oldest_age, float(np.max(window.done - window.done_sent,
-                                                                initial=0.0)))
+            self.oldest_age = max(self.oldest_age, float((window.done - window.done_sent).max(
+                initial=0.0)))
             if self.done.connected:
                 self.done.give(np.sort(window.done))
 
