@@ -428,7 +428,7 @@ quiz("aurora-replicas")
 # %% tags=["solution"]
 # blank: # quiz("aurora-replicas", "...")    # a letter per question
 # >>> solution
-quiz("aurora-replicas", "baabbcba")
+quiz("aurora-replicas", "baabbbca")
 # <<< solution
 
 # %% [markdown]

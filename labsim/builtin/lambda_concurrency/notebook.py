@@ -496,7 +496,7 @@ quiz("lambda-concurrency")
 # %% tags=["solution"]
 # blank: # quiz("lambda-concurrency", "...")    # a letter per question
 # >>> solution
-quiz("lambda-concurrency", "bcabdcbabc")
+quiz("lambda-concurrency", "bcabdcbcba")
 # <<< solution
 
 # %% [markdown]

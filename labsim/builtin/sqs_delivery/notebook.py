@@ -440,7 +440,7 @@ quiz("sqs-delivery")
 # %% tags=["solution"]
 # blank: # quiz("sqs-delivery", "...")    # a letter per question
 # >>> solution
-quiz("sqs-delivery", "bcbacacbbba")
+quiz("sqs-delivery", "bcbacacbbbaaa")
 # <<< solution
 
 # %% [markdown]
