@@ -22,6 +22,7 @@ from labsim.errors import BudgetError, ParameterError
 
 SETS = max(int(os.environ.get("LABSIM_FUZZ", "300")) // len(LABS), 10)     # of each lab
 MOST_SECONDS, MOST_BYTES = 2.0, 1e9
+FELT = 0.15                                     # s
 ITSELF = 1e8                                    # bytes of a process before any run
 BUDGET = Budget(seconds=MOST_SECONDS / 3)       # the estimate holds within a factor of three
 
@@ -76,8 +77,8 @@ def timed(lab, *run, **budget):
 @pytest.mark.fuzz
 @each_lab
 def test_random_valid_parameters(slug, monkeypatch):
-    """Finite, lawful, inside 2 s and 1 GB, and as long as was estimated within a factor of three:
-    all but one in two hundred.
+    """Finite, lawful, inside 2 s and 1 GB, and as long as was estimated within a factor of three,
+    where either is so long that somebody waits for it: all but one in two hundred.
 
     A run that seems to take too long or too short is measured again: other processes disturb.
     """
@@ -85,7 +86,7 @@ def test_random_valid_parameters(slug, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("labsim.declare.lab.COMPILE_FROM", 0)
         lab.run()       # imported, and compiled where numba is installed
-    ran = refused = crossed = again = 0
+    ran = refused = crossed = again = outside = 0
     ratios, slowest, fattest = [], 0.0, 0.0
     for changed in parameter_sets(lab, rng):
         if ran == SETS:
@@ -119,9 +120,9 @@ def test_random_valid_parameters(slug, monkeypatch):
         assert all(math.isfinite(v) for v in result.summary.values()), changed
         assert all(np.isfinite(s.value).all() for s in result.series.values()), changed
         ratios.append(took / estimated)
+        outside += max(took, estimated) > FELT and not 1 / 3 <= ratios[-1] <= 3
         slowest = max(slowest, took)
     low, mid, high = np.percentile(ratios, (0, 50, 100))
-    outside = sum(not 1 / 3 <= ratio <= 3 for ratio in ratios)
     print(f"measured: {slug}: {ran:,} valid sets ran ({again} measured again), "
           f"{refused:,} beyond the "
           f"budget, {crossed:,} against a rule across fields; slowest {slowest:.2f} s, at most "

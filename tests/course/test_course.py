@@ -145,7 +145,7 @@ def test_a_unit_that_is_said_twice_is_told(text):
 
 
 @pytest.mark.parametrize("text", ["{{nothing}}", "{{fact:no.such}}", "{{result:no}}",
-                                  "{{result:9:wait_p95}}", "{{preset:x}}"])
+                                  "{{result:99:wait_p95}}", "{{preset:x}}"])
 def test_an_unknown_name_in_the_prose_is_told_with_its_place(text):
     """Notebook, cell, reason."""
     with pytest.raises(BuildError, match="file.py, cell 3"):

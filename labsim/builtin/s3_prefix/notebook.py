@@ -111,7 +111,7 @@ for ranges in (1, 2, 4):
           f"{1 - r.summary['gets_completed'] / r.summary['gets_offered']:4.0%} of the reads lost")
 
 # %% [markdown]
-# ### 503 below the published rate?
+# ### Slow Down below the published rate?
 #
 # S3 assigns nothing for a rate when a prefix is created (`s3.new_prefix_rule`). Here a new bucket
 # allows part of the published rates, and a load that no limit forbids is turned away.
