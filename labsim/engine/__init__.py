@@ -7,7 +7,7 @@ tick (`Attempts`).
 
 from labsim.engine.arrivals import Arrivals, Coming
 from labsim.engine.budget import Budget, Estimate
-from labsim.engine.counted import Attempts, expected, widened
+from labsim.engine.counted import Attempts, counted_run, widened
 from labsim.engine.due import Due
 from labsim.engine.key_sample import KeySample, key_sample
 from labsim.engine.lru_cache import LruCache
@@ -26,5 +26,5 @@ __all__ = [
     "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event",
     "KeySample", "Load", "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers",
     "ServiceTimes", "Simulation", "Source", "Station", "Step", "TokenBucket", "Wake",
-    "at_once", "draw_keys", "expected", "key_sample", "merged", "popularity", "replay", "scatter",
-    "so_far", "stream", "together", "tokens_before", "widened"]
+    "at_once", "counted_run", "draw_keys", "key_sample", "merged", "popularity", "replay",
+    "scatter", "so_far", "stream", "together", "tokens_before", "widened"]

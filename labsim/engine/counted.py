@@ -268,8 +268,8 @@ class Attempts:
         return int(some[0]), shares[some[0]:some[-1] + 1].reshape(-1, *self._each)
 
 
-def expected(keys: float, waits: list[tuple[float, float]], changes: float, points: int,
-             duration: float) -> dict[str, float]:
+def counted_run(keys: float, waits: list[tuple[float, float]], changes: float, points: int,
+                duration: float) -> dict[str, float]:
     """What a run of so many `keys` will take (fields of an `Estimate`), if load or capacity change
     so often and the record has so many `points`."""
     steps = most_steps(waits, changes, points, duration)

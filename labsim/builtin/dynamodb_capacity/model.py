@@ -15,7 +15,7 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.dynamodb_capacity.params import ON_DEMAND, SCALED, DynamodbCapacityParams
-from labsim.engine import Arrivals, Estimate, RateCurve, Simulation, expected, popularity
+from labsim.engine import Arrivals, Estimate, RateCurve, Simulation, counted_run, popularity
 from labsim.services import dynamodb
 from labsim.services.common import retries as sdk
 from labsim.services.dynamodb import bill, dax, rules
@@ -164,7 +164,7 @@ def estimate(p: DynamodbCapacityParams) -> Estimate:
         looks = p.duration / dynamodb.scaling.AT_MOST
         changes += 2 * min(rises * outs(p),
                            2 * p.duration / (rules.HIGH_SECONDS + p.scaling_delay))
-    run = expected(2 * parts, waits(p), changes, TICKS, p.duration)
+    run = counted_run(2 * parts, waits(p), changes, TICKS, p.duration)
     run["touched"] += looks * parts * 100 + run["events"] * A_RETRY * len(waits(p))
     run["events"] += 6 * looks
     cache = 10.0 if p.dax and p.consistency == rules.EVENTUAL else 0.5   # per key

@@ -14,7 +14,7 @@ import math
 
 from labsim import declare as kit
 from labsim.builtin.kinesis_shards.params import KinesisShardsParams
-from labsim.engine import Arrivals, Estimate, Simulation, expected, popularity
+from labsim.engine import Arrivals, Estimate, Simulation, counted_run, popularity
 from labsim.services import kinesis
 from labsim.services.kinesis import rules
 from labsim.services.kinesis.reshard import MOST_SHARDS, SPLIT_BYTES, SPLIT_RECORDS, WARM
@@ -94,7 +94,7 @@ def estimate(p: KinesisShardsParams) -> Estimate:
         rounds = min(splits, 1 + splits * p.reshard_time)       # those of a second are one change
     changes = 3 + 2 * kit.spikes(p) + rounds
     columns, waits = first + 2 * splits, retry_waits(p)     # closed shards stay
-    run = expected(columns, waits, changes, TICKS, p.duration)
+    run = counted_run(columns, waits, changes, TICKS, p.duration)
     run["events"] += 10 * splits + 5 * watched
     run["touched"] += columns * (watched * (60 + 12 * len(waits)) + 60 * TICKS)
     for what in ("touched", "cells"):       # the stream's own, beside the attempts

@@ -16,7 +16,7 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.s3_prefix.params import S3PrefixParams
-from labsim.engine import Arrivals, Estimate, Simulation, expected
+from labsim.engine import Arrivals, Estimate, Simulation, counted_run
 from labsim.services import kms, s3
 from labsim.services.common import retries as sdk
 from labsim.services.kms.rules import SSE_S3
@@ -73,7 +73,8 @@ def estimate(p: S3PrefixParams) -> Estimate:
     if p.partition_time:
         rounds = math.ceil(math.log2(ranges)) + math.ceil(math.log2(100 / p.start_rate))
         rounds = min(rounds, p.duration // p.partition_time)
-    takes = expected(2 * ranges, retry_waits(p), 1 + 2 * kit.spikes(p) + rounds, TICKS, p.duration)
+    changes = 1 + 2 * kit.spikes(p) + rounds
+    takes = counted_run(2 * ranges, retry_waits(p), changes, TICKS, p.duration)
     if p.encryption != SSE_S3:      # asked again until the share that KMS throttles is known
         takes["events"] *= 2
     return Estimate(requests=0, lower="prefixes" if prefixes > p.key_ranges else "key_ranges",
