@@ -86,7 +86,7 @@ check("s3-prefix", 1, 5500)
 
 
 @pytest.mark.parametrize("text, told", [
-    (SOURCE, "no cell tagged solution checks exercise 2, 3, 4, 5, 6, 7 of s3-prefix"),
+    (SOURCE, "no cell tagged solution checks exercise 2, 3, 4, 5, 6, 7, 8 of s3-prefix"),
     (SOURCE + "\n" + SOURCE, "exercise 1 is checked twice"),
     (SOURCE.replace("1, answer", "99, answer"), "s3-prefix has no exercise 99"),
 ])
