@@ -57,7 +57,6 @@ class Arrivals:
         return np.bincount(where, self.counts, len(t) - 1).astype(np.int64)
 
 
-
 class Coming:
     """`Arrivals` as they come, step by step, each to one of several keys with the probability
     `weights` (keys,), which sum to 1; `dice` decide."""

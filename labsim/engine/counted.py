@@ -24,7 +24,7 @@ CHANCE = 0.01       # such a change may be chance, if nothing else has changed
 
 class Attempts:
     """Requests before turnstiles, `keys` of any shape: a first attempt, and one more after each of
-    `waits`, (low, high) s, for those turned away. `t`: the instants of the record.
+    `waits`, (low, high) s, for those turned away. The pace of `sim` knows when they come back.
 
     A step is `begin`, then `turn_away` until it says that nothing moves any more, then `end`.
     `asked`, (*keys), are all attempts of the step: more after a `turn_away`, if some are back
@@ -36,16 +36,19 @@ class Attempts:
     last axis of the keys, `served_by`, (ticks, attempts, ...).
     """
 
-    def __init__(self, t: np.ndarray, keys: tuple[int, ...], waits: list[tuple[float, float]] = (),
+    def __init__(self, sim, keys: tuple[int, ...], waits: list[tuple[float, float]] = (),
                  quota=None):
         self.waits, self.quota, n = list(waits), quota, len(waits)
-        ticks, rest = len(t) - 1, keys[:-1]
+        self._pace = sim.pace
+        self._pace.retries(self.waits)
+        ticks, rest = len(sim.record.t) - 1, keys[:-1]
         self.arrived, self.asked_by = np.zeros((2, ticks, *keys))
         self.served_by, self._gone_home = np.zeros((ticks, n + 1, *rest)), np.zeros(rest)
         self._longest = max((high for _, high in waits), default=0.0)
         self._width = max(shortest(waits), self._longest / BINS[sharp(waits)])
         self._bins = int(np.ceil(self._longest / self._width)) + 2 if n else 0
-        self._pool = np.zeros((self._bins, n, *keys))   # who waits, by when they are back
+        # Who waits, by when they are back and how often they have tried.
+        self.pool = np.zeros((self._bins, n, *keys))
         self._first, self._all_back = 0, 0.0            # bin; time by which nobody waits any more
         self._share, self._again = np.zeros(keys), 1.0  # turned away; of these, who tries again
         self._axes = tuple(range(1, len(keys) + 1))     # of the keys
@@ -57,28 +60,18 @@ class Attempts:
 
     def widen(self, more: int) -> None:
         """So many keys more, after the last one of a single axis; nothing comes to them yet."""
-        for name in ("arrived", "asked_by", "_pool", "_share"):
+        for name in ("arrived", "asked_by", "pool", "_share"):
             setattr(self, name, widened(getattr(self, name), more))
 
     @property
     def waiting(self) -> np.ndarray:
         """Who waits to try again, (*keys)."""
-        return self._pool.sum(axis=(0, 1))
+        return self.pool.sum(axis=(0, 1))
 
     @property
     def given_up(self) -> np.ndarray:
         """Who has been turned away at the last attempt, (...)."""
         return np.maximum(self._gone_home, 0.0)
-
-    @property
-    def all_back(self) -> float:
-        """The time by which nobody waits any more, s."""
-        return self._all_back
-
-    @property
-    def pool(self) -> np.ndarray:
-        """The same by when they are back and how often they have tried: (bins, attempts, *keys)."""
-        return self._pool
 
     # `np.add.reduce` is `sum` without its overhead. A product with ones would be quicker still, but
     # BLAS adds up in another order on other processors, and in threads that wait for one another.
@@ -129,7 +122,7 @@ class Attempts:
             return True
         if self._due is None:
             self._first = int((self._step.end - self._stood) / self._width)
-            self._open(np.zeros(self._pool.shape[1:]))
+            self._open(np.zeros(self.pool.shape[1:]))
             self._share = np.zeros_like(share)
         self.failed, counted = self.attempts * share, self._again
         if self.quota:
@@ -188,7 +181,7 @@ class Attempts:
         served_by[k] += np.add.reduce(served, axis=-1)
         if self._steady:
             self._stood += self._step.length
-            self._all_back += self._step.length
+            self._wait_until(self._all_back + self._step.length)
             self._gone_home += np.add.reduce(self._gone, axis=-1)
             return
         self.served, gone = np.add.reduce(served, axis=0), np.add.reduce(failed, axis=0)
@@ -203,7 +196,7 @@ class Attempts:
                 self.quota.settle()
             if np.logical_or.reduce(later, axis=None):
                 self._put(later)
-                self._all_back = self._step.end + self._longest + self._width
+                self._wait_until(self._step.end + self._longest + self._width)
                 self._steady = self._step.settled and self._is_steady()
         self._gone_home += np.add.reduce(gone, axis=-1)
 
@@ -215,11 +208,16 @@ class Attempts:
 
     # -- who waits -------------------------------------------------------------------------
 
+    def _wait_until(self, t: float) -> None:
+        """By `t` s nobody waits any more."""
+        self._all_back = t
+        self._pace.awaited(t)
+
     def _take_due(self, step: Step) -> np.ndarray:
         """Those who are back in this step, (attempts - 1, *keys): they don't wait any more."""
-        pool, width = self._pool, self._width
+        pool, width = self.pool, self._width
         end = step.end - self._stood
-        last, due = int(end / width), np.zeros(self._pool.shape[1:])
+        last, due = int(end / width), np.zeros(self.pool.shape[1:])
         for where in self._bins_from(self._first, min(last - self._first, self._bins)):
             due += np.add.reduce(pool[where], axis=0)
             pool[where] = 0.0
@@ -240,7 +238,7 @@ class Attempts:
         for n, (first, shares) in enumerate(self._later):
             for where in self._bins_from(self._first + first, len(shares)):
                 here = where.stop - where.start
-                self._pool[where, n] += shares[:here] * later[n]
+                self.pool[where, n] += shares[:here] * later[n]
                 shares = shares[here:]
 
     def _back(self, step: Step) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:

@@ -22,8 +22,7 @@ class Turnstiles:
         arrivals = Arrivals.drawn(curve, self.sim.record.t, self.sim.stream("came"))
         self.coming = Coming(arrivals, np.array(weights), self.sim.stream("keys"))
         self.sim.pace.jumps(arrivals.jumps)
-        self.attempts = Attempts(self.sim.record.t, (len(weights),), waits)
-        self.sim.pace.retries(waits)
+        self.attempts = Attempts(self.sim, (len(weights),), waits)
         self.limit, self.tokens, self.steps = limit, np.full(len(weights), tokens), []
         self.sim.pace.join(self.step)
         self.sim.run()
@@ -38,7 +37,6 @@ class Turnstiles:
             if at.turn_away(1 - served / np.maximum(at.asked, 1e-9)):
                 break
         at.end()
-        self.sim.pace.awaited(at.all_back)
         self.tokens = np.minimum(room - served, self.limit)
         self.steps.append(step)
         return math.inf

@@ -81,8 +81,7 @@ class Table(kit.Component):
         for inlet, share, die in zip((self.reads, self.writes), self.shares, dice):
             inlet.lead(share, die)
         ticks = len(self.record.t) - 1
-        self.attempts = Attempts(self.record.t, (2, self.parts), waits)
-        sim.pace.retries(self.attempts.waits)
+        self.attempts = Attempts(sim, (2, self.parts), waits)
         self.window = 1.0 if self.on_demand else rules.BURST_WINDOW
         self.saved = 1.0 if self.on_demand else saved       # s, and the window that can be
         self._burst = (self.capacity * self.saved).tolist()
@@ -187,7 +186,6 @@ class Table(kit.Component):
                                   else unserved):
                 break
         attempts.end()
-        self.sim.pace.awaited(attempts.all_back)
         if self.index:
             self.index.end(step)
             self.held_up[k] += writes * (1.0 - through)

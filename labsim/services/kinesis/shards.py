@@ -41,8 +41,7 @@ class Shards:
         self.records, self.limit, self.retention = records, limit, retention
         self.ticks = len(sim.record.t) - 1
         shape = self.ticks, shards
-        self.attempts = Attempts(sim.record.t, (shards,), waits)
-        sim.pace.retries(waits)
+        self.attempts = Attempts(sim, (shards,), waits)
         sim.pace.jumps(np.array(away))
         self.accepted, self.read, self.lost, self.backlog, self.load = np.zeros((5, *shape))
         # As of now: tokens, records unread, records that have left (read or lost), records older
@@ -75,7 +74,6 @@ class Shards:
             if attempts.turn_away((asked - taken) / np.maximum(asked, 1e-300)):
                 break
         attempts.end()
-        self.pace.awaited(attempts.all_back)
         self._tokens = np.minimum(room - taken, self.limit)     # a second's worth is kept
         unread = self.unread + taken
         gone = self._away

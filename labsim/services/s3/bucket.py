@@ -73,8 +73,7 @@ class Bucket(Component):
         shares = rules.shares(scheme, rules.prefixes_in_use(scheme, prefixes), key_ranges)
         self.ranges, self.partition_time = shares.shape[1], partition_time     # of keys, in all
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
-        self.attempts = Attempts(self.record.t, (2, self.ranges), self.waits, quota)
-        sim.pace.retries(self.waits)
+        self.attempts = Attempts(sim, (2, self.ranges), self.waits, quota)
         ticks = len(self.record.t) - 1
         self._none = np.zeros((2, self.ranges))       # the share that is turned away mostly
         self.busiest = np.zeros((MOST_BARS, ticks))    # most that was asked of these partitions
@@ -165,7 +164,6 @@ class Bucket(Component):
         """The step is over; for how many s nothing changes if all goes on like this."""
         k, length, served = self._step.k, self._step.length, self._served
         self.attempts.end()
-        self.sim.pace.awaited(self.attempts.all_back)
         self._tokens = np.minimum(self._room - served, self._limits)      # a second's worth is kept
         if self._over:
             self.slow_down[k] += np.add.reduce(self._unserved, axis=None)
