@@ -51,6 +51,13 @@ def require(name: str, value: object, least: float = 0.0, most: float = math.inf
     raise ParameterError(name, value, f"{allowed} {unit}".rstrip())
 
 
+def require_each(least: float = 0.0, *, above: bool = False, endless: bool = False,
+                 **given: object) -> None:
+    """`require` of each of the `given`, by name."""
+    for name, value in given.items():
+        require(name, value, least, above=above, endless=endless)
+
+
 class BudgetError(ParameterError):
     """A run that would take more than its budget; `name` is the parameter to lower."""
 

@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from labsim.errors import ParameterError, require
+from labsim.errors import ParameterError, require, require_each
 
 BLOCK = 8_192   # requests made at a time
 
@@ -71,7 +71,7 @@ class RateCurve:
     @classmethod
     def diurnal(cls, rate, factor, day, duration) -> "RateCurve":
         """A sine (48 straight pieces per `day` s) from `rate` at t = 0 up to `factor` times it."""
-        _at_least_zero(rate=rate, factor=factor, duration=duration)
+        require_each(rate=rate, factor=factor, duration=duration)
         require("day", day, above=True, unit="s")
         t = np.append(np.arange(0.0, duration, day / 48), duration)
         wave = (1 - np.cos(2 * np.pi * t / day)) / 2
@@ -135,7 +135,7 @@ class Load:
     @classmethod
     def steady(cls, rate: float) -> "Load":
         """`rate` requests/s, always."""
-        _at_least_zero(rate=rate)
+        require_each(rate=rate)
         return cls(partial(RateCurve.steady, rate))
 
     @classmethod
@@ -143,7 +143,7 @@ class Load:
               every: float = 0.0) -> "Load":
         """`rate`, then `factor` times as much from `start` for `length` seconds, then `rate`; the
         same again `every` so many seconds (more than `length`), 0 for once."""
-        _at_least_zero(rate=rate, factor=factor, start=start, length=length, every=every)
+        require_each(rate=rate, factor=factor, start=start, length=length, every=every)
         if 0 < every <= length:
             raise ParameterError("every", every, f"0, or more than {length:g} s, a spike")
         return cls(partial(RateCurve.spike, rate, factor, start, length, every=every))
@@ -151,13 +151,8 @@ class Load:
     @classmethod
     def ramp(cls, rate: float, factor: float, start: float, length: float) -> "Load":
         """`rate` until `start`, then in `length` seconds linearly to `factor` times as much."""
-        _at_least_zero(rate=rate, factor=factor, start=start, length=length)
+        require_each(rate=rate, factor=factor, start=start, length=length)
         return cls(partial(RateCurve.ramp, rate, factor, start, length))
-
-
-def _at_least_zero(**given) -> None:
-    for name, value in given.items():
-        require(name, value)
 
 
 def merged(sources: list[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:
@@ -204,7 +199,7 @@ class ServiceTimes:
     cv: float = 1.0
 
     def __post_init__(self):
-        _at_least_zero(mean=self.mean, cv=self.cv)
+        require_each(mean=self.mean, cv=self.cv)
 
     def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """`n` service times, s: gamma with shape 1 / cv**2 (an Erlang mix; exponential at 1)."""

@@ -5,7 +5,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim import theory
 from labsim.declare import Box, Line, Link, Panel, Preset
-from labsim.engine import key_sample
+from labsim.engine import KeySample, key_sample
 from labsim.services.elasticache import Application, Cluster, cache_aside
 from labsim.services.rds import Database
 
@@ -80,14 +80,18 @@ def hit_ratio(p) -> float:
         raise kit.NotApplicable("a TTL and the room, its jitter or writes decide together")
     ratios = theory.ttl_hit_ratios(reads, p.ttl) if p.ttl else theory.lru_hit_ratios(
         touched, min(p.room, p.keys), sample.weight)
+    return answered(sample, ratios)
+
+
+def answered(sample: KeySample, ratios: np.ndarray) -> float:
+    """Share of all reads, if of those of each key in the sample `ratios` are answered."""
     return float(np.sum(sample.weight * sample.share * ratios))
 
 
 def zipf_hit_ratio(keys: int, skew: float, room: int) -> float:
     """Share of the reads that a full LRU cache of `room` items answers, by Che's approximation."""
     sample = key_sample(keys, skew)
-    ratios = theory.lru_hit_ratios(sample.share, room, sample.weight)
-    return float(np.sum(sample.weight * sample.share * ratios))
+    return answered(sample, theory.lru_hit_ratios(sample.share, room, sample.weight))
 
 
 def under_way(rate: float, time: float, servers: int) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 
 from labsim.declare import Component, Outlet, adds_up
 from labsim.engine import Simulation, Source, together
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, require
 from labsim.services.cloudfront import bill, rules
 from labsim.services.cloudfront.books import METRICS, PANELS, Books
 from labsim.services.cloudfront.origin import Origin
@@ -196,5 +196,4 @@ class Delivery(Component):
 def within(**given: tuple[float, float, float]) -> None:
     """ParameterError for the first of {name: (value, least, most)} that is outside."""
     for name, (value, least, most) in given.items():
-        if not least <= value <= most:
-            raise ParameterError(name, value, f"from {least:g} to {most:g}")
+        require(name, value, least, most, endless=True)

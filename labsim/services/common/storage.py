@@ -22,17 +22,11 @@ from labsim import declare as kit
 from labsim.engine import Load, Order, RateCurve, Simulation, ramps
 from labsim.engine import storage_device as col
 from labsim.engine.storage_device import Device, Flow
-from labsim.errors import LabsimError, require
+from labsim.errors import LabsimError, require_each
 from labsim.services.common.io_load import IoInlet, changes
 from labsim.services.common.storage_story import INVARIANTS, METRICS, MONTH, PANELS
 
 QUEUE_DEPTH = 32        # I/Os under way at a time, a usual depth
-
-
-def checked(**given) -> None:
-    """ParameterError for what is not above 0."""
-    for name, value in given.items():
-        require(name, value, above=True, endless=True)
 
 
 class Storage(kit.Component):
@@ -55,7 +49,8 @@ class Storage(kit.Component):
                  limit: float = math.inf, taps: tuple[Device, ...] = (),
                  queue_depth: float = QUEUE_DEPTH, timeout: float = math.inf):
         super().__init__(sim, name)
-        checked(limit=limit, queue_depth=queue_depth, timeout=timeout)
+        require_each(above=True, endless=True, limit=limit, queue_depth=queue_depth,
+                     timeout=timeout)
         for tap in taps:
             limit = min(limit, tap.burst)
         self.taps = tuple(tap for tap in taps if tap.bucket)    # the others limit for good

@@ -11,8 +11,8 @@ Data plane: counted, as a fluid.
 """
 
 from labsim.engine import Simulation
-from labsim.errors import ParameterError, unknown
-from labsim.services.common.storage import Storage, checked
+from labsim.errors import ParameterError, require_each, unknown
+from labsim.services.common.storage import Storage
 from labsim.services.ebs import bill, rules
 from labsim.services.ebs.instance import Instance
 from labsim.services.ebs.rules import Spec
@@ -34,7 +34,7 @@ class Volume(Storage):
         if type not in rules.TYPES:
             raise unknown("type", type, rules.TYPES)
         latency = rules.LATENCY[type] if latency is None else latency
-        checked(io_size=io_size, latency=latency, stripes=stripes)
+        require_each(above=True, endless=True, io_size=io_size, latency=latency, stripes=stripes)
         if not isinstance(stripes, int):
             raise ParameterError("stripes", stripes, "a whole number")
         if not 0 <= credits <= 1:

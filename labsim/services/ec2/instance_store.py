@@ -12,7 +12,8 @@ from labsim import factbook
 from labsim.declare import Metric
 from labsim.engine import Simulation
 from labsim.engine.storage_device import Device
-from labsim.services.common.storage import Storage, checked
+from labsim.errors import require_each
+from labsim.services.common.storage import Storage
 
 IOPS = factbook.value("istore.iops")
 LATENCY = 1e-4      # s; an assumption
@@ -27,7 +28,8 @@ class InstanceStore(Storage):
 
     def __init__(self, sim: Simulation, name: str, size: float = 100.0, *, iops: float = IOPS,
                  io_size: float = 16.0, latency: float = LATENCY, **load):
-        checked(size=size, iops=iops, io_size=io_size, latency=latency)
+        require_each(above=True, endless=True, size=size, iops=iops, io_size=io_size,
+                     latency=latency)
         self.size, self.lost_gib = size, 0.0
         super().__init__(sim, name, Device(iops, iops, latency), io_size=io_size, **load)
 

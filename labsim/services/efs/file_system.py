@@ -9,8 +9,8 @@ Data plane: counted, as a fluid.
 """
 
 from labsim.engine import Simulation
-from labsim.errors import ParameterError, unknown
-from labsim.services.common.storage import Storage, checked
+from labsim.errors import ParameterError, require_each, unknown
+from labsim.services.common.storage import Storage
 from labsim.services.efs import bill, rules
 
 
@@ -30,8 +30,8 @@ class FileSystem(Storage):
                  write_latency: float = rules.WRITE_LATENCY, **load):
         if mode not in rules.MODES:
             raise unknown("mode", mode, rules.MODES)
-        checked(size=size, io_size=io_size, clients=clients, read_latency=read_latency,
-                write_latency=write_latency)
+        require_each(above=True, endless=True, size=size, io_size=io_size, clients=clients,
+                     read_latency=read_latency, write_latency=write_latency)
         rented = rules.MOST_PROVISIONED if mode == rules.PROVISIONED else float("inf")
         for what, value, most in (("reads", reads, 1), ("credits", credits, 1),
                                   ("throughput", throughput, rented)):

@@ -20,7 +20,7 @@ import numpy as np
 from labsim import factbook
 from labsim.declare import Component, Outlet, adds_up, conserved
 from labsim.engine import ServiceTimes, Simulation
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, ParameterError, require, require_each
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION, Metric
 from labsim.services.elb import bill, rules
 from labsim.services.elb.fates import ANSWERED, REFUSED, SERVER_ERROR
@@ -75,12 +75,12 @@ class Balancer(Component):
         self.kind = rules.one_of("kind", kind, rules.KINDS)
         self.crosses = rules.crosses(kind, rules.one_of("cross_zone", cross_zone, rules.SETTINGS))
         picks = rules.picks(kind, rules.one_of("algorithm", algorithm, rules.ALGORITHMS))
-        rules.at_least(0, dns_ttl=dns_ttl, targets=min(targets), connection_time=connection_time,
-                       target_price=target_price, response_size=response_size)
+        require_each(dns_ttl=dns_ttl, targets=min(targets), connection_time=connection_time,
+                     target_price=target_price, response_size=response_size)
         timeout = IDLE[kind] if idle_timeout is None else idle_timeout
-        rules.within("idle_timeout", timeout, *rules.IDLE[kind])
-        rules.within("cookie_duration", cookie_duration, *rules.COOKIE)
-        rules.within("deregistration_delay", deregistration_delay, *rules.DELAY)
+        require("idle_timeout", timeout, *rules.IDLE[kind])
+        require("cookie_duration", cookie_duration, *rules.COOKIE)
+        require("deregistration_delay", deregistration_delay, *rules.DELAY)
         if slow_start and not (picks == rules.ROUND_ROBIN and rules.SLOW_START_LEAST
                                <= slow_start <= rules.SLOW_START_MOST):
             raise ParameterError("slow_start", slow_start, f"0, or with {rules.ROUND_ROBIN} from "
@@ -185,8 +185,8 @@ class Balancer(Component):
             ) -> None:
         """So many targets are registered at `at` s, where the fewest are. At first they need
         `cold_factor` times as long for everything, for `warm_time` s less and less."""
-        rules.at_least(0, at=at, how_many=how_many, warm_time=warm_time)
-        rules.at_least(1, cold_factor=cold_factor)
+        require_each(at=at, how_many=how_many, warm_time=warm_time)
+        require("cold_factor", cold_factor, 1)
 
         def coming():
             yield from self.targets.at(at)
@@ -195,7 +195,7 @@ class Balancer(Component):
 
     def remove(self, at: float, how_many: int) -> None:
         """So many targets are deregistered at `at` s, the oldest where the most are."""
-        rules.at_least(0, at=at, how_many=how_many)
+        require_each(at=at, how_many=how_many)
 
         def leaving():
             yield from self.targets.at(at)
@@ -209,7 +209,7 @@ class Balancer(Component):
         checks ("target-errors"), or the zone with its node is lost ("zone-lost"). eviction: how
         long DNS goes on naming that node, s."""
         rules.one_of("what", what, rules.FAULTS)
-        rules.at_least(0, at=at, lasts=lasts, how_many=how_many, eviction=eviction)
+        require_each(at=at, lasts=lasts, how_many=how_many, eviction=eviction)
         place = rules.ZONES.index(rules.one_of("zone", zone, rules.ZONES))
 
         def breaking():

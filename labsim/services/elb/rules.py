@@ -73,18 +73,6 @@ def one_of(name: str, value: str, words: tuple[str, ...]) -> str:
     return value
 
 
-def within(name: str, value: float, low: float, high: float) -> None:
-    """ParameterError for a value out of its range."""
-    if not low <= value <= high:
-        raise ParameterError(name, value, f"from {low:,} to {high:,}")
-
-
-def at_least(least: float, **given: float) -> None:
-    """ParameterError for the first of the `given` that is below."""
-    for name, value in given.items():
-        require(name, value, least)
-
-
 def crosses(kind: str, setting: str) -> bool:
     """Whether a node sends to targets of other zones; by default an ALB does, an NLB doesn't.
     Fact: elb.cross_zone_default."""

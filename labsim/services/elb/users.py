@@ -21,8 +21,7 @@ import numpy as np
 
 from labsim.declare import Component, Count, Line, Panel
 from labsim.engine import Load, Rows, ServiceTimes, Simulation
-from labsim.errors import ParameterError
-from labsim.services.elb.rules import at_least
+from labsim.errors import ParameterError, require
 
 SHORTEST_TTL = 1e-3     # s; as good as none
 LOTS = 64               # a user's rate comes in so many parts of the mean one's
@@ -69,8 +68,8 @@ class Users(Component):
                  cv: float = 1.0, visit: float = 1_200.0,
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
-        at_least(1, count=count)
-        at_least(0, cv=cv)
+        require("count", count, 1)
+        require("cv", cv)
         if not visit > 0:
             raise ParameterError("visit", visit, "above 0 s")
         self.count, self.visit = count, visit

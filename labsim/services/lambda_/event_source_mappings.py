@@ -23,7 +23,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim import factbook
 from labsim.declare import Line, Metric, Panel
-from labsim.errors import ParameterError
+from labsim.errors import require, require_each
 from labsim.services.lambda_.caller import DEAD, DONE
 from labsim.services.lambda_.callers import Retrying
 from labsim.services.lambda_.rules import backoff, checked_batch, checked_queue, visibility_timeout
@@ -37,12 +37,6 @@ LONG_POLL = factbook.value("sqs.long_poll_max_s")
 RETRY = 1.0             # s between two attempts at a throttled batch: AWS publishes no figure
 RETENTION = factbook.value("kinesis.retention_default_s")
 END, RETRIED, BACK, GROW, LOOK, GATHERED = range(6)     # what is due at a queue
-
-
-def _checked(**given) -> None:
-    for what, (value, least) in given.items():
-        if not value >= least:
-            raise ParameterError(what, value, f"at least {least:g}")
 
 
 class SqsEventSourceMapping(Retrying):
@@ -59,7 +53,7 @@ class SqsEventSourceMapping(Retrying):
         super().__init__(*args, **how)
         if visibility is None:
             visibility = visibility_timeout(self.function.timeout, window)
-        _checked(max_receives=(max_receives, 1))
+        require("max_receives", max_receives, 1)
         checked_batch(batch_size=batch_size, window=window)
         checked_queue(self.function.timeout, visibility=visibility,
                       max_concurrency=max_concurrency)
@@ -170,8 +164,8 @@ class KinesisEventSourceMapping(Retrying):
                  window: float = 0.0, attempts: int = 0, bisect: bool = False,
                  age: float = RETENTION, lots=None, **how):
         super().__init__(*args, **how)
-        _checked(shards=(shards, 1), parallelization=(parallelization, 1), attempts=(attempts, 0),
-                 age=(age, 0))
+        require_each(1, shards=shards, parallelization=parallelization)
+        require_each(attempts=attempts, age=age, endless=True)
         checked_batch(batch_size=batch_size, window=window, windowless=batch_size)
         self.batch_size, self.window, self.attempts = batch_size, window, attempts
         self.bisect, self.age, self.lanes = bisect, age, shards * parallelization
