@@ -53,7 +53,7 @@ def simulate(p: CloudfrontCacheParams, sim: Simulation) -> "Shops":
 def edges(p: CloudfrontCacheParams, sim: Simulation, site, origin) -> cloudfront.Distribution:
     """CloudFront, as many edges in each region."""
     return cloudfront.Distribution(
-        sim, "cloudfront", site, origin, edges=p.edges, edge_size=p.edge_size,
+        sim, "cloudfront", site, origin, edges=p.edges, edge_size=p.edge_bytes,
         regional=p.regional, shield=p.shield, variants=p.variants, price_class=p.price_class,
         cache_control=p.cache_control,
         expires_at=p.header_age if p.header == "expires" else None, min_ttl=p.min_ttl,
@@ -106,7 +106,7 @@ def asked(p: CloudfrontCacheParams) -> float:
     share = ranks ** -p.skew / (widths * ranks ** -p.skew).sum()
     caches = p.variants * (1 if p.shield else len(world.REGIONS) * (1 if p.regional else p.edges))
     each = rate * share / caches
-    room = p.edge_size * (10 if p.regional or p.shield else 1)
+    room = p.edge_bytes * (10 if p.regional or p.shield else 1)
     fresh = p.ttl() * min(1.0, room / (p.size_mean * p.objects * p.variants))
     return float((widths * caches * each / (1 + each * fresh)).sum())
 
@@ -125,7 +125,7 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
     told = releases * (1 + (p.by_edges and p.update in ("invalidate", "wildcard")))
     tick = p.duration / TICKS
     windows = TICKS + min(WARMING, p.warm_up / tick)
-    needed = p.size_mean * p.objects * p.variants / p.edge_size
+    needed = p.size_mean * p.objects * p.variants / p.edge_bytes
     often = p.ttl() < tick or needed > 1
     if p.by_edges and p.origin == "server":
         full = asked(p) * p.origin_time > 0.9 * p.workers

@@ -138,8 +138,8 @@ for shield in (False, True):
 # %%
 print("copies    hits   no origin  (theory)   thrown out   origin asked")
 for variants in (1, 2, 10, 50, 200, 1_000):
-    p = lab.Params(variants=variants, change_every=0, warm_up=43_200, edge_size=1e13)
-    s, little = lab.run(p).summary, lab.run(p.changed(edge_size=2e10)).summary
+    p = lab.Params(variants=variants, change_every=0, warm_up=43_200, edge_size=10_000)
+    s, little = lab.run(p).summary, lab.run(p.changed(edge_size=20)).summary
     print(f"{variants:6,} {s['hit_ratio']:7.0%} {s['offload']:11.1%} "
           f"{story.steady_offload(p):9.1%} {little['evictions']:12,} {s['origin_requests']:14,}")
 
@@ -168,7 +168,7 @@ for objects in (1_000, 10_000, 100_000, 1_000_000):
 # %%
 print("room for   hits  (Che)   thrown out")
 for room in (1_000, 5_000, 10_000, 20_000, 50_000):
-    p = lab.Params(edges=1, regional=False, header_age=1e8, size_cv=0, edge_size=room * 1e5,
+    p = lab.Params(edges=1, regional=False, header_age=1e8, size_cv=0, edge_size=room / 1e4,
                warm_up=86_400, change_every=0)
     s = lab.run(p).summary
     print(f"{room:8,} {s['hit_ratio']:6.0%} {story.steady_offload(p):6.0%} {s['evictions']:10,.0f}")
@@ -304,7 +304,7 @@ for trigger in ("viewer-request", "origin-request"):
 # Larger files, fewer requests, three audiences, and five ways to serve them, for a month.
 
 # %%
-big = lab.Params(size_mean=5e6, edge_size=1e12, request_rate=1, objects=1_000)
+big = lab.Params(size_mean=5e6, edge_size=1_000, request_rate=1, objects=1_000)
 audiences = {"US, Europe": (0.4, 0, 0), "the world": (0.3, 0.2, 0.1), "the south": (0.1, 0.5, 0.3)}
 offers = {"bucket": {"delivery": "direct"}, "CloudFront": {}, "free tier": {"free_tier": True},
           "class 100": {"price_class": "100"}, "replicas": {"delivery": "replicas"}}

@@ -67,7 +67,7 @@ class CloudfrontCacheParams(Params):
         group=DELIVERY, when=BY_EDGES,
         help="Edge locations of a region, each with a cache of its own and a part of the viewers.")
     edge_size: float = number(
-        2e10, unit="bytes", bounds=(1, 1e15), slider=(1e8, 2e10), step=1e8, label="Edge room",
+        20, unit="GB", bounds=(1e-9, 1e6), slider=(0.1, 20), step=0.1, label="Edge room",
         group=DELIVERY, when=BY_EDGES, help="What this site's objects may take at an edge.")
     regional: bool = flag(
         True, label="Regional caches", group=DELIVERY, when=BY_EDGES, fact="cf.evict_rule",
@@ -199,6 +199,11 @@ class CloudfrontCacheParams(Params):
         if not (self.by_edges and self.url_lifetime):
             return 1.0
         return -math.expm1(-self.url_lifetime / self.click_delay)
+
+    @property
+    def edge_bytes(self) -> float:
+        """What this site's objects may take at an edge, bytes."""
+        return self.edge_size * 1e9
 
     @property
     def by_edges(self) -> bool:

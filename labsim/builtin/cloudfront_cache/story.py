@@ -101,7 +101,7 @@ def steady_offload(p) -> float:
     if p.header == "expires":
         raise kit.NotApplicable("all copies expire on one date")
     shared = p.regional or p.shield
-    room = p.edge_size * (WIDER if shared else 1)
+    room = p.edge_bytes * (WIDER if shared else 1)
     needed = p.size_mean * p.variants * (p.objects + 4 * p.size_cv * p.objects**0.5)
     rates, places = served_rates(p), 1 if shared else p.edges
     if p.shield:
