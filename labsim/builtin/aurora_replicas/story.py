@@ -83,9 +83,9 @@ PANELS = (
         Line("busiest", "cpu_max"), Line("mean", "cpu_mean"), Line("idlest", "cpu_min"),
         Line("target", limit=lambda p: p.target_cpu if p.scales and p.scaling_metric == "cpu"
              else None)), marks=("scale-out", "replica")),
-    Panel("Latency", (Line("mean latency", "latency"),),
+    Panel("Latency and replica lag", (
+        Line("mean latency", "latency"), Line("mean replica lag", "replica_lag")),
           theory=kit.Theory("if all were even", even_latency)),
-    Panel("Replica lag", (Line("mean lag", "replica_lag"),)),
     Panel("Failing writes/s", (
         Line("all", "writes_failed_rate"), Line("read-only server", "read_only_rate")),
         marks=("failover", "recovered")),
