@@ -19,8 +19,10 @@ from labsim.services.cloudfront.tally import (
     HIT,
     REFUSED,
     REGIONAL,
+    REGIONS,
     SHIELD,
     Tally,
+    ratio,
 )
 from labsim.services.common import regions as world
 
@@ -124,11 +126,6 @@ def rolling(values: np.ndarray) -> np.ndarray:
     return total
 
 
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Their quotient; 0 where there is nothing."""
-    return np.divide(part, whole, out=np.zeros(np.shape(part)), where=whole > 0)
-
-
 def lasting(total: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Their quotient; the last one where there is nothing (0 before the first)."""
     last = np.maximum.accumulate(np.where(count > 0, np.arange(len(count)), -1))
@@ -171,9 +168,9 @@ class Books:
 
     def sent(self, months: float) -> tuple[dict[str, float], dict[str, float]]:
         """GB and requests by region of who serves, in a month of so many runs like this one."""
-        regions, serving = len(world.REGIONS), self.part.serving
-        gb = np.bincount(serving, self.tally.sent, regions) / GB * months
-        n = np.bincount(serving, self.tally.count.sum(axis=(0, 1)), regions) * months
+        serving = self.part.serving
+        gb = np.bincount(serving, self.tally.sent, REGIONS) / GB * months
+        n = np.bincount(serving, self.tally.count.sum(axis=(0, 1)), REGIONS) * months
         return dict(zip(world.REGIONS, gb.tolist())), dict(zip(world.REGIONS, n.tolist()))
 
     # -- series ------------------------------------------------------------------------------

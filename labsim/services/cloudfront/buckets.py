@@ -103,9 +103,8 @@ class Callers(Ledger):
                 ages = until - part.site.changed[sample.one[late]]
                 self.oldest = max(self.oldest, ages[n > 0.5].max(initial=0.0))
 
-    def _at_home(self, begin, end, tick, here, came, size) -> None:
+    def _at_home(self, begin, end, tick, here, many, size) -> None:
         """The origin itself: a server may be full, and it may be away."""
-        many = came
         if many <= SINGLY:
             t = np.sort(self.random.random(self.random.poisson(many)))
             n = np.ones(len(t))

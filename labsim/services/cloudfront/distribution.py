@@ -88,13 +88,13 @@ class Distribution(Delivery):
             rules.served_from(here, price_class) for here in range(len(world.REGIONS))])
         self.url_lifetime, self.click_delay, self.free_tier = url_lifetime, click_delay, free_tier
         self.edges, self.edge_size = edges, edge_size
-        self.update, self.invalidation_time, self.paths = update, invalidation_time, 0
+        self.update, self.invalidation_time = update, invalidation_time
         self.trigger, self.function_time = trigger, function_time
         self.viewer_time = function_time if trigger == rules.VIEWER else 0.0
         self.expires_at = expires_at
-        self._header = cache_control, (min_ttl, default_ttl, max_ttl)
-        self._fresh = None if expires_at is not None else rules.edge_ttl(
-            cache_control, None, min_ttl, default_ttl, max_ttl)
+        self._least, self._most = (     # that an answer is fresh, s
+            rules.edge_ttl(cache_control, left, min_ttl, default_ttl, max_ttl)
+            for left in ((None, None) if expires_at is None else (-INF, INF)))
         self.stale, self.error_ttl = rules.stale_allowed(stale_if_error, max_ttl), error_ttl
         regions = range(len(world.REGIONS))
         self.caches = [LruCache(edge_size) for _ in regions for _ in range(edges)]
@@ -107,23 +107,21 @@ class Distribution(Delivery):
         self.ways = [tuple(more + world.ROUND_TRIP[origin.region if shield else here][there]
                            for there in (origin.region, origin.second_region))
                      for here in regions]
-        self.variants, self.shielded = variants, 0
+        self.variants = variants
         self._keys = self.random("keys")
         self.failing: dict = {}     # (cache, name): answered when, forgotten when, both s
 
     def ttl(self, now: float) -> float:
         """How long an answer of the origin that comes `now` is fresh, s."""
-        if self._fresh is not None:
-            return self._fresh
-        header, behaviour = self._header
-        return rules.edge_ttl(header, self.expires_at - now, *behaviour)
+        if self._least == self._most:
+            return self._most
+        return max(self._least, min(self.expires_at - now, self._most))
 
     def ttls(self, t: np.ndarray) -> np.ndarray:
         """As `ttl`, of many moments at once."""
-        if self._fresh is not None:
-            return np.full(len(t), self._fresh)
-        least, _, most = self._header[1]
-        return np.clip(self.expires_at - t, least, most)
+        if self._least == self._most:
+            return np.full(len(t), self._most)
+        return np.clip(self.expires_at - t, self._least, self._most)
 
     def counted(self, viewers) -> Crowd:
         """Fetches are followed, what lies between is counted."""

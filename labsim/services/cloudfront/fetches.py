@@ -14,7 +14,14 @@ import numpy as np
 
 from labsim.services.cloudfront.cells import Cells
 from labsim.services.cloudfront.ledger import FETCHED, SENT, SHIELDED, UNCHANGED, UNSERVED
-from labsim.services.cloudfront.tally import ERROR, EXPIRED, FROM_ORIGIN, FROM_SECOND, REGIONS
+from labsim.services.cloudfront.tally import (
+    ERROR,
+    EXPIRED,
+    FROM_ORIGIN,
+    FROM_SECOND,
+    REGIONS,
+    ratio,
+)
 
 REFUSED = 4         # parts of a tick in which a full server is looked at
 
@@ -76,7 +83,7 @@ class Fetches(Cells):
                 self._refuse(cells, region, at, wait, kind, late, before)
         shared = shared * wait
         lost, size = kind >= EXPIRED, self.size[cells]
-        if plain and not lost.any():
+        if plain and (kind == FROM_ORIGIN).all():   # none came into an outage on its way
             self.extra(tick, SENT, region, n * size)
             if tick >= 0:
                 self.sums[FROM_ORIGIN, tick] += np.bincount(region, n, REGIONS)
@@ -97,8 +104,7 @@ class Fetches(Cells):
     @staticmethod
     def _alike(wait, region, n, shared) -> tuple:
         by = [np.bincount(region, each, REGIONS) for each in (n * wait, n, shared)]
-        waits = np.divide(by[0], by[1], out=np.zeros(REGIONS), where=by[1] > 0)
-        return waits, np.arange(REGIONS), by[1], by[2]
+        return ratio(by[0], by[1]), np.arange(REGIONS), by[1], by[2]
 
     def _refuse(self, cells, region, at, wait, kind, late, before) -> None:
         """A server was full for too long: the second origin answers, or an error is kept and what

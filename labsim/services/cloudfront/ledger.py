@@ -22,6 +22,7 @@ from labsim.services.cloudfront.tally import (
     REGIONS,
     SHIELD,
     Tally,
+    ratio,
     whole,
 )
 from labsim.services.common import regions as world
@@ -118,8 +119,7 @@ class Ledger:
         for here in range(REGIONS):
             together[:, self.serving == here] = self.expected[:, self.serving == here].sum(
                 axis=1, keepdims=True)
-        mine = np.divide(self.expected, together, out=np.zeros_like(together),
-                         where=together > 0)        # of what their region serves
+        mine = ratio(self.expected, together)       # of what their region serves
         new, old, extras = (x[..., self.serving] * mine for x in (
             np.maximum(self.sums - self.old, 0.0), self.old, self.extras))
         new[HIT], old[HIT] = rng.poisson(new[HIT]), rng.poisson(old[HIT])
@@ -127,7 +127,7 @@ class Ledger:
         came = np.array([self.viewers.random(f"viewers {region}").poisson(many) for region, many
                          in zip(world.REGIONS, self.expected.sum(axis=0))])
         counted = (new + old).sum(axis=(0, 1))
-        scale = np.divide(came, counted, out=np.zeros(REGIONS), where=counted > 0)
+        scale = ratio(came, counted)
         both = np.stack([new, old]) * scale
         both = whole(both.transpose(3, 2, 0, 1)).transpose(2, 3, 1, 0)
         extras = extras * scale
@@ -175,5 +175,5 @@ class Ledger:
                                     for here in range(REGIONS)], axis=1) for x in (hit, came))
         places = self.part.places
         each = (all_here[..., None] + np.arange(places)) // places
-        chance = np.divide(hits, all_here, out=np.zeros(hits.shape), where=all_here > 0)
+        chance = ratio(hits, all_here)
         return self.random.binomial(each, chance[..., None]), each

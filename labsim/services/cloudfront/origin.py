@@ -23,7 +23,7 @@ import numpy as np
 from labsim import factbook
 from labsim.declare import Component, Count, Line, Metric, Panel, per_tick
 from labsim.engine import Order, Servers, Simulation
-from labsim.errors import ParameterError, require, unknown
+from labsim.errors import require, unknown
 from labsim.services.cloudfront import rules
 from labsim.services.cloudfront.tally import whole
 from labsim.services.common import regions as world
@@ -72,8 +72,7 @@ class Origin(Component):
                                    ("connect_attempts", connect_attempts, 1),
                                    ("connect_timeout", connect_timeout, 0),
                                    ("response_timeout", response_timeout, 0)):
-            if not value >= least:
-                raise ParameterError(what, value, f"at least {least}")
+            require(what, value, least, endless=True)
         for what, value in (("region", region), ("second_region", second_region)):
             require(what, value, 0, len(world.REGIONS) - 1, whole=True)
         self.service, self.workers, self.group = service, workers, group

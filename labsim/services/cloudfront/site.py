@@ -79,9 +79,12 @@ class Site(Component):
     @cached_property
     def sizes(self) -> np.ndarray:
         """Of each object, bytes."""
+        return self.size * self._lognormal(self._sizes_random.standard_normal(self.objects))
+
+    def _lognormal(self, normal: np.ndarray) -> np.ndarray:
+        """Sizes over their mean."""
         spread = np.log1p(self.size_cv**2)
-        normal = self._sizes_random.standard_normal(self.objects)
-        return self.size * np.exp(np.sqrt(spread) * normal - spread / 2)
+        return np.exp(np.sqrt(spread) * normal - spread / 2)
 
     def draw(self, n: int, random: np.random.Generator) -> np.ndarray:
         """So many objects, as viewers ask for them."""
@@ -91,20 +94,17 @@ class Site(Component):
     def sample(self) -> "Sample":
         """At most `FOLLOWED` objects that stand for all: the most popular ones for themselves, the
         others for a class of neighbours in rank each, wider and wider."""
-        most = FOLLOWED
-        singles = self.objects if self.objects <= most else most // 2
+        singles = self.objects if self.objects <= FOLLOWED else FOLLOWED // 2
         ends = np.arange(1, singles + 1)
         if singles < self.objects:
-            wide = np.geomspace(max(singles, 1), self.objects, most - singles + 1)[1:]
+            wide = np.geomspace(singles, self.objects, FOLLOWED - singles + 1)[1:]
             ends = np.unique(np.append(ends, np.maximum(np.ceil(wide), singles + 1)))
         ends = ends.astype(np.int64)
         first = np.append(0, ends[:-1])
         stands = ends - first
-        spread = np.log1p(self.size_cv**2)
         normal = self._sizes_random.standard_normal(len(ends))
-        sizes = np.where(
-            stands == 1, np.exp(np.sqrt(spread) * normal - spread / 2),
-            np.maximum(1.0 + self.size_cv * normal / np.sqrt(stands), 0.1))
+        sizes = np.where(stands == 1, self._lognormal(normal),
+                         np.maximum(1.0 + self.size_cv * normal / np.sqrt(stands), 0.1))
         return Sample((first + ends - 1) // 2, stands,
                       np.add.reduceat(self.popularity, first) / stands, self.size * sizes)
 

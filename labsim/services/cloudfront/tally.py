@@ -46,6 +46,11 @@ class Tally:
     edges: tuple[np.ndarray, np.ndarray]
 
 
+def ratio(part: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Their quotient; 0 where there is nothing."""
+    return np.divide(part, of, out=np.zeros(np.shape(part)), where=of > 0)
+
+
 def whole(shares: np.ndarray) -> np.ndarray:
     """Whole numbers instead of shares of requests, of their shape: sums along the flattened array
     differ by less than one."""

@@ -14,9 +14,9 @@ from labsim import theory
 from labsim.engine import Simulation, popularity
 from labsim.errors import ParameterError
 from labsim.services import cloudfront
-from labsim.services.cloudfront import bill
+from labsim.services.cloudfront import bill, rules
 from labsim.services.cloudfront.cells import fill, turnover
-from labsim.services.cloudfront.tally import whole
+from labsim.services.cloudfront.tally import FROM_SECOND, whole
 from labsim.statistics import student_t
 
 RUNS, POINTS = 8, 48
@@ -171,3 +171,35 @@ def test_a_cache_key_has_at_least_one_value(given):
     """Else a clear error."""
     with pytest.raises(ParameterError, match="variants"):
         build(Simulation(1, 60), False, **given)
+
+
+@pytest.mark.parametrize("header, expires_at", [
+    ("", None), ("max-age=60", None), ("", 5_000.0), ("max-age=60", 5_000.0),
+    ("s-maxage=30, max-age=60", 5_000.0), ("no-cache", 5_000.0)])
+def test_how_long_an_answer_is_fresh_is_one_rule(header, expires_at):
+    """For one answer as for many: an age in Cache-Control goes before the date of Expires."""
+    sim = Simulation(1, 100, points=4)
+    cdn = build(sim, False, cache_control=header, expires_at=expires_at, min_ttl=10, max_ttl=4_000)
+    moments = [0.0, 1_500.0, 4_980.0, 4_995.0, 6_000.0]
+    expected = [rules.edge_ttl(header, None if expires_at is None else expires_at - t, minimum=10,
+                               maximum=4_000) for t in moments]
+    assert [cdn.ttl(t) for t in moments] == expected
+    assert cdn.ttls(np.array(moments)).tolist() == expected
+
+
+def test_who_comes_into_an_outage_on_his_way_gets_the_second_origin():
+    """Asked for before it, answered in it: counted as what it was, about as often as if followed
+    (the last moments of a step are coarse)."""
+    second = []
+    for follow in (True, False):
+        found = 0
+        for seed in range(RUNS):
+            sim = Simulation(seed, 210, points=210)
+            cdn = build(sim, follow, rate=400, cache_control="no-cache", origin={"group": True},
+                        fault=("errors", 200, 10))
+            sim.run()
+            found += cdn.books.tally.count[FROM_SECOND, 199].sum()
+        second.append(found)
+    followed, counted = second
+    print(f"measured: {followed} followed, {counted} counted")
+    assert followed / 2 < counted < 2 * followed
