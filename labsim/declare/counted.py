@@ -138,7 +138,7 @@ class CountedOutlet(Outlet):
         """Times of those who are sure to leave."""
         yield from merged([(evenly(n, start, end) for start, end, n in zip(
             arrivals.t.tolist(), arrivals.t[1:].tolist(), arrivals.counts.tolist()))
-            for arrivals in self._expected] or [iter([])])
+            for arrivals in self._expected])
 
 
 def evenly(n: int, start: float, end: float) -> np.ndarray:

@@ -53,9 +53,7 @@ def check_spikes(p: Params, name: str = "spike") -> None:
 
 def spikes(p: Params, name: str = "spike") -> float:
     """How many there are in a run, or so."""
-    factor, start, lasts = (getattr(p, f"{name}_{what}")
-                            for what in ("factor", "start", "duration"))
-    every = getattr(p, f"{name}_every", 0.0)
+    factor, start, lasts, every = _knobs(p, name)
     if factor == 1 or not lasts or start >= p.duration:
         return 0
     return (p.duration - start) / every if every else 1
@@ -66,7 +64,11 @@ def spiked(p: Params, rate: float, name: str = "spike") -> RateCurve:
     and again if it has an `<name>_every`."""
     if not spikes(p, name):
         return RateCurve.steady(rate, p.duration)
-    factor, start, duration = (getattr(p, f"{name}_{what}")
-                               for what in ("factor", "start", "duration"))
-    return RateCurve.spike(rate, factor, start, duration, p.duration,
-                           getattr(p, f"{name}_every", 0.0))
+    factor, start, lasts, every = _knobs(p, name)
+    return RateCurve.spike(rate, factor, start, lasts, p.duration, every)
+
+
+def _knobs(p: Params, name: str) -> tuple[float, float, float, float]:
+    """The factor, and when it begins, how long it lasts and how often it comes, s."""
+    return (*(getattr(p, f"{name}_{what}") for what in ("factor", "start", "duration")),
+            getattr(p, f"{name}_every", 0.0))

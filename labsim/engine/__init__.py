@@ -1,8 +1,8 @@
 """Discrete-event simulation on SimPy, in two planes; knows nothing of AWS.
 
 The control plane is SimPy processes (`Simulation`); the data plane is numpy arrays
-of requests, advanced from one control event to the next (`Station`), or counts of them, tick by
-tick (`Attempts`).
+of requests, advanced from one control event to the next (`Station`), or counts of them, step by
+step (`Attempts`).
 """
 
 from labsim.engine.arrivals import Arrivals, Coming
@@ -19,12 +19,12 @@ from labsim.engine.servers import Servers
 from labsim.engine.simulation import Cancelled, Event, Order, Simulation, Wake
 from labsim.engine.station import Station
 from labsim.engine.streams import stream
-from labsim.engine.token_bucket import TokenBucket, tokens_before
+from labsim.engine.token_bucket import TokenBucket, held_at_first, tokens_before
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, at_once, merged, replay
 
 __all__ = [
     "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event",
     "KeySample", "Load", "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers",
     "ServiceTimes", "Simulation", "Source", "Station", "Step", "TokenBucket", "Wake",
-    "at_once", "counted_run", "draw_keys", "key_sample", "merged", "popularity", "replay",
-    "scatter", "so_far", "stream", "together", "tokens_before", "widened"]
+    "at_once", "counted_run", "draw_keys", "held_at_first", "key_sample", "merged", "popularity",
+    "replay", "scatter", "so_far", "stream", "together", "tokens_before", "widened"]

@@ -44,15 +44,13 @@ class Attempts:
         ticks, rest = len(sim.record.t) - 1, keys[:-1]
         self.arrived, self.asked_by = np.zeros((2, ticks, *keys))
         self.served_by, self._gone_home = np.zeros((ticks, n + 1, *rest)), np.zeros(rest)
-        self._longest = max((high for _, high in waits), default=0.0)
-        self._width = max(shortest(waits), self._longest / BINS[sharp(waits)])
+        self._longest, self._width = _bins(self.waits)
         self._bins = int(np.ceil(self._longest / self._width)) + 2 if n else 0
         # Who waits, by when they are back and how often they have tried.
         self.pool = np.zeros((self._bins, n, *keys))
         self._first, self._all_back = 0, 0.0            # bin; time by which nobody waits any more
         self._share, self._again = np.zeros(keys), 1.0  # turned away; of these, who tries again
-        self._axes = tuple(range(1, len(keys) + 1))     # of the keys
-        self._each = (1,) * len(keys)
+        self._axes, self._each = tuple(range(1, len(keys) + 1)), (1,) * len(keys)   # of the keys
         self._known: dict[tuple, tuple] = {}            # `_back` of steps like those before
         # While all goes on as it did, as many come back as begin to wait: for those who wait the
         # clock has stood still for so many s by now.
@@ -83,8 +81,8 @@ class Attempts:
         self._step, self._passes, self._fresh, self._due = step, 0, fresh, None
         self._steady = self._steady and step.settled
         if self._steady:
-            self.attempts, again = np.empty((len(self.waits) + 1, *fresh.shape)), self._share
-            again = again * self._again
+            self.attempts = np.empty((len(self.waits) + 1, *fresh.shape))
+            again = self._share * self._again
             self.attempts[0] = fresh
             for n in range(len(self.waits)):
                 np.multiply(self.attempts[n], again, out=self.attempts[n + 1])
@@ -266,13 +264,18 @@ class Attempts:
         return int(some[0]), shares[some[0]:some[-1] + 1].reshape(-1, *self._each)
 
 
+def _bins(waits: list[tuple[float, float]]) -> tuple[float, float]:
+    """The longest wait and a bin of the pool, s."""
+    longest = max((high for _, high in waits), default=0.0)
+    return longest, max(shortest(waits), longest / BINS[sharp(waits)])
+
+
 def counted_run(keys: float, waits: list[tuple[float, float]], changes: float, points: int,
                 duration: float) -> dict[str, float]:
     """What a run of so many `keys` will take (fields of an `Estimate`), if load or capacity change
     so often and the record has so many `points`."""
     steps = most_steps(waits, changes, points, duration)
-    width = max(shortest(waits), max((high for _, high in waits), default=0.0) / BINS[sharp(waits)])
-    longest = max((high for _, high in waits), default=0.0)
+    longest, width = _bins(waits)
     a_step = sum((high - low + LONGEST) / width + 3 for low, high in waits)     # bins, at most
     kept = keys * (4 * points + len(waits) * longest / width)
     return {"events": 5 * steps, "cells": kept / 2,

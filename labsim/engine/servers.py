@@ -7,7 +7,7 @@ comes next looks for the earliest.
 earliest free). *Leaves out:* who is served by whom, for they are alike.
 """
 
-from heapq import heapify, heappush, heapreplace
+from heapq import heapreplace
 
 from labsim.errors import require
 
@@ -25,14 +25,3 @@ class Servers(list):
         start = free if free > at else at
         heapreplace(self, start + work)
         return start
-
-    def add(self, free: float) -> None:
-        """One more, free from `free` s on."""
-        heappush(self, free)
-
-    def close(self, which: int = 0) -> float:
-        """The one that gets free as number `which` (0: first) goes; when it would be free, s."""
-        self.sort()         # a sorted list is a heap
-        end = self.pop(which)
-        heapify(self)
-        return end

@@ -58,6 +58,12 @@ def tokens_before(held: float, most: float, rate: float, passed: np.ndarray,
     return filled + np.minimum(held, np.minimum.accumulate(most - filled))
 
 
+def held_at_first(rate, before):
+    """What buckets of a second's worth at `rate` hold when a run begins, if so much a second was
+    asked of them `before`: all of it, or, if they were overrun, nothing."""
+    return rate * (before <= rate)
+
+
 def _amounts(name: str, value) -> np.ndarray:
     for one in np.asarray(value, dtype=object).flat:
         require(name, one, unit="tokens", endless=True)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from labsim.errors import LabsimError, ParameterError, optional, short
+from labsim.errors import LabsimError, ParameterError, optional, require, short
 from labsim.statistics import half_width, steady_mean
 from labsim.study.checkpoint import Store
 
@@ -45,7 +45,7 @@ def sweep(lab, over: Mapping[str, Sequence], *, replications: int = 10, design: 
     is such a row, and the others go on. `LabsimError` for a study that makes no sense.
     """
     lab.Params.refuse_unknown([*over, *parameters])
-    _whole("replications", replications, 1, 1_000_000)
+    require("replications", replications, 1, 1_000_000, whole=True)
     if until is not None and not (isinstance(until, (int, float)) and 0 < until < math.inf):
         raise ParameterError("until", until, "a share above 0, such as 0.05, or None")
     if not 0 < confidence < 1:
@@ -102,7 +102,7 @@ def _points(lab, over, design: str, points, seed: int) -> Iterable[dict[str, Any
 def _latin(lab, over, points, seed: int):
     """Points of a Latin hypercube (McKay, Beckman, Conover, Technometrics 21, 1979)."""
     qmc = optional("scipy.stats").qmc
-    _whole("points", points, 1, 1_000_000)
+    require("points", points, 1, 1_000_000, whole=True)
     kinds = [lab.Params.specs()[name].type for name in over]
     for name, ends in over.items():
         if len(ends) != 2 or lab.Params.specs()[name].bounds is None or not ends[0] < ends[1]:
@@ -121,10 +121,6 @@ def _next_seeds(seed: int, made: int, replications: int, until) -> range:
 def _plain(value):
     return value.item() if hasattr(value, "item") else value
 
-
-def _whole(name: str, value, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ParameterError(name, value, f"a whole number from {low:,} to {high:,}")
 
 
 # -- the runs --------------------------------------------------------------------------------

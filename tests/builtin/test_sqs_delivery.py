@@ -24,12 +24,14 @@ def run(seed=1, **values):
 class Polling(Client):
     """Every poll is an event: what `Client` counts must be what happens here."""
 
+    refused = 0
+
     def receive(self):
         yield from self.turn(RECEIVE)
         while True:
             self.calls[RECEIVE] += 1
             begun = self.sim.now
-            self.refused = getattr(self, "refused", 0) + (self.queue.full and not self.wait)
+            self.refused += self.queue.full and not self.wait
             if self.wait:       # whatever comes at this instant is seen
                 yield self.sim.until(begun, Order.TICK)
             while True:
@@ -49,7 +51,7 @@ class Polling(Client):
 
     @property
     def throttled(self):
-        return getattr(self, "refused", 0)
+        return self.refused
 
 
 @pytest.mark.parametrize("values", [

@@ -23,6 +23,7 @@ from labsim.engine import Estimate, Simulation
 from labsim.services import cloudfront
 from labsim.services.cloudfront import bill
 from labsim.services.cloudfront.cells import places
+from labsim.services.cloudfront.distribution import WIDER
 from labsim.services.cloudfront.fetches import REFUSED
 from labsim.services.cloudfront.ledger import WARMING
 from labsim.services.cloudfront.site import FOLLOWED
@@ -106,7 +107,7 @@ def asked(p: CloudfrontCacheParams) -> float:
     share = ranks ** -p.skew / (widths * ranks ** -p.skew).sum()
     caches = p.variants * (1 if p.shield else len(world.REGIONS) * (1 if p.regional else p.edges))
     each = rate * share / caches
-    room = p.edge_bytes * (10 if p.regional or p.shield else 1)
+    room = p.edge_bytes * (WIDER if p.regional or p.shield else 1)
     fresh = p.ttl() * min(1.0, room / (p.size_mean * p.objects * p.variants))
     return float((widths * caches * each / (1 + each * fresh)).sum())
 

@@ -33,7 +33,6 @@ from labsim.services.elasticache.pace import (
     SETTLING,
     plan,
 )
-from labsim.services.elasticache.rules import REDIS
 from labsim.services.elasticache.turnover import shortest_cycle
 
 POINTS = 40
@@ -50,8 +49,7 @@ def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
     """Reads and writes in order of time; perhaps nodes are lost on the way."""
     cached, follow = p.strategy != NONE, followed(p)
     nodes = dict(keys=p.keys if cached else 1, nodes=p.nodes, room=p.node_items, ring=p.ring,
-                 engine=p.engine,
-                 replicas=p.replicas if p.engine == REDIS else 0,
+                 engine=p.engine, replicas=p.copies,
                  price=p.node_price if cached else 0.0)
     work = dict(servers=p.database_servers, work=ServiceTimes(p.database_time, p.database_cv),
                 timeout=p.database_timeout, price=p.database_price)
@@ -110,7 +108,7 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     done = min(1.0, p.database_rate / max(p.write_rate, 1e-9))     # of the writes
     cycle = shortest_cycle(reads, done * fills, p.ttl * (1 - p.jitter / 2) or math.inf,
                            0.0 if sessions else p.trip_time + p.database_time, sessions)
-    replaced = p.failover_time if p.replicas and p.engine == REDIS else p.replace_time
+    replaced = p.failover_time if p.copies else p.replace_time
     changes = 1.0 + bool(p.lost_nodes) * sum(
         at < p.duration for at in (p.lost_at, p.lost_at + replaced))
     longest, settle = plan(p.duration, p.duration / POINTS, stay, cycle, p.ttl or math.inf)

@@ -107,12 +107,16 @@ class ElasticacheStrategiesParams(Params):
 
     def check(self) -> None:
         """Not more nodes than AWS grants, nor more lost than there are."""
-        copies = 1 + self.replicas if self.engine == REDIS else 1
-        if self.nodes * copies > NODES_MAX[self.engine]:
+        if self.nodes * (1 + self.copies) > NODES_MAX[self.engine]:
             raise ParameterError("nodes", self.nodes, f"at most {NODES_MAX[self.engine]} of "
                                  f"{self.engine}, replicas included")
         if self.lost_nodes > self.nodes:
             raise ParameterError("lost_nodes", self.lost_nodes, f"at most nodes, {self.nodes}")
+
+    @property
+    def copies(self) -> int:
+        """Replicas that each shard has: Memcached has none."""
+        return self.replicas if self.engine == REDIS else 0
 
     @property
     def room(self) -> int:

@@ -93,7 +93,8 @@ def estimate(p: KinesisShardsParams) -> Estimate:
         splits = first if p.split_what == "all" else 1
         rounds = min(splits, 1 + splits * p.reshard_time)       # those of a second are one change
     changes = 3 + 2 * kit.spikes(p) + rounds
-    columns, waits = first + 2 * splits, retry_waits(p)     # closed shards stay
+    columns = first + 2 * splits        # closed shards stay
+    waits = rules.retry_waits(p.retries, p.retry_wait)
     run = counted_run(columns, waits, changes, TICKS, p.duration)
     run["events"] += 10 * splits + 5 * watched
     run["touched"] += columns * (watched * (60 + 12 * len(waits)) + 60 * TICKS)
@@ -101,8 +102,3 @@ def estimate(p: KinesisShardsParams) -> Estimate:
         run[what] *= 2
     return Estimate(requests=10 * p.keys, **run,
                     lower="shards" if p.mode == rules.PROVISIONED else "record_rate")
-
-
-def retry_waits(p: KinesisShardsParams) -> list[tuple[float, float]]:
-    """Shortest and longest wait before each retry, s."""
-    return [(0.5 * p.retry_wait, 1.5 * p.retry_wait)] * p.retries

@@ -1,5 +1,6 @@
 """The questions of the lab `lambda-concurrency`; every number in an answer comes from the model."""
 
+from labsim.builtin.lambda_concurrency.story import BURST
 from labsim.declare import Choice, Design, Explain, Predict, metric, percent
 from labsim.services.lambda_ import rules
 from labsim.text import format_value
@@ -29,9 +30,6 @@ TIGHT = {"arrival_rate": 50, "spike_factor": 1, "cpu_time": 1, "wait_time": 0, "
          "duration": 200, "init_time": 0, "work_cv": 1}
 FAILING = {"caller": "asynchronous", "arrival_rate": 1, "spike_factor": 1, "error_share": 1,
            "cpu_time": 0.1, "wait_time": 0, "duration": 600, "init_time": 0}
-BURST = {"caller": "sqs", "arrival_rate": 0.5, "spike_factor": 20, "spike_start": 20,
-         "spike_duration": 60, "cpu_time": 1, "wait_time": 4, "reserved": 5, "duration": 1_800,
-         "timeout": 30, "visibility_timeout": 30, "max_receives": 2}
 
 EXERCISES = (
     Predict(

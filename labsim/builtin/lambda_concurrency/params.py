@@ -12,7 +12,7 @@ GATEWAY = ("caller", (rules.GATEWAY,))
 EVENTS = ("caller", (rules.ASYNCHRONOUS,))
 QUEUE, STREAM = ("caller", (rules.SQS,)), ("caller", (rules.KINESIS,))
 POLLED = ("caller", (rules.SQS, rules.KINESIS))
-UNRESERVED = -1         # as Terraform's aws_lambda_function writes "no reservation"
+NO_RESERVATION = -1     # as Terraform's aws_lambda_function writes "no reservation"
 
 
 class LambdaConcurrencyParams(Params):
@@ -72,8 +72,9 @@ class LambdaConcurrencyParams(Params):
         label="Account limit", group=CONCURRENCY, fact="lambda.concurrency_account",
         help="Executions at a time, of all functions of the region.")
     reserved: int = integer(
-        UNRESERVED, unit="executions", bounds=(UNRESERVED, 100_000), slider=(UNRESERVED, 899),
-        step=1, label="Reserved", group=CONCURRENCY, fact="lambda.reserved_zero_rule",
+        NO_RESERVATION, unit="executions", bounds=(NO_RESERVATION, 100_000),
+        slider=(NO_RESERVATION, 899), step=1, label="Reserved", group=CONCURRENCY,
+        fact="lambda.reserved_zero_rule",
         help="Kept for this function, and the most that it gets: 0 switches it off, -1 is no "
         "reservation.")
     provisioned: int = integer(
@@ -164,7 +165,7 @@ class LambdaConcurrencyParams(Params):
         is one that AWS accepts. Fact: lambda.reserved_unreserved_min."""
         if self.reserved > 0:
             rules.unreserved(self.account_concurrency, [self.reserved])
-        most = (self.reserved if self.reserved != UNRESERVED
+        most = (self.reserved if self.reserved != NO_RESERVATION
                 else max(0.0, self.account_concurrency - rules.UNRESERVED))
         if self.provisioned > most:
             raise ParameterError("provisioned", self.provisioned,
@@ -182,6 +183,6 @@ class LambdaConcurrencyParams(Params):
 
     def limit(self, others: bool) -> float:
         """Executions that this function may have, with or without the others under way."""
-        if self.reserved != UNRESERVED:
+        if self.reserved != NO_RESERVATION:
             return float(self.reserved)
         return float(max(0, self.account_concurrency - self.other_concurrency * others))

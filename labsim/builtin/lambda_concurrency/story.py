@@ -2,7 +2,7 @@
 
 from labsim import declare as kit
 from labsim import theory
-from labsim.builtin.lambda_concurrency.params import UNRESERVED
+from labsim.builtin.lambda_concurrency.params import NO_RESERVATION
 from labsim.declare import Box, Line, Link, Panel, Preset
 from labsim.services.api_gateway import Gateway
 from labsim.services.lambda_ import Function, rules
@@ -93,7 +93,7 @@ def steady(p) -> None:
     """`NotApplicable` unless the same rate comes all the time, and nobody tries again."""
     if p.spike_factor != 1 and p.spike_duration:
         raise kit.NotApplicable("the rate changes")
-    if p.other_concurrency and p.other_duration and p.reserved == UNRESERVED:
+    if p.other_concurrency and p.other_duration and p.reserved == NO_RESERVATION:
         raise kit.NotApplicable("other functions come and go")
     if p.caller not in (rules.SYNCHRONOUS, rules.GATEWAY):
         raise kit.NotApplicable("what is throttled comes back")

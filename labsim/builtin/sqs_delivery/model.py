@@ -24,7 +24,6 @@ from labsim.engine import Estimate, Order, Simulation, so_far
 from labsim.services.sqs import Client, Consumers, MessageQueue
 from labsim.services.sqs.consumers import broken_off
 from labsim.services.sqs.messages import DEDUPLICATION
-from labsim.services.sqs.order import LOOKS
 from labsim.services.sqs.rules import batch_entries
 
 MOST_DICE = 8   # deliveries of a message whose crashes are drawn for it alone
@@ -41,7 +40,7 @@ def simulate(p: SqsDeliveryParams, sim: Simulation) -> "Delivery":
     queue = MessageQueue(sim, "queue", p.visibility_timeout, fifo=fifo, delay=p.delay,
                          retention=p.retention, max_receives=p.max_receives,
                          dead_letters=dead_letters, in_flight_limit=p.in_flight_limit,
-                         fifo_scan=p.fifo_scan if fifo else LOOKS, **luck)
+                         fifo_scan=p.fifo_scan, **luck)
     client = Client(sim, "calls", queue, most=p.receive_batch, wait=p.wait_time,
                     pause=p.poll_pause, call_time=p.call_time, sees=p.short_poll_sees,
                     size=p.message_size, rate=p.fifo_rate if fifo else None,
@@ -114,8 +113,8 @@ class Items:
         self.resent = share(p.resend_share, "resent")
         if p.queue_type == "fifo":
             lots = np.maximum(sim.stream("groups").random(n) - p.hot_group, 0.0)
-            share = max(1 - p.hot_group, 1e-9)
-            self.group = np.minimum(lots / share * p.groups, p.groups - 1).astype(int).tolist()
+            rest = max(1 - p.hot_group, 1e-9)
+            self.group = np.minimum(lots / rest * p.groups, p.groups - 1).astype(int).tolist()
         self.crash_share = p.crash_share
         if p.crash_share:
             self.crashes = sim.stream("crashes").random((n, MOST_DICE)).tolist()

@@ -160,19 +160,19 @@ class Instances(Component):
             self.require(what, value, unit="s")
         if self._fails:
             raise ParameterError("at", at, f"one failure of the writer of {self.name} in a run")
-        self._fails, self._silent = True, silent
+        self._fails = True
         kept = 1.0 - (self.proxy.gain if self.proxy else 0.0)   # of the time to take over
         self.sim.process(self._failing(at, lambda: time_to_recover(
             self.engine, self.in_service, self.multi_az, promotion * kept, standby * kept,
-            rebuild), rejoin))
+            rebuild), rejoin, silent))
 
-    def _failing(self, at: float, recovery: Callable[[], float], rejoin: float):
+    def _failing(self, at: float, recovery: Callable[[], float], rejoin: float, silent: bool):
         yield self.sim.until(at, Order.CAPACITY)
         failed, promote = self.writer, self._successor()
         recover = recovery()
         self.outage = Outage(
             at, at + recover, at + recover + rejoin if promote != failed else math.inf,
-            self._silent)
+            silent)
         self.up[failed] = False
         dropped = self.drop(failed)
         if promote != failed:

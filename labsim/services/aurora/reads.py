@@ -81,9 +81,7 @@ class Reads:
         return len(self._states) - 1, *self._states[-1][1:]
 
     def _during(self, what: str, at: np.ndarray) -> np.ndarray:
-        rows = [room if what == "room" else getattr(state, what)
-                for state, room, _ in self._states]
-        return np.array(rows)[at]
+        return np.array([getattr(state, what) for state, *_ in self._states])[at]
 
     def _cpu(self, steps: slice) -> tuple[np.ndarray, np.ndarray]:
         """Share of each instance's time that is worked, and which are replicas; both (steps,
@@ -162,8 +160,17 @@ class Reads:
         return self.opened * self.cluster.connect_cost
 
     def during(self, what: str) -> np.ndarray:
-        """A field of the cluster's `State`, or the "room" for reads, step by step."""
-        return self._during(what, np.array([row[3] for row in self._rows]))
+        """A field of the cluster's `State`, step by step."""
+        return self._during(what, self._at)
+
+    @cached_property
+    def _at(self) -> np.ndarray:
+        return np.array([row[3] for row in self._rows])
+
+    @cached_property
+    def room(self) -> np.ndarray:
+        """Reads/s that each instance has room for beside its writes, (steps, instances + 1)."""
+        return np.array([room for _, room, _ in self._states])[self._at]
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """The sum over the steps of each tick, (ticks, ...)."""
@@ -176,7 +183,7 @@ class Reads:
 
     def failing(self) -> np.ndarray:
         """Share of each step's reads that fail at each instance: beyond its longest queue."""
-        room = self.during("room")
+        room = self.room
         over = (self._queue_before + self.offered + self.extra - room * self.length[:, None]
                 - room * self.cluster.timeout)
         failing = np.minimum(np.maximum(over, 0.0), self.offered)
@@ -189,19 +196,19 @@ class Reads:
     @cached_property
     def growth(self) -> np.ndarray:
         """By how many reads a queue would grow in each step, were it never empty or full."""
-        return self.offered + self.extra - self.during("room") * self.length[:, None]
+        return self.offered + self.extra - self.room * self.length[:, None]
 
     def behind(self, part, cells=slice(None)) -> np.ndarray:
         """Wait behind the queue, s, after a `part` of the step, from 0 to 1; in these cells of all
         (steps x instances + 1)."""
-        room = self.during("room").ravel()[cells]
+        room = self.room.ravel()[cells]
         queue = self._queue_before.ravel()[cells] + self.growth.ravel()[cells] * part
         return np.clip(queue, 0.0, room * self.cluster.timeout) / np.maximum(room, 1e-9)
 
     def mean_behind(self) -> np.ndarray:
         """Mean wait behind the queue, s, (steps, instances + 1): the area below a straight line
         that is cut at an empty and at a full queue."""
-        room, before, growth = self.during("room"), self._queue_before, self.growth
+        room, before, growth = self.room, self._queue_before, self.growth
         full = room * self.cluster.timeout
         before = np.minimum(before, full)
         ends = np.where(growth > 0, full, 0.0)
@@ -214,7 +221,7 @@ class Reads:
     def waits(self) -> tuple[np.ndarray, np.ndarray]:
         """Beside the queue: the share of reads that wait for a server, and the rate at which such
         a wait ends, 1/s; each (steps, instances + 1)."""
-        room = self.during("room")
+        room = self.room
         safe = np.maximum(room, 1e-9)
         load = (self.offered + self.extra) / self.length[:, None] / safe
         load = np.minimum(load, FULLEST)

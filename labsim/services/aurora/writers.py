@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labsim import factbook
-from labsim.errors import ParameterError
+from labsim.errors import require, require_each, unknown
 from labsim.services.aurora.rules import client_outage, dns_remainder
 
 KEEP, ON_ERROR, BEFORE_USE = VALIDATIONS = ("lifetime", "on-error", "before-use")
@@ -48,12 +48,10 @@ class Pool:
 
     def __post_init__(self):
         if self.validation not in VALIDATIONS:
-            raise ParameterError("validation", self.validation, " or ".join(VALIDATIONS))
-        if not 0 <= self.surviving <= 1:
-            raise ParameterError("surviving", self.surviving, "a share from 0 to 1")
-        for name in ("connect_timeout", "socket_timeout"):
-            if not getattr(self, name) > 0:
-                raise ParameterError(name, getattr(self, name), "above 0 s")
+            raise unknown("validation", self.validation, VALIDATIONS)
+        require("surviving", self.surviving, 0, 1)
+        require_each(above=True, endless=True, connect_timeout=self.connect_timeout,
+                     socket_timeout=self.socket_timeout)
 
 
 @dataclass(frozen=True)
@@ -67,11 +65,8 @@ class Proxy:
     price: float = PROXY_PRICE
 
     def __post_init__(self):
-        if not 0 <= self.gain <= 1:
-            raise ParameterError("gain", self.gain, "a share from 0 to 1")
-        for name in ("borrow_timeout", "vcpus", "price"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ParameterError(name, getattr(self, name), "at least 0")
+        require("gain", self.gain, 0, 1)
+        require_each(borrow_timeout=self.borrow_timeout, vcpus=self.vcpus, price=self.price)
 
 
 @dataclass(frozen=True)

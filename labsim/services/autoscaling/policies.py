@@ -115,11 +115,10 @@ class Policy(Component):
 
     def act(self, wanted: int, why: str) -> bool:
         """It has its way; returns whether that changed anything."""
-        before = self.group.desired
         done = self.group.scale_to(max(wanted, 0), why)     # an order may take more than there are
         if done is not None:
             self.acted(done)
-        return self.group.desired != before
+        return done is not None
 
     def acted(self, done: float) -> None:
         """It has had its way; its activity is complete at `done` s."""

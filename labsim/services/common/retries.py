@@ -11,7 +11,7 @@ of the service on how long to wait.
 """
 
 from labsim import factbook
-from labsim.errors import require, unknown
+from labsim.errors import require, require_each, unknown
 
 NONE, FIXED, EXPONENTIAL, FULL_JITTER = "none", "fixed", "exponential", "full-jitter"
 MODES = (NONE, FIXED, EXPONENTIAL, FULL_JITTER)
@@ -44,9 +44,8 @@ def waits(mode: str, max_attempts: int, base: float, cap: float) -> list[tuple[f
     ParameterError for an unknown mode, fewer than one attempt, a wait below zero.
     """
     _known(mode)
-    for name, value, least in (("max_attempts", max_attempts, 1), ("base", base, 0),
-                               ("cap", cap, 0)):
-        require(name, value, least, whole=name == "max_attempts")
+    require("max_attempts", max_attempts, 1, whole=True)
+    require_each(base=base, cap=cap)
     if mode == NONE:
         return []
     return [wait(mode, retry, base, cap) for retry in range(1, max_attempts)]
@@ -67,8 +66,7 @@ class RetryQuota:
     """
 
     def __init__(self, clients: int = 1, capacity: float = QUOTA, *, timeouts: bool = False):
-        require("clients", clients)
-        require("capacity", capacity)
+        require_each(clients=clients, capacity=capacity)
         self.capacity = self.tokens = self._left = clients * capacity
         self.price = TIMEOUT_COST if timeouts else RETRY_COST
 

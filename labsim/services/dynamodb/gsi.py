@@ -12,7 +12,7 @@ import numpy as np
 
 from labsim.declare import Component, Line, Metric, Panel, per_tick, share
 from labsim.declare.arguments import numbers
-from labsim.engine import Simulation, Step
+from labsim.engine import Simulation, Step, held_at_first
 from labsim.errors import ParameterError, require
 from labsim.services.dynamodb import bill, rules
 from labsim.services.dynamodb.table import HARD, WRITE, Table
@@ -62,7 +62,7 @@ class GlobalIndex(Component):
     def open(self, before: float) -> None:
         """So many writes/s have come so far: what was not overrun has saved a second's worth."""
         asked = before * self.units * self.shares
-        self._tokens = HARD[WRITE] * (asked <= HARD[WRITE])
+        self._tokens = held_at_first(HARD[WRITE], asked)
         if self.table.on_demand:
             self._burst = self.capacity * float(asked.sum() <= self.capacity)
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.declare.arguments import numbers
-from labsim.engine import Attempts, Simulation, Step
+from labsim.engine import Attempts, Simulation, Step, held_at_first
 from labsim.errors import LabsimError, ParameterError, require, unknown
 from labsim.services.dynamodb import bill, measures, rules
 from labsim.services.dynamodb.growth import Growth
@@ -83,7 +83,7 @@ class Table(kit.Component):
         ticks = len(self.record.t) - 1
         self.attempts = Attempts(sim, (2, self.parts), waits)
         self.window = 1.0 if self.on_demand else rules.BURST_WINDOW
-        self.saved = 1.0 if self.on_demand else saved       # s, and the window that can be
+        self.saved = saved
         self._burst = (self.capacity * self.saved).tolist()
         self._part_burst = np.tile(self.capacity[:, None] * self.saved / self.parts, self.parts)
         self._tokens = np.tile(EACH, self.parts)   # of what the partitions can do
@@ -144,7 +144,7 @@ class Table(kit.Component):
     def _open(self) -> None:
         """What was not overrun so far has saved a second's worth."""
         before = np.array([self.reads.before, self.writes.before]) * self.units[:, None]
-        self._tokens = EACH * (before <= EACH)
+        self._tokens = held_at_first(EACH, before)
         if self.on_demand:
             self._burst = (self.capacity * (before.sum(axis=1) <= self.capacity)).tolist()
         self.burst_first = list(self._burst)

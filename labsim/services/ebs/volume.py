@@ -11,7 +11,7 @@ Data plane: counted, as a fluid.
 """
 
 from labsim.engine import Simulation
-from labsim.errors import ParameterError, require_each, unknown
+from labsim.errors import ParameterError, require, require_each, unknown
 from labsim.services.common.storage import Storage
 from labsim.services.ebs import bill, rules
 from labsim.services.ebs.instance import Instance
@@ -34,11 +34,9 @@ class Volume(Storage):
         if type not in rules.TYPES:
             raise unknown("type", type, rules.TYPES)
         latency = rules.LATENCY[type] if latency is None else latency
-        require_each(above=True, endless=True, io_size=io_size, latency=latency, stripes=stripes)
-        if not isinstance(stripes, int):
-            raise ParameterError("stripes", stripes, "a whole number")
-        if not 0 <= credits <= 1:
-            raise ParameterError("credits", credits, "from 0 to 1")
+        require_each(above=True, endless=True, io_size=io_size, latency=latency)
+        require("stripes", stripes, 1, whole=True)
+        require("credits", credits, 0, 1)
         self.spec = Spec(type, size, *(
             stripes * least if given is None else given for given, least in (
                 (iops, rules.LEAST_IOPS.get(type, 0.0)),

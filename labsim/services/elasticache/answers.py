@@ -47,14 +47,22 @@ class Answers:
         latency = np.zeros(ticks)
         np.add.at(latency, slot, self.latency)
         latency /= np.maximum(np.bincount(slot, minlength=ticks), 1)
-        return {
-            "offered_rate": per_tick(asked / tick, "req/s"),
-            "hits_rate": per_tick(hits / tick, "req/s"),
-            "hit_ratio": per_tick(hits / np.maximum(asked, 1.0)),
-            "failed_rate": per_tick(failed / tick, "req/s"),
-            "latency": per_tick(latency, "s"),
-            "stale_share": per_tick(outdated / np.maximum(asked, 1.0)),
-        }
+        return curves(tick, asked, hits, failed, outdated, latency)
+
+
+def curves(tick: float, offered: np.ndarray, hits: np.ndarray, failed: np.ndarray,
+           outdated: np.ndarray, latency: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
+    """{name: (values at the record's instants, unit)} of so many reads in each tick of `tick` s,
+    and their mean latency, s; all (ticks,)."""
+    asked = np.maximum(offered, 1.0)
+    return {
+        "offered_rate": per_tick(offered / tick, "req/s"),
+        "hits_rate": per_tick(hits / tick, "req/s"),
+        "hit_ratio": per_tick(hits / asked),
+        "failed_rate": per_tick(failed / tick, "req/s"),
+        "latency": per_tick(latency, "s"),
+        "stale_share": per_tick(outdated / asked),
+    }
 
 
 METRICS = (

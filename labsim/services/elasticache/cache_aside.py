@@ -21,7 +21,7 @@ import numpy as np
 from labsim.declare import Component
 from labsim.declare.component import Outlet
 from labsim.engine import Due, Simulation, Source, popularity, together
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, require, require_each, unknown
 from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS, Answers
 from labsim.services.elasticache.cluster import Cluster
 from labsim.services.elasticache.requests import Requests, Way
@@ -35,12 +35,9 @@ PATIENCE = 1_000    # requests between two looks at whether the run was cancelle
 def refuse_nonsense(strategy: str, *, jitter: float, **values: float) -> None:
     """`ParameterError` for a strategy that there is not, a time or exponent below 0."""
     if strategy not in STRATEGIES:
-        raise ParameterError("strategy", strategy, f"one of {', '.join(STRATEGIES)}")
-    for what, value in {**values, "jitter": jitter}.items():
-        if not 0 <= value < NEVER:
-            raise ParameterError(what, value, "at least 0")
-    if jitter > 1:
-        raise ParameterError("jitter", jitter, "a share, from 0 to 1")
+        raise unknown("strategy", strategy, STRATEGIES)
+    require_each(**values)
+    require("jitter", jitter, 0, 1)
 
 
 class Application(Component):

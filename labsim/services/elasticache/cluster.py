@@ -13,13 +13,12 @@ sampled LRU, Redis's data types.
 Data plane: request-level, exact LRU in each node; who asks is an `Application`.
 """
 
-import math
 
 import numpy as np
 
 from labsim.declare import Component, Count, Line, Metric, Panel, share
 from labsim.engine import LruCache, Order, Simulation
-from labsim.errors import LabsimError, ParameterError, require
+from labsim.errors import LabsimError, ParameterError, require, require_each, unknown
 from labsim.services.elasticache.rules import (
     ENGINES,
     MEMCACHED,
@@ -64,11 +63,10 @@ class Cluster(Component):
                  price: float = PRICE):
         super().__init__(sim, name)
         if engine not in ENGINES:
-            raise ParameterError("engine", engine, f"one of {', '.join(ENGINES)}")
-        for what, value, least in (("keys", keys, 1), ("nodes", nodes, 1),
-                                   ("replicas", replicas, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ParameterError(what, value, f"a whole number, at least {least}")
+            raise unknown("engine", engine, ENGINES)
+        require("keys", keys, 1, whole=True)
+        require("nodes", nodes, 1, whole=True)
+        require("replicas", replicas, whole=True)
         if replicas > (REPLICAS_MAX if engine == REDIS else 0):
             raise ParameterError("replicas", replicas,
                                  f"at most {REPLICAS_MAX} on {REDIS}, none on {MEMCACHED}")
@@ -80,9 +78,7 @@ class Cluster(Component):
         if room is None and not memory:
             raise ParameterError("room", room, "items per node, or memory and item in bytes")
         self.room = items_that_fit(memory, item, engine) if room is None else room
-        for what, value in (("room", self.room), ("price", price)):
-            if not 0 <= value < math.inf:
-                raise ParameterError(what, value, "at least 0")
+        require_each(room=self.room, price=price)
         self.keys, self.spread = keys, by_ring if ring else by_modulo
         self.engine, self.replicas, self.price = engine, replicas, price
         self.caches = [LruCache(self.room) for _ in range(nodes)]

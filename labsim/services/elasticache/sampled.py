@@ -15,7 +15,6 @@ Data plane: counted, in steps of at most a tick of the record, shorter after eac
 items were loaded together; held against `Application` in the tests.
 """
 
-from functools import cached_property
 
 import numpy as np
 
@@ -63,7 +62,7 @@ class SampledApplication(Component):
         self.curves = [(load if isinstance(load, Load) else Load.steady(load)).curve(sim.duration)
                        for load in (reads, writes)]
         self.random = sim.stream(f"{name} sample")
-        self.tally = Tally(trip, 0 if strategy == NONE else 2, database, sim)
+        self.answers = self.tally = Tally(trip, 0 if strategy == NONE else 2, database, sim)
         self.ready = np.full(len(cache.sample), -NEVER)     # when what is fetched will be there, s,
         self.latest = np.full(len(cache.sample), -NEVER)    # and when the last query for it ends
         self._stampede = Stampede(database.work, self.random)
@@ -288,11 +287,6 @@ class SampledApplication(Component):
         tally.left += weighed @ (1.0 - idle) * length * fetch / 2
 
     # -- at the end of the run ---------------------------------------------------------------------
-
-    @cached_property
-    def answers(self) -> Tally:
-        """What came of the reads."""
-        return self.tally
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Reads, hits, failures, latency and staleness over time."""

@@ -17,10 +17,10 @@ import numpy as np
 from labsim.engine import KeySample, Simulation, key_sample
 from labsim.errors import require
 from labsim.services.elasticache.cluster import Cluster
+from labsim.services.rds.database import NEVER
 
 COUNTED = 20_000    # keys whose nodes are looked up to know how many keys each node has
 PLACES = 8_192      # a power of two, more than keys that are followed, and copies of them
-NEVER = float("inf")
 
 
 class SampledCluster(Cluster):

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from labsim.declare import per_tick
+from labsim.services.elasticache.answers import curves
 
 ASKED = 32      # queries and waits of a step whose latencies are drawn
 QUANTILES = (50, 95, 99)
@@ -28,7 +28,7 @@ class Tally:
         self.trip, self.trips, self.database, self.sim = trip, trips, database, sim
         self.rows: list[tuple] = []
         self.fetches = self.duplicate_fetches = self.written = 0
-        self.stale_age_max = self._ages = self._lost = 0.0
+        self.stale_age_max = self._ages = self.sessions_lost = 0.0
         self.clear()
 
     def clear(self) -> None:
@@ -62,7 +62,7 @@ class Tally:
         if self._outdated:
             self._ages += self._outdated * self.aged / self.stale
             self.stale_age_max = max(self.stale_age_max, self.oldest)
-        self._lost += self.lost
+        self.sessions_lost += self.lost
         return self._queries
 
     def close(self, begin: float, answered: int, written: int) -> None:
@@ -87,11 +87,6 @@ class Tally:
     completed = property(lambda self: self._sum(HITS, WAITS, ANSWERED), doc="Reads answered.")
     hits = property(lambda self: self._sum(HITS), doc="Reads that the cache answered.")
     outdated = property(lambda self: self._sum(OUTDATED), doc="Answers that were out of date.")
-
-    @property
-    def sessions_lost(self) -> float:
-        """Users whose session was lost while it was in use."""
-        return self._lost
 
     @property
     def stale_age_mean(self) -> float:
@@ -140,12 +135,4 @@ class Tally:
         offered, hits, failed, outdated = (each(columns[which]) for which in (
             OFFERED, HITS, FAILED, OUTDATED))
         latency = each((took * reads).sum(1)) / np.maximum(each(reads.sum(1)), 1.0)
-        asked = np.maximum(offered, 1.0)
-        return {
-            "offered_rate": per_tick(offered / tick, "req/s"),
-            "hits_rate": per_tick(hits / tick, "req/s"),
-            "hit_ratio": per_tick(hits / asked),
-            "failed_rate": per_tick(failed / tick, "req/s"),
-            "latency": per_tick(latency, "s"),
-            "stale_share": per_tick(outdated / asked),
-        }
+        return curves(tick, offered, hits, failed, outdated, latency)

@@ -10,6 +10,8 @@ with every answer (fact elb.cookie_renewed), a connection lasts from when it was
 
 import numpy as np
 
+from labsim.services.elb.lines import in_order
+
 ROUNDS = 24     # connections of a user in a piece, beyond which one by one is quicker
 
 
@@ -40,8 +42,7 @@ class Pins:
         the whole piece long; picks(which) names the targets of requests that need one, in order.
         """
         n, user = len(piece), piece.user
-        order = np.argsort(user.astype(np.uint16) if len(self.target) < 1 << 16 else user,
-                           kind="stable")
+        order = in_order(user, len(self.target))
         user, t = user[order], piece.t[order]
         begins = np.append(True, user[1:] != user[:-1])     # a user's first one here
         who, at = user[begins], begins.nonzero()[0]

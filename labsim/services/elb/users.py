@@ -22,6 +22,7 @@ import numpy as np
 from labsim.declare import Component, Count, Line, Panel
 from labsim.engine import Load, Rows, ServiceTimes, Simulation
 from labsim.errors import ParameterError, require
+from labsim.services.elb.lines import in_order
 
 SHORTEST_TTL = 1e-3     # s; as good as none
 LOTS = 64               # a user's rate comes in so many parts of the mean one's
@@ -113,7 +114,7 @@ class Users(Component):
 def previous(user: np.ndarray, value: np.ndarray, last: np.ndarray) -> np.ndarray:
     """What `value` was at each user's request before; `last` is that of earlier blocks, by user,
     and is brought up to date."""
-    order = np.argsort(user.astype(np.uint16) if len(last) < 1 << 16 else user, kind="stable")
+    order = in_order(user, len(last))
     user, value = user[order], value[order]
     before = last[user]
     again = user[1:] == user[:-1]

@@ -140,11 +140,8 @@ class Keys:
     `engine.popularity`)."""
 
     def __init__(self, n: int = 1_000, skew: float = 0.0, hot: float = 0.0, hot_keys: int = 1):
-        require("n", n, 1, unit="keys", whole=True)
-        require("skew", skew)
-        require("hot", hot, 0, 1)
-        require("hot_keys", hot_keys, 1, n, unit="keys", whole=True)
-        self._set(*numbered_by_hash(n), popularity(n, skew, hot, hot_keys))
+        shares = popularity(n, skew, hot, hot_keys)
+        self._set(*numbered_by_hash(n), shares)
 
     @classmethod
     def named(cls, shares: Mapping[str, float]) -> "Keys":

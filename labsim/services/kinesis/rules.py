@@ -50,6 +50,11 @@ def charged_bytes(size: float, batch: int = 1) -> float:
     return math.ceil(batch * size / KB) * KB / batch
 
 
+def retry_waits(retries: int, wait: float) -> list[tuple[float, float]]:
+    """Shortest and longest wait before each retry, about `wait`, s."""
+    return [(0.5 * wait, 1.5 * wait)] * retries
+
+
 def packed(rate: float, size: float):
     """Records of `size` bytes that the producer library packs into one, of `rate` a second that
     go to a shard: as many as come while it waits, as fit into an aggregate. Takes arrays, too."""

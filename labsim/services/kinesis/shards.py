@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from labsim.declare import Inlet
-from labsim.engine import Attempts, Simulation, Step, widened
+from labsim.engine import Attempts, Simulation, Step, held_at_first, widened
 from labsim.services.kinesis import tape
 from labsim.services.kinesis.routing import Keys, Shard, ShardMap
 
@@ -62,8 +62,8 @@ class Shards:
     def step(self, step: Step) -> None:
         """Shards take what they may, consumers read what they can."""
         k, attempts = step.k, self.attempts
-        if step.start == 0.0:       # what was not overrun so far has saved a second's worth
-            self._tokens = self.limit * (self.records.before <= self.limit)
+        if step.start == 0.0:
+            self._tokens = held_at_first(self.limit, self.records.before)
         if self._settled < len(self.map.all):
             self._settle(step)
         attempts.begin(step, self.records.during(step))

@@ -95,7 +95,7 @@ class Stream(Component):
         self.shards = Shards(
             sim, self.records, self.keys, shards, limit=self.puts.limit(), retention=retention,
             readable=min(self._readable(), consumer_capacity), away=self.away, random=self._random,
-            waits=[(0.5 * retry_wait, 1.5 * retry_wait)] * retries)
+            waits=rules.retry_waits(retries, retry_wait))
         self.on_demand = mode == rules.ON_DEMAND and OnDemand(
             self.shards, self.puts.limit(SPLIT_RECORDS, SPLIT_BYTES), split_after, log=self.log)
         sim.pace.join(self.step)

@@ -14,12 +14,17 @@ Data plane: counted; its requests come from an `elasticache.SampledApplication`.
 
 import math
 from collections.abc import Iterable
+from functools import cached_property
 
 import numpy as np
 
 from labsim.declare import per_tick
 from labsim.errors import ParameterError
-from labsim.services.rds.database import NEVER, Database
+from labsim.services.rds.database import Database
+
+# The columns of what is kept: until when a step went; requests admitted and turned away; inside at
+# its end and in the mean; how long it was and a request took, s.
+END, ADMITTED, TURNED, INSIDE, MEAN, LENGTH, TIME = range(7)
 
 
 class CountedDatabase(Database):
@@ -32,10 +37,9 @@ class CountedDatabase(Database):
         self.inside = 0.0                       # requests in it now
         self.admits = 1.0                       # share of those who come that is not turned away
         self.standing = self.stood = self.delayed = self.ripple = 0.0
-        self.rows: list[tuple] = []             # end, admitted, turned away, inside, waits
+        self.rows: list[tuple] = []             # one a step, of the columns above
         self.cv = float(getattr(self.work, "cv", 1.0))
-        most = len(self.servers) * (1.0 + self.timeout / self.work.mean)
-        self.most = most if self.timeout < NEVER else math.inf
+        self.most = len(self.servers) * (1.0 + self.timeout / self.work.mean)
 
     @property
     def wait(self) -> float:
@@ -107,33 +111,34 @@ class CountedDatabase(Database):
 
     # -- at the end of the run ---------------------------------------------------------------------
 
-    def _column(self, which: int) -> np.ndarray:
-        return np.array([row[which] for row in self.rows], dtype=float)
+    @cached_property
+    def _columns(self) -> np.ndarray:
+        return np.array(self.rows, dtype=float).reshape(-1, TIME + 1).T.copy()
 
     @property
     def accepted(self) -> int:
         """Requests that it worked on or will."""
-        return sum(row[1] for row in self.rows)
+        return int(self._columns[ADMITTED].sum())
 
     @property
     def turned_away(self) -> int:
         """Requests that would have waited too long."""
-        return sum(row[2] for row in self.rows)
+        return int(self._columns[TURNED].sum())
 
     def time_mean(self) -> float:
         """Mean time from arrival to answer, s."""
-        return float(self._column(1) @ self._column(6)) / max(self.accepted, 1)
+        return float(self._columns[ADMITTED] @ self._columns[TIME]) / max(self.accepted, 1)
 
     def in_flight_mean(self) -> float:
         """Requests that wait or are worked on, average over the run."""
-        return float(self._column(4) @ self._column(5)) / self.sim.duration
+        return float(self._columns[MEAN] @ self._columns[LENGTH]) / self.sim.duration
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests that come, wait and are worked on."""
-        t, ends = self.record.t, self._column(0)
+        t, ends = self.record.t, self._columns[END]
         accepted = np.diff(np.interp(t, np.append(0.0, ends),
-                                     np.append(0.0, np.cumsum(self._column(1)))))
-        inside = np.round(np.interp(t, np.append(0.0, ends), np.append(0.0, self._column(3))))
+                                     np.append(0.0, np.cumsum(self._columns[ADMITTED]))))
+        inside = np.round(np.interp(t, np.append(0.0, ends), np.append(0.0, self._columns[INSIDE])))
         queue = np.maximum(0.0, inside - len(self.servers))
         return {"accepted_rate": per_tick(accepted / self.sim.tick, "req/s"),
                 "in_flight": (inside, "requests"), "queue": (queue, "requests"),

@@ -10,7 +10,6 @@ replicas and standby are in `labsim.services.aurora`), storage.
 Data plane: request-level, exact: when a request ends is known at its arrival, with its work.
 """
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +20,7 @@ from labsim import factbook
 from labsim.declare import Component, Count, Line, Metric, Panel, conserved, mean, per_tick
 from labsim.declare.component import Outlet
 from labsim.engine import Due, Rows, Servers, ServiceTimes, Simulation, Source, merged, together
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, ParameterError, require
 
 NEVER = float("inf")
 PRICE = factbook.value("rds.t3_large_price")    # USD per hour
@@ -79,12 +78,9 @@ class Database(Component):
     def __init__(self, sim: Simulation, name: str, *, servers: int, work: ServiceTimes,
                  timeout: float = NEVER, price: float = PRICE, random=None):
         super().__init__(sim, name)
-        if isinstance(servers, bool) or not isinstance(servers, int) or servers < 1:
-            raise ParameterError("servers", servers, "a whole number, at least 1")
-        if not timeout >= 0:
-            raise ParameterError("timeout", timeout, "at least 0 s")
-        if not 0 <= price < math.inf:
-            raise ParameterError("price", price, "at least 0")
+        require("servers", servers, 1, whole=True)
+        require("timeout", timeout, unit="s", endless=True)
+        require("price", price)
         if not work.mean > 0:
             raise ParameterError("work", work, "of a mean above 0 s")
         self.servers, self.timeout, self.work, self.price = Servers(servers), timeout, work, price

@@ -23,7 +23,7 @@ import numpy as np
 
 from labsim import factbook
 from labsim.declare import MOST_BARS, Component, CountedOutlet, Inlet, bar_name, per_tick
-from labsim.engine import Attempts, Load, Simulation, Step
+from labsim.engine import Attempts, Load, Simulation, Step, held_at_first
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services import kms as kms_
 from labsim.services.common.retries import RetryQuota, standard_waits
@@ -62,10 +62,8 @@ class Bucket(Component):
         super().__init__(sim, name)
         if encryption not in kms_rules.ENCRYPTIONS:
             raise unknown("encryption", encryption, kms_rules.ENCRYPTIONS)
-        if not partition_time >= 0:
-            raise ParameterError("partition_time", partition_time, "at least 0 s")
-        if not 0 < start_rate <= 1:
-            raise ParameterError("start_rate", start_rate, "a share above 0, at most 1")
+        self.require("partition_time", partition_time, unit="s", endless=True)
+        self.require("start_rate", start_rate, 0, 1, above=True)
         self.calls = kms_rules.calls_per_object(encryption)
         if self.calls and kms is None:
             raise ParameterError("kms", kms, f"a kms.Quota, which a bucket with {encryption} asks")
@@ -83,7 +81,6 @@ class Bucket(Component):
             self._divide(np.arange(self.ranges), np.ones(self.ranges))
         else:
             self._divide(np.zeros(1, dtype=int), np.array([start_rate]))
-        self.hot = np.zeros(len(self.start))    # seconds that each has been over a limit
         self.gets, self.puts = Inlet(self, "GETs"), Inlet(self, "PUTs")
         for inlet, share, use in zip((self.gets, self.puts), shares,
                                      ("get prefixes", "put prefixes")):
@@ -107,6 +104,8 @@ class Bucket(Component):
 
     def _divide(self, start: np.ndarray, rate: np.ndarray) -> None:
         self.start, self.rate = start, rate     # share of the full rate that each allows
+        self.hot = np.zeros(len(start))         # seconds that each has been over a limit
+        self._tokens = np.zeros((2, len(start)))
         self._limits, self._full = LIMITS * rate, float(rate.sum())
         self.size = np.diff(start, append=self.ranges)
         self.partition = np.repeat(np.arange(len(start)), self.size)    # of each range
@@ -129,10 +128,9 @@ class Bucket(Component):
         for other in self.fed_by:
             other.advance(step.start)
         self._step = step
-        if step.start == 0.0:       # what was not overrun so far has saved a second's worth
+        if step.start == 0.0:
             before = np.array([self.gets.before, self.puts.before])
-            self._tokens = self._limits * (
-                np.add.reduceat(before, self.start, axis=1) <= self._limits)
+            self._tokens = held_at_first(self._limits, np.add.reduceat(before, self.start, axis=1))
         self.attempts.begin(step, np.array([self.gets.during(step), self.puts.during(step)]))
         self._room = self._tokens + self._limits * step.length
         self._serve()
@@ -199,8 +197,6 @@ class Bucket(Component):
         where = np.flatnonzero(split)
         start = np.insert(self.start, where + 1, self.start[where] + self.size[where] // 2)
         self._divide(start, np.insert(rate, where + 1, 1.0))
-        self._tokens = np.zeros((2, len(start)))
-        self.hot = np.zeros(len(start))
         self.sim.pace.changed()
         if slow.any():
             self.log("rate", f"{slow.sum()} of {before} partitions allow "

@@ -11,7 +11,7 @@ and which share each gets; first-byte latency around AWS's range, downloads by b
 import numpy as np
 
 from labsim import factbook
-from labsim.errors import ParameterError, unknown
+from labsim.errors import require, unknown
 
 GET_RATE = factbook.value("s3.get_rate_per_prefix")
 PUT_RATE = factbook.value("s3.put_rate_per_prefix")
@@ -28,8 +28,7 @@ def prefixes_in_use(scheme: str, prefixes: int) -> int:
     """How many prefixes a key scheme makes. Random names start with any of 256 bytes."""
     if scheme not in SCHEMES:
         raise unknown("scheme", scheme, SCHEMES)
-    if not (isinstance(prefixes, int) and prefixes >= 1):
-        raise ParameterError("prefixes", prefixes, "a whole number, at least 1")
+    require("prefixes", prefixes, 1, whole=True)
     return {ONE: 1, RANDOM: RANDOM_PREFIXES}.get(scheme, prefixes)
 
 
@@ -39,8 +38,7 @@ def shares(scheme: str, prefixes: int, key_ranges: int = 1) -> np.ndarray:
 
     With dates all writes go to the newest; reads spread over the days. Else both spread evenly.
     """
-    if not (isinstance(key_ranges, int) and key_ranges >= 1):
-        raise ParameterError("key_ranges", key_ranges, "a whole number, at least 1")
+    require("key_ranges", key_ranges, 1, whole=True)
     n = prefixes * key_ranges
     even = np.full((2, n), 1.0 / n)
     if scheme == DATE:

@@ -17,7 +17,7 @@ Data plane: request-level, exact (`Station`).
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -137,16 +137,16 @@ class Queue(Component):
                     name: str = "") -> CloudWatchMetric:
         """The metric to track: visible messages per instance in service (fact
         asg.backlog_rule); with none in service, per one."""
-        metric = CloudWatchMetric(self.sim, name or f"{self.name} per instance", lambda: (
-            self.visible / max(fleet.count("in service"), 1)), period, "messages")
-        self.link(metric, "metric")
-        return metric
+        return self._metric(name or f"{self.name} per instance", lambda: (
+            self.visible / max(fleet.count("in service"), 1)), period)
 
     def depth(self, period: float = STANDARD_RESOLUTION, name: str = "") -> CloudWatchMetric:
         """The metric that most people alarm on: ApproximateNumberOfMessagesVisible, however many
         work on them (fact sqs.alarm_scaling)."""
-        metric = CloudWatchMetric(self.sim, name or f"{self.name} depth", lambda: self.visible,
-                                  period, "messages")
+        return self._metric(name or f"{self.name} depth", lambda: self.visible, period)
+
+    def _metric(self, name: str, value: Callable[[], float], period: float) -> CloudWatchMetric:
+        metric = CloudWatchMetric(self.sim, name, value, period, "messages")
         self.link(metric, "metric")
         return metric
 
@@ -170,7 +170,7 @@ class Queue(Component):
     def _requests(self) -> Iterator:
         for times in at_once(self.backlog, 0.0):
             yield times, self.work.draw(len(times), self._random)
-        for times in merged(self._sources) if self._sources else ():
+        for times in merged(self._sources):
             self.sim.check()
             self.record.count("offered", times)
             yield times, self.work.draw(len(times), self._random)
