@@ -69,6 +69,13 @@ class Device:
             return self.earn
         return self.earn - rate * self.spend
 
+    @property
+    def dry(self) -> float:
+        """What passes in the mean while there are no credits, I/Os/s: what they are earned for, if
+        that is more than `steady`, for then a few are there again and again."""
+        earned = self.earn / self.spend if self.spend else 0.0
+        return min(earned, self.burst) if earned > self.steady * (1 + NOTHING) else self.steady
+
     def seconds_of_burst(self, wanted: float) -> float:
         """How long a bucket that is full by `start` lasts if `wanted` I/Os/s come, s; inf: for
         good."""
@@ -243,7 +250,7 @@ class Flow:
             if not empty:
                 break
             dry.append(empty[0])
-            limit = min(limit, self.devices[empty[0]].steady)
+            limit = min(limit, self.devices[empty[0]].dry)
         for j in dry:
             if gains[j] < NOTHING * self.devices[j].earn:
                 gains[j] = 0.0

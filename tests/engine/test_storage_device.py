@@ -47,6 +47,26 @@ def test_beside_plain_simpy():
     assert credits < 5 and left < 5
 
 
+@pytest.mark.parametrize("earn", [3.0, 6.0, 50.0])
+def test_credits_that_come_faster_than_the_baseline_takes_them_pass_too(earn):
+    """An empty bucket bursts again and again, so that in the mean what is earned passes, between
+    baseline and burst; as I/O by I/O in plain SimPy, and in a few pieces."""
+    here = Device(steady=3.0, burst=30.0, latency=1e-9, earn=earn, spend=1.0, bucket=60.0,
+                  start=0.0)
+    sim = Simulation(1, 1_200, points=40)
+    flow = Flow(sim, here, np.full(40, 40.0 * 30), timeout=60.0)
+    sim.each_tick(flow.step)
+    sim.run()
+    begun, *_ = plain_device.run((np.arange(48_000) / 40).tolist(), steady=3.0, burst=30.0,
+                                 earn=earn, spend=1.0, bucket=60.0, start=0.0, timeout=60.0,
+                                 whole=False, duration=1_200)
+    done = totals(flow)[0]
+    print(f"measured: earned {earn:g}/s: {done:,.0f} done, plain SimPy {len(begun):,}")
+    assert done == pytest.approx(len(begun), rel=0.02) == pytest.approx(
+        1_200 * min(earn, 30.0), rel=0.02)
+    assert len(flow.pieces) < 4 * 40
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.floats(1, 50), st.floats(1, 4), st.floats(0, 200), st.integers(1, 60))
 def test_cut_into_ticks_in_any_way_it_is_the_same(steady, more, rate, ticks):

@@ -83,7 +83,7 @@ class Turnover:
             lives = lifetime(app._admits * app.fills, np.full(len(weight), min(life, AGES)))[1]
             more = lifetime(touched, stay)[1] - stay            # beyond the first `stay`
             kept = np.minimum(stay, lives) + more * -np.expm1(
-                -np.maximum(lives - stay, 0.0) / np.maximum(more, 1e-300))
+                -np.maximum(lives - stay, 0.0) / np.maximum(more, 1e-200))
             fetch, again = app.fetch_times(app._admits * app.reads, app.ttl < AGES)
             kept = kept + again
         # Queries that end one after the other keep bringing the item back: only with a lock, or
