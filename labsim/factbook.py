@@ -41,7 +41,7 @@ class Fact:
     notes: str
     today: str
     kind: str
-    confidence: str     # verified, unverified, notes-only
+    confidence: str     # verified, measured (by somebody, on AWS), unverified, notes-only
     source: str
     comment: str
 

@@ -35,8 +35,8 @@ def test_a_file_is_one_services(path):
 
 @pytest.mark.parametrize("row", book().values(), ids=lambda row: row.id)
 def test_a_fact_says_where_it_comes_from(row):
-    """A source, a confidence that is one of three, and something to say."""
-    assert row.source and row.confidence in ("verified", "unverified", "notes-only")
+    """A source, a confidence that is one of four, and something to say."""
+    assert row.source and row.confidence in ("verified", "measured", "unverified", "notes-only")
     assert row.notes or row.today
     assert not re.search(r"find_string|mirrored (copy|file)|id \d{6}", row.source)
 

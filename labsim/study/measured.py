@@ -1,0 +1,205 @@
+"""A lab beside what people measured on AWS: the same situation, both numbers, and how far apart.
+
+Picture a tailor who lays his pattern on the customer: where it pinches is seen at once, and said.
+A model may be wrong; it may not hide it.
+
+`measured.yaml` in the lab's folder (`home`) is a list of comparisons. Each has
+
+* name, unit (none: a share or a number), set: the id of a measurement (`data/measurements/`);
+* rows: {column: value or list of values}, which rows of it; by default all;
+* gives: what was measured, and error: its standard error, if one is known. Both a number, a column,
+  or "column * number". With `each` every row is a figure of its own, with `over`: a column every
+  row is a point of a curve over it; else the mean of the rows is compared, whose standard error is
+  theirs where none is given;
+* run: parameters of the lab, take: {parameter: column, or "column * number"} of those that the
+  rows have; replications: so many seeds, whose mean is taken (default 1);
+* what of the run is beside it: metric: a name of the summary; or series: a name, or [one, another]
+  for their ratio, as a mean after `after` s (default 0), or `at` s, or with `reaches`: a number or
+  column, when it first gets there, s. times: a factor to the unit (default 1);
+* or, for no run, play: "module:function" that plays the lab's own parts by hand, with `args`;
+* why: where the model is out, the reason, in one sentence.
+
+A comparison is met where the mean of its figures' errors is at most `NEAR`, or they are on average
+within `ERRORS` standard errors. What is missed is shown like what is met, and is no failure.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from labsim.errors import LabsimError, unknown
+from labsim.measurements import Measurement, measurement
+from labsim.study.known_answers import function
+
+NEAR = 0.2          # error of the model, a share of what was measured
+ERRORS = 2.0        # or so many standard errors of the measurement
+KEYS = {"name", "unit", "set", "rows", "gives", "error", "each", "over", "run", "take",
+        "replications", "metric", "series", "after", "at", "reaches", "times", "play", "args",
+        "why"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number: what was measured with its standard error (NaN: unknown), what the model gives;
+    x: where it stands on the axis of its curve, or NaN; label: the row's own words."""
+
+    label: str
+    x: float
+    measured: float
+    se: float
+    model: float
+
+    @property
+    def error(self) -> float:
+        """The model's error, a share of what was measured."""
+        if self.model == self.measured:
+            return 0.0
+        return (self.model - self.measured) / abs(self.measured) if self.measured else math.inf
+
+    @property
+    def errors(self) -> float:
+        """The model's error in standard errors of the measurement; NaN where that has none."""
+        return (self.model - self.measured) / self.se if self.se > 0 else math.nan
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One comparison of the lab called `lab`, as `measured.yaml` declares it."""
+
+    lab: str
+    name: str
+    unit: str
+    of: Measurement
+    over: str
+    figures: tuple[Figure, ...]
+    why: str
+
+    @property
+    def error(self) -> float:
+        """The mean of the figures' errors, each without its sign (of one figure: with it)."""
+        if len(self.figures) == 1:
+            return self.figures[0].error
+        return math.fsum(abs(f.error) for f in self.figures) / len(self.figures)
+
+    @property
+    def errors(self) -> float:
+        """The same in standard errors; NaN where a figure has none."""
+        if len(self.figures) == 1:
+            return self.figures[0].errors
+        return math.fsum(abs(f.errors) for f in self.figures) / len(self.figures)
+
+    @property
+    def met(self) -> bool:
+        """Whether the model is near: by `NEAR` or by `ERRORS`."""
+        return abs(self.error) <= NEAR or abs(self.errors) <= ERRORS
+
+
+def cases(lab) -> list[dict]:
+    """The comparisons of a lab, as written; none where it has no `measured.yaml`."""
+    import yaml
+
+    path = lab.home / "measured.yaml" if lab.home else None
+    if path is None or not path.is_file():
+        return []
+    found = yaml.safe_load(path.read_text(encoding="utf-8")) or []
+    for case in found:
+        for key in set(case) - KEYS:
+            raise LabsimError(f"{lab.slug}, {path.name}, {case.get('name')}: "
+                              f"{unknown('key', key, sorted(KEYS))}")
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def comparisons(lab) -> tuple[Comparison, ...]:
+    """Every comparison of `lab`, run now (once in a process): of the lab as it is, in every
+    course."""
+    lab = lab.original or lab
+    run = functools.lru_cache(maxsize=4)(
+        lambda values, seed: lab.run(lab.Params(**dict(values)), seed))
+    return tuple(compare(lab, case, run) for case in cases(lab))
+
+
+def compare(lab, case: dict, run: Callable) -> Comparison:
+    """One comparison; `run` gives the result of ((name, value), ...) and a seed."""
+    of = measurement(case["set"])
+    rows, over = of.rows(**case.get("rows", {})), case.get("over", "")
+    if not (over or case.get("each")):
+        rows = [_mean_row(rows, case)]
+    figures = tuple(
+        Figure(label(row, case), _number(row, over) if over else math.nan,
+               _number(row, case["gives"]), _number(row, case.get("error", math.nan)),
+               _model(lab, case, row, run)) for row in rows)
+    return Comparison(lab.slug, case["name"], case.get("unit", ""), of, over, figures,
+                      case.get("why", ""))
+
+
+def label(row: dict, case: dict) -> str:
+    """What a row is about, in its own words: its first texts that are no numbers."""
+    words = [text for name, text in row.items() if text and not _is_number(text)
+             and name not in case.get("rows", {}) and name != "note"]
+    return ", ".join(words[:2])
+
+
+def _mean_row(rows: list[dict], case: dict) -> dict:
+    """The rows as one: numbers by their mean; what is compared with its standard error."""
+    first = dict(rows[0])
+    if len(rows) == 1:
+        return first
+    for name in first:
+        if all(_is_number(row[name]) for row in rows):
+            first[name] = str(np.mean([float(row[name]) for row in rows]))
+    values = [_number(row, case["gives"]) for row in rows]
+    case.setdefault("error", float(np.std(values, ddof=1)) / math.sqrt(len(values)))
+    return first
+
+
+def _model(lab, case: dict, row: dict, run: Callable) -> float:
+    """What the model gives for the situation of a row."""
+    times = _number(row, case.get("times", 1.0))
+    if "play" in case:
+        args = [_number(row, a) if isinstance(a, str) else a for a in case.get("args", [])]
+        return float(function(case["play"])(*args)) * times
+    taken = {name: _number(row, column) for name, column in case.get("take", {}).items()}
+    values = tuple(sorted({**case.get("run", {}), **taken}.items()))
+    seeds = range(1, 1 + case.get("replications", 1))
+    return math.fsum(_read(run(values, seed), case, row) for seed in seeds) / len(seeds) * times
+
+
+def _read(result, case: dict, row: dict) -> float:
+    """What of a result is beside the measurement."""
+    if "metric" in case:
+        return result.summary[result.lab.metric(case["metric"]).name]
+    names = case["series"] if isinstance(case["series"], list) else [case["series"]]
+    if missing := [name for name in names if name not in result.series]:
+        raise unknown("series", missing[0], result.series)
+    curves = [result.series[name] for name in names]
+    t = curves[0].t
+    if "reaches" in case:
+        there = np.flatnonzero(curves[0].value >= _number(row, case["reaches"]))
+        return float(t[there[0]]) if len(there) else math.inf
+    if "at" in case:
+        parts = [float(np.interp(_number(row, case["at"]), t, c.value)) for c in curves]
+    else:
+        parts = [float(c.value[t > case.get("after", 0.0)].mean()) for c in curves]
+    return parts[0] if len(parts) == 1 else parts[0] / parts[1] if parts[1] else 0.0
+
+
+def _number(row: dict, what: object) -> float:
+    """A number, a column's, or "column * number"."""
+    if not isinstance(what, str):
+        return float(what)
+    name, _, factor = (part.strip() for part in what.partition("*"))
+    if name not in row:
+        raise unknown("column", name, row)
+    return float(row[name]) * float(factor or 1)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
