@@ -10,8 +10,8 @@ from labsim.version import __version__
 
 __all__ = [
     "BudgetError", "LabsimError", "ParameterError", "Result", "ResultError", "__version__",
-    "compare", "exponential", "facts", "fixed", "gamma", "lab", "labs", "ramp", "run", "simulate",
-    "spike", "steady", "sweep", "theory", "use_course",
+    "beside", "compare", "exponential", "facts", "fixed", "gamma", "lab", "labs", "measured",
+    "ramp", "run", "simulate", "spike", "steady", "sweep", "theory", "use_course",
 ]
 
 
@@ -63,6 +63,32 @@ def facts(topic: str):
     """
     from labsim.course import in_effect
     return in_effect.book().facts(topic)
+
+
+def measured(topic: str):
+    """What people measured on AWS beside what the models give: a table that shows itself.
+
+    topic: a lab ("s3-prefix"), a service ("lambda") or a set of data ("aurora-failover");
+    `ParameterError` suggests. It runs the labs, some seconds. `plot()`: both on one axis; of each
+    row `name`, `unit`, `figures` (measured, se, model), `error` (a share), `errors` (standard
+    errors), `met`, `why`, and `of`: when, where, by whom, the licence.
+    """
+    from labsim.course import in_effect
+    from labsim.study.measured import about
+    return about(topic, in_effect.labs().values())
+
+
+def beside(result, file, series: str | None = None):
+    """A file of one's own measurements beside a result: a table that shows itself, with `plot()`.
+
+    file: a CSV of "metric,value" or "metric,value,se"; a CSV whose first column is "time" (ISO
+    8601, or s or ms since 1970) or "seconds", the others series of the result by name; or what
+    CloudWatch exports, see `labsim.study.beside`. series: which one an export is beside, where
+    that is not what was offered. `LabsimError` names the file, the line, what is there and what is
+    expected.
+    """
+    from labsim.study.beside import beside
+    return beside(result, file, series)
 
 
 def use_course(file=None) -> None:
@@ -187,5 +213,10 @@ def _trust(lab):
     return trust(lab)
 
 
+def _measured(table):
+    from labsim.view.measured import draw
+    return draw(table)
+
+
 hooks.answers.update(plot=_plot, picture=_picture, report=_report, explore=_explore, trust=_trust,
-                     lab=_of_result)
+                     measured=_measured, lab=_of_result)

@@ -16,7 +16,7 @@ PACKAGE = Path(labsim.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 # The rooms, from the ground up: a file imports from rooms below its own, and within its own.
 GROUND = ("errors", "tables", "text", "theory", "version", "hooks", "plugins", "statistics",
-          "factbook")
+          "factbook", "measurements")
 ROOMS = (*GROUND, "engine", "traces", "declare", "services", "builtin", "catalogue", "study",
          "view", "course", "cli", "__init__")
 # Notebooks are read by learners: they use what the labs are used by.
@@ -150,8 +150,8 @@ def test_the_public_names():
     """What users import, and nothing by accident; each resolves."""
     assert sorted(labsim.__all__) == sorted([
         "BudgetError", "LabsimError", "ParameterError", "Result", "ResultError", "__version__",
-        "compare", "exponential", "facts", "fixed", "gamma", "lab", "labs", "ramp", "run",
-        "simulate", "spike", "steady", "sweep", "theory", "use_course"])
+        "beside", "compare", "exponential", "facts", "fixed", "gamma", "lab", "labs", "measured",
+        "ramp", "run", "simulate", "spike", "steady", "sweep", "theory", "use_course"])
     for name in labsim.__all__:
         assert getattr(labsim, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'lap'"):

@@ -113,13 +113,15 @@ def sweep(args) -> None:
 
 @command("check", MAYBE_SLUG)
 def check(args) -> None:
-    """the known answers of a lab, or of all; exit status 1 if any differs"""
+    """the known answers of a lab, or of all, and what was measured on AWS beside it; exit status 1
+    if a known answer differs"""
     from labsim.study.known_answers import TrustTable
     chosen = [in_effect.lab(args.slug)] if args.slug else in_effect.labs().values()
     tables = {lab: lab.trust() for lab in chosen}
     for lab, table in tables.items():
         print(f"{lab.title}\n\n{table}\n")
-    together = TrustTable(check for table in tables.values() for check in table)
+    together = TrustTable((check for table in tables.values() for check in table),
+                          (one for table in tables.values() for one in table.measured))
     wrong = sum(not check.passed for check in together)
     if len(tables) > 1:
         print(f"All labs. {together.told()}")

@@ -232,5 +232,4 @@ def _plain(output) -> str:
 
 def _is_table(text: str, columns) -> bool:
     """Whether a text is a table with these columns."""
-    head = text.split("\n", 1)[0]
-    return all(column in head for column in columns)
+    return any(all(column in line for column in columns) for line in text.splitlines())

@@ -93,6 +93,9 @@ def _write(course: Course, folder: Path, lite: bool) -> dict[str, list[int]]:
     sources.write("_static/colours.css", colours())
     own = [chapter.lab for chapter in course.chapters if chapter.lab]
     trust = {lab.slug: trusted(lab) for lab in own}
+    beside = {slug: start_page.measured_picture(slug, table.measured,
+                                                folder / "_static" / "pictures")
+              for slug, (table, _) in trust.items()}
     asked = Asked(labs().values(), trust)
     pages = [ChapterPage(course, chapter, asked, f"../../lite/lab/index.html?path="
                          f"{chapter.name}.ipynb" if lite else "") for chapter in course.chapters]
@@ -107,7 +110,8 @@ def _write(course: Course, folder: Path, lite: bool) -> dict[str, list[int]]:
         _write_chapter(sources, page)
     sources.section("labs", "Labs", "What each lab declares: presets, parameters, metrics, laws "
                     "that always hold, known answers.", {
-        slug: reference.lab_page(lab, trust[slug][1], start_page.picture(slug, alts[slug], "../"))
+        slug: reference.lab_page(lab, beside[slug] + trust[slug][1],
+                                 start_page.picture(slug, alts[slug], "../"))
         + _see(page for page in pages if page.lab is lab) for slug, lab in shown.items()})
     sources.section("facts", "Facts", "Every limit, default, delay and price that a model uses.", {
         markup.name_of_file(topic): reference.facts_page(topic, rows)
@@ -156,14 +160,22 @@ def _see(pages) -> str:
 
 
 def trusted(lab) -> tuple:
-    """The known answers of a lab, and as HTML; both empty for a lab without any."""
-    from labsim.study.known_answers import TrustTable, answers_file
+    """How far a lab can be trusted, and as HTML; both empty for a lab without known answers."""
+    from labsim.study.known_answers import HEADING, TrustTable, answers_file
     if not answers_file(lab).is_file():
         return TrustTable(), ""
     checks = lab.trust()
-    rows = ([*map(markup.escape, row[:-1]), markup.linked(row[-1])] for row in checks.rows())
-    return checks, markup.table([name or "Verdict" for name in TrustTable.columns], rows,
-                                f"Known answers of {lab.title}") + markup.paragraph(checks.told())
+    beside = checks.measured
+    return checks, "".join([
+        markup.paragraph(checks.told()), beside.off_html(),
+        _evidence(beside, f"Measured on AWS: {lab.title}") if beside else "",
+        markup.folded(HEADING, _evidence(checks, f"Known answers of {lab.title}"))])
+
+
+def _evidence(table, label: str) -> str:
+    """A table whose last column is the source, with its addresses as links."""
+    rows = ([*map(markup.escape, row[:-1]), markup.linked(row[-1])] for row in table.rows())
+    return markup.table([name or "Verdict" for name in table.columns], rows, label)
 
 
 def colours() -> str:

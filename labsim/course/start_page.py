@@ -29,11 +29,28 @@ def lab_pictures(lab, folder: Path) -> str:
     return title + figure.alt
 
 
-def picture(slug: str, alt: str, up: str = "") -> str:
+def measured_picture(slug: str, table, folder: Path) -> str:
+    """Draw a lab beside what was measured on AWS into `folder`, light and dark; returns the picture
+    as HTML, for a page one folder down. Nothing where nothing was measured."""
+    from labsim.view.measured import draw
+    from labsim.view.style import Style
+
+    if not table:
+        return ""
+    name = f"{slug}-measured"
+    for look, dark in (("light", False), ("dark", True)):
+        figure = draw(table, dataclasses.replace(Style(dark=dark), dpi=SHARPNESS))
+        figure.savefig(folder / f"{name}-{look}.png", dpi=SHARPNESS,
+                       facecolor=figure.get_facecolor())
+    width, height = 100 * figure.get_size_inches()
+    return picture(name, figure.alt, "../", (round(width), round(height)))
+
+
+def picture(slug: str, alt: str, up: str = "", size: tuple[int, int] = (780, 540)) -> str:
     """The picture of a lab as HTML: the one that fits the page's look."""
     return "".join(
         f'<img class="labsim-figure only-{look}" src="{up}_static/pictures/{escape(slug)}-{look}'
-        f'.png" alt="{escape(alt)}" width="780" height="540" loading="lazy">'
+        f'.png" alt="{escape(alt)}" width="{size[0]}" height="{size[1]}" loading="lazy">'
         for look in ("light", "dark"))
 
 

@@ -13,6 +13,7 @@ are known to weigh, and what it showed.
 * play: like call, but the function plays the lab's own parts by hand in a simulation.
 
 What is called is evidence for a rule, what is run or played for the model: they are counted apart.
+The third kind, the lab beside measurements on AWS, stands in `labsim.study.measured`.
 """
 
 import math
@@ -23,13 +24,15 @@ from pathlib import Path
 
 from labsim.errors import LabsimError
 from labsim.statistics import half_width
+from labsim.study.comparison import MeasuredTable
+from labsim.study.measured import comparisons
 from labsim.tables import as_html, as_text
 from labsim.text import format_value
 
 CONFIDENCE = 0.99   # of the interval in which a known mean must lie
 KINDS = {"call": "rule", "run": "model", "play": "model"}   # what a case is evidence for
-WORDS = {"rule": "rules of the model", "model": "runs of the model",
-         "measured": "measurements on AWS"}
+HEADING = "Known answers: numbers in, numbers out"
+WORDS = {"rule": "rules of the model", "model": "runs of the model"}
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,16 @@ class Check:
 
 
 class TrustTable(tuple):
-    """The checks of a lab: text in a terminal, a table in a notebook; their counts below it."""
+    """The checks of a lab, and how it compares with AWS (`measured`, a `MeasuredTable`): text in a
+    terminal, tables in a notebook. First what may be relied on and what not, then one by one."""
 
     columns = ("Known answer", "Evidence", "Expected", "The model gives", "", "Source")
+
+    def __new__(cls, checks=(), measured=()):
+        """Of these checks, and `Comparison`s."""
+        made = super().__new__(cls, checks)
+        made.measured = MeasuredTable(measured)
+        return made
 
     @property
     def passed(self) -> bool:
@@ -67,9 +77,10 @@ class TrustTable(tuple):
                        sum(c.kind == kind for c in self)) for kind in kinds}
 
     def told(self) -> str:
-        """The counts in a sentence, one kind of evidence apart from the other."""
-        return "; ".join(f"{WORDS[kind]}: {passed} of {of_all} agree"
-                         for kind, (passed, of_all) in self.counts.items()).capitalize() + "."
+        """The counts of the three kinds of evidence, each apart from the others."""
+        checked = "; ".join(f"{WORDS[kind]}: {passed} of {of_all} agree"
+                            for kind, (passed, of_all) in self.counts.items()).capitalize()
+        return f"{self.measured.told()} {checked}."
 
     def rows(self) -> list[tuple[str, ...]]:
         """One row of texts per check."""
@@ -78,10 +89,13 @@ class TrustTable(tuple):
             "agrees" if c.passed else "DIFFERS", c.source) for c in self]
 
     def __repr__(self) -> str:
-        return f"{as_text(self.columns, self.rows(), widest=58)}\n\n{self.told()}"
+        beside = f"{self.measured!r}\n\n" if self.measured else ""
+        return f"{self.told()}\n\n{beside}{as_text(self.columns, self.rows(), widest=58)}"
 
     def _repr_html_(self) -> str:
-        return f"{as_html(self.columns, self.rows())}<p>{self.told()}</p>"
+        return (f"<p>{self.told()}</p>{self.measured.off_html()}{self.measured.table_html()}"
+                f"<details><summary>{HEADING}</summary>"
+                f"{as_html(self.columns, self.rows())}</details>")
 
 
 def words(value: object) -> str:
@@ -109,9 +123,10 @@ def cases(lab) -> list[dict]:
 
 
 def trust(lab) -> TrustTable:
-    """Every known answer of `lab`, checked now: of the lab as it is, in every course."""
+    """Every known answer of `lab`, checked now, and it beside what was measured on AWS: of the lab
+    as it is, in every course."""
     lab = lab.original or lab
-    return TrustTable(check(lab, case) for case in cases(lab))
+    return TrustTable((check(lab, case) for case in cases(lab)), comparisons(lab))
 
 
 def kind(case: dict) -> str:
@@ -128,7 +143,7 @@ def check(lab, case: dict) -> Check:
         return Check(kind(case), case["name"], case["source"], expected, given, half, passed)
     if "theory" in case:
         expected = function(case["theory"])(*case["args"])
-    values = list(measured(lab, case))
+    values = list(replications(lab, case))
     given = math.fsum(values) / len(values)
     if len(values) == 1:
         passed = same(given, expected, case.get("within", 1e-12))
@@ -138,7 +153,7 @@ def check(lab, case: dict) -> Check:
     return Check(kind(case), case["name"], case["source"], expected, given, half, passed)
 
 
-def measured(lab, case: dict) -> Iterator[float]:
+def replications(lab, case: dict) -> Iterator[float]:
     """The metric of each replication."""
     params = lab.Params(**case["run"])
     for seed in range(case.get("replications", 1)):

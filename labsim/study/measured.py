@@ -20,81 +20,25 @@ A model may be wrong; it may not hide it.
 * why: where the model is out, the reason, in one sentence.
 
 A comparison is met where the mean of its figures' errors is at most `NEAR`, or they are on average
-within `ERRORS` standard errors. What is missed is shown like what is met, and is no failure.
+within `ERRORS` standard errors (`labsim.study.comparison`). What is missed is shown like what is
+met, and is no failure.
 """
 
 import functools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+import pkgutil
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from labsim.errors import LabsimError, unknown
-from labsim.measurements import Measurement, measurement
-from labsim.study.known_answers import function
+from labsim.measurements import measurement
+from labsim.study.comparison import Comparison, Figure, MeasuredTable
 
-NEAR = 0.2          # error of the model, a share of what was measured
-ERRORS = 2.0        # or so many standard errors of the measurement
+SPREAD = "standard error of the mean"   # of several rows, beside their columns
 KEYS = {"name", "unit", "set", "rows", "gives", "error", "each", "over", "run", "take",
         "replications", "metric", "series", "after", "at", "reaches", "times", "play", "args",
         "why"}
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One number: what was measured with its standard error (NaN: unknown), what the model gives;
-    x: where it stands on the axis of its curve, or NaN; label: the row's own words."""
-
-    label: str
-    x: float
-    measured: float
-    se: float
-    model: float
-
-    @property
-    def error(self) -> float:
-        """The model's error, a share of what was measured."""
-        if self.model == self.measured:
-            return 0.0
-        return (self.model - self.measured) / abs(self.measured) if self.measured else math.inf
-
-    @property
-    def errors(self) -> float:
-        """The model's error in standard errors of the measurement; NaN where that has none."""
-        return (self.model - self.measured) / self.se if self.se > 0 else math.nan
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One comparison of the lab called `lab`, as `measured.yaml` declares it."""
-
-    lab: str
-    name: str
-    unit: str
-    of: Measurement
-    over: str
-    figures: tuple[Figure, ...]
-    why: str
-
-    @property
-    def error(self) -> float:
-        """The mean of the figures' errors, each without its sign (of one figure: with it)."""
-        if len(self.figures) == 1:
-            return self.figures[0].error
-        return math.fsum(abs(f.error) for f in self.figures) / len(self.figures)
-
-    @property
-    def errors(self) -> float:
-        """The same in standard errors; NaN where a figure has none."""
-        if len(self.figures) == 1:
-            return self.figures[0].errors
-        return math.fsum(abs(f.errors) for f in self.figures) / len(self.figures)
-
-    @property
-    def met(self) -> bool:
-        """Whether the model is near: by `NEAR` or by `ERRORS`."""
-        return abs(self.error) <= NEAR or abs(self.errors) <= ERRORS
 
 
 def cases(lab) -> list[dict]:
@@ -110,6 +54,25 @@ def cases(lab) -> list[dict]:
             raise LabsimError(f"{lab.slug}, {path.name}, {case.get('name')}: "
                               f"{unknown('key', key, sorted(KEYS))}")
     return found
+
+
+def about(topic: str, labs: Iterable) -> MeasuredTable:
+    """The comparisons of these labs that are about `topic`: a lab, a service, a set of data or the
+    part of its id before the first hyphen, in any case; `ParameterError` suggests the nearest."""
+    wanted, known, found = str(topic).strip().casefold(), {}, []
+    for lab in labs:
+        for case in cases(lab.original or lab):
+            of = measurement(case["set"])
+            words = {lab.slug, *lab.topics, of.id, *of.topics}
+            names = {word.casefold() for word in words} | {
+                word.split("-")[0] for word in (lab.slug, of.id)}
+            known.update(dict.fromkeys(sorted(words)))
+            if wanted in names:
+                found.append((lab, case["name"]))
+    if not found:
+        raise unknown("topic", topic, known)
+    return MeasuredTable(c for lab in dict.fromkeys(lab for lab, _ in found)
+                         for c in comparisons(lab) if (lab, c.name) in found)
 
 
 @functools.lru_cache(maxsize=64)
@@ -130,7 +93,7 @@ def compare(lab, case: dict, run: Callable) -> Comparison:
         rows = [_mean_row(rows, case)]
     figures = tuple(
         Figure(label(row, case), _number(row, over) if over else math.nan,
-               _number(row, case["gives"]), _number(row, case.get("error", math.nan)),
+               _number(row, case["gives"]), _error(row, case),
                _model(lab, case, row, run)) for row in rows)
     return Comparison(lab.slug, case["name"], case.get("unit", ""), of, over, figures,
                       case.get("why", ""))
@@ -152,8 +115,7 @@ def _mean_row(rows: list[dict], case: dict) -> dict:
         if all(_is_number(row[name]) for row in rows):
             first[name] = str(np.mean([float(row[name]) for row in rows]))
     values = [_number(row, case["gives"]) for row in rows]
-    case.setdefault("error", float(np.std(values, ddof=1)) / math.sqrt(len(values)))
-    return first
+    return {**first, SPREAD: str(np.std(values, ddof=1) / math.sqrt(len(values)))}
 
 
 def _model(lab, case: dict, row: dict, run: Callable) -> float:
@@ -161,7 +123,7 @@ def _model(lab, case: dict, row: dict, run: Callable) -> float:
     times = _number(row, case.get("times", 1.0))
     if "play" in case:
         args = [_number(row, a) if isinstance(a, str) else a for a in case.get("args", [])]
-        return float(function(case["play"])(*args)) * times
+        return float(pkgutil.resolve_name(case["play"])(*args)) * times
     taken = {name: _number(row, column) for name, column in case.get("take", {}).items()}
     values = tuple(sorted({**case.get("run", {}), **taken}.items()))
     seeds = range(1, 1 + case.get("replications", 1))
@@ -195,6 +157,11 @@ def _number(row: dict, what: object) -> float:
     if name not in row:
         raise unknown("column", name, row)
     return float(row[name]) * float(factor or 1)
+
+
+def _error(row: dict, case: dict) -> float:
+    """The standard error of what a row, or the mean of several, gives."""
+    return _number(row, case.get("error", SPREAD if SPREAD in row else math.nan))
 
 
 def _is_number(text: str) -> bool:

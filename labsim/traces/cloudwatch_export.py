@@ -17,20 +17,16 @@ import re
 from collections import Counter, namedtuple
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 
-from labsim.errors import LabsimError, short
+from labsim.errors import short
+from labsim.traces.text_file import MAX_BYTES, TraceError, decoded, read
 
 MAX_PERIODS, MAX_COUNT, NAN = 1_000_000, 1e12, float("nan")
 STATISTICS = ("Sum", "SampleCount", "Average", "Maximum", "Minimum")
 
 Point = namedtuple("Point", "line moment form value")    # value: NaN for an empty cell
-
-
-class TraceError(LabsimError):
-    """No usable export: `NAME:LINE: what is there, what is expected`, in one line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,39 +46,50 @@ class Trace:
         return self.period * len(self.counts)
 
 
-def read_trace(path, max_bytes: int = 64 * 2**20) -> Trace:
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """The values as they were exported, on their grid."""
+
+    period: float           # s
+    values: np.ndarray      # float, shape (n,); NaN where a period is missing
+    first: str              # ISO time of the first period
+    statistic: str          # "Sum" where the file does not say
+    lines: tuple[int, ...]  # of the file, of each value that is there
+
+
+def read_trace(path, max_bytes: int = MAX_BYTES) -> Trace:
     """The trace in the file at `path`; `TraceError` for any other file."""
-    path = Path(path)
-    name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in path.name or str(path))
-    try:
-        if (size := path.stat().st_size) > max_bytes:
-            raise TraceError(f"1: {size:,} bytes, at most {max_bytes:,}")
-        if not path.is_file():
-            raise TraceError("1: a folder or a device, expected a file")
-        return _parse(path.read_bytes())
-    except TraceError as error:     # from the functions below: LINE: what is there, ...
-        wrong = error
-    except json.JSONDecodeError as error:
-        wrong = f"{error.lineno}: not JSON: {error.msg}"
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        wrong = f"{line}: a binary file, expected text in UTF-8"
-    except RecursionError:
-        wrong = "1: JSON nested too deeply"
-    except (OSError, ValueError) as error:      # ValueError: no path, or thousands of digits
-        wrong = f"1: cannot be read: {getattr(error, 'strerror', None) or error}"
-    raise TraceError(f"{name}:{wrong}")
+    return read(path, _parse, max_bytes)
+
+
+def read_readings(path) -> Readings:
+    """The same file's values, which need not be counts; `TraceError` for any other file."""
+    return read(path, _parse_readings)
 
 
 @functools.lru_cache(maxsize=2)     # a lab reads its trace several times for one run
 def _parse(raw: bytes) -> Trace:
-    text = raw.replace(b"\0", b"\xff").decode("utf-8-sig")      # a NUL is no text either
-    return _trace(*(_from_json if text.lstrip().startswith(("{", "[")) else _from_csv)(text))
+    points, notes, period, _ = _points(decoded(raw))
+    return _trace(points, notes, period)
 
 
-def _from_csv(text: str) -> tuple[list[Point], list[str], float | None]:
-    """Points in the file's order, and the period where the console's description has it."""
-    points, period, first, described = [], None, True, False
+def _parse_readings(raw: bytes) -> Readings:
+    points, _, period, statistic = _points(decoded(raw))
+    period, values, _ = _on_grid(points, period)
+    return Readings(period, np.array(values), points[0].moment.isoformat(), statistic,
+                    tuple(p.line for p in points))
+
+
+def _points(text: str) -> tuple[list[Point], list[str], float | None, str]:
+    """Points in the order of time as far as the format tells it, what was done to them, the period
+    where the file says one, and the statistic."""
+    return (_from_json if text.lstrip().startswith(("{", "[")) else _from_csv)(text)
+
+
+def _from_csv(text: str) -> tuple[list[Point], list[str], float | None, str]:
+    """Points in the file's order, and period and statistic where the console's description has
+    them."""
+    points, period, statistic, first, described = [], None, STATISTICS[0], True, False
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for cells in reader:
@@ -95,28 +102,31 @@ def _from_csv(text: str) -> tuple[list[Point], list[str], float | None]:
             if header and not points and not stamp[:1].isdigit():
                 if stamp.casefold() == "period" and re.fullmatch(r"[1-9]\d{0,8}", value):
                     period = float(value)
+                if stamp.casefold() == "statistic" and value in STATISTICS:
+                    statistic = value
                 continue
             if any(more):
                 raise TraceError(f"{line}: {len(cells)} columns, expected 2: keep one metric")
             empty = described and not value     # the console's sign of no data
-            points.append(_point(points, line, stamp, NAN if empty else _count(line, value, str)))
+            points.append(point(points, line, stamp, NAN if empty else _count(line, value, str)))
     except csv.Error as error:
         raise TraceError(f"{reader.line_num}: not CSV: {error}") from None
-    return points, [], period
+    return points, [], period, statistic
 
 
-def _from_json(text: str) -> tuple[list[Point], list[str], None]:
+def _from_json(text: str) -> tuple[list[Point], list[str], None, str]:
     """Points from the oldest to the newest, as far as the format leaves their order open."""
     data = json.loads(text, object_pairs_hook=functools.partial(_object, text))
-    points, notes = [], []
+    points, notes, statistic = [], [], STATISTICS[0]
     if isinstance(data, dict) and "Datapoints" in data:
-        found = _statistics(_list(text, data, "Datapoints"), notes)
+        datapoints = _list(text, data, "Datapoints")
+        found, statistic = _statistics(datapoints, notes), _statistic(datapoints)
     elif isinstance(data, dict) and "MetricDataResults" in data:
         found = _metric_data(text, data)
     else:
         raise TraceError("1: other JSON, expected an object with Datapoints or MetricDataResults")
     for line, stamp, at, value in found:
-        points.append(_point(points, line, str(stamp), _count(at, value, int, float)))
+        points.append(point(points, line, str(stamp), _count(at, value, int, float)))
     if any(a.moment > b.moment for a, b in zip(points, points[1:])):
         if "Datapoints" in data:
             points.sort(key=lambda point: point.moment)
@@ -124,13 +134,19 @@ def _from_json(text: str) -> tuple[list[Point], list[str], None]:
         elif points[0].moment > points[-1].moment:
             points.reverse()
             notes.append("datapoints reversed: get-metric-data gives the newest first")
-    return points, notes, None
+    return points, notes, None, statistic
+
+
+def _statistic(datapoints: list[tuple]) -> str:
+    """The first of the statistics that the first datapoint has."""
+    one = datapoints[0][1] if datapoints and isinstance(datapoints[0][1], dict) else {}
+    return next((s for s in STATISTICS if s in one), STATISTICS[0])
 
 
 def _statistics(datapoints: list[tuple], notes: list[str]):
     """(line, timestamp, line, count) of each datapoint, all of the same statistic."""
-    one = datapoints[0][1] if datapoints and isinstance(datapoints[0][1], dict) else {}
-    used, *others = [s for s in STATISTICS if s in one] or ["Sum"]
+    used, one = _statistic(datapoints), datapoints[0][1] if datapoints else {}
+    others = [s for s in STATISTICS if s != used and isinstance(one, dict) and s in one]
     if used != "Sum" or others:
         notes.append(f"the counts are each period's {used}, not its {' or '.join(others) or 'Sum'}")
     for line, point in datapoints:
@@ -192,7 +208,7 @@ def _count(line: int, value, *kinds: type) -> float:
     return number
 
 
-def _point(before: list[Point], line: int, stamp: str, value: float) -> Point:
+def point(before: list[Point], line: int, stamp: str, value: float) -> Point:
     """A timestamp in ISO 8601, the console's YYYY/MM/DD, or s or ms since 1970; as all before."""
     try:
         if epoch := re.fullmatch(r"\d{10}(\d{3})?(\.\d+)?", stamp, re.A):
@@ -208,8 +224,9 @@ def _point(before: list[Point], line: int, stamp: str, value: float) -> Point:
     return Point(line, moment, form, value)
 
 
-def _trace(points: list[Point], notes: list[str], period: float | None) -> Trace:
-    """Points as counts per period: the commonest step (of two, the shorter) if none is given."""
+def _on_grid(points: list[Point], period: float | None) -> tuple[float, list[float], float]:
+    """The period, by default the commonest step (of two, the shorter); values of periods without a
+    gap, NaN where one is missing; how far off it a timestamp is at most, s."""
     if len(points) < (1 if period else 2):
         line = points[0].line if points else 1
         raise TraceError(f"{line}: {len(points)} datapoint(s), expected two or more")
@@ -221,16 +238,23 @@ def _trace(points: list[Point], notes: list[str], period: float | None) -> Trace
             raise TraceError(f"{q.line}: {q.moment} is {wrong}, expected after line {p.line}'s")
     steps = Counter(round(b - a, 3) for a, b in zip(at, at[1:]))
     period = period or max(0.001, min(steps, key=lambda step: (-steps[step], step)))
-    counts, drift = [], 0.0
+    values, drift = [], 0.0
     for point, t in zip(points, at):
         line, i = point.line, round(t / period)
         off = abs(t - i * period)
         if i >= MAX_PERIODS:
             raise TraceError(f"{line}: period {i + 1:,} of {period:g} s, at most {MAX_PERIODS:,}")
-        if off > min(1.0, period / 10) or i < len(counts):
+        if off > min(1.0, period / 10) or i < len(values):
             raise TraceError(f"{line}: {point.moment} is {off:g} s off the period of {period:g} s")
         drift = max(drift, off)
-        counts += [NAN] * (i - len(counts)) + [point.value]
+        values += [NAN] * (i - len(values)) + [point.value]
+    return period, values, drift
+
+
+def _trace(points: list[Point], notes: list[str], period: float | None) -> Trace:
+    """Points as counts per period."""
+    period, counts, drift = _on_grid(points, period)
+    first = points[0].moment
     missing = np.isnan(counts)
     edges = np.flatnonzero(np.diff(missing, prepend=False, append=False)).reshape(-1, 2)
     gaps = tuple((int(begin), int(end - begin)) for begin, end in edges)
