@@ -14,6 +14,8 @@ from pathlib import Path
 from labsim.course import in_effect, markup
 from labsim.course.markup import code, fenced, linked, plain, raw, table
 from labsim.declare.describe import condition, in_full
+from labsim.measurements import measurement
+from labsim.study.comparison import MeasuredTable
 
 PARTS = {       # folders of models, and what their pages are called together
     "services": ("Services", "The parts of each AWS service: what a part models, what it leaves "
@@ -61,6 +63,41 @@ def fact_link(id: str, up: str = "../") -> str:
     """A link to a fact's row."""
     page = markup.name_of_file(in_effect.book().fact(id).service)
     return f'<a href="{up}facts/{page}.html#{escape(id)}">{escape(id)}</a>'
+
+
+# -- measurements ----------------------------------------------------------------------------------
+
+
+def measured_page(labs: dict) -> str:
+    """Which of these labs' numbers may be relied on, {lab: its `MeasuredTable`}: what is near what
+    was measured on AWS and what is off, and where each set of data comes from."""
+    whole = MeasuredTable(one for table in labs.values() for one in table)
+    used: dict[str, list] = {}
+    for lab, beside in labs.items():
+        for one in beside:
+            used.setdefault(one.of.id, []).append((lab, one))
+    return "\n".join([
+        "# Beside AWS", "", plain(whole.told()), "",
+        "## Lab by lab", "", raw(table(("Lab", "Near", "Off"), (
+            (f'<a href="../labs/{lab.slug}.html">{escape(lab.title)}</a>', _names(beside, True),
+             _names(beside, False)) for lab, beside in labs.items() if beside), "Lab by lab")),
+        "## Who measured what", "", raw(table(
+            ("Measured", "When and where", "How often", "By whom", "Licence", "Beside it"),
+            (_set(measurement(id), pairs) for id, pairs in used.items()), "Who measured what")),
+        ""])
+
+
+def _names(beside, met: bool) -> str:
+    found = [f"{one.name} ({one.how_far()})" for one in beside if one.met is met]
+    return "<br>".join(map(escape, found)) or '<span class="labsim-none">nothing</span>'
+
+
+def _set(of, pairs) -> tuple[str, ...]:
+    labs = dict.fromkeys(lab.slug for lab, _ in pairs)
+    return (f'<span id="{escape(of.id)}">{escape(of.measured)}<br>{code(of.id)}</span>',
+            escape(f"{of.when}; {of.where}"), escape(of.n), linked(of.source),
+            escape(of.licence_as_seen),
+            ", ".join(f'<a href="../labs/{slug}.html">{slug}</a>' for slug in labs))
 
 
 # -- labs ------------------------------------------------------------------------------------------

@@ -113,6 +113,8 @@ def _write(course: Course, folder: Path, lite: bool) -> dict[str, list[int]]:
         slug: reference.lab_page(lab, beside[slug] + trust[slug][1],
                                  start_page.picture(slug, alts[slug], "../"))
         + _see(page for page in pages if page.lab is lab) for slug, lab in shown.items()})
+    sources.write("measured/index.md", reference.measured_page(
+        {lab: trust[slug][0].measured for slug, lab in shown.items()}))
     sources.section("facts", "Facts", "Every limit, default, delay and price that a model uses.", {
         markup.name_of_file(topic): reference.facts_page(topic, rows)
         for topic, rows in reference.topics().items()})

@@ -98,8 +98,10 @@ def ways(pages, lite: str) -> str:
                      f'<a href="labs/index.html">the labs</a>. {code("labsim demo " + slug)} '
                      "shows one on a projector, without code."),
         ("To build a course", "Every number has <a href=\"facts/index.html\">a fact with its "
-                     'source</a>, every model <a href="services/index.html">says what it leaves '
-                     f'out</a>. {code("labsim build")} makes the notebooks and this site.'),
+                     'source</a>, every lab stands <a href="measured/index.html">beside what '
+                     'was measured on AWS</a>, every model <a href="services/index.html">says what '
+                     f'it leaves out</a>. {code("labsim build")} makes the notebooks and this '
+                     "site."),
     )
     return '<div class="labsim-ways">' + "".join(
         f"<section><h3>{name}</h3><p>{text}</p></section>" for name, text in parts) + "</div>"
@@ -109,4 +111,5 @@ def contents(pages) -> list[str]:
     """The tables of contents, for the sidebar."""
     return ["", *markup.toctree("Chapters", [f"chapters/{page.chapter.name}" for page in pages]),
             *markup.toctree("To look things up",
-                            ["labs/index", "facts/index", "services/index", "engine/index"])]
+                            ["labs/index", "measured/index", "facts/index", "services/index",
+                             "engine/index"])]

@@ -60,6 +60,7 @@ def test_nothing_is_cut_off(dark):
     canvas.draw()
     renderer = canvas.get_renderer()
     width, height = canvas.get_width_height()
-    boxes = [text.get_window_extent(renderer) for axes in figure.axes for text in axes.texts]
+    boxes = [text.get_window_extent(renderer).padded(-2) for axes in figure.axes
+             for text in axes.texts]
     assert all(0 <= b.x0 and b.x1 <= width and 0 <= b.y0 and b.y1 <= height for b in boxes)
     assert not any(a is not b and a.overlaps(b) for a in boxes for b in boxes)
