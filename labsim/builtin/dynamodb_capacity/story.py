@@ -9,6 +9,7 @@ from labsim.declare import Box, Count, Link, Metric, Preset
 from labsim.services.dynamodb import bill, measures, rules
 from labsim.services.dynamodb.measures import READ, WRITE
 
+LATENCY = "latency_p50", "latency_p99"      # of the lab with what the cache answers
 METRICS = (
     Count("reads_offered", "requests", "reads that came, of a sharded key each part counted",
           value=lambda o: o.offered[READ], aliases=("reads",)),
@@ -17,12 +18,16 @@ METRICS = (
     Count("hits", "requests", "reads that DAX answered", "higher", lambda o: o.hits.sum()),
     Metric("hit_ratio", "", "part of the reads that DAX answered", "higher",
            lambda o: kit.share(o.hits.sum(), o.offered[READ])),
-    *kit.of_part("table", measures.METRICS[2:]),
+    *kit.of_part("table", [m for m in measures.METRICS[2:] if m.name not in LATENCY]),
     Count("scale_outs", "times", "how often auto scaling raised a capacity",
           value=lambda o: o.scaled("outs")),
     Count("scale_ins", "times", "how often it lowered one", value=lambda o: o.scaled("ins")),
-    Metric("latency_mean", "s", "mean time of a request, waits before retries included", "lower",
-           model.Capacity.latency_mean),
+    Metric("latency_mean", "s", "mean time to an answer, waits before retries included", "lower",
+           lambda o: o.latency.mean),
+    Metric("latency_p50", "s", "half of the answers come within this", "lower",
+           lambda o: o.latency.p50),
+    Metric("latency_p99", "s", "99 of 100 answers come within this", "lower",
+           lambda o: o.latency.p99),
     Metric("cost_at_peak", "USD", "what this traffic costs with capacity for its peak all along",
            value=lambda o: bill.at_peak(o.wanted, o.hours)),
     Metric("cost_scaled", "USD", "and with capacity that follows it at the target",
