@@ -22,6 +22,7 @@ class Growth:
 
     def __init__(self, first: np.ndarray):
         self.first, self._grown, self._split = first, np.zeros(2), first
+        self.rose = False       # by a peak, since somebody said that it hadn't
         self._peaks = [(-AFTER, np.zeros(2))]       # (since, highest consumption until the next)
 
     def add(self, units: np.ndarray) -> None:
@@ -36,8 +37,8 @@ class Growth:
         """Those of `at` that are there because of a peak, or were at first."""
         while len(self._peaks) > 1 and self._peaks[1][0] + AFTER <= now:
             self._peaks.pop(0)
-        if self._peaks[0][0] + AFTER <= now:
-            self._grown = self._peaks[0][1]
+        if self._peaks[0][0] + AFTER <= now and self._grown is not self._peaks[0][1]:
+            self._grown, self.rose = self._peaks[0][1], True
         return np.maximum(self.first, 2.0 * self._grown)
 
     def note(self, used: np.ndarray, now: float) -> None:

@@ -81,7 +81,8 @@ class GlobalIndex(Component):
     def end(self, step: Step) -> None:
         """What `through` let through last is written."""
         served, done = self._served, float(self._served.sum())
-        self._tokens = np.minimum(self._tokens + rules.PARTITION_WRITES * step.length - served, rules.PARTITION_WRITES)
+        tokens = self._tokens + rules.PARTITION_WRITES * step.length - served
+        self._tokens = np.minimum(tokens, rules.PARTITION_WRITES)
         most = self.capacity * self.table.window
         self._burst = min(max(self._burst + self.capacity * step.length - done, 0.0), most)
         self.consumed[step.k] += done / self.sim.tick

@@ -52,7 +52,7 @@ def _lognormal(median: float, spread: float, n: int) -> np.ndarray:
 
 def quantile(op: int, share: float) -> float:
     """The time, s, within which this share of single reads (0) or writes (1) is answered."""
-    return float(law(op)[min(int(share * POINTS), POINTS - 1)])
+    return float(np.interp(share, (np.arange(POINTS) + 0.5) / POINTS, law(op)))
 
 
 def times(served: np.ndarray, waits: list[tuple[float, float]], rng: np.random.Generator,

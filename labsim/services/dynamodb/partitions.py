@@ -41,6 +41,7 @@ class Partitions:
         self.start, self.end = edges[:-1].copy(), edges[1:].copy()
         self._heat, self._warm, self._can = np.zeros(parts), False, np.ones(parts, bool)
         self._near = NEAR * rules.PARTITION[:, None]
+        self._least = tuple((NEAR * rules.PARTITION).tolist())
         self.shares = self._between(self.start, self.end)
 
     def __len__(self) -> int:
@@ -58,12 +59,16 @@ class Partitions:
 
     # -- heat ------------------------------------------------------------------------------
 
+    def cool(self, used: list[float], length: float) -> bool:
+        """Whether, so many read and write units having been consumed in all in a step of `length`
+        s, none can be near its limit, and none is warm."""
+        reads, writes = self._least
+        return used[0] < reads * length and used[1] < writes * length and not self._warm
+
     def step(self, consumed: np.ndarray, length: float) -> tuple[float, np.ndarray]:
         """In a step of `length` s so many units were consumed, (2, partitions). For how many s
         nothing changes if all goes on like this, and which partitions are to be split now."""
         near = np.logical_or.reduce(consumed >= self._near * length, axis=0) & self._can
-        if not (self._warm or np.logical_or.reduce(near)):
-            return np.inf, NONE
         self._heat = np.maximum(self._heat + np.where(near, length, -length), 0.0)
         hottest = float(np.maximum.reduce(self._heat))
         self._warm = hottest > 0.0

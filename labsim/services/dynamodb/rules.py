@@ -92,7 +92,8 @@ def first_partitions(mode: str, reads: float, writes: float) -> int:
     writes, so that a new one has four."""
     if mode == PROVISIONED:
         return partitions(reads, writes)
-    return max(1, math.ceil(reads / PARTITION_READS), math.ceil(writes / PARTITION_WRITES))
+    full = max(reads / PARTITION_READS, writes / PARTITION_WRITES)
+    return max(1, math.ceil(full - 1e-9))       # of sums of floats
 
 
 def partition_limits(consistency: str = STRONG) -> np.ndarray:

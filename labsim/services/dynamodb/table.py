@@ -44,11 +44,11 @@ class Table(Results):
     keys: how popular each partition key is, (keys,), or for reads and writes apart, (2, keys); by
     default all partitions get the same. divided: whether a key has many items, which a split can
     divide (it has a sort key, and no local index). split_after: s for which a partition is hot
-    until it is split, with adaptive capacity. item: its bytes, or an item as a dict, which a read of this
-    `consistency` and a write, perhaps in a transaction, are charged for; read_units: the mean of a
-    read, where not all are of one item. waits: (shortest, longest) s before each retry. saved: for
-    how many seconds (to 300) capacity has not been used before the run; none of a new table.
-    random: of what goes to which partition, one for reads and one for writes.
+    until it is split, with adaptive capacity. item: its bytes, or an item as a dict, which a read
+    of this `consistency` and a write, perhaps in a transaction, are charged for; read_units: the
+    mean of a read, where not all are of one item. waits: (shortest, longest) s before each retry.
+    saved: for how many seconds (to 300) capacity has not been used before the run; none of a new
+    table. random: of what goes to which partition, one for reads and one for writes.
     """
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
@@ -221,10 +221,13 @@ class Table(Results):
         if self.done.connected or self.failed.connected:
             self.done.count(float(attempts.served.sum()), step.start, step.end)
             self.failed.count(float(attempts.failed[-1].sum()), step.start, step.end)
-        ahead = self._split_for_heat(served, length, step) if self.adaptive else math.inf
+        ahead = math.inf
+        if self.adaptive and not self.partitions.cool(used, length):
+            ahead = self._split_for_heat(served, length, step)
         if self.on_demand:
             self._growth.note(np.array(used) / max(length, 1.0), step.end)
-            self._make_room(step)
+            if self._growth.rose:
+                self._make_room(step)
             return min(ahead, self._growth.next() - step.end) if self._short else ahead
         return min(ahead, self._until_dry([u - g for u, g in zip(used, given)], length))
 
@@ -255,7 +258,7 @@ class Table(Results):
 
     def _make_room(self, step: Step) -> None:
         """As many partitions as it takes for what is there on demand after a new peak."""
-        doubled = self._growth.doubled(step.end)
+        doubled, self._growth.rose = self._growth.doubled(step.end), False
         wanted = rules.first_partitions(self.mode, *doubled)
         while self.parts < wanted:
             load = self.partitions.shares * (doubled / self.limits)[:, None]
