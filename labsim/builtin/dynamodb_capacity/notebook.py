@@ -510,8 +510,8 @@ lab.trust()
 #   heat, and that a partition cools as fast as it heats, are assumptions. A split is over at once.
 # * AWS's guide says {{fact:ddb.partition_rcu_max}} for any reads of a partition; that eventual ones
 #   get half as many more was measured once, of queries. The replicas are never apart, or away.
-# * A new table on demand did more than twice as many writes for somebody in 2024 as AWS names, and a
-#   third more reads; how long it took to get there isn't told. In 2019 it did just what AWS names.
+# * A new table on demand once did more than twice as many writes as AWS names, and a third more
+#   reads; how long it took to get there isn't told. Years before it did just what AWS names.
 # * Times were measured in one Region, with items of a KB, at little load, by functions near the
 #   table. An attempt that is throttled takes as long as another; strong and eventual reads alike.
 # * The tank isn't guaranteed; DynamoDB may use it for work of its own. That a new table's is empty,
