@@ -276,7 +276,7 @@ for minute in (5, 15, 25, 55):
 # %% [markdown]
 # ### How long does it take?
 #
-# Most requests take about the same time; a few, {{fact:ddb.slow_share}} of all, far longer. Whoever
+# Most requests take about the same time; a few, {{fact:ddb.slow_pct}} of all, far longer. Whoever
 # is throttled waits for the SDK.
 
 # %%

@@ -19,9 +19,10 @@ from labsim.engine import scatter
 
 MEDIAN = factbook.value("ddb.read_p50_s"), factbook.value("ddb.write_p50_s")
 SPREAD = factbook.value("ddb.read_spread"), factbook.value("ddb.write_spread")
-SLOW_SHARE = factbook.value("ddb.slow_share")
+SLOW_SHARE = factbook.value("ddb.slow_pct") / 100
 SLOW = factbook.value("ddb.slow_p50_s"), factbook.value("ddb.slow_spread")
-POINTS = 2_000      # times, equally likely, that stand for a law
+ROUNDING = 1e-9
+POINTS = 1_000      # times that stand for most, and as many for the slow ones
 
 
 class Times(NamedTuple):
@@ -32,27 +33,41 @@ class Times(NamedTuple):
     mean: float
 
 
+class Law(NamedTuple):
+    """Times, s, ascending, the probability of each, and of all up to it."""
+
+    times: np.ndarray
+    weights: np.ndarray
+    below: np.ndarray
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """`POINTS` times in any order, spread over all of the law."""
+        shares = (rng.permutation(POINTS) + rng.random(POINTS)) / POINTS
+        return self.times[np.minimum(np.searchsorted(self.below, shares), len(self.times) - 1)]
+
+
 @functools.lru_cache(maxsize=2)
-def law(op: int) -> np.ndarray:
-    """Times of single reads (0) or writes (1), s, ascending: `POINTS` of them, equally likely."""
-    times = _lognormal(MEDIAN[op], SPREAD[op], POINTS)
-    n = round(SLOW_SHARE * POINTS)
-    slow = ((np.arange(n) + 0.5) / n * POINTS).astype(int)
-    times[slow] += _lognormal(*SLOW, n)[np.argsort(scatter(np.arange(n)))]
-    times.sort()
-    times.flags.writeable = False
-    return times
+def law(op: int) -> Law:
+    """The times of single reads (0) or writes (1)."""
+    most = _lognormal(MEDIAN[op], SPREAD[op])
+    slow = most[np.argsort(scatter(np.arange(POINTS)))] + _lognormal(*SLOW)
+    times = np.concatenate([most, slow])
+    weights = np.repeat([1 - SLOW_SHARE, SLOW_SHARE], POINTS) / POINTS
+    order = np.argsort(times)
+    return Law(times[order], weights[order], np.cumsum(weights[order]))
 
 
-def _lognormal(median: float, spread: float, n: int) -> np.ndarray:
-    """`n` equally likely times, ascending."""
+def _lognormal(median: float, spread: float) -> np.ndarray:
+    """`POINTS` equally likely times, ascending."""
     normal = NormalDist()
-    return median * np.exp(spread * np.array([normal.inv_cdf((i + 0.5) / n) for i in range(n)]))
+    return median * np.exp(spread * np.array([
+        normal.inv_cdf((i + 0.5) / POINTS) for i in range(POINTS)]))
 
 
 def quantile(op: int, share: float) -> float:
     """The time, s, within which this share of single reads (0) or writes (1) is answered."""
-    return float(np.interp(share, (np.arange(POINTS) + 0.5) / POINTS, law(op)))
+    found = law(op)
+    return float(np.interp(share, found.below - found.weights / 2, found.times))
 
 
 def times(served: np.ndarray, waits: list[tuple[float, float]], rng: np.random.Generator,
@@ -61,13 +76,15 @@ def times(served: np.ndarray, waits: list[tuple[float, float]], rng: np.random.G
     ... attempts, (attempts, 2), and of so many that a cache answered, in `hit` s each."""
     kinds, weights = [np.full(1, hit)], [np.full(1, cached)]
     for op in np.flatnonzero(served.sum(axis=0) > 0):
-        taken = np.zeros(POINTS)
-        for n, (low, high) in enumerate([(0.0, 0.0), *waits][:_last(served[:, op]) + 1]):
-            if n:
-                taken = taken + low + (high - low) * rng.random(POINTS)
-            taken = taken + (rng.permutation(law(op)) if n else law(op))
+        one = law(op)
+        kinds.append(one.times)
+        weights.append(served[0, op] * one.weights)
+        last = int(np.flatnonzero(served[:, op] > ROUNDING * served[:, op].sum())[-1])
+        taken = one.draw(rng) if last else None
+        for (low, high), n in zip(waits[:last], served[1:, op]):
+            taken = taken + low + (high - low) * rng.random(POINTS) + one.draw(rng)
             kinds.append(taken)
-            weights.append(np.full(POINTS, served[n, op] / POINTS))
+            weights.append(np.full(POINTS, n / POINTS))
     value, weight = np.concatenate(kinds), np.concatenate(weights)
     total = float(weight.sum())
     if not total > 0:
@@ -77,8 +94,3 @@ def times(served: np.ndarray, waits: list[tuple[float, float]], rng: np.random.G
     p50, p99 = value[order][np.minimum(np.searchsorted(below, (0.5 * total, 0.99 * total)),
                                        len(value) - 1)]
     return Times(float(p50), float(p99), float((value * weight).sum() / total))
-
-
-def _last(served: np.ndarray) -> int:
-    """The most attempts, from 0, that any needed, give or take rounding."""
-    return int(np.flatnonzero(served > 1e-9 * served.sum())[-1])
