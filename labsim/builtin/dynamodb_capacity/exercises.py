@@ -25,6 +25,12 @@ def hot(p) -> dict[str, str]:
             "does": format_value(rules.PARTITION_WRITES, "units/s")}
 
 
+def copies(p) -> dict[str, str]:
+    """What one replica reads, and how many there are, in words."""
+    return {"one": format_value(rules.PARTITION_READS, "req/s"), "n": f"{rules.REPLICAS:.0f}",
+            "units": format_value(rules.partition_limits(p.consistency)[0], "units/s")}
+
+
 def seconds_of_burst(result) -> float:
     """From the beginning of the busy time to the first throttle, s."""
     series = result.series["throttled_writes_rate"]
@@ -37,6 +43,9 @@ TANK = {"read_rate": 0, "write_rate": 100, "write_capacity": 100, "peak_factor":
         "retry_mode": "none"}
 ONE_KEY = {"read_rate": 0, "write_rate": 4_000, "write_capacity": 8_000, "peak_factor": 1,
            "hot_key_share": 0.5, "retry_mode": "none", "duration": 1_800}
+COPIES = {"mode": "on-demand", "read_rate": 20_000, "write_rate": 0, "item_size": 4_096,
+          "consistency": "eventual", "hot_key_share": 1, "peak_factor": 1, "retry_mode": "none",
+          "duration": 600}
 IDLE = {"read_rate": 0, "read_capacity": 1, "write_rate": 100, "write_capacity": 1_000,
         "peak_factor": 1, "duration": 3_600}
 
@@ -65,8 +74,8 @@ EXERCISES = (
                  "are for one key. Nobody tries again. How many per cent fail, about?",
         hints=("How many writes does one key get, and how many does one partition do?",
                "{gets}; a partition does {does}, and it has other keys as well."),
-        solution="{gets} for a key whose partition does {does}, and its neighbours suffer with it: "
-                 "{answer}. Capacity isn't the limit, the key is."),
+        solution="{gets} for a key whose partition does {does}, and until splits leave it alone "
+                 "its neighbours suffer with it: {answer}. Capacity isn't the limit, the key is."),
     Predict(
         id="idle", runs=(IDLE,), ask=metric("on_demand_ratio"), unit="times", within=0.15,
         question="A table with {write_capacity} gets {write_rate}. How many times as much would "
@@ -141,4 +150,31 @@ EXERCISES = (
                "How many suffixes bring each below a partition's limit? Then buy what is used."),
         solution="{answer}. Suffixes cost nothing at the write; who reads the key has to read all "
                  "of them."),
+    Predict(
+        id="copies", runs=(COPIES,),
+        ask=lambda r: r.summary["completed"] / r.params.duration, unit="req/s", within=0.1,
+        numbers=copies,
+        question="{read_rate} of eventually consistent reads are for one item of {item_size}, on "
+                 "demand. How many are answered per second?",
+        hints=("A partition has {n} replicas. Which of them answers a strong read, which an "
+               "eventual one?", "One replica does {one}."),
+        solution="{n} replicas do {one} each: {answer}, for {units}. Strong reads are all for one "
+                 "of them."),
+    Explain(
+        id="split",
+        question="Four tables have a hot partition key each, and are left alone for an hour. Which "
+                 "of them is throttled no more then?",
+        choices=(
+            Choice("The one whose hot key is a counter, one item.",
+                   "A single item is in one partition, however often that is split."),
+            Choice("The one whose hot key has a million items, under a sort key by customer.",
+                   "The partition is split between them, and again if it has to be.", right=True),
+            Choice("The one whose hot key has a million items and a local secondary index.",
+                   "With a local index all items of a key stay together."),
+            Choice("The one whose hot key collects events, under a sort key that is their time.",
+                   "All that is new comes behind every split.")),
+        hints=("What is on either side of a split, and who is asked for then?",
+               "Compare the preset with a hot key and that with a split for heat."),
+        solution="A split helps where what is asked for is on both of its sides. Else spread the "
+                 "key yourself."),
 )

@@ -19,7 +19,9 @@ from labsim.engine import Arrivals, Estimate, RateCurve, Simulation, counted_run
 from labsim.services import dynamodb
 from labsim.services.common import retries as sdk
 from labsim.services.dynamodb import bill, dax, rules
+from labsim.services.dynamodb.latency import Times
 from labsim.services.dynamodb.measures import READ
+from labsim.services.dynamodb.partitions import NEAR
 
 TICKS = 120             # of the record; steps are as short as they have to be
 DAY = 86_400
@@ -43,6 +45,7 @@ def simulate(p: DynamodbCapacityParams, sim: Simulation) -> "Capacity":
         sim, "table", *bought(p), previous_peak=p.previous_peak,
         keys=(sum(left) if sum(left).any() else reads, writes), item=p.item_size,
         transactional=p.transactional, read_units=read_units(p, *left), adaptive=p.adaptive,
+        consistency=p.consistency, divided=p.sort_keys, split_after=p.split_after,
         waits=waits(p), saved=p.saved,
         random=[sim.stream(f"{op} to") for op in ("reads", "writes")])
     if p.index:
@@ -123,12 +126,10 @@ class Capacity(kit.Outcome):
         """Simulated."""
         return self.p.duration / 3_600
 
-    def latency_mean(self) -> float:
-        """Mean time of a request, waits before retries included, s."""
-        hits, n = self.hits.sum(), max(self.offered.sum(), 1.0)
-        wait = sum((low + high) / 2 for low, high in waits(self.p)[:1])
-        return (hits * dax.HIT_LATENCY + (n - hits) * dax.MISS_LATENCY
-                + self.table.retried * wait) / n
+    @cached_property
+    def latency(self) -> Times:
+        """Times to an answer, from the cache or the table, waits before retries included."""
+        return self.table.latency_with(float(self.hits.sum()), dax.HIT_LATENCY)
 
     def scaled(self, which: str) -> int:
         """How often auto scaling raised ("outs") or lowered ("ins") a capacity."""
@@ -153,12 +154,14 @@ class Capacity(kit.Outcome):
 
 def estimate(p: DynamodbCapacityParams) -> Estimate:
     """What a run will take: as any counted run, with a change at each end of a peak, where a tank
-    runs dry, and where auto scaling changes a capacity that is too low."""
-    parts = rules.partitions(*rules.at_first(*bought(p), p.previous_peak))
+    runs dry, where partitions split, and where auto scaling changes a capacity that is too low."""
+    parts = rules.first_partitions(bought(p)[0], *rules.at_first(*bought(p), p.previous_peak))
+    more, splits = split(p, parts)
+    parts += more
     if p.index:
         parts += rules.partitions(0, p.index_capacity)
     rises = p.duration / DAY + 1 if p.workload == "day" else 1 + kit.spikes(p, "peak")
-    changes = 4 * rises
+    changes = 4 * rises + splits
     looks = 0.0
     if p.mode == SCALED:
         looks = p.duration / dynamodb.scaling.AT_MOST
@@ -172,13 +175,26 @@ def estimate(p: DynamodbCapacityParams) -> Estimate:
                     lower="write_capacity" if p.mode != ON_DEMAND else "previous_peak")
 
 
+def split(p: DynamodbCapacityParams, parts: int) -> tuple[float, float]:
+    """How many partitions splits add to these, at most, and at how many times."""
+    full = float((np.array(most_wanted(p)) / rules.PARTITION).sum())     # partitions near a limit
+    times = min(p.duration / p.split_after, math.log2(p.keys + parts) + math.log2(1 + full))
+    if full < NEAR or not (p.adaptive or p.mode == ON_DEMAND):
+        return 0.0, 0.0
+    times += 2 * (p.mode == ON_DEMAND)
+    return min(parts * (2.0**times - 1), 4 * full + min(parts, full) * times), times
+
+
+def most_wanted(p: DynamodbCapacityParams) -> tuple[float, float]:
+    """Read and write units/s at the peak."""
+    reads, writes = asked(p)
+    top = max(1.0, p.peak_factor)
+    return (p.read_rate * top * read_units(p, reads * (1 - p.query_share), reads * p.query_share),
+            p.write_rate * top * write_units(p))
+
+
 def outs(p: DynamodbCapacityParams) -> float:
     """How often auto scaling raises the two capacities on the way up, at most: while all that
     there is is consumed it knows no better than the next higher capacity at its target."""
-    reads, writes = asked(p)
-    top = max(1.0, p.peak_factor)
-    wanted = (p.read_rate * top * read_units(p, reads * (1 - p.query_share),
-                                             reads * p.query_share),
-              p.write_rate * top * write_units(p))
     return sum(math.log(max(1.0, min(units, MOST_UNITS) / capacity)) / math.log(100 / p.target) + 2
-               for units, capacity in zip(wanted, (p.read_capacity, p.write_capacity)))
+               for units, capacity in zip(most_wanted(p), (p.read_capacity, p.write_capacity)))

@@ -73,6 +73,11 @@ class DynamodbCapacityParams(Params):
         1, unit="suffixes", bounds=(1, 100), slider=(1, 20), step=1, label="Write sharding",
         group=ITEMS, help="Suffixes that spread the hot key; who reads it reads all of them.")
 
+    sort_keys: bool = flag(
+        False, label="Many items per key", group=ITEMS, fact="ddb.split_rule",
+        help="A key has many items, under a sort key and without a local index: a split can divide "
+             "them. Else it is one item.")
+
     mode: Literal["provisioned", "auto-scaling", "on-demand"] = choice(
         "provisioned", label="Mode", group=CAPACITY, help="How capacity is bought.")
     read_capacity: float = number(
@@ -92,6 +97,11 @@ class DynamodbCapacityParams(Params):
     adaptive: bool = flag(
         True, label="Adaptive", group=CAPACITY, when=BOUGHT, fact="ddb.adaptive_rule",
         help="A partition may use what the others leave; else each has its even share.")
+    split_after: float = number(
+        600, unit="s", bounds=(1, 10_000_000), slider=(60, 3_600), step=60, label="Split for heat",
+        group=CAPACITY, fact="ddb.split_s",
+        help="For how long a partition is near its limit until it is split, where capacity is "
+             "adaptive; longer than the run: never.")
     saved: float = number(
         300, unit="s", bounds=(0, 300), slider=(0, 300), step=30, label="Saved at the start",
         group=CAPACITY, when=BOUGHT, fact="ddb.burst_window_s",

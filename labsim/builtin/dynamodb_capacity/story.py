@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from labsim import declare as kit
 from labsim.builtin.dynamodb_capacity import model
 from labsim.builtin.dynamodb_capacity.params import MODES
@@ -9,6 +11,7 @@ from labsim.declare import Box, Count, Link, Metric, Preset
 from labsim.services.dynamodb import bill, measures, rules
 from labsim.services.dynamodb.measures import READ, WRITE
 
+LATENCY = "latency_p50", "latency_p99"      # of the lab with what the cache answers
 METRICS = (
     Count("reads_offered", "requests", "reads that came, of a sharded key each part counted",
           value=lambda o: o.offered[READ], aliases=("reads",)),
@@ -17,12 +20,16 @@ METRICS = (
     Count("hits", "requests", "reads that DAX answered", "higher", lambda o: o.hits.sum()),
     Metric("hit_ratio", "", "part of the reads that DAX answered", "higher",
            lambda o: kit.share(o.hits.sum(), o.offered[READ])),
-    *kit.of_part("table", measures.METRICS[2:]),
+    *kit.of_part("table", [m for m in measures.METRICS[2:] if m.name not in LATENCY]),
     Count("scale_outs", "times", "how often auto scaling raised a capacity",
           value=lambda o: o.scaled("outs")),
     Count("scale_ins", "times", "how often it lowered one", value=lambda o: o.scaled("ins")),
-    Metric("latency_mean", "s", "mean time of a request, waits before retries included", "lower",
-           model.Capacity.latency_mean),
+    Metric("latency_mean", "s", "mean time to an answer, waits before retries included", "lower",
+           lambda o: o.latency.mean),
+    Metric("latency_p50", "s", "half of the answers come within this", "lower",
+           lambda o: o.latency.p50),
+    Metric("latency_p99", "s", "99 of 100 answers come within this", "lower",
+           lambda o: o.latency.p99),
     Metric("cost_at_peak", "USD", "what this traffic costs with capacity for its peak all along",
            value=lambda o: bill.at_peak(o.wanted, o.hours)),
     Metric("cost_scaled", "USD", "and with capacity that follows it at the target",
@@ -38,7 +45,7 @@ AUTO = {"mode": "auto-scaling", "peak_start": 1_200}
 HOT = {"read_rate": 0, "write_rate": 3_000, "write_capacity": 6_000, "peak_factor": 1}
 STATUS = {"read_rate": 0, "write_rate": 1_500, "write_capacity": 2_000, "peak_factor": 1,
           "index": True, "index_capacity": 2_000}
-READERS = {"read_rate": 8_000, "write_rate": 50, "read_capacity": 5_000, "peak_factor": 1,
+READERS = {"read_rate": 12_000, "write_rate": 50, "read_capacity": 7_000, "peak_factor": 1,
            "hot_key_share": 0.9}
 DAYS = {"workload": "day", "duration": 86_400, "peak_factor": 6}
 
@@ -51,12 +58,17 @@ PRESETS = (
     Preset("Auto scaling", "It looks twice before it buys, and for a quarter of an hour before "
                            "it sells.", AUTO),
     Preset("On-demand", "Nobody plans anything. Look at the bill.", {"mode": "on-demand"}),
-    Preset("On-demand's limit", "Twice the highest peak it has seen, and no more.",
+    Preset("On-demand's limit", "A new table takes four thousand at once. Then its partitions "
+                                "split for heat, and half an hour later there is twice the peak.",
            {"mode": "on-demand", "read_rate": 0, "write_rate": 1_000, "peak_factor": 7,
             "peak_start": 900, "peak_duration": 3_600}),
     Preset("Hot partition key", "Capacity for twice as much as comes, and half of it is for one "
-                                "key: one partition does a thousand.",
+                                "key: one partition does a thousand. Splits free its neighbours, "
+                                "but a single item stays where it is.",
            {**HOT, "hot_key_share": 0.5}),
+    Preset("Split for heat", "The same key, but with many items under a sort key: ten minutes "
+                             "later the partition is split between them.",
+           {**HOT, "hot_key_share": 0.5, "sort_keys": True}),
     Preset("Write sharding", "The same key under ten names.",
            {**HOT, "hot_key_share": 0.5, "write_shards": 10}),
     Preset("Hot key, on-demand", "The hot key again, and money is no object: the partition is.",
@@ -68,7 +80,8 @@ PRESETS = (
     Preset("GSI back-pressure", "An index on a status that is always the same: its partition "
                                 "fills, and the table's writes stop.", {**STATUS, "index_keys": 1}),
     Preset("GSI with many keys", "The same writes, an index key with many values.", STATUS),
-    Preset("Hot item, read", "Everybody reads one page: nine of ten reads are for one item.",
+    Preset("Hot item, read", "Everybody reads one page: nine of ten reads are for one item. Three "
+                             "replicas have it, and that is all that ever will.",
            READERS),
     Preset("DAX", "The same readers with a cache in front: hardly one of them is left.",
            {**READERS, "dax": True}),
@@ -78,16 +91,17 @@ PRESETS = (
 
 
 def allowed(p) -> float:
-    """Write units/s that are consumed at a steady load for good: as many as come, the capacity or
-    what the partitions of the keys do."""
+    """Write units/s that are consumed at a steady load for good: as many as come, the capacity, or
+    what the partitions of the keys do once all splits that help are made."""
     if p.peak_factor != 1 or p.mode not in MODES[:1]:
         raise kit.NotApplicable("the load or the capacity changes")
     if p.index or not p.adaptive:
         raise kit.NotApplicable("an index or even shares limit")
     wanted = p.write_rate * model.write_units(p)
     if p.retry_mode != "none" and p.max_attempts > 1 and p.write_rate:
-        parts = rules.partitions(p.read_capacity, p.write_capacity)
-        flow = rules.partition_shares(model.asked(p)[WRITE], parts) * wanted
+        parts, keys = rules.partitions(p.read_capacity, p.write_capacity), model.asked(p)[WRITE]
+        flow = wanted * (rules.partition_shares(keys, parts) if p.split_after > p.duration
+                         else np.zeros(1) if p.sort_keys else keys)
         if flow.max() > rules.PARTITION_WRITES or flow.sum() > p.write_capacity:
             share = float(sum(min(f, rules.PARTITION_WRITES) for f in flow))
             return min(share, p.write_capacity)

@@ -24,7 +24,6 @@ from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services.dynamodb import rules
 
 HIT_LATENCY = factbook.value("dax.hit_latency_s")
-MISS_LATENCY = factbook.value("ddb.latency_s")
 TTL = factbook.value("dax.ttl_default_s")
 NODES = 3               # AWS's advice; at most 11
 PRICE = 0.04            # USD per node and hour; an assumption

@@ -1,10 +1,12 @@
-"""How a DynamoDB table on demand grows: twice the highest peak, once that is half an hour old.
+"""How a DynamoDB table on demand grows: by each hot partition that is split, and to twice the
+highest peak, once that is half an hour old.
 
 Picture a waterworks that looks at the highest mark the river has left on its wall, and lays pipes
-for twice as much; but only a mark that has dried.
+for twice as much; but only a mark that has dried. Where a pipe is full for too long it doesn't wait
+for that.
 
 *Models:* AWS's rule that a table takes up to twice its previous peak, which is one after half an
-hour. *Leaves out:* peaks that are forgotten.
+hour; what splits for heat add before. *Leaves out:* peaks that are forgotten.
 """
 
 import math
@@ -19,15 +21,24 @@ class Growth:
     """What is there on demand: `first` units/s of reads and writes, (2,), and more with peaks."""
 
     def __init__(self, first: np.ndarray):
-        self.first, self._grown = first, np.zeros(2)
+        self.first, self._grown, self._split = first, np.zeros(2), first
+        self.rose = False       # by a peak, since somebody said that it hadn't
         self._peaks = [(-AFTER, np.zeros(2))]       # (since, highest consumption until the next)
+
+    def add(self, units: np.ndarray) -> None:
+        """From now on there are so many units/s more, (2,), if twice the peak is not more yet."""
+        self._split = self._split + units
 
     def at(self, now: float) -> np.ndarray:
         """Units/s that are there at `now` s, (2,); never earlier than the last time."""
+        return np.maximum(self._split, self.doubled(now))
+
+    def doubled(self, now: float) -> np.ndarray:
+        """Those of `at` that are there because of a peak, or were at first."""
         while len(self._peaks) > 1 and self._peaks[1][0] + AFTER <= now:
             self._peaks.pop(0)
-        if self._peaks[0][0] + AFTER <= now:
-            self._grown = self._peaks[0][1]
+        if self._peaks[0][0] + AFTER <= now and self._grown is not self._peaks[0][1]:
+            self._grown, self.rose = self._peaks[0][1], True
         return np.maximum(self.first, 2.0 * self._grown)
 
     def note(self, used: np.ndarray, now: float) -> None:

@@ -5,7 +5,8 @@ because the counter is quick; when he falls behind, the counter waits for him.
 
 *Models:* write units of the index with a burst of its own, its partitions, and what it throttles of
 the table's writes. *Leaves out:* reads of the index, writes that don't touch it, several indexes of
-one table, how long an entry takes to appear.
+one table, how long an entry takes to appear, partitions of the index that split, and an index on
+demand that grows.
 """
 
 import numpy as np
@@ -15,7 +16,8 @@ from labsim.declare.arguments import numbers
 from labsim.engine import Simulation, Step, held_at_first
 from labsim.errors import ParameterError, require
 from labsim.services.dynamodb import bill, rules
-from labsim.services.dynamodb.table import HARD, WRITE, Table
+from labsim.services.dynamodb.measures import WRITE
+from labsim.services.dynamodb.table import Table
 
 
 class GlobalIndex(Component):
@@ -55,14 +57,14 @@ class GlobalIndex(Component):
         self.shares = shares / shares.sum()
         self.units = rules.write_units(item)
         self._burst = self.capacity * table.saved
-        self._tokens = np.full(len(self.shares), float(HARD[WRITE]))
+        self._tokens = np.full(len(self.shares), float(rules.PARTITION_WRITES))
         self.consumed = np.zeros(len(self.record.t) - 1)
         self.link(table, "throttles")
 
     def open(self, before: float) -> None:
         """So many writes/s have come so far: what was not overrun has saved a second's worth."""
         asked = before * self.units * self.shares
-        self._tokens = held_at_first(HARD[WRITE], asked)
+        self._tokens = held_at_first(rules.PARTITION_WRITES, asked)
         if self.table.on_demand:
             self._burst = self.capacity * float(asked.sum() <= self.capacity)
 
@@ -70,7 +72,7 @@ class GlobalIndex(Component):
         """The share of so many writes that the index lets through in a step of `length` s; `end`
         makes it so."""
         asked = writes * self.units * self.shares
-        served = np.minimum(asked, self._tokens + HARD[WRITE] * length)
+        served = np.minimum(asked, self._tokens + rules.PARTITION_WRITES * length)
         room = self.capacity * length + self._burst
         served *= min(1.0, room / max(float(served.sum()), 1e-9))
         self._served = served
@@ -79,7 +81,8 @@ class GlobalIndex(Component):
     def end(self, step: Step) -> None:
         """What `through` let through last is written."""
         served, done = self._served, float(self._served.sum())
-        self._tokens = np.minimum(self._tokens + HARD[WRITE] * step.length - served, HARD[WRITE])
+        tokens = self._tokens + rules.PARTITION_WRITES * step.length - served
+        self._tokens = np.minimum(tokens, rules.PARTITION_WRITES)
         most = self.capacity * self.table.window
         self._burst = min(max(self._burst + self.capacity * step.length - done, 0.0), most)
         self.consumed[step.k] += done / self.sim.tick

@@ -2,8 +2,8 @@
 
 Picture the dials on the front of a machine, and the plate that says which readings can't be.
 
-*Models:* requests, units, throttles, partitions of a `table.Table`, and its curves.
-*Leaves out:* all latency.
+*Models:* requests, units, throttles, partitions, times of a `table.Table`, and its curves.
+*Leaves out:* times by the hour.
 """
 
 import numpy as np
@@ -52,7 +52,12 @@ METRICS = (
            value=lambda t: t.utilization(READ)),
     Metric("write_utilization", "", "write units consumed, of those allowed",
            value=lambda t: t.utilization(WRITE)),
-    Count("partitions", "partitions", "partitions of the table", value=lambda t: t.parts),
+    Metric("latency_p50", "s", "half of the answers come within this, waits included", "lower",
+           lambda t: t.latency.p50),
+    Metric("latency_p99", "s", "99 of 100 answers come within this, waits included", "lower",
+           lambda t: t.latency.p99),
+    Count("partitions", "partitions", "partitions of the table at the end",
+          value=lambda t: t.parts),
     Metric("partition_load_max", "of limit", "most that was asked of a partition", "lower",
            lambda t: t.load.max(), aliases=("busiest",)),
     Metric("read_capacity_end", "units/s", "read units allowed at the end",
@@ -76,7 +81,7 @@ INVARIANTS = (
         r.summary["completed"] + r.summary["failed"] + r.summary["waiting_end"])),
     Invariant("never more than capacity and what was saved of it", saved),
     Invariant("never more than the partitions can do", lambda r: bool(
-        (r.series["used_writes"].value <= r.summary["partitions"] * rules.PARTITION_WRITES
+        (r.series["used_writes"].value <= r.series["partitions"].value * rules.PARTITION_WRITES
          * (1 + 1 / r.series["used_writes"].t[1]) * (1 + 1e-9)).all())))
 
 
@@ -100,6 +105,6 @@ def series(table) -> dict[str, tuple[np.ndarray, str]]:
         **{name: per_tick(values, "units/s") for name, values in units.items()},
         **{f"burst_{op}": (tank[:, i], "units") for i, op in enumerate(OPS)},
         "burst": (tank.min(axis=1), "units"),
-        "partitions": per_tick(np.full(len(table.load), float(table.parts)), "partitions"),
+        "partitions": per_tick(table.parts_then, "partitions"),
         "partition_load": per_tick(table.load.max(axis=(1, 2)), "of limit"),
         **bars("load", [group.max(axis=1) for group in groups])}

@@ -4,7 +4,8 @@ Picture a post office that charges by weight. A letter up to so many grams is on
 one two, registered mail twice as many.
 
 *Models:* units of reads, writes, queries and transactions by size; size of an item; on-demand's
-double of the highest peak; the thresholds of auto scaling; partitions, and the keys in them.
+double of the highest peak; the thresholds of auto scaling; partitions, what each may do, and the
+keys in them.
 *Leaves out:* batches, which are charged item by item; `bill` has the prices.
 
 Arithmetic only; requests in time are in `table`.
@@ -23,6 +24,8 @@ STRONG, EVENTUAL, TRANSACTIONAL = CONSISTENCIES = "strong", "eventual", "transac
 READ_FACTOR = {STRONG: 1.0, EVENTUAL: 0.5, TRANSACTIONAL: 2.0}
 PARTITION_READS = factbook.value("ddb.partition_rcu_max")
 PARTITION_WRITES = factbook.value("ddb.partition_wcu_max")
+PARTITION = np.array([PARTITION_READS, PARTITION_WRITES])       # units/s of reads and of writes
+REPLICAS = factbook.value("ddb.replicas")
 PARTITION_BYTES = factbook.value("ddb.partition_size_bytes")
 BURST_WINDOW = factbook.value("ddb.burst_window_s")
 NEW_READS, NEW_WRITES = factbook.value("ddb.ondemand_rru"), factbook.value("ddb.ondemand_wru")
@@ -84,6 +87,22 @@ def partitions(reads: float, writes: float, size: float = 0.0) -> int:
                math.ceil(size / PARTITION_BYTES))
 
 
+def first_partitions(mode: str, reads: float, writes: float) -> int:
+    """Partitions of a table that takes so many units/s: on demand enough for all reads or all
+    writes, so that a new one has four."""
+    if mode == PROVISIONED:
+        return partitions(reads, writes)
+    full = max(reads / PARTITION_READS, writes / PARTITION_WRITES)
+    return max(1, math.ceil(full - 1e-9))       # of sums of floats
+
+
+def partition_limits(consistency: str = STRONG) -> np.ndarray:
+    """Units/s of reads and of writes that a partition serves, (2,). Strong reads all go to one of
+    its replicas, eventual ones to any: each replica reads as much, and is charged half."""
+    spread = REPLICAS * READ_FACTOR[EVENTUAL] if consistency == EVENTUAL else 1.0
+    return PARTITION * (spread, 1.0)
+
+
 def on_demand(peak: float, least: float = NEW_WRITES) -> float:
     """Units/s that an on-demand table takes at once: twice its highest peak, or what a new one
     takes, or what it had when it was provisioned (`least`)."""
@@ -118,6 +137,12 @@ def scaled(consumed: float, target: float) -> float:
 def on_partition(keys: int, parts: int) -> np.ndarray:
     """The partition of each key, (keys,): as good as random, and always the same."""
     return (scatter(np.arange(keys)) % np.uint64(parts)).astype(np.int64)
+
+
+def in_partitions(keys: int, parts: int) -> tuple[np.ndarray, np.ndarray]:
+    """The partition of each key, and the keys in the order of partition and hash, (keys,) each."""
+    where = on_partition(keys, parts)
+    return where, np.lexsort((scatter(np.arange(keys)), where))
 
 
 def partition_shares(keys: np.ndarray, parts: int) -> np.ndarray:

@@ -5,11 +5,12 @@ than its width, whatever the pipe could give. A tank behind the pipe holds what 
 last five minutes. And for each glass that is filled, one has to be poured into a second basin (the
 index); when that is full, the tap stops.
 
-*Models:* read and write units per step and partition; 3,000 and 1,000 a second per partition, of
-which a second's worth is kept, as of what is on demand; 300 seconds of unused capacity; adaptive
-capacity (a partition may use what others leave), or even shares without it; retries. On-demand is
-in `growth`, a global secondary index in `gsi`, auto scaling in `scaling`, a cache before in `dax`.
-*Leaves out:* partitions that split, isolation of a hot item, local indexes, how a request is spread
+*Models:* read and write units per step and partition; what a partition serves a second, of which a
+second's worth is kept, as of what is on demand; 300 seconds of unused capacity; adaptive capacity
+(a partition may use what others leave, and a hot one is split), or even shares without it; retries.
+Splits are in `partitions`, on-demand in `growth`, times to an answer in `latency`, a global
+secondary index in `gsi`, auto scaling in `scaling`, a cache before in `dax`.
+*Leaves out:* local indexes, more partitions where more is provisioned, how a request is spread
 within a step.
 
 Data plane: counted per step and partition (`Attempts`), since DynamoDB limits rates.
@@ -17,34 +18,37 @@ Data plane: counted per step and partition (`Attempts`), since DynamoDB limits r
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 
 from labsim import declare as kit
+from labsim import factbook
 from labsim.declare.arguments import numbers
-from labsim.engine import Attempts, Simulation, Step, held_at_first
+from labsim.engine import Attempts, Simulation, Step, held_at_first, widened
 from labsim.errors import LabsimError, ParameterError, require, unknown
-from labsim.services.dynamodb import bill, measures, rules
+from labsim.services.dynamodb import measures, rules
 from labsim.services.dynamodb.growth import Growth
 from labsim.services.dynamodb.measures import OPS, READ, WRITE
+from labsim.services.dynamodb.partitions import Partitions
+from labsim.services.dynamodb.results import Results
 
-HARD = np.array([rules.PARTITION_READS, rules.PARTITION_WRITES])
-EACH = HARD[:, None]
+SPLIT_AFTER = factbook.value("ddb.split_s")
 
 
-class Table(kit.Component):
+class Table(Results):
     """A table. Requests come by `sim.send(load, to=table.reads)` and `to=table.writes`, or from an
     outlet; `done` and `failed` are the outlets of those served and of those given up.
 
     mode: "provisioned" with `read_capacity` and `write_capacity` units/s, or "on-demand"; then
     these are what was provisioned before, and `previous_peak` units/s is the highest peak so far.
     keys: how popular each partition key is, (keys,), or for reads and writes apart, (2, keys); by
-    default all partitions get the same. item: its bytes, or an item as a dict, which a read of this
-    `consistency` and a write, perhaps in a transaction, are charged for; read_units: the mean of a
-    read, where not all are of one item. waits: (shortest, longest) s before each retry. saved: for
-    how many seconds (to 300) capacity has not been used before the run; none of a new table.
-    random: of what goes to which partition, one for reads and one for writes.
+    default all partitions get the same. divided: whether a key has many items, which a split can
+    divide (it has a sort key, and no local index). split_after: s for which a partition is hot
+    until it is split, with adaptive capacity. item: its bytes, or an item as a dict, which a read
+    of this `consistency` and a write, perhaps in a transaction, are charged for; read_units: the
+    mean of a read, where not all are of one item. waits: (shortest, longest) s before each retry.
+    saved: for how many seconds (to 300) capacity has not been used before the run; none of a new
+    table. random: of what goes to which partition, one for reads and one for writes.
     """
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
@@ -57,20 +61,24 @@ class Table(kit.Component):
                  read_capacity: float = 0.0, write_capacity: float = 0.0, *,
                  previous_peak: float = 0.0, keys: np.ndarray | None = None, item=rules.WRITE_BYTES,
                  consistency: str = rules.EVENTUAL, transactional: bool = False,
-                 read_units: float = 0.0, adaptive: bool = True,
+                 read_units: float = 0.0, adaptive: bool = True, divided: bool = False,
+                 split_after: float = SPLIT_AFTER,
                  waits: Sequence[tuple[float, float]] = (), saved: float = rules.BURST_WINDOW,
                  random=None):
         super().__init__(sim, name)
         self.mode, self.adaptive = mode, adaptive or mode == rules.ON_DEMAND
         self._check(read_capacity, write_capacity, previous_peak, read_units, item)
         self.require("saved", saved, 0, rules.BURST_WINDOW, "s")
+        self.require("split_after", split_after, 0, unit="s", above=True, endless=True)
         if consistency not in rules.CONSISTENCIES:
             raise unknown("consistency", consistency, rules.CONSISTENCIES)
         self.on_demand = mode == rules.ON_DEMAND
         self.capacity = np.array(rules.at_first(mode, read_capacity, write_capacity,
                                                 previous_peak), dtype=float)
-        self.parts = rules.partitions(*self.capacity)
-        self.shares = self._shares(keys)
+        parts = rules.first_partitions(mode, *self.capacity)
+        self.partitions = Partitions(self._popularity(keys), parts, divided, split_after)
+        self.limits = rules.partition_limits(consistency)       # units/s of a partition
+        self._each = self.limits[:, None]
         self.units = np.array([read_units or rules.read_units(item, consistency),
                                rules.write_units(item, transactional)], dtype=float)
         self._cost = self.units[:, None]
@@ -78,20 +86,21 @@ class Table(kit.Component):
         self.reads, self.writes = kit.Inlet(self, "reads"), kit.Inlet(self, "writes")
         self.done, self.failed = kit.CountedOutlet(self), kit.CountedOutlet(self)
         dice = random or [sim.stream(f"{name} {to} to") for to in OPS]
-        for inlet, share, die in zip((self.reads, self.writes), self.shares, dice):
-            inlet.lead(share, die)
+        self._dice = dice
+        self._lead()
         ticks = len(self.record.t) - 1
-        self.attempts = Attempts(sim, (2, self.parts), waits)
+        self.attempts = Attempts(sim, (2, parts), waits)
         self.window = 1.0 if self.on_demand else rules.BURST_WINDOW
         self.saved = saved
         self._burst = (self.capacity * self.saved).tolist()
-        self._part_burst = np.tile(self.capacity[:, None] * self.saved / self.parts, self.parts)
-        self._tokens = np.tile(EACH, self.parts)   # of what the partitions can do
+        self._part_burst = np.tile(self.capacity[:, None] * self.saved / parts, parts)
+        self._tokens = np.tile(self._each, parts)   # of what the partitions can do
         self._full = [True, True]                   # a tank that may run dry, and hasn't yet
-        self._growth = Growth(self.capacity)        # on demand
+        self._growth = Growth(self.capacity.copy())  # on demand
         self.used_now, self._short = [0.0, 0.0], False     # units of the last step; too few?
         self._used, self._given, self.burst_left = np.zeros((3, ticks, 2))      # units
-        self._asked = np.zeros((ticks, 2, self.parts))      # units/s of a partition, at most
+        self._asked = np.zeros((ticks, 2, parts))   # units/s of a partition, at most
+        self.parts_then = np.full(ticks, float(parts))
         self.held_up = np.zeros(ticks)                      # writes that the index throttled
         sim.pace.join(self.step)
 
@@ -107,16 +116,25 @@ class Table(kit.Component):
         if not isinstance(item, dict):
             require("item", item, unit="bytes")
 
-    def _shares(self, keys) -> np.ndarray:
-        """Of each partition, of the reads and of the writes, (2, partitions)."""
+    def _popularity(self, keys) -> np.ndarray | None:
+        """How often each key is read and written, (2, keys)."""
         if keys is None:
-            return np.full((2, self.parts), 1 / self.parts)
+            return None
         keys = numbers("keys", keys)
         keys = np.broadcast_to(keys, (2, keys.shape[-1]))
         if not (keys.sum(axis=1) > 0).all():
             raise ParameterError("keys", "these", "popularities, at least 0 and not all 0")
-        shares = np.stack([rules.partition_shares(side, self.parts) for side in keys])
-        return shares / shares.sum(axis=1, keepdims=True)
+        return keys
+
+    @property
+    def parts(self) -> int:
+        """Partitions as of now."""
+        return len(self.partitions)
+
+    def _lead(self) -> None:
+        """What comes goes to the partitions that there are."""
+        for inlet, share, die in zip((self.reads, self.writes), self.partitions.shares, self._dice):
+            inlet.lead(share / share.sum(), die)
 
     def feed(self, blocks) -> None:
         """A table has two ways in."""
@@ -144,7 +162,7 @@ class Table(kit.Component):
     def _open(self) -> None:
         """What was not overrun so far has saved a second's worth."""
         before = np.array([self.reads.before, self.writes.before]) * self.units[:, None]
-        self._tokens = held_at_first(EACH, before)
+        self._tokens = held_at_first(self._each, before)
         if self.on_demand:
             self._burst = (self.capacity * (before.sum(axis=1) <= self.capacity)).tolist()
         self.burst_first = list(self._burst)
@@ -163,7 +181,7 @@ class Table(kit.Component):
         capacity = (self._growth.at(step.start) if self.on_demand else self.capacity).tolist()
         given = [units * length for units in capacity]
         room = [units + tank for units, tank in zip(given, self._burst)]
-        limit = most = self._tokens + EACH * length
+        limit = most = self._tokens + self._each * length
         if not self.adaptive:
             even = np.array(given)[:, None] / self.parts + self._part_burst
             most = np.minimum(limit, even)
@@ -190,7 +208,7 @@ class Table(kit.Component):
             self.index.end(step)
             self.held_up[k] += writes * (1.0 - through)
         self.used_now = used
-        self._tokens = np.minimum(limit - served, EACH)
+        self._tokens = np.minimum(limit - served, self._each)
         for op in (READ, WRITE):
             tank = min(max(room[op] - used[op], 0.0), capacity[op] * self.window)
             self._burst[op] = self.burst_left[k, op] = tank
@@ -203,10 +221,15 @@ class Table(kit.Component):
         if self.done.connected or self.failed.connected:
             self.done.count(float(attempts.served.sum()), step.start, step.end)
             self.failed.count(float(attempts.failed[-1].sum()), step.start, step.end)
+        ahead = math.inf
+        if self.adaptive and not self.partitions.cool(used, length):
+            ahead = self._split_for_heat(served, length, step)
         if self.on_demand:
             self._growth.note(np.array(used) / max(length, 1.0), step.end)
-            return self._growth.next() - step.end if self._short else math.inf
-        return self._until_dry([u - g for u, g in zip(used, given)], length)
+            if self._growth.rose:
+                self._make_room(step)
+            return min(ahead, self._growth.next() - step.end) if self._short else ahead
+        return min(ahead, self._until_dry([u - g for u, g in zip(used, given)], length))
 
     def _until_dry(self, drain: list[float], length: float) -> float:
         """For how many s a tank holds out, if each step as long as this one takes so much of it."""
@@ -221,77 +244,54 @@ class Table(kit.Component):
                 ahead = min(ahead, burst / taken * length)
         return ahead
 
-    # -- at the end of the run -----------------------------------------------------------------
+    # -- splits ------------------------------------------------------------------------------
 
-    @cached_property
-    def consumed(self) -> np.ndarray:
-        """Read and write units/s in each tick, (ticks, 2)."""
-        return self._used / self.sim.tick
+    def _split_for_heat(self, served: np.ndarray, length: float, step: Step) -> float:
+        """Partitions near their limit heat up, and the ripe ones are split; on demand each gives
+        the table more. For how many s nothing changes."""
+        ahead, ripe = self.partitions.step(served, length)
+        if len(ripe):
+            split = self._split(ripe, served / self._each, step)
+            if self.on_demand:
+                self._growth.add(split * rules.PARTITION)
+        return ahead
 
-    @cached_property
-    def allowed(self) -> np.ndarray:
-        """Read and write units/s that there were in each tick, the tank not counted, (ticks, 2)."""
-        return self._given / self.sim.tick
+    def _make_room(self, step: Step) -> None:
+        """As many partitions as it takes for what is there on demand after a new peak."""
+        doubled, self._growth.rose = self._growth.doubled(step.end), False
+        wanted = rules.first_partitions(self.mode, *doubled)
+        while self.parts < wanted:
+            load = self.partitions.shares * (doubled / self.limits)[:, None]
+            if not self._split(self.partitions.largest(wanted - self.parts), load, step):
+                break
 
-    @cached_property
-    def load(self) -> np.ndarray:
-        """Most that was asked of each partition in each tick, of its limit, (ticks, 2, parts)."""
-        return self._asked / EACH
+    def _split(self, which: np.ndarray, load: np.ndarray, step: Step) -> int:
+        """Split these partitions, of which so much of their limit is asked, (2, partitions), where
+        that helps: what is still to come to each goes to its two sides. How many were."""
+        before = self.parts
+        old, stays = self.partitions.split(which, load)
+        if not len(old):
+            return 0
+        self.attempts.widen(len(old))
+        for inlet, share in zip((self.reads, self.writes), stays):
+            for coming in inlet.coming:
+                coming.left = divided_among(widened(coming.left, len(old)), old, share)
+        divided_among(self.attempts.pool, old, stays)
+        self._asked = widened(self._asked, len(old))
+        self._tokens = widened(self._tokens, len(old))
+        self._part_burst = widened(self._part_burst, len(old))
+        self.parts_then[step.k + step.last:] = self.parts
+        self._lead()
+        self.sim.pace.changed()
+        self.sim.log("split", f"{len(old)} of {before} partitions split in two: {self.parts} now",
+                     step.end, self.name)
+        return len(old)
 
-    @cached_property
-    def arrived(self) -> np.ndarray:
-        """Reads and writes that came in each tick, (ticks, 2)."""
-        return self.attempts.arrived.sum(axis=-1)
 
-    @property
-    def offered(self) -> np.ndarray:
-        """Reads and writes that came, (2,)."""
-        return self.arrived.sum(axis=0)
-
-    @cached_property
-    def attempted(self) -> np.ndarray:
-        """Attempts to read and to write in each tick, (ticks, 2)."""
-        return self.attempts.asked_by.sum(axis=-1)
-
-    @cached_property
-    def served(self) -> np.ndarray:
-        """Reads and writes that were served in each tick, (ticks, 2)."""
-        return self.attempts.served_by.sum(axis=1)
-
-    @property
-    def throttled(self) -> np.ndarray:
-        """Attempts that were throttled in each tick, (ticks, 2)."""
-        return np.maximum(self.attempted - self.served, 0.0)
-
-    @property
-    def given_up(self) -> np.ndarray:
-        """Reads and writes throttled at their last attempt, (2,)."""
-        return self.attempts.given_up
-
-    @property
-    def retried(self) -> float:
-        """Attempts beyond the first."""
-        return max(0.0, float(self.attempted.sum() - self.arrived.sum()))
-
-    @property
-    def used(self) -> np.ndarray:
-        """Read and write units consumed, (2,)."""
-        return self._used.sum(axis=0)
-
-    @property
-    def wanted(self) -> np.ndarray:
-        """Read and write units/s of what came in each tick, (ticks, 2)."""
-        return self.arrived * self.units / self.sim.tick
-
-    def utilization(self, op: int) -> float:
-        """Units consumed of those allowed: of reads (0) or writes (1)."""
-        return kit.share(self._used[:, op].sum(), self._given[:, op].sum())
-
-    def cost(self) -> dict[str, float]:
-        """Units that were consumed, or capacity by the hour."""
-        if self.on_demand:
-            reads, writes = self.used
-            return {"reads": reads * bill.READ_PRICE, "writes": writes * bill.WRITE_PRICE}
-        hours = self.sim.duration / 3_600
-        reads, writes = self.allowed.mean(axis=0)
-        return {"reads": reads * hours * bill.READ_HOUR, "writes": writes * hours * bill.WRITE_HOUR}
+def divided_among(due: np.ndarray, old: np.ndarray, stays: np.ndarray) -> np.ndarray:
+    """What is `due` to each partition, (..., partitions), changed in its place: of those of `old`
+    the share `stays`, the rest is for as many at the end."""
+    whole = due[..., old]
+    due[..., old] = whole * stays
+    due[..., due.shape[-1] - len(old):] = whole * (1.0 - stays)
+    return due

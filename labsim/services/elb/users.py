@@ -24,6 +24,7 @@ from labsim.engine import Load, Rows, ServiceTimes, Simulation
 from labsim.errors import ParameterError, require
 from labsim.services.elb.lines import in_order
 
+PEOPLE = 600            # at any time, by default
 SHORTEST_TTL = 1e-3     # s; as good as none
 LOTS = 64               # a user's rate comes in so many parts of the mean one's
 ASKED = 20_000          # requests, of users who are asked whether they have been moved
@@ -65,7 +66,7 @@ class Users(Component):
     PANELS = (Panel("Offered", (Line("offered", "offered_rate"),)),)
     shows = (("req/s", "offered_rate"),)
 
-    def __init__(self, sim: Simulation, name: str, load: Load | float, to, *, count: int = 600,
+    def __init__(self, sim: Simulation, name: str, load: Load | float, to, *, count: int = PEOPLE,
                  cv: float = 1.0, visit: float = 1_200.0,
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
