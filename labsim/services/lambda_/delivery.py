@@ -12,24 +12,20 @@ queues and topics, EventBridge, Step Functions; that the way takes longer under 
 
 import numpy as np
 
-from labsim import factbook
 from labsim.services.common.delays import Delay
+from labsim.services.kinesis.rules import MAPPING_POLLED, POLL_INTERVAL
 
 QUEUE = Delay.measured("lambda.delivery_sqs_p10_ms", "lambda.delivery_sqs_p50_ms",
                        "lambda.delivery_sqs_p90_ms")
 EVENTS = Delay.measured("lambda.delivery_async_p10_ms", "lambda.delivery_async_p50_ms",
                         "lambda.delivery_async_p90_ms")
-PUSHED = Delay.measured("kinesis.mapping_efo_p10_ms", "kinesis.mapping_efo_p50_ms",
-                        "kinesis.mapping_efo_p90_ms")
-POLL = factbook.value("kinesis.poll_interval_s")
-# s from the poll that finds a record to the function: half of the measured wait for a poll, and
-POLLED = factbook.value("kinesis.mapping_p50_ms") / 1_000.0 - POLL / 2.0    # what is left of it
 
 
 def polled(times: np.ndarray, phases: np.ndarray) -> np.ndarray:
     """When records that come at `times` s are at the function, each of a shard that is polled
     first at `phases` s and then every second, s."""
-    return phases + POLL * np.ceil((times - phases) / POLL) + POLLED
+    rounds = np.ceil((times - phases) / POLL_INTERVAL)
+    return phases + POLL_INTERVAL * rounds + MAPPING_POLLED
 
 
 def in_order(at: np.ndarray, lanes: np.ndarray, before: np.ndarray) -> np.ndarray:

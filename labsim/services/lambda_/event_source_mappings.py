@@ -24,7 +24,7 @@ from labsim import declare as kit
 from labsim import factbook
 from labsim.declare import Line, Metric, Panel
 from labsim.errors import ParameterError, require, require_each, unknown
-from labsim.services.kinesis.rules import ENHANCED, SHARED
+from labsim.services.kinesis.rules import ENHANCED, MAPPING_PUSHED, POLL_INTERVAL, SHARED
 from labsim.services.lambda_ import delivery as ways
 from labsim.services.lambda_.caller import DEAD, DONE
 from labsim.services.lambda_.callers import Retrying
@@ -191,7 +191,7 @@ class KinesisEventSourceMapping(Retrying):
         self._waiting: dict[int, deque] = defaultdict(deque)    # of the lanes that got a record
         self._busy = [False] * self.lanes
         self._gathers: list[float | None] = [None] * self.lanes
-        self._phases = (self._way.random(shards).repeat(parallelization) - 1.0) * ways.POLL
+        self._phases = (self._way.random(shards).repeat(parallelization) - 1.0) * POLL_INTERVAL
         self._before = np.zeros(self.lanes)     # s when the last record of a lane is there
         self._more: list[bool] = []     # of each record: others of its lane come with it, after it
 
@@ -207,7 +207,7 @@ class KinesisEventSourceMapping(Retrying):
         if self.fan_out == SHARED:
             at = ways.polled(times, self._phases[lanes])
         else:
-            at = times + ways.PUSHED.draw(len(times), self._way)
+            at = times + MAPPING_PUSHED.draw(len(times), self._way)
         at = ways.in_order(at, lanes, self._before)
         self._more += (~ways.last_together(at, lanes)).tolist()
         return at
