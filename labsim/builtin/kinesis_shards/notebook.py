@@ -473,9 +473,9 @@ lab.trust()
 #   that are accepted in order.
 # * All consumers are alike, absent together, and never read twice. The iterator age leaves out
 #   the polling delay, as the metric is zero for a consumer that keeps up.
-# * Read by the library, a record takes a whole poll interval on average, as in AWS's figures for one
-#   and five consumers: half of it waits for the call, the other half stands for all else. Read by a
-#   Lambda mapping it takes as long as was measured, at one of them and little load: half an
+# * Read by the library, a record takes a whole poll interval on average, as in AWS's figures for
+#   one and five consumers: half of it waits for the call, the other half stands for all else. Read
+#   by a Lambda mapping it takes as long as was measured, at one of them and little load: half an
 #   interval for the call, and a small rest. The two disagree: records were there sooner than AWS
 #   says, pushed or polled once a second. A late poll, which some records met, is left out.
 # * A refused consumer asks again an interval later and never backs off; the calls that a shard

@@ -248,11 +248,12 @@ for errors, (at_once, done) in measured.items():
           f"measured {at_once}, {done:,}")
 
 # %% [markdown]
-# A few errors cost most of the throughput. While messages wait, {{fact:lambda.esm_sqs_ramp}} come;
-# each error takes {{fact:lambda.esm_sqs_back_off}} of the pollers away, one number for all rows. Where
-# the two balance, errors a second times concurrency is the same, and so it was on AWS. In the first
-# row concurrency is too high and the rate too low, and no rule could mend both: by Little's law what
-# was measured there is 16 ms for each message, of a function that takes 50.
+# A few errors cost most of the throughput. While messages wait, pollers come at
+# {{fact:lambda.esm_sqs_ramp}}; each error takes {{fact:lambda.esm_sqs_back_off}} of them away, one
+# number for all rows. Where the two balance, errors a second times concurrency is always the same,
+# and so it was on AWS. At one per cent concurrency is too high here and the rate too low, and no
+# rule could mend both: by Little's law what was measured there is a third of the time that the
+# function takes.
 #
 # And when the function is mended?
 
@@ -579,12 +580,13 @@ lab.trust()
 #   says, and below a certain memory fails.
 # * Other functions take their part first, and this one what is left; in truth they compete.
 # * How fast AWS takes pollers of a queue away isn't published. Here those go that found nothing for
-#   the length of a long poll, and each error or throttle takes an eightieth of them, one number
-#   fitted to one measurement, of a function of 50 ms. Whether slow functions, which fail less often
-#   in a second, keep as many pollers as the rule says is not known; that throttles do the same,
-#   and that a throttled batch is tried each second, is assumed.
-# * The way to the function is as measured at little load, whatever the load here; an event's is that
-#   of an SNS topic, and EventBridge takes longer. Its tail is that of a law through three
+#   the length of a long poll, and each error or throttle takes
+#   {{fact:lambda.esm_sqs_back_off}} of them, one number fitted to one measurement of one short
+#   function. Whether slow functions, which fail less often in a second, keep as many pollers as the
+#   rule says is not known; that throttles do the same, and that a throttled batch is tried each
+#   second, is assumed.
+# * The way to the function is as measured at little load, whatever the load here; an event's is
+#   that of an SNS topic, and EventBridge takes longer. Its tail is that of a law through three
 #   percentiles: a third too long for events, too short for a polled stream, whose polls are never
 #   late here. Who waits for the answer has no way at all, since nobody measured it alone.
 # * A throttled batch that begins late and ends after its visibility timeout is done once; on AWS it

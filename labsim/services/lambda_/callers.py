@@ -3,10 +3,9 @@
 Picture two kinds of people who ring an exchange whose lines are busy. One hears the tone and hangs
 up for good. One leaves a note, from which it is tried again later.
 
-*Models:* synchronous calls; asynchronous events with their way to the function (`delivery`), retries
-after 1 and 2 minutes, waits that double after a throttle, an age limit and a dead-letter queue.
-Queues and streams are in
-`event_source_mappings`, API Gateway is a service of its own.
+*Models:* synchronous calls; asynchronous events with their way to the function (`delivery`),
+retries after 1 and 2 minutes, waits that double after a throttle, an age limit and a dead-letter
+queue. Queues and streams are in `event_source_mappings`, API Gateway is a service of its own.
 *Leaves out:* clients who try again, destinations.
 
 Data plane: request-level, exact; synchronous calls in blocks, who comes back through a heap of

@@ -47,10 +47,11 @@ class Client(Component):
     message alone, at any rate at which messages can be followed one by one.
 
     most: MaxNumberOfMessages. wait: WaitTimeSeconds. pause: after a poll that found nothing.
-    call_time: s that a receive or a delete takes; who sends doesn't wait here. rate: calls per second that the queue takes of each action, by default those of a
-    FIFO queue, and any number. sees: share of the servers that a short poll asks. size: bytes of a
-    message. groups: message groups of what `sim.send` sends, drawn by lot. price: USD per million
-    requests. random: where that lot is drawn; by default a stream of its own.
+    call_time: s that a receive or a delete takes; who sends doesn't wait for the answer here. rate:
+    calls per second that the queue takes of each action, by default those of a FIFO queue, and any
+    number. sees: share of the servers that a short poll asks. size: bytes of a message. groups:
+    message groups of what `sim.send` sends, drawn by lot. price: USD per million requests. random:
+    where that lot is drawn; by default a stream of its own.
     """
 
     METRICS = (
