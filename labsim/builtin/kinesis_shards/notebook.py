@@ -227,7 +227,7 @@ for n, interval in ((1, 1), (5, 1), (8, 1), (8, 2), (3, 0.5), (3, 0.1)):
 # refused, and the longest waits are shorter.
 #
 # So far by the delays that AWS states. Somebody has measured those of Lambda functions
-# (bitesizedserverless.com, 2022):
+# (bitesizedserverless.com, "Serverless messaging: latency compared"):
 
 # %%
 print("                    median   99 of 100   measured")
