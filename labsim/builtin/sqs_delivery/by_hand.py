@@ -4,6 +4,8 @@ Picture the rail with nobody in the kitchen but you. It is the same queue that t
 use, so that a sequence from an exam question can be tried as it is written.
 """
 
+from functools import cache
+
 from labsim.engine import Simulation
 from labsim.services.sqs import Client
 from labsim.services.sqs.messages import MessageQueue, Receipt
@@ -15,6 +17,11 @@ MINUTE = 60.0
 def sent_per_second(threads: float, nodes: float) -> float:
     """Messages a second that so many threads of so many nodes send, each in calls of one to ten,
     one after the other. A standard queue limits nobody, so one thread is played for a minute."""
+    return threads * nodes * _sent_by_one()
+
+
+@cache
+def _sent_by_one() -> float:
     sim = Simulation(1, MINUTE)
     client = Client(sim, "calls", MessageQueue(sim, "queue"))
     sizes = sim.stream("sizes")
@@ -26,7 +33,7 @@ def sent_per_second(threads: float, nodes: float) -> float:
 
     sim.process(thread())
     sim.run()
-    return threads * nodes * len(client.queue.messages) / MINUTE
+    return len(client.queue.messages) / MINUTE
 
 
 def play(steps: list, settings: dict | None = None) -> list:
