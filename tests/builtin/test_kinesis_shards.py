@@ -76,6 +76,20 @@ def test_counted_agrees_with_record_level(rate, retries, hot):
         assert abs(gap) <= half + len(shares) and half < 0.1 * statistics.mean(theirs)
 
 
+# -- how long a record takes to its reader -----------------------------------------------------
+
+@pytest.mark.parametrize("read_by, fan_out, interval, mean", [
+    ("library", "shared", 0.2, 0.2), ("library", "enhanced", 1, 0.07),
+    ("lambda", "shared", 1, 0.627), ("lambda", "shared", 5, 2.627),
+    ("lambda", "enhanced", 1, 0.0522)])
+def test_put_to_read_is_what_aws_states_or_somebody_measured(read_by, fan_out, interval, mean):
+    """The library: the developer guide's 200 ms and 70 ms. A Lambda mapping: half an interval and
+    127 ms, or the mean of the law through what was measured of pushed records."""
+    s = run(read_by=read_by, fan_out=fan_out, poll_interval=interval, record_rate=20).summary
+    assert s["propagation_mean"] == pytest.approx(mean, rel=0.03)
+    assert s["propagation_p50"] <= s["propagation_p95"] <= s["propagation_p99"]
+
+
 # -- a limit per second holds per second -------------------------------------------------------
 
 DURATIONS = 60, 600, 1_800, 7_200, 86_400

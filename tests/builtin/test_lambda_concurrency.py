@@ -78,6 +78,26 @@ def test_a_poison_record_shows_in_the_iterator_age():
     assert 0 < mended["dead_lettered"] < 0.004 * mended["offered"]
 
 
+@pytest.mark.parametrize("caller", ["synchronous", "asynchronous", "sqs", "kinesis"])
+def test_errors_begin_and_end_when_they_should(caller):
+    """All attempts fail for ten seconds: nobody is done then, and nobody fails before or after."""
+    result = labsim.run("lambda-concurrency", caller=caller, spike_factor=1, error_share=1,
+                        error_start=20, error_duration=10, cpu_time=0.1, wait_time=0, work_cv=0,
+                        delivery_delay=False, init_time=0, shards=500)
+    done = result.series["completed_rate"]
+    assert (done.value[(done.t > 20.5) & (done.t < 30)] == 0).all()
+    assert (done.value[(done.t > 5) & (done.t < 20)] > 0).all() and done.value[-1] > 0
+    assert caller != "synchronous" or result.summary["errors"] == pytest.approx(2_000, rel=0.1)
+
+
+@pytest.mark.parametrize("caller", ["synchronous", "api-gateway"])
+def test_who_waits_for_the_answer_has_no_way_to_the_function(caller):
+    """Whatever the knob says."""
+    near, far = (labsim.run("lambda-concurrency", caller=caller, delivery_delay=on).summary
+                 for on in (False, True))
+    assert near == far
+
+
 def test_a_reservation_guards_against_neighbours():
     """They take nearly all; with a reservation nothing changes for us."""
     noisy = dict(arrival_rate=100, spike_factor=1, init_time=0, other_concurrency=950)

@@ -30,6 +30,7 @@ lab = Lab(
            "kinesis.get_records_bytes_max", "kinesis.poll_interval_s",
            "kinesis.poll_throttle_rule",
            "kinesis.efo_bytes_per_s", "kinesis.latency_shared_one_ms", "kinesis.latency_efo_ms",
+           "kinesis.mapping_p50_ms", "kinesis.mapping_efo_p50_ms",
            "kinesis.retention_default_h", "kinesis.retention_max_h", "kinesis.iterator_age_rule",
            "kinesis.shard_count_formula", "kinesis.split_rule", "kinesis.reshard_s",
            "kinesis.ondemand_initial_write", "kinesis.ondemand_double_rule",

@@ -28,7 +28,7 @@ def simulate(p: KinesisShardsParams, sim: Simulation) -> "Shards":
         sim, "stream", start(p), keys=kinesis.Keys(p.keys, p.key_skew, p.hot_key_share, p.hot_keys),
         record_size=p.record_size, batch_size=p.batch_size, aggregation=p.aggregation,
         retries=p.retries, retry_wait=p.retry_wait, consumers=p.consumers, fan_out=p.fan_out,
-        consumer_capacity=p.consumer_capacity, poll_interval=p.poll_interval,
+        consumer_capacity=p.consumer_capacity, poll_interval=p.poll_interval, read_by=p.read_by,
         outage=(p.outage_start, p.outage_duration),
         retention=p.retention, mode=p.mode, split_after=p.ondemand_split_time,
         call_bytes=p.fact("kinesis.put_records_bytes_max"), random=sim.stream)

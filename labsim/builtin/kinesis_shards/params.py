@@ -108,6 +108,10 @@ class KinesisShardsParams(Params):
     fan_out: Literal["shared", "enhanced"] = choice(
         "shared", label="Fan-out", group=CONSUMERS, fact="kinesis.efo_bytes_per_s",
         help="Consumers poll and share each shard's reads, or each has its own push.")
+    read_by: Literal["library", "lambda"] = choice(
+        "library", label="Read by", group=CONSUMERS, fact="kinesis.mapping_p50_ms",
+        help="The client library, with the delay that AWS states, or a Lambda mapping, with the "
+             "one that somebody has measured.")
     poll_interval: float = number(
         POLL_INTERVAL, unit="s", bounds=(0.01, 300), slider=(0.1, 5), step=0.1,
         label="Poll interval", group=CONSUMERS, fact="kinesis.poll_interval_s",

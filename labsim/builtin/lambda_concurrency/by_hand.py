@@ -5,12 +5,19 @@ comes. They are the same parts as in a run, so that an example from AWS can be t
 written.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from labsim.engine import ServiceTimes, Simulation
 from labsim.services.api_gateway import Gateway
 from labsim.services.api_gateway.throttle import BURST, RATE
-from labsim.services.lambda_ import Asynchronous, Function, KinesisEventSourceMapping
+from labsim.services.lambda_ import (
+    Asynchronous,
+    Function,
+    KinesisEventSourceMapping,
+    SqsEventSourceMapping,
+)
 from labsim.services.lambda_.rules import AT_ONCE, PER_SECOND
 
 DAY = 86_400.0
@@ -58,6 +65,29 @@ def attempts(seconds: float) -> list[float]:
     Asynchronous(failing.sim, "events", failing).feed([np.array([0.0])])
     failing.sim.run()
     return [start for start, _, _ in failing.runs]
+
+
+def minutes_to_finish(takes: float, messages: float, ramp: float) -> float:
+    """Minutes until so many messages, put into a queue within a minute, are done one by one by a
+    function that takes so long, s, while its pollers grow by `ramp` a minute."""
+    return _worked_off(takes, messages, ramp)[0]
+
+
+def most_at_a_time(takes: float, messages: float, ramp: float) -> float:
+    """How many of them are under way at the busiest moment."""
+    return _worked_off(takes, messages, ramp)[1]
+
+
+@lru_cache(maxsize=8)
+def _worked_off(takes: float, messages: float, ramp: float) -> tuple[float, float]:
+    worker = function(takes, limit=1_000)
+    queue = SqsEventSourceMapping(worker.sim, "queue", worker, batch_size=1, ramp=ramp,
+                                  delivery=True)
+    queue.feed([np.linspace(0.0, 60.0, int(messages))])
+    worker.sim.run()
+    moments = np.argsort(np.concatenate([worker.ends, worker.starts]), kind="stable")
+    at_a_time = np.cumsum(np.where(moments < len(worker.ends), -1, 1)).max()
+    return float(worker.ends.max()) / 60.0, float(at_a_time)
 
 
 def bisected(records: int, bad: int, attempts: int) -> list[int]:

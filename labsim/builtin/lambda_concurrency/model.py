@@ -32,8 +32,10 @@ def simulate(p: LambdaConcurrencyParams, sim: Simulation) -> "Crowd":
     function = lambda_.Function(
         sim, "function", ServiceTimes(p.mean_duration, p.work_cv), memory=p.memory,
         timeout=p.timeout, limit=p.limit(others=False), init=p.init_time, keep=p.keep_time,
-        provisioned=p.provisioned, error_share=p.error_share,
+        provisioned=p.provisioned, error_share=0.0 if p.error_start else p.error_share,
         poison_share=p.poison_share)
+    if p.error_share and (p.error_start or p.error_duration < p.duration):
+        sim.process(errors(p, sim, function))
     curve = kit.spiked(p, p.arrival_rate)
     caller = callers(p, sim, function)
     caller.feed(curve.arrivals(sim.stream("arrivals")))
@@ -47,17 +49,19 @@ def callers(p: LambdaConcurrencyParams, sim: Simulation, function: lambda_.Funct
     args = sim, "callers", function
     how = {"random": sim.stream("work"), "luck": sim.stream("errors")}
     if p.caller == rules.ASYNCHRONOUS:
-        return lambda_.Asynchronous(*args, **how, retries=p.retries, age=p.event_age)
+        return lambda_.Asynchronous(*args, **how, retries=p.retries, age=p.event_age,
+                                    delivery=p.delivery_delay)
     if p.caller == rules.SQS:
         return lambda_.SqsEventSourceMapping(
             *args, **how, batch_size=p.batch_size, window=p.batch_window,
             max_concurrency=p.max_concurrency, visibility=p.visibility_timeout,
-            max_receives=p.max_receives)
+            max_receives=p.max_receives, ramp=p.poller_ramp, delivery=p.delivery_delay)
     if p.caller == rules.KINESIS:
         return lambda_.KinesisEventSourceMapping(
             *args, **how, shards=p.shards, parallelization=p.parallelization,
             batch_size=p.batch_size, window=p.batch_window, attempts=p.batch_attempts,
-            bisect=p.bisect_batch, age=p.record_age, lots=sim.stream("lanes"))
+            bisect=p.bisect_batch, age=p.record_age, lots=sim.stream("lanes"),
+            fan_out=p.fan_out, delivery=p.delivery_delay)
     if p.caller == rules.GATEWAY:
         return api_gateway.Gateway(
             *args, **how, rate=p.gateway_rate, burst=p.gateway_burst, cache_ttl=p.cache_ttl,
@@ -72,6 +76,15 @@ def others(p: LambdaConcurrencyParams, sim: Simulation, function: lambda_.Functi
         function.allow(p.limit(busy))
         sim.log("others", f"other functions have {p.other_concurrency if busy else 0:,} under "
                           f"way: {p.limit(busy):,.0f} for this one")
+
+
+def errors(p: LambdaConcurrencyParams, sim: Simulation, function: lambda_.Function):
+    """The function begins to fail, and is mended."""
+    for t, share in ((p.error_start, p.error_share), (p.error_start + p.error_duration, 0.0)):
+        yield sim.until(t, Order.CAPACITY)
+        function.advance(sim.now)
+        function.error_share = share
+        sim.log("errors", f"the function fails in {share:.1%} of the attempts")
 
 
 class Crowd(kit.Outcome):
@@ -122,12 +135,13 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
         fails = 1.0 - (1.0 - fails) ** batch
         work = requests * takes         # s of all executions
         crowded = p.duration if not least else min(p.duration, work / least)
-        held = math.sqrt((least / 2) ** 2 + HELD) - least / 2
+        often = mappings.RETRY / mappings.BACK_OFF * p.poller_ramp / 60.0
+        held = math.sqrt((least / 2) ** 2 + often) - least / 2
         if work / p.duration < 0.8 * least and served == 1.0:
             held = 0.0
         back = fails * min(p.max_receives, p.duration / p.visibility_timeout)
         tries = 1.0 + back
-        polls = mappings.POLLERS_PER_SECOND * p.duration
+        polls = p.poller_ramp / 60.0 * p.duration
         pollers = min(mappings.POLLERS + polls / 2, p.max_concurrency or mappings.POLLERS_MOST,
                       least)
         run = min(requests, pollers * p.duration / takes)
@@ -149,9 +163,6 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
     return _estimated(0.75 * requests + (0.4 + 6.0 / batch + apart) * run + stuck,
                       (310.0 + 180.0 / batch) * requests + 950.0 * lanes
                       + 16.0 * p.shards * p.parallelization)
-
-
-HELD = mappings.RETRY / mappings.BACK_OFF * mappings.POLLERS_PER_SECOND
 
 
 def _waits(seconds: float) -> float:

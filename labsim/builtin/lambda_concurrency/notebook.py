@@ -234,8 +234,8 @@ for change in ({}, {"visibility_timeout": 180}, {"visibility_timeout": 180, "max
 # %% [markdown]
 # ### Errors slow the pollers down
 #
-# Two thousand messages a second, and a part of the attempts fails. Somebody has measured the same
-# on AWS (rehanvdm.com, "SQS Lambda ESM scaling behaviour"):
+# Two thousand messages a second, sixty under way, and a part of the attempts fails. Somebody has
+# measured that on AWS (rehanvdm.com, "SQS Lambda ESM scaling behaviour"):
 
 # %%
 measured = {0: (60, 2_000), 0.01: (25, 1_600), 0.05: (16, 500), 0.1: (13, 300)}
@@ -248,8 +248,51 @@ for errors, (at_once, done) in measured.items():
           f"measured {at_once}, {done:,}")
 
 # %% [markdown]
-# A few errors cost most of the throughput, since each takes some of the pollers away. How much is
-# one number, chosen so that the rows agree as well as they do.
+# A few errors cost most of the throughput. While messages wait, pollers come at
+# {{fact:lambda.esm_sqs_ramp}}; each error takes {{fact:lambda.esm_sqs_back_off}} of them away, one
+# number for all rows. Where the two balance, errors a second times concurrency is always the same,
+# and so it was on AWS. At one per cent concurrency is too high here and the rate too low, and no
+# rule could mend both: by Little's law what was measured there is a third of the time that the
+# function takes.
+#
+# And when the function is mended?
+
+# %%
+r = lab.run(lab.preset("18"))
+under_way, waiting = r.series["in_flight"], r.series["waiting"]
+for t in (60, 90, 119, 125, 130, 150, 200, 250):
+    print(f"after {t:3} s: {under_way.value[under_way.t.searchsorted(t)]:3.0f} at a time, "
+          f"{waiting.value[waiting.t.searchsorted(t)]:5,.0f} messages wait")
+
+# %%
+r.plot()
+
+# %% [markdown]
+# The pollers are back where they were within seconds, and then go on to grow, since messages wait:
+# what has piled up is worked off by more of them than there were before. What failed waits longest:
+# it is back only after its visibility timeout.
+
+# %% [markdown]
+# ### The way to the function
+#
+# How long from a producer's call to a warm function that does nothing? Nobody waits here, nothing
+# is throttled; what is left is the way. In brackets what was measured (bitesizedserverless.com,
+# "Serverless messaging: latency compared").
+
+# %%
+idle = {"arrival_rate": 20, "spike_factor": 1, "cpu_time": 0, "wait_time": 0, "init_time": 0,
+        "duration": 200}
+for caller, fan_out, *measured in (
+        ("sqs", "shared", 16, 105), ("asynchronous", "shared", 73, 225),
+        ("kinesis", "shared", 627, 1_580), ("kinesis", "enhanced", 49, 109)):
+    s = lab.run(lab.Params(caller=caller, fan_out=fan_out, **idle)).summary
+    print(f"{caller:12} {fan_out:8}  p50 {1e3 * s['latency_p50']:3,.0f} ms ({measured[0]}), "
+          f"p99 {1e3 * s['latency_p99']:5,.0f} ms ({measured[1]:,})")
+
+# %% [markdown]
+# A queue's long poll is answered at once. A stream without enhanced fan-out is polled about once a
+# second, so half a second goes by before anybody looks. The way is no execution: it costs time, and
+# neither concurrency nor money. With `delivery_delay` off all of them are there at once.
 
 # %% [markdown]
 # ### A bad record
@@ -539,13 +582,19 @@ lab.trust()
 #   says, and below a certain memory fails.
 # * Other functions take their part first, and this one what is left; in truth they compete.
 # * How fast AWS takes pollers of a queue away isn't published. Here those go that found nothing for
-#   the length of a long poll, and each error or throttle takes an eightieth of them, one number
-#   fitted to one measurement of errors; that throttles do the same, and that a throttled batch is
-#   tried each second, is assumed.
+#   the length of a long poll, and each error or throttle takes
+#   {{fact:lambda.esm_sqs_back_off}} of them, one number fitted to one measurement of one short
+#   function. Whether slow functions, which fail less often in a second, keep as many pollers as the
+#   rule says is not known; that throttles do the same, and that a throttled batch is tried each
+#   second, is assumed.
+# * The way to the function is as measured at little load, whatever the load here; an event's is
+#   that of an SNS topic, and EventBridge takes longer. Its tail is that of a law through three
+#   percentiles: a third too long for events, too short for a polled stream, whose polls are never
+#   late here. Who waits for the answer has no way at all, since nobody measured it alone.
 # * A throttled batch that begins late and ends after its visibility timeout is done once; on AWS it
 #   may be done twice. Messages come back in the order of time; SQS keeps none.
-# * Back-off of a stream's failed batches isn't published; here it doubles. Its poll, about one a
-#   second and shard, takes no time. FIFO queues and partial batch answers are left out.
+# * Back-off of a stream's failed batches isn't published; here it doubles. FIFO queues and partial
+#   batch answers are left out.
 # * The bill has no free tier unless it is asked for, and the gateway's price is unverified. Its
 #   cache costs by the hour, which isn't counted.
 # * A client that gets an error doesn't try again. SDKs do: see the lab on S3 for what comes of it.

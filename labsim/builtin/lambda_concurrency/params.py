@@ -4,6 +4,7 @@ from typing import Literal
 
 from labsim.declare import Params, choice, flag, integer, number, spike_knobs
 from labsim.errors import ParameterError
+from labsim.services.lambda_ import event_source_mappings as mappings
 from labsim.services.lambda_ import rules
 
 CALLS, FUNCTION, CONCURRENCY = "Calls", "Function", "Concurrency"
@@ -11,6 +12,7 @@ FRONT, RETRIES = "API Gateway", "Retries"
 GATEWAY = ("caller", (rules.GATEWAY,))
 EVENTS = ("caller", (rules.ASYNCHRONOUS,))
 QUEUE, STREAM = ("caller", (rules.SQS,)), ("caller", (rules.KINESIS,))
+DELIVERED = ("caller", (rules.ASYNCHRONOUS, rules.SQS, rules.KINESIS))
 POLLED = ("caller", (rules.SQS, rules.KINESIS))
 NO_RESERVATION = -1     # as Terraform's aws_lambda_function writes "no reservation"
 
@@ -34,6 +36,10 @@ class LambdaConcurrencyParams(Params):
     duration: float = number(
         60, unit="s", bounds=(1, 864_000), slider=(30, 600), step=10, label="Duration",
         group=CALLS, help="Simulated time.")
+    delivery_delay: bool = flag(
+        True, label="Delivery delay", group=CALLS, when=DELIVERED,
+        help="Whether events, messages and records take as long on their way to a warm function "
+        "as somebody has measured; who waits for the answer has no such way here.")
 
     memory: int = integer(
         1_769, unit="MB", bounds=(128, 10_240), slider=(128, 3_008), step=64, label="Memory",
@@ -63,6 +69,12 @@ class LambdaConcurrencyParams(Params):
     error_share: float = number(
         0, unit="", bounds=(0, 1), slider=(0, 0.5), step=0.01, label="Errors", group=FUNCTION,
         help="Part of the attempts in which the function fails.")
+    error_start: float = number(
+        0, unit="s", bounds=(0, 864_000), slider=(0, 300), step=10, label="Errors from",
+        group=FUNCTION, help="When the function begins to fail.")
+    error_duration: float = number(
+        864_000, unit="s", bounds=(0, 864_000), slider=(0, 600), step=10, label="Errors for",
+        group=FUNCTION, help="How long until it is mended; by default never.")
     poison_share: float = number(
         0, unit="", bounds=(0, 1), slider=(0, 0.1), step=0.001, label="Poison", group=FUNCTION,
         help="Part of the requests at which the function fails each time.")
@@ -133,6 +145,11 @@ class LambdaConcurrencyParams(Params):
         label="Max concurrency", group=RETRIES, when=QUEUE,
         help="Batches that the queue's pollers have under way at most, 2 or more; 0: no such "
         "setting.")
+    poller_ramp: float = number(
+        mappings.RAMP, unit="batches/min", bounds=(1, 100_000), slider=(60, 1_000), step=10,
+        label="Poller ramp", group=RETRIES, when=QUEUE, fact="lambda.esm_sqs_ramp",
+        help="So many batches at a time more in each minute in which messages wait; "
+        "60 in 2018.")
     visibility_timeout: float = number(
         180, unit="s", bounds=(0.1, 43_200), slider=(5, 300), step=5, label="Visibility timeout",
         group=RETRIES, when=QUEUE, fact="lambda.esm_sqs_visibility_rule",
@@ -147,6 +164,9 @@ class LambdaConcurrencyParams(Params):
     parallelization: int = integer(
         1, unit="batches", bounds=(1, 10), slider=(1, 10), step=1, label="Parallel per shard",
         group=RETRIES, when=STREAM, help="Batches of a shard under way at a time, by key.")
+    fan_out: Literal["shared", "enhanced"] = choice(
+        "shared", label="Fan-out", group=RETRIES, when=STREAM,
+        help="A shard is polled once a second, or records are pushed as they come.")
     batch_attempts: int = integer(
         0, unit="attempts", bounds=(0, 10_000), slider=(0, 20), step=1, label="Batch attempts",
         group=RETRIES, when=STREAM, help="Attempts at a batch that fails before it is given up "

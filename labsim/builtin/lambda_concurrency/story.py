@@ -33,6 +33,9 @@ BURST = {"caller": "sqs", "arrival_rate": 0.5, "spike_factor": 20, "spike_durati
 POISON = {"caller": "kinesis", "arrival_rate": 200, "spike_factor": 1, "cpu_time": 0.01,
           "wait_time": 0.01, "poison_share": 0.0005, "batch_size": 100, "batch_window": 5,
           "duration": 120}
+MENDED = {"caller": "sqs", "arrival_rate": 100, "spike_factor": 1, "cpu_time": 0.3,
+          "wait_time": 0.3, "error_share": 0.2, "error_start": 60, "error_duration": 60,
+          "duration": 300}
 
 PRESETS = (
     Preset("Concurrency limit", "Twelve hundred a second for ten seconds, a second and a "
@@ -86,6 +89,10 @@ PRESETS = (
     Preset("Bisect and give up", "The same; a batch that fails is split in two, and what is left "
                                  "of it is given up after three attempts.",
            {**POISON, "bisect_batch": True, "batch_attempts": 3}),
+    Preset("Errors slow the pollers down",
+           "For a minute one attempt of five fails. Each error takes some of the queue's pollers "
+           "away; mended, they come back in seconds, and what waits takes longer.",
+           MENDED),
 )
 
 
@@ -124,7 +131,7 @@ PANELS = (
         Line("failed", "failed_rate"))),
     Panel("Executions under way", (
         Line("this function", "in_flight"), Line("limit", "limit", step=True)),
-        marks=("others",), theory=kit.Theory("rate x duration", little)),
+        marks=("others", "errors"), theory=kit.Theory("rate x duration", little)),
     Panel("Throttled attempts", (Line("share", "throttled_share"),),
           theory=kit.Theory("Erlang B", erlang), unit="of all"),
     Panel("Time to an answer", (Line("mean", "latency"), Line("IteratorAge", "iterator_age"))),

@@ -31,5 +31,6 @@ lab = Lab(
            "sqs.fifo_partition_rule", "sqs.fifo_group_lock", "sqs.fifo_batch_rule",
            "sqs.fifo_scan_messages", "sqs.fifo_dedup_window_s",
            "sqs.fifo_content_dedup", "sqs.retention_default_s", "sqs.retention_min_s",
-           "sqs.retention_max_s", "sqs.message_size_max_bytes", "sqs.publish_latency_ms"),
+           "sqs.retention_max_s", "sqs.message_size_max_bytes", "sqs.publish_latency_ms",
+           "sqs.call_s"),
 )

@@ -4,9 +4,36 @@ Picture the rail with nobody in the kitchen but you. It is the same queue that t
 use, so that a sequence from an exam question can be tried as it is written.
 """
 
+from functools import cache
+
 from labsim.engine import Simulation
+from labsim.services.sqs import Client
 from labsim.services.sqs.messages import MessageQueue, Receipt
 from labsim.services.sqs.order import DELAYED, IN_FLIGHT, VISIBLE
+
+MINUTE = 60.0
+
+
+def sent_per_second(threads: float, nodes: float) -> float:
+    """Messages a second that so many threads of so many nodes send, each in calls of one to ten,
+    one after the other. A standard queue limits nobody, so one thread is played for a minute."""
+    return threads * nodes * _sent_by_one()
+
+
+@cache
+def _sent_by_one() -> float:
+    sim = Simulation(1, MINUTE)
+    client = Client(sim, "calls", MessageQueue(sim, "queue"))
+    sizes = sim.stream("sizes")
+
+    def thread():
+        while True:
+            yield from client.send([{"body": n} for n in range(sizes.integers(1, 11))])
+            yield sim.env.timeout(client.call_time)
+
+    sim.process(thread())
+    sim.run()
+    return len(client.queue.messages) / MINUTE
 
 
 def play(steps: list, settings: dict | None = None) -> list:

@@ -470,8 +470,9 @@ lab.trust()
 # * How far a standard queue departs from order, how often it hands out a copy, what share of its
 #   servers a short poll asks, and how often a delete with an old receipt works: AWS publishes no
 #   numbers. They are parameters here, with guesses.
-# * AWS promises no latency of a call, and the notes say below ten milliseconds. A call takes the
-#   same time always, and acts on the queue when it begins.
+# * AWS promises no latency of a call. Here each takes {{call_time}}, the mean of somebody's calls,
+#   and acts on the queue when it begins; who sends doesn't wait. Real calls differ: of the same
+#   ones a twentieth took five times as long, and from a send to its receive ten times.
 # * Copies come from receives only. In AWS a message may return after its delete, too.
 # * Calls never fail, and batches never fail in part. A FIFO queue's limit makes callers wait in
 #   line; AWS refuses them, and the SDK tries again. Empty receives are not limited here.

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labsim import factbook
+from labsim.services.common.delays import Delay
 
 SHARD_BYTES = factbook.value("kinesis.shard_write_bytes_per_s")
 SHARD_RECORDS = factbook.value("kinesis.shard_write_records_per_s")
@@ -31,6 +32,11 @@ BUFFER_TIME = factbook.value("kinesis.kpl_buffer_ms") / 1000
 ONDEMAND_BYTES = factbook.value("kinesis.ondemand_initial_write")
 KB, GB = 1024, 2**30
 SHARED, ENHANCED = "shared", "enhanced"
+LIBRARY, MAPPING = "library", "lambda"      # who reads: the client library, or a Lambda mapping
+# s from the poll that finds a record to a function: what is left of half of the records' delays
+MAPPING_POLLED = factbook.value("kinesis.mapping_p50_ms") / 1000 - POLL_INTERVAL / 2
+MAPPING_PUSHED = Delay.measured("kinesis.mapping_efo_p10_ms", "kinesis.mapping_efo_p50_ms",
+                                "kinesis.mapping_efo_p90_ms")
 PROVISIONED, ON_DEMAND = "provisioned", "on-demand"
 
 

@@ -8,7 +8,8 @@ all letters are kept; one who was away must read faster than the tape grows.
 of the producers and their retries; consumers that share each shard's reads or have a pipe each
 (enhanced fan-out), all alike, with one outage; GetRecords calls at an interval, of which a shard
 answers five a second and refuses the others, who call again an interval later; age of the oldest
-unread record, delay from put to read; provisioned and on-demand capacity and their price (`bill`).
+unread record, delay from put to read, of the client library as AWS states it or of a Lambda mapping
+as somebody measured it; provisioned and on-demand capacity and their price (`bill`).
 *Leaves out:* checkpoints, records of different sizes, readers who back off, or who are refused
 for the bytes that they have just read.
 
@@ -34,6 +35,7 @@ RETENTION = factbook.value("kinesis.retention_default_s")
 RECORD_BYTES = int(factbook.value("kinesis.record_size_max_bytes"))
 MODES = rules.PROVISIONED, rules.ON_DEMAND
 FAN_OUTS = rules.SHARED, rules.ENHANCED
+READERS = rules.LIBRARY, rules.MAPPING
 
 
 class Stream(Component):
@@ -44,7 +46,8 @@ class Stream(Component):
     keys: `Keys`, or how many. record_size: bytes, key included. batch_size, aggregation: how
     producers put them. retries, retry_wait: how often a refused record is put again, and after
     how many s (from half of it to half as much again). consumers: how many applications read
-    every record, each at most `consumer_capacity` records/s of a shard; fan_out: "shared" or
+    every record, each at most `consumer_capacity` records/s of a shard; read_by: "library" or
+    "lambda", which only differ in how long a record takes to them; fan_out: "shared" or
     "enhanced"; poll_interval: s between two GetRecords calls of a consumer to a shard, if shared.
     outage: (start, length), s, in which none of them reads. mode: "provisioned", or
     "on-demand", which splits a shard that is busy for `split_after` s. call_bytes: at most, of a
@@ -62,7 +65,7 @@ class Stream(Component):
                  consumer_capacity: float = math.inf, poll_interval: float = rules.POLL_INTERVAL,
                  outage: tuple[float, float] = (0.0, 0.0), retention: float = RETENTION,
                  mode: str = rules.PROVISIONED, split_after: float = SPLIT_TIME,
-                 call_bytes: float = rules.PUT_BYTES,
+                 read_by: str = rules.LIBRARY, call_bytes: float = rules.PUT_BYTES,
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
         for what, value, least in (("shards", shards, 1), ("batch_size", batch_size, 1),
@@ -80,12 +83,14 @@ class Stream(Component):
             raise ParameterError("consumer_capacity", consumer_capacity, "at least 0 records/s")
         if not (len(outage) == 2 and min(outage) >= 0):
             raise ParameterError("outage", outage, "(start, length), each at least 0 s")
-        for what, value, known in (("mode", mode, MODES), ("fan_out", fan_out, FAN_OUTS)):
+        for what, value, known in (("mode", mode, MODES), ("fan_out", fan_out, FAN_OUTS),
+                                   ("read_by", read_by, READERS)):
             if value not in known:
                 raise unknown(what, value, known)
         self.keys = keys if isinstance(keys, Keys) else Keys(keys)
         self.puts = rules.Puts(record_size, batch_size, aggregation, call_bytes)
         self.consumers, self.fan_out, self.retention = consumers, fan_out, retention
+        self.read_by = read_by
         self.mode, self.away = mode, (outage[0], outage[0] + outage[1])
         # s between two calls, and calls/s that a shard gets and refuses
         self.interval = poll_interval
@@ -191,12 +196,18 @@ class Stream(Component):
         """Time from put to read of some of the records, s; one 0 if none was read."""
         behind, dice = self.shards.delays(), self._random("polling")
         n, (asked, refused) = len(behind), self.calls
-        wait = 0.5 + dice.random(n)         # in intervals: half of it for the call, half on the way
+        if not self.read:
+            return np.zeros(1)
+        mapping = self.read_by == rules.MAPPING
+        if mapping and not asked:
+            return behind + rules.MAPPING_PUSHED.draw(n, dice)
+        # In intervals: part of one until the call, and for the library half of one on the way.
+        wait = 0.5 * (not mapping) + dice.random(n)
         if refused:                         # calls before the one that is answered
             chance = (dice.permutation(n) + dice.random(n)) / n
             wait += np.floor(np.log1p(-chance) / math.log(refused / asked))
         interval = self.interval if asked else rules.propagation(self.consumers, self.fan_out)
-        return behind + interval * wait if self.read else np.zeros(1)
+        return behind + interval * wait + rules.MAPPING_POLLED * mapping
 
     @cached_property
     def calls_refused(self) -> np.ndarray:

@@ -79,8 +79,7 @@ class Caller(kit.Component):
         self._sources: list[Iterable[np.ndarray]] = []
         function.callers.append(self)
         self.link(function)
-        self._environments, self._limits = function.environments, (
-            function.timeout, function.error_share, function.poison_share)
+        self._environments = function.environments
         self._poison = sim.stream(f"{name} poison")
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
@@ -99,8 +98,9 @@ class Caller(kit.Component):
     def drawn(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The work, s, and the luck of so many requests: from 0 to 1, below that of poison."""
         work, chance = self.function.work.draw(count, self._random), self._luck.random(count)
-        if self._limits[2]:
-            chance[self._poison.random(count) < self._limits[2]] = -np.inf
+        poison_share = self.function.poison_share
+        if poison_share:
+            chance[self._poison.random(count) < poison_share] = -np.inf
         return work, chance
 
     def gather(self) -> None:
@@ -134,16 +134,17 @@ class Caller(kit.Component):
 
     def invoke(self, t: float, which: list[int], attempt: int) -> tuple[float, bool]:
         """One invocation for these: when it ends (negative: throttled), and whether it fails."""
-        timeout, error_share, poison_share = self._limits
+        function = self.function
+        timeout, error_share = function.timeout, function.error_share
         work = (self.work[which[0]] if len(which) == 1
                 else sum(map(self.work.__getitem__, which)))
         late = work > timeout
         end = self._environments.invoke(t, timeout if late else work)
         if end < 0.0:
-            self.function.throttles.append(t)
+            function.throttles.append(t)
             return end, True
-        self.function.runs.append((t, end, len(which)))
-        if late or not (error_share or poison_share):
+        function.runs.append((t, end, len(which)))
+        if late or not (error_share or function.poison_share):
             return end, late
         chance = self.chance
         return end, any(chance[i] < 0.0 or (chance[i] + attempt * GOLDEN) % 1.0 < error_share

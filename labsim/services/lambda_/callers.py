@@ -3,9 +3,9 @@
 Picture two kinds of people who ring an exchange whose lines are busy. One hears the tone and hangs
 up for good. One leaves a note, from which it is tried again later.
 
-*Models:* synchronous calls; asynchronous events with retries after 1 and 2 minutes, waits that
-double after a throttle, an age limit and a dead-letter queue. Queues and streams are in
-`event_source_mappings`, API Gateway is a service of its own.
+*Models:* synchronous calls; asynchronous events with their way to the function (`delivery`),
+retries after 1 and 2 minutes, waits that double after a throttle, an age limit and a dead-letter
+queue. Queues and streams are in `event_source_mappings`, API Gateway is a service of its own.
 *Leaves out:* clients who try again, destinations.
 
 Data plane: request-level, exact; synchronous calls in blocks, who comes back through a heap of
@@ -15,7 +15,7 @@ things due.
 import numpy as np
 
 from labsim import factbook
-from labsim.engine import Due
+from labsim.engine import Due, Simulation
 from labsim.errors import ParameterError
 from labsim.services.lambda_.caller import (
     DEAD,
@@ -27,6 +27,7 @@ from labsim.services.lambda_.caller import (
     Caller,
     ended,
 )
+from labsim.services.lambda_.delivery import EVENTS
 from labsim.services.lambda_.rules import RETRY_WAITS, backoff
 
 RETRIES = int(factbook.value("lambda.async_retries"))
@@ -64,7 +65,7 @@ class Synchronous(Caller):
 
     def call(self, which: np.ndarray) -> None:
         """Make the calls of these requests, in their order."""
-        timeout, error_share, _ = self._limits
+        timeout, error_share = self.function.timeout, self.function.error_share
         times, work = self.times[which], self.work[which]
         late = work > timeout
         ends = self._environments.invoke_all(times, np.where(late, timeout, work))
@@ -76,23 +77,48 @@ class Synchronous(Caller):
 
 
 class Retrying(Caller):
-    """Whatever comes back does so when it is `due`: then `happen(t, *what)` is called."""
+    """Whatever comes back does so when it is `due`: then `happen(t, *what)` is called. delivery:
+    whether what comes is on its way to the function for as long as was measured, or there at
+    once."""
 
     METRICS = (*Caller.METRICS, ended(
         "dead_lettered", "failed: given up, in the dead-letter queue", DEAD))
 
-    def __init__(self, *args, **how):
-        super().__init__(*args, **how)
+    def __init__(self, sim: Simulation, name: str, function, *, delivery: bool = False, **how):
+        super().__init__(sim, name, function, **how)
         self.due = Due()
+        self.delivery = delivery
+        self._there: list[float] = self.times   # when each is at the function, s, in this order
+        self._who: list[int] = []               # which one; empty: in the order in which they came
+        self._way = sim.stream(f"{name} delivery")
 
     @property
     def first(self) -> float:
         """When something comes next, for the first time or again, s."""
-        return min(super().first, self.due.first)
+        there = self._there[self._next] if self._next < len(self._there) else float("inf")
+        return min(there, self.due.first)
+
+    def take(self, times: np.ndarray) -> None:
+        """Requests come at `times` (s, sorted)."""
+        super().take(times)
+        if not self.delivery:
+            return
+        if self._there is self.times:
+            self._there = []
+        at, first = self.delivered(times), len(self.times) - len(times)
+        at = np.concatenate([self._there[self._next:], at])
+        who = np.concatenate([self._who[self._next:], np.arange(first, len(self.times))])
+        order = at.argsort(kind="stable")
+        self._there[self._next:] = at[order].tolist()
+        self._who[self._next:] = who[order].astype(int).tolist()
+
+    def delivered(self, times: np.ndarray) -> np.ndarray:
+        """When those that come at `times` are at the function, s."""
+        raise NotImplementedError
 
     def run_to(self, until: float) -> None:
         """Take what comes, for the first time or again, up to `until` s."""
-        times, due, i, steps = self.times, self.due, self._next, 0
+        times, who, due, i, steps = self._there, self._who, self.due, self._next, 0
         n, inf, arrive, happen = len(times), float("inf"), self.arrive, self.happen
         while True:
             steps += 1
@@ -104,7 +130,7 @@ class Retrying(Caller):
                     break
                 happen(*due.pop())
             elif first <= until:
-                arrive(first, i)
+                arrive(first, who[i] if who else i)
                 i += 1
             else:
                 break
@@ -129,6 +155,10 @@ class Asynchronous(Retrying):
             if not 0 <= value <= most:
                 raise ParameterError(what, value, f"0 to {most:,g}")
         self.retries, self.age = retries, age
+
+    def delivered(self, times: np.ndarray) -> np.ndarray:
+        """When events of `times` s leave Lambda's own queue, s."""
+        return times + EVENTS.draw(len(times), self._way)
 
     def arrive(self, t: float, i: int) -> None:
         """A new event."""

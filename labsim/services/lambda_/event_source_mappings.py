@@ -8,10 +8,10 @@ behind its first, for nobody in it may overtake.
 messages wait, and scale back when they find none or the function fails or is throttled; a throttled
 batch that its poller tries again until the visibility timeout has run out; batch windows, maximum
 concurrency, receive count. A stream's shards, each of which waits for its batch; retries, splitting
-of a failed batch, maximum record age, IteratorAge. *Leaves out:* partial batch answers, FIFO
-queues, event filters, the time of a poll; a batch that begins late in its visibility timeout and
-ends after it is done once, not twice. The queue and the stream themselves are inside, without
-limits of their own.
+of a failed batch, maximum record age, IteratorAge. The way of messages and records (`delivery`).
+*Leaves out:* partial batch answers, FIFO queues, event filters; a batch that begins late in its
+visibility timeout and ends after it is done once, not twice. The queue and the stream themselves
+are inside, without limits of their own.
 """
 
 from collections import defaultdict, deque
@@ -23,13 +23,15 @@ import numpy as np
 from labsim import declare as kit
 from labsim import factbook
 from labsim.declare import Line, Metric, Panel
-from labsim.errors import require, require_each
+from labsim.errors import ParameterError, require, require_each, unknown
+from labsim.services.kinesis.rules import ENHANCED, MAPPING_PUSHED, POLL_INTERVAL, SHARED
+from labsim.services.lambda_ import delivery as ways
 from labsim.services.lambda_.caller import DEAD, DONE
 from labsim.services.lambda_.callers import Retrying
 from labsim.services.lambda_.rules import backoff, checked_batch, checked_queue, visibility_timeout
 
 POLLERS = factbook.value("lambda.esm_sqs_start")    # and what they scale back to when idle
-POLLERS_PER_SECOND = factbook.value("lambda.esm_sqs_ramp") / 60
+RAMP = factbook.value("lambda.esm_sqs_ramp")        # more of them per minute
 POLLERS_MOST = factbook.value("lambda.esm_sqs_max")
 POLLERS_LEAST = factbook.value("lambda.esm_sqs_least")
 BACK_OFF = factbook.value("lambda.esm_sqs_back_off") / 100  # of the pollers, per error or throttle
@@ -43,14 +45,18 @@ class SqsEventSourceMapping(Retrying):
     """A standard SQS queue and its pollers: batches of at most `batch_size` messages, gathered for
     at most `window` s, at most `max_concurrency` batches at a time (0: as many as the pollers do).
     What fails, or is throttled until then, is back `visibility` s after it was received, by default
-    what AWS advises; the dead-letter queue gets what has been received `max_receives` times.
+    what AWS advises; the dead-letter queue gets what has been received `max_receives` times. While
+    messages wait there are `ramp` more pollers a minute (60 in 2018).
 
     ParameterError for what CreateEventSourceMapping refuses."""
 
     def __init__(self, *args, batch_size: int = 10, window: float = 0.0, max_concurrency: int = 0,
                  visibility: float | None = None,
-                 max_receives: int = int(factbook.value("sqs.dlq_max_receive_default")), **how):
+                 max_receives: int = int(factbook.value("sqs.dlq_max_receive_default")),
+                 ramp: float = RAMP, **how):
         super().__init__(*args, **how)
+        if not 0.0 < ramp < float("inf"):
+            raise ParameterError("ramp", ramp, "above 0 pollers a minute")
         if visibility is None:
             visibility = visibility_timeout(self.function.timeout, window)
         require("max_receives", max_receives, 1)
@@ -60,6 +66,7 @@ class SqsEventSourceMapping(Retrying):
         self.batch_size, self.window = batch_size, window
         self.visibility, self.max_receives = visibility, max_receives
         self.most = max_concurrency or POLLERS_MOST
+        self._apart = 60.0 / ramp           # s between two more pollers
         self.visible: deque[int] = deque()
         self.received: list[int] = []       # how often, of each message
         self.running, self.allowed = 0, POLLERS
@@ -71,6 +78,10 @@ class SqsEventSourceMapping(Retrying):
         """Messages come at `times` (s, sorted)."""
         super().take(times)
         self.received += [0] * len(times)
+
+    def delivered(self, times: np.ndarray) -> np.ndarray:
+        """When a poller could hand messages of `times` s to the function, s."""
+        return times + ways.QUEUE.draw(len(times), self._way)
 
     def arrive(self, t: float, i: int) -> None:
         """A new message."""
@@ -121,7 +132,7 @@ class SqsEventSourceMapping(Retrying):
             self._busiest = self.running
         if visible and self.allowed < self.most and not self._grows and self._gathers is None:
             self._grows = True
-            self.due.put(t + 1.0 / POLLERS_PER_SECOND, GROW)
+            self.due.put(t + self._apart, GROW)
         self._watch(t)
 
     def _watch(self, t: float) -> None:
@@ -151,6 +162,8 @@ class KinesisEventSourceMapping(Retrying):
     """A stream of Kinesis or DynamoDB: `shards` times `parallelization` lanes that each wait for
     their batch of at most `batch_size` records, gathered for at most `window` s.
 
+    fan_out: how records come if `delivery` takes its time: "shared", the shard is polled once a
+    second, or "enhanced", they are pushed.
     attempts: of a batch, then it is given up; 0: no end. bisect: what fails is split in two, which
     counts as no attempt. age: s after which a record is given up. lots: what decides which lane a
     record is in; by default a stream of its own."""
@@ -162,30 +175,49 @@ class KinesisEventSourceMapping(Retrying):
 
     def __init__(self, *args, shards: int = 1, parallelization: int = 1, batch_size: int = 100,
                  window: float = 0.0, attempts: int = 0, bisect: bool = False,
-                 age: float = RETENTION, lots=None, **how):
+                 age: float = RETENTION, fan_out: str = SHARED, lots=None, **how):
         super().__init__(*args, **how)
+        if fan_out not in (SHARED, ENHANCED):
+            raise unknown("fan_out", fan_out, (SHARED, ENHANCED))
         require_each(1, shards=shards, parallelization=parallelization)
         require_each(attempts=attempts, age=age, endless=True)
         checked_batch(batch_size=batch_size, window=window, windowless=batch_size)
         self.batch_size, self.window, self.attempts = batch_size, window, attempts
         self.bisect, self.age, self.lanes = bisect, age, shards * parallelization
+        self.fan_out = fan_out
         self.lane: list[int] = []       # of each record
         self.tries: list[tuple] = []    # (when, until the next one or the end, its last record's)
         self._lots = self.sim.stream(f"{self.name} lanes") if lots is None else lots
         self._waiting: dict[int, deque] = defaultdict(deque)    # of the lanes that got a record
         self._busy = [False] * self.lanes
         self._gathers: list[float | None] = [None] * self.lanes
+        self._phases = (self._way.random(shards).repeat(parallelization) - 1.0) * POLL_INTERVAL
+        self._before = np.zeros(self.lanes)     # s when the last record of a lane is there
+        self._more: list[bool] = []     # of each record: others of its lane come with it, after it
 
     def take(self, times) -> None:
         """Records come at `times` (s, sorted)."""
+        lanes = self._lots.integers(self.lanes, size=len(times))
+        self.lane += lanes.tolist()
         super().take(times)
-        self.lane += self._lots.integers(self.lanes, size=len(times)).tolist()
+
+    def delivered(self, times: np.ndarray) -> np.ndarray:
+        """When records of `times` s, the last ones taken, are read or pushed, s."""
+        lanes = np.array(self.lane[len(self.lane) - len(times):], dtype=int)
+        if self.fan_out == SHARED:
+            at = ways.polled(times, self._phases[lanes])
+        else:
+            at = times + MAPPING_PUSHED.draw(len(times), self._way)
+        at = ways.in_order(at, lanes, self._before)
+        self._more += (~ways.last_together(at, lanes)).tolist()
+        return at
 
     def arrive(self, t: float, i: int) -> None:
         """A new record."""
         lane = self.lane[i]
         self._waiting[lane].append(i)
-        self._begin(t, lane)
+        if not (self._more and self._more[i]):
+            self._begin(t, lane)
 
     def _begin(self, t: float, lane: int) -> None:
         """The lane's next batch, if it is free and there is enough for one."""

@@ -29,6 +29,7 @@ from labsim.services.sqs.idle import Idle, Sleepers
 from labsim.services.sqs.messages import BATCHES, MessageQueue, Receipt
 from labsim.services.sqs.rules import billed_requests
 
+CALL = factbook.value("sqs.call_s")
 LONG_POLL = factbook.value("sqs.long_poll_max_s")
 FIFO_RATE = factbook.value("sqs.fifo_tps")          # calls per second of each action
 PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
@@ -46,10 +47,11 @@ class Client(Component):
     message alone, at any rate at which messages can be followed one by one.
 
     most: MaxNumberOfMessages. wait: WaitTimeSeconds. pause: after a poll that found nothing.
-    call_time: s. rate: calls per second that the queue takes of each action, by default those of a
-    FIFO queue, and any number. sees: share of the servers that a short poll asks. size: bytes of a
-    message. groups: message groups of what `sim.send` sends, drawn by lot. price: USD per million
-    requests. random: where that lot is drawn; by default a stream of its own.
+    call_time: s that a receive or a delete takes; who sends doesn't wait for the answer here. rate:
+    calls per second that the queue takes of each action, by default those of a FIFO queue, and any
+    number. sees: share of the servers that a short poll asks. size: bytes of a message. groups:
+    message groups of what `sim.send` sends, drawn by lot. price: USD per million requests. random:
+    where that lot is drawn; by default a stream of its own.
     """
 
     METRICS = (
@@ -68,7 +70,7 @@ class Client(Component):
 
     def __init__(self, sim: Simulation, name: str, queue: MessageQueue, *, most: int = 1,
                  wait: float = factbook.value("sqs.long_poll_default_s"), pause: float = 0.0,
-                 call_time: float = 0.01, rate: float | None = None, sees: float = 1.0,
+                 call_time: float = CALL, rate: float | None = None, sees: float = 1.0,
                  size: float = 1.0, groups: int = 1, price: float | None = None, random=None):
         super().__init__(sim, name)
         rate = (FIFO_RATE if queue.fifo else math.inf) if rate is None else rate
