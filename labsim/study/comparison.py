@@ -43,7 +43,8 @@ class Figure:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One comparison of the lab called `lab`, as `measured.yaml` declares it."""
+    """One comparison of the lab called `lab`, as `measured.yaml` declares it; `fitted`: a number of
+    the model was taken from this measurement."""
 
     lab: str
     name: str
@@ -52,6 +53,7 @@ class Comparison:
     over: str
     figures: tuple[Figure, ...]
     why: str
+    fitted: bool = False
 
     @property
     def error(self) -> float:
@@ -75,6 +77,11 @@ class Comparison:
     def met(self) -> bool:
         """Whether the model is near: by `NEAR` or by `ERRORS`."""
         return abs(self.error) <= NEAR or abs(self.errors) <= ERRORS
+
+    @property
+    def verdict(self) -> str:
+        """In a word or two: "near", "near, set so" or "OFF"."""
+        return ("near, set so" if self.fitted else "near") if self.met else "OFF"
 
     def how_far(self) -> str:
         """The error in words: "+5%, 0.6 SE", or of many figures "7.3% on average, 0.9 SE"."""
@@ -110,8 +117,12 @@ class MeasuredTable(tuple):
     def told(self) -> str:
         """How many are near, in a sentence."""
         near, of_all = self.counts
-        return (f"{self.whose}: {near} of {of_all} near (within {NEAR:.0%}, or "
-                f"{ERRORS:g} standard errors, SE)." if self else f"{self.whose}: none is known.")
+        if not self:
+            return f"{self.whose}: none is known."
+        told = (f"{self.whose}: {near} of {of_all} near (within {NEAR:.0%}, or {ERRORS:g} standard "
+                "errors, SE)")
+        fitted = sum(c.met and c.fitted for c in self)
+        return f"{told}, {fitted} of them as the model was set by them." if fitted else f"{told}."
 
     def off(self) -> list[str]:
         """What the model misses, a sentence each: not to be relied on."""
@@ -121,7 +132,7 @@ class MeasuredTable(tuple):
     def rows(self) -> list[tuple[str, ...]]:
         """One row of texts per comparison."""
         return [(c.name, c.said("measured"), c.said("model"), c.how_far(),
-                 "near" if c.met else "OFF", "; ".join(filter(None, (
+                 c.verdict, "; ".join(filter(None, (
                      c.of.when, c.of.where, c.of.source)))) for c in self]
 
     def plot(self):

@@ -17,6 +17,8 @@ A model may be wrong; it may not hide it.
   for their ratio, as a mean after `after` s (default 0), or `at` s, or with `reaches`: a number or
   column, when it first gets there, s. times: a factor to the unit (default 1);
 * or, for no run, play: "module:function" that plays the lab's own parts by hand, with `args`;
+* fitted: true where a number of the model was taken from this very measurement: then that they
+  agree is no evidence for the model, and is said;
 * why: where the model is out, the reason, in one sentence.
 
 A comparison is met where the mean of its figures' errors is at most `NEAR`, or they are on average
@@ -38,7 +40,7 @@ from labsim.study.comparison import Comparison, Figure, MeasuredTable
 SPREAD = "standard error of the mean"   # of several rows, beside their columns
 KEYS = {"name", "unit", "set", "rows", "gives", "error", "each", "over", "run", "take",
         "replications", "metric", "series", "after", "at", "reaches", "times", "play", "args",
-        "why"}
+        "fitted", "why"}
 
 
 def cases(lab) -> list[dict]:
@@ -59,7 +61,9 @@ def cases(lab) -> list[dict]:
 def about(topic: str, labs: Iterable) -> MeasuredTable:
     """The comparisons of these labs that are about `topic`: a lab, a service, a set of data or the
     part of its id before the first hyphen, in any case; `ParameterError` suggests the nearest."""
-    wanted, known, found = str(topic).strip().casefold(), {}, []
+    wanted, known, found, labs = str(topic).strip().casefold(), {}, [], [*labs]
+    if own := [lab for lab in labs if lab.slug == wanted and cases(lab.original or lab)]:
+        return MeasuredTable(comparisons(own[0]))
     for lab in labs:
         for case in cases(lab.original or lab):
             of = measurement(case["set"])
@@ -96,7 +100,7 @@ def compare(lab, case: dict, run: Callable) -> Comparison:
                _number(row, case["gives"]), _error(row, case),
                _model(lab, case, row, run)) for row in rows)
     return Comparison(lab.slug, case["name"], case.get("unit", ""), of, over, figures,
-                      case.get("why", ""))
+                      case.get("why", ""), case.get("fitted", False))
 
 
 def label(row: dict, case: dict) -> str:

@@ -42,7 +42,7 @@ def draw(table, style: Style | None = None) -> LabFigure:
 def alt(table) -> str:
     """What the figure shows, in words."""
     rows = (f"{c.name}: {c.said('measured')} measured, {c.said('model')} here, {c.how_far()}, "
-            f"{'near' if c.met else 'off'}." for c in table)
+            f"{c.verdict}." for c in table)
     return " ".join([table.told(), *rows])
 
 
@@ -73,16 +73,17 @@ def _range(axes, table, style: Style) -> None:
         many = len(ratios) > 1
         axes.plot(ratios, np.full(len(ratios), y), marker, color=colour, clip_on=False,
                   markersize=style.font * (0.5 if many else 0.8), alpha=0.7 if many else 1.0,
-                  markeredgewidth=0)
+                  markerfacecolor=style.paper if comparison.fitted else colour)
         places = dict(transform=axes.get_yaxis_transform(), color=style.ink)
         axes.text(-0.03, y, _wrapped(comparison.name), ha="right", va="center", fontsize=style.font,
                   **places)
-        axes.text(1.03, y, f"{comparison.how_far()}{'' if comparison.met else '  OFF'}",
+        axes.text(1.03, y, f"{comparison.how_far()}  {comparison.verdict}",
                   va="bottom", fontsize=style.font,
                   fontweight="normal" if comparison.met else "bold", **places)
         axes.text(1.03, y, f"{comparison.said('measured')}; here {comparison.said('model')}",
                   va="top", fontsize=style.font - 1, **places)
-    ticks = [1, *(step for step in STEPS if step <= edge and (edge < 4 or step >= 2))]
+    finest = 1.25 if edge < 2 else 1.5 if edge < 4 else 2
+    ticks = [1, *(step for step in STEPS if finest <= step <= edge)]
     axes.set_xticks(sorted({*ticks, *(1 / t for t in ticks)}))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _times(x)))
     axes.xaxis.set_minor_formatter(NullFormatter())

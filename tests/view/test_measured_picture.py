@@ -48,7 +48,7 @@ def test_a_model_that_is_wide_of_the_mark_is_at_the_edge():
 def test_the_picture_in_words():
     """For those who can't see it."""
     assert draw(TABLE).alt.startswith("Measurements on AWS: 2 of 3 near")
-    assert "far: 10 s measured, 35 s here, +250%, off." in draw(TABLE).alt
+    assert "far: 10 s measured, 35 s here, +250%, OFF." in draw(TABLE).alt
 
 
 @pytest.mark.parametrize("dark", [False, True])
