@@ -188,9 +188,9 @@ lab.run(lab.preset("7")).plot()
 
 # %% [markdown]
 # With a replica it is {{promotion_time}} and what is left of a DNS answer, as somebody measured it
-# five times without load. AWS grants itself more ({{fact:aurora.failover}}), and under load nearly a
-# minute has been seen: plan for AWS's. The promoted replica leaves the readers: its connections all
-# come back within {{dns_ttl}}, to the two that are left.
+# five times without load. AWS grants itself more ({{fact:aurora.failover}}), and under load nearly
+# a minute has been seen: plan for AWS's. The promoted replica leaves the readers: its connections
+# all come back within {{dns_ttl}}, to the two that are left.
 # The standby of RDS had served no read before, and with a single instance there is nobody else.
 # What if the clients cache DNS for longer than they should?
 
