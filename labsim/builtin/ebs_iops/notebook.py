@@ -575,7 +575,7 @@ lab.trust()
 #   a hard disk volume; AWS promises single-digit milliseconds of SSDs, less than half of one of
 #   `io2`, and says nothing of disks. All are parameters. Reads and writes are alike but on EFS,
 #   and a large I/O takes no longer than a small one. All I/Os take equally long but on EFS, whose
-#   p99 is {{latency_tail}} the mean; with a line before it the two p99 are added: too much.
+#   `p99` is {{latency_tail}} the mean; with a line before it the two are added: too much.
 # * An I/O of EFS is a small file that is opened, read or written, and closed, as it was measured.
 #   In a file that is open already one is quicker, down to what AWS says. What a file system does
 #   at most is that of a new one, in elastic mode, at one time in one region; AWS's quotas are ten
@@ -585,7 +585,7 @@ lab.trust()
 #   measured more than thirty times as many in a row as at random, with four outstanding no more
 #   than at random: there must be enough in line to be merged.
 # * A volume gives nearly all of its IOPS nearly all of the time; here it is always all. At its
-#   limit it lets I/Os through in handfuls: the p99 of a full `gp2` was measured at up to ten
+#   limit it lets I/Os through in handfuls: the `p99` of a full `gp2` was measured at up to ten
 #   times the mean, which here it equals.
 # * How an instance's credits come back AWS doesn't say but for the half hour a day. Here they come
 #   while less than the baseline is used, and in full after every day, as in AWS's own simulation.
