@@ -104,9 +104,11 @@ def compare(lab, case: dict, run: Callable) -> Comparison:
 
 
 def label(row: dict, case: dict) -> str:
-    """What a row is about, in its own words: its first texts that are no numbers."""
+    """What a row is about, in its own words: its first texts that are no numbers, but for those
+    that all rows have in common."""
+    common = {name for name, value in case.get("rows", {}).items() if not isinstance(value, list)}
     words = [text for name, text in row.items() if text and not _is_number(text)
-             and name not in case.get("rows", {}) and name != "note"]
+             and name not in common and name != "note"]
     return ", ".join(words[:2])
 
 

@@ -215,23 +215,60 @@ def test_who_falls_behind_what_it_pays_for_is_told(io_size, depth, storage):
 @pytest.mark.parametrize("latency", [0.0002, 0.004])
 def test_the_latency_of_every_device_is_a_knob(storage, knob, more, latency):
     """It is told apart from the line, and the timeout counts the line only."""
-    values = dict(storage=storage, size=500, io_rate=1, io_size=64, duration=600, **more)
+    values = dict(storage=storage, size=500, io_rate=1, io_size=64, duration=600, latency_tail=1,
+                  **more)
     quiet = summary(**values, **{knob: latency})
     assert quiet["device_latency"] == pytest.approx(latency)
-    assert quiet["latency_mean"] == quiet["latency_p99"] == pytest.approx(latency)
+    assert quiet["latency_mean"] == pytest.approx(latency)
+    assert quiet["latency_p99"] == pytest.approx(latency)
     assert quiet["wait_mean"] == 0 == quiet["failed"]
     full = summary(**{**values, "io_rate": 10**6}, queue_depth=1, timeout=0.05, **{knob: latency})
     assert full["wait_mean"] == pytest.approx(0.05, rel=0.001)
     assert full["latency_p99"] == pytest.approx(0.05 + latency)
 
 
-def test_measured_latencies_of_a_file_system():
-    """5.3 ms to read, 15 ms to write 1 KiB were measured (Skyrise, 2024), best cases are AWS's:
-    with one at a time, 188 reads or 67 writes a second."""
-    one = dict(storage="efs-elastic", closed_loop=True, queue_depth=1, io_size=1, duration=60)
-    for share, knob, took in ((1, "read_latency", 0.005312), (0, "write_latency", 0.014994)):
-        s = summary(**one, read_share=share, **{knob: took})
-        assert s["iops_mean"] == pytest.approx(1 / took)
+@pytest.mark.parametrize("storage", ["efs-elastic", "efs-provisioned", "efs-bursting"])
+@pytest.mark.parametrize("clients", [1, 10, 30, 64, 400])
+def test_clients_with_one_file_each(storage, clients):
+    """Clients over the time of a file, 5.3 ms to read and 15 ms to write as measured, up to what a
+    new file system does: the latency is by the law of Little, too."""
+    for share, took, most in ((1, 0.0053, 7_028), (0, 0.015, 3_662)):
+        s = summary(storage=storage, closed_loop=True, queue_depth=1, instances=clients, io_size=1,
+                    provisioned_throughput=1_000, read_share=share, duration=60)
+        assert s["iops_mean"] == pytest.approx(min(clients / took, most))
+        assert s["latency_mean"] == pytest.approx(max(took, clients / most))
+
+
+@pytest.mark.parametrize("share", [0, 0.2, 0.5, 0.9, 1])
+def test_reads_and_writes_share_what_a_file_system_does(share):
+    """Half of the most reads leaves half of the most writes; and nothing beyond AWS's quota."""
+    full = dict(storage="efs-elastic", closed_loop=True, queue_depth=10_000, io_size=1,
+                duration=60, read_share=share)
+    each = summary(**full)["iops_mean"]
+    assert each * share / 7_028 + each * (1 - share) / 3_662 == pytest.approx(1)
+    each = summary(**full, read_iops=10**7, write_iops=10**7)["iops_mean"]
+    assert each * share / 250_000 + each * (1 - share) / 50_000 == pytest.approx(1)
+
+
+def test_a_file_system_that_does_less_than_its_quota_says_so():
+    """In a note, with the parameters to raise."""
+    busy = dict(storage="efs-elastic", io_size=4, io_rate=20_000, queue_depth=1_000)
+    assert list(notes(**busy)) == ["read_iops, write_iops"]
+    assert not notes(**busy, read_iops=250_000, write_iops=50_000)
+
+
+@pytest.mark.parametrize("size, most", [(8, 3_000), (500, 3_000), (1_000, 3_000), (2_000, 6_000),
+                                        (5_000, 15_000), (8_000, 16_000)])
+@pytest.mark.parametrize("depth", [1, 4, 32])
+def test_fio_at_a_gp2_of_any_size(size, most, depth):
+    """With credits 3,000 IOPS or the baseline, if more, as far as the queue depth allows; without
+    the baseline. The latency is the queue depth over the rate."""
+    for credits, limit in ((1, most), (0, min(max(100, 3 * size), most))):
+        s = summary(size=size, closed_loop=True, queue_depth=depth, io_size=4, credits=credits,
+                    duration=300)
+        rate = min(limit, depth / 0.001)
+        assert s["iops_mean"] == pytest.approx(rate, rel=1e-4)
+        assert s["latency_mean"] == pytest.approx(depth / rate, rel=1e-3)
 
 
 def test_a_closed_loop_needs_no_rate():

@@ -124,8 +124,9 @@ class AuroraReplicasParams(Params):
         group=FAILURES, help="When the writer fails; 0 for never.")
     promotion_time: float = number(
         PROMOTION, unit="s", bounds=(0, 3_600), slider=(0, 120), step=5, label="Promotion takes",
-        group=FAILURES, fact="aurora.failover", when=ON_AURORA,
-        help="Until an Aurora replica is the writer.")
+        group=FAILURES, fact="aurora.promotion_s", when=ON_AURORA,
+        help="Until an Aurora replica is the writer: as measured without load; AWS says less than "
+             "a minute, often less than half of one.")
     multi_az_failover_time: float = number(
         STANDBY, unit="s", bounds=(0, 3_600), slider=(0, 240), step=5, label="Standby takes",
         group=FAILURES, fact="rds.multi_az_failover", when=ON_RDS,

@@ -33,7 +33,7 @@ PRESETS = (
            {"read_rate": 4_000, "custom_endpoint_share": 0.35}),
     Preset("RDS read replicas", "Each replica repeats every write, and is late: seconds instead "
                                 "of milliseconds.", {"engine": "rds", "write_rate": 300}),
-    Preset("Failover to a replica", "A replica takes over in half a minute. Its readers have to go "
+    Preset("Failover to a replica", "A replica takes over within seconds. Its readers have to go "
                                     "elsewhere, all at once.", {"failover_at": 600}),
     Preset("No failover target", "No replica: a new writer has to be made, and until then nobody "
                                  "reads either.",

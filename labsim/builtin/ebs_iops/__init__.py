@@ -32,5 +32,8 @@ lab = Lab(
            "istore.iops", "efs.baseline_kibps_per_gib", "efs.credit_rule", "efs.client_mibps",
            "efs.client_elastic_mibps", "efs.iops", "efs.iops_elastic", "efs.elastic",
            "efs.throughput_most", "efs.elastic_min", "efs.default_throughput_mode",
+           "efs.read_latency_s", "efs.write_latency_s", "efs.read_latency_measured_s",
+           "efs.write_latency_measured_s", "efs.latency_tail", "efs.new_read_iops",
+           "efs.new_write_iops",
            "rds.gp2_stripe"),
 )

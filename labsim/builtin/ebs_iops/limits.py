@@ -81,15 +81,19 @@ def on_ebs(p: EbsIopsParams) -> tuple[float, list[Limit]]:
 def on_efs(p: EbsIopsParams) -> tuple[float, list[Limit]]:
     """What the throughput mode allows, I/Os/s, and what allows perhaps less."""
     rates = efs.limits(p.storage, p.size, p.io_size, p.read_share, clients=p.users,
-                       throughput=p.provisioned_throughput, new_client=p.new_client)
+                       throughput=p.provisioned_throughput, new_client=p.new_client,
+                       read_iops=p.read_iops, write_iops=p.write_iops)
     own = rates.get("throughput", (math.inf, math.inf))[1]
-    clients, iops, most = (rates[name][1] for name in ("clients", "IOPS", "file system"))
+    clients, iops, new, most = (rates[name][1] for name in (
+        "clients", "IOPS", "found", "file system"))
     found = [
         Limit(clients, f"instances: {format_value(p.users)} of "
               f"{format_value(clients / p.users * p.io_size / 1_024, 'MiB/s')} each are at most "
               f"{of(p, clients)}"),
         Limit(iops, f"a file system in this mode does at most {of(p, iops)} of such a mix of "
               "reads and writes"),
+        Limit(new, f"read_iops, write_iops: a file system as it was measured does at most "
+              f"{of(p, new)} of such a mix; AWS's quota is {format_value(iops, 'I/Os/s')}"),
         Limit(most, f"a file system in this mode moves at most {of(p, most)}"),
         by_depth(p)]
     return own, found

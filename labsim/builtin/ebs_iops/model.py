@@ -49,7 +49,9 @@ def made(p: EbsIopsParams, sim: Simulation) -> Storage:
         return efs.FileSystem(sim, "storage", p.storage, p.size, clients=p.users,
                               throughput=p.provisioned_throughput, reads=p.read_share,
                               credits=p.credits, new_client=p.new_client,
-                              read_latency=p.read_latency, write_latency=p.write_latency, **load)
+                              read_iops=p.read_iops, write_iops=p.write_iops,
+                              read_latency=p.read_latency, write_latency=p.write_latency,
+                              tail=p.latency_tail, **load)
     return ebs.Volume(sim, "storage", p.storage, p.size, iops=p.provisioned_iops,
                       throughput=p.provisioned_throughput, latency=p.latency, stripes=p.stripes,
                       sequential=p.sequential, credits=p.credits, instance=p.instance, **load)

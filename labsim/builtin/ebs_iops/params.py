@@ -105,13 +105,29 @@ class EbsIopsParams(Params):
         label="Local latency", group=STORAGE, when=("storage", (LOCAL,)),
         help="Time of an I/O at an instance store; AWS publishes none.")
     read_latency: float = number(
-        0.00025, unit="s", bounds=(0.00001, 1), slider=(0.00025, 0.01), step=0.00025,
-        label="Read latency", group=STORAGE, when=FILES, fact="efs.read_latency_s",
-        help="Time of a read at the file system; AWS says the best case, 5 ms were measured.")
+        efs.READ_LATENCY, unit="s", bounds=(0.00001, 1), slider=(0.00025, 0.02), step=0.00025,
+        label="Read latency", group=STORAGE, when=FILES, fact="efs.read_latency_measured_s",
+        help="Mean time of a read at the file system: of a small file, as measured; AWS says the "
+             "best case of one operation.")
     write_latency: float = number(
-        0.0027, unit="s", bounds=(0.00001, 1), slider=(0.0005, 0.02), step=0.0001,
-        label="Write latency", group=STORAGE, when=FILES, fact="efs.write_latency_s",
-        help="Time of a write at the file system; AWS says the best case, 15 ms were measured.")
+        efs.WRITE_LATENCY, unit="s", bounds=(0.00001, 1), slider=(0.0005, 0.05), step=0.0005,
+        label="Write latency", group=STORAGE, when=FILES, fact="efs.write_latency_measured_s",
+        help="Mean time of a write at the file system: of a small file, as measured; AWS says the "
+             "best case of one operation.")
+    latency_tail: float = number(
+        efs.TAIL, unit="x", bounds=(1, efs.TAIL_MOST), slider=(1, 5), step=0.1,
+        label="Latency tail", group=STORAGE, when=FILES, fact="efs.latency_tail",
+        help="p99 of the time of a read, or of a write, over its mean.")
+    read_iops: float = number(
+        efs.NEW_READS, unit="I/Os/s", bounds=(1, 10_000_000), slider=(1_000, 250_000), step=1_000,
+        label="Reads at most", group=STORAGE, when=FILES, fact="efs.new_read_iops",
+        help="Reads per second that a file system does alone: of a new one, as measured. AWS's "
+             "quota holds besides.")
+    write_iops: float = number(
+        efs.NEW_WRITES, unit="I/Os/s", bounds=(1, 10_000_000), slider=(1_000, 50_000), step=1_000,
+        label="Writes at most", group=STORAGE, when=FILES, fact="efs.new_write_iops",
+        help="Writes per second that a file system does alone: of a new one, as measured. AWS's "
+             "quota holds besides.")
     stripes: int = integer(
         1, unit="volumes", bounds=(1, 16), slider=(1, 8), step=1, label="Striped over",
         group=STORAGE, when=BLOCKS,

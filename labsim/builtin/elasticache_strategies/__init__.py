@@ -24,6 +24,6 @@ lab = Lab(
     facts=("ec.lazy_rule", "ec.write_through_rule", "ec.ttl_rule", "ec.replicas_max",
            "ec.memcached_nodes", "ec.redis_nodes", "ec.reserved_memory", "ec.eviction_default",
            "ec.aof",
-           "ec.iam_auth", "ec.replication_rule", "ec.failover_time", "rds.multi_az_rule",
-           "rds.multi_az_failover", "rds.t3_large_price"),
+           "ec.iam_auth", "ec.replication_rule", "ec.failover_s", "ec.replace_s", "ec.trip",
+           "rds.multi_az_rule", "rds.multi_az_failover", "rds.t3_large_price"),
 )

@@ -5,8 +5,8 @@ from typing import Literal
 from labsim.declare import Params, choice, flag, integer, number
 from labsim.errors import ParameterError
 from labsim.services.elasticache import cache_aside
-from labsim.services.elasticache.cluster import FAILOVER, PRICE, REPLACE
-from labsim.services.elasticache.rules import NODES_MAX, REDIS
+from labsim.services.elasticache.cluster import PRICE
+from labsim.services.elasticache.rules import FAILOVER, NODES_MAX, REDIS, REPLACE
 
 REQUESTS, CACHE, DATABASE, FAULT, COST = "Requests", "Cache", "Database", "Node lost", "Cost"
 CACHED = ("strategy", (cache_aside.LAZY, cache_aside.THROUGH, cache_aside.SESSIONS))
@@ -68,7 +68,8 @@ class ElasticacheStrategiesParams(Params):
         help="At the start the most popular items are loaded, all at the same moment.")
     trip_time: float = number(
         0.001, unit="s", bounds=(0, 1), slider=(0.0005, 0.01), step=0.0005, label="Cache trip",
-        group=CACHE, when=CACHED, help="Time of a question to the cache.")
+        group=CACHE, when=CACHED,
+        help="Time of a question to the cache, an assumption: less in the same zone.")
 
     database_servers: int = integer(
         40, unit="requests", bounds=(1, 10_000), slider=(1, 200), step=1, label="At a time",
@@ -92,11 +93,13 @@ class ElasticacheStrategiesParams(Params):
         help="When.")
     failover_time: float = number(
         FAILOVER, unit="s", bounds=(0, 3_600), slider=(0, 60), step=1, label="Failover",
-        group=FAULT, when=REPLICATED,
-        help="Until a replica answers in its place; AWS names no figure.")
+        group=FAULT, when=REPLICATED, fact="ec.failover_s",
+        help="Until a replica answers in its place, the failure's detection included; a planned "
+             "one takes seconds.")
     replace_time: float = number(
-        REPLACE, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Replaced after",
-        group=FAULT, help="Until there is a new node, empty.")
+        REPLACE, unit="s", bounds=(0, 86_400), slider=(0, 1_200), step=10, label="Replaced after",
+        group=FAULT, fact="ec.replace_s",
+        help="Until there is a new node: empty, or a replica that has all.")
 
     node_price: float = number(
         PRICE, unit="USD/h", bounds=(0, 1_000), slider=(0, 1), step=0.01, label="Node price",

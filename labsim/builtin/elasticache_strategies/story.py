@@ -23,7 +23,7 @@ HOT = {"keys": 2_000, "skew": 1.6, "node_items": 1_000, "ttl": 15, "read_rate": 
        "write_rate": 1, "database_time": 0.5, "database_cv": 0.2, "database_servers": 1_000,
        "database_timeout": 10, "duration": 40}
 NEWS = {"write_rate": 2_000, "database_servers": 80}
-FULL = {"node_items": 400_000, "duration": 40, "lost_at": 15}
+FULL = {"node_items": 400_000, "lost_at": 15}
 VISITORS = {"strategy": "sessions", "keys": 60_000, "skew": 0, "ttl": 60, "write_rate": 0,
             "read_rate": 6_000}
 
@@ -54,7 +54,7 @@ PRESETS = (
                                    "consistent hashing.", {**FULL, "lost_nodes": 1}),
     Preset("Node lost, modulo", "The same loss, where clients count modulo the nodes.",
            {**FULL, "lost_nodes": 1, "ring": False}),
-    Preset("Redis failover", "Redis with a replica of each shard: some seconds, and nothing is "
+    Preset("Redis failover", "Redis with a replica of each shard: half a minute, and nothing is "
                              "lost.",
            {**FULL, "lost_nodes": 1, "engine": "redis", "replicas": 1}),
     Preset("Session store lost", "Sessions in a cache without replicas. A node is lost, and with "

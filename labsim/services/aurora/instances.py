@@ -1,8 +1,8 @@
 """The instances of Amazon Aurora (and RDS): writer, replicas, failover, auto scaling, the quorum.
 
 Picture a head chef with assistants who cook from one shared pantry. Only the chef changes the
-pantry; when he faints an assistant takes his place within half a minute, if there is one; else a
-new chef must be found. In RDS every assistant has a pantry of his own and copies every change of
+pantry; when he faints an assistant takes his place within seconds, if there is one; else a new
+chef must be found. In RDS every assistant has a pantry of his own and copies every change of
 the chef's, some time later; and the deputy (Multi-AZ) stands by and cooks for nobody.
 
 *Models:* Aurora with replicas on shared storage of six copies, RDS with asynchronous replicas and

@@ -20,9 +20,11 @@ REPLICAS_MAX = {AURORA: int(factbook.value("aurora.replicas_max")),
                 RDS: int(factbook.value("rds.read_replicas_max"))}
 COOLDOWN = factbook.value("aurora.as_cooldown_s")
 LAST_TIER = 15      # promotion tier of a replica that auto scaling adds, as in aurora.as_rule
-# s until there is a writer again; facts aurora.failover, rds.multi_az_failover,
-# aurora.failover_no_replica say "often less than 30", "60 to 120", "less than 10 minutes".
-PROMOTION, STANDBY, REBUILD = 30.0, 90.0, 540.0
+# s until there is a writer again. A promotion as measured, within AWS's "less than 60, often less
+# than 30" (aurora.failover); the others within "60 to 120" (rds.multi_az_failover) and "less than
+# 10 minutes" (aurora.failover_no_replica).
+PROMOTION = factbook.value("aurora.promotion_s")
+STANDBY, REBUILD = 90.0, 540.0
 REJOIN = 120.0          # s until a failed writer is back as a replica; AWS publishes none
 SHORTEST_TTL = 1e-3     # s; as good as none
 MOST_SERVERS = 256

@@ -224,6 +224,11 @@ class Storage(kit.Component):
         second = min(1.0, self.sim.duration)
         return ramps.most_within(t, here[:, col.DONE], second) / second
 
+    @property
+    def slow(self) -> float:
+        """The time that 99 of 100 I/Os don't exceed at the storage itself, s: all are alike."""
+        return self.device.latency
+
     def wait_mean(self) -> float:
         """Mean time of an I/O in line, s."""
         return float(self.flow.line @ self.flow.pieces[:, col.SPAN]) / max(self.passed.sum(), 1e-9)

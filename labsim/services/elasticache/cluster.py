@@ -6,9 +6,9 @@ number of cabinets, nearly all of the others are now looked for in the wrong pla
 
 *Models:* nodes of so many items, least recently used out first; keys shared out by their number
 modulo the nodes, or by a ring of points (consistent hashing); Memcached's loss of a node; Redis's
-shards with replicas, failover, and without; memory that Redis keeps back.
-*Leaves out:* cluster-mode resharding, writes that were not replicated yet, connection limits,
-sampled LRU, Redis's data types.
+shards with replicas, failover, and without; until when a lost node is replaced; memory that Redis
+keeps back. *Leaves out:* a second loss of the same shard meanwhile, cluster-mode resharding,
+writes that were not replicated yet, connection limits, sampled LRU, Redis's data types.
 
 Data plane: request-level, exact LRU in each node; who asks is an `Application`.
 """
@@ -21,9 +21,11 @@ from labsim.engine import LruCache, Order, Simulation
 from labsim.errors import LabsimError, ParameterError, require, require_each, unknown
 from labsim.services.elasticache.rules import (
     ENGINES,
+    FAILOVER,
     MEMCACHED,
     NODES_MAX,
     REDIS,
+    REPLACE,
     REPLICAS_MAX,
     by_modulo,
     by_ring,
@@ -32,7 +34,6 @@ from labsim.services.elasticache.rules import (
 )
 
 PRICE = 0.034       # USD per node and hour, of a small node; an assumption
-FAILOVER, REPLACE = 5.0, 300.0      # s; AWS names no figure
 
 
 class Cluster(Component):
@@ -49,6 +50,8 @@ class Cluster(Component):
         Count("items_end", "items", "items in the cache at the end", "", lambda c: c.items),
         Metric("keys_moved_share", "", "part of the keys that were looked for elsewhere after a "
                "loss", "lower", lambda c: c.moved_share),
+        Metric("replacing_s", "s", "how long lost nodes were away until they were replaced, at "
+               "most to the run's end", "lower", lambda c: c.replacing),
         Metric("busiest_node_rate", "req/s", "reads per second of the node that is asked most",
                "lower", lambda c: c.asked.max() / c.sim.duration),
         Metric("busiest_node_share", "", "its part of all reads of the cache", "lower",
@@ -87,6 +90,7 @@ class Cluster(Component):
         self.asked = np.zeros(nodes)            # reads of each node
         self.away = [False] * nodes
         self.moved_share = 0.0
+        self._gone: list[tuple[float, float]] = []      # from when to when nodes were away, s
         self.users: list[Component] = []        # applications; they advance before anything changes
         self._look_in(self.all)
         self.record.level("nodes", 0.0, nodes)
@@ -107,6 +111,12 @@ class Cluster(Component):
         """Items thrown out for want of room."""
         return sum(cache.evictions for cache in self.caches)
 
+    @property
+    def replacing(self) -> float:
+        """How long lost nodes were away until they were replaced, s; the longest of all."""
+        end = self.sim.duration
+        return max((min(back, end) - at for at, back in self._gone if at < end), default=0.0)
+
     def ask(self, keys: np.ndarray) -> None:
         """Count reads of these keys by their node."""
         self.asked += np.bincount(self._places[keys], minlength=len(self.all))
@@ -116,13 +126,17 @@ class Cluster(Component):
     def fail(self, at: float, nodes: int = 1, *, failover: float = FAILOVER,
              replace: float = REPLACE) -> None:
         """The first so many nodes fail at `at` s. With replicas they answer again after `failover`
-        s, with all that they held; else it is gone, and there are new nodes after `replace` s."""
+        s, with all that they held, and the shard has all its nodes again after `replace` s; else it
+        is gone, and there are new nodes after `replace` s."""
         for what, value in (("at", at), ("failover", failover), ("replace", replace)):
             self.require(what, value, unit="s")
         self.require("nodes", nodes, 1, len(self.all), whole=True)
         failing = self._failing_over(at, self.all[:nodes], failover) if self.replicas else (
             self._losing(at, self.all[:nodes], replace))
         self.sim.process(failing)
+        self._gone.append((at, at + replace))
+        if self.replicas:
+            self.sim.process(self._replacing(at + replace))
 
     def _at(self, t: float, answering: int):
         """Wait until `t` s, when all requests before it have been answered; from then on so many
@@ -144,6 +158,10 @@ class Cluster(Component):
         yield from self._at(at + failover, len(self.all))
         self._set_away(gone, False)
         self.log("back", "the replicas answer, with all that there was")
+
+    def _replacing(self, at: float):
+        yield self.sim.until(at, Order.METRIC)
+        self.log("replaced", "new nodes are there as replicas; a shard may lose one again")
 
     def _losing(self, at: float, gone: list[int], replace: float):
         yield from self._at(at, len(self.all) - len(gone))

@@ -3,9 +3,9 @@
 Picture labels on letters: worked out from the number of cabinets, nearly all are wrong when one
 cabinet is gone; read off a ring on which each cabinet has many marks, only its own are.
 
-*Models:* memory that Redis keeps back; how many nodes a cluster may have; keys by modulo, and by
-consistent hashing (Karger et al., STOC 1997). *Leaves out:* overhead per item, slots of Redis's
-cluster mode.
+*Models:* memory that Redis keeps back; how many nodes a cluster may have; how long a failover and
+a new node take; keys by modulo, and by consistent hashing (Karger et al., STOC 1997).
+*Leaves out:* overhead per item, slots of Redis's cluster mode.
 """
 
 import numpy as np
@@ -18,6 +18,8 @@ RESERVED = {REDIS: factbook.value("ec.reserved_memory") / 100, MEMCACHED: 0.0}
 REPLICAS_MAX = int(factbook.value("ec.replicas_max"))
 NODES_MAX = {REDIS: int(factbook.value("ec.redis_nodes")),        # replicas included
              MEMCACHED: int(factbook.value("ec.memcached_nodes"))}
+FAILOVER = factbook.value("ec.failover_s")      # s until a replica answers for a failed node
+REPLACE = factbook.value("ec.replace_s")        # s until there is a new node
 POINTS = 160        # of each node on the ring, as usual clients have it
 NODES = 1 << 40     # points are numbered from here, keys from 0
 

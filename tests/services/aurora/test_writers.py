@@ -100,15 +100,16 @@ def test_nothing_survives_a_silent_failure_or_on_rds():
     (60, 10, 60), (40, 3, 40), (10, 10, 40), (1, 7, 36), (10_000, 10, 924.6)])
 def test_a_silent_writer_is_missed_when_a_timeout_ends(socket, connect, out):
     """Attempts to connect begin then, and each takes its timeout until all know the new writer."""
-    r = LAB.run(LAB.Params(failover_at=600, silent_failure=True, socket_timeout=socket,
-                           connect_timeout=connect))
+    r = LAB.run(LAB.Params(failover_at=600, promotion_time=30, silent_failure=True,
+                           socket_timeout=socket, connect_timeout=connect))
     assert r.summary["failover_s"] == pytest.approx(out, abs=0.01)
 
 
 def test_a_proxy_holds_writes_for_its_borrow_timeout():
     """Those that wait longer fail: 540 s without a writer, 120 of them waited for."""
     def run(**values):
-        return LAB.run(LAB.Params(failover_at=600, proxy=True, **values)).summary
+        return LAB.run(LAB.Params(failover_at=600, promotion_time=30, proxy=True,
+                                  **values)).summary
     s = run(replicas=0, read_rate=1_000)
     assert s["failover_s"] == 540
     assert s["writes_failed"] == pytest.approx(200 * 420, rel=0.01)
@@ -121,7 +122,7 @@ def test_a_proxy_holds_writes_for_its_borrow_timeout():
 def test_what_a_proxy_saves(gain, engine, out):
     """Of 30 s on Aurora, of 90 s of a standby: RDS User Guide, up to 66%; AWS Database Blog, 79%
     of Aurora MySQL's and 32% of RDS MySQL's. And no DNS answer beyond."""
-    p = LAB.Params(failover_at=600, proxy=True, proxy_gain=gain, engine=engine,
+    p = LAB.Params(failover_at=600, promotion_time=30, proxy=True, proxy_gain=gain, engine=engine,
                    multi_az=engine == "rds", dns_ttl=300)
     assert LAB.run(p).summary["failover_s"] == pytest.approx(out)
 

@@ -1,7 +1,11 @@
 """What EFS meters, earns and holds, and what it costs."""
 
+import math
+from statistics import NormalDist
+
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from labsim.services.efs import bill
@@ -51,6 +55,22 @@ def test_what_a_client_can_move(mode, new, each, clients):
 def test_most_ios(mode, reads, iops):
     """Reads or writes alone; elastic as it is by default (footnote 3)."""
     assert efs.limits(mode, 100, 4, reads)["IOPS"][0] == pytest.approx(iops)
+
+
+@given(st.floats(0, 1), st.floats(1e-4, 0.1), st.floats(1e-4, 0.1), st.floats(1, 10))
+def test_one_of_a_hundred_is_slower(reads, read, write, tail):
+    """Of lognormal times of two kinds, drawn and sorted; one kind alone has its tail."""
+    slow = efs.slow(reads, read, write, tail)
+    assert efs.slow(1, read, write, tail) == pytest.approx(tail * read)
+    assert efs.slow(0, read, write, tail) == pytest.approx(tail * write)
+    assert min(read, write) * tail <= slow <= max(read, write) * tail * (1 + 1e-6)
+    assume(tail > 1.05)
+    z = NormalDist().inv_cdf(0.99)
+    spread = z - math.sqrt(z**2 - 2 * math.log(tail))
+    rng = np.random.default_rng(1)
+    mean = np.where(rng.random(200_000) < reads, read, write)
+    times = mean * np.exp(spread * rng.standard_normal(200_000) - spread**2 / 2)
+    assert np.mean(times > slow) == pytest.approx(0.01, abs=0.0015)
 
 
 def test_reads_and_writes_share_a_file_system():
