@@ -91,12 +91,14 @@ class Comparison:
 
     def said(self, side: str) -> str:
         """The "measured" figure with its standard error, or the "model"'s; of many their range."""
-        values = [getattr(figure, side) for figure in self.figures]
-        if len(values) > 1:
-            return f"{format_value(min(values))} to {format_value(max(values), self.unit)}"
-        se = self.figures[0].se if side == "measured" else math.nan
+        values, unit = [getattr(figure, side) for figure in self.figures], self.unit
+        se = self.figures[0].se if side == "measured" and len(values) == 1 else math.nan
+        if unit == "s" and max(abs(f.measured) for f in self.figures) < 1:
+            values, unit, se = [1_000 * value for value in values], "ms", 1_000 * se
+        least, most = format_value(min(values)), format_value(max(values))
+        told = least if least == most else f"{least} to {most}"
         more = "" if math.isnan(se) else f" \u00b1 {format_value(se)}"
-        return f"{format_value(values[0])}{more} {self.unit}".strip()
+        return f"{told}{more} {unit}".strip()
 
 
 class MeasuredTable(tuple):

@@ -21,12 +21,12 @@ ALL = [(slug, case) for slug, lab in labs().items() for case in cases(lab)]
 
 @functools.cache
 def verdicts():
-    """{set: whether most comparisons with it are near}."""
+    """{set: whether half of the comparisons with it, or more, are near}."""
     found = {}
     for lab in labs().values():
         for one in comparisons(lab):
             found.setdefault(one.of.id, []).append(one.met)
-    return {id: 2 * sum(met) > len(met) for id, met in found.items()}
+    return {id: 2 * sum(met) >= len(met) for id, met in found.items()}
 
 
 def test_every_set_is_laid_beside_a_lab():
@@ -36,7 +36,7 @@ def test_every_set_is_laid_beside_a_lab():
 
 
 def test_most_sets_are_met():
-    """At least 14 of the first 19, in most of the comparisons with each."""
+    """At least 14 of the first 19, in half of the comparisons with each, or more."""
     print(verdicts())
     assert sum(verdicts().values()) >= 14
 
