@@ -83,7 +83,7 @@ def _range(axes, table, style: Style) -> None:
         axes.text(1.03, y, f"{comparison.said('measured')}; here {comparison.said('model')}",
                   va="top", fontsize=style.font - 1, **places)
     finest = 1.25 if edge < 2 else 1.5 if edge < 4 else 2
-    ticks = [1, *(step for step in STEPS if finest <= step <= edge)]
+    ticks = [1, *(step for step in STEPS if finest <= step <= edge and (step != 3 or edge < 8))]
     axes.set_xticks(sorted({*ticks, *(1 / t for t in ticks)}))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _times(x)))
     axes.xaxis.set_minor_formatter(NullFormatter())
