@@ -103,14 +103,16 @@ class Partitions:
         """`length` s have passed in which so much was `asked` of each partition, and by range;
         over: some were turned away. What has changed, and for how many s nothing will."""
         changes, ahead, calm = [], math.inf, math.inf
-        hot = asked > self._published * length if not self.fixed else False
-        self.warming_up = bool(np.any(hot))
+        if self.fixed and not self._cools:
+            return changes, ahead
+        hot = asked > self._published * length
+        self.warming_up = bool(hot.any())
         if self.warming_up:
             self._hot = np.logical_or.reduceat(hot.any(axis=0), self._of_area)
             changes, ahead = self._warm(length, by_range)
             if over:
                 ahead = min(ahead, float(self.worth[self._hot].min()) * self.warming / SHORT)
-        elif not self.fixed:
+        else:
             self._hot[:] = False
         if self._cools and not changes:
             changes, calm = self._cool(asked / (LIMITS * length), by_range, length)
