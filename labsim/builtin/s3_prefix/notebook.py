@@ -171,7 +171,7 @@ for ranges in (1, 2, 4):
 # %%
 for percent in (100, 50, 25):
     r = lab.run(lab.preset("10").changed(start_rate=percent))
-    grown = [event.t for event in r.events if event.kind == "rate"]
+    grown = [round(event.t) for event in r.events if event.kind == "rate"]
     print(f"begins at {percent:3}%: {r.summary['throttled']:9,.0f} times 503, "
           f"grows at {grown or 'no time'}")
 

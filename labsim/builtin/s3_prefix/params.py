@@ -22,7 +22,7 @@ class S3PrefixParams(Params):
     """Parameters of `s3-prefix`."""
 
     get_rate: float = number(
-        9_000, unit="req/s", bounds=(0, 100_000_000), slider=(0, 50_000), step=500,
+        8_000, unit="req/s", bounds=(0, 100_000_000), slider=(0, 50_000), step=500,
         label="GET rate", group=LOAD, help="GET requests per second, outside the spike.")
     put_rate: float = number(
         1_000, unit="req/s", bounds=(0, 100_000_000), slider=(0, 20_000), step=250,

@@ -90,10 +90,10 @@ class Bucket(Component):
         self._none = np.zeros((2, self.ranges))       # the share that is turned away mostly
         self.busiest = np.zeros((MOST_BARS, ticks))    # most that was asked of these partitions
         self.partitions, self.allowed, self.slow_down, self.kms_throttled = np.zeros((4, ticks))
-        self.places = (Partitions(shares, self.ranges, 1.0, 0.0, cooling_time)
+        self.places = (Partitions(shares, self.ranges, 1.0, 0.0, cooling_time, sim.duration)
                        if partition_time == 0 else
                        Partitions(shares, min(start_partitions, self.ranges), start_rate,
-                                  partition_time, cooling_time))
+                                  partition_time, cooling_time, sim.duration))
         self._tokens = np.zeros((2, len(self.places)))
         self._group()
         self.gets, self.puts = Inlet(self, "GETs"), Inlet(self, "PUTs")

@@ -46,8 +46,9 @@ class Partitions:
     `areas`; each area begins with a partition that allows `worth` of the full rate, and adapts."""
 
     def __init__(self, shares: np.ndarray, areas: int, worth: float, warming: float,
-                 cooling: float):
+                 cooling: float, lasts: float = math.inf):
         self.shares, self.warming, self.cooling = shares, warming, cooling
+        self.lasts = lasts      # the run, s: too short to cool, and nobody has to look
         self.ranges, self.least = shares.shape[1], worth
         self._bounds = np.arange(areas + 1) * self.ranges // areas      # of the areas, in ranges
         self.worth = np.full(areas, worth)          # what each area allows, in full partitions
@@ -85,7 +86,7 @@ class Partitions:
         self.limits = self._allowed(self.worth)
         self._less = np.maximum(self.least, np.ceil(self.worth - ROUNDING) - 1.0)
         self._more = self._less < self.worth        # than there could be
-        self._cools = bool(self._more.any())
+        self._cools = self.cooling <= self.lasts and bool(self._more.any())
 
     def _allowed(self, worth: np.ndarray) -> np.ndarray:
         return LIMITS * np.minimum((worth / self._parts)[self._area], self._spread)
