@@ -102,6 +102,10 @@ class Pace:
         self._settling = max(self._settling, settling(waits))
         self._growth = max(self._growth, growth(waits))
 
+    def look_closely(self) -> None:
+        """A part finds out by a step what changes: after each change some are short."""
+        self._settled = SETTLED
+
     def jumps(self, times: np.ndarray) -> None:
         """At these times (s) a rate changes at once."""
         self._jumps.append(np.asarray(times, dtype=float))

@@ -23,8 +23,10 @@ lab = Lab(
     exercises=EXERCISES,
     headline=("throttled", "failed", "latency_p99", "cost_usd"),
     facts=("s3.get_rate_per_prefix", "s3.put_rate_per_prefix", "s3.prefix_rule", "s3.split_time",
-           "s3.new_prefix_rule", "s3.key_range_rule", "s3.warming_start", "s3.warming_end",
-           "s3.slowdown_rule", "s3.latency", "s3.byte_range_size", "s3.kms_rule", "s3.bucket_key",
+           "s3.partition_time_s", "s3.cooling_time_s", "s3.new_prefix_rule", "s3.key_range_rule",
+           "s3.warming_start", "s3.warming_end", "s3.slowdown_rule", "s3.latency",
+           "s3.get_first_byte_p50_s", "s3.get_first_byte_p99_s", "s3.put_first_byte_p50_s",
+           "s3.put_first_byte_p99_s", "s3.byte_range_size", "s3.kms_rule", "s3.bucket_key",
            "kms.rate_default", "kms.rate_mid", "kms.rate_big", "kms.throttle_rule",
            "sdk.standard_attempts", "sdk.full_jitter", "sdk.quota_rule", "s3.request_price"),
 )

@@ -19,9 +19,12 @@ def limits(p) -> dict[str, str]:
     """What the prefixes can do together, in words."""
     n = rules.prefixes_in_use(p.key_scheme, p.prefixes)
     first = rules.GET_RATE * p.start_rate / 100
+    missing = max(0.0, p.get_rate - first)
+    until = missing / rules.GET_RATE * p.partition_time
     return {"each": format_value(rules.GET_RATE, "GET/s"),
             "together": format_value(n * rules.GET_RATE, "GET/s"),
-            "first": format_value(first, "GET/s"), "second": format_value(2 * first, "GET/s"),
+            "first": format_value(first, "GET/s"), "missing": format_value(missing, "GET/s"),
+            "until": format_value(until, "s"),
             "writes": format_value(rules.PUT_RATE, "PUT/s"),
             "over": format_value(min(n * rules.GET_RATE, p.get_rate) - p.kms_quota, "req/s")}
 
@@ -58,14 +61,13 @@ EXERCISES = (
     Predict(
         id="how-long-slow", runs=(GROWING,), ask=last_split, unit="s", within=0.1, numbers=limits,
         question="A new bucket has one partition. Keys begin with a hash that makes {prefixes}, "
-                 "clients ask for {get_rate}, and S3 splits a partition once it has been over its "
-                 "limit for {partition_time}. After how many seconds is the last split done?",
-        hints=("How many partitions does the load need, and how many does one round of splits "
-               "make?",
-               "Each round doubles the partitions, and each round takes {partition_time}."),
-        solution="One partition becomes two, two become four: two rounds of {partition_time}, "
-                 "{answer} in the model. Who knows that a launch is coming spreads the load "
-                 "before it."),
+                 "clients ask for {get_rate}, and S3 has a partition more for every "
+                 "{partition_time} for which more is asked than the published rates. After how "
+                 "many seconds is the last one there?",
+        hints=("How many partitions does the load need, at {each} each?",
+               "One is there from the start; each of the others takes {partition_time}."),
+        solution="One becomes two, then three, then four: {answer} in the model. More would need "
+                 "more prefixes. Who knows that a launch is coming lets the load grow before it."),
     Explain(
         id="dates",
         question="In the preset with dates first, reads are served and writes are not, although "
@@ -134,13 +136,13 @@ EXERCISES = (
     Predict(
         id="adapting", runs=(ADAPTING,), ask=lambda result: result.summary["throttled"],
         unit="requests", within=0.05, numbers=limits,
-        question="A new bucket allows {start_rate} of the published rate, and S3 doubles that each "
-                 "time the bucket has been over it for {partition_time}. Clients ask one prefix "
-                 "for {get_rate}, less than the published {each}, and nobody tries again. How many "
-                 "requests get 503 Slow Down before that ends?",
-        hints=("Each stage lasts {partition_time}. How many stages are too slow?",
-               "First it allows {first}, then {second}."),
-        solution="Twice {partition_time}, with {first} and then {second} served of {get_rate}: "
-                 "{answer} in the model. The published rate is what a prefix reaches under load, "
+        question="A new bucket allows {start_rate} of the published rate. While more is asked, "
+                 "that rises evenly, by the published {each} in {partition_time}. Clients ask one "
+                 "prefix for {get_rate}, and nobody tries again. How many requests get 503 Slow "
+                 "Down before that ends?",
+        hints=("At first {missing} are missing. After how many seconds are none?",
+               "They fall evenly to nothing in {until}: draw the triangle."),
+        solution="A triangle, {missing} high and {until} long: {answer} in the model. The "
+                 "published rate is what a prefix reaches under load, "
                  "not what it begins with: let the load grow, or retry with backoff."),
 )

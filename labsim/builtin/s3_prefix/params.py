@@ -22,7 +22,7 @@ class S3PrefixParams(Params):
     """Parameters of `s3-prefix`."""
 
     get_rate: float = number(
-        9_000, unit="req/s", bounds=(0, 100_000_000), slider=(0, 50_000), step=500,
+        8_000, unit="req/s", bounds=(0, 100_000_000), slider=(0, 50_000), step=500,
         label="GET rate", group=LOAD, help="GET requests per second, outside the spike.")
     put_rate: float = number(
         1_000, unit="req/s", bounds=(0, 100_000_000), slider=(0, 20_000), step=250,
@@ -33,6 +33,12 @@ class S3PrefixParams(Params):
     spike_factor, spike_start, spike_duration = spike_knobs(
         1, 60, 5, group=LOAD, of="both rates during the spike", lasts=(0, 600), steps=(0.5, 10, 5))
     spike_every: float = every_knob(LOAD)
+    ramp_factor: float = number(
+        1, unit="x", bounds=(0, 1_000), slider=(0, 10), step=0.5, label="Ramp factor", group=LOAD,
+        help="Both rates go evenly from the start of the run to so many times as much; 1 for none.")
+    ramp_duration: float = number(
+        1_800, unit="s", bounds=(0, 8_640_000), slider=(0, 7_200), step=60, label="Ramp lasts",
+        group=LOAD, help="How long the rates take for that; 0: they are there from the start.")
     duration: float = number(
         3_600, unit="s", bounds=(10, 8_640_000), slider=(60, 14_400), step=60, label="Duration",
         group=LOAD, help="Simulated time; a tick of the model is a part of it.")
@@ -49,13 +55,24 @@ class S3PrefixParams(Params):
         group=KEYS, help="Into how many ranges of keys, equally busy, S3 can divide a prefix; 1: "
                          "not at all, as with keys in sequence or one hot object.")
     partition_time: float = number(
-        900, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=60,
-        label="Time to split", group=KEYS, fact="s3.split_time_s",
-        help="How long a partition must be over a limit before S3 doubles its rate or splits it; "
-             "0: split, at its full rate, from the start. AWS publishes no figure.")
+        540, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=60,
+        label="Time to a partition more", group=KEYS, fact="s3.partition_time_s",
+        help="How long more must be asked than the published rate before S3 has a partition more; "
+             "its limit rises evenly meanwhile. 0: all are there from the start. AWS publishes no "
+             "figure.")
+    cooling_time: float = number(
+        86_400, unit="s", bounds=(1, 8_640_000), slider=(60, 172_800), step=60,
+        label="Time to a partition less", group=KEYS, fact="s3.cooling_time_s",
+        help="How long the load must fit into a partition less before S3 has one less. Assumed: "
+             "nobody has published a figure.")
+    start_partitions: int = integer(
+        1, unit="partitions", bounds=(1, 100_000), slider=(1, 64), step=1,
+        label="Partitions at first", group=KEYS,
+        help="1: a new bucket; more (at most as the keys can be divided): one that has grown, each "
+             "of which heats up by itself.")
     start_rate: float = number(
         100, unit="%", bounds=(1, 100), slider=(5, 100), step=5, label="Rate of a new bucket",
-        group=KEYS, help="What the first partition allows of the published rates, until it has "
+        group=KEYS, help="What the first partitions allow of the published rates, until they have "
                          "adapted. AWS publishes no figure.")
 
     retry_mode: Literal["none", "fixed", "exponential", "full-jitter"] = choice(
@@ -95,6 +112,9 @@ class S3PrefixParams(Params):
     ranges: int = integer(
         1, unit="ranges", bounds=(1, 100), slider=(1, 32), step=1, label="Byte ranges",
         group=OBJECTS, help="A download is so many parallel GETs, each for a part of the object.")
+    first_byte: Literal["measured", "documented"] = choice(
+        "measured", label="First byte", group=OBJECTS,
+        help="How long a small object takes: as somebody measured it, or as AWS's guide says.")
 
     def check(self) -> None:
         """A spike is over before the next one begins."""

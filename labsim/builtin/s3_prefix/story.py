@@ -24,8 +24,8 @@ BURST = {"key_scheme": "one-prefix", "get_rate": 5_000, "put_rate": 0, "spike_fa
          "max_attempts": 8}
 
 PRESETS = (
-    Preset("New bucket, one partition", "More than one partition can do, and S3 needs its time to "
-                                        "split: slow down now, no trouble later."),
+    Preset("New bucket, one partition", "More than one partition can do, and S3 needs its time for "
+                                        "another: slow down now, no trouble later."),
     Preset("Date prefixes", "Keys that begin with the date: reads spread over the days, but all "
                             "writes go to today.",
            {"key_scheme": "date", "prefixes": 8, "get_rate": 20_000, "put_rate": 5_000, **WARM}),
@@ -52,13 +52,22 @@ PRESETS = (
     Preset("Below the published rate", "A new bucket that allows a quarter of it: 503s at a load "
                                        "that any prefix serves once it has adapted.",
            {"start_rate": 25, "get_rate": 5_000, "put_rate": 500, "duration": 7_200}),
+    Preset("Warming up", "Always a little more than the bucket serves, as somebody measured it: "
+                         "partition by partition, and evenly between.",
+           {"key_scheme": "one-prefix", "key_ranges": 64, "get_rate": 5_800, "put_rate": 0,
+            "ramp_factor": 5.5, "ramp_duration": 2_280, "duration": 2_280, "retry_mode": "none"}),
+    Preset("Cooling down", "A peak, a quiet time, the same peak: what has cooled down has to warm "
+                           "up anew. How soon S3 cools is assumed.",
+           {"key_scheme": "one-prefix", "key_ranges": 16, "get_rate": 4_000, "put_rate": 0,
+            "spike_factor": 5, "spike_start": 0, "spike_duration": 1_800, "spike_every": 5_400,
+            "cooling_time": 600, "duration": 7_200, "retry_mode": "none"}),
 )
 
 
 def allowed(p) -> float:
     """Requests per second that get through at a steady load: each operation up to the limits of
     the prefixes that it meets, both up to the KMS quota."""
-    if p.spike_factor != 1:
+    if p.spike_factor != 1 or p.ramp_factor != 1:
         raise kit.NotApplicable("the load changes")
     if p.partition_time:
         raise kit.NotApplicable("the bucket has yet to split")

@@ -1,21 +1,19 @@
-"""Amazon S3: request rates per partitioned prefix, 503 Slow Down, and partitions that split.
+"""Amazon S3: a bucket with the limits of its partitions, 503 Slow Down, and clients who try again.
 
 Picture a cloakroom with one hatch. A hatch hands out so many coats a second and takes in so many;
-who comes beyond that is told to slow down. When a hatch has been overrun for long enough, a second
-one is opened and the rows of hooks are divided between them, but never within one row.
+who comes beyond that is told to slow down. While it is overrun, a second one is being opened.
 
 *Models:* 5,500 reads and 3,500 writes a second per partition (what is not used is kept for a
-second), or a part of that in a new bucket; a partition that has been over a limit for
-`partition_time` without a break doubles its rate up to the full one, then splits in halves of
-whole prefixes, or of the key ranges within a prefix; a KMS quota behind them; SDK retries with
-their quota.
-*Leaves out:* partitions that merge again, LIST, HEAD and DELETE (they count like reads or writes),
-data transfer.
+second), or a part of that in a new bucket; partitions that adapt to the load (`partitions`); a KMS
+quota behind them; SDK retries with their quota.
+*Leaves out:* LIST, HEAD and DELETE (they count like reads or writes), data transfer.
+
+AWS promises at least these rates, and an exam asks for them: so they stand here. That a new bucket
+was measured to serve more is what it gains while it adapts: it does not begin with more.
 
 Data plane: counted per step and partition (`Attempts`), since S3 limits rates, not requests.
 """
 
-import math
 from collections.abc import Callable
 from functools import cached_property
 
@@ -29,9 +27,15 @@ from labsim.services import kms as kms_
 from labsim.services.common.retries import RetryQuota, standard_waits
 from labsim.services.kms import rules as kms_rules
 from labsim.services.s3 import bill, measures, rules
-from labsim.services.s3.rules import GET, LIMITS, PUT
+from labsim.services.s3.partitions import Partitions
+from labsim.services.s3.rules import GET, PUT
 
-PARTITION_TIME = factbook.value("s3.split_time_s")
+PARTITION_TIME = factbook.value("s3.partition_time_s")
+COOLING_TIME = factbook.value("s3.cooling_time_s")
+LOGGED = {"rate": "{0.areas} of {0.before} partitions reach the full rate",
+          "split": "load for more: from {0.before} to {0.after} partitions",
+          "merge": "room for less: from {0.before} to {0.after} partitions",
+          "cool": "what was gained beyond {0.after} partitions is gone"}
 
 
 class Bucket(Component):
@@ -41,9 +45,13 @@ class Bucket(Component):
     as `bucket.gets.expect(counts)`. Outlets: `done`, all that is answered, and `written`, PUTs.
 
     key_ranges: into how many ranges of keys, equally busy, S3 can divide a prefix; 1: not at all.
-    partition_time: how many s a partition is over a limit before it doubles its rate or splits; 0:
-    split, and at its full rate, from the start. start_rate: the share of the full rate that its
-    first partition allows.
+    start_partitions: that it begins with (at most as many as ranges): 1 of a new bucket, more of
+    one that has grown; each heats up by itself. start_rate: the share of the full rate that each
+    of these allows at first.
+    partition_time: s beyond the published rate for a partition's worth more; 0: a partition of
+    every range, at its full rate, from the start. cooling_time: s for which the load fits into a
+    partition less, until there is one less; never less than it begins with.
+    first_byte: "measured" or "documented", the law of the time to an answer.
     encryption: "sse-s3", "sse-kms" or "sse-kms-bucket-key"; the latter two ask `kms`.
     waits: (shortest, longest) s before each retry, by default those of the SDK's standard mode;
     quota: its tokens. random: the dice of a use; by default streams of its own.
@@ -55,32 +63,39 @@ class Bucket(Component):
 
     def __init__(self, sim: Simulation, name: str, prefixes: int = 1, *,
                  scheme: str = rules.HASHED, key_ranges: int = 1,
-                 partition_time: float = PARTITION_TIME, start_rate: float = 1.0,
+                 start_partitions: int = 1, start_rate: float = 1.0,
+                 partition_time: float = PARTITION_TIME, cooling_time: float = COOLING_TIME,
+                 first_byte: str = rules.MEASURED,
                  encryption: str = kms_rules.SSE_S3, kms: kms_.Quota | None = None,
                  waits: list[tuple[float, float]] | None = None, quota: RetryQuota | None = None,
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
         if encryption not in kms_rules.ENCRYPTIONS:
             raise unknown("encryption", encryption, kms_rules.ENCRYPTIONS)
-        self.require("partition_time", partition_time, unit="s", endless=True)
+        if first_byte not in rules.LAWS:
+            raise unknown("first_byte", first_byte, rules.LAWS)
+        self.require("start_partitions", start_partitions, 1, whole=True)
         self.require("start_rate", start_rate, 0, 1, above=True)
+        self.require("partition_time", partition_time, unit="s")
+        self.require("cooling_time", cooling_time, unit="s", above=True)
         self.calls = kms_rules.calls_per_object(encryption)
         if self.calls and kms is None:
             raise ParameterError("kms", kms, f"a kms.Quota, which a bucket with {encryption} asks")
         self.waits = standard_waits() if waits is None else waits
         shares = rules.shares(scheme, rules.prefixes_in_use(scheme, prefixes), key_ranges)
-        self.ranges, self.partition_time = shares.shape[1], partition_time     # of keys, in all
+        self.ranges, self.first_byte = shares.shape[1], first_byte      # ranges of keys, in all
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.attempts = Attempts(sim, (2, self.ranges), self.waits, quota)
         ticks = len(self.record.t) - 1
         self._none = np.zeros((2, self.ranges))       # the share that is turned away mostly
         self.busiest = np.zeros((MOST_BARS, ticks))    # most that was asked of these partitions
-        self.partitions, self.full, self.slow_down, self.kms_throttled = np.zeros((4, ticks))
-        # A partition covers the key ranges from its start to before the next one's.
-        if partition_time == 0:
-            self._divide(np.arange(self.ranges), np.ones(self.ranges))
-        else:
-            self._divide(np.zeros(1, dtype=int), np.array([start_rate]))
+        self.partitions, self.allowed, self.slow_down, self.kms_throttled = np.zeros((4, ticks))
+        self.places = (Partitions(shares, self.ranges, 1.0, 0.0, cooling_time, sim.duration)
+                       if partition_time == 0 else
+                       Partitions(shares, min(start_partitions, self.ranges), start_rate,
+                                  partition_time, cooling_time, sim.duration))
+        self._tokens = np.zeros((2, len(self.places)))
+        self._group()
         self.gets, self.puts = Inlet(self, "GETs"), Inlet(self, "PUTs")
         for inlet, share, use in zip((self.gets, self.puts), shares,
                                      ("get prefixes", "put prefixes")):
@@ -91,6 +106,8 @@ class Bucket(Component):
             kms.used_by(self)
         else:
             sim.pace.join(self.step)
+        if not self.places.fixed:
+            sim.pace.look_closely()
 
     def sent(self, load: Load | float, name: str = "") -> Component:
         """Requests are GETs or PUTs: say which, `sim.send(load, to=bucket.gets)`."""
@@ -102,17 +119,11 @@ class Bucket(Component):
         if not (self.gets.used or self.puts.used):
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=bucket.gets) does")
 
-    def _divide(self, start: np.ndarray, rate: np.ndarray) -> None:
-        self.start, self.rate = start, rate     # share of the full rate that each allows
-        self.hot = np.zeros(len(start))         # seconds that each has been over a limit
-        self._tokens = np.zeros((2, len(start)))
-        self._limits, self._full = LIMITS * rate, float(rate.sum())
-        self.size = np.diff(start, append=self.ranges)
-        self.partition = np.repeat(np.arange(len(start)), self.size)    # of each range
-        groups = np.array_split(np.arange(len(start)), min(MOST_BARS, len(start)))
-        self._grows = (self.size > 1) | (rate < 1.0)
-        self._can_grow = self.partition_time > 0 and bool(self._grows.any())
-        self._groups = np.array([group[0] for group in groups])
+    def _group(self) -> None:
+        """The partitions that share a bar, where there are many."""
+        parts = np.arange(len(self.places))
+        self._groups = np.array([group[0] for group in np.array_split(
+            parts, min(MOST_BARS, len(parts)))])
 
     # -- a step ----------------------------------------------------------------------------
 
@@ -127,16 +138,21 @@ class Bucket(Component):
         """What comes in this step, and what the partitions may serve of it."""
         for other in self.fed_by:
             other.advance(step.start)
+        if self.places.warming_up:      # nothing goes on as it did
+            step = step._replace(settled=False)
         self._step = step
         if step.start == 0.0:
             before = np.array([self.gets.before, self.puts.before])
-            self._tokens = held_at_first(self._limits, np.add.reduceat(before, self.start, axis=1))
+            self._tokens = held_at_first(self.places.limits, np.add.reduceat(
+                before, self.places.start, axis=1))
         self.attempts.begin(step, np.array([self.gets.during(step), self.puts.during(step)]))
-        self._room = self._tokens + self._limits * step.length
+        self._may = self.places.during(step.length) * step.length
+        self._room = self._tokens + self._may
         self._serve()
 
     def _serve(self) -> None:
-        self._asked = np.add.reduceat(self.attempts.asked, self.start, axis=1)  # (2, partitions)
+        self._asked = np.add.reduceat(self.attempts.asked, self.places.start, axis=1)
+        # (2, partitions)
         self._served = np.minimum(self._asked, self._room)
         self._unserved = self._asked - self._served
         self._over = bool(np.logical_or.reduce(self._unserved, axis=None))
@@ -152,7 +168,7 @@ class Bucket(Component):
         share = self._none
         if self._over or throttled:
             lost = self._unserved + self._served * throttled
-            share = (lost / np.maximum(self._asked, 1e-9))[:, self.partition]
+            share = (lost / np.maximum(self._asked, 1e-9))[:, self.places.partition]
         if self.attempts.turn_away(share):
             return True
         self._serve()
@@ -162,49 +178,28 @@ class Bucket(Component):
         """The step is over; for how many s nothing changes if all goes on like this."""
         k, length, served = self._step.k, self._step.length, self._served
         self.attempts.end()
-        self._tokens = np.minimum(self._room - served, self._limits)      # a second's worth is kept
         if self._over:
             self.slow_down[k] += np.add.reduce(self._unserved, axis=None)
         if self._throttled:
             self.kms_throttled[k] += np.add.reduce(served, axis=None) * self._throttled
-        load = np.maximum.reduce(self._asked / (self._limits * length), axis=0)
+        load = np.maximum.reduce(self._asked / self._may, axis=0)
         bars = self.busiest[:len(self._groups), k]
         np.maximum(bars, np.maximum.reduceat(load, self._groups), out=bars)
-        self.partitions[k], self.full[k] = len(self.start), self._full
+        self.partitions[k] = len(self.places)
+        self.allowed[k] += np.add.reduce(self._may[GET])
         if self.done.connected or self.written.connected:
             gets, puts = (served.sum(axis=1) * (1.0 - self._throttled)).tolist()
             self.done.count(gets + puts, self._step.start, self._step.end)
             self.written.count(puts, self._step.start, self._step.end)
-        return self._heat() if self._can_grow else math.inf
-
-    def _heat(self) -> float:
-        """Partitions over a limit heat up, the others are cool at once; the ripe ones allow twice
-        as much, by their rate or by a split."""
-        if not self._over:
-            self.hot[:] = 0.0
-            return math.inf
-        self.hot = (self.hot + self._step.length) * (np.add.reduce(self._unserved, axis=0) > 0.0)
-        hottest = float(np.maximum.reduce(self.hot * self._grows))
-        if not hottest:
-            return math.inf
-        ahead = self.partition_time - hottest
-        if ahead > 1e-9:
-            return ahead
-        ripe = (self.hot >= self.partition_time - 1e-9) & self._grows
-        slow, before = ripe & (self.rate < 1.0), len(self.start)
-        split = ripe & ~slow
-        rate = np.where(slow, np.minimum(2 * self.rate, 1.0), self.rate)
-        where = np.flatnonzero(split)
-        start = np.insert(self.start, where + 1, self.start[where] + self.size[where] // 2)
-        self._divide(start, np.insert(rate, where + 1, 1.0))
-        self.sim.pace.changed()
-        if slow.any():
-            self.log("rate", f"{slow.sum()} of {before} partitions allow "
-                             f"{rate[slow].min():.0%} of the full rate", self._step.end)
-        if split.any():
-            self.log("split", f"{split.sum()} of {before} partitions split in two: "
-                              f"{len(start)} now", self._step.end)
-        return math.inf
+        changes, ahead = self.places.after(length, self._asked, self.attempts.asked, self._over)
+        if changes:
+            self._tokens = np.zeros((2, len(self.places)))
+            self._group()
+            for change in changes:
+                self.log(change.kind, LOGGED[change.kind].format(change), self._step.end)
+        else:       # a second's worth is kept
+            self._tokens = np.minimum(self._room - served, self.places.limits)
+        return ahead
 
     # -- at the end of the run -------------------------------------------------------------
 
@@ -240,24 +235,25 @@ class Bucket(Component):
 
     @cached_property
     def latencies(self) -> tuple:
-        """p50 and p99 of the time to an answer, and the mean by number of attempts, s."""
-        return rules.latencies(self.served.sum(axis=2).sum(axis=0), self.waits,
-                               self._random("latency"))
+        """p50, p95 and p99 of the time to an answer, and the mean by number of attempts and by
+        operation, s."""
+        return rules.latencies(self.served.sum(axis=0), self.waits, self._random("latency"),
+                               self.first_byte)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Rates, partitions and their loads against their limit, and the mean latency."""
-        by_op, by_attempt = self.served.sum(axis=1), self.served.sum(axis=2)
+        by_op = self.served.sum(axis=1)
         wanted, done = self.arrived.sum(axis=1), by_op.sum(axis=1)
         rates = {"offered": wanted, "attempts": self.tried, "completed": done,
                  "gets_completed": by_op[:, GET], "puts_completed": by_op[:, PUT],
                  "throttled": self.slow_down, "throttled_kms": self.kms_throttled,
                  "retries": np.maximum(self.tried - wanted, 0.0)}
-        latency = np.divide((by_attempt * self.latencies[2]).sum(axis=1), done,
+        latency = np.divide((self.served * self.latencies[3]).sum(axis=(1, 2)), done,
                             out=np.zeros(len(done)), where=done > 0)
         return {
             **{f"{name}_rate": per_tick(n / self.sim.tick, "req/s") for name, n in rates.items()},
             "partitions": per_tick(self.partitions, "partitions"),
-            "get_limit": per_tick(self.full * rules.GET_RATE, "req/s"),
+            "get_limit": per_tick(self.allowed / self.sim.tick, "req/s"),
             "load_max": per_tick(self.busiest.max(axis=0)), "latency": per_tick(latency, "s"),
             **{bar_name("load", i): per_tick(load) for i, load in enumerate(self.busiest)}}
 

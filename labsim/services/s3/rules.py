@@ -4,7 +4,8 @@ Picture the rules of a cloakroom: so many coats a second over each hatch, and ho
 decide to which hatch they have to go.
 
 *Models:* 5,500 reads and 3,500 writes a second per partition; how many prefixes a key scheme makes
-and which share each gets; first-byte latency around AWS's range, downloads by byte ranges.
+and which share each gets; the time to a first byte, as measured (a fixed way, and a wait without
+memory) or as AWS's guide says; downloads by byte ranges.
 *Leaves out:* everything that moves: see `bucket`.
 """
 
@@ -16,11 +17,14 @@ from labsim.errors import require, unknown
 GET_RATE = factbook.value("s3.get_rate_per_prefix")
 PUT_RATE = factbook.value("s3.put_rate_per_prefix")
 LIMITS = np.array([[GET_RATE], [PUT_RATE]])     # requests/s of a partition
-FIRST_BYTE = factbook.value("s3.first_byte_low_s"), factbook.value("s3.first_byte_high_s")
+DOCUMENTED_RANGE = factbook.value("s3.first_byte_low_s"), factbook.value("s3.first_byte_high_s")
+MEASURED, DOCUMENTED = LAWS = "measured", "documented"      # laws of the time to a first byte
 CONNECTION = factbook.value("s3.connection_bytes_per_s")
 ONE, DATE, HASHED, RANDOM = SCHEMES = "one-prefix", "date", "hashed", "random"
 RANDOM_PREFIXES = 256
 GET, PUT = 0, 1
+P50_P99 = [[factbook.value(f"s3.{op}_first_byte_{share}_s") for share in ("p50", "p99")]
+           for op in ("get", "put")]
 SAMPLE = 2_000      # latencies drawn for each number of attempts
 
 
@@ -46,30 +50,50 @@ def shares(scheme: str, prefixes: int, key_ranges: int = 1) -> np.ndarray:
     return even
 
 
-def first_byte(n: int, rng: np.random.Generator) -> np.ndarray:
-    """`n` first-byte latencies, s: lognormal, nine of ten between the ends of `FIRST_BYTE`."""
-    low, high = np.log(FIRST_BYTE)
-    return np.exp((low + high) / 2 + (high - low) / 2 / 1.645 * rng.standard_normal(n))
+def first_byte(n: int, rng: np.random.Generator, op: int = GET, law: str = MEASURED) -> np.ndarray:
+    """`n` times to the first byte of a small object, s.
+
+    "measured": at least so long, and more by an exponential time, through what was measured of
+    `op` at 50 and 99%. "documented": lognormal, nine of ten in the range of AWS's guide, for which
+    GETs and PUTs are alike.
+    """
+    if law not in LAWS:
+        raise unknown("law", law, LAWS)
+    if law == DOCUMENTED:
+        low, high = np.log(DOCUMENTED_RANGE)
+        return np.exp((low + high) / 2 + (high - low) / 2 / 1.645 * rng.standard_normal(n))
+    least, mean = least_and_mean(*P50_P99[op])
+    return least + mean * rng.standard_exponential(n)
 
 
-def download_time(size: float, ranges: int, n: int, rng: np.random.Generator) -> np.ndarray:
+def least_and_mean(p50: float, p99: float) -> tuple[float, float]:
+    """Of a time that is exponential beyond its least: that, and the mean of what is beyond, s."""
+    mean = (p99 - p50) / np.log(0.5 / 0.01)
+    return p50 - mean * np.log(2), mean
+
+
+def download_time(size: float, ranges: int, n: int, rng: np.random.Generator,
+                  law: str = MEASURED) -> np.ndarray:
     """`n` times to fetch `size` bytes by so many parallel byte ranges, s: the slowest decides."""
-    slowest = first_byte(n * ranges, rng).reshape(n, ranges).max(axis=1)
+    slowest = first_byte(n * ranges, rng, GET, law).reshape(n, ranges).max(axis=1)
     return slowest + size / ranges / CONNECTION
 
 
-def latencies(served: np.ndarray, waits: list, rng: np.random.Generator) -> tuple:
-    """p50 and p99 of the time from a request's first attempt to its answer, and the mean by
-    number of attempts, s. served: how many needed 1, 2, ... attempts. Each attempt takes a first
-    byte's latency; `SAMPLE` requests of each kind are drawn, however many there are."""
-    drawn, taken = [], np.zeros(SAMPLE)
+def latencies(served: np.ndarray, waits: list, rng: np.random.Generator,
+              law: str = MEASURED) -> tuple:
+    """p50, p95 and p99 of the time from a request's first attempt to its answer, and the mean by
+    number of attempts and by operation, s. served: how many GETs and PUTs needed 1, 2, ...
+    attempts, (attempts, 2). Each attempt takes a first byte's time; `SAMPLE` requests of each kind
+    are drawn, however many there are."""
+    drawn, taken = [], np.zeros((2, SAMPLE))
     for low, high in [(0.0, 0.0), *waits]:
-        taken = taken + first_byte(SAMPLE, rng) + low + (high - low) * rng.random(SAMPLE)
+        taken = taken + low + (high - low) * rng.random((2, SAMPLE)) + [
+            first_byte(SAMPLE, rng, op, law) for op in (GET, PUT)]
         drawn.append(taken)
     if not served.sum():
-        return 0.0, 0.0, np.zeros(len(served))
-    order = np.argsort(np.concatenate(drawn))
-    share = np.cumsum(np.repeat(served, SAMPLE)[order]) / (served.sum() * SAMPLE)
-    values = np.concatenate(drawn)[order]
-    p50, p99 = values[np.minimum(np.searchsorted(share, (0.5, 0.99)), len(values) - 1)]
-    return p50, p99, np.mean(drawn, axis=1)
+        return 0.0, 0.0, 0.0, np.zeros(served.shape)
+    order = np.argsort(np.concatenate(drawn, axis=None))
+    share = np.cumsum(np.repeat(served.ravel(), SAMPLE)[order]) / (served.sum() * SAMPLE)
+    values = np.concatenate(drawn, axis=None)[order]
+    at = np.minimum(np.searchsorted(share, (0.5, 0.95, 0.99)), len(values) - 1)
+    return *values[at], np.mean(drawn, axis=2)

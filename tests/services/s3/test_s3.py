@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import labsim
 from labsim.engine import Simulation
 from labsim.errors import LabsimError, ParameterError
 from labsim.services import ec2, kms, s3, sqs
 from labsim.services.s3 import rules
+from labsim.services.s3.partitions import Partitions, cuts
 
 
 @pytest.mark.parametrize("scheme, prefixes", [
@@ -21,8 +24,104 @@ def test_ranges_divide_the_transfer_not_the_first_byte():
     """Half of the bytes in half of the time, plus the slower of two first bytes."""
     rng = np.random.default_rng(1)
     one, two = (np.median(rules.download_time(85e6, n, 20_000, rng)) for n in (1, 2))
-    assert one == pytest.approx(1 + 0.1414, rel=0.01)
-    assert 0.5 + 0.1414 < two < 0.5 + 0.2
+    assert one == pytest.approx(1 + 0.0267, abs=0.0005)
+    assert 0.5 + 0.0267 < two < 0.5 + 0.04
+
+
+@pytest.mark.parametrize("op, p50, p99", [(rules.GET, 26.7, 102.0), (rules.PUT, 40.7, 121.9)])
+def test_first_bytes_go_through_what_was_measured(op, p50, p99):
+    """In ms: half of them, and 99 of 100; never less than a fixed time."""
+    drawn = 1000 * rules.first_byte(200_000, np.random.default_rng(1), op)
+    assert np.percentile(drawn, (50, 99)) == pytest.approx((p50, p99), rel=0.02)
+    assert drawn.min() > p50 / 2
+
+
+def test_first_bytes_as_documented_are_in_the_range_of_the_guide():
+    """Nine of ten from 100 to 200 ms, whatever is asked."""
+    drawn = rules.first_byte(50_000, np.random.default_rng(1), rules.PUT, rules.DOCUMENTED)
+    assert np.percentile(drawn, (5, 95)) == pytest.approx((0.1, 0.2), rel=0.02)
+
+
+# -- partitions ----------------------------------------------------------------------------------
+
+@given(st.lists(st.integers(0, 1_000), min_size=1, max_size=40), st.integers(1, 40))
+def test_partitions_are_whole_ranges_and_none_is_without_one(busy, n):
+    """They begin with the first range, in order."""
+    n = min(n, len(busy))
+    at = cuts(np.array(busy, dtype=float), n)
+    assert len(at) == n and at[0] == 0 and (np.diff(at) >= 1).all() and at[-1] < len(busy)
+
+
+def test_partitions_are_equally_busy():
+    """As far as whole ranges allow: even ranges evenly, the busy one alone."""
+    assert cuts(np.ones(12), 3).tolist() == [0, 4, 8]
+    assert cuts(np.array([1.0, 1, 1, 9]), 2).tolist() == [0, 3]
+
+
+def adapt(parts, reads, seconds, step=10.0):
+    """Ask for so many reads/s, evenly spread over the ranges, for a time; what has changed."""
+    found = []
+    for _ in range(round(seconds / step)):
+        by_range = np.zeros((2, parts.ranges))
+        by_range[0] = reads * step / parts.ranges
+        asked = np.add.reduceat(by_range, parts.start, axis=1)
+        found += parts.after(step, asked, by_range, True)[0]
+    return [change.kind for change in found]
+
+
+def new(areas=1, ranges=840, cooling=600.0, worth=1.0):
+    return Partitions(np.full((2, ranges), 1 / ranges), areas, worth, 540.0, cooling)
+
+
+@given(st.integers(1, 8), st.integers(1, 20), st.floats(0.02, 0.98))
+def test_a_long_overload_brings_one_partition_each_period(periods, whole, share):
+    """As long as more is asked than those there are may serve; not twice as many each time."""
+    parts = new()
+    adapt(parts, 5_500 * (whole + share), 540 * periods)
+    assert len(parts) == min(1 + periods, whole + 1)
+
+
+@given(st.integers(1, 6), st.integers(1, 3))
+def test_each_area_heats_up_by_itself(areas, periods):
+    """Partitions that are there from the start bring one each; that of a new bucket one in all."""
+    parts = new(areas)
+    adapt(parts, 1e6, 540 * periods)
+    assert len(parts) == areas * (1 + periods)
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=20))
+def test_the_time_beyond_the_rate_adds_up_over_breaks(minutes):
+    """Bursts of so many minutes, with breaks of as long: the limit rises evenly with their sum."""
+    parts = new(cooling=1e9)
+    for length in minutes:
+        adapt(parts, 1e6, 60 * length)
+        adapt(parts, 1_000, 60 * length)
+    assert parts.limits[0].sum() == pytest.approx(5_500 * (1 + sum(minutes) / 9))
+
+
+@given(st.integers(1, 5), st.integers(0, 8))
+def test_it_cools_as_it_warmed_one_partition_at_a_time(grown, times):
+    """Each time that the load has left room for long enough, down to what it began with; and then
+    it warms up as at first."""
+    parts = new()
+    adapt(parts, 1e6, 540 * grown)
+    assert adapt(parts, 1_000, 600 * times) == ["merge"] * min(times, grown)
+    left = len(parts)
+    assert adapt(parts, 1e6, 1_080) == ["split"] * 2 and len(parts) == left + 2
+
+
+@given(st.floats(0.1, 0.99))
+def test_a_load_that_needs_its_partitions_keeps_them(share):
+    """Nothing merges while what is left could not serve it."""
+    parts = new()
+    adapt(parts, 1e6, 1_620)
+    assert adapt(parts, 5_500 * (3 + share), 6_000) == []
+
+
+def test_no_range_of_keys_gets_more_than_a_partition():
+    """What cannot be divided does not warm up."""
+    parts = new(ranges=1)
+    assert adapt(parts, 1e6, 5_400) == [] and parts.limits.ravel().tolist() == [5_500, 3_500]
 
 
 # -- parts of a system ---------------------------------------------------------------------------
@@ -106,6 +205,8 @@ def test_two_parts_of_one_name_are_an_error_that_names_both():
     ({"prefixes": 0}, "prefixes"), ({"scheme": "dates"}, "did you mean date"),
     ({"partition_time": -1}, "partition_time"), ({"key_ranges": 0}, "key_ranges"),
     ({"start_rate": 0}, "start_rate"), ({"start_rate": 25}, "start_rate"),
+    ({"start_partitions": 0}, "start_partitions"), ({"cooling_time": 0}, "cooling_time"),
+    ({"first_byte": "documentd"}, "did you mean documented"),
     ({"encryption": "kms"}, "did you mean sse-kms"),
     ({"encryption": "sse-kms"}, "kms.Quota, which")])
 def test_a_bucket_refuses_what_it_cannot_be(values, told):
