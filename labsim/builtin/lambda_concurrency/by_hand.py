@@ -19,8 +19,8 @@ LOOKS = 100         # a second, at whether one more environment may start
 
 def function(takes: float = 1.0, **how) -> Function:
     """A function in a simulation of its own, whose work takes so long, s."""
-    return Function(Simulation(1, DAY), "function", ServiceTimes(takes, 0), init=0, keep=DAY,
-                    timeout=900, **how)
+    return Function(Simulation(1, DAY), "function", ServiceTimes(takes, 0), init=0, keep=2 * DAY,
+                    spare=2 * DAY, life=2 * DAY, timeout=900, **how)
 
 
 def cold_starts(starts: list[float], ends: list[float]) -> list[bool]:

@@ -32,8 +32,8 @@ def simulate(p: LambdaConcurrencyParams, sim: Simulation) -> "Crowd":
     function = lambda_.Function(
         sim, "function", ServiceTimes(p.mean_duration, p.work_cv), memory=p.memory,
         timeout=p.timeout, limit=p.limit(others=False), init=p.init_time, keep=p.keep_time,
-        provisioned=p.provisioned, error_share=p.error_share,
-        poison_share=p.poison_share)
+        spare=p.spare_time, life=p.life_time, provisioned=p.provisioned,
+        error_share=p.error_share, poison_share=p.poison_share)
     curve = kit.spiked(p, p.arrival_rate)
     caller = callers(p, sim, function)
     caller.feed(curve.arrivals(sim.stream("arrivals")))

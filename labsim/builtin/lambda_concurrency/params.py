@@ -55,8 +55,19 @@ class LambdaConcurrencyParams(Params):
         0.25, unit="s", bounds=(0, 900), slider=(0, 10), step=0.05, label="Cold start",
         group=FUNCTION, help="What a new environment needs before its first request.")
     keep_time: float = number(
-        600, unit="s", bounds=(0, 86_400), slider=(0, 3_600), step=60, label="Kept idle",
-        group=FUNCTION, help="How long an idle environment is kept; AWS publishes no figure.")
+        640, unit="s", bounds=(0, 86_400), slider=(0, 3_600), step=20, label="Kept idle",
+        group=FUNCTION, fact="lambda.environment_idle_s",
+        help="A function idle for longer has no environment any more; measured, AWS publishes no "
+        "figure.")
+    spare_time: float = number(
+        1_450, unit="s", bounds=(0, 86_400), slider=(0, 3_600), step=50, label="Spare kept",
+        group=FUNCTION, fact="lambda.environment_spare_s",
+        help="How long a spare environment is kept while others work; some only as long as an idle "
+        "function's.")
+    life_time: float = number(
+        6_950, unit="s", bounds=(0, 864_000), slider=(0, 14_400), step=50, label="Replaced after",
+        group=FUNCTION, fact="lambda.environment_life_s",
+        help="Age at which an environment is replaced, on average; each has its own.")
     timeout: float = number(
         30, unit="s", bounds=(1, 900), slider=(1, 60), step=1, label="Function timeout",
         group=FUNCTION, help="A request that takes longer fails after it.")
