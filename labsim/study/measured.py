@@ -36,6 +36,7 @@ from labsim.study.known_answers import function
 
 NEAR = 0.2          # error of the model, a share of what was measured
 ERRORS = 2.0        # or so many standard errors of the measurement
+KEPT = 256          # results, which several comparisons may share
 KEYS = {"name", "unit", "set", "rows", "gives", "error", "each", "over", "run", "take",
         "replications", "metric", "series", "after", "at", "reaches", "times", "play", "args",
         "why"}
@@ -117,7 +118,7 @@ def comparisons(lab) -> tuple[Comparison, ...]:
     """Every comparison of `lab`, run now (once in a process): of the lab as it is, in every
     course."""
     lab = lab.original or lab
-    run = functools.lru_cache(maxsize=4)(
+    run = functools.lru_cache(maxsize=KEPT)(
         lambda values, seed: lab.run(lab.Params(**dict(values)), seed))
     return tuple(compare(lab, case, run) for case in cases(lab))
 
@@ -162,7 +163,9 @@ def _model(lab, case: dict, row: dict, run: Callable) -> float:
     if "play" in case:
         args = [_number(row, a) if isinstance(a, str) else a for a in case.get("args", [])]
         return float(function(case["play"])(*args)) * times
-    taken = {name: _number(row, column) for name, column in case.get("take", {}).items()}
+    specs = lab.Params.specs()
+    taken = {name: specs[name].type(_number(row, column)) if name in specs else column
+             for name, column in case.get("take", {}).items()}
     values = tuple(sorted({**case.get("run", {}), **taken}.items()))
     seeds = range(1, 1 + case.get("replications", 1))
     return math.fsum(_read(run(values, seed), case, row) for seed in seeds) / len(seeds) * times

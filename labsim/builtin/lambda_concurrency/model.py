@@ -31,7 +31,7 @@ def simulate(p: LambdaConcurrencyParams, sim: Simulation) -> "Crowd":
     """Callers meet the function's environments; for a while others use a part of the limit."""
     function = lambda_.Function(
         sim, "function", ServiceTimes(p.mean_duration, p.work_cv), memory=p.memory,
-        timeout=p.timeout, limit=p.limit(others=False), init=p.init_time, keep=p.keep_time,
+        timeout=p.timeout, limit=p.limit(others=False), init=p.cold_start, keep=p.keep_time,
         spare=p.spare_time, life=p.life_time, provisioned=p.provisioned,
         error_share=p.error_share, poison_share=p.poison_share)
     curve = kit.spiked(p, p.arrival_rate)
@@ -108,7 +108,7 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
     fails = 1.0 if p.timeout < p.mean_duration else min(1.0, p.error_share + p.poison_share)
     if p.caller in (rules.SYNCHRONOUS, rules.GATEWAY):
         alone = min(1.0, 480.0 / max(p.keep_time * p.arrival_rate, 1e-9))   # given up too soon
-        if min(least, busiest * (takes + p.init_time)) > rules.AT_ONCE:
+        if min(least, busiest * (takes + p.cold_start)) > rules.AT_ONCE:
             alone = 1.0                                 # more at once than may be started
         each = 0.33 + 0.6 * max(alone, min(1.0, p.work_cv / 1.5))
         if p.caller == rules.GATEWAY:

@@ -12,6 +12,8 @@ GATEWAY = ("caller", (rules.GATEWAY,))
 EVENTS = ("caller", (rules.ASYNCHRONOUS,))
 QUEUE, STREAM = ("caller", (rules.SQS,)), ("caller", (rules.KINESIS,))
 POLLED = ("caller", (rules.SQS, rules.KINESIS))
+OWN = "own"             # a cold start of one's own
+MEASURED = ("runtime", rules.RUNTIMES)
 NO_RESERVATION = -1     # as Terraform's aws_lambda_function writes "no reservation"
 
 
@@ -51,9 +53,16 @@ class LambdaConcurrencyParams(Params):
     work_cv: float = number(
         0.2, unit="", bounds=(0, 10), slider=(0, 3), step=0.1, label="Unlike requests",
         group=FUNCTION, help="Standard deviation of the duration over its mean.")
+    runtime: Literal["own", "python", "nodejs", "ruby", "go", "java", "dotnet"] = choice(
+        OWN, label="Runtime", group=FUNCTION,
+        help="Whose cold start it has: one that was measured, or a number of your own.")
     init_time: float = number(
         0.25, unit="s", bounds=(0, 900), slider=(0, 10), step=0.05, label="Cold start",
-        group=FUNCTION, help="What a new environment needs before its first request.")
+        group=FUNCTION, when=("runtime", (OWN,)),
+        help="What a new environment needs before its first request.")
+    package_size: float = number(
+        0, unit="MB", bounds=(0, 250), slider=(0, 50), step=1, label="Package", group=FUNCTION,
+        when=MEASURED, help="Zipped code with all that it needs; a larger one starts later.")
     keep_time: float = number(
         640, unit="s", bounds=(0, 86_400), slider=(0, 3_600), step=20, label="Kept idle",
         group=FUNCTION, fact="lambda.environment_idle_s",
@@ -185,6 +194,13 @@ class LambdaConcurrencyParams(Params):
             rules.checked_batch(batch_size=self.batch_size, batch_window=self.batch_window)
             rules.checked_queue(self.timeout, visibility_timeout=self.visibility_timeout,
                                 max_concurrency=self.max_concurrency)
+
+    @property
+    def cold_start(self) -> float:
+        """What a new environment needs before its first request, s."""
+        if self.runtime == OWN:
+            return self.init_time
+        return rules.cold_start(self.runtime, self.memory, self.package_size)
 
     @property
     def mean_duration(self) -> float:

@@ -234,12 +234,11 @@ class Environments:
             last = np.array([*self.busy, *self.idle])
             return last, np.full(len(last), never)
         self._end_some(t)
+        latest = never if self.busy else self._last + self.keep
         for one in self.idle:
-            self._note(one, self._last + self.keep if not self.busy and one[1] < never else never)
-        self.idle.clear()
-        for end, until, patience in self.busy:
-            self.ended.append((end, never))
-        self.busy = []
+            self._note(one, latest if one[1] < never else never)
+        self.ended += [(one[0], never) for one in self.busy]
+        self.idle, self.busy = deque(), []
         last, gone = np.array(self.ended).reshape(-1, 2).T
         return last, gone
 

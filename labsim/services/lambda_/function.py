@@ -95,8 +95,8 @@ class Function(kit.Component):
                  memory: float = LEAST_MEMORY,
                  timeout: float = factbook.value("lambda.timeout_default_s"),
                  limit: float = factbook.value("lambda.concurrency_account"), init: float = 1.0,
-                 keep: float = KEEP, spare: float = SPARE, life: float = LIFE, provisioned: int = 0, error_share: float = 0.0,
-                 poison_share: float = 0.0,
+                 keep: float = KEEP, spare: float = SPARE, life: float = LIFE,
+                 provisioned: int = 0, error_share: float = 0.0, poison_share: float = 0.0,
                  at_once: float = AT_ONCE, per_second: float = PER_SECOND):
         super().__init__(sim, name)
         inf = float("inf")

@@ -4,9 +4,9 @@ Picture the exchange's engineer with a slide rule. A call keeps an operator busy
 lasts; if twenty people a minute talk for half an hour each, six hundred operators are at work.
 
 *Models:* concurrency from rate and duration; the request rate that a quota allows; what may be
-reserved; CPU by memory; how long environments live; waits of asynchronous events; the visibility timeout that AWS advises; what
-an event source mapping refuses.
-*Leaves out:* SnapStart, containers, extensions.
+reserved; CPU by memory; cold starts; how long environments live; waits of asynchronous events; the
+visibility timeout that AWS advises; what an event source mapping refuses.
+*Leaves out:* SnapStart, container images, functions in a VPC, extensions.
 """
 
 import math
@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 
 from labsim import factbook
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, unknown
 
 SYNCHRONOUS, GATEWAY, ASYNCHRONOUS, SQS, KINESIS = (
     "synchronous", "api-gateway", "asynchronous", "sqs", "kinesis")
@@ -34,6 +34,10 @@ MAX_CONCURRENCY = tuple(int(factbook.value(f"lambda.esm_sqs_max_concurrency_{end
                         for end in ("min", "max"))
 AGE_LEAST, AGE_MOST = (factbook.value(f"lambda.esm_stream_age_{end}_s") for end in ("min", "max"))
 DOUBLINGS = 30                      # after so many it is the longest for long
+RUNTIMES = "python", "nodejs", "ruby", "go", "java", "dotnet"
+COLD_STARTS = {name: factbook.value(f"lambda.cold_start_{name}_s") for name in RUNTIMES}    # s
+COLD_WORK = {"dotnet": factbook.value("lambda.cold_start_dotnet_work")}     # vCPU-s, beside it
+PER_PACKAGE_MB = factbook.value("lambda.cold_start_package_s")
 KEEP, SPARE, LIFE, LIFE_LEAST, LIFE_MOST, LOSS = (
     factbook.value(f"lambda.environment_{what}_s")
     for what in ("idle", "spare", "life", "life_min", "life_max", "loss"))
@@ -69,6 +73,15 @@ def vcpus(memory: float, threads: bool = True) -> float:
 def duration(cpu: float, memory: float, *, waits: float = 0.0, threads: bool = True) -> float:
     """How long a job of `cpu` vCPU-seconds takes that also `waits` for others, s."""
     return cpu / vcpus(memory, threads) + waits
+
+
+def cold_start(runtime: str, memory: float, package: float = 0.0) -> float:
+    """How long an environment with `memory` MB takes to start for a function in one of `RUNTIMES`
+    that is `package` MB zipped, s. Facts: lambda.cold_start_python_s and its like."""
+    if runtime not in COLD_STARTS:
+        raise unknown("runtime", runtime, RUNTIMES)
+    return (duration(COLD_WORK.get(runtime, 0.0), memory, waits=COLD_STARTS[runtime],
+                     threads=False) + package * PER_PACKAGE_MB)
 
 
 def shortest(life: float, keep: float, spare: float) -> float:

@@ -222,8 +222,7 @@ def test_environments_over_time():
         np.append(0.5, 60.0 * np.arange(60) + 0.5)])
     sim.run()
     series = function.series()
-    t, there = sim.record.t, series["environments"][0]
-    assert there[1:].tolist() == [2] * 24 + [1] * 36
+    assert series["environments"][0][1:].tolist() == [2] * 24 + [1] * 36
     assert series["environments_seen"][0][1:].tolist() == [2] * 10 + [1] * 50
     assert function.environments_max() == 2
     assert function.environments_mean() == pytest.approx((3_599.5 + 1_451) / 3_600)
