@@ -30,7 +30,7 @@ lab = Lab(
            "lambda.cold_start_go_s", "lambda.cold_start_java_s", "lambda.cold_start_dotnet_s",
            "lambda.cold_start_dotnet_work", "lambda.cold_start_package_s", "lambda.idle",
            "lambda.environment_idle_s", "lambda.environment_spare_s",
-           "lambda.environment_early_pct", "lambda.environment_life_s",
+           "lambda.environment_early_share", "lambda.environment_life_s",
            "lambda.environment_life_min_s", "lambda.environment_life_max_s",
            "lambda.environment_loss_s", "lambda.init_billed", "lambda.throttle_status",
            "lambda.async_retries", "lambda.async_waits", "lambda.async_backoff",

@@ -8,8 +8,9 @@ Start reading at `simulate`.
 *Models:* each request at every magnitude, exactly, up to 10,000 a second for some minutes, since it
 matters which one meets an idle environment and which one the limit. Nothing is sampled or counted.
 Calls that wait for their answer, directly or through API Gateway without a cache, are made in
-blocks (a third of a microsecond each); events, messages, records and a cache's requests one by one
-(one to five). *Leaves out:* what its parts leave out.
+blocks (a third of a microsecond each) in a run too short for environments to end, else one by one
+(one); so are events, messages, records and a cache's requests (one to five). *Leaves out:* what its
+parts leave out.
 """
 
 import math
@@ -107,10 +108,14 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
     served = min(1.0, rules.served_rate(busiest, takes, least) / max(busiest, 1e-9))
     fails = 1.0 if p.timeout < p.mean_duration else min(1.0, p.error_share + p.poison_share)
     if p.caller in (rules.SYNCHRONOUS, rules.GATEWAY):
-        alone = min(1.0, 480.0 / max(p.keep_time * p.arrival_rate, 1e-9))   # given up too soon
+        alone = min(1.0, p.work_cv / 1.5)
         if min(least, busiest * (takes + p.cold_start)) > rules.AT_ONCE:
             alone = 1.0                                 # more at once than may be started
-        each = 0.33 + 0.6 * max(alone, min(1.0, p.work_cv / 1.5))
+        each = 0.33 + 0.6 * alone
+        if p.duration > rules.shortest(p.life_time, p.keep_time, p.spare_time):
+            cold = min(1.0, math.exp(-p.arrival_rate * min(p.keep_time, p.spare_time))
+                       + takes / max(p.life_time, takes))
+            each = 1.2 + 1.5 * cold                     # environments end
         if p.caller == rules.GATEWAY:
             each += 1.4 if p.cache_ttl else 0.3
         return _estimated(each * requests, 230.0 * requests)

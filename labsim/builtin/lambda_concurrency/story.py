@@ -34,6 +34,11 @@ POISON = {"caller": "kinesis", "arrival_rate": 200, "spike_factor": 1, "cpu_time
           "wait_time": 0.01, "poison_share": 0.0005, "batch_size": 100, "batch_window": 5,
           "duration": 120}
 
+IDLE = {"arrival_rate": 0.004, "spike_factor": 1, "cpu_time": 0.1, "wait_time": 0.1, "memory": 512,
+        "runtime": "dotnet", "duration": 86_400}
+PEAK = {"arrival_rate": 2, "spike_factor": 25, "spike_start": 600, "spike_duration": 300,
+        "duration": 10_800}
+
 PRESETS = (
     Preset("Concurrency limit", "Twelve hundred a second for ten seconds, a second and a "
                                 "quarter each: that is one and a half thousand at a time, and the "
@@ -86,6 +91,13 @@ PRESETS = (
     Preset("Bisect and give up", "The same; a batch that fails is split in two, and what is left "
                                  "of it is given up after three attempts.",
            {**POISON, "bisect_batch": True, "batch_attempts": 3}),
+    Preset("Idle function", "A request every four minutes, for a day. When nobody has called for "
+                            "some eleven minutes, the next one meets a cold start.",
+           IDLE),
+    Preset("Environments after a peak", "A peak of five minutes, then little. The spare "
+                                        "environments stay for some twenty minutes more, and each "
+                                        "is replaced after two hours.",
+           PEAK),
 )
 
 
@@ -123,8 +135,9 @@ PANELS = (
         Line("offered", "offered_rate"), Line("completed", "completed_rate"),
         Line("failed", "failed_rate"))),
     Panel("Executions under way", (
-        Line("this function", "in_flight"), Line("limit", "limit", step=True)),
-        marks=("others",), theory=kit.Theory("rate x duration", little)),
+        Line("this function", "in_flight"), Line("environments", "environments"),
+        Line("limit", "limit", step=True)), marks=("others",),
+        theory=kit.Theory("rate x duration", little)),
     Panel("Throttled attempts", (Line("share", "throttled_share"),),
           theory=kit.Theory("Erlang B", erlang), unit="of all"),
     Panel("Time to an answer", (Line("mean", "latency"), Line("IteratorAge", "iterator_age"))),

@@ -56,7 +56,8 @@ class Environments:
         self.refused = {CONCURRENCY: 0, SCALING: 0, RATE: 0}
         self.ended: list[tuple[float, float]] = []      # of each: its last use's end, its own, s
         self._fates, self._last = fates, 0.0            # when the last use ended that has
-        self._started: list = []                        # when, s; numbers and arrays of them
+        self._started: list[float] = []                 # when, s, those made alone
+        self._blocks: list[np.ndarray] = []             # and those made together
         self._at_once, self._per_second = at_once, per_second
         self._new, self._calls, self._at = at_once, REQUESTS_PER_EXECUTION * limit, 0.0
 
@@ -193,7 +194,7 @@ class Environments:
         told[:sure] = np.where(let, ends, CONCURRENCY)
         self.refused[CONCURRENCY] += int(sure - let.sum())
         self.cold += int(new.sum())
-        self._started.append(times[:sure][new])
+        self._blocks.append(times[:sure][new])
         self._calls, self._new = float(calls[last] - let[last]), float(envs[last] - new[last])
         self._at = float(times[last])
         # Who gets idle lies on top of those idle then; the last one to lie at a place is there.
@@ -223,8 +224,9 @@ class Environments:
 
     @property
     def started(self) -> np.ndarray:
-        """When each environment started for a request, s; the provisioned ones are there at 0."""
-        return np.concatenate([np.zeros(self.provisioned), *map(np.atleast_1d, self._started)])
+        """When each environment started for a request, s, sorted; before them the provisioned ones,
+        which are there at 0."""
+        return np.sort(np.concatenate([np.zeros(self.provisioned), self._started, *self._blocks]))
 
     def uses(self, t: float) -> tuple[np.ndarray, np.ndarray]:
         """For each environment when its last use up to `t` s ended and when it does (infinite:

@@ -80,7 +80,8 @@ class Function(kit.Component):
                lambda f: gb_seconds(1, f.seconds, f.memory)))
     PANELS = (
         Panel("Executions under way", (
-            Line("this function", "in_flight"), Line("limit", "limit", step=True))),
+            Line("this function", "in_flight"), Line("environments", "environments"),
+            Line("limit", "limit", step=True))),
         Panel("Throttled attempts", (Line("share", "throttled_share"),), unit="of all"))
     INVARIANTS = (
         kit.adds_up("throttled", "throttled_concurrency", "throttled_scaling", "throttled_by_rate"),
@@ -190,25 +191,24 @@ class Function(kit.Component):
         return float((self.ends - self.starts).sum())
 
     @cached_property
+    def started(self) -> np.ndarray:
+        """When each environment started, s, sorted; the provisioned ones at 0."""
+        return self.environments.started
+
+    @cached_property
     def ended(self) -> tuple[np.ndarray, np.ndarray]:
         """When each environment's last use ends and when it is gone, s, in no order."""
         return self.environments.uses(self.sim.duration)
 
-    @cached_property
-    def environments_now(self) -> np.ndarray:
-        """Environments at each instant."""
-        return so_far(self.record.t, self.environments.started) - so_far(
-            self.record.t, self.ended[1])
-
     def environments_mean(self) -> float:
         """Environments, mean over the run."""
         gone = np.minimum(self.ended[1], self.sim.duration)
-        return (gone.sum() - self.environments.started.sum()) / self.sim.duration
+        return (gone.sum() - self.started.sum()) / self.sim.duration
 
     def environments_max(self) -> float:
         """The most environments there are at a time."""
-        started = np.sort(self.environments.started)
-        return (np.arange(1.0, len(started) + 1) - so_far(started, self.ended[1])).max(initial=0)
+        so_many = np.arange(1.0, len(self.started) + 1)
+        return (so_many - so_far(self.started, self.ended[1])).max(initial=0.0)
 
     @cached_property
     def in_flight(self) -> np.ndarray:
@@ -218,15 +218,15 @@ class Function(kit.Component):
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Executions under way and allowed; what was throttled; environments, also as counted by
         who sees requests only: each from its first until `SEEN` s after its last."""
-        t, started, tick = self.record.t, self.environments.started, self.sim.tick
+        t, started, tick = self.record.t, self.started, self.sim.tick
         throttled, invoked, cold = (np.diff(so_far(t, times)) for times in (
             self.refused, self.starts, started[self.provisioned:]))
         tried = invoked + throttled
-        seen = so_far(t, started) - so_far(t, self.ended[0] + SEEN)
+        last, gone = self.ended
         return {"in_flight": (self.in_flight, "executions"),
                 "limit": (self.record.sampled("limit"), "executions"),
-                "environments": (self.environments_now, "environments"),
-                "environments_seen": (seen, "environments"),
+                "environments": (so_far(t, started) - so_far(t, gone), "environments"),
+                "environments_seen": (so_far(t, started) - so_far(t, last + SEEN), "environments"),
                 "invocations_rate": kit.per_tick(invoked / tick, "req/s"),
                 "cold_starts_rate": kit.per_tick(cold / tick, "req/s"),
                 "throttled_rate": kit.per_tick(throttled / tick, "req/s"),

@@ -41,7 +41,7 @@ PER_PACKAGE_MB = factbook.value("lambda.cold_start_package_s")
 KEEP, SPARE, LIFE, LIFE_LEAST, LIFE_MOST, LOSS = (
     factbook.value(f"lambda.environment_{what}_s")
     for what in ("idle", "spare", "life", "life_min", "life_max", "loss"))
-EARLY = factbook.value("lambda.environment_early_pct") / 100
+EARLY = factbook.value("lambda.environment_early_share")
 DRAWN = 64                          # fates at a time
 
 
@@ -94,7 +94,7 @@ def fates(life: float, keep: float, spare: float,
     """Of each new environment how old it may become, s, and how long it bears to be idle while its
     function works. It is replaced at an age of about `life` s, unless it is lost by chance before;
     it is spare for `spare` s, some for no more than `keep`. Facts: lambda.environment_life_s,
-    lambda.environment_loss_s, lambda.environment_spare_s, lambda.environment_early_pct."""
+    lambda.environment_loss_s, lambda.environment_spare_s, lambda.environment_early_share."""
     least, most = life * LIFE_LEAST / LIFE, life * LIFE_MOST / LIFE
     while True:
         for age, lost, early in random.random((DRAWN, 3)).tolist():
