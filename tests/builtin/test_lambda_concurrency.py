@@ -219,7 +219,7 @@ def test_the_runtime_says_how_long_a_cold_start_takes():
         assert summary(**values, **more)["latency_mean"] == pytest.approx(takes)
 
 
-@pytest.mark.parametrize("rate", [0.001, 0.002, 0.005])
+@pytest.mark.parametrize("rate", [0.003, 0.005, 0.01])
 def test_cold_starts_of_a_function_that_is_seldom_called(rate):
     """Those whom nobody preceded for so long, as the closed form has it, and a few whose
     environment ended by age or chance."""

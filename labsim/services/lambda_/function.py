@@ -87,6 +87,8 @@ class Function(kit.Component):
         kit.adds_up("throttled", "throttled_concurrency", "throttled_scaling", "throttled_by_rate"),
         kit.Invariant("never more cold starts than invocations", lambda r:
                       r.summary["cold_starts"] <= r.summary["invocations"]),
+        kit.Invariant("never more under way than there are environments", lambda r: bool(
+            (r.series["in_flight"].value <= r.series["environments"].value).all())),
         kit.Invariant("never more under way than the limit allows at its highest", lambda r:
                       r.summary["concurrency_max"] <= r.series["limit"].value.max()))
     shows = (("under way", "in_flight"), ("limit", "limit"))
