@@ -390,14 +390,15 @@ for what, lines in (
 # %% [markdown]
 # ## Read the model
 #
-# This is the whole of an environment's life:
+# This is how a call finds its environment, and how environments end:
 
 # %%
 import inspect
 
 from labsim.services.lambda_.environments import Environments
 
-print(inspect.getsource(Environments.invoke))
+for part in (Environments.invoke, Environments._end_some, rules.fates):
+    print(inspect.getsource(part))
 
 # %% [markdown]
 # **Change it.** Suppose no more than ten environments came at once, and ten a second.

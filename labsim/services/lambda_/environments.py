@@ -108,7 +108,7 @@ class Environments:
             while busy and busy[0][0] <= t:
                 idle.append(heappop(busy))
             self._last = idle[-1][0]
-        if not busy and self._last < t - self.keep:
+        if not busy and len(idle) > self.provisioned and self._last < t - self.keep:
             self._give_up_all()
         while idle and (idle[-1][1] < t or idle[-1][0] < t - idle[-1][2]):
             self._note(idle.pop())
