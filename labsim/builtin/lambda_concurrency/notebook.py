@@ -595,8 +595,8 @@ lab.trust()
 # * A cold start is always as long as the median. Nineteen of twenty measured ones were between
 #   three quarters and two and a half times as long. What .NET computes depends on the code: a
 #   smaller function than the measured one took less than half a second with
-#   {{fact:lambda.memory_min_mb}}. Container images, functions in a VPC, frameworks and SnapStart are
-#   left out, and that a package of any runtime takes as long as one of Node.js is assumed.
+#   {{fact:lambda.memory_min_mb}}. Container images, functions in a VPC, frameworks and SnapStart
+#   are left out, and that a package of any runtime takes as long as one of Node.js is assumed.
 # * The duration grows smaller with memory exactly as CPU grows; measured was a twelfth more below
 #   a vCPU. Real code waits for more than it says, and below a certain memory fails.
 # * Other functions take their part first, and this one what is left; in truth they compete.
