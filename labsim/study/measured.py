@@ -38,6 +38,7 @@ from labsim.measurements import measurement
 from labsim.study.comparison import Comparison, Figure, MeasuredTable
 
 SPREAD = "standard error of the mean"   # of several rows, beside their columns
+KEPT = 256          # results, which several comparisons may share
 KEYS = {"name", "unit", "set", "rows", "gives", "error", "each", "over", "run", "take",
         "replications", "metric", "series", "after", "at", "reaches", "times", "play", "args",
         "fitted", "why"}
@@ -84,7 +85,7 @@ def comparisons(lab) -> tuple[Comparison, ...]:
     """Every comparison of `lab`, run now (once in a process): of the lab as it is, in every
     course."""
     lab = lab.original or lab
-    run = functools.lru_cache(maxsize=4)(
+    run = functools.lru_cache(maxsize=KEPT)(
         lambda values, seed: lab.run(lab.Params(**dict(values)), seed))
     return tuple(compare(lab, case, run) for case in cases(lab))
 
@@ -130,7 +131,9 @@ def _model(lab, case: dict, row: dict, run: Callable) -> float:
     if "play" in case:
         args = [_number(row, a) if isinstance(a, str) else a for a in case.get("args", [])]
         return float(pkgutil.resolve_name(case["play"])(*args)) * times
-    taken = {name: _number(row, column) for name, column in case.get("take", {}).items()}
+    specs = lab.Params.specs()
+    taken = {name: specs[name].type(_number(row, column)) if name in specs else _number(row, column)
+             for name, column in case.get("take", {}).items()}
     values = tuple(sorted({**case.get("run", {}), **taken}.items()))
     seeds = range(1, 1 + case.get("replications", 1))
     return math.fsum(_read(run(values, seed), case, row) for seed in seeds) / len(seeds) * times

@@ -30,6 +30,8 @@ TIGHT = {"arrival_rate": 50, "spike_factor": 1, "cpu_time": 1, "wait_time": 0, "
          "duration": 200, "init_time": 0, "work_cv": 1}
 FAILING = {"caller": "asynchronous", "arrival_rate": 1, "spike_factor": 1, "error_share": 1,
            "cpu_time": 0.1, "wait_time": 0, "duration": 600, "init_time": 0}
+SELDOM = {"arrival_rate": 0.003, "spike_factor": 1, "cpu_time": 0.1, "wait_time": 0,
+          "duration": 800_000}
 
 EXERCISES = (
     Predict(
@@ -150,4 +152,14 @@ EXERCISES = (
                  "reserved. Messages are dead-lettered. Mend it: no loss, no throttles.",
         hints=("Who should be told that there are only five?", "The pollers of the queue."),
         solution="{answer}: the queue waits, as queues should, and nobody is turned away."),
+    Predict(
+        id="seldom", runs=(SELDOM,), ask=percent("cold_start_share"), unit="%", within=0.2,
+        question="Requests come at random, {arrival_rate} on average. A function idle for "
+                 "{keep_time} has no environment any more. How many per cent of the requests meet "
+                 "a cold start?",
+        hints=("Whom does it meet? Those before whom nobody came for so long.",
+               "Gaps between random requests are exponential: e to the power of minus rate times "
+               "time are longer."),
+        solution="{answer} in the model. Nobody comes for {keep_time} before nearly as many; the "
+                 "others lose their environment to its age or to chance."),
 )

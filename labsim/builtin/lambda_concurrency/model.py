@@ -8,8 +8,9 @@ Start reading at `simulate`.
 *Models:* each request at every magnitude, exactly, up to 10,000 a second for some minutes, since it
 matters which one meets an idle environment and which one the limit. Nothing is sampled or counted.
 Calls that wait for their answer, directly or through API Gateway without a cache, are made in
-blocks (a third of a microsecond each); events, messages, records and a cache's requests one by one
-(one to five). *Leaves out:* what its parts leave out.
+blocks (a third of a microsecond each) in a run too short for environments to end, else one by one
+(one); so are events, messages, records and a cache's requests (one to five). *Leaves out:* what its
+parts leave out.
 """
 
 import math
@@ -31,9 +32,9 @@ def simulate(p: LambdaConcurrencyParams, sim: Simulation) -> "Crowd":
     """Callers meet the function's environments; for a while others use a part of the limit."""
     function = lambda_.Function(
         sim, "function", ServiceTimes(p.mean_duration, p.work_cv), memory=p.memory,
-        timeout=p.timeout, limit=p.limit(others=False), init=p.init_time, keep=p.keep_time,
-        provisioned=p.provisioned, error_share=0.0 if p.error_start else p.error_share,
-        poison_share=p.poison_share)
+        timeout=p.timeout, limit=p.limit(others=False), init=p.cold_start, keep=p.keep_time,
+        spare=p.spare_time, life=p.life_time, provisioned=p.provisioned,
+        error_share=0.0 if p.error_start else p.error_share, poison_share=p.poison_share)
     if p.error_share and (p.error_start or p.error_duration < p.duration):
         sim.process(errors(p, sim, function))
     curve = kit.spiked(p, p.arrival_rate)
@@ -120,10 +121,14 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
     served = min(1.0, rules.served_rate(busiest, takes, least) / max(busiest, 1e-9))
     fails = 1.0 if p.timeout < p.mean_duration else min(1.0, p.error_share + p.poison_share)
     if p.caller in (rules.SYNCHRONOUS, rules.GATEWAY):
-        alone = min(1.0, 480.0 / max(p.keep_time * p.arrival_rate, 1e-9))   # given up too soon
-        if min(least, busiest * (takes + p.init_time)) > rules.AT_ONCE:
+        alone = min(1.0, p.work_cv / 1.5)
+        if min(least, busiest * (takes + p.cold_start)) > rules.AT_ONCE:
             alone = 1.0                                 # more at once than may be started
-        each = 0.33 + 0.6 * max(alone, min(1.0, p.work_cv / 1.5))
+        each = 0.33 + 0.6 * alone
+        if p.duration > rules.shortest(p.life_time, p.keep_time, p.spare_time):
+            cold = min(1.0, math.exp(-p.arrival_rate * min(p.keep_time, p.spare_time))
+                       + takes / max(p.life_time, takes))
+            each = 1.2 + 1.5 * cold                     # environments end
         if p.caller == rules.GATEWAY:
             each += 1.4 if p.cache_ttl else 0.3
         return _estimated(each * requests, 230.0 * requests)

@@ -14,6 +14,8 @@ EVENTS = ("caller", (rules.ASYNCHRONOUS,))
 QUEUE, STREAM = ("caller", (rules.SQS,)), ("caller", (rules.KINESIS,))
 DELIVERED = ("caller", (rules.ASYNCHRONOUS, rules.SQS, rules.KINESIS))
 POLLED = ("caller", (rules.SQS, rules.KINESIS))
+OWN = "own"             # a cold start of one's own
+MEASURED = ("runtime", rules.RUNTIMES)
 NO_RESERVATION = -1     # as Terraform's aws_lambda_function writes "no reservation"
 
 
@@ -57,12 +59,30 @@ class LambdaConcurrencyParams(Params):
     work_cv: float = number(
         0.2, unit="", bounds=(0, 10), slider=(0, 3), step=0.1, label="Unlike requests",
         group=FUNCTION, help="Standard deviation of the duration over its mean.")
+    runtime: Literal["own", "python", "nodejs", "ruby", "go", "java", "dotnet"] = choice(
+        OWN, label="Runtime", group=FUNCTION,
+        help="Whose cold start it has: one that was measured, or a number of your own.")
     init_time: float = number(
         0.25, unit="s", bounds=(0, 900), slider=(0, 10), step=0.05, label="Cold start",
-        group=FUNCTION, help="What a new environment needs before its first request.")
+        group=FUNCTION, when=("runtime", (OWN,)),
+        help="What a new environment needs before its first request.")
+    package_size: float = number(
+        0, unit="MB", bounds=(0, 250), slider=(0, 50), step=1, label="Package", group=FUNCTION,
+        when=MEASURED, help="Zipped code with all that it needs; a larger one starts later.")
     keep_time: float = number(
-        600, unit="s", bounds=(0, 86_400), slider=(0, 3_600), step=60, label="Kept idle",
-        group=FUNCTION, help="How long an idle environment is kept; AWS publishes no figure.")
+        640, unit="s", bounds=(0, 86_400), slider=(0, 3_600), step=20, label="Kept idle",
+        group=FUNCTION, fact="lambda.environment_idle_s",
+        help="A function idle for longer has no environment any more; measured, AWS publishes no "
+        "figure.")
+    spare_time: float = number(
+        1_450, unit="s", bounds=(0, 86_400), slider=(0, 3_600), step=50, label="Spare kept",
+        group=FUNCTION, fact="lambda.environment_spare_s",
+        help="How long a spare environment is kept while others work; some only as long as an idle "
+        "function's.")
+    life_time: float = number(
+        6_950, unit="s", bounds=(0, 864_000), slider=(0, 14_400), step=50, label="Replaced after",
+        group=FUNCTION, fact="lambda.environment_life_s",
+        help="Age at which an environment is replaced, on average; each has its own.")
     timeout: float = number(
         30, unit="s", bounds=(1, 900), slider=(1, 60), step=1, label="Function timeout",
         group=FUNCTION, help="A request that takes longer fails after it.")
@@ -194,6 +214,13 @@ class LambdaConcurrencyParams(Params):
             rules.checked_batch(batch_size=self.batch_size, batch_window=self.batch_window)
             rules.checked_queue(self.timeout, visibility_timeout=self.visibility_timeout,
                                 max_concurrency=self.max_concurrency)
+
+    @property
+    def cold_start(self) -> float:
+        """What a new environment needs before its first request, s."""
+        if self.runtime == OWN:
+            return self.init_time
+        return rules.cold_start(self.runtime, self.memory, self.package_size)
 
     @property
     def mean_duration(self) -> float:

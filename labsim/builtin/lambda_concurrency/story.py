@@ -37,6 +37,11 @@ MENDED = {"caller": "sqs", "arrival_rate": 100, "spike_factor": 1, "cpu_time": 0
           "wait_time": 0.3, "error_share": 0.2, "error_start": 60, "error_duration": 60,
           "duration": 300}
 
+IDLE = {"arrival_rate": 0.004, "spike_factor": 1, "cpu_time": 0.1, "wait_time": 0.1, "memory": 512,
+        "runtime": "dotnet", "duration": 86_400}
+PEAK = {"arrival_rate": 2, "spike_factor": 25, "spike_start": 600, "spike_duration": 300,
+        "duration": 10_800}
+
 PRESETS = (
     Preset("Concurrency limit", "Twelve hundred a second for ten seconds, a second and a "
                                 "quarter each: that is one and a half thousand at a time, and the "
@@ -93,6 +98,13 @@ PRESETS = (
            "For a minute one attempt of five fails. Each error takes some of the queue's pollers "
            "away; mended, they come back in seconds, and what waits takes longer.",
            MENDED),
+    Preset("Idle function", "A request every four minutes, for a day. When nobody has called for "
+                            "some eleven minutes, the next one meets a cold start.",
+           IDLE),
+    Preset("Environments after a peak", "A peak of five minutes, then little. The spare "
+                                        "environments stay for some twenty minutes more, and each "
+                                        "is replaced after two hours.",
+           PEAK),
 )
 
 
@@ -130,8 +142,9 @@ PANELS = (
         Line("offered", "offered_rate"), Line("completed", "completed_rate"),
         Line("failed", "failed_rate"))),
     Panel("Executions under way", (
-        Line("this function", "in_flight"), Line("limit", "limit", step=True)),
-        marks=("others", "errors"), theory=kit.Theory("rate x duration", little)),
+        Line("this function", "in_flight"), Line("environments", "environments"),
+        Line("limit", "limit", step=True)), marks=("others", "errors"),
+        theory=kit.Theory("rate x duration", little)),
     Panel("Throttled attempts", (Line("share", "throttled_share"),),
           theory=kit.Theory("Erlang B", erlang), unit="of all"),
     Panel("Time to an answer", (Line("mean", "latency"), Line("IteratorAge", "iterator_age"))),

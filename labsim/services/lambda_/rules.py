@@ -4,17 +4,19 @@ Picture the exchange's engineer with a slide rule. A call keeps an operator busy
 lasts; if twenty people a minute talk for half an hour each, six hundred operators are at work.
 
 *Models:* concurrency from rate and duration; the request rate that a quota allows; what may be
-reserved; CPU by memory; waits of asynchronous events; the visibility timeout that AWS advises; what
-an event source mapping refuses.
-*Leaves out:* SnapStart, containers, extensions.
+reserved; CPU by memory; cold starts; how long environments live; waits of asynchronous events; the
+visibility timeout that AWS advises; what an event source mapping refuses.
+*Leaves out:* SnapStart, container images, functions in a VPC, extensions.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 
+import numpy as np
+
 from labsim import factbook
-from labsim.errors import ParameterError
+from labsim.errors import ParameterError, unknown
 
 SYNCHRONOUS, GATEWAY, ASYNCHRONOUS, SQS, KINESIS = (
     "synchronous", "api-gateway", "asynchronous", "sqs", "kinesis")
@@ -32,6 +34,15 @@ MAX_CONCURRENCY = tuple(int(factbook.value(f"lambda.esm_sqs_max_concurrency_{end
                         for end in ("min", "max"))
 AGE_LEAST, AGE_MOST = (factbook.value(f"lambda.esm_stream_age_{end}_s") for end in ("min", "max"))
 DOUBLINGS = 30                      # after so many it is the longest for long
+RUNTIMES = "python", "nodejs", "ruby", "go", "java", "dotnet"
+COLD_STARTS = {name: factbook.value(f"lambda.cold_start_{name}_s") for name in RUNTIMES}    # s
+COLD_WORK = {"dotnet": factbook.value("lambda.cold_start_dotnet_work")}     # vCPU-s, beside it
+PER_PACKAGE_MB = factbook.value("lambda.cold_start_package_s")
+KEEP, SPARE, LIFE, LIFE_LEAST, LIFE_MOST, LOSS = (
+    factbook.value(f"lambda.environment_{what}_s")
+    for what in ("idle", "spare", "life", "life_min", "life_max", "loss"))
+EARLY = factbook.value("lambda.environment_early_share")
+DRAWN = 64                          # fates at a time
 
 
 def concurrency(rate: float, duration: float) -> float:
@@ -62,6 +73,33 @@ def vcpus(memory: float, threads: bool = True) -> float:
 def duration(cpu: float, memory: float, *, waits: float = 0.0, threads: bool = True) -> float:
     """How long a job of `cpu` vCPU-seconds takes that also `waits` for others, s."""
     return cpu / vcpus(memory, threads) + waits
+
+
+def cold_start(runtime: str, memory: float, package: float = 0.0) -> float:
+    """How long an environment with `memory` MB takes to start for a function in one of `RUNTIMES`
+    that is `package` MB zipped, s. Facts: lambda.cold_start_python_s and its like."""
+    if runtime not in COLD_STARTS:
+        raise unknown("runtime", runtime, RUNTIMES)
+    return (duration(COLD_WORK.get(runtime, 0.0), memory, waits=COLD_STARTS[runtime],
+                     threads=False) + package * PER_PACKAGE_MB)
+
+
+def shortest(life: float, keep: float, spare: float) -> float:
+    """No environment ends within so many s, but for one in a hundred or three by chance."""
+    return min(life * LIFE_LEAST / LIFE, keep, spare)
+
+
+def fates(life: float, keep: float, spare: float,
+          random: np.random.Generator) -> Iterator[tuple[float, float]]:
+    """Of each new environment how old it may become, s, and how long it bears to be idle while its
+    function works. It is replaced at an age of about `life` s, unless it is lost by chance before;
+    it is spare for `spare` s, some for no more than `keep`. Facts: lambda.environment_life_s,
+    lambda.environment_loss_s, lambda.environment_spare_s, lambda.environment_early_share."""
+    least, most = life * LIFE_LEAST / LIFE, life * LIFE_MOST / LIFE
+    while True:
+        for age, lost, early in random.random((DRAWN, 3)).tolist():
+            yield (min(least + (most - least) * age, -LOSS * math.log1p(-lost)),
+                   min(keep, spare) if early < EARLY else spare)
 
 
 @cache

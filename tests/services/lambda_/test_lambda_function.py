@@ -1,5 +1,7 @@
 """Functions, their environments, those who call them and the bill, rule by rule and as parts."""
 
+import itertools
+
 import numpy as np
 import plain_pool
 import pytest
@@ -28,29 +30,35 @@ times_and_works = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 400)), m
 
 
 @settings(max_examples=150, deadline=None)
-@given(times_and_works, st.integers(1, 12), st.integers(0, 5), st.sampled_from([0.03, 1.03, 1e9]))
-def test_the_pool_is_plain_simpy(steps, limit, provisioned, keep):
-    """Who is cold, warm or throttled, and when each ends: equal, at random times that never
-    coincide."""
+@given(times_and_works, st.integers(1, 12), st.integers(0, 5), st.sampled_from([0.03, 1.03, 1e9]),
+       st.lists(st.tuples(st.integers(0, 80), st.integers(0, 40)), min_size=1, max_size=9))
+def test_the_pool_is_plain_simpy(steps, limit, provisioned, keep, fates):
+    """Who is cold, warm or throttled, when each ends, and when each environment does: equal, at
+    random times that never coincide, whatever the environments' ages and patience."""
     provisioned = min(provisioned, limit)
     times = np.cumsum([gap for gap, _ in steps]) / 16 + np.arange(len(steps)) * 1e-6
-    works = [work / 64 + 1 / 512 for _, work in steps]
-    pool = Environments(limit, init=0.25, keep=keep, provisioned=provisioned)
+    works, until = [work / 64 + 1 / 512 for _, work in steps], times[-1] + 9.00123
+    fates = [(age / 7 + 1e-4, patience / 11 + 1e-3) for age, patience in fates]
+    pool = Environments(limit, init=0.25, keep=keep, provisioned=provisioned,
+                        fates=itertools.cycle(fates))
     pool._calls = 1e9       # the rate limit has a test of its own
-    told = plain_pool.run(times.tolist(), works, limit=limit, init=0.25, keep=keep,
-                          provisioned=provisioned)
+    told, ended = plain_pool.run(times.tolist(), works, limit=limit, init=0.25, keep=keep,
+                                 provisioned=provisioned, fates=itertools.cycle(fates), until=until)
     for t, work, (kind, end) in zip(times.tolist(), works, told):
         before, pool._calls = pool.cold, 1e9
         got = pool.invoke(t, work)
         assert (got < 0) == (kind == "throttled")
         if got >= 0:
             assert got == end and (pool.cold > before) == (kind == "cold")
+    gone = pool.uses(until)[1]
+    assert np.sort(gone[gone < until]) == pytest.approx(sorted(ended))
+    assert len(gone) == pool.cold + provisioned
 
 
 @pytest.mark.parametrize("trial", range(60))
 def test_calls_made_together_are_those_made_one_by_one(trial):
-    """At any load, spread of work, limit, scaling and keeping, with equal times and cut anywhere:
-    the same end or refusal of each, and the same environments afterwards."""
+    """At any load, spread of work, limit and scaling, with equal times and cut anywhere: the same
+    end or refusal of each, and the same environments afterwards."""
     rng = np.random.default_rng(trial)
     rate, mean, cv = 10 ** rng.uniform(-1, 4), 10 ** rng.uniform(-3, 2), rng.choice([0, 0.2, 1, 3])
     n = int(rng.integers(100, 4_000))
@@ -59,7 +67,7 @@ def test_calls_made_together_are_those_made_one_by_one(trial):
     if trial % 3 == 0:
         times, works = np.round(times * 64) / 64, np.round(works * 64) / 64
     limit = float(rng.integers(0, int(rate * mean * rng.choice([0.3, 1, 3])) + 2))
-    how = {"init": float(rng.choice([0, 0.25, 1])), "keep": float(rng.choice([0.5, 10, 1e9])),
+    how = {"init": float(rng.choice([0, 0.25, 1])),
            "provisioned": int(limit / 2) if trial % 4 == 0 else 0}
     if trial % 5 == 0:
         how.update(at_once=20, per_second=10 ** rng.uniform(0, 3))
@@ -70,6 +78,7 @@ def test_calls_made_together_are_those_made_one_by_one(trial):
     assert np.concatenate(got).tolist() == told
     assert (many.refused, many.cold, sorted(many.busy), list(many.idle)) == (
         alone.refused, alone.cold, sorted(alone.busy), list(alone.idle))
+    assert many.started.tolist() == alone.started.tolist()
     assert many._calls == pytest.approx(alone._calls) and many._new == pytest.approx(alone._new)
 
 
@@ -101,13 +110,123 @@ def test_ten_requests_and_six_environments():
     assert new == list("ABCDEF")
 
 
-def test_an_idle_environment_is_given_up():
-    """One request a minute: always cold if kept for less, once if for more."""
-    for keep, cold in ((30, 5), (90, 1)):
-        pool = Environments(10, keep=keep)
+def lasting(age=1e9, patience=1e9, keep=1e9, **how):
+    """Environments that all become so old and bear to be idle so long, s."""
+    return Environments(1_000, keep=keep, fates=itertools.repeat((age, patience)), **how)
+
+
+def test_an_idle_function_has_no_environment_any_more():
+    """One request a minute: always cold if they are kept for less, once if for more."""
+    for keep, cold in ((30, 5), (58.9, 5), (59.1, 1), (90, 1)):
+        pool = lasting(keep=keep)
         for minute in range(5):
             pool.invoke(60.0 * minute, 1.0)
         assert pool.cold == cold
+
+
+def test_a_function_that_works_keeps_its_spare_environments():
+    """Two at once, an hour apart; one request a minute between them. The spare one is there after
+    an hour if it bears that, whatever an idle function keeps, and gone if not."""
+    for patience, cold in ((3_500, 3), (3_700, 2)):
+        pool = lasting(keep=90, patience=patience)
+        for minute in range(61):
+            for _ in range(2 if minute in (0, 60) else 1):
+                pool.invoke(60.0 * minute, 1.0)
+        assert pool.cold == cold
+
+
+def test_spare_environments_go_one_by_one_as_a_load_ramps_down():
+    """Ten, nine, eight, ... at once, a minute each: whoever is not needed goes after his own
+    patience, and as many are there as were needed within it."""
+    pool = lasting(patience=150)
+    for minute in range(10):
+        for _ in range(10 - minute):
+            pool.invoke(60.0 * minute, 1.0)
+        assert len(pool) == min(10, 10 - minute + 2)
+    assert pool.cold == 10
+
+
+@pytest.mark.parametrize("wait, cold", [(500, 100), (700, 200)])
+def test_a_burst_leaves_its_environments_to_the_next_one(wait, cold):
+    """A hundred at once, again before and after an idle function's are given up."""
+    pool = lasting(keep=640, patience=1_450)
+    for t in (0.0, 1.0 + wait):
+        for _ in range(100):
+            pool.invoke(t, 1.0)
+    assert pool.cold == cold
+
+
+@given(st.floats(10, 1e4), st.floats(0.1, 5))
+@settings(deadline=None)
+def test_an_environment_is_replaced_at_its_age(age, gap):
+    """Under a continuous load of one at a time: each serves all calls until it is too old."""
+    pool, calls = lasting(age=age), 1_000
+    colds = []
+    for call in range(calls):
+        before = pool.cold
+        pool.invoke(gap * call, gap / 2)
+        if pool.cold > before:
+            colds.append(gap * call)
+    due, t = [], 0.0
+    for call in range(calls):
+        if not due or gap * call > t + age:
+            t = gap * call
+            due.append(t)
+    assert colds == due
+
+
+def test_an_invocation_under_way_ends_before_its_environment_does():
+    """Older than it may become when it ends: it is done, and the next call finds none."""
+    pool = lasting(age=5)
+    assert pool.invoke(0.0, 60.0) == 60.0 and pool.invoke(61.0, 1.0) == 62.0
+    assert pool.cold == 2 and pool.ended == [(60.0, 60.0)]
+
+
+def test_provisioned_environments_stay():
+    """Idle for days, and of any age."""
+    pool = lasting(age=5, patience=5, keep=5, provisioned=3)
+    for day in range(3):
+        for _ in range(4):
+            pool.invoke(86_400.0 * day, 1.0)
+        assert len(pool) == 4
+    assert pool.cold == 3
+
+
+def test_fates_are_those_of_the_facts():
+    """Of 100,000 environments: the part lost by chance before an age, the ages of the others, the
+    part without much patience."""
+    drawn = itertools.islice(rules.fates(1e4, 640, 1_450, np.random.default_rng(1)), 100_000)
+    age, patience = np.array(list(drawn)).T
+    early = age < rules.LIFE_LEAST / rules.LIFE * 1e4
+    assert early.mean() == pytest.approx(
+        1 - np.exp(-1e4 * rules.LIFE_LEAST / rules.LIFE / rules.LOSS), abs=0.006)
+    assert age.max() == pytest.approx(1e4 * rules.LIFE_MOST / rules.LIFE, rel=1e-3)
+    assert set(patience) == {640, 1_450}
+    assert (patience == 640).mean() == pytest.approx(rules.EARLY, abs=0.005)
+
+
+def test_a_short_run_has_no_fates():
+    """Nobody ends within it, so that calls are made together."""
+    for duration, fates in ((640.0, False), (641.0, True)):
+        function = Function(Simulation(1, duration), "api", labsim.fixed(1))
+        assert bool(function.environments._fates) == fates
+
+
+def test_environments_over_time():
+    """Two at once, then one each minute of an hour: two until the spare one goes, then one; who
+    sees requests only counts each until ten minutes after its last."""
+    sim = Simulation(1, 3_600.0, points=60)
+    function = Function(sim, "api", labsim.fixed(1), init=0)
+    function.environments._fates = itertools.repeat((1e9, 1_450.0))
+    Synchronous(sim, "clients", function).feed([
+        np.append(0.5, 60.0 * np.arange(60) + 0.5)])
+    sim.run()
+    series = function.series()
+    assert series["environments"][0][1:].tolist() == [2] * 24 + [1] * 36
+    assert series["environments_seen"][0][1:].tolist() == [2] * 10 + [1] * 50
+    assert function.environments_max() == 2
+    assert function.environments_mean() == pytest.approx((3_599.5 + 1_451) / 3_600)
+    assert series["cold_starts_rate"][0][1:].sum() * sim.tick == pytest.approx(2)
 
 
 @given(st.floats(0.1, 1e5), st.floats(0.001, 60), st.floats(1, 1e5))
@@ -156,7 +275,7 @@ def source(Kind, times, work=1.0, limit=10, chance=None, error_share=0.0, poison
     """A caller that has run to its end, or for days. poison: of the requests, which are bad."""
     sim = Simulation(1, until)
     function = Function(sim, "function", ServiceTimes(work, 0), timeout=timeout, limit=limit,
-                        init=0, keep=1e9, error_share=error_share)
+                        init=0, keep=1e9, spare=1e9, life=1e9, error_share=error_share)
     if chance is not None:
         how["luck"] = Given(chance)
     if poison is not None:
@@ -527,7 +646,8 @@ def test_a_function_that_nobody_calls():
 
 @pytest.mark.parametrize("bad", [
     {"memory": 127}, {"memory": 10_241}, {"timeout": 0}, {"timeout": 901}, {"limit": -1},
-    {"init": -1}, {"keep": -1}, {"provisioned": 1_001}, {"error_share": 1.1}, {"at_once": -1},
+    {"init": -1}, {"keep": -1}, {"spare": -1},
+    {"life": -1}, {"provisioned": 1_001}, {"error_share": 1.1}, {"at_once": -1},
     {"per_second": -1}])
 def test_settings_that_lambda_refuses(bad):
     """Said with the name of the setting."""
