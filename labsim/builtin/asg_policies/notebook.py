@@ -508,8 +508,8 @@ lab.trust()
 #   times, and all instances are alike. The boot is a mean over six types and five regions, of
 #   Amazon Linux; the other two are your workload's. A terminated instance doesn't return to the
 #   warm pool.
-# * AWS writes that a hibernated instance's RAM is read back. An idle instance of 8 GiB was back in
-#   {{fact:ec2.restart_s}}, far too soon for all of it, so here only memory in use is read.
+# * AWS writes that a hibernated instance's RAM is read back. An idle one was back as soon as a
+#   stopped one, far too soon for all of its RAM, so here only memory in use is read.
 # * How often Spot is taken back, and a discount of {{spot_discount}}, are assumptions; they differ
 #   by type, zone and month. A launch always finds Spot capacity here.
 # * A period without any instance in service has no datapoint, and counts as neither high nor low.

@@ -117,8 +117,8 @@ for user_data in (0, 60, 120, 240):
           f"p95 wait {s['wait_p95']:4.0f} s, cost {s['cost_usd']:.2f} USD")
 
 # %% [markdown]
-# So the boot itself is short, and what a script adds to it is not. A golden AMI for what is the same
-# on every instance, user data for what differs.
+# So the boot itself is short, and what a script adds to it is not. A golden AMI for what is the
+# same on every instance, user data for what differs.
 
 # %% [markdown]
 # ### Simple scaling and its cooldown
