@@ -96,6 +96,14 @@ def test_boot_time_is_from_launch_to_service():
         s = r.series["in_service"]
         first = s.t[np.argmax(s.value > r.params.instances)]
         assert 0 <= first - (launch + boot + user_data) <= s.t[1]
+        assert r.summary["launch_s"] == pytest.approx(boot + user_data)
+
+
+def test_both_labs_boot_as_measured():
+    """Nothing to install and no application to start: the fact, in either."""
+    boots = {labsim.run("sqs-asg", user_data_time=0).summary["launch_s"],
+             labsim.run("asg-policies", start_time=0).summary["launch_s"]}
+    assert boots == {labsim.factbook.value("ec2.boot_s")}
 
 
 def test_a_group_of_nobody_processes_nothing():

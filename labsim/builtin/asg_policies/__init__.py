@@ -28,7 +28,8 @@ lab = Lab(
            "asg.predictive_prelaunch", "asg.predictive_in_rule", "asg.predictive_max_rule",
            "asg.termination_rule", "asg.hook_timeout", "asg.hook_global_timeout", "asg.hook_rule",
            "asg.basic_metric_period", "cw.alarm_max_window", "cw.detailed_price", "cw.alarm_price",
-           "ec2.boot_golden_rule", "ec2.boot_api_to_running", "ec2.boot_running_to_ssh",
+           "ec2.boot_golden_rule", "ec2.boot_s", "ec2.restart_s", "asg.warm_pool_state",
+           "ec2.boot_api_to_running", "ec2.boot_running_to_ssh",
            "ec2.hibernate_rule", "ec2.hibernate_ram_max", "ec2.hibernate_max_days",
            "ec2.spot_interruption_notice", "ec2.spot_interrupt_rule", "ec2.spot_discount_max"),
 )

@@ -13,9 +13,8 @@ SAME_DAY = {"flash_factor": 1, "variability": 0, "policy": "predictive"}
 
 def first_help(result) -> float:
     """Seconds from the jump until one more instance is in service."""
-    series = result.series["in_service"]
-    after = (series.t > result.params.ramp_start) & (series.value > series.value[0])
-    return float(series.t[after][0] - result.params.ramp_start)
+    launched = next(e.t for e in result.events if e.kind == "scale-out")
+    return launched + result.summary["launch_s"] - result.params.ramp_start
 
 
 def delays(p) -> dict[str, str]:
@@ -52,7 +51,7 @@ EXERCISES = (
                "instance must come.",
                "The alarm takes {sure} here, since the jump falls on the end of a period."),
         solution="{sure} until the alarm is sure, {serves} until the instance serves: {both}; the "
-                 "model says {answer}. Looking takes twice as long as booting."),
+                 "model says {answer}. Looking takes longer than booting."),
     Predict(
         id="a-full-house", runs=(SAME_DAY,), ask=lambda r: r.summary["instances_max"],
         unit="instances", within=0.05, numbers=sizing,
@@ -85,8 +84,8 @@ EXERCISES = (
             Choice("Each order carries the CPU across both thresholds, which lie close together.",
                    "A few instances more, and the low alarm rings; its order makes the high one "
                    "ring.", right=True),
-            Choice("The metric is too old.", "Seen every minute, the group swings three times as "
-                                             "often."),
+            Choice("The metric is too old.", "Seen every minute, the group swings more than twice "
+                                             "as often."),
             Choice("The target is too low.", "With another target the same thing happens around "
                                              "another number of instances.")),
         hints=("How far apart are the two thresholds, and how far does one order move the CPU?",

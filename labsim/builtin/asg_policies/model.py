@@ -88,20 +88,22 @@ class Site:
 
 
 def until_it_serves(p: AsgPoliciesParams) -> tuple[ec2.Hook, float, float]:
-    """The launch hook, and how long a new and a hibernated instance take before it, s."""
+    """The launch hook, and how long a new instance and one of the pool take before it, s."""
+    scripted = p.boot in (launch.USER_DATA, launch.STOPPED)
     return (ec2.Hook(p.hook_time, p.hook_timeout, p.hook_heartbeats),
-            launch.cold_time(p.boot_time, p.start_time,
-                             p.user_data_time if p.boot == launch.USER_DATA else 0.0),
-            launch.resume_time(p.boot_time, p.ram, p.disk_throughput))
+            launch.cold_time(p.boot_time, p.start_time, p.user_data_time if scripted else 0.0),
+            launch.cold_time(p.restart_time, p.start_time) if p.boot == launch.STOPPED
+            else launch.resume_time(p.restart_time, p.ram, p.disk_throughput))
 
 
 def boots(p: AsgPoliciesParams, sim: Simulation, name: str):
     """How instances come to serve, (seconds, whether they do), and the warm pool, if any."""
     hook, cold, resume = until_it_serves(p)
-    if p.boot != launch.HIBERNATED:
+    if p.boot not in launch.POOLED:
         return lambda: hook.passed(cold), None
+    memory = p.ram if p.boot == launch.HIBERNATED else 0.0
     pool = ec2.WarmPool(sim, f"{name} pool", p.warm_pool, resume=resume, cold=cold,
-                        price=p.instance_price, disk=p.ram + SYSTEM_DISK)
+                        price=p.instance_price, disk=memory + SYSTEM_DISK)
     return lambda: hook.passed(pool.take()), pool
 
 
@@ -269,7 +271,7 @@ def estimate(p: AsgPoliciesParams) -> Estimate:
     """What a run will take: its cells, and what a rough walk through the expected traffic says of
     launches and actions; launches that are given up and Spot taken back are added to them."""
     hook, cold, resume = until_it_serves(p)
-    serves, comes = hook.passed(resume if p.boot == launch.HIBERNATED else cold)
+    serves, comes = hook.passed(resume if p.boot in launch.POOLED else cold)
     every, days = max(p.metric_period, 60, p.duration / ROUGH_STEPS), p.duration / DAY
     means = expected(p, every)
     noise = 0.8 * p.variability / math.sqrt(max(every, p.metric_period * p.high_datapoints) / 60)

@@ -6,7 +6,7 @@ from labsim import factbook
 from labsim.declare import ParameterError, Params, choice, flag, integer, number
 from labsim.services.autoscaling.rules import CHANGE
 from labsim.services.cloudwatch.rules import PERIODS, fits, is_period, most_datapoints
-from labsim.services.ec2.launch import HIBERNATED
+from labsim.services.ec2.launch import HIBERNATED, POOLED, STOPPED, USER_DATA
 
 TRAFFIC, POLICY, AHEAD = "Traffic", "Policies that react", "Policies that know ahead"
 INSTANCES, BOOT, SPOT, COST = "Instances", "Until it serves", "Spot", "Cost"
@@ -146,23 +146,30 @@ class AsgPoliciesParams(Params):
         label="New launch template at", group=INSTANCES,
         help="Instances launched from then on have a new version.")
 
-    boot: Literal["golden-ami", "user-data", "hibernated"] = choice(
+    boot: Literal["golden-ami", "user-data", "stopped", "hibernated"] = choice(
         "golden-ami", label="Boot", group=BOOT, fact="ec2.boot_golden_rule",
-        help="From an image with everything installed, by a script at first boot, or out of "
-             "hibernation in a warm pool.")
+        help="From an image with everything installed, by a script at first boot, or out of a "
+             "warm pool: stopped, after its script, or hibernated.")
     boot_time: float = number(
-        30, unit="s", bounds=(0, 3_600), slider=(0, 300), step=10, label="Launch and boot",
-        group=BOOT, help="From the launch until the system is up; measured in the field.")
+        factbook.value("ec2.boot_s"), unit="s", bounds=(0, 3_600), slider=(0, 300), step=1,
+        label="Launch and boot", group=BOOT, fact="ec2.boot_s",
+        help="From the launch of a new instance until its port answers.")
+    restart_time: float = number(
+        factbook.value("ec2.restart_s"), unit="s", bounds=(0, 3_600), slider=(0, 300), step=1,
+        label="Start from a pool", group=BOOT, fact="ec2.restart_s",
+        help="From the start of a stopped or hibernated instance until its port answers.",
+        when=("boot", POOLED))
     start_time: float = number(
         60, unit="s", bounds=(0, 3_600), slider=(0, 300), step=10, label="Application starts in",
         group=BOOT, help="Start of the application and its caches; hibernation skips it.")
     user_data_time: float = number(
         240, unit="s", bounds=(0, 3_600), slider=(0, 600), step=10, label="User data takes",
-        group=BOOT, fact="ec2.user_data_rule", help="Installing at first boot.",
-        when=("boot", ("user-data",)))
+        group=BOOT, fact="ec2.user_data_rule",
+        help="Installing at first boot: what the workload's own script needs.",
+        when=("boot", (USER_DATA, STOPPED)))
     ram: float = number(
-        4, unit="GiB", bounds=(0.5, factbook.value("ec2.hibernate_ram_max")), slider=(1, 128),
-        step=1, label="Memory", group=BOOT, fact="ec2.hibernate_rule",
+        4, unit="GiB", bounds=(0.1, factbook.value("ec2.hibernate_ram_max")), slider=(1, 128),
+        step=1, label="Memory in use", group=BOOT, fact="ec2.hibernate_rule",
         help="Hibernation reads it back from the root volume.", when=("boot", (HIBERNATED,)))
     disk_throughput: float = number(
         125, unit="MiB/s", bounds=(1, 10_000), slider=(50, 1_000), step=25,
@@ -170,8 +177,8 @@ class AsgPoliciesParams(Params):
         help="Throughput of the encrypted root volume.", when=("boot", (HIBERNATED,)))
     warm_pool: int = integer(
         8, unit="instances", bounds=(0, MOST), slider=(0, 200), step=1, label="Warm pool",
-        group=BOOT, help="Hibernated instances kept ready; each is made anew when it is taken.",
-        when=("boot", (HIBERNATED,)))
+        group=BOOT, fact="asg.warm_pool_state", when=("boot", POOLED),
+        help="Stopped or hibernated instances kept ready; each is made anew when it is taken.")
     hook_time: float = number(
         0, unit="s", bounds=(0, 7_200), slider=(0, 600), step=10, label="Launch hook takes",
         group=BOOT, fact="asg.hook_rule", help="Work in Pending:Wait before an instance serves.")
@@ -218,6 +225,6 @@ class AsgPoliciesParams(Params):
         for name in ("high_datapoints", "low_datapoints"):
             if not fits(self.metric_period, getattr(self, name)):
                 raise ParameterError(name, getattr(self, name), most_datapoints(self.metric_period))
-        if self.spot_share and self.boot == HIBERNATED:
+        if self.spot_share and self.boot in POOLED:
             raise ParameterError("spot_share", self.spot_share,
                                  "0 % with a warm pool: Spot instances can't be in one")

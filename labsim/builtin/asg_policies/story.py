@@ -23,7 +23,7 @@ def zones_uneven(o) -> float:
 
 METRICS = (
     *kit.of_part("tier", WebTier.METRICS),
-    *kit.of_part("fleet", Fleet.METRICS, "instances_mean", "instances_max"),
+    *kit.of_part("fleet", Fleet.METRICS, "instances_mean", "instances_max", "launch_s"),
     Count("launches", "instances", "instances launched during the run", "",
           lambda o: len(o.fleet.all) - o.p.instances),
     *kit.of_part("group", Group.METRICS, "scale_outs", "scale_ins", "reversals"),

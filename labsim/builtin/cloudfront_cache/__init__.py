@@ -29,5 +29,7 @@ lab = Lab(
            "cf.out_asia", "cf.out_south_america", "s3.out_us", "cf.free_tb", "cf.origin_price",
            "cf.oai", "cf.max_file", "cf.rate_quota", "lambda_edge.event_types",
            "lambda_edge.timeout_s", "lambda_edge.rps", "s3.replication_rule",
-           "s3.replication_delay", "s3.rtc"),
+           "s3.replication_delay", "s3.rtc", "regions.us_europe", "regions.us_asia",
+           "regions.us_south_america", "regions.europe_asia", "regions.europe_south_america",
+           "regions.asia_south_america"),
 )

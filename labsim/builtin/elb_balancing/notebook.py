@@ -489,7 +489,10 @@ lab.trust()
 # * Health checks fail only at dead targets. A real target that is busy may miss its checks, and
 #   what is taken from it makes the next one busy.
 # * When DNS drops the node of a lost zone is not published; {{eviction_time}} is an assumption. So
-#   is that a zone's end comes at once and all of it.
+#   is that a zone's end comes at once and all of it. A node whose last target has left it drops at
+#   once here, and clients go on for as long as their answer is valid. Of two clients that were
+#   measured one went on for that long and a second more, the other for half as long: both fit
+#   either assumption.
 # * Nobody tries again. Real clients do, and so does an ALB where a target refuses a connection.
 # * Sessions end at random, users differ by {{user_cv}} of their mean, both assumptions.
 # * How far and how fast anomaly mitigation cuts a weight, and how it gives it back, AWS doesn't

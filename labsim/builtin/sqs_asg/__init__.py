@@ -24,5 +24,6 @@ lab = Lab(
            "sqs.inflight_max_standard",
            "asg.default_cooldown", "asg.cooldown_rule", "asg.tt_alarm_high", "asg.tt_alarm_low",
            "asg.warmup_rule", "asg.termination_rule", "cw.detailed_monitoring",
-           "cw.alarm_repeat_s", "ec2.billing_min_seconds", "ec2.user_data_rule"),
+           "cw.alarm_repeat_s", "ec2.billing_min_seconds", "ec2.boot_s", "ec2.boot_golden_rule",
+           "ec2.user_data_rule"),
 )

@@ -144,13 +144,14 @@ class SqsAsgParams(Params):
         60, unit="instances", bounds=(0, 1_000), slider=(1, 100), step=1, label="Maximum size",
         group=INSTANCES, help="The group never scales out beyond this.", when=ALARMS)
     boot_time: float = number(
-        60, unit="s", bounds=(0, 3_600), slider=(0, 600), step=10, label="Boot time",
-        group=INSTANCES, fact="ec2.boot_golden_rule",
+        factbook.value("ec2.boot_s"), unit="s", bounds=(0, 3_600), slider=(0, 600), step=1,
+        label="Boot time", group=INSTANCES, fact="ec2.boot_s",
         help="From launch to in service, with everything installed (golden AMI).")
     user_data_time: float = number(
         120, unit="s", bounds=(0, 3_600), slider=(0, 600), step=10, label="User data takes",
         group=INSTANCES, fact="ec2.user_data_rule",
-        help="Added to the boot: installing at first boot. 0 with a golden AMI.")
+        help="Added to the boot: what the workload's own script installs at first boot. 0 with a "
+             "golden AMI.")
     drain: bool = flag(
         False, label="Drain before it goes", group=INSTANCES, fact="asg.hook_rule",
         help="A lifecycle hook lets an instance finish its message before it is terminated.")

@@ -10,23 +10,38 @@ of their own time.
 *Leaves out:* everything that makes one viewer's line unlike another's, routing, packet loss, the
 time that the body takes.
 
-No fact of AWS: round-trip times are typical ones between the regions' large cities, in round
-numbers. Set of regions and of offsets are assumptions.
+Round trips between two of them are measured: the mean over the pairs of AWS regions that stand for
+them. The US is us-east-1, where the origin is; Europe eu-west-1 and eu-central-1; Asia
+ap-northeast-1, ap-northeast-2 and ap-southeast-1; South America sa-east-1. Who stands for whom,
+ways within a region, and the offsets of the clocks are assumptions.
 """
 
 import math
 
 import numpy as np
 
+from labsim import factbook
 from labsim.engine import RateCurve
 
 REGIONS = "us", "europe", "asia", "south_america"
 US, EUROPE, ASIA, SOUTH_AMERICA = range(4)
-# Round trips between regions, s; the diagonal: between two places of a region.
-ROUND_TRIP = ((0.030, 0.090, 0.210, 0.120),
-              (0.090, 0.030, 0.170, 0.190),
-              (0.210, 0.170, 0.030, 0.320),
-              (0.120, 0.190, 0.320, 0.030))
+WITHIN = 0.030          # s, round trip between two places of a region
+BETWEEN = {             # s, round trips between two regions
+    (US, EUROPE): factbook.value("regions.us_europe"),
+    (US, ASIA): factbook.value("regions.us_asia"),
+    (US, SOUTH_AMERICA): factbook.value("regions.us_south_america"),
+    (EUROPE, ASIA): factbook.value("regions.europe_asia"),
+    (EUROPE, SOUTH_AMERICA): factbook.value("regions.europe_south_america"),
+    (ASIA, SOUTH_AMERICA): factbook.value("regions.asia_south_america")}
+
+
+def round_trip(one: int, other: int) -> float:
+    """Round trip between two regions, or between two places of one, s."""
+    return WITHIN if one == other else BETWEEN[min(one, other), max(one, other)]
+
+
+ROUND_TRIP = tuple(tuple(round_trip(one, other) for other in range(len(REGIONS)))
+                   for one in range(len(REGIONS)))
 NEAREST = 0.040         # s, round trip to the only point of presence of a viewer's own region
 TRIPS = 3               # TCP, TLS, the request itself
 DAY, HOUR = 86_400, 3_600

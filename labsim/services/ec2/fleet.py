@@ -18,7 +18,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from labsim import factbook
-from labsim.declare import Component, Count, Line, Metric, Panel
+from labsim.declare import Component, Count, Line, Metric, Panel, mean
 from labsim.engine import Order, ServiceTimes, Simulation
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
@@ -76,7 +76,9 @@ class Fleet(Component):
         Metric("utilization", "", "share of instance time spent working", "higher",
                lambda f: f.utilization()),
         Metric("instance_hours", "h", "instance hours billed", "lower",
-               lambda f: f.billed_seconds() / 3600))
+               lambda f: f.billed_seconds() / 3600),
+        Metric("launch_s", "s", "from a launch until the instance is in service, mean", "lower",
+               lambda f: mean(np.array([i.in_service_at - i.launched for i in f.entered]))))
     PANELS = (Panel("Instances", (
         Line("in service", "in_service", step=True), Line("booting", "booting", step=True),
         Line("terminating", "terminating", step=True))),)

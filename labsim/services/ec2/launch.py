@@ -1,16 +1,17 @@
 """How an instance of an Auto Scaling group comes to serve: how it boots, hooks, a warm pool.
 
-Picture three ways to get a cook at short notice: one who has to learn the menu first (user data),
-one who knows it (golden AMI), and one who dozes in the back room, apron on (hibernated, in a warm
-pool). And at the door somebody who checks his papers, and sends him home if it takes too long (a
-lifecycle hook).
+Picture four ways to get a cook at short notice: one who has to learn the menu first (user data),
+one who knows it (golden AMI), one who has learnt it and sleeps around the corner (stopped, in a
+warm pool), and one who dozes in the back room, apron on (hibernated, in a warm pool). And at the
+door somebody who checks his papers, and sends him home if it takes too long (a lifecycle hook).
 
-*Models:* time to serve = launch and boot + user data + start of the application; of a hibernated
-instance, reading its memory back from the disk instead; a warm pool of limited size that fills up
-again by itself; launch hooks with their timeout, after which the launch is given up (ABANDON), and
-heartbeats that put it off up to the global limit.
+*Models:* time to serve = launch and boot + user data + start of the application; of a stopped
+instance, its start and that of the application; of a hibernated one, its start and reading its
+memory back from the disk; a warm pool of limited size that fills up again by itself; launch hooks
+with their timeout, after which the launch is given up (ABANDON), and heartbeats that put it off up
+to the global limit.
 *Leaves out:* instances that go back to the pool at scale-in, CONTINUE as a hook's default result,
-stopped (not hibernated) pools.
+pools of running instances.
 
 What these make is what `ec2.Fleet` takes as `boots`; its `drain_time` is the other hook.
 """
@@ -23,15 +24,16 @@ from labsim.engine import Order, Simulation
 from labsim.errors import ParameterError, require
 from labsim.services.ec2.bill import DISK
 
-GOLDEN, USER_DATA, HIBERNATED = "golden-ami", "user-data", "hibernated"
+GOLDEN, USER_DATA, STOPPED, HIBERNATED = "golden-ami", "user-data", "stopped", "hibernated"
+POOLED = STOPPED, HIBERNATED    # out of a warm pool. Fact: asg.warm_pool_state
 GIB = 2**30
 MIB = 2**20
 
 
-def resume_time(boot: float, ram: float, throughput: float) -> float:
-    """Seconds until a hibernated instance with `ram` GiB serves; its root volume reads so many
-    MiB/s. Fact: ec2.hibernate_rule."""
-    return boot + ram * GIB / (throughput * MIB)
+def resume_time(restart: float, ram: float, throughput: float) -> float:
+    """Seconds until a hibernated instance with `ram` GiB in use serves: its start, and what its
+    root volume takes at so many MiB/s. Facts: ec2.hibernate_rule, ec2.restart_s."""
+    return restart + ram * GIB / (throughput * MIB)
 
 
 def cold_time(boot: float, start: float, user_data: float = 0.0) -> float:
@@ -67,7 +69,8 @@ class Hook:
 
 
 class WarmPool(Component):
-    """`size` hibernated instances that resume in `resume` s; a new one takes `cold` s to prepare.
+    """`size` stopped or hibernated instances that serve in `resume` s; a new one takes `cold` s to
+    prepare.
 
     While the pool is empty, launches are cold. `prepared` counts the instances made for it.
     price: of an instance that is prepared, USD/h. disk: GB that each keeps.

@@ -29,6 +29,19 @@ def test_a_boot_that_completes_at_a_metric_period_counts_in_it():
     assert seen == [1]
 
 
+def test_the_mean_launch_is_over_those_that_had_to_boot():
+    """Two that were there at once don't count, nor does one that is still booting: 10 s and 30 s
+    make 20; with no launch at all it is 0."""
+    sim, times = Simulation(1, 100.0), iter((10.0, 30.0, 500.0))
+    fleet = Fleet(sim, "fleet", size=2, boots=lambda: (next(times), True))
+    value = next(m.value for m in Fleet.METRICS if m.name == "launch_s")
+    assert value(fleet) == 0
+    for _ in range(3):
+        fleet.launch()
+    sim.run()
+    assert value(fleet) == 20
+
+
 def test_billing_is_by_the_second_with_a_minimum_of_a_minute():
     """An instance that lived 10 s costs 60 s, one that lived 100 s costs 100 s."""
     assert Instance(0, "a", 0.0, ended=10.0).billed(1_000.0) == 60
