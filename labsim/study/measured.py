@@ -12,7 +12,7 @@ A model may be wrong; it may not hide it.
   row is a point of a curve over it; else the mean of the rows is compared, whose standard error is
   theirs where none is given;
 * run: parameters of the lab, take: {parameter: column, or "column * number"} of those that the
-  rows have; replications: so many seeds, whose mean is taken (default 1);
+  rows have, numbers or words; replications: so many seeds, whose mean is taken (default 1);
 * what of the run is beside it: metric: a name of the summary; or series: a name, or [one, another]
   for their ratio, as a mean after `after` s (default 0), or `at` s, or with `reaches`: a number or
   column, when it first gets there, s. times: a factor to the unit (default 1);
@@ -131,9 +131,7 @@ def _model(lab, case: dict, row: dict, run: Callable) -> float:
     if "play" in case:
         args = [_number(row, a) if isinstance(a, str) else a for a in case.get("args", [])]
         return float(pkgutil.resolve_name(case["play"])(*args)) * times
-    specs = lab.Params.specs()
-    taken = {name: specs[name].type(_number(row, column)) if name in specs else _number(row, column)
-             for name, column in case.get("take", {}).items()}
+    taken = {name: _value(row, column) for name, column in case.get("take", {}).items()}
     values = tuple(sorted({**case.get("run", {}), **taken}.items()))
     seeds = range(1, 1 + case.get("replications", 1))
     return math.fsum(_read(run(values, seed), case, row) for seed in seeds) / len(seeds) * times
@@ -166,6 +164,14 @@ def _number(row: dict, what: object) -> float:
     if name not in row:
         raise unknown("column", name, row)
     return float(row[name]) * float(factor or 1)
+
+
+def _value(row: dict, what: str) -> float | str:
+    """The same for a parameter, which may be a word, too; a whole number is one."""
+    if what in row and not _is_number(row[what]):
+        return row[what]
+    number = _number(row, what)
+    return int(number) if number.is_integer() else number
 
 
 def _error(row: dict, case: dict) -> float:

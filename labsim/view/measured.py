@@ -16,7 +16,7 @@ from labsim.text import format_value
 from labsim.view.figure import LabFigure
 from labsim.view.style import Style
 
-ROW, CURVE, EDGE = 0.44, 2.3, 0.75      # inches: a row, a panel of a curve, above and below
+ROW, CURVE, EDGE = 0.40, 2.3, 0.75      # inches: a row, a panel of a curve, above and below
 WIDEST = 40.0       # how many times too little or too much still has a place on the axis
 STEPS = (1.25, 1.5, 2, 3, 5, 10, 20, 40)
 LOG_FROM = 8.0      # a curve whose values span so many times has logarithmic axes

@@ -179,7 +179,7 @@ for least, most in ((300, 600), (650, 900), (900, 1_400), (1_500, 1_600)):
 # peak leaves behind:
 
 # %%
-lab.run(lab.preset("19")).plot()
+lab.run(lab.preset("20")).plot()
 
 # %% [markdown]
 # ### How long does a cold start take?
