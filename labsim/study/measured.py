@@ -12,7 +12,8 @@ A model may be wrong; it may not hide it.
   row is a point of a curve over it; else the mean of the rows is compared, whose standard error is
   theirs where none is given;
 * run: parameters of the lab, take: {parameter: column, or "column * number"} of those that the
-  rows have, numbers or words; replications: so many seeds, whose mean is taken (default 1);
+  rows have, numbers or words; replications: so many seeds, whose mean is taken (default 1), or
+  fewer, as soon as the standard error of that mean is at most `until`, a share of it;
 * what of the run is beside it: metric: a name of the summary; or series: a name, or [one, another]
   for their ratio, as a mean after `after` s (default 0), or `at` s, or with `reaches`: a number or
   column, when it first gets there, s. times: a factor to the unit (default 1);
@@ -38,10 +39,11 @@ from labsim.measurements import measurement
 from labsim.study.comparison import Comparison, Figure, MeasuredTable
 
 SPREAD = "standard error of the mean"   # of several rows, beside their columns
+FEWEST = 3          # seeds before `until` may end it
 KEPT = 256          # results, which several comparisons may share
 KEYS = {"name", "unit", "set", "rows", "gives", "error", "each", "over", "run", "take",
-        "replications", "metric", "series", "after", "at", "reaches", "times", "play", "args",
-        "fitted", "why"}
+        "replications", "until", "metric", "series", "after", "at", "reaches", "times", "play",
+        "args", "fitted", "why"}
 
 
 def cases(lab) -> list[dict]:
@@ -122,7 +124,11 @@ def _mean_row(rows: list[dict], case: dict) -> dict:
         if all(_is_number(row[name]) for row in rows):
             first[name] = str(np.mean([float(row[name]) for row in rows]))
     values = [_number(row, case["gives"]) for row in rows]
-    return {**first, SPREAD: str(np.std(values, ddof=1) / math.sqrt(len(values)))}
+    return {**first, SPREAD: str(_standard_error(values))}
+
+
+def _standard_error(values: list[float]) -> float:
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
 def _model(lab, case: dict, row: dict, run: Callable) -> float:
@@ -133,8 +139,13 @@ def _model(lab, case: dict, row: dict, run: Callable) -> float:
         return float(pkgutil.resolve_name(case["play"])(*args)) * times
     taken = {name: _value(row, column) for name, column in case.get("take", {}).items()}
     values = tuple(sorted({**case.get("run", {}), **taken}.items()))
-    seeds = range(1, 1 + case.get("replications", 1))
-    return math.fsum(_read(run(values, seed), case, row) for seed in seeds) / len(seeds) * times
+    given: list[float] = []
+    for seed in range(1, 1 + case.get("replications", 1)):
+        given.append(_read(run(values, seed), case, row))
+        if len(given) >= FEWEST and _standard_error(given) <= case.get("until", 0.0) * abs(
+                math.fsum(given) / len(given)):
+            break
+    return math.fsum(given) / len(given) * times
 
 
 def _read(result, case: dict, row: dict) -> float:

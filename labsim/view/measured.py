@@ -29,7 +29,7 @@ def draw(table, style: Style | None = None) -> LabFigure:
     above, below = ROW * len(table) + EDGE, CURVE * math.ceil(len(curves) / 2)
     height = above + below + (0.2 if curves else 0.0)
     figure = LabFigure(figsize=(style.size[0], height), dpi=style.dpi, facecolor=style.paper)
-    axes = figure.add_axes((0.36, 1 - (above - 0.42) / height, 0.36, (above - EDGE) / height))
+    axes = figure.add_axes((0.35, 1 - (above - 0.42) / height, 0.34, (above - EDGE) / height))
     _range(axes, table, style)
     for i, curve in enumerate(curves):
         left, row = 0.085 + 0.5 * (i % 2), i // 2
@@ -50,8 +50,8 @@ def _range(axes, table, style: Style) -> None:
     """Every comparison a row: its figures by how many times the measured they are."""
     rows, furthest = [], 1.3
     for comparison in table:
-        ratios = [f.model / f.measured if f.measured else math.inf for f in comparison.figures]
-        ratios = np.clip(ratios, 1 / WIDEST, WIDEST)
+        ratios = [f.model / f.measured for f in comparison.figures if f.measured]   # of 0: none
+        ratios = np.clip(ratios or [1.0 + comparison.error], 1 / WIDEST, WIDEST)
         rows.append(ratios)
         furthest = max(furthest, ratios.max(), (1 / ratios).max())
     edge = min([step for step in STEPS if step >= furthest] or [WIDEST]) * 1.06
@@ -63,7 +63,7 @@ def _range(axes, table, style: Style) -> None:
     met, off = style.lines[0], style.lines[1]
     for y, (comparison, ratios) in enumerate(zip(table, rows)):
         colour, marker = (met, "o") if comparison.met else (off, "D")
-        if len(ratios) == 1:
+        if len(comparison.figures) == 1:
             (figure,) = comparison.figures
             if figure.se > 0:       # the interval in which the model would be near, too
                 reach = 2 * figure.se / abs(figure.measured)
@@ -80,7 +80,9 @@ def _range(axes, table, style: Style) -> None:
         axes.text(1.03, y, f"{comparison.how_far()}  {comparison.verdict}",
                   va="bottom", fontsize=style.font,
                   fontweight="normal" if comparison.met else "bold", **places)
-        axes.text(1.03, y, f"{comparison.said('measured')}; here {comparison.said('model')}",
+        unit = f" {comparison.unit}"
+        measured = comparison.said("measured").removesuffix(unit)
+        axes.text(1.03, y, f"{measured}; here {comparison.said('model')}",
                   va="top", fontsize=style.font - 1, **places)
     finest = 1.25 if edge < 2 else 1.5 if edge < 4 else 2
     ticks = [1, *(step for step in STEPS if finest <= step <= edge and (step != 3 or edge < 8))]

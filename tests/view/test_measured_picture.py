@@ -30,7 +30,7 @@ def test_every_row_says_both_numbers_and_how_far():
     figure = draw(TABLE)
     ratio, curve = figure.axes
     texts = [text.get_text() for text in ratio.texts]
-    assert "10 \u00b1 1 s; here 11 s" in texts and "+250%  OFF" in texts
+    assert "10 \u00b1 1; here 11 s" in texts and "+250%  OFF" in texts
     points = {round(x, 3) for line in ratio.lines for x in line.get_xdata()}
     assert {1.1, 3.5, 1.05} <= points
     assert len({line.get_marker() for line in ratio.lines} - {"None"}) == 2
