@@ -7,7 +7,7 @@ step (`Attempts`).
 
 from labsim.engine.arrivals import Arrivals, Coming
 from labsim.engine.budget import Budget, Estimate
-from labsim.engine.counted import Attempts, counted_run, widened
+from labsim.engine.counted import STILL, Attempts, counted_run, widened
 from labsim.engine.due import Due
 from labsim.engine.key_sample import KeySample, key_sample
 from labsim.engine.lru_cache import LruCache
@@ -23,7 +23,7 @@ from labsim.engine.token_bucket import TokenBucket, held_at_first, tokens_before
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, at_once, merged, replay
 
 __all__ = [
-    "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event",
+    "STILL", "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event",
     "KeySample", "Load", "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers",
     "ServiceTimes", "Simulation", "Source", "Station", "Step", "TokenBucket", "Wake",
     "at_once", "counted_run", "draw_keys", "held_at_first", "key_sample", "merged", "popularity",

@@ -391,6 +391,24 @@ check("sqs-asg", 9, "c")
 # * Pick the **minimum size** for the base load; a policy on visible messages can't see it.
 
 # %% [markdown]
+# ## How far can you trust this lab?
+#
+# Where somebody measured AWS, the lab stands beside it, in the same situation: a dot on the line
+# gives what was measured, one in the grey band is within 20%. A hollow dot is what the model was
+# set by; an orange one is off.
+
+# %%
+trust = lab.trust()
+trust.measured.plot()
+
+# %% [markdown]
+# With the figures, and what the model was checked against besides: runs and rules with known
+# answers.
+
+# %%
+trust
+
+# %% [markdown]
 # ## Where the model is wrong
 #
 # * Each thread takes one message at a time: no batches, no polling latency. Real consumers fetch up

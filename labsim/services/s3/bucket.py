@@ -21,7 +21,7 @@ import numpy as np
 
 from labsim import factbook
 from labsim.declare import MOST_BARS, Component, CountedOutlet, Inlet, bar_name, per_tick
-from labsim.engine import Attempts, Load, Simulation, Step, held_at_first
+from labsim.engine import STILL, Attempts, Load, Simulation, Step, held_at_first
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services import kms as kms_
 from labsim.services.common.retries import RetryQuota, standard_waits
@@ -30,6 +30,7 @@ from labsim.services.s3 import bill, measures, rules
 from labsim.services.s3.partitions import Partitions
 from labsim.services.s3.rules import GET, PUT
 
+MOVING = 3e-3       # a limit that rises within a step makes a larger difference than that
 PARTITION_TIME = factbook.value("s3.partition_time_s")
 COOLING_TIME = factbook.value("s3.cooling_time_s")
 LOGGED = {"rate": "{0.areas} of {0.before} partitions reach the full rate",
@@ -140,6 +141,7 @@ class Bucket(Component):
             other.advance(step.start)
         if self.places.warming_up:      # nothing goes on as it did
             step = step._replace(settled=False)
+        self.attempts.still = MOVING if self.places.warming_up else STILL
         self._step = step
         if step.start == 0.0:
             before = np.array([self.gets.before, self.puts.before])
