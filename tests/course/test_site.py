@@ -147,7 +147,28 @@ def test_every_fact_parameter_metric_and_preset_is_told(made):
         for thing in (*lab.metrics, *lab.invariants):
             assert thing.name in text
         assert all(preset.say in text for preset in lab.presets)
-        assert all(check.name in text and check.source in text for check in lab.trust())
+        trust = lab.trust()
+        assert all(check.name in text and check.source in text for check in trust)
+        assert trust.told() in text and all(
+            one.name in text and one.how_far() in text and one.why in text
+            for one in trust.measured)
+
+
+def test_the_site_says_which_numbers_may_be_relied_on(made):
+    """Lab by lab what is near what was measured and what is off, and who measured it; a lab's page
+    shows both on one axis, light and dark."""
+    page = Words.of(text_of(made, "measured/index.html"))
+    shown = " ".join(page.split())
+    for chapter in LABS:
+        beside = labsim.measured(chapter.lab.slug)
+        assert all(f"{one.name} ({one.how_far()})" in shown for one in beside)
+        assert all(said in shown for one in beside
+                   for said in (one.of.measured, one.of.source, one.of.licence_as_seen))
+        pictures = Words.read(text_of(made, f"labs/{chapter.lab.slug}.html")).pictures
+        ours = [p for p in pictures if p["src"].endswith(("-measured-light.png",
+                                                          "-measured-dark.png"))]
+        assert len(ours) == 2 and all(p["alt"].startswith("Measurements on AWS") for p in ours)
+        assert all((made / "labs" / p["src"]).is_file() for p in ours)
 
 
 class Words(HTMLParser):
