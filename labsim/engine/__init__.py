@@ -25,6 +25,6 @@ from labsim.engine.workload import Load, RateCurve, ServiceTimes, at_once, merge
 __all__ = [
     "STILL", "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event",
     "KeySample", "Load", "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers",
-    "ServiceTimes", "Simulation", "Source", "Station", "Step", "TokenBucket", "Wake",
-    "at_once", "counted_run", "draw_keys", "held_at_first", "key_sample", "merged", "popularity",
-    "replay", "scatter", "so_far", "stream", "together", "tokens_before", "widened"]
+    "ServiceTimes", "Simulation", "Source", "Station", "Step", "TokenBucket", "Wake", "at_once",
+    "counted_run", "draw_keys", "held_at_first", "key_sample", "merged", "popularity", "replay",
+    "scatter", "so_far", "stream", "together", "tokens_before", "widened"]

@@ -12,8 +12,6 @@ evenly; who is back within the step is counted in it.
 The cost of a run is steps x keys, whatever the rate. Tests put it beside plain SimPy.
 """
 
-import functools
-
 import numpy as np
 
 from labsim.engine.pace import LONGEST, Step, most_steps, sharp, shortest
@@ -32,19 +30,18 @@ class Attempts:
     `asked`, (*keys), are all attempts of the step: more after a `turn_away`, if some are back
     within the step. At its end `attempts`, (attempts, *keys), are the same by how often they have
     tried, `failed` those turned away, and `served`, (*keys), the others.
-    quota: how many may try again; see `services.common.retries.RetryQuota`. `still`: a change of
-    the share turned away that no longer matters: larger where limits move within a step.
+    quota: how many may try again, a `RetryQuota`. `still`: a change of the share turned away that no
+    longer matters: larger where limits move within a step.
 
-    Kept by interval of the record: `arrived` and `asked_by`, (ticks, *keys), and, added up over the
-    last axis of the keys, `served_by`, (ticks, attempts, ...).
+    By interval of the record: `arrived`, `asked_by`, (ticks, *keys), and, added up over the last of
+    the keys' axes, `served_by`, (ticks, attempts, ...).
     """
 
     def __init__(self, sim, keys: tuple[int, ...], waits: list[tuple[float, float]] = (),
                  quota=None):
         self.waits, self.quota, n = list(waits), quota, len(waits)
-        self._waits = tuple(map(tuple, waits))
         self._pace, self.still = sim.pace, STILL
-        self._pace.retries(self.waits)
+        sim.pace.retries(self.waits)
         ticks, rest = len(sim.record.t) - 1, keys[:-1]
         self.arrived, self.asked_by = np.zeros((2, ticks, *keys))
         self.served_by, self._gone_home = np.zeros((ticks, n + 1, *rest)), np.zeros(rest)
@@ -54,7 +51,8 @@ class Attempts:
         self.pool = np.zeros((self._bins, n, *keys))
         self._first, self._all_back = 0, 0.0            # bin; time by which nobody waits any more
         self._share, self._again = np.zeros(keys), 1.0  # turned away; of these, who tries again
-        self._axes = tuple(range(1, len(keys) + 1))     # of the keys
+        self._axes, self._each = tuple(range(1, len(keys) + 1)), (1,) * len(keys)   # of the keys
+        self._known: dict[tuple, tuple] = {}            # `_back` of steps like those before
         # While all goes on as it did, as many come back as begin to wait: for those who wait the
         # clock has stood still for so many s by now.
         self._steady, self._stood, self._tokens = False, 0.0, 0.0
@@ -74,8 +72,7 @@ class Attempts:
         """Who has been turned away at the last attempt, (...)."""
         return np.maximum(self._gone_home, 0.0)
 
-    # `np.add.reduce` is `sum` without its overhead. A product with ones would be quicker still, but
-    # BLAS adds up in another order on other processors, and in threads that wait for one another.
+    # `np.add.reduce` is `sum` without its overhead; BLAS adds up in another order elsewhere.
 
     # -- a step ----------------------------------------------------------------------------
 
@@ -247,27 +244,24 @@ class Attempts:
         within it, (attempts - 1,); of the others, from which bin on the share that is back in each.
         """
         phase = step.end - self._stood - self._first * self._width
-        return _back(self._waits, self._width, self._bins, len(self._axes),
-                     round(step.length, 6), round(phase, 6))
+        known = round(step.length, 6), round(phase, 6)
+        if known not in self._known:
+            if len(self._known) > 1_000:
+                self._known.clear()
+            until = step.length + np.append(0.0, (np.arange(self._bins) + 1) * self._width - phase)
+            back = shares_back(until, self.waits, step.length)
+            back[-1] = 1.0
+            inside = np.where(back[0] > 1e-9, back[0], 0.0).tolist()
+            later = np.diff(back, axis=0) / np.maximum(1.0 - back[0], 1e-9)
+            later[later < 1e-9] = 0.0                   # rounding; what it lacks then the bin gets
+            most = later.argmax(axis=0), np.arange(later.shape[1])      # that has most, or, if
+            later[most] += 1.0 - later.sum(axis=0)      # nobody is back later, the first one
+            self._known[known] = inside, [self._trimmed(shares) for shares in later.T]
+        return self._known[known]
 
-
-@functools.lru_cache(maxsize=512)       # steps like those before, in other runs, too
-def _back(waits: tuple, width: float, bins: int, axes: int, length: float,
-          phase: float) -> tuple[list[float], list[tuple[int, np.ndarray]]]:
-    until = length + np.append(0.0, (np.arange(bins) + 1) * width - phase)
-    back = shares_back(until, waits, length)
-    back[-1] = 1.0
-    inside = np.where(back[0] > 1e-9, back[0], 0.0).tolist()
-    later = np.diff(back, axis=0) / np.maximum(1.0 - back[0], 1e-9)
-    later[later < 1e-9] = 0.0                   # rounding; what it lacks then the bin gets
-    most = later.argmax(axis=0), np.arange(later.shape[1])      # that has most, or, if
-    later[most] += 1.0 - later.sum(axis=0)      # nobody is back later, the first one
-    return inside, [_trimmed(shares, axes) for shares in later.T]
-
-
-def _trimmed(shares: np.ndarray, axes: int) -> tuple[int, np.ndarray]:
-    some = np.flatnonzero(shares)
-    return int(some[0]), shares[some[0]:some[-1] + 1].reshape(-1, *(1,) * axes)
+    def _trimmed(self, shares: np.ndarray) -> tuple[int, np.ndarray]:
+        some = np.flatnonzero(shares)
+        return int(some[0]), shares[some[0]:some[-1] + 1].reshape(-1, *self._each)
 
 
 def _bins(waits: list[tuple[float, float]]) -> tuple[float, float]:

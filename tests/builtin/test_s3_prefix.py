@@ -109,12 +109,14 @@ def test_five_seconds_of_20_000_reads_are_refused_67_000_times(duration):
        factor=st.floats(10, 50), mode=st.sampled_from(["none", "full-jitter", "exponential"]))
 def test_a_burst_is_the_same_in_a_run_of_any_length_and_at_any_place(duration, place, lasts, factor,
                                                                      mode):
-    """As in ten minutes, in which the books of requests and tokens say the same."""
+    """As in ten minutes, in which the books of requests and tokens say the same: within a hundredth;
+    where a crowd comes back as a crowd, two."""
+    near = 0.02 if mode == "exponential" else 0.01
     burst = ONE.changed(spike_factor=factor, spike_duration=lasts, retry_mode=mode,
                         retry_quota=False)
     here = whole(LAB.run(burst.changed(duration=duration, spike_start=place * (duration - 40))))
     usual = LAB.run(burst.changed(duration=600, spike_start=100))
-    assert here.summary["throttled"] == pytest.approx(usual.summary["throttled"], rel=0.01, abs=200)
+    assert here.summary["throttled"] == pytest.approx(usual.summary["throttled"], rel=near, abs=200)
     if mode == "none":
         saved = 5_500 + 5_500 * lasts
         assert here.summary["throttled"] == pytest.approx(

@@ -78,7 +78,7 @@ def test_the_example_of_the_documentation_is_built(example):
 def test_own_defaults_and_notes_hold_in_the_notebooks(example):
     """In the prose, in code and in the explorer, while they are made."""
     said = texts(example / "build" / "learner" / "02-retries.ipynb")
-    assert "9,000 req/s, 10,000 req/s, 1,000 req/s" in said
+    assert "8,000 req/s, 10,000 req/s, 1,000 req/s" in said
     assert "3.0\\n1000.0 True" in said and "'text/plain': '3.0'" in said
 
 

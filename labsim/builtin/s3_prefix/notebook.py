@@ -262,7 +262,7 @@ for ranges in (1, 2, 4, 8, 16, 32):
 #
 # AWS's guide says {{fact:s3.first_byte_low_s}} to {{fact:s3.first_byte_high_s}} for small objects.
 # Who measured it found {{fact:s3.get_first_byte_p50_s}} for half of the reads and
-# {{fact:s3.get_first_byte_p99_s}} for 99 of 100, more for writes. The lab goes by what was
+# {{fact:s3.get_first_byte_p99_s}} for all but the slowest, more for writes. The lab goes by what was
 # measured; the guide is a click away.
 
 # %%
@@ -450,8 +450,8 @@ quiz("s3-prefix", "bcabc")
 # ## How far can you trust this lab?
 #
 # Where somebody measured AWS, the lab stands beside it, in the same situation: a dot on the line
-# gives what was measured, one in the grey band is within 20%. A hollow dot is what the model was
-# set by; an orange one is off.
+# gives what was measured, one in the grey band is near it. A hollow dot is what the model was set
+# by; an orange one is off.
 
 # %%
 trust = lab.trust()
