@@ -30,8 +30,8 @@ class Attempts:
     `asked`, (*keys), are all attempts of the step: more after a `turn_away`, if some are back
     within the step. At its end `attempts`, (attempts, *keys), are the same by how often they have
     tried, `failed` those turned away, and `served`, (*keys), the others.
-    quota: how many may try again, a `RetryQuota`. `still`: a change of the share turned away that no
-    longer matters: larger where limits move within a step.
+    quota: how many may try again, a `RetryQuota`. `still`: a change of the share turned away that
+    no longer matters: larger where limits move within a step.
 
     By interval of the record: `arrived`, `asked_by`, (ticks, *keys), and, added up over the last of
     the keys' axes, `served_by`, (ticks, attempts, ...).

@@ -116,7 +116,8 @@ def test_a_burst_is_the_same_in_a_run_of_any_length_and_at_any_place(duration, p
                         retry_quota=False)
     here = whole(LAB.run(burst.changed(duration=duration, spike_start=place * (duration - 40))))
     usual = LAB.run(burst.changed(duration=600, spike_start=100))
-    assert here.summary["throttled"] == pytest.approx(usual.summary["throttled"], rel=near, abs=200)
+    assert here.summary["throttled"] == pytest.approx(
+        usual.summary["throttled"], rel=near, abs=200)
     if mode == "none":
         saved = 5_500 + 5_500 * lasts
         assert here.summary["throttled"] == pytest.approx(

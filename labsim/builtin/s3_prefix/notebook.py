@@ -262,8 +262,8 @@ for ranges in (1, 2, 4, 8, 16, 32):
 #
 # AWS's guide says {{fact:s3.first_byte_low_s}} to {{fact:s3.first_byte_high_s}} for small objects.
 # Who measured it found {{fact:s3.get_first_byte_p50_s}} for half of the reads and
-# {{fact:s3.get_first_byte_p99_s}} for all but the slowest, more for writes. The lab goes by what was
-# measured; the guide is a click away.
+# {{fact:s3.get_first_byte_p99_s}} for all but the slowest, more for writes. The lab goes by what
+# was measured; the guide is a click away.
 
 # %%
 for law in ("measured", "documented"):
