@@ -109,8 +109,8 @@ def test_five_seconds_of_20_000_reads_are_refused_67_000_times(duration):
        factor=st.floats(10, 50), mode=st.sampled_from(["none", "full-jitter", "exponential"]))
 def test_a_burst_is_the_same_in_a_run_of_any_length_and_at_any_place(duration, place, lasts, factor,
                                                                      mode):
-    """As in ten minutes, in which the books of requests and tokens say the same: within a hundredth;
-    where a crowd comes back as a crowd, two."""
+    """As in ten minutes, in which the books of requests and tokens say the same: within a
+    hundredth; where a crowd comes back as a crowd, two."""
     near = 0.02 if mode == "exponential" else 0.01
     burst = ONE.changed(spike_factor=factor, spike_duration=lasts, retry_mode=mode,
                         retry_quota=False)
@@ -124,6 +124,7 @@ def test_a_burst_is_the_same_in_a_run_of_any_length_and_at_any_place(duration, p
             max(0, 2_000 * factor * lasts - saved), rel=0.01, abs=4 * (2_000 * factor * lasts)**0.5)
 
 
+@settings(max_examples=12)
 @given(duration=DURATIONS.filter(lambda s: s % 60 == 0), start=st.floats(0.5, 30),
        mode=st.sampled_from(["none", "full-jitter"]))
 def test_micro_bursts_cost_the_same_each(duration, start, mode):

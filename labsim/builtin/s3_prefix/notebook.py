@@ -486,8 +486,8 @@ trust
 # * The time to a first byte is what one person measured of objects of a KiB, from functions in the
 #   same region: a fixed way and a wait without memory. One in twenty is quicker, one in a thousand
 #   slower than that. AWS's guide says several times as much at the median, and S3 under stress is
-#   often slower. A 503 takes as long as an answer. Downloads are timed as if nothing were
-#   throttled.
+#   often slower. What is turned away takes as long as an answer. Downloads are timed as if nothing
+#   were throttled.
 # * All of the quota's KMS requests are this bucket's; in a real account others use it, too.
 # * LIST, HEAD and DELETE are left out; they count like reads or writes.
 # * The retry quota is one pool of tokens for all clients, as if they shared it evenly.
