@@ -88,7 +88,8 @@ def measured_page(labs: dict) -> str:
 
 
 def _names(beside, met: bool) -> str:
-    found = [f"{one.name} ({one.how_far()})" for one in beside if one.met is met]
+    found = [f"{one.name} ({one.how_far()}){', fitted' if one.fitted and met else ''}"
+             for one in beside if one.met is met]
     return "<br>".join(map(escape, found)) or '<span class="labsim-none">nothing</span>'
 
 

@@ -80,8 +80,8 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """In a word or two: "near", "near, set so" or "OFF"."""
-        return ("near, set so" if self.fitted else "near") if self.met else "OFF"
+        """In a word or two: "near", "near, fitted" or "OFF"."""
+        return ("near, fitted" if self.fitted else "near") if self.met else "OFF"
 
     def how_far(self) -> str:
         """The error in words: "+5%, 0.6 SE", or of many figures "7.3% on average, 0.9 SE"."""
@@ -124,7 +124,7 @@ class MeasuredTable(tuple):
         told = (f"{self.whose}: {near} of {of_all} near (within {NEAR:.0%}, or {ERRORS:g} standard "
                 "errors, SE)")
         fitted = sum(c.met and c.fitted for c in self)
-        return f"{told}, {fitted} of them as the model was set by them." if fitted else f"{told}."
+        return f"{told}; {fitted} of them fitted: they set the model." if fitted else f"{told}."
 
     def off(self) -> list[str]:
         """What the model misses, a sentence each: not to be relied on."""

@@ -161,9 +161,9 @@ def test_what_the_model_was_set_by_is_no_evidence():
     """It is near by construction, and that is said."""
     fitted = dataclasses.replace(table(0.0)[0], fitted=True)
     shown = MeasuredTable([*table(0.1), fitted])
-    assert shown.told().endswith("near (within 20%, or 2 standard errors, SE), 1 of them as the "
-                                 "model was set by them.")
-    assert [row[4] for row in shown.rows()] == ["near", "near, set so"]
+    assert shown.told().endswith("near (within 20%, or 2 standard errors, SE); 1 of them fitted: "
+                                 "they set the model.")
+    assert [row[4] for row in shown.rows()] == ["near", "near, fitted"]
     assert dataclasses.replace(table(9.0)[0], fitted=True).verdict == "OFF"
 
 

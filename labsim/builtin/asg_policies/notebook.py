@@ -484,8 +484,8 @@ quiz("asg-policies", "ababababacbc")
 # ## How far can you trust this lab?
 #
 # Where somebody measured AWS, the lab stands beside it, in the same situation: a dot on the line
-# gives what was measured, one in the grey band is near it. A hollow dot is what the model was set
-# by; an orange one is off.
+# gives what was measured, one in the grey band is near it, an orange one is off. A hollow dot is
+# fitted: the model took its number from there.
 
 # %%
 trust = lab.trust()
