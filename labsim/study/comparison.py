@@ -84,9 +84,11 @@ class Comparison:
         return ("near, fitted" if self.fitted else "near") if self.met else "OFF"
 
     def how_far(self) -> str:
-        """The error in words: "+5%, 0.6 SE", or of many figures "7.3% on average, 0.9 SE"."""
-        many = len(self.figures) > 1
-        told = f"{percent(self.error, signed=not many)}{' on average' if many else ''}"
+        """The error in words: "+5%, 0.6 SE", or of many "mean 7.3%, worst 36%, 0.9 SE"."""
+        told = percent(self.error, signed=len(self.figures) == 1)
+        if len(self.figures) > 1:
+            worst = max((abs(f.error) for f in self.figures if f.measured), default=math.inf)
+            told = f"mean {told}, worst {percent(worst, signed=False)}"
         return told if math.isnan(self.errors) else f"{told}, {abs(self.errors):.1f} SE"
 
     def said(self, side: str) -> str:
@@ -102,14 +104,14 @@ class Comparison:
 
 
 class MeasuredTable(tuple):
-    """Comparisons: text in a terminal, a table in a notebook; those that are near come first."""
+    """Comparisons: text in a terminal, a table in a notebook; those that are off come first."""
 
     columns = ("Measured on AWS", "There", "The model gives", "Error", "", "When and by whom")
     whose = "Measurements on AWS"
 
     def __new__(cls, comparisons: Iterable[Comparison] = ()):
-        """Of these comparisons, the near ones first."""
-        return super().__new__(cls, sorted(comparisons, key=lambda c: not c.met))
+        """Of these comparisons, those that are off first."""
+        return super().__new__(cls, sorted(comparisons, key=lambda c: c.met))
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -142,9 +144,13 @@ class MeasuredTable(tuple):
         return hooks.ring("measured", self)
 
     def __repr__(self) -> str:
-        off = "".join(f"\n* {line}" for line in self.off())
-        table = f"\n\n{as_text(self.columns, self.rows(), widest=58)}" if self else ""
-        return f"{self.told()}{' Off:' if off else ''}{off}{table}"
+        return "\n\n".join(filter(None, (self.told(), self.table_text())))
+
+    def table_text(self) -> str:
+        """What is off, and the rows as a table, in text."""
+        off = "Off:" + "".join(f"\n* {line}" for line in self.off()) if self.off() else ""
+        table = as_text(self.columns, self.rows(), widest=58) if self else ""
+        return "\n\n".join(filter(None, (off, table)))
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(self.told())}</p>{self.off_html()}{self.table_html()}"

@@ -89,8 +89,8 @@ class TrustTable(tuple):
             "agrees" if c.passed else "DIFFERS", c.source) for c in self]
 
     def __repr__(self) -> str:
-        beside = f"{self.measured!r}\n\n" if self.measured else ""
-        return f"{self.told()}\n\n{beside}{as_text(self.columns, self.rows(), widest=58)}"
+        return "\n\n".join(filter(None, (self.told(), self.measured.table_text(), as_text(
+            self.columns, self.rows(), widest=58))))
 
     def _repr_html_(self) -> str:
         return (f"<p>{self.told()}</p>{self.measured.off_html()}{self.measured.table_html()}"

@@ -11,14 +11,17 @@ import textwrap
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from labsim.study.comparison import NEAR
+from labsim.study.comparison import ERRORS, NEAR
 from labsim.text import format_value
 from labsim.view.figure import LabFigure
 from labsim.view.style import Style
 
-ROW, CURVE, EDGE = 0.40, 2.3, 0.75      # inches: a row, a panel of a curve, above and below
-WIDEST = 40.0       # how many times too little or too much still has a place on the axis
-STEPS = (1.25, 1.5, 2, 3, 5, 10, 20, 40)
+ROW, CURVE, EDGE = 0.40, 2.3, 1.0      # inches: a row, a panel of a curve, above and below
+WIDEST = 5.0        # times too little or too much; what is further out is an arrow at the edge
+STEPS = (1.25, 1.5, 2, 3, 5)
+LEGEND = (f"grey band: within {NEAR:.0%}; bar: {ERRORS:g} standard errors (SE) of the measurement; "
+          "hollow: fitted;\n"
+          "small dots: several figures, judged by their mean error; arrow: further out")
 LOG_FROM = 8.0      # a curve whose values span so many times has logarithmic axes
 
 
@@ -29,7 +32,7 @@ def draw(table, style: Style | None = None) -> LabFigure:
     above, below = ROW * len(table) + EDGE, CURVE * math.ceil(len(curves) / 2)
     height = above + below + (0.2 if curves else 0.0)
     figure = LabFigure(figsize=(style.size[0], height), dpi=style.dpi, facecolor=style.paper)
-    axes = figure.add_axes((0.35, 1 - (above - 0.42) / height, 0.34, (above - EDGE) / height))
+    axes = figure.add_axes((0.335, 1 - (above - 0.42) / height, 0.32, (above - EDGE) / height))
     _range(axes, table, style)
     for i, curve in enumerate(curves):
         left, row = 0.085 + 0.5 * (i % 2), i // 2
@@ -51,9 +54,9 @@ def _range(axes, table, style: Style) -> None:
     rows, furthest = [], 1.3
     for comparison in table:
         ratios = [f.model / f.measured for f in comparison.figures if f.measured]   # of 0: none
-        ratios = np.clip(ratios or [1.0 + comparison.error], 1 / WIDEST, WIDEST)
+        ratios = np.array(ratios or [1.0 + comparison.error])
         rows.append(ratios)
-        furthest = max(furthest, ratios.max(), (1 / ratios).max())
+        furthest = max(furthest, ratios.max(), 1 / max(ratios.min(), 1 / (2 * WIDEST)))
     edge = min([step for step in STEPS if step >= furthest] or [WIDEST]) * 1.06
     axes.set_xscale("log")
     axes.set_xlim(1 / edge, edge)
@@ -68,12 +71,16 @@ def _range(axes, table, style: Style) -> None:
             if figure.se > 0:       # the interval in which the model would be near, too
                 reach = 2 * figure.se / abs(figure.measured)
                 axes.plot([max(1 - reach, 1 / edge), min(1 + reach, edge)], [y, y],
-                          color=style.faint, linewidth=4, alpha=0.6, solid_capstyle="butt")
-            axes.plot([1, ratios[0]], [y, y], color=colour, linewidth=style.width)
+                          color=style.faint, linewidth=4, solid_capstyle="butt")
+            axes.plot([1, min(max(ratios[0], 1 / edge), edge)], [y, y], color=colour,
+                      linewidth=style.width)
         many = len(ratios) > 1
-        axes.plot(ratios, np.full(len(ratios), y), marker, color=colour, clip_on=False,
-                  markersize=style.font * (0.5 if many else 0.8), alpha=0.7 if many else 1.0,
-                  markerfacecolor=style.paper if comparison.fitted else colour)
+        low, high = ratios < 1 / edge, ratios > edge
+        for shown, sign in ((~low & ~high, marker), (low, "<"), (high, ">")):
+            axes.plot(np.clip(ratios[shown], 1 / edge, edge), np.full(shown.sum(), y), sign,
+                      color=colour, clip_on=False, markersize=style.font * (0.5 if many else 0.8),
+                      alpha=0.7 if many else 1.0,
+                      markerfacecolor=style.paper if comparison.fitted else colour)
         places = dict(transform=axes.get_yaxis_transform(), color=style.ink)
         axes.text(-0.03, y, _wrapped(comparison.name), ha="right", va="center", fontsize=style.font,
                   **places)
@@ -82,7 +89,7 @@ def _range(axes, table, style: Style) -> None:
                   fontweight="normal" if comparison.met else "bold", **places)
         unit = f" {comparison.unit}"
         measured = comparison.said("measured").removesuffix(unit)
-        axes.text(1.03, y, f"{measured}; here {comparison.said('model')}",
+        axes.text(1.03, y, f"AWS {measured}, here {comparison.said('model')}",
                   va="top", fontsize=style.font - 1, **places)
     finest = 1.25 if edge < 2 else 1.5 if edge < 4 else 2
     ticks = [1, *(step for step in STEPS if finest <= step <= edge and (step != 3 or edge < 8))]
@@ -92,13 +99,14 @@ def _range(axes, table, style: Style) -> None:
     axes.tick_params(axis="x", which="minor", length=0)
     axes.set_yticks([])
     _frame(axes, style, "bottom")
-    axes.set_title("what the model gives, over what was measured", fontsize=style.font + 0.5,
+    axes.set_xlabel(LEGEND, fontsize=style.font - 1, color=style.ink, labelpad=4)
+    axes.set_title("model \u00f7 measured: left too low, right too high", fontsize=style.font + 0.5,
                    color=style.ink, fontweight="bold", pad=5)
 
 
 def _wrapped(name: str) -> str:
     """A name in two lines at most."""
-    return "\n".join(textwrap.wrap(name, 38, max_lines=2, placeholder=" \u2026"))
+    return "\n".join(textwrap.wrap(name, 36, max_lines=2, placeholder=" \u2026"))
 
 
 def _times(x: float) -> str:
@@ -106,14 +114,23 @@ def _times(x: float) -> str:
     return f"{x:g}\u00d7" if x > 0.999 else f"1/{1 / x:.3g}"
 
 
+def _axis(column: str) -> str:
+    """A column as the name of an axis: "memory_mb" is "memory, MB"."""
+    for ending, unit in (("_per_s", "/s"), ("_s", ", s"), ("_mb", ", MB")):
+        if column.endswith(ending):
+            return column.removesuffix(ending).replace("_", " ") + unit
+    return column.replace("_", " ")
+
+
 def _curve(axes, comparison, style: Style) -> None:
     """One comparison over the axis that its measurement has."""
     figures = sorted(comparison.figures, key=lambda figure: figure.x)
     x, measured, se, model = (np.array([getattr(f, name) for f in figures])
                               for name in ("x", "measured", "se", "model"))
-    axes.errorbar(x, measured, np.where(se > 0, 2 * se, 0.0), fmt="o", color=style.ink,
-                  markersize=style.font * 0.45, elinewidth=1, label="measured, 2 SE"
-                  if (se > 0).any() else "measured")
+    known = bool((se > 0).any())
+    axes.errorbar(x, measured, np.where(se > 0, 2 * se, 0.0) if known else None, fmt="o",
+                  color=style.ink, markersize=style.font * 0.45, elinewidth=1,
+                  label="measured, 2 SE" if known else "measured")
     axes.plot(x, model, color=style.lines[0 if comparison.met else 1], linewidth=style.width,
               label="model")
     for values, scale, ticks in ((x, axes.set_xscale, axes.xaxis),
@@ -128,7 +145,7 @@ def _curve(axes, comparison, style: Style) -> None:
     unit = f" ({comparison.unit})" if comparison.unit else ""
     axes.set_title(f"{comparison.name}{unit}", loc="left", fontsize=style.font,
                    color=style.ink, fontweight="bold")
-    axes.set_xlabel(comparison.over.replace("_", " "), fontsize=style.font - 0.5,
+    axes.set_xlabel(_axis(comparison.over), fontsize=style.font - 0.5,
                     color=style.ink, labelpad=1)
     axes.legend(frameon=False, fontsize=style.font - 0.5, labelcolor=style.ink)
     axes.grid(True, color=style.grid, linewidth=0.8)

@@ -108,7 +108,7 @@ def test_each_row_may_be_a_figure_of_its_own():
     assert asked == [({"a": 1, "memory": m}, seed) for m in (128, 256) for seed in (1, 2)]
     assert [f.x for f in one.figures] == [128, 256]
     assert one.error == pytest.approx((0.07605 / 0.37605 + 0.10144 / 0.19856) / 2, abs=1e-4)
-    assert not one.met and one.how_far() == "36% on average"
+    assert not one.met and one.how_far() == "mean 36%, worst 51%"
 
 
 @pytest.mark.parametrize("how, value", [
@@ -139,10 +139,10 @@ def table(*errors, why=""):
         for i, error in enumerate(errors))
 
 
-def test_what_is_out_is_told_first_and_listed_last():
+def test_what_is_out_is_told_and_listed_first():
     """In text and in a notebook; the near ones stand together."""
     shown = table(1.5, 0.1, why="Nobody knows.")
-    assert [c.name for c in shown] == ["n1", "n0"] and shown.counts == (1, 2)
+    assert [c.name for c in shown] == ["n0", "n1"] and shown.counts == (1, 2)
     told = "n0: 100 s there, 250 s here. Nobody knows."
     for text in (repr(shown), shown._repr_html_()):
         assert text.index(told) < text.index("OFF") and "1 of 2 near" in text

@@ -30,19 +30,22 @@ def test_every_row_says_both_numbers_and_how_far():
     figure = draw(TABLE)
     ratio, curve = figure.axes
     texts = [text.get_text() for text in ratio.texts]
-    assert "10 \u00b1 1; here 11 s" in texts and "+250%  OFF" in texts
+    assert "AWS 10 \u00b1 1, here 11 s" in texts and "+250%  OFF" in texts
     points = {round(x, 3) for line in ratio.lines for x in line.get_xdata()}
     assert {1.1, 3.5, 1.05} <= points
-    assert len({line.get_marker() for line in ratio.lines} - {"None"}) == 2
+    assert {line.get_marker() for line in ratio.lines if len(line.get_xdata())} == {
+        "o", "D", "None"}
     assert curve.get_yscale() == "log" and curve.get_title(loc="left") == "curve (s)"
 
 
 def test_a_model_that_is_wide_of_the_mark_is_at_the_edge():
-    """A hundred times too much, or nothing at all, does not hide the others."""
+    """A thousand times too much, or nothing at all, is an arrow and does not hide the others."""
     axes, = draw(MeasuredTable([one("far", (1, 1_000)), one("none", (1, 0.0)),
                                 one("never", (1, math.inf))])).axes
     low, high = axes.get_xlim()
     assert high == pytest.approx(1 / low) and high < 1.1 * WIDEST
+    arrows = {line.get_marker(): len(line.get_xdata()) for line in axes.lines}
+    assert arrows["<"] + arrows[">"] == 1
 
 
 def test_the_picture_in_words():
@@ -54,7 +57,9 @@ def test_the_picture_in_words():
 @pytest.mark.parametrize("dark", [False, True])
 def test_nothing_is_cut_off(dark):
     """Every word is within the picture, and none lies on another of its column."""
-    long = dataclasses.replace(TABLE[0], name="A name that is as long as names of comparisons get")
+    long = dataclasses.replace(
+        one("A name that is as long as names of comparisons get", (0.674, 0.683),
+            (8.4, 8.72), over="memory_mb"), unit="environments", fitted=True)
     figure = draw(MeasuredTable([*TABLE, long]), Style(dark=dark))
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

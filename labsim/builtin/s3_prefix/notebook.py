@@ -449,9 +449,9 @@ quiz("s3-prefix", "bcabc")
 # %% [markdown]
 # ## How far can you trust this lab?
 #
-# Where somebody measured AWS, the lab stands beside it, in the same situation: a dot on the line
-# gives what was measured, one in the grey band is near it, an orange one is off. A hollow dot is
-# fitted: the model took its number from there.
+# Where somebody measured AWS, the lab stands beside it, in the same situation. A dot on the line
+# gives what was measured; blue is near it, orange is off and not to be relied on. A hollow dot is
+# fitted: the model took a number from there, so it had to agree.
 
 # %%
 trust = lab.trust()
