@@ -61,6 +61,7 @@ def texts(path):
                      for part in (cell.source, cell.get("outputs", "")))
 
 
+@pytest.mark.long     # a whole course is built for it
 def test_the_example_of_the_documentation_is_built(example):
     """Order, numbers and titles are the course's; its page to start with names them."""
     learner = example / "build" / "learner"
@@ -75,6 +76,7 @@ def test_the_example_of_the_documentation_is_built(example):
     assert (learner / "traces" / "shop.csv").is_file()
 
 
+@pytest.mark.long     # a whole course is built for it
 def test_own_defaults_and_notes_hold_in_the_notebooks(example):
     """In the prose, in code and in the explorer, while they are made."""
     said = texts(example / "build" / "learner" / "02-retries.ipynb")
@@ -82,6 +84,7 @@ def test_own_defaults_and_notes_hold_in_the_notebooks(example):
     assert "3.0\\n1000.0 True" in said and "'text/plain': '3.0'" in said
 
 
+@pytest.mark.long     # a whole course is built for it
 def test_every_notebook_puts_its_course_into_effect(example):
     """In the cell after its title, of both forms; the built-in ones have none."""
     assert IN_EFFECT == 'import labsim\n\nlabsim.use_course("course.toml")'
@@ -129,6 +132,7 @@ def ask(folder, code, **env):
     return done.stdout
 
 
+@pytest.mark.long     # a whole course is built for it
 def test_they_hold_for_the_learner_too_and_nowhere_else(example, tmp_path):
     """Where the built folder was unpacked, once its course is put into effect; where LABSIM_COURSE
     says so; nowhere by themselves."""

@@ -206,6 +206,7 @@ def test_the_explorer_offers_the_page():
     assert "two runs compared" in base64.b64decode(data).decode()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("two", [False, True], ids=["run", "comparison"])
 def test_a_browser_prints_one_sheet(two, tmp_path, pairs):
     """In light and dark, with everything changed; and at 375 px nothing is wider than the page."""
