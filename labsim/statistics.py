@@ -45,12 +45,17 @@ def steady_mean(values: np.ndarray) -> float:
 def half_width(values: Sequence[float], confidence: float) -> float:
     """Half the confidence interval of the mean of independent `values`, by Student's t; NaN for
     fewer than two."""
-    n = len(values)
-    if n < 2:
+    if len(values) < 2:
         return math.nan
+    return student_t(confidence, len(values) - 1) * standard_error(values)
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """The standard error of the mean of independent `values`, two or more."""
+    n = len(values)
     mean = math.fsum(values) / n
     deviation = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1))
-    return student_t(confidence, n - 1) * deviation / math.sqrt(n)
+    return deviation / math.sqrt(n)
 
 
 @functools.cache

@@ -14,7 +14,6 @@ from pathlib import Path
 from labsim.course import in_effect, markup
 from labsim.course.markup import code, fenced, linked, plain, raw, table
 from labsim.declare.describe import condition, in_full
-from labsim.measurements import measurement
 from labsim.study.comparison import MeasuredTable
 
 PARTS = {       # folders of models, and what their pages are called together
@@ -83,7 +82,7 @@ def measured_page(labs: dict) -> str:
              _names(beside, False)) for lab, beside in labs.items() if beside), "Lab by lab")),
         "## Who measured what", "", raw(table(
             ("Measured", "When and where", "How often", "By whom", "Licence", "Beside it"),
-            (_set(measurement(id), pairs) for id, pairs in used.items()), "Who measured what")),
+            (_set(pairs[0][1].of, pairs) for pairs in used.values()), "Who measured what")),
         ""])
 
 

@@ -16,15 +16,11 @@ SHARPNESS = 160     # dots per inch: sharp on a good screen
 def lab_pictures(lab, folder: Path) -> str:
     """Draw a lab's second preset into `folder`, light and dark; returns its description."""
     from labsim.view.figure import LiveFigure
-    from labsim.view.style import Style
 
     scenes = [preset.values for preset in lab.presets[:2]]
     result = lab.run(lab.Params(**scenes[-1])) if scenes else lab.run()
-    for look, dark in (("light", False), ("dark", True)):
-        style = dataclasses.replace(Style(dark=dark), dpi=SHARPNESS)
-        figure = LiveFigure(lab, style, live=False).draw(result)
-        figure.savefig(folder / f"{lab.slug}-{look}.png", dpi=SHARPNESS,
-                       facecolor=figure.get_facecolor())
+    figure = _both_looks(folder, lab.slug,
+                         lambda style: LiveFigure(lab, style, live=False).draw(result))
     title = f"{lab.presets[min(1, len(lab.presets) - 1)].title}. " if scenes else ""
     return title + figure.alt
 
@@ -33,17 +29,24 @@ def measured_picture(slug: str, table, folder: Path) -> str:
     """Draw a lab beside what was measured on AWS into `folder`, light and dark; returns the picture
     as HTML, for a page one folder down. Nothing where nothing was measured."""
     from labsim.view.measured import draw
-    from labsim.view.style import Style
 
     if not table:
         return ""
     name = f"{slug}-measured"
-    for look, dark in (("light", False), ("dark", True)):
-        figure = draw(table, dataclasses.replace(Style(dark=dark), dpi=SHARPNESS))
-        figure.savefig(folder / f"{name}-{look}.png", dpi=SHARPNESS,
-                       facecolor=figure.get_facecolor())
+    figure = _both_looks(folder, name, lambda style: draw(table, style))
     width, height = 100 * figure.get_size_inches()
     return picture(name, figure.alt, "../", (round(width), round(height)))
+
+
+def _both_looks(folder: Path, name: str, drawn):
+    """Save the figure that `drawn` makes in a style, light and dark; returns the last."""
+    from labsim.view.style import Style
+
+    for look, dark in (("light", False), ("dark", True)):
+        figure = drawn(dataclasses.replace(Style(dark=dark), dpi=SHARPNESS))
+        figure.savefig(folder / f"{name}-{look}.png", dpi=SHARPNESS,
+                       facecolor=figure.get_facecolor())
+    return figure
 
 
 def picture(slug: str, alt: str, up: str = "", size: tuple[int, int] = (780, 540)) -> str:

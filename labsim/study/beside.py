@@ -107,7 +107,7 @@ def _metrics(result, line: int, head: list[str], rows: list):
         if metric.name in made:
             raise TraceError(f"{at}: {name} twice, expected once")
         se = _number(at, more[0], "standard error", 0.0) if more and more[0] else math.nan
-        figure = Figure("", math.nan, _number(at, value), se, result.summary[metric.name])
+        figure = Figure(math.nan, _number(at, value), se, result.summary[metric.name])
         made[metric.name] = functools.partial(_comparison, result, metric.name, metric.unit, "",
                                               [figure])
     return made.values(), []
@@ -192,7 +192,7 @@ def _curves(result, start: np.ndarray, lines, columns: dict):
     for name, (values, errors) in columns.items():
         model = _means(result.series[name], start, end)
         errors = np.full(len(start), math.nan) if errors is None else errors
-        figures = [Figure("", float(t), float(v), float(se), float(m))
+        figures = [Figure(float(t), float(v), float(se), float(m))
                    for t, v, se, m, inside in zip(start, values, errors, model, within)
                    if inside and not math.isnan(v)]
         if not figures:

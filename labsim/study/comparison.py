@@ -20,9 +20,8 @@ ERRORS = 2.0        # or so many standard errors of the measurement
 @dataclass(frozen=True)
 class Figure:
     """One number: what was measured with its standard error (NaN: unknown), what the model gives;
-    x: where it stands on the axis of its curve, or NaN; label: the row's own words."""
+    x: where it stands on the axis of its curve, or NaN."""
 
-    label: str
     x: float
     measured: float
     se: float
@@ -148,9 +147,9 @@ class MeasuredTable(tuple):
 
     def table_text(self) -> str:
         """What is off, and the rows as a table, in text."""
-        off = "Off:" + "".join(f"\n* {line}" for line in self.off()) if self.off() else ""
+        off = "".join(f"\n* {line}" for line in self.off())
         table = as_text(self.columns, self.rows(), widest=58) if self else ""
-        return "\n\n".join(filter(None, (off, table)))
+        return "\n\n".join(filter(None, (off and f"Off:{off}", table)))
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(self.told())}</p>{self.off_html()}{self.table_html()}"

@@ -36,6 +36,7 @@ import numpy as np
 
 from labsim.errors import LabsimError, unknown
 from labsim.measurements import measurement
+from labsim.statistics import standard_error
 from labsim.study.comparison import Comparison, Figure, MeasuredTable
 
 SPREAD = "standard error of the mean"   # of several rows, beside their columns
@@ -82,11 +83,14 @@ def about(topic: str, labs: Iterable) -> MeasuredTable:
                          for c in comparisons(lab) if (lab, c.name) in found)
 
 
-@functools.lru_cache(maxsize=64)
 def comparisons(lab) -> tuple[Comparison, ...]:
     """Every comparison of `lab`, run now (once in a process): of the lab as it is, in every
     course."""
-    lab = lab.original or lab
+    return _comparisons(lab.original or lab)
+
+
+@functools.lru_cache(maxsize=64)
+def _comparisons(lab) -> tuple[Comparison, ...]:
     run = functools.lru_cache(maxsize=KEPT)(
         lambda values, seed: lab.run(lab.Params(**dict(values)), seed))
     return tuple(compare(lab, case, run) for case in cases(lab))
@@ -99,20 +103,11 @@ def compare(lab, case: dict, run: Callable) -> Comparison:
     if not (over or case.get("each")):
         rows = [_mean_row(rows, case)]
     figures = tuple(
-        Figure(label(row, case), _number(row, over) if over else math.nan,
+        Figure(_number(row, over) if over else math.nan,
                _number(row, case["gives"]), _error(row, case),
                _model(lab, case, row, run)) for row in rows)
     return Comparison(lab.slug, case["name"], case.get("unit", ""), of, over, figures,
                       case.get("why", ""), case.get("fitted", False))
-
-
-def label(row: dict, case: dict) -> str:
-    """What a row is about, in its own words: its first texts that are no numbers, but for those
-    that all rows have in common."""
-    common = {name for name, value in case.get("rows", {}).items() if not isinstance(value, list)}
-    words = [text for name, text in row.items() if text and not _is_number(text)
-             and name not in common and name != "note"]
-    return ", ".join(words[:2])
 
 
 def _mean_row(rows: list[dict], case: dict) -> dict:
@@ -124,11 +119,7 @@ def _mean_row(rows: list[dict], case: dict) -> dict:
         if all(_is_number(row[name]) for row in rows):
             first[name] = str(np.mean([float(row[name]) for row in rows]))
     values = [_number(row, case["gives"]) for row in rows]
-    return {**first, SPREAD: str(_standard_error(values))}
-
-
-def _standard_error(values: list[float]) -> float:
-    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return {**first, SPREAD: str(standard_error(values))}
 
 
 def _model(lab, case: dict, row: dict, run: Callable) -> float:
@@ -142,7 +133,7 @@ def _model(lab, case: dict, row: dict, run: Callable) -> float:
     given: list[float] = []
     for seed in range(1, 1 + case.get("replications", 1)):
         given.append(_read(run(values, seed), case, row))
-        if len(given) >= FEWEST and _standard_error(given) <= case.get("until", 0.0) * abs(
+        if len(given) >= FEWEST and standard_error(given) <= case.get("until", 0.0) * abs(
                 math.fsum(given) / len(given)):
             break
     return math.fsum(given) / len(given) * times

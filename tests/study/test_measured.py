@@ -135,7 +135,7 @@ def table(*errors, why=""):
     """A table of comparisons whose model is so far out, a share of 100."""
     of = measurements()["s3-warming"]
     return MeasuredTable(Comparison("s3-prefix", f"n{i}", "s", of, "", (
-        Figure("", math.nan, 100.0, math.nan, 100.0 * (1 + error)),), why)
+        Figure(math.nan, 100.0, math.nan, 100.0 * (1 + error)),), why)
         for i, error in enumerate(errors))
 
 
@@ -169,7 +169,7 @@ def test_what_the_model_was_set_by_is_no_evidence():
 
 def test_figures_measured_as_nothing_count_by_the_sum():
     """A share of zero says nothing."""
-    figures = (Figure("", 0, 0.0, math.nan, 1.0), Figure("", 1, 9.0, math.nan, 10.0))
+    figures = (Figure(0, 0.0, math.nan, 1.0), Figure(1, 9.0, math.nan, 10.0))
     one = dataclasses.replace(table(0.0)[0], figures=figures)
     assert one.error == pytest.approx(2 / 9)
 

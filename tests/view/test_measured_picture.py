@@ -16,7 +16,7 @@ OF = measurements()["lambda-memory"]
 
 def one(name, *pairs, se=math.nan, over=""):
     """A comparison of (measured, model) pairs."""
-    figures = (Figure("", float(i + 1), a, se, b) for i, (a, b) in enumerate(pairs))
+    figures = (Figure(float(i + 1), a, se, b) for i, (a, b) in enumerate(pairs))
     return Comparison("lambda-concurrency", name, "s", OF, over, tuple(figures), "")
 
 

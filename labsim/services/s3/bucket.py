@@ -153,8 +153,8 @@ class Bucket(Component):
         self._serve()
 
     def _serve(self) -> None:
-        self._asked = np.add.reduceat(self.attempts.asked, self.places.start, axis=1)
         # (2, partitions)
+        self._asked = np.add.reduceat(self.attempts.asked, self.places.start, axis=1)
         self._served = np.minimum(self._asked, self._room)
         self._unserved = self._asked - self._served
         self._over = bool(np.logical_or.reduce(self._unserved, axis=None))
