@@ -32,7 +32,7 @@ def draw(table, style: Style | None = None) -> LabFigure:
     above, below = ROW * len(table) + EDGE, CURVE * math.ceil(len(curves) / 2)
     height = above + below + (0.2 if curves else 0.0)
     figure = LabFigure(figsize=(style.size[0], height), dpi=style.dpi, facecolor=style.paper)
-    axes = figure.add_axes((0.335, 1 - (above - 0.42) / height, 0.32, (above - EDGE) / height))
+    axes = figure.add_axes((0.325, 1 - (above - 0.42) / height, 0.31, (above - EDGE) / height))
     _range(axes, table, style)
     for i, curve in enumerate(curves):
         left, row = 0.085 + 0.5 * (i % 2), i // 2

@@ -59,7 +59,7 @@ def test_nothing_is_cut_off(dark):
     """Every word is within the picture, and none lies on another of its column."""
     long = dataclasses.replace(
         one("A name that is as long as names of comparisons get", (0.674, 0.683),
-            (8.4, 8.72), over="memory_mb"), unit="environments", fitted=True)
+            (8.4, 11.9), over="memory_mb", se=0.5), unit="environments", fitted=True)
     figure = draw(MeasuredTable([*TABLE, long]), Style(dark=dark))
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
