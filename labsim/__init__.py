@@ -10,8 +10,9 @@ from labsim.version import __version__
 
 __all__ = [
     "BudgetError", "LabsimError", "ParameterError", "Result", "ResultError", "__version__",
-    "beside", "compare", "exponential", "facts", "fixed", "gamma", "lab", "labs", "measured",
-    "ramp", "run", "simulate", "spike", "steady", "sweep", "theory", "use_course",
+    "ask", "beside", "breaker", "compare", "exponential", "facts", "fixed", "gamma", "lab", "labs",
+    "measured", "ramp", "retry", "run", "simulate", "spike", "steady", "sweep", "theory",
+    "use_course", "users",
 ]
 
 
@@ -114,6 +115,44 @@ def simulate(build, duration: float, seed: int = 1, **parameters):
     from labsim.declare.system import system
     declared = system(build, duration=duration)
     return declared.run(declared.Params(**parameters), seed)
+
+
+def retry(**how):
+    """What clients do when no answer comes, for `sim.send(load, to=part, retry=...)`.
+
+    timeout: s that they wait for an answer (a number, or `labsim.exponential(2)`); attempts: in
+    all; backoff: "none", "fixed", "exponential", "full-jitter" or "decorrelated-jitter", from
+    `base` to at most `cap` s; budget: retry tokens (500 in the SDKs; a retry takes 5, after a
+    timeout 10, a success brings 1 back, or what its retry took); breaker: a `labsim.breaker`;
+    hedge: s after which a second request is sent; adaptive: they keep to a rate that falls when
+    they are throttled; clients: so many there are, each with its own tokens, breaker and rate.
+    """
+    from labsim.declare import Retry
+    return Retry.made(**how)
+
+
+def breaker(**how):
+    """A circuit breaker for `labsim.retry`: it opens when a share `failures` of the last `window`
+    answers are failures, lets nothing through for `open_for` s, then `trials` requests."""
+    from labsim.declare import Breaker
+    return Breaker.made(**how)
+
+
+def users(count: int, think):
+    """So many users, each of whom thinks (`think`, s, or such as `labsim.exponential(5)`), asks,
+    waits for the answer, and thinks again: a load for `sim.send`."""
+    from labsim.declare import Users
+    return Users(count, think if hasattr(think, "draw") else fixed(think))
+
+
+def ask(to, *, retry=None, pool: float = float("inf"), trip: float = 0.0, optional: bool = False):
+    """A call that a part makes to another in the course of each request, for its `calls`.
+
+    retry: what is done when no answer comes (`labsim.retry`); pool: connections, so many calls are
+    under way at most; trip: s there and back; optional: the request goes on without an answer.
+    """
+    from labsim.services.common.serving import Ask
+    return Ask(to, retry, pool, trip, optional)
 
 
 def steady(rate: float):

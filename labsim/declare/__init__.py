@@ -6,6 +6,9 @@ validation, tables, tests. A lab imports this room as a whole, and `labsim.servi
     from labsim import declare as kit
 """
 
+from labsim.declare.asked import Asked
+from labsim.declare.client import Client, Users
+from labsim.declare.client_knobs import ClientParams
 from labsim.declare.component import Component, Outlet
 from labsim.declare.counted import CountedOutlet, CountedProducers, Inlet
 from labsim.declare.drawing import (
@@ -35,14 +38,15 @@ from labsim.declare.metrics import VOCABULARY, Count, Metric, Summary, of_part
 from labsim.declare.outcome import Outcome, mean, quantile, quantiles, share
 from labsim.declare.params import Params, choice, flag, integer, number, path
 from labsim.declare.result import Result, Series, Span
+from labsim.declare.retry import Breaker, Retry
 from labsim.declare.spike import check_spikes, every_knob, spike_knobs, spiked, spikes
 from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
 
 __all__ = [
-    "ALWAYS", "Box", "BudgetError", "COST_ADDS_UP", "Choice", "Component", "Count", "CountedOutlet",
+    "ALWAYS", "Asked", "Box", "Breaker", "BudgetError", "Client", "COST_ADDS_UP", "Choice", "ClientParams", "Component", "Count", "CountedOutlet",
     "CountedProducers", "Design", "Explain", "Feedback", "Inlet", "Invariant", "Lab", "LabsimError",
     "Line", "Link", "MOST_BARS", "Metric", "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome",
-    "Outlet", "Panel", "ParameterError", "Params", "Predict", "Preset", "Result", "ResultError",
+    "Outlet", "Panel", "ParameterError", "Params", "Predict", "Preset", "Result", "ResultError", "Retry", "Users",
     "Series", "Span", "Summary", "Theory", "VOCABULARY", "adds_up", "bar_name", "bars",
     "choice", "conserved", "flag", "integer", "mean", "metric", "near", "number", "of_part", "path",
     "check_spikes", "every_knob", "per_tick", "percent", "quantile", "quantiles", "share",

@@ -15,6 +15,7 @@ import numpy as np
 
 from labsim.declare import arguments
 from labsim.declare.drawing import Panel
+from labsim.declare.faults import FaultKind
 from labsim.declare.invariants import Invariant
 from labsim.declare.metrics import Count, Metric
 from labsim.engine import Load, Recorder, Simulation
@@ -80,6 +81,7 @@ class Component(metaclass=Plated):
     boxed: ClassVar[bool] = True        # it has a box in the system picture
     control: ClassVar[bool] = False     # it steers others instead of passing requests on
     alarm: ClassVar[str] = ""           # a series: its box is marked while it is above 0
+    FAULTS: ClassVar[dict[str, FaultKind]] = {}     # what can be done to it
     quiet: bool = False                 # one of many alike, of which the event log tells nothing
 
     def __init__(self, sim: Simulation, name: str):
@@ -95,6 +97,7 @@ class Component(metaclass=Plated):
         self.record = Recorder(sim.duration, t=sim.record.t)
         self.fed_by: list[Component] = []   # what they give out comes here; they advance first
         self.links: list[tuple[Component, str]] = []    # to whom, and what is said of the arrow
+        self.struck: dict[tuple[str, str], list[float]] = {}    # faults that hold, by piece, kind
         sim.parts[name] = self
 
     def link(self, other: "Component", label: str = "") -> None:
@@ -116,6 +119,31 @@ class Component(metaclass=Plated):
         if not self.quiet:
             self.sim.log(what, f"{self.name}: {text}", t, self.name)
 
+    # -- faults: see `labsim.declare.faults` -----------------------------------------------
+
+    def breakable(self) -> dict[str, dict[str, FaultKind]]:
+        """{piece: what can be done to it}: by default the part itself."""
+        return {self.name: self.FAULTS} if self.FAULTS else {}
+
+    def strike(self, piece: str, what: str, amount: float) -> None:
+        """From now on a fault holds."""
+        self.advance(self.sim.now)
+        self.struck.setdefault((piece, what), []).append(amount)
+        self.sim.log("fault", f"{piece}: {what}" + (f" ({amount:g})" if amount else ""), None,
+                     self.name)
+        self.suffer(piece, what, self.struck[piece, what])
+
+    def mend(self, piece: str, what: str, amount: float) -> None:
+        """From now on it holds no more."""
+        self.advance(self.sim.now)
+        self.struck[piece, what].remove(amount)
+        self.sim.log("mended", f"{piece}: no longer {what}", None, self.name)
+        self.suffer(piece, what, self.struck[piece, what])
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """Faults of these amounts hold from now on for a piece of this part; none of an empty
+        list. Everything up to now has happened."""
+
     # -- how requests come in --------------------------------------------------------------
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
@@ -131,8 +159,11 @@ class Component(metaclass=Plated):
     def advance(self, now: float) -> None:
         """Let what flows through this part flow until `now`."""
 
-    def sent(self, load: Load | float, name: str = "") -> "Producers":
+    def sent(self, load: Load | float, name: str = "", retry=None) -> "Producers":
         """Clients send requests to this part at the rate of `load`; see `Simulation.send`."""
+        if retry is not None:
+            raise ParameterError("retry", retry, f"None, since a {kind(self)} gives no answer that "
+                                                 f"clients could wait for").of(self.name)
         return Producers(self.sim, name or producers_name(self), load, self)
 
     def wired(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from labsim import hooks
 from labsim.declare.describe import without_effect
 from labsim.declare.drawing import Box, Link, Panel, Preset
+from labsim.declare.faults import checked, schedule
 from labsim.declare.invariants import ALWAYS, Invariant
 from labsim.declare.metrics import Metric, Summary
 from labsim.declare.outcome import Outcome
@@ -92,6 +93,7 @@ class Lab:
         sim = Simulation(seed, params.duration, points=self.points, progress=progress, stop=stop,
                          big=estimate.requests > BIG, fast=worth_compiling(served))
         outcome = self.simulate(params, sim)
+        schedule(sim, checked(params.faults))
         outcome.run()
         result = self.result(outcome, params, seed)
         sim.parts.clear()   # they hold the run, and it them: now they can go

@@ -20,9 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from labsim import factbook
 from labsim.declare.amounts import Unclear, amount
+from labsim.declare.faults import as_text
 from labsim.errors import ParameterError, nearest, short, unknown
 from labsim.factbook import FactBook
 from labsim.text import TRUTH
+
+ROOM = __name__.rpartition(".")[0]      # fields that are declared here come after a lab's own
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class ParameterSpec:
     options: tuple[float, ...] = ()             # the values worth a menu instead of a slider
     fact: str | None = None                     # id in facts.csv of the number it comes from
     when: tuple[str, tuple] | None = None       # shown only if another parameter is one of these
+    faults: bool = False                        # a list of faults, kept as a text
 
     @property
     def allowed(self) -> str:
@@ -51,6 +55,8 @@ class ParameterSpec:
             return "one of " + ", ".join(self.choices)
         if self.type is bool:
             return "True or False"
+        if self.faults:
+            return 'rows such as "db slow 600 120 5"'
         if self.type is str:
             return "a text"
         kind = "a whole number" if self.type is int else "a number"
@@ -119,6 +125,13 @@ def path(default: str = "", *, label: str, help: str, group: str, when=None):
     return _field(default, unit="", label=label, help=help, group=group, when=when)
 
 
+def _faults():
+    """What breaks when; see `labsim.declare.faults`."""
+    return _field("", unit="", label="Faults", group="Faults", faults=True, help=(
+        "What breaks: part, what happens to it, from when on (s), for how long (s; 0: to the end), "
+        "how badly; several are separated by semicolons."))
+
+
 class Params(BaseModel):
     """A frozen set of parameters; a change (`changed`) makes a new one.
 
@@ -133,6 +146,7 @@ class Params(BaseModel):
     facts: Literal["today", "notes"] = choice(
         "today", label="Facts", group="Facts",
         help="Limits, defaults and prices as AWS has them today, or as in the course notes.")
+    faults: str = _faults()
 
     def __init__(self, **values):
         specs = self.specs()
@@ -232,7 +246,10 @@ class Params(BaseModel):
     def specs(cls) -> dict[str, ParameterSpec]:
         """{name: ParameterSpec} of every parameter, in the order declared."""
         if "_specs" not in cls.__dict__:
-            cls._specs = {name: _spec(name, field) for name, field in cls.model_fields.items()}
+            shared = [name for base in cls.__mro__[1:] if base.__module__.startswith(ROOM)
+                      for name in vars(base).get("__annotations__", ()) if name in cls.model_fields]
+            names = [*(name for name in cls.model_fields if name not in shared), *shared]
+            cls._specs = {name: _spec(name, cls.model_fields[name]) for name in names}
         return cls._specs
 
 
@@ -246,7 +263,10 @@ def _spec(name: str, field) -> ParameterSpec:
 
 
 def _plain(value, spec: ParameterSpec):
-    """A numpy scalar as the Python number it is, a path as text; no bool or NaN for a number."""
+    """A numpy scalar as the Python number it is, a path or a list of faults as text; no bool or NaN
+    for a number."""
+    if spec.faults:
+        return as_text(value)
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:

@@ -13,6 +13,7 @@ from enum import IntEnum
 import numpy as np
 import simpy
 
+from labsim.engine.agenda import Agenda
 from labsim.engine.pace import Pace
 from labsim.engine.recorder import Recorder
 from labsim.engine.streams import stream
@@ -93,6 +94,7 @@ class Simulation:
         self.pace = Pace(self, Order.TICK)      # of what is counted
         self._advance: list[Callable[[float], None]] = []
         self._stop = stop or threading.Event()
+        self.agenda = Agenda(self.check)        # of requests that are followed one by one
 
     @property
     def now(self) -> float:
@@ -103,15 +105,17 @@ class Simulation:
         """This run's random generator for one named use."""
         return stream(self.seed, name)
 
-    def send(self, load, to, name: str = ""):
-        """Have requests come to the part `to` at the rate of `load` (a `Load`, or a number, 1/s).
+    def send(self, load, to, name: str = "", retry=None):
+        """Have requests come to the part `to` at the rate of `load` (a `Load`, or a number, 1/s),
+        or of so many users who think in between (`labsim.users`).
 
         name: of the producers, a part themselves; by default "producers", or "producers of ..."
-        for further ones. Returns them.
+        for further ones. retry: what they do when no answer comes (`labsim.retry`); by default
+        nobody waits for one. Returns them.
         """
         if not hasattr(to, "sent"):
             raise ParameterError("to", to, "a part that takes requests, or an inlet of one")
-        return to.sent(load, name)
+        return to.sent(load, name) if retry is None else to.sent(load, name, retry)
 
     def log(self, kind: str, text: str, t: float | None = None, part: str = "") -> None:
         """Write a row into the event log, at the present time or at `t` s."""

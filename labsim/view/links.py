@@ -4,7 +4,8 @@ Picture a slip of paper passed along a row: it names the scene, and only what wa
 Whatever is scribbled on it, nothing on it is ever executed: a name that is no parameter, a number
 out of bounds or a text that is no number becomes one line that says so, and the rest is used.
 
-A link never names a file: free text, such as the path of a trace, is neither written nor read.
+A link never names a file: free text, such as the path of a trace, is neither written nor read;
+faults are, for they are rows of names and numbers.
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from labsim.declare.drawing import Preset
+from labsim.declare.faults import as_text
 from labsim.declare.lab import Lab
 from labsim.declare.params import ParameterSpec, Params
 from labsim.engine import Budget
@@ -66,7 +68,7 @@ def step(lab: Lab, preset: str) -> int:
 
 def is_text(spec: ParameterSpec) -> bool:
     """Whether a parameter is free text, such as the path of a file."""
-    return spec.type is str and not spec.choices
+    return spec.type is str and not (spec.choices or spec.faults)
 
 
 def query(lab: Lab, params: Params, preset: str = "", seed: int = 1) -> str:
@@ -148,6 +150,8 @@ def _read(lab: Lab, name: str, text: str):
     if is_text(spec):
         raise LabsimError(f"{name}: a link cannot name a file")
     value = spec.parse(text)
+    if spec.faults:
+        return as_text(value)
     inside = (value in spec.choices if spec.choices else isinstance(value, bool)
               if spec.type is bool else spec.bounds[0] <= value <= spec.bounds[1])
     if not inside or (spec.type is int and not isinstance(value, int)):

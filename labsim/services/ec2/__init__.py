@@ -2,6 +2,7 @@
 
 from labsim.services.ec2.fleet import Fleet, Instance
 from labsim.services.ec2.launch import Hook, WarmPool
+from labsim.services.ec2.service import Service
 from labsim.services.ec2.spot import Reclaims
 
-__all__ = ["Fleet", "Hook", "Instance", "Reclaims", "WarmPool"]
+__all__ = ["Fleet", "Hook", "Instance", "Reclaims", "Service", "WarmPool"]

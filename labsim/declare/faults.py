@@ -1,0 +1,150 @@
+"""Faults: any part that can be broken, at any moment, for how long and how badly.
+
+Picture a fire drill's script: at ten past two the lift stops, for five minutes; at half past the
+telephone line hisses. Who is named in it has to exist, and nobody reads from it twice.
+
+*Models:* a list of faults, each of which strikes one part (or a piece of it, such as one target of
+a balancer) from a moment on, and is mended after a while; several may hold at a time. What a fault
+does, the part says. *Leaves out:* faults that come by chance, as with a mean time between them.
+"""
+
+import math
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from labsim.declare.amounts import amount
+from labsim.engine import Order, Simulation
+from labsim.errors import ParameterError, nearest, require, short
+
+
+class FaultKind(NamedTuple):
+    """What a fault of one kind does, in words; what its amount is ("" for none), its unit, and from
+    where to where it goes."""
+
+    meaning: str
+    amount: str = ""
+    unit: str = ""
+    least: float = 0.0
+    most: float = math.inf
+
+
+DOWN = FaultKind("refuses whatever comes, and loses what it has at hand")
+HANGS = FaultKind("takes whatever comes, and never answers")
+SLOW = FaultKind("work that begins takes so many times as long", "times as long", "x", 1.0, 1e6)
+LOST = FaultKind("a share of what is sent gets lost, there and on the way back",
+                 "share that is lost", "", 0.0, 1.0)
+LATER = FaultKind("what is sent takes so many s longer, there and back together", "s longer", "s",
+                  0.0, 1e6)
+ERRORS = FaultKind("a share of what it does fails", "share that fails", "", 0.0, 1.0)
+
+
+class Fault(NamedTuple):
+    """What is done to a part or a piece of it: of which kind, from `at` s on, for `lasts` s (0: to
+    the end), and by how much."""
+
+    part: str
+    what: str
+    at: float
+    lasts: float = 0.0
+    amount: float = 0.0
+
+
+def checked(faults) -> tuple[Fault, ...]:
+    """The faults of a list of rows (part, what, at, lasts, amount), or of a text "part what at
+    lasts amount; ...": a part's name may have blanks. `ParameterError`; names are not checked."""
+    if isinstance(faults, str):
+        faults = [_row(text) for text in re.split(r"[;\n]", faults) if text.strip()]
+    if isinstance(faults, tuple) and faults and isinstance(faults[0], str):
+        faults = [faults]
+    if not isinstance(faults, Iterable) or isinstance(faults, dict):
+        raise _refused(faults)
+    return tuple(map(_fault, faults))
+
+
+def as_text(faults) -> str:
+    """The same as a text, always in the same words; "" for none."""
+    return "; ".join(" ".join([fault.part, fault.what, *(f"{x:.12g}" for x in fault[2:])])
+                     for fault in checked(faults))
+
+
+def _row(text: str) -> list:
+    words, numbers = text.split(), []
+    while len(words) > 2 and len(numbers) < 3 and (number := _number(words[-1])) is not None:
+        numbers.insert(0, number)
+        words.pop()
+    return [" ".join(words[:-1]), *words[-1:], *numbers]
+
+
+def _number(word: str) -> float | None:
+    try:
+        return amount(word, "s")
+    except ValueError:
+        return None
+
+
+def _fault(row) -> Fault:
+    if isinstance(row, str) or not isinstance(row, Iterable):
+        raise _refused(row)
+    row = tuple(row)
+    if not (3 <= len(row) <= 5 and isinstance(row[0], str) and isinstance(row[1], str)):
+        raise _refused(row)
+    fault = Fault(*row)
+    for name in ("at", "lasts", "amount"):
+        try:
+            require(name, getattr(fault, name), unit="" if name == "amount" else "s")
+        except ParameterError as error:
+            raise ParameterError("faults", row, str(error),
+                                 f"faults: {short(row)}: {error}") from None
+    return Fault(fault.part, fault.what, *map(float, fault[2:]))
+
+
+def _refused(given) -> ParameterError:
+    return ParameterError("faults", given, 'a list of (part, what, at, lasts, amount), such as '
+                          '("db", "slow", 600, 120, 5.0)')
+
+
+def schedule(sim: Simulation, faults: Iterable[Fault]) -> None:
+    """Have these faults strike in a run that is about to begin. `ParameterError` for one that names
+    no part, or does something to it that can't be; it suggests the nearest."""
+    places = {}
+    for part in sim.parts.values():
+        for piece, kinds in part.breakable().items():
+            places.setdefault(piece, (part, kinds))
+    for fault in faults:
+        if not places:
+            raise ParameterError("faults", fault, "none, since no part here can be broken")
+        if fault.part not in places:
+            raise _unknown("part", fault.part, places)
+        part, kinds = places[fault.part]
+        if fault.what not in kinds:
+            raise _unknown(f"fault of {fault.part}", fault.what, kinds)
+        kind = kinds[fault.what]
+        if kind.amount:
+            try:
+                require(kind.amount, fault.amount, kind.least, kind.most, kind.unit)
+            except ParameterError as error:
+                raise ParameterError("faults", fault, error.allowed,
+                                     f"faults: {fault.part} {fault.what}: {error}") from None
+        elif fault.amount:
+            raise ParameterError("faults", fault, "no amount", f"faults: {fault.part} {fault.what} "
+                                 f"takes no amount, given {fault.amount:g}")
+        sim.process(_striking(sim, part, fault))
+
+
+def _unknown(what: str, name: str, known) -> ParameterError:
+    return ParameterError("faults", name, f"one of {', '.join(known)}",
+                          f"faults: unknown {what} {short(name)}: {nearest(name, known)}")
+
+
+def _striking(sim: Simulation, part, fault: Fault):
+    yield sim.until(min(fault.at, sim.duration), Order.CAPACITY)
+    part.strike(fault.part, fault.what, fault.amount)
+    if 0 < fault.lasts < math.inf and fault.at + fault.lasts < sim.duration:
+        yield sim.until(fault.at + fault.lasts, Order.CAPACITY)
+        part.mend(fault.part, fault.what, fault.amount)
+
+
+def phrase(fault: Fault, kind: FaultKind) -> str:
+    """A fault in words, such as "slow: 5 times as long"."""
+    return f"{fault.what}: {fault.amount:g} {kind.amount}" if kind.amount else fault.what
