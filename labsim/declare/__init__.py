@@ -43,11 +43,12 @@ from labsim.declare.spike import check_spikes, every_knob, spike_knobs, spiked, 
 from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
 
 __all__ = [
-    "ALWAYS", "Asked", "Box", "Breaker", "BudgetError", "Client", "COST_ADDS_UP", "Choice", "ClientParams", "Component", "Count", "CountedOutlet",
-    "CountedProducers", "Design", "Explain", "Feedback", "Inlet", "Invariant", "Lab", "LabsimError",
-    "Line", "Link", "MOST_BARS", "Metric", "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome",
-    "Outlet", "Panel", "ParameterError", "Params", "Predict", "Preset", "Result", "ResultError", "Retry", "Users",
-    "Series", "Span", "Summary", "Theory", "VOCABULARY", "adds_up", "bar_name", "bars",
-    "choice", "conserved", "flag", "integer", "mean", "metric", "near", "number", "of_part", "path",
-    "check_spikes", "every_knob", "per_tick", "percent", "quantile", "quantiles", "share",
-    "spike_knobs", "spiked", "spikes"]
+    "ALWAYS", "Asked", "Box", "Breaker", "BudgetError", "COST_ADDS_UP", "Choice", "Client",
+    "ClientParams", "Component", "Count", "CountedOutlet", "CountedProducers", "Design", "Explain",
+    "Feedback", "Inlet", "Invariant", "Lab", "LabsimError", "Line", "Link", "MOST_BARS", "Metric",
+    "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Outlet", "Panel", "ParameterError",
+    "Params", "Predict", "Preset", "Result", "ResultError", "Retry", "Series", "Span", "Summary",
+    "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars", "check_spikes", "choice",
+    "conserved", "every_knob", "flag", "integer", "mean", "metric", "near", "number", "of_part",
+    "path", "per_tick", "percent", "quantile", "quantiles", "share", "spike_knobs", "spiked",
+    "spikes"]
