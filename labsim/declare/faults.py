@@ -10,7 +10,7 @@ does, the part says. *Leaves out:* faults that come by chance, as with a mean ti
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from labsim.declare.amounts import amount
@@ -19,24 +19,26 @@ from labsim.errors import ParameterError, nearest, require, short
 
 
 class FaultKind(NamedTuple):
-    """What a fault of one kind does, in words; what its amount is ("" for none), its unit, and from
-    where to where it goes."""
+    """What a fault of one kind does, in words; what its amount is ("" for none), its unit, from
+    where to where it goes, and what is offered first."""
 
     meaning: str
     amount: str = ""
     unit: str = ""
     least: float = 0.0
     most: float = math.inf
+    usual: float = 0.0
 
 
 DOWN = FaultKind("refuses whatever comes, and loses what it has at hand")
 HANGS = FaultKind("takes whatever comes, and never answers")
-SLOW = FaultKind("work that begins takes so many times as long", "times as long", "x", 1.0, 1e6)
+SLOW = FaultKind("work that begins takes so many times as long", "times as long", "x", 1.0, 1e6,
+                 5.0)
 LOST = FaultKind("a share of what is sent gets lost, there and on the way back",
-                 "share that is lost", "", 0.0, 1.0)
+                 "share that is lost", "", 0.0, 1.0, 0.5)
 LATER = FaultKind("what is sent takes so many s longer, there and back together", "s longer", "s",
-                  0.0, 1e6)
-ERRORS = FaultKind("a share of what it does fails", "share that fails", "", 0.0, 1.0)
+                  0.0, 1e6, 1.0)
+ERRORS = FaultKind("a share of what it does fails", "share that fails", "", 0.0, 1.0, 0.5)
 
 
 class Fault(NamedTuple):
@@ -48,6 +50,11 @@ class Fault(NamedTuple):
     at: float
     lasts: float = 0.0
     amount: float = 0.0
+
+    @property
+    def end(self) -> float:
+        """When it is mended, s."""
+        return self.at + self.lasts if self.lasts else math.inf
 
 
 def checked(faults) -> tuple[Fault, ...]:
@@ -104,19 +111,25 @@ def _refused(given) -> ParameterError:
                           '("db", "slow", 600, 120, 5.0)')
 
 
-def schedule(sim: Simulation, faults: Iterable[Fault]) -> None:
-    """Have these faults strike in a run that is about to begin. `ParameterError` for one that names
-    no part, or does something to it that can't be; it suggests the nearest."""
-    places = {}
+def places(sim: Simulation) -> dict[str, tuple]:
+    """{piece: (its part, what can be done to it)} of all that can be broken."""
+    found: dict[str, tuple] = {}
     for part in sim.parts.values():
         for piece, kinds in part.breakable().items():
-            places.setdefault(piece, (part, kinds))
+            found.setdefault(piece, (part, kinds))
+    return found
+
+
+def schedule(sim: Simulation, faults: Sequence[Fault]) -> None:
+    """Have these faults strike in a run that is about to begin. `ParameterError` for one that names
+    no part, or does something to it that can't be; it suggests the nearest."""
+    found = places(sim) if faults else {}
     for fault in faults:
-        if not places:
+        if not found:
             raise ParameterError("faults", fault, "none, since no part here can be broken")
-        if fault.part not in places:
-            raise _unknown("part", fault.part, places)
-        part, kinds = places[fault.part]
+        if fault.part not in found:
+            raise _unknown("part", fault.part, found)
+        part, kinds = found[fault.part]
         if fault.what not in kinds:
             raise _unknown(f"fault of {fault.part}", fault.what, kinds)
         kind = kinds[fault.what]
@@ -140,11 +153,6 @@ def _unknown(what: str, name: str, known) -> ParameterError:
 def _striking(sim: Simulation, part, fault: Fault):
     yield sim.until(min(fault.at, sim.duration), Order.CAPACITY)
     part.strike(fault.part, fault.what, fault.amount)
-    if 0 < fault.lasts < math.inf and fault.at + fault.lasts < sim.duration:
-        yield sim.until(fault.at + fault.lasts, Order.CAPACITY)
+    if fault.end < sim.duration:
+        yield sim.until(fault.end, Order.CAPACITY)
         part.mend(fault.part, fault.what, fault.amount)
-
-
-def phrase(fault: Fault, kind: FaultKind) -> str:
-    """A fault in words, such as "slow: 5 times as long"."""
-    return f"{fault.what}: {fault.amount:g} {kind.amount}" if kind.amount else fault.what

@@ -16,7 +16,7 @@ from typing import Any
 from labsim import hooks
 from labsim.declare.describe import without_effect
 from labsim.declare.drawing import Box, Link, Panel, Preset
-from labsim.declare.faults import checked, schedule
+from labsim.declare.faults import checked, places, schedule
 from labsim.declare.invariants import ALWAYS, Invariant
 from labsim.declare.metrics import Metric, Summary
 from labsim.declare.outcome import Outcome
@@ -107,7 +107,8 @@ class Lab:
             series={name: Series(sim.record.t, values, unit)
                     for name, (values, unit) in told.items()},
             summary=Summary(((m.name, m.of(outcome)) for m in self.metrics), self.metrics),
-            notes=(*outcome.notes, *without_effect(self, params)), spans=tuple(outcome.spans))
+            notes=(*outcome.notes, *without_effect(self, params)), spans=tuple(outcome.spans),
+            breakable={piece: kinds for piece, (_, kinds) in places(sim).items()})
 
     def preset(self, title: str) -> Params:
         """The parameters of a preset, by its title, with or without its number, or its number."""

@@ -47,7 +47,8 @@ class Result:
     """What one run of `lab` gave. `summary` is {metric: number}, a count a whole one; `series`
     {name: Series}, `events` the log of the control plane, `cost` {line item: USD}; `notes` tells
     what was done to the input, and what of it has no effect; `spans` is the timeline of a lab that
-    has one."""
+    has one; `breakable` {piece: {what: FaultKind}} is all that can be broken (none in one read from
+    a text)."""
 
     lab: Any = field(repr=False)
     params: Any
@@ -58,6 +59,7 @@ class Result:
     cost: dict[str, float]
     notes: tuple[str, ...] = ()
     spans: tuple[Span, ...] = field(default=(), repr=False)
+    breakable: dict[str, dict] = field(default_factory=dict, repr=False)
 
     @property
     def slug(self) -> str:

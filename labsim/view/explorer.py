@@ -10,10 +10,12 @@ from html import escape
 import ipywidgets as w
 
 from labsim.declare.describe import as_code, csv_text
+from labsim.declare.faults import as_text
 from labsim.view import html_tables, links
 from labsim.view.alt import alt, described
 from labsim.view.compare import compare
 from labsim.view.controls import named
+from labsim.view.fault_bar import FaultBar, struck
 from labsim.view.lite_links import anchor
 from labsim.view.replications import Replications
 from labsim.view.report import html, pdf
@@ -64,6 +66,16 @@ class Explorer(Session):
         """Move the moment shown to `t` seconds."""
         self.frame.value = round(t / self.result.params.duration * FRAMES)
 
+    def strike(self, row: tuple) -> None:
+        """Something breaks at the moment shown (at the end: after a third of the run); `row` says
+        what, how, for how long (s) and how badly."""
+        at = self.t if self.share < 1 else self.t / 3
+        self.set(faults=as_text(struck(self.controls.values["faults"], row, at)))
+
+    def mend(self) -> None:
+        """Nothing is broken."""
+        self.set(faults="")
+
     def code(self) -> str:
         """The line of Python that makes the run shown."""
         return as_code(self.lab, self.result)
@@ -97,6 +109,7 @@ class Explorer(Session):
         self.line.value, self.address.value = self.code(), self.link()
         self.theory.value = html_tables.theory(self.lab, self.result)
         self.unpin_button.disabled = self.pinned is None
+        self.faults.show(self.result)
         self.files.value = ""
 
     def _tables(self) -> None:
@@ -219,6 +232,7 @@ class Explorer(Session):
         named(self.play, "The run")
         named(self.frame, "Moment of the run")
         self.moment = w.Label()
+        self.faults = FaultBar(self.strike, self.mend)
         self.metrics, self.log = w.HTML(), w.HTML()
         self.metrics.add_class("labsim-metrics")
         tabs = ["Metrics", "Event log"]
@@ -226,7 +240,8 @@ class Explorer(Session):
             named(w.VBox([pane], layout=w.Layout(height="330px", overflow="auto")), title)
             for pane, title in zip((self.metrics, self.log), tabs)], titles=tabs)
         right = w.VBox([self.cards, self.image, self.theory,
-                        w.HBox([self.play, self.frame, self.moment]), self.picture, tables],
+                        w.HBox([self.play, self.frame, self.moment]), self.faults.widget,
+                        self.picture, tables],
                        layout=w.Layout(max_width=f"{width + 10}px"))
         left = w.VBox([self.controls.widget, w.Label("This run as code:"), self.line,
                        w.Label("As a link, after the address of a demo:"), self.address],

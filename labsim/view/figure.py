@@ -10,11 +10,13 @@ import math
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image
 
+from labsim.declare.faults import checked
 from labsim.text import format_value
 from labsim.view.alt import KEY, alt
 from labsim.view.scales import compact, nice_top, time_unit
@@ -131,6 +133,9 @@ class _Panel:
         new = dict(animated=live, linewidth=style.width)
         self.bands = [axes.fill_between([], [], color=style.lines[i % 4], alpha=0.25, linewidth=0,
                                         animated=live) for i in range(len(panel.drawn))]
+        self.faults = axes.add_collection(PolyCollection(
+            [], color=style.lines[1], alpha=0.13, linewidth=0, animated=live,
+            transform=axes.get_xaxis_transform()))
         self.pinned = [axes.plot([], [], color=style.faint, linestyle=":", **new)[0]
                        for _ in panel.drawn]
         self.lines = []
@@ -196,6 +201,8 @@ class _Panel:
                 np.empty(0), np.empty(0))
             ghost.set_data(x / seconds, y)
             highest = max(highest, y.max(initial=0.0))
+        self.faults.set_verts([[(start, 0), (start, 1), (end, 1), (end, 0)]
+                               for start, end in _fault_times(result.params, seconds)])
         limits = (line.limit(result.params) for line in self._drawn if line.limit)
         for artist, limit in zip(self.limits, limits):
             artist.set_visible(limit is not None)
@@ -276,6 +283,12 @@ class _Panel:
     def blit(self) -> None:
         """Draw the curves onto the form."""
         spans = self.timeline.artists if self.timeline else ()
-        for artist in (*self.bands, *self.pinned, *self.lines, *spans, *self.marks, *self.limits,
-                       self.cursor):
+        for artist in (self.faults, *self.bands, *self.pinned, *self.lines, *spans, *self.marks,
+                       *self.limits, self.cursor):
             self.axes.draw_artist(artist)
+
+
+def _fault_times(params, seconds: float) -> list[tuple[float, float]]:
+    """When faults hold, from and to, in units of so many seconds."""
+    return [(fault.at / seconds, min(fault.end, params.duration) / seconds)
+            for fault in checked(params.faults) if fault.at < params.duration]
