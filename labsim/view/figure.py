@@ -269,7 +269,7 @@ class _Panel:
         figure, grid = self.axes.figure, self.axes.get_subplotspec()
         box, space = self.axes.get_position(), figure.subplotpars
         labels = 0.075                                          # left of the axes
-        ticks = (self.style.font + 7) / 72 / self.style.size[1]     # below them
+        ticks = (self.style.font + 7) / 72 / figure.get_size_inches()[1]    # below them
         left = 0.0 if grid.is_first_col() else box.x0 - labels
         right = 1.0 if grid.is_last_col() else box.x1 + space.wspace * box.width - labels
         bottom = 0.0 if grid.is_last_row() else box.y0 - ticks

@@ -284,6 +284,7 @@ class Serving(Asked):
 class Inner(Client):
     """What a part asks another one in the course of its work: the arrow between their boxes."""
 
+    PANELS = ()
     boxed = False
 
 
