@@ -123,7 +123,8 @@ class Box:
 
     Series in instances are also drawn as little squares. `bars` draws a row of columns, one per
     shard, partition or replica: (prefix, count) for the series prefix00, prefix01, ... (1: at its
-    limit), of which the series count says how many there are.
+    limit), of which the series count says how many there are. breaks: the piece that a click breaks
+    (see `labsim.declare.faults`); empty: none.
     """
 
     name: str
@@ -131,6 +132,7 @@ class Box:
     show: tuple[tuple[str, str], ...] = ()      # (label, series)
     alarm: str = ""                             # a series: the box is marked while it is above 0
     bars: tuple[str, str] | None = None
+    breaks: str = ""
 
     @property
     def series(self) -> list[str]:

@@ -9,6 +9,7 @@ import os
 import ipywidgets as w
 
 from labsim.view import html_tables, links
+from labsim.view.fault_bar import touched
 from labsim.view.session import LIVE, Session
 from labsim.view.stage import Stage
 from labsim.view.style import Style
@@ -88,6 +89,11 @@ class Demo(Session):
         self.share = min(max(float(share), 0.0), 1.0)
         if self._waiting is None:       # else it is drawn in a moment anyway
             self._show()
+
+    def touch(self, piece: str) -> None:
+        """Break a piece of the system at the moment shown, in the first of its ways; or mend it."""
+        at = self.t if self.share < 1 else self.t / 3
+        self.set(faults=touched(self.result, piece, at))
 
     def dark(self, on: bool = True) -> None:
         """Light or dark."""
@@ -175,7 +181,7 @@ class Demo(Session):
             self.stage.send({"pong": value})
         elif what in ("next", "back", "pin", "unpin"):
             getattr(self, what)()
-        elif what in ("go", "dark", "resize", "fold"):
+        elif what in ("go", "dark", "resize", "fold", "touch"):
             getattr(self, what)(value)
         elif what == "seek":
             with self.stage.hold_sync():

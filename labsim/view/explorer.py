@@ -10,7 +10,6 @@ from html import escape
 import ipywidgets as w
 
 from labsim.declare.describe import as_code, csv_text
-from labsim.declare.faults import as_text
 from labsim.view import html_tables, links
 from labsim.view.alt import alt, described
 from labsim.view.compare import compare
@@ -70,7 +69,7 @@ class Explorer(Session):
         """Something breaks at the moment shown (at the end: after a third of the run); `row` says
         what, how, for how long (s) and how badly."""
         at = self.t if self.share < 1 else self.t / 3
-        self.set(faults=as_text(struck(self.controls.values["faults"], row, at)))
+        self.set(faults=struck(self.controls.values["faults"], row, at))
 
     def mend(self) -> None:
         """Nothing is broken."""

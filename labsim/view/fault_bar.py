@@ -6,7 +6,7 @@ and how badly, and presses when the moment is right. The run is made again with 
 
 import ipywidgets as w
 
-from labsim.declare.faults import checked
+from labsim.declare.faults import as_text, checked
 from labsim.view.controls import fixed, named
 
 SHARE = 10      # a fault lasts such a part of the run, if nothing else is said
@@ -71,7 +71,19 @@ class FaultBar:
             self.what.tooltip = kind.meaning
 
 
-def struck(faults: str, row: tuple, at: float) -> list:
+def struck(faults: str, row: tuple, at: float) -> str:
     """The faults of a text, and one more from `at` s on."""
     part, what, lasts, amount = row
-    return [*checked(faults), (part, what, round(at, 3), lasts, amount)]
+    return as_text([*checked(faults), (part, what, round(at, 3), lasts, amount)])
+
+
+def touched(result, piece: str, at: float) -> str:
+    """The faults of a run with one more: `piece` fails in the first of its ways from `at` s on, for
+    a part of the run; if it is broken then, without those that hold."""
+    faults = checked(result.params.faults)
+    well = [fault for fault in faults if fault.part != piece or not fault.at <= at < fault.end]
+    if len(well) < len(faults):
+        return as_text(well)
+    what, kind = next(iter(result.breakable[piece].items()))
+    lasts = float(f"{result.params.duration / SHARE:.2g}")
+    return struck(result.params.faults, (piece, what, lasts, kind.usual), at)

@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 
 from labsim.declare.drawing import MOST_BARS, bar_name
+from labsim.declare.faults import checked
 from labsim.errors import ends_in
 from labsim.text import format_value
 from labsim.view.style import Style
@@ -143,7 +144,16 @@ def _box(box, result, t, style, plan) -> str:
         counted = series in result.series and result.series[series].unit == "instances"
         if plan.shapes and counted and len(box.show) > 1:
             out.append(_shapes(int(value), i, x + 105, line - 10, style))
-    return "".join(out)
+    if box.breaks not in result.breakable:
+        return "".join(out)
+    held = [f for f in checked(result.params.faults) if f.part == box.breaks and f.at <= t < f.end]
+    if held:
+        out.append(f'<path d="M{x + 6} {y + 6}L{x + plan.width - 6} {y + plan.height - 6}M{x + 6} '
+                   f'{y + plan.height - 6}L{x + plan.width - 6} {y + 6}" stroke="{style.lines[1]}" '
+                   f'stroke-width="5" opacity=".55"/>')
+    does = f"Mend {box.name}" if held else f"Break {box.name}"
+    return (f'<g data-piece="{escape(box.breaks)}" role="button" tabindex="0" '
+            f'aria-label="{escape(does)}"><title>{escape(does)}</title>{"".join(out)}</g>')
 
 
 def _bars(bars, result, t, x: int, y: int, style, plan) -> str:
