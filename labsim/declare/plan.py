@@ -21,7 +21,8 @@ def drawn(parts: list[Component]) -> tuple[tuple[Box, ...], tuple[Link, ...]]:
     boxes = tuple(Box(part.name, at, tuple((label, f"{part.name}.{series}")
                                            for label, series in part.shows),
                       alarm=f"{part.name}.{part.alarm}" if part.alarm else "",
-                      breaks=next(iter(part.breakable()), ""), bars=part.bars and tuple(f"{part.name}.{name}" for name in part.bars))
+                      breaks=next(iter(part.breakable()), ""),
+                      bars=part.bars and tuple(f"{part.name}.{name}" for name in part.bars))
                   for part, at in places.items())
     links = tuple(Link(part.name, other.name, label, control=part.control or other.control)
                   for part, other, label in arrows)

@@ -37,12 +37,13 @@ class Plan:
     bars: tuple[int, int, int] = (32, 36, 15)   # height of a row of columns; lines with one
     shapes: bool = True     # little squares for instances
     above: bool = False     # numbers of arrows stand above the boxes: the gaps are narrow
+    touch: bool = False     # boxes are buttons that break what they stand for
 
 
 PAGE = Plan()
 # For a projector: the same picture in two thirds of the width, type half as large again.
 WALL = Plan(column=154, row=154, width=134, height=112, top=24, text=13.5, name=15, number=21,
-            link=13, lines=(21, 47, 25), bars=(36, 46, 23), shapes=False, above=True)
+            link=13, lines=(21, 47, 25), bars=(36, 46, 23), shapes=False, above=True, touch=True)
 STACK = (43, 37, 16)    # there: first number, from number to number, from number to its label
 
 
@@ -151,6 +152,8 @@ def _box(box, result, t, style, plan) -> str:
         out.append(f'<path d="M{x + 6} {y + 6}L{x + plan.width - 6} {y + plan.height - 6}M{x + 6} '
                    f'{y + plan.height - 6}L{x + plan.width - 6} {y + 6}" stroke="{style.lines[1]}" '
                    f'stroke-width="5" opacity=".55"/>')
+    if not plan.touch:
+        return "".join(out)
     does = f"Mend {box.name}" if held else f"Break {box.name}"
     return (f'<g data-piece="{escape(box.breaks)}" role="button" tabindex="0" '
             f'aria-label="{escape(does)}"><title>{escape(does)}</title>{"".join(out)}</g>')
