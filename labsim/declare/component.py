@@ -51,7 +51,7 @@ class Plated(type):
                 kinds = {p.kind for p in own}
                 takes.update({p.name: arguments.test_of(p, kind) for p in own
                               if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-                              and p.name not in takes})
+                              and p.name not in takes and p.name not in cls.sets})
                 if cls._places is None and Parameter.VAR_POSITIONAL not in kinds:
                     cls._places = [p.name for p in own]
                 if Parameter.VAR_KEYWORD not in kinds:
@@ -82,6 +82,7 @@ class Component(metaclass=Plated):
     control: ClassVar[bool] = False     # it steers others instead of passing requests on
     alarm: ClassVar[str] = ""           # a series: its box is marked while it is above 0
     FAULTS: ClassVar[dict[str, FaultKind]] = {}     # what can be done to it
+    sets: ClassVar[tuple[str, ...]] = ()    # parameters of the class above that it sets itself
     quiet: bool = False                 # one of many alike, of which the event log tells nothing
 
     def __init__(self, sim: Simulation, name: str):

@@ -20,6 +20,8 @@ class Service(Serving):
     What else may be said: `labsim.services.common.serving.Serving`. price: USD per instance and
     hour."""
 
+    sets = ("servers",)
+
     def __init__(self, sim: Simulation, name: str, work: ServiceTimes, *, instances: int = 1,
                  threads: int = 1, price: float = PRICE, **how):
         require("instances", instances, 1, whole=True)
