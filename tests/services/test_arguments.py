@@ -144,7 +144,7 @@ def arguments(part: type) -> dict[str, Parameter]:
                  **found}
         if all(p.kind is not p.VAR_KEYWORD for p in own):
             break
-    return found
+    return {name: argument for name, argument in found.items() if name not in part.sets}
 
 
 def kinds(parameter: Parameter) -> str:
