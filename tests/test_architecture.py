@@ -150,8 +150,9 @@ def test_the_public_names():
     """What users import, and nothing by accident; each resolves."""
     assert sorted(labsim.__all__) == sorted([
         "BudgetError", "LabsimError", "ParameterError", "Result", "ResultError", "__version__",
-        "beside", "compare", "exponential", "facts", "fixed", "gamma", "lab", "labs", "measured",
-        "ramp", "run", "simulate", "spike", "steady", "sweep", "theory", "use_course"])
+        "ask", "beside", "breaker", "compare", "exponential", "facts", "fixed", "gamma", "lab",
+        "labs", "measured", "ramp", "retry", "run", "simulate", "spike", "steady", "sweep",
+        "theory", "use_course", "users"])
     for name in labsim.__all__:
         assert getattr(labsim, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'lap'"):
