@@ -199,6 +199,7 @@ class Client(ClientReport):
         else:
             self.moments["refused"].append(t)
             self._fail(t, request, FAILED)
+        self._freed(t)
 
     def _ring(self, t: float, _) -> None:
         """The earliest timeout is over."""
@@ -216,12 +217,13 @@ class Client(ClientReport):
         self._close(t, attempt, False)
         if sent is not None:
             if self.trip:
-                self._agenda.at(t + self.trip, self.to.give_up, attempt, GIVE_UP)
+                self._agenda.at(t + self.trip, self.to.give_up, attempt, ARRIVE)
             else:
                 self.to.give_up(t, attempt)
         if not request.gone:
             self.moments["timed_out"].append(t)
             self._fail(t, request, ABANDONED)
+        self._freed(t)
 
     def _close(self, t: float, attempt: Call, ok: bool) -> None:
         """Nobody waits for this attempt any more, and its connection is free."""
@@ -232,13 +234,17 @@ class Client(ClientReport):
             self._switches[request.client].tell(t, ok, attempt.what)
         if attempt.sent is not None:
             self._under_way -= 1
-            if self._line and not self._letting:
-                self._let_in(t)
 
-    def _let_in(self, t: float) -> None:
+    def _freed(self, t: float) -> None:
+        """A connection may be free, for who waits for it: as soon as all that fails at this moment
+        has failed."""
+        if self._line and not self._letting:
+            self._letting = True
+            self._agenda.at(t, self._let_in, None, ARRIVE)
+
+    def _let_in(self, t: float, _) -> None:
         """Those who wait for a connection get what is free, one after the other: who is refused
         at once frees his for the next."""
-        self._letting = True
         while self._line and self._under_way < self.pool:
             attempt = self._line.popleft()
             if attempt.asker.gone and not attempt.gone:     # the other one of two was there before

@@ -5,8 +5,8 @@ answer is ready", "10:03:08, caller 7 hangs up". She takes the top one, does wha
 put further slips on the spike, and takes the next.
 
 *Models:* calls, which may be made in the course of others, and are answered, or given up by whoever
-asks. At equal times what has been worked on is answered first, then requests arrive, then askers
-give up: who is answered in the last moment is answered, and takes no server from who comes then.
+asks. At equal times what has been worked on is answered first, then requests arrive, then who has
+waited too long is turned away, then askers give up: who is answered in the last moment is answered.
 *Leaves out:* how anybody works on a call (`center`), or when he tries again.
 
 Data plane: request-level, exact; some microseconds for each slip.
@@ -18,7 +18,7 @@ from itertools import chain
 
 import numpy as np
 
-ANSWER, ARRIVE, GIVE_UP = 0, 1 << 60, 1 << 61   # who goes first at equal times
+ANSWER, ARRIVE, TURN_AWAY, GIVE_UP = (n << 60 for n in range(4))    # who goes first at equal times
 PATIENCE = 4_096    # slips between two looks at whether the run was cancelled
 
 
