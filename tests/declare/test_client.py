@@ -7,96 +7,11 @@ import numpy as np
 import plain_calls
 import pytest
 import simpy
+from random_calls import DURATION, plan, run, told
 
 import labsim as ls
-from labsim.declare import Client, Retry
-from labsim.declare.client_report import ABANDONED, COMPLETED, FAILED
-from labsim.declare.faults import checked, schedule
-from labsim.declare.retry import BACKOFFS, Breaker
+from labsim.declare import Asked, Client
 from labsim.engine import Simulation, one_by_one
-from labsim.services import ec2
-
-DURATION = 60.0
-
-
-def plan(rng):
-    """A random system of a client, a server, and one that this calls or passes on to."""
-    def server(rate):
-        count = rng.randint(1, 4)
-        return dict(
-            instances=count, mean=count / rate / rng.uniform(0.4, 1.6),
-            order=rng.choice(["fifo", "lifo"]), max_queue=rng.choice([math.inf, rng.randint(0, 9)]),
-            max_wait=rng.choice([None, None, "fixed", "drawn"]),
-            contention=rng.choice([0.0, rng.uniform(0, 0.2)]), cancels=rng.random() < 0.5)
-
-    def client(rate):
-        c = dict(
-            timeout=rng.choice([None, "fixed", "fixed", "drawn"]), mean=rng.uniform(1, 8) / rate,
-            attempts=rng.randint(1, 5), backoff=rng.choice(BACKOFFS), base=rng.uniform(0, 0.7),
-            cap=rng.uniform(0.5, 4), pool=rng.choice([math.inf, rng.randint(1, 6)]),
-            trip=rng.choice([0.0, rng.uniform(0, 0.2)]),
-            hedge=rng.choice([math.inf, math.inf, rng.uniform(0, 2)]),
-            budget=rng.choice([math.inf, rng.uniform(0, 60)]), clients=rng.randint(1, 3),
-            breaker=rng.choice([None, None, (rng.uniform(0.2, 1), rng.randint(2, 9),
-                                             rng.uniform(0.2, 9), rng.randint(1, 3))]))
-        if (c["pool"] < math.inf or c["breaker"]) and "jitter" not in c["backoff"]:
-            c["backoff"] = "full-jitter"    # of those who come back at once, who is first is chance
-        return c
-    rate = rng.uniform(0.5, 6)
-    faults = []
-    for part, kinds in (("a", "down hangs slow errors"), ("b", "down hangs slow errors"),
-                        ("p to a", "lost slow"), ("a to b", "lost slow")):
-        for what in kinds.split():
-            if rng.random() < 0.3:
-                amount = {"slow": rng.uniform(1, 5), "errors": rng.random(), "lost": rng.random()}
-                faults.append((part, what, rng.uniform(0, 50), rng.uniform(0.1, 20),
-                               amount.get(what, 0.0)))
-    way = rng.choice(["calls", "calls", "optional", "then", "alone"])
-    made = dict(rate=rate, users=rng.choice([0, 0, rng.randint(1, 12)]), a=server(rate),
-                b=server(rate), client=client(rate), inner=client(rate), way=way,
-                share=rng.uniform(0.2, 1))
-    hedged = min(made["client"]["hedge"], made["inner"]["hedge"]) < math.inf
-    return {**made, "faults": [
-        fault for fault in faults if (fault[0] != "a to b" or way in ("calls", "optional"))
-        and not (hedged and fault[1] in ("down", "hangs"))]}    # who of two fails first is chance
-
-
-def retry(c):
-    timeout = {None: math.inf, "fixed": c["mean"], "drawn": ls.exponential(c["mean"])}
-    return Retry(timeout=timeout[c["timeout"]], breaker=c["breaker"] and Breaker(*c["breaker"]), **{
-        k: c[k] for k in ("attempts", "backoff", "base", "cap", "hedge", "budget", "clients")})
-
-
-def ours(p, seed):
-    sim = Simulation(seed, DURATION)
-    made = {}
-    for name in ("b", "a"):
-        s = p[name]
-        wait = {None: math.inf, "fixed": s["mean"], "drawn": ls.exponential(s["mean"])}
-        calls = [ls.ask(made["b"], retry=retry(p["inner"]), pool=p["inner"]["pool"],
-                        trip=p["inner"]["trip"], optional=p["way"] == "optional")
-                 ] if name == "a" and p["way"] in ("calls", "optional") else []
-        made[name] = ec2.Service(
-            sim, name, ls.exponential(s["mean"]), max_wait=wait[s["max_wait"]], calls=calls,
-            **{k: s[k] for k in ("instances", "order", "max_queue", "contention", "cancels")})
-    if p["way"] == "then":
-        made["a"].then(made["b"], p["share"])
-    c = p["client"]
-    load = ls.users(p["users"], ls.exponential(1.0)) if p["users"] else p["rate"]
-    made["p"] = Client(sim, "p", made["a"], load, retry=retry(c), pool=c["pool"], trip=c["trip"])
-    schedule(sim, checked(p["faults"]))
-    sim.run()
-    told = {}
-    for name, part in sim.parts.items():
-        if isinstance(part, Client):
-            told[name] = {**part.moments, "sent": part.sent, "completed": part.ended[COMPLETED],
-                          "failed": part.ended[FAILED], "abandoned": part.ended[ABANDONED],
-                          "took": part.took}
-        else:
-            told[name] = {"came": part.came, "done": part.ended, "failed": part.lost,
-                          "begun": part.center.begun}
-    return told, {name: part.count["cancelled"] for name, part in sim.parts.items()
-                  if not isinstance(part, Client)}
 
 
 def plain(p, seed):
@@ -129,25 +44,25 @@ def plain(p, seed):
             budget=None if c["budget"] == math.inf else c["budget"], breaker=c["breaker"],
             clients=c["clients"], goes_on=goes_on)
     a, b = servers["a"], servers["b"]
-    told = {"a": a, "b": b, "p": client("p", a, p["client"])}
+    parts = {"a": a, "b": b, "p": client("p", a, p["client"])}
     if p["way"] in ("calls", "optional"):
-        told["a to b"] = client("a to b", b, p["inner"], lambda wish: wish.of.state == "works" and (
-            not a.cancels or wish.of.call.wanted))
-        a.clients = [(told["a to b"], p["way"] == "optional")]
+        parts["a to b"] = client("a to b", b, p["inner"], lambda wish: (
+            wish.of.state == "works" and (not a.cancels or wish.of.call.wanted)))
+        a.clients = [(parts["a to b"], p["way"] == "optional")]
     elif p["way"] == "then":
         a.onward = [(p["share"], b)]
     if p["users"]:
         think = drawn("p think", ls.exponential(1.0).draw)
         for first in [think() for _ in range(p["users"])]:
-            env.process(told["p"].users(think, first))
+            env.process(parts["p"].users(think, first))
     else:
         blocks = list(ls.steady(p["rate"]).curve(DURATION).arrivals(sim.stream("p arrivals")))
-        env.process(told["p"].arrivals(np.concatenate(blocks).tolist()))
+        env.process(parts["p"].arrivals(np.concatenate(blocks).tolist()))
     for part, what, start, lasts, amount in p["faults"]:
-        env.process(broken(env, told["p" if part == "p to a" else part], what, start, lasts,
+        env.process(broken(env, parts["p" if part == "p to a" else part], what, start, lasts,
                            amount or 1.0))
     env.run(DURATION)
-    return {name: part.log for name, part in told.items()}
+    return {name: part.log for name, part in parts.items()}
 
 
 def broken(env, part, what, start, lasts, amount):
@@ -171,7 +86,7 @@ def waited(c, n, die, last):
 def same(seed):
     """Whether all times of a random system are the same, to the last bit."""
     p = plan(random.Random(seed))
-    (found, cancelled), expected = ours(p, seed), plain(p, seed)
+    (found, cancelled), expected = told(run(p, seed)), plain(p, seed)
     for name, times in found.items():
         for what, moments in times.items():
             assert sorted(moments) == sorted(expected[name][what]), (seed, name, what, p)
@@ -192,3 +107,61 @@ def test_thousands_as_plain_simpy():
     """The same of 5,000 more."""
     for seed in range(1_000, 6_000):
         same(seed)
+
+
+# -- conservation --------------------------------------------------------------------------------
+
+
+def kept(seed, monkeypatch):
+    """A random system: what came is somewhere, nothing is answered twice, broken is broken."""
+    answered, ended = set(), set()
+
+    def answer(part, t, call, ok, then=Asked.answer):
+        assert (part, call) not in answered
+        answered.add((part, call))
+        then(part, t, call, ok)
+
+    def end(client, t, request, fate, then=Client._end):
+        assert request not in ended
+        ended.add(request)
+        then(client, t, request, fate)
+    monkeypatch.setattr(Asked, "answer", answer)
+    monkeypatch.setattr(Client, "_end", end)
+    p = plan(random.Random(seed))
+    sim = run(p, seed)
+    parts = {name: (part, part.summary()) for name, part in sim.parts.items()}
+    for name, (part, m) in parts.items():
+        if isinstance(part, Client):
+            assert m["attempts"] == m["offered"] + m["retries"]
+            assert m["offered"] == (m["completed"] + m["failed"] + m["abandoned"] + m["open_end"])
+            assert min(m["open_end"], m["retries"]) >= 0
+        else:
+            assert m["offered"] == (
+                m["completed"] + m["failed"] + m["cancelled"] + m["in_flight_end"])
+            assert part.told["queue"][0].min() >= 0
+            assert part.told["queue"][0][-1] + part.told["in_service"][0][-1] == m["in_flight_end"]
+            for one, what, start, lasts, _ in p["faults"]:
+                if one == name and what in ("down", "hangs"):
+                    assert not [t for t in part.ended if start < t < start + lasts]
+    came = parts["a"][1]["offered"]
+    sent = parts["p"][0].sent_attempts
+    assert came <= sent
+    if not p["client"]["trip"] and p["client"]["pool"] == math.inf and not [
+            f for f in p["faults"] if f[0] == "p to a"]:
+        assert came == sent
+
+
+@pytest.mark.parametrize("first", range(10_000, 10_300, 100))
+def test_nothing_is_lost_and_nothing_answered_twice(first, monkeypatch):
+    """300 random systems with clients that come back and parts that break."""
+    for seed in range(first, first + 100):
+        with monkeypatch.context() as patch:
+            kept(seed, patch)
+
+
+@pytest.mark.long
+def test_nothing_is_lost_in_ten_thousand(monkeypatch):
+    """The same of 10,000 more."""
+    for seed in range(20_000, 30_000):
+        with monkeypatch.context() as patch:
+            kept(seed, patch)
