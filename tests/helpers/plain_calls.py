@@ -50,7 +50,7 @@ class Server:
                  contention=0.0, cancels=False, luck=None, lots=None):
         self.env, self.free, self.works, self.lifo, self.room = env, count, works, lifo, room
         self.patience, self.contention, self.cancels = patience, contention, cancels
-        self.luck, self.lots, self.clients, self.onward = luck, lots, [], []
+        self.luck, self.lots, self.clients, self.onward, self.gives_to = luck, lots, [], [], []
         self.line, self.working, self.stuck = [], [], []
         self.slow, self.errors, self.down, self.hangs = 1.0, 0.0, False, False
         self.log = {what: [] for what in ("came", "done", "failed", "begun", "cancelled")}
@@ -119,6 +119,8 @@ class Server:
         if not ok or self.errors and self.luck() < self.errors:
             return self.fail(visit)
         self.log["done"].append(self.env.now)
+        for server in self.gives_to:
+            server.ask(Attempt(self.env))
         die = self.lots() if self.onward and self.onward[0][0] < 1 else 0.0
         for upto, server in self.onward:
             if die < upto:
