@@ -147,7 +147,7 @@ class Asked(Component):
     def answer(self, t: float, call: Call, ok: bool) -> None:
         """It has done its part; the call goes on to the next one, or is answered."""
         outlet = self.done if ok else self.failed
-        if outlet.connected:
+        if outlet.asked or outlet._takers:
             outlet.leave(t)
         if ok and self._onward:
             die = self._lots.random() if self._onward[0][0] < 1 else 0.0

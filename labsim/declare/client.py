@@ -62,6 +62,7 @@ class Client(ClientReport):
             "patience", r.timeout.draw)
         self._waits_only = not self.gives_up and (
             r.hedge == r.budget == pool == math.inf and r.attempts == 1 and not r.breaker)
+        self._far = bool(trip)              # the link takes time, or loses something
         self._direct = self._waits_only and not trip    # a request is one call, and no more
         to.asked_by(self)
         self.link(to)
@@ -110,14 +111,10 @@ class Client(ClientReport):
         else:
             self._attempt(t, Request(t, (len(self.sent) - 1) % self.retry.clients, then, asker))
 
-    def _told(self, t: float, call: Call, ok: bool) -> None:
+    def _told(self, t: float, call: Call, ok: bool, late: bool = False) -> None:
         """The answer to a request that is one call."""
-        if not self._direct and self._held_up(t, self._heard, call, ok):
+        if not (self._direct or late) and self._held_up(t, self._told, call, ok):
             return
-        self._heard(t, (call, ok))
-
-    def _heard(self, t: float, what: tuple[Call, bool]) -> None:
-        call, ok = what
         call.gone = True
         if ok:
             self.ended[COMPLETED].append(t)
@@ -170,21 +167,18 @@ class Client(ClientReport):
             self._attempt(t, request)
 
     def _held_up(self, t: float, act, call: Call, ok: bool) -> bool:
-        """Whether an answer is lost on its way back, or comes later: then `act(t, (call, ok))`."""
+        """Whether an answer is lost on its way back, or comes later: then `act(..., late=True)`."""
         if self.lost and self._luck() < self.lost:
             return True
         if self.trip:
-            self._agenda.at(t + self.trip, act, (call, ok))
+            self._agenda.at(t + self.trip, lambda t, call: act(t, call, ok, True), call)
             return True
         return False
 
-    def _answered(self, t: float, attempt: Call, ok: bool) -> None:
-        if not self._held_up(t, self._back, attempt, ok):
-            self._back(t, (attempt, ok))
-
-    def _back(self, t: float, what: tuple[Call, bool]) -> None:
-        """An answer is there."""
-        attempt, ok = what
+    def _answered(self, t: float, attempt: Call, ok: bool, late: bool = False) -> None:
+        """The answer to an attempt."""
+        if self._far and not late and self._held_up(t, self._answered, attempt, ok):
+            return
         request = attempt.asker
         if attempt.gone:
             self.moments["late"].append(t)
@@ -199,7 +193,8 @@ class Client(ClientReport):
         else:
             self.moments["refused"].append(t)
             self._fail(t, request, FAILED)
-        self._freed(t)
+        if self._line:
+            self._freed(t)
 
     def _ring(self, t: float, _) -> None:
         """The earliest timeout is over."""
@@ -223,7 +218,8 @@ class Client(ClientReport):
         if not request.gone:
             self.moments["timed_out"].append(t)
             self._fail(t, request, ABANDONED)
-        self._freed(t)
+        if self._line:
+            self._freed(t)
 
     def _close(self, t: float, attempt: Call, ok: bool) -> None:
         """Nobody waits for this attempt any more, and its connection is free."""
@@ -238,7 +234,7 @@ class Client(ClientReport):
     def _freed(self, t: float) -> None:
         """A connection may be free, for who waits for it: as soon as all that fails at this moment
         has failed."""
-        if self._line and not self._letting:
+        if not self._letting:
             self._letting = True
             self._agenda.at(t, self._let_in, None, ARRIVE)
 
@@ -298,4 +294,5 @@ class Client(ClientReport):
             self.lost = 1.0 - math.prod(1.0 - share for share in amounts)
         else:
             self.trip = (self._trip + sum(amounts)) / 2
-        self._direct = self._waits_only and not (self.trip or self.lost)
+        self._far = bool(self.trip or self.lost)
+        self._direct = self._waits_only and not self._far

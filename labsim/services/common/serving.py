@@ -167,8 +167,8 @@ class Serving(Asked):
 
     def _done(self, t: float, call: Call) -> None:
         """Its own work is done: now come the calls to others."""
-        call.step = 0
         if self.clients:
+            call.step = 0
             self._call_next(t, call)
         else:
             self._finish(t, call, True)
