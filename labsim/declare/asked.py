@@ -14,9 +14,10 @@ import numpy as np
 
 from labsim.declare.client import Client, Users
 from labsim.declare.component import Component, Outlet, Producers, producers_name
+from labsim.declare.wiring import settle
 from labsim.engine import Load, Simulation
-from labsim.engine.agenda import ARRIVE, Call, to_nobody
-from labsim.errors import LabsimError, ParameterError
+from labsim.engine.agenda import Call, to_nobody
+from labsim.errors import ParameterError
 
 
 class AnswerOutlet(Outlet):
@@ -25,7 +26,7 @@ class AnswerOutlet(Outlet):
     def __init__(self, part: Component):
         super().__init__(part)
         self._left: list[float] = []
-        self._asked: list[Asked] = []
+        self.asked: list[Asked] = []    # to whom single requests go
 
     def to(self, other: Component) -> None:
         """From now on what leaves here comes to `other`, a part or an inlet of one; nobody waits
@@ -33,16 +34,16 @@ class AnswerOutlet(Outlet):
         super().to(other)
         if isinstance(other, Asked):
             self._takers.remove(other)
-            self._asked.append(other)
+            self.asked.append(other)
 
     @property
     def connected(self) -> bool:
         """Whether what leaves here comes to somebody."""
-        return bool(self._takers or self._asked)
+        return bool(self._takers or self.asked)
 
     def leave(self, t: float) -> None:
         """A request leaves at `t` s."""
-        for other in self._asked:
+        for other in self.asked:
             other.ask(t, Call(to_nobody))
         if self._takers:
             self._left.append(t)
@@ -81,8 +82,7 @@ class Asked(Component):
 
     def take(self, times: np.ndarray) -> None:
         """Requests come at `times` (s, sorted), which another part has just given out."""
-        for t in times.tolist():
-            self.sim.agenda.at(t, self._come, None, ARRIVE)
+        self.sim.agenda.arrive(self, times.tolist(), self._come)
 
     def _come(self, t: float, _=None) -> None:
         self.ask(t, Call(to_nobody))
@@ -91,17 +91,30 @@ class Asked(Component):
         """`asker` is going to ask it."""
         self.askers.append(asker)
 
+    @property
+    def is_fed(self) -> bool:
+        """Whether clients or block parts send to it, other than in the course of what comes."""
+        return self._sent or any(not isinstance(part, Asked) for part in self.fed_by)
+
+    @property
+    def waits_for(self) -> list["Asked"]:
+        """Parts without whose answer nothing is done here."""
+        return []
+
+    @property
+    def onward(self) -> list[tuple[float, "Asked"]]:
+        """Where what is done here goes on to, and what share of it."""
+        before = [0.0, *(upto for upto, _ in self._onward)]
+        return [(upto - last, part)
+                for last, (upto, part) in zip(before, self._onward, strict=False)]
+
     def wired(self) -> None:
-        """Somebody has to ask it; whoever gives out in blocks advances first."""
-        if not (self._sent or self.askers or self.fed_by):
-            raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
-        agenda = self.sim.agenda
-        agenda.fed_by += [part for part in self.fed_by
-                          if not isinstance(part, Asked) and part not in agenda.fed_by]
+        """Somebody has to ask it, and what is asked has to come to an end."""
+        settle(self)
 
     def advance(self, now: float) -> None:
         """Let everything happen until `now`."""
-        self.sim.agenda.advance(now)
+        self.sim.agenda.advance(now, self)
         self.done.flush()
         self.failed.flush()
 
@@ -112,7 +125,11 @@ class Asked(Component):
         raise NotImplementedError
 
     def give_up(self, t: float, call: Call) -> None:
-        """Whoever has made the call waits no more. By default nobody here hears of it."""
+        """Whoever has made the call waits no more. By default nobody here cares; where it was
+        passed on, they hear of it."""
+        if call.passed:
+            part, onward = call.passed
+            part.give_up(t, onward)
 
     def then(self, other: "Asked", share: float = 1.0) -> None:
         """What is done here, a `share` of it, goes on to `other`, which answers instead."""
@@ -130,13 +147,15 @@ class Asked(Component):
     def answer(self, t: float, call: Call, ok: bool) -> None:
         """It has done its part; the call goes on to the next one, or is answered."""
         outlet = self.done if ok else self.failed
-        if outlet.connected:
+        if outlet.asked or outlet._takers:
             outlet.leave(t)
         if ok and self._onward:
-            die = self._lots.random() if len(self._onward) > 1 or self._onward[0][0] < 1 else 0.0
+            die = self._lots.random() if self._onward[0][0] < 1 else 0.0
             for upto, other in self._onward:
                 if die < upto:
-                    return other.ask(t, Call(pass_back, call))
+                    onward = Call(pass_back, call)
+                    call.passed = other, onward
+                    return other.ask(t, onward)
         call.back(t, call, ok)
 
 

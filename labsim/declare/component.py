@@ -18,6 +18,7 @@ from labsim.declare.drawing import Panel
 from labsim.declare.faults import FaultKind
 from labsim.declare.invariants import Invariant
 from labsim.declare.metrics import Count, Metric
+from labsim.declare.users import Users
 from labsim.engine import Load, Recorder, Simulation
 from labsim.errors import ParameterError, require, unknown
 
@@ -83,6 +84,7 @@ class Component(metaclass=Plated):
     alarm: ClassVar[str] = ""           # a series: its box is marked while it is above 0
     FAULTS: ClassVar[dict[str, FaultKind]] = {}     # what can be done to it
     sets: ClassVar[tuple[str, ...]] = ()    # parameters of the class above that it sets itself
+    counted: bool = False               # what it takes comes out in a later step
     quiet: bool = False                 # one of many alike, of which the event log tells nothing
 
     def __init__(self, sim: Simulation, name: str):
@@ -162,9 +164,10 @@ class Component(metaclass=Plated):
 
     def sent(self, load: Load | float, name: str = "", retry=None) -> "Producers":
         """Clients send requests to this part at the rate of `load`; see `Simulation.send`."""
-        if retry is not None:
-            raise ParameterError("retry", retry, f"None, since a {kind(self)} gives no answer that "
-                                                 f"clients could wait for").of(self.name)
+        for what, given in (("retry", retry), ("load", load)):
+            if what == "retry" and given is not None or isinstance(given, Users):
+                raise ParameterError(what, given, f"none that waits for answers, since a "
+                                                  f"{kind(self)} gives none").of(self.name)
         return Producers(self.sim, name or producers_name(self), load, self)
 
     def wired(self) -> None:

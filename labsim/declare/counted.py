@@ -106,6 +106,7 @@ class CountedOutlet(Outlet):
 
     def __init__(self, part: Component):
         super().__init__(part)
+        part.counted = True
         self._expected: list[Arrivals] = []
         self._owed = 0.0
 

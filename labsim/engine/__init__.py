@@ -18,7 +18,7 @@ from labsim.engine.rows import Rows, Source, together
 from labsim.engine.servers import Servers
 from labsim.engine.simulation import Cancelled, Event, Order, Simulation, Wake
 from labsim.engine.station import Station
-from labsim.engine.streams import stream
+from labsim.engine.streams import one_by_one, stream
 from labsim.engine.token_bucket import TokenBucket, held_at_first, tokens_before
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, at_once, merged, replay
 
@@ -26,5 +26,5 @@ __all__ = [
     "STILL", "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event",
     "KeySample", "Load", "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers",
     "ServiceTimes", "Simulation", "Source", "Station", "Step", "TokenBucket", "Wake", "at_once",
-    "counted_run", "draw_keys", "held_at_first", "key_sample", "merged", "popularity", "replay",
-    "scatter", "so_far", "stream", "together", "tokens_before", "widened"]
+    "counted_run", "draw_keys", "held_at_first", "key_sample", "merged", "one_by_one", "popularity",
+    "replay", "scatter", "so_far", "stream", "together", "tokens_before", "widened"]

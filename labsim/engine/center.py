@@ -18,7 +18,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 
-from labsim.engine.agenda import GIVE_UP, Agenda, Call
+from labsim.engine.agenda import TURN_AWAY, Agenda, Call
 
 OUT, WAITS, WORKS = range(3)            # states of a call
 FIFO, LIFO = ORDERS = "fifo", "lifo"
@@ -68,7 +68,7 @@ class Center:
         self.waiting += 1
         self._lines[call.rank].append(call)
         if self._patience:
-            self._agenda.at(t + self._patience(), self._too_long, call, GIVE_UP)
+            self._agenda.at(t + self._patience(), self._too_long, call, TURN_AWAY)
 
     def _too_long(self, t: float, call: Call) -> None:
         if self.drop(t, call):

@@ -100,6 +100,7 @@ PARTS = {
     ec2.Fleet: lambda s: ([s, "part"], {}),
     ec2.Service: lambda s: ([s, "part", WORK], {}),
     ec2.Reclaims: lambda s: ([s, "part", group(s), 1.0], {}),
+    ec2.Service: lambda s: ([s, "part", WORK], {}),
     ec2.WarmPool: lambda s: ([s, "part", 1], {"resume": 10.0, "cold": 100.0}),
     efs.FileSystem: lambda s: ([s, "part"], {}),
     elasticache.Application: lambda s: (

@@ -15,48 +15,28 @@ Data plane: request-level, exact (`labsim.engine.center`).
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from labsim.declare import (
     Asked,
-    Client,
     Count,
     Invariant,
     Line,
     Metric,
     Panel,
-    Retry,
     adds_up,
     mean,
     per_tick,
     quantiles,
 )
 from labsim.declare.faults import DOWN, ERRORS, HANGS, SLOW
-from labsim.engine import ServiceTimes, Simulation, so_far
+from labsim.engine import ServiceTimes, Simulation, one_by_one, so_far
 from labsim.engine.agenda import Call
 from labsim.engine.center import FIFO, ORDERS, WORKS, Center
-from labsim.errors import ParameterError, require, unknown
-
-DRAWN = 1_024       # works that are drawn at a time
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A call that each request makes to `to`, a part that answers, in the course of its work.
-
-    retry: what is done if no answer comes. pool: at most so many such calls are under way; the
-    others wait for a connection. trip: s there and back. optional: the request goes on without it.
-    """
-
-    to: Asked
-    retry: Retry | None = None
-    pool: float = math.inf
-    trip: float = 0.0
-    optional: bool = False
+from labsim.errors import require, unknown
+from labsim.services.common.calls import Ask, Inner, asks
 
 
 class Serving(Asked):
@@ -121,50 +101,52 @@ class Serving(Asked):
         if order not in ORDERS:
             raise unknown("order", order, ORDERS)
         self.work, self.cancels, self.most_servers = work, cancels, servers
-        self._works = self._drawn(work, random or sim.stream(f"{name} work"))
+        self._works = one_by_one(work.draw, lambda: random or sim.stream(f"{name} work"))
         patience = None
         if isinstance(max_wait, ServiceTimes):
-            patience = self._drawn(max_wait, sim.stream(f"{name} patience"))
+            patience = one_by_one(max_wait.draw, lambda: sim.stream(f"{name} patience"))
         elif max_wait < math.inf:
             patience = lambda: max_wait     # noqa: E731
         self.center = Center(sim.agenda, servers, self._done, self._shed, order=order,
                              room=max_queue, patience=patience, contention=contention)
-        self.clients = [self._client(ask) for ask in _asks(calls)]
+        self.clients: list[tuple[Inner, bool]] = []
+        for ask in asks(calls):
+            self._call(ask)
         self.came: list[float] = []     # requests, s; and of those who
         self.ended: list[float] = []    # were answered well,
         self.took: list[float] = []     # after how long, s,
         self.lost: list[float] = []     # failed,
         self.refused: list[float] = []  # of these, at the door
         self.count = dict.fromkeys(("shed", "cancelled", "wasted"), 0)
-        self._stuck: list[Call] = []    # at hand while it hangs
+        self._stuck: list[Call] = []    # at hand while it hangs;
+        self.stuck: list[float] = []    # of these, who had been waiting or worked on: since when,
+        self.freed: list[float] = []    # and all of them: when they had their answer at last
         self._down = self._hangs = False
         self._errors = 0.0
         self._luck = sim.stream(f"{name} errors")
 
-    def _drawn(self, times: ServiceTimes, rng):
-        """A function that gives one of `times` after the other."""
-        def numbers() -> Iterator[float]:
-            while True:
-                yield from times.draw(DRAWN, rng).tolist()
-        return numbers().__next__
-
-    def _client(self, ask: Ask) -> tuple[Client, bool]:
-        client = Inner(self.sim, f"{self.name} to {ask.to.name}", ask.to, retry=ask.retry,
-                       pool=ask.pool, trip=ask.trip)
+    def _call(self, ask: Ask) -> None:
+        name = f"{self.name} to {ask.to.name}"
+        before = sum(client.to is ask.to for client, _ in self.clients)
+        client = Inner(self.sim, f"{name} {before + 1}" if before else name, ask.to, owner=self,
+                       retry=ask.retry, pool=ask.pool, trip=ask.trip)
         self.link(ask.to)
-        return client, ask.optional
+        self.clients.append((client, ask.optional))
+
+    @property
+    def waits_for(self) -> list[Asked]:
+        """Parts that it calls, for however long it takes."""
+        return [client.to for client, _ in self.clients if not client.gives_up]
 
     # -- a request -----------------------------------------------------------------------------
 
     def ask(self, t: float, call: Call) -> None:
         """A request comes at `t` s."""
         self.came.append(t)
-        if self._hangs:
-            call.came = t
-            self._stuck.append(call)
-            return
         call.work = self._works()
-        if self._down or not self.center.enter(t, call):
+        if self._hangs and not self._down:
+            self._stuck.append(call)
+        elif self._down or not self.center.enter(t, call):
             self.refused.append(t)
             self._fail(t, call)
 
@@ -172,6 +154,8 @@ class Serving(Asked):
         """Whoever asked waits no more: what waits is dropped, if it `cancels`."""
         if self.cancels and self.center.drop(t, call):
             self.count["cancelled"] += 1
+        else:
+            super().give_up(t, call)
 
     def _shed(self, t: float, call: Call) -> None:
         self.count["shed"] += 1
@@ -183,8 +167,8 @@ class Serving(Asked):
 
     def _done(self, t: float, call: Call) -> None:
         """Its own work is done: now come the calls to others."""
-        call.step = 0
         if self.clients:
+            call.step = 0
             self._call_next(t, call)
         else:
             self._finish(t, call, True)
@@ -228,19 +212,24 @@ class Serving(Asked):
             self._errors = 1.0 - math.prod(1.0 - share for share in amounts)
         elif what == "down":
             self._down = bool(amounts)
-            for call in self.center.lose(t) + self._taken() if amounts else ():
-                self._fail(t, call)
+            if amounts:
+                self._let_go(t)
+                for call in self.center.lose(t):
+                    self._fail(t, call)
         elif bool(amounts) != self._hangs:
             self._hangs = bool(amounts)
             if amounts:
                 self._stuck = self.center.lose(t)
-            for call in () if amounts else self._taken():
-                self._fail(t, call)
+                self.stuck += [t] * len(self._stuck)
+            else:
+                self._let_go(t)
 
-    def _taken(self) -> list[Call]:
-        """What it has taken while it hangs."""
+    def _let_go(self, t: float) -> None:
+        """What it has taken while it hangs, or before, fails."""
         stuck, self._stuck = self._stuck, []
-        return stuck
+        self.freed += [t] * len(stuck)
+        for call in stuck:
+            self._fail(t, call)
 
     # -- at the end of the run -----------------------------------------------------------------
 
@@ -274,25 +263,9 @@ class Serving(Asked):
         def rate(times) -> tuple[np.ndarray, str]:
             return per_tick(np.diff(by_now(times)) / tick, "req/s")
         begun = by_now(center.begun)
-        queue = by_now(self.came) - begun - by_now(self.refused) - by_now(center.unserved)
+        queue = (by_now(self.came) - begun - by_now(self.refused) - by_now(center.unserved)
+                 + by_now(self.stuck) - by_now(self.freed))
         return {"offered_rate": rate(self.came), "completed_rate": rate(self.ended),
                 "failed_rate": rate(self.lost),
                 "queue": (queue, "requests"),
                 "in_service": (begun - by_now(center.released), "requests")}
-
-
-class Inner(Client):
-    """What a part asks another one in the course of its work: the arrow between their boxes."""
-
-    PANELS = ()
-    boxed = False
-
-
-def _asks(calls) -> list[Ask]:
-    """The calls that each request makes, each as an `Ask`."""
-    calls = calls if isinstance(calls, (list, tuple)) else [calls]
-    for one in calls:
-        if not isinstance(one.to if isinstance(one, Ask) else one, Asked):
-            raise ParameterError("calls", one, "a part that answers, or labsim.ask(part, ...), or "
-                                               "several of them")
-    return [one if isinstance(one, Ask) else Ask(one) for one in calls]

@@ -1,4 +1,4 @@
-"""Closed-form results for queues and caches, to check models against and to draw beside them.
+"""Closed forms for a line of customers before servers.
 
 One line of customers before `servers` (c) equal servers. Arrivals are Poisson unless an
 `arrival_cv` is given; a cv is a standard deviation over its mean (0 fixed, 1 exponential). Rates
@@ -11,29 +11,7 @@ number); its kind `Unstable` where rho is 1 or more, save in `erlang_b`, which n
 
 import math
 
-import numpy as np
-
-_UNITS = {"arrival_rate": " per second", "service_time": " s", "offered_load": " erlangs"}
-
-
-class Unstable(ValueError):
-    """The queue has no steady state."""
-
-
-def _check(**values: float) -> None:
-    for name, value in values.items():
-        try:
-            good = not isinstance(value, bool) and math.isfinite(value) and value >= 0
-        except (TypeError, OverflowError):
-            good = False
-        if not good:
-            raise ValueError(
-                f"{name}: given {value!r}, allowed finite, at least 0{_UNITS.get(name, '')}")
-
-
-def _check_servers(servers: int) -> None:
-    if isinstance(servers, bool) or not hasattr(servers, "__index__") or servers < 1:
-        raise ValueError(f"servers: given {servers!r}, allowed a whole number from 1")
+from labsim.theory.arguments import Unstable, check, check_whole
 
 
 def utilization(arrival_rate: float, service_time: float, servers: int = 1) -> float:
@@ -41,8 +19,8 @@ def utilization(arrival_rate: float, service_time: float, servers: int = 1) -> f
 
     `Unstable` from 1 on, `ValueError`. Source: Kleinrock, Queueing Systems I (1975), ch. 2.
     """
-    _check(arrival_rate=arrival_rate, service_time=service_time)
-    _check_servers(servers)
+    check(arrival_rate=arrival_rate, service_time=service_time)
+    check_whole(servers=servers)
     rho = arrival_rate * service_time / servers
     if rho >= 1:
         raise Unstable(f"utilization: given {rho}, allowed below 1 (else no steady state)")
@@ -55,8 +33,8 @@ def erlang_b(servers: int, offered_load: float) -> float:
     By the recursion B_n = a B_n-1 / (n + a B_n-1), which neither overflows nor cancels.
     `ValueError`. Source: Kleinrock I, ch. 3; Jagerman, Bell Syst. Tech. J. 53 (1974).
     """
-    _check(offered_load=offered_load)
-    _check_servers(servers)
+    check(offered_load=offered_load)
+    check_whole(servers=servers)
     blocked = 1.0
     for n in range(1, servers + 1):
         blocked = offered_load * blocked / (n + offered_load * blocked)
@@ -66,7 +44,7 @@ def erlang_b(servers: int, offered_load: float) -> float:
 def erlang_c(servers: int, offered_load: float) -> float:
     """Share of customers that wait in M/M/c: C = B / (1 - rho (1 - B)), B of `erlang_b`.
     `Unstable` if a >= c, `ValueError`. Source: Kleinrock I, ch. 3."""
-    _check(offered_load=offered_load)
+    check(offered_load=offered_load)
     rho = utilization(offered_load, 1.0, servers)
     blocked = erlang_b(servers, offered_load)
     return blocked / (1 - rho * (1 - blocked))
@@ -92,7 +70,7 @@ def mmc_wait_quantile(p: float, arrival_rate: float, service_time: float, server
     P(W > t) = C exp(-(c mu - lambda) t), served in order of arrival; so 0 while p <= 1 - C, then
     ln(C / (1 - p)) / (c mu - lambda). `Unstable`, `ValueError`. Source: Gross and Harris, ch. 2.
     """
-    _check(p=p)
+    check(p=p)
     if p >= 1:
         raise ValueError(f"p: given {p!r}, allowed from 0 to below 1")
     rho = utilization(arrival_rate, service_time, servers)
@@ -120,7 +98,7 @@ def kingman_wait_mean(arrival_rate: float, service_time: float, arrival_cv: floa
     Right as rho nears 1, exact for Poisson arrivals; not a bound: the truth lies on either side.
     `Unstable`, `ValueError`. Source: Kingman, Proc. Camb. Phil. Soc. 57 (1961).
     """
-    _check(arrival_cv=arrival_cv, service_cv=service_cv)
+    check(arrival_cv=arrival_cv, service_cv=service_cv)
     rho = utilization(arrival_rate, service_time)
     return rho / (1 - rho) * (arrival_cv**2 + service_cv**2) / 2 * service_time
 
@@ -133,8 +111,7 @@ def ekm1_wait_mean(arrival_rate: float, service_time: float, stages: int) -> flo
     `Unstable`, `ValueError`. Source: Kleinrock I, ch. 6 (G/M/1).
     """
     rho = utilization(arrival_rate, service_time)
-    if isinstance(stages, bool) or not hasattr(stages, "__index__") or stages < 1:
-        raise ValueError(f"stages: given {stages!r}, allowed a whole number from 1")
+    check_whole(stages=stages)
     low, high = 0.0, 1.0 - 1e-15
     for _ in range(200):        # the left side is below the right one up to the root
         sigma = (low + high) / 2
@@ -150,7 +127,7 @@ def ggc_wait_mean(arrival_rate: float, service_time: float, servers: int, arriva
     Exact for M/M/c and M/G/1. `Unstable`, `ValueError`. Source: Allen, Probability, Statistics,
     and Queueing Theory (1990).
     """
-    _check(arrival_cv=arrival_cv, service_cv=service_cv)
+    check(arrival_cv=arrival_cv, service_cv=service_cv)
     return mmc_wait_mean(arrival_rate, service_time, servers) * (arrival_cv**2 + service_cv**2) / 2
 
 
@@ -167,56 +144,3 @@ def wait_mean(arrival_rate: float, service_time: float, service_cv: float,
     if servers == 1:        # and Pollaczek-Khinchine here
         return value, "Pollaczek-Khinchine", True
     return value, "Allen-Cunneen", False
-
-
-def _check_rates(arrival_rates) -> np.ndarray:
-    rates = np.asarray(arrival_rates, dtype=float)
-    if rates.ndim != 1 or not len(rates) or not np.all(np.isfinite(rates) & (rates >= 0)):
-        raise ValueError(f"arrival_rates: given {arrival_rates!r}, allowed one or more, each "
-                         f"finite, at least 0 per second")
-    return rates
-
-
-def characteristic_time(arrival_rates, capacity: float, counts=1.0) -> float:
-    """How long an item stays in an LRU cache when nobody asks for it, s (Che's approximation).
-
-    The cache holds `capacity` items of one size; item i is asked for at `arrival_rates[i]` per
-    second, (items,), in a Poisson stream of its own; there are `counts[i]` such. The
-    root t of sum(counts_i (1 - exp(-rate_i t))) = capacity; infinite if all items fit.
-    `ValueError`. Source: Che, Tung and Wang, IEEE JSAC 20 (2002); why it is so good: Fricker,
-    Robert and Roberts, ITC 24 (2012).
-    """
-    rates = _check_rates(arrival_rates)
-    _check(capacity=capacity)
-    counts = np.broadcast_to(counts, rates.shape)
-    if capacity >= counts @ (rates > 0):
-        return math.inf
-    high = 1.0 / rates.max()
-    while counts @ -np.expm1(-rates * high) < capacity:
-        high *= 2.0
-    low = 0.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break
-        low, high = (middle, high) if counts @ -np.expm1(-rates * middle) < capacity else (
-            low, middle)
-    return (low + high) / 2
-
-
-def lru_hit_ratios(arrival_rates, capacity: float, counts=1.0) -> np.ndarray:
-    """Share of the requests for each item that an LRU cache of `capacity` items answers, (items,):
-    1 - exp(-rate t), t of `characteristic_time`. `ValueError`. Source: as there."""
-    rates = _check_rates(arrival_rates)
-    stays = characteristic_time(rates, capacity, counts)
-    return (rates > 0).astype(float) if math.isinf(stays) else -np.expm1(-rates * stays)
-
-
-def ttl_hit_ratios(arrival_rates, ttl: float) -> np.ndarray:
-    """Share of the requests for each item that a cache without limit of size answers, (items,),
-    which keeps an item for `ttl` s from when it was fetched: rate ttl / (1 + rate ttl), for one
-    miss begins a cycle in which rate ttl hits follow. Poisson arrivals. `ValueError`. Source:
-    Jung, Berger and Balakrishnan, IEEE INFOCOM (2003)."""
-    rates = _check_rates(arrival_rates)
-    _check(ttl=ttl)
-    return rates * ttl / (1.0 + rates * ttl)

@@ -1,0 +1,40 @@
+"""Users and their requests: people who think, ask, wait for the answer, and think again.
+
+Picture a classroom with so many pupils, each of whom raises his hand again some time after he has
+been answered: however slow the teacher gets, there are never more hands than pupils.
+"""
+
+from dataclasses import dataclass
+
+from labsim.engine import ServiceTimes
+from labsim.errors import ParameterError, require
+
+
+@dataclass(frozen=True)
+class Users:
+    """A closed loop: so many users, each of whom thinks (`think`, a `ServiceTimes`), asks, waits
+    for the answer or gives up, and thinks again."""
+
+    count: int
+    think: ServiceTimes
+
+    def __post_init__(self):
+        require("count", self.count, 1, whole=True)
+        if not isinstance(self.think, ServiceTimes):
+            raise ParameterError("think", self.think, "how long users think, such as "
+                                 "labsim.exponential(5)")
+
+
+class Request:
+    """What a client wants: asked by attempts, of which `tries` have been made and `out` are waited
+    for. It is a call to nobody itself, in whose course they are made
+    (`labsim.engine.agenda.Call`). wait: before its last retry, s; paid: tokens that it took.
+    """
+
+    __slots__ = ("sent", "tries", "wait", "paid", "client", "out", "then", "asker", "gone")
+
+    def __init__(self, sent: float, client: int, then, asker):
+        self.sent, self.client, self.then, self.asker = sent, client, then, asker
+        self.gone = False
+        self.tries = self.out = 0
+        self.wait = self.paid = 0.0
