@@ -15,7 +15,7 @@ import numpy as np
 from labsim.declare.client import Client, Users
 from labsim.declare.component import Component, Outlet, Producers, producers_name
 from labsim.declare.wiring import settle
-from labsim.engine import Load, Simulation
+from labsim.engine import Load, Simulation, one_by_one
 from labsim.engine.agenda import Call, to_nobody
 from labsim.errors import ParameterError
 
@@ -139,7 +139,8 @@ class Asked(Component):
         before = self._onward[-1][0] if self._onward else 0.0
         self.require("share", share, 0, 1.0 - before + 1e-12)
         if not self._onward:
-            self._lots = self.sim.stream(f"{self.name} ways")
+            self._lots = one_by_one(lambda n, rng: rng.random(n),
+                                    lambda: self.sim.stream(f"{self.name} ways"))
         self._onward.append((before + share, other))
         other.asked_by(self)
         self.link(other)
@@ -150,7 +151,7 @@ class Asked(Component):
         if outlet.asked or outlet._takers:
             outlet.leave(t)
         if ok and self._onward:
-            die = self._lots.random() if self._onward[0][0] < 1 else 0.0
+            die = self._lots() if self._onward[0][0] < 1 else 0.0
             for upto, other in self._onward:
                 if die < upto:
                     onward = Call(pass_back, call)

@@ -123,7 +123,7 @@ class Serving(Asked):
         self.freed: list[float] = []    # and all of them: when they had their answer at last
         self._down = self._hangs = False
         self._errors = 0.0
-        self._luck = sim.stream(f"{name} errors")
+        self._luck = one_by_one(lambda n, rng: rng.random(n), lambda: sim.stream(f"{name} errors"))
 
     def _call(self, ask: Ask) -> None:
         name = f"{self.name} to {ask.to.name}"
@@ -193,7 +193,7 @@ class Serving(Asked):
 
     def _finish(self, t: float, call: Call, ok: bool) -> None:
         self.center.leave(t, call)
-        if not ok or self._errors and self._luck.random() < self._errors:
+        if not ok or self._errors and self._luck() < self._errors:
             return self._fail(t, call)
         self.ended.append(t)
         self.took.append(t - call.came)
