@@ -17,6 +17,7 @@ Data plane: request-level, exact, on the `Agenda`.
 import math
 from collections import deque
 from collections.abc import Callable
+from heapq import heapreplace
 
 from labsim.engine.agenda import GIVE_UP, Agenda, Call
 
@@ -155,6 +156,15 @@ class Center:
         self.closing -= closed
         self.idle += free - closed
         return lost
+
+    def done_at(self, now: float) -> float:
+        """When all that is at hand at `now` has been worked on, s, if nothing else comes."""
+        ends = sorted([*self.working.values(), now])[-self.servers:]
+        for line in self._lines:
+            for call in reversed(line) if self._lifo else line:
+                if call.state == WAITS:
+                    heapreplace(ends, ends[0] + call.work * self.slow)
+        return max(ends)
 
     def busy(self, now: float) -> float:
         """Server-seconds that calls have kept by `now`, s."""

@@ -13,13 +13,15 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from labsim.declare import Asked, Client, Component, Retry
 from labsim.engine import ServiceTimes, Simulation
 from labsim.engine.agenda import Agenda, Call
 from labsim.engine.center import FIFO, ORDERS, WORKS, Center
 from labsim.errors import ParameterError, require, unknown
 
-DRAWN = 1_024       # works that are drawn at a time
+DRAWN = 1_024       # numbers that are drawn at a time
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,14 @@ def lines(part: Component, calls) -> list[tuple[Client, bool]]:
 
 def drawn(times: ServiceTimes, rng) -> Callable[[], float]:
     """A function that gives one of `times` (s) after the other."""
+    return one_by_one(lambda n: times.draw(n, rng))
+
+
+def one_by_one(draw: Callable[[int], np.ndarray]) -> Callable[[], float]:
+    """A function that gives one number after the other of those that `draw(n)` gives many of."""
     def numbers() -> Iterator[float]:
         while True:
-            yield from times.draw(DRAWN, rng).tolist()
+            yield from draw(DRAWN).tolist()
     return numbers().__next__
 
 
