@@ -28,7 +28,7 @@ from labsim.errors import LabsimError, ParameterError, require, require_each
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION, Metric
 from labsim.services.common.crew import Crew, Manner, lines
 from labsim.services.elb import bill, rules
-from labsim.services.elb.fates import ANSWERED
+from labsim.services.elb.fates import HandedOn
 from labsim.services.elb.members import Members
 from labsim.services.elb.nodes import Node
 from labsim.services.elb.pins import Pins
@@ -52,9 +52,9 @@ class Balancer(Asked):
 
     targets: how many there are from the start in zones a, b and c; or parts that answer, one in
     each zone in turn; or `ec2.Fleet`s consume it, and every instance in service is a target. work:
-    how long a request is work for a target. threads: so many it works on at a time; max_queue,
-    order, max_wait, contention: how its line suffers (`labsim.services.common.crew.Manner`);
-    calls: what each request asks other parts in the course of it, with pools of all targets.
+    how long a request is work for a target. threads: so many it works on at a time; order,
+    max_queue, max_wait, contention: how its line suffers (`crew.Manner`); calls: what each request
+    asks other parts in the course of it (`labsim.ask`), with pools of all targets together.
     anomaly_mitigation: with weighted_random, less goes to targets with many errors. cross_zone:
     "on", "off", or "default" for this kind. sticky: a user stays with a target, by
     cookie (ALB) or address (NLB). connection_time: how long an NLB's user keeps a connection, s.
@@ -91,7 +91,7 @@ class Balancer(Asked):
             targets = [len(self.parts[zone::len(rules.ZONES)]) for zone in range(len(rules.ZONES))]
         require("threads", threads, 1, whole=True)
         self._manner = Manner(order, max_queue, max_wait, contention)
-        self._threads, self._calls = threads, lines(self, calls)
+        self.threads, self._calls = threads, lines(self, calls)
         self.kind = rules.one_of("kind", kind, rules.KINDS)
         self.crosses = rules.crosses(kind, rules.one_of("cross_zone", cross_zone, rules.SETTINGS))
         picks = rules.picks(kind, rules.one_of("algorithm", algorithm, rules.ALGORITHMS))
@@ -107,8 +107,8 @@ class Balancer(Asked):
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.users: list[Users] = []
         self.fleets: list[Members] = []
-        self.follows: bool | None = None        # each request, from part to part; None: not yet
-        self._first, self._given = 0, np.empty(0, dtype=bool)   # given out, from that one on
+        self.follows: bool | None = None    # each request, from part to part; None: not known yet
+        self._handed = HandedOn()
         self._sources: list[Iterable[np.ndarray]] = []
         turns = self.random("turns").random(len(targets)) * sum(targets)
         nodes = [Node(zone, picks, slow_start, int(first)) for zone, first in enumerate(turns)]
@@ -184,20 +184,19 @@ class Balancer(Asked):
         if self.follows is not None:
             return
         works = {fleet.work for fleet in self.fleets if fleet.work} - {self.traffic.work}
-        self.follows = suffers = bool(
-            self.parts or self._calls or works or self._threads > 1 or self._manner != Manner())
-        self.follows |= bool(self.askers or self._onward or self.done.asks or self.failed.asks
-                             or any(isinstance(part, Asked) for part in self.fed_by))
+        suffers = bool(self.parts or self._calls or works or self.threads > 1
+                       or self._manner != Manner())
+        self.follows = bool(suffers or self.askers or self._onward or self.done.asks
+                            or self.failed.asks or any(isinstance(p, Asked) for p in self.fed_by))
         if self.follows:
             patience = self._manner.patience(self.sim, self.name)
 
             def hire(k: int, ended, shed) -> Crew | Asked:
                 return self.parts[k] if k < len(self.parts) else Crew(
-                    self.sim.agenda, self._threads, self._manner, patience, self._calls, ended,
+                    self.sim.agenda, self.threads, self._manner, patience, self._calls, ended,
                     shed)
-            self.traffic = self.targets.traffic = Wired(
-                self.traffic, hire, self.answer, self.random("askers"),
-                max(self.dns_ttl, SHORTEST_TTL))
+            self.traffic = self.targets.traffic = Wired(self.traffic, hire, self.answer, max(
+                self.dns_ttl, SHORTEST_TTL), self.random("askers"))
             self.targets.trouble.watch_parts()
             for fleet in self.fleets:
                 fleet.works(fleet.numbers)
@@ -276,20 +275,12 @@ class Balancer(Asked):
             now = self.sim.agenda.now       # it may be it that lets others advance
         else:
             self.traffic.advance(now)
-            self._give_out(now)
-        if now >= self.sim.duration:
+            if self.done.connected or self.failed.connected:
+                good, bad = self._handed.on(self.traffic.fates(self._handed.first), now)
+                self.done.give(good)
+                self.failed.give(bad)
+        if now >= self.sim.duration and "readings" not in vars(self):
             self.readings.tell_who_left()
-
-    def _give_out(self, now: float) -> None:
-        if self.done.connected or self.failed.connected:
-            fates = self.traffic.fates(self._first)
-            given = np.zeros(len(fates.sent), dtype=bool)
-            given[:len(self._given)] = self._given
-            over, good = fates.ended <= now, fates.kind == ANSWERED
-            self.done.give(np.sort(fates.ended[over & ~given & good]))
-            self.failed.give(np.sort(fates.ended[over & ~given & ~good]))
-            closed = int(np.argmin(np.append(over, False)))
-            self._first, self._given = self._first + closed, over[closed:]
 
     # -- at the end of the run -------------------------------------------------------------
 

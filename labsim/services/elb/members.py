@@ -57,7 +57,7 @@ class Members:
         """Seconds that its targets have worked by now; who died had worked its line off."""
         traffic, now = self.balancer.targets.traffic, self.balancer.sim.now
         if self.balancer.follows:
-            return traffic.busy(self.numbers)
+            return traffic.busy(self.numbers) / self.balancer.threads
         fates = traffic.fates()
         worked = fates.went & (fates.kind != REFUSED) & (fates.kind != SERVER_ERROR)
         if len(self.numbers) < len(traffic.free):

@@ -51,8 +51,8 @@ class Wired:
     """
 
     def __init__(self, traffic: Traffic, hire: Callable[..., Crew | Asked],
-                 answer: Callable[[float, Call, bool], object], ages: np.random.Generator,
-                 ttl: float):
+                 answer: Callable[[float, Call, bool], object], ttl: float,
+                 ages: np.random.Generator):
         self.sim, self.nodes, self.timeout = traffic.sim, traffic.nodes, traffic.timeout
         self.pins, self.work, self.answers = traffic.pins, traffic.work, traffic.answers
         self.failing, self.slower = traffic.failing, traffic.slower
