@@ -151,11 +151,12 @@ class Trouble:
         """Check after check, until a target is well and known to be so."""
         group, checks, node = self.group, self.group.checks, self.group.nodes[zone]
         first = rules.next_check(self.sim.now, group.phase[target][zone], checks.interval)
-        row, number = 0, 0
+        row, number, since = 0, 0, 0.0
         while target in group.registered and self.sim.now < self.sim.duration:
             yield from group.at(first + number * checks.interval)
             number += 1
             if not node.up:     # nobody is left there to check
+                since = self.sim.now
                 continue
             how = self._fails(target)
             well = target in node.healthy
@@ -166,20 +167,21 @@ class Trouble:
                 continue
             row = 0
             if how == rules.HANGS:
-                self.sim.process(self._find(zone, target, checks.timeout))
+                self.sim.process(self._find(zone, target, since))
             else:
-                self._mark(zone, target, not how)
+                self._mark(zone, target, not how, since)
         self._asked.discard((zone, target))
 
-    def _find(self, zone: int, target: int, after: float):
+    def _find(self, zone: int, target: int, since: float):
         """A check that nobody has answered fails after a while."""
-        yield from self.group.at(self.sim.now + after)
+        yield from self.group.at(self.sim.now + self.group.checks.timeout)
         if target in self.group.nodes[zone].healthy:
-            self._mark(zone, target, False)
+            self._mark(zone, target, False, since)
 
-    def _mark(self, zone: int, target: int, healthy: bool) -> None:
-        group = self.group
-        if not healthy:
-            group.detection = max(group.detection, self.sim.now - min(group.died[target],
-                                                                      self.sim.now))
+    def _mark(self, zone: int, target: int, healthy: bool, since: float) -> None:
+        """A node has found out how a target is, which it has looked at since then."""
+        group, now = self.group, self.sim.now
+        since = max(since, group.died[target])
+        if not healthy and since < now:
+            group.detection = max(group.detection, now - since)
         group.tell(zone, target, healthy)

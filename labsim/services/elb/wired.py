@@ -14,6 +14,7 @@ Data plane: request-level, exact, some microseconds for each attempt. `traffic` 
 and what is chosen where nobody waits for an answer (`Balancer`).
 """
 
+from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -40,7 +41,8 @@ from labsim.services.elb.traffic import Traffic
 from labsim.services.elb.users import STRANGER, Requests, Visitor
 
 NOBODY = Call(to_nobody)        # waits for the answer
-KINDS = float, float, np.int32, np.int8, np.int8, float, np.int32, bool     # of columns of `Fates`
+CODES = "ddibbdib"      # of the columns of `Fates`
+KINDS = float, float, np.int32, np.int8, np.int8, float, np.int32, bool
 
 
 class Wired:
@@ -72,14 +74,10 @@ class Wired:
         self._enter: list[Callable[[float, Call], bool]] = []
         self.open: dict[int, Call] = {}         # calls to targets that are waited for, by row
         self._timers: deque[tuple[float, int]] = deque()
-        self.sent: list[float] = []     # of each attempt, as `Fates` has it
-        self.ended: list[float] = []
-        self.target: list[int] = []
-        self.node: list[int] = []
-        self.kind: list[int] = []
-        self.works: list[float] = []
-        self.user: list[int] = []
-        self.first: list[bool] = []
+        # Of each attempt, as `Fates` has it.
+        self._columns = [array(code) for code in CODES]
+        (self.sent, self.ended, self.target, self.node, self.kind, self.works, self.user,
+         self.first) = self._columns
         for _ in traffic.free:
             self.join(0.0)
 
@@ -286,10 +284,8 @@ class Wired:
     def fates(self, since: int = 0) -> Fates:
         """How every attempt from number `since` on has ended; inf: not yet."""
         self.sim.check()
-        columns = (self.sent, self.ended, self.target, self.node, self.kind, self.works, self.user,
-                   self.first)
-        return Fates(*(np.array(column[since:], dtype=kind)
-                       for column, kind in zip(columns, KINDS)))
+        return Fates(*(np.array(column, dtype=kind)[since:]
+                       for column, kind in zip(self._columns, KINDS)))
 
 
 def _asking(part: Asked) -> Callable[[float, Call], bool]:
