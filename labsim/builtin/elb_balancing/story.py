@@ -65,6 +65,8 @@ GRAY = {**ONE_ZONE, "request_rate": 225, "fault": "target-errors", "fault_durati
 COLD = {"request_rate": 225, "add_targets": 6, "cold_factor": 8, "duration": 480}
 LONG = {"a_targets": 8, "b_targets": 8, "c_targets": 8, "request_rate": 0.45, "service_time": 20,
         "duration": 1_800, "idle_timeout": 300, "remove_targets": 12, "remove_at": 900}
+AGAIN = {"request_rate": 175, "fault": "zone-lost", "client_timeout": 2,
+         "retry_mode": "full-jitter"}
 
 PRESETS = (
     Preset("Round robin", "Six targets, each gets every sixth request of an usher: as even as it "
@@ -97,6 +99,11 @@ PRESETS = (
            {**COLD, "slow_start": 300}),
     Preset("Deregistration delay", "Long requests, and a manager who waits only ten seconds before "
                                    "he puts out the light.", {**LONG, "deregistration_delay": 10}),
+    Preset("Retries that help", "The zone outage once more, but users try again, and two zones "
+                                "have room for all: nearly nobody is left with an error.", AGAIN),
+    Preset("Retry storm", "A fifth more users, too many for two zones. They give up and come back, "
+                          "and when the third zone is there again, it doesn't end.",
+           {**AGAIN, "request_rate": 210}),
 )
 
 
