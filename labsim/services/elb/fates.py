@@ -5,7 +5,7 @@ when the till died, given the wrong thing at once.
 
 *Models:* what was in line when a target died or left, or came through a lost node, is cut off, or,
 at one that hangs, never answered; what is unanswered for too long has timed out.
-*Leaves out:* who tries again.
+*Leaves out:* who tries again (`wired` follows them).
 
 All at once, from the columns of `traffic`, when somebody asks.
 """

@@ -10,10 +10,9 @@ is changed and everybody has looked at it again.
 its own; targets that refuse or hang, or a zone that is lost, and their end; deregistration with its
 delay; DNS that names the nodes of zones with a healthy target, or all if there is none; anomaly
 mitigation: targets with disproportionately many errors get less and less, and win it back slowly.
-*Leaves out:* anomalies without a fault (errors by overload alone), or in answers that take longer
-than from one evaluation to the next; checks that fail because a
-target is busy; the boot of new targets, and who decides
-how many there are (`ec2.Fleet`, `autoscaling`).
+*Leaves out:* anomalies in answers that take longer than from one evaluation to the next, and, where
+targets can't be full, anomalies without a fault; checks that fail because a target is busy; the
+boot of new targets, and who decides how many there are (`ec2.Fleet`, `autoscaling`).
 
 Control plane: SimPy processes, one event per change. Health checks that change nothing are not
 simulated; when one that does is sent follows from its phase.
