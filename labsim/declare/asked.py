@@ -41,6 +41,11 @@ class AnswerOutlet(Outlet):
         """Whether what leaves here comes to somebody."""
         return bool(self._takers or self.asked)
 
+    @property
+    def asks(self) -> bool:
+        """Whether it comes to a part that answers."""
+        return bool(self._asked)
+
     def leave(self, t: float) -> None:
         """A request leaves at `t` s."""
         for other in self.asked:
@@ -57,6 +62,8 @@ class AnswerOutlet(Outlet):
 class Asked(Component):
     """A part that answers. `ask(t, call)` asks it; it says `answer(t, call, ok)` when it has done
     its part. `done` and `failed` are the outlets of what it has answered well and badly."""
+
+    cancels = False     # whether it drops work whose client has given up
 
     def __init__(self, sim: Simulation, name: str):
         super().__init__(sim, name)

@@ -17,6 +17,7 @@ Data plane: request-level, exact, on the `Agenda`.
 import math
 from collections import deque
 from collections.abc import Callable
+from heapq import heapreplace
 
 from labsim.engine.agenda import TURN_AWAY, Agenda, Call
 
@@ -39,7 +40,7 @@ class Center:
                  contention: float = 0.0, ranks: int = 1):
         self.servers = self.idle = servers
         self.waiting = 0                    # calls in line
-        self.working: dict[Call, None] = {}     # calls that keep a server, by when they began
+        self.working: dict[Call, float] = {}    # calls that keep a server: when their work ends, s
         self.closing = 0                    # servers that close when their call leaves
         self.slow = 1.0                     # how many times as long work takes that begins now
         self.begun: list[float] = []        # when calls began to be worked on, s,
@@ -88,7 +89,7 @@ class Center:
         if self._contention:
             work *= 1.0 + self._contention * (len(self.working) + self.waiting)
         call.state = WORKS
-        self.working[call] = None
+        self.working[call] = t + work
         self.begun.append(t)
         self.waits.append(t - call.came)
         self._agenda.at(t + work, self._end, call)
@@ -155,6 +156,15 @@ class Center:
         self.closing -= closed
         self.idle += free - closed
         return lost
+
+    def done_at(self, now: float) -> float:
+        """When all that is at hand at `now` has been worked on, s, if nothing else comes."""
+        ends = sorted([*self.working.values(), now])[-self.servers:]
+        for line in self._lines:
+            for call in reversed(line) if self._lifo else line:
+                if call.state == WAITS:
+                    heapreplace(ends, ends[0] + call.work * self.slow)
+        return max(ends)
 
     def busy(self, now: float) -> float:
         """Server-seconds that calls have kept by `now`, s."""

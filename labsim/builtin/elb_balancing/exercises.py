@@ -144,6 +144,28 @@ EXERCISES = (
         solution="Choose a delay longer than the longest request that matters, and no longer: a "
                  "target whose requests have ended early is done, but a scale-in that drains for "
                  "an hour is paid for an hour."),
+    Explain(
+        id="storm",
+        question="A zone of three is lost and comes back. Users give up after a while and try "
+                 "again. Why do most requests go on failing, though all targets are there again, "
+                 "and the same users would fill two thirds of them?",
+        choices=(
+            Choice("The balancer needs long to find out that the targets are well.",
+                   "By then it has; look at the healthy ones in the picture."),
+            Choice("Targets are busy with requests that nobody waits for, so the next ones are "
+                   "late, too, and are sent again.",
+                   "Who gives up leaves his request in line, and puts another one behind it.",
+                   right=True),
+            Choice("The retries of all users come at the same moment.",
+                   "Jitter spreads them; it is their number that does not fit."),
+            Choice("Users remember the address of the lost zone.",
+                   "Only for as long as a DNS answer is valid.")),
+        hints=("Compare what is attempted with what is answered in time, long after the fault.",
+               "Which answers does `late` count?"),
+        solution="A state that keeps itself up: long lines make users give up, and giving up makes "
+                 "the lines long. Without retries the same load recovers by itself. It ends when "
+                 "less is sent: by a circuit breaker, by fewer attempts, by a line that turns "
+                 "people away."),
     Design(
         id="cheapest", start={"request_rate": 300, "a_targets": 2, "b_targets": 8, "c_targets": 0,
                               "balancer": "nlb"},

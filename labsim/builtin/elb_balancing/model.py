@@ -11,7 +11,8 @@ behind it at its target and nobody else: an average over requests would hide jus
 dice, cookies and connections some thousand requests are worked off at once, four million in a
 second; the shortest line is looked for one by one, a million in a second. Sampled are only the
 users who are asked whether they met another target (`moved_share`), where nobody stays with one:
-some 20,000 requests' worth.
+some 20,000 requests' worth. Where users wait for answers and come back, each attempt is followed
+on the agenda, in some microseconds.
 *Leaves out:* what `labsim.services.elb` leaves out.
 """
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.elb_balancing.params import ElbBalancingParams
+from labsim.declare.client_knobs import AT_ONCE
 from labsim.engine import Estimate, ServiceTimes, Simulation
 from labsim.engine.workload import BLOCK
 from labsim.services import elb
@@ -32,6 +34,8 @@ TICKS = 180         # of a run, however long it is
 # weighing of all targets.
 PINNED, ONE_BY_ONE, SLOW_TURN, LOOKED_AT = 1 / 150, 1 / 30, 1 / 40, 1 / 1_300
 CHANGE, WEIGHING = 16, 15
+ATTEMPT, KEPT = 0.5, 8      # an attempt on the agenda; numbers kept of it
+FULL, WAVES = 0.85, 3       # load from which users give up; attempts that backoff has room for
 
 
 def simulate(p: ElbBalancingParams, sim: Simulation) -> "Balancing":
@@ -47,8 +51,8 @@ def simulate(p: ElbBalancingParams, sim: Simulation) -> "Balancing":
         checks=elb.HealthChecks(p.health_interval, p.health_timeout, p.unhealthy_threshold,
                                 p.healthy_threshold),
         target_price=p.target_price, random=sim.stream)
-    elb.Users(sim, "users", p.request_rate, balancer, count=p.users, cv=p.user_cv,
-              visit=p.visit_time, random=sim.stream)
+    users = elb.Users(sim, "users", p.request_rate, balancer, count=p.users, cv=p.user_cv,
+                      visit=p.visit_time, retry=p.retry, random=sim.stream)
     if p.fault != "none":
         balancer.fault(p.fault_at, p.fault_duration, p.fault, p.fault_zone, p.fault_targets,
                        p.eviction_time)
@@ -56,15 +60,21 @@ def simulate(p: ElbBalancingParams, sim: Simulation) -> "Balancing":
         balancer.add(p.add_at, p.add_targets, p.cold_factor, p.warm_time)
     if p.remove_targets:
         balancer.remove(p.remove_at, p.remove_targets)
-    return Balancing(p, sim, balancer=balancer)
+    return Balancing(p, sim, balancer=balancer, clients=users.client)
 
 
 class Balancing(kit.Outcome):
-    """A balancer; its series and its bill are the run's."""
+    """A balancer, whose series and bill are the run's; `clients`, where users wait for answers."""
 
     def series(self) -> dict:
-        """Those of the balancer."""
-        return self.balancer.series()
+        """Those of the balancer; where users come back, what they wanted and what they got."""
+        series = self.balancer.series()
+        series |= {"attempts_rate": series["offered_rate"], "errors_rate": series["failed_rate"]}
+        if self.clients:
+            told = self.clients.told
+            series |= {"offered_rate": told["offered_rate"], "latency": told["latency"],
+                       "completed_rate": told["goodput_rate"], "failed_rate": told["lost_rate"]}
+        return series
 
     def cost(self) -> dict:
         """Targets, balancer, data between zones."""
@@ -81,9 +91,10 @@ class Balancing(kit.Outcome):
 def estimate(p: ElbBalancingParams) -> Estimate:
     """What a run will take: requests, many at once or, to the shortest line, for users who must
     stay while nodes differ, beside targets that start slowly, one by one (as a part of a control
-    event each); users, ticks times targets, and the checks that matter, after each of which every
-    node looks at its targets."""
+    event each), and each attempt of users who wait for answers; users, ticks times targets, and
+    the checks that matter, after each of which every node looks at its targets."""
     requests = p.request_rate * p.duration
+    followed = attempts(p) if p.retry else 0.0
     targets, nodes = sum(p.counts) + p.add_targets, sum(n > 0 for n in p.counts)
     in_scope = targets if p.crosses else targets / nodes
     often = p.balancer == rules.NLB and p.kept * ROUNDS * p.request_rate < BLOCK
@@ -104,7 +115,20 @@ def estimate(p: ElbBalancingParams) -> Estimate:
     weighings = (p.duration - p.fault_at) / rules.WEIGHED_EVERY if p.mitigates and dead else 0
     if p.fault_duration:
         weighings = min(weighings, p.fault_duration / rules.WEIGHED_EVERY + 20)
+    if followed:
+        picking = followed * (ATTEMPT + in_scope * LOOKED_AT * (p.picks == rules.LEAST))
     return Estimate(requests=requests, events=32 + picking + weighings * WEIGHING
                     + changes * (CHANGE + targets / 75),
-                    cells=4 * TICKS * targets + LOTS * p.users / 4 + 4 * requests,
+                    cells=4 * TICKS * targets + LOTS * p.users / 4 + 4 * requests + KEPT * followed,
                     lower="request_rate" if requests > 10 * targets * TICKS else "duration")
+
+
+def attempts(p: ElbBalancingParams) -> float:
+    """How often users who come back will ask, about: more than once each where targets fail or are
+    full."""
+    requests, left = p.request_rate * p.duration, sum(p.counts)
+    if p.fault == rules.ZONE_LOST:
+        left -= p.counts[rules.ZONES.index(p.fault_zone)]
+    calm = p.request_rate * p.service_time < FULL * left and not p.faults
+    most = p.retry.attempts if p.retry_mode == AT_ONCE else min(p.retry.attempts, WAVES)
+    return requests if calm else requests * (1 + most) / 2

@@ -22,6 +22,7 @@
 # * How long is a dead target sent requests, and what does it cost? And one that is sick, and whose
 #   health checks pass?
 # * What happens to a request whose target is leaving, and to one whose zone is lost?
+# * When do retries help, and when do they keep a failure alive that is over?
 
 # %%
 import labsim
@@ -261,6 +262,55 @@ for cross in ("on", "off"):
           f"{s['timed_out']:,.0f} were sent to a lost target by another node")
 
 # %% [markdown]
+# ### Users who try again
+#
+# So far each error was one that a user saw. Most programs try again, a few times, after a pause
+# that is left to chance. Guess before you run it: does that help when a zone is lost?
+
+# %%
+print("req/s    answered in time: once   with retries   attempts per request")
+for rate in (150, 200, 210):
+    again = lab.preset("Retries that help").changed(request_rate=rate)
+    once, more = (lab.run(p).summary for p in (again.changed(retry_mode="none"), again))
+    print(f"{rate:5} {once['completed'] / once['offered']:27.0%} "
+          f"{more['completed'] / more['offered']:14.0%} {more['amplification']:22.2f}")
+
+# %% [markdown]
+# While two zones have room for all, a retry meets a door and a target that are well, and nearly all
+# errors are gone. With a little more it is the other way round: lines grow, users give up, and each
+# puts another request behind the one that he has left in line.
+
+# %%
+lab.run(lab.preset("Retry storm")).plot()
+
+# %% [markdown]
+# The fault ends, and the storm doesn't. All targets are busy, most of the time for nobody (`late`):
+# a **metastable failure**. Without retries the same load comes through by itself. What ends it?
+
+# %%
+storm = lab.preset("Retry storm")
+for cure in ({}, {"retry_quota": True}, {"breaker": True}, {"retry_mode": "none"}):
+    r = lab.run(storm.changed(**cure))
+    t, answered = r.series["completed_rate"].t, r.series["completed_rate"].value
+    print(f"{str(cure):24} {answered[t > 220].mean() / storm.request_rate:5.0%} of what is wanted "
+          f"at the end, {r.summary['late']:6,.0f} answers for nobody")
+
+# %% [markdown]
+# A budget for retries keeps it smaller. A circuit breaker stops sending while most attempts fail,
+# so that the lines empty, at the price of requests that it doesn't even try. The lab on retry
+# storms has all of it.
+#
+# ### Break whatever you like
+#
+# A target, a zone, the balancer, the way to it: what, when, for how long, how badly.
+
+# %%
+faults = [("balancer-1", "slow", 30, 60, 5), ("balancer-2", "down", 60, 60),
+          ("balancer-c", "lost", 150, 60)]
+for event in lab.run(lab.Params(faults=faults)).events[:8]:
+    print(f"{event.t:6.0f} s  {event.text}")
+
+# %% [markdown]
 # ### Those who leave, those who come
 #
 # Long requests, and half of the targets are deregistered. How long shall they be waited for?
@@ -418,23 +468,33 @@ check("elb-balancing", 8, "c")
 exercise("elb-balancing", 9)
 
 # %% tags=["solution"]
-# blank: answer = None    # a dict, such as {"a_targets": 5}
+# blank: answer = None    # a letter
 # blank: check("elb-balancing", 9, answer)
 # >>> solution
-answer = {"balancer": "alb", "algorithm": "least_outstanding_requests",
-          "a_targets": 4, "b_targets": 4}
-check("elb-balancing", 9, answer)
+check("elb-balancing", 9, "b")
 # <<< solution
 
 # %%
 exercise("elb-balancing", 10)
 
 # %% tags=["solution"]
-# blank: answer = None    # a dict, such as {"health_interval": 10}
+# blank: answer = None    # a dict, such as {"a_targets": 5}
 # blank: check("elb-balancing", 10, answer)
 # >>> solution
-answer = {"health_interval": 5, "health_timeout": 2, "algorithm": "round_robin"}
+answer = {"balancer": "alb", "algorithm": "least_outstanding_requests",
+          "a_targets": 4, "b_targets": 4}
 check("elb-balancing", 10, answer)
+# <<< solution
+
+# %%
+exercise("elb-balancing", 11)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"health_interval": 10}
+# blank: check("elb-balancing", 11, answer)
+# >>> solution
+answer = {"health_interval": 5, "health_timeout": 2, "algorithm": "round_robin"}
+check("elb-balancing", 11, answer)
 # <<< solution
 
 # %% [markdown]
@@ -503,7 +563,9 @@ trust
 #   once here, and clients go on for as long as their answer is valid. Of two clients that were
 #   measured one went on for that long and a second more, the other for half as long: both fit
 #   either assumption.
-# * Nobody tries again. Real clients do, and so does an ALB where a target refuses a connection.
+# * Nobody tries again unless you say so, and then each user alike; the balancer itself never does.
+#   An ALB does where a target refuses a connection. A retry goes to the next address that the
+#   user's DNS answer has, which not every client does.
 # * Sessions end at random, users differ by {{user_cv}} of their mean, both assumptions.
 # * How far and how fast anomaly mitigation cuts a weight, and how it gives it back, AWS doesn't
 #   publish. Here it is halved every {{fact:elb.atw_period_s}}, down to an eighth, and won back by

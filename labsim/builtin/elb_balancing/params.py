@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number
+from labsim.declare import ClientParams, choice, flag, integer, number
 from labsim.errors import ParameterError
 from labsim.services.elb import rules as elb
 
@@ -20,7 +20,7 @@ def targets(default: int, zone: str):
         help=f"Targets in zone {zone} at the start; with none the zone is not enabled.")
 
 
-class ElbBalancingParams(Params):
+class ElbBalancingParams(ClientParams):
     """Parameters of `elb-balancing`."""
 
     request_rate: float = number(
@@ -211,4 +211,5 @@ class ElbBalancingParams(Params):
     @property
     def quiet(self) -> bool:
         """Whether nothing fails, comes or leaves."""
-        return self.fault == "none" and not self.add_targets and not self.remove_targets
+        return (self.fault == "none" and not self.faults
+                and not self.add_targets and not self.remove_targets)

@@ -7,9 +7,50 @@ from labsim import theory
 from labsim.declare import Box, Line, Link, Preset
 from labsim.services.elb import Balancer
 from labsim.services.elb import rules as elb
+from labsim.services.elb.trouble import EVICTION
 
+OF_BALANCER = {metric.name: metric for metric in Balancer.METRICS}
+OF_CLIENTS = {metric.name: metric for metric in kit.Client.METRICS}
+
+
+def by_users(name: str, once, clients: str = "", **said):
+    """A metric as users see it: where they wait for answers and may come back, that of the clients;
+    else `once(outcome)`."""
+    metric = OF_CLIENTS[clients or name]
+    return replace(metric, name=name, label=said.pop("label", ""), **said, value=lambda o: (
+        metric.value(o.clients) if o.clients else once(o)))
+
+
+def of_both(name: str, clients: str = "", **said):
+    """What the balancer tells of requests and clients of theirs; the same where nobody retries."""
+    own = OF_BALANCER[name]
+    return by_users(name, lambda o: own.value(o.balancer), clients,
+                    **{"meaning": own.meaning, "aliases": own.aliases, **said})
+
+
+def offered(o) -> float:
+    """Requests that came to the balancer."""
+    return OF_BALANCER["offered"].value(o.balancer)
+
+
+BOTH = (
+    of_both("offered"), of_both("completed"),
+    of_both("failed", meaning="requests that got an error, the last time that they were tried"),
+    of_both("in_flight_end", "open_end"),
+    *(of_both(f"latency_{one}") for one in ("mean", "p50", "p95", "p99")),
+)
+AS_BOTH = {metric.name: metric for metric in BOTH}
 METRICS = (
-    *kit.of_part("balancer", Balancer.METRICS),
+    *(AS_BOTH.get(metric.name, metric) for metric in kit.of_part("balancer", Balancer.METRICS)),
+    by_users("attempts", offered),
+    by_users("retries", lambda o: 0),
+    by_users("abandoned", lambda o: 0),
+    *(replace(metric, name="errors", label="", unit="attempts", aliases=(),
+              meaning="attempts that ended with an error")
+      for metric in kit.of_part("balancer", Balancer.METRICS, "failed")),
+    by_users("late", lambda o: 0),
+    by_users("amplification", lambda o: 1.0),
+    by_users("goodput", lambda o: OF_BALANCER["completed"].value(o.balancer) / o.sim.duration),
     kit.Metric("new_share", "", "part of the requests since that went to added targets", "higher",
                lambda o: o.new_share()),
     kit.Metric("cost_usd", "USD", "targets, balancer, data between zones", "lower",
@@ -24,6 +65,8 @@ GRAY = {**ONE_ZONE, "request_rate": 225, "fault": "target-errors", "fault_durati
 COLD = {"request_rate": 225, "add_targets": 6, "cold_factor": 8, "duration": 480}
 LONG = {"a_targets": 8, "b_targets": 8, "c_targets": 8, "request_rate": 0.45, "service_time": 20,
         "duration": 1_800, "idle_timeout": 300, "remove_targets": 12, "remove_at": 900}
+AGAIN = {"request_rate": 175, "fault": "zone-lost", "client_timeout": 2,
+         "retry_mode": "full-jitter"}
 
 PRESETS = (
     Preset("Round robin", "Six targets, each gets every sixth request of an usher: as even as it "
@@ -56,6 +99,11 @@ PRESETS = (
            {**COLD, "slow_start": 300}),
     Preset("Deregistration delay", "Long requests, and a manager who waits only ten seconds before "
                                    "he puts out the light.", {**LONG, "deregistration_delay": 10}),
+    Preset("Retries that help", "The zone outage once more, but users try again, and two zones "
+                                "have room for all: nearly nobody is left with an error.", AGAIN),
+    Preset("Retry storm", "A fifth more users, too many for two zones. They give up and come back, "
+                          "and when the third zone is there again, it doesn't end.",
+           {**AGAIN, "request_rate": 210}),
 )
 
 
@@ -65,6 +113,8 @@ def undisturbed(p) -> None:
         raise kit.NotApplicable("targets come, leave or die")
     if p.kept:
         raise kit.NotApplicable("users stay with a target")
+    if p.retry:
+        raise kit.NotApplicable("users give up, or come back")
 
 
 def mean_latency(p) -> float:
@@ -105,7 +155,9 @@ def one_line(p) -> float | None:
 PANELS = tuple(
     replace(panel, lines=(*panel.lines, Line("one line for all", limit=one_line)),
             theory=kit.Theory("mean latency", mean_latency))
-    if panel.title == "Time to an answer" else panel for panel in Balancer.PANELS)
+    if panel.title == "Time to an answer" else
+    replace(panel, lines=(Line("attempts", "attempts_rate"), *panel.lines))
+    if panel.title == "Requests" else panel for panel in Balancer.PANELS)
 
 
 def zone_boxes(row: int, zone: str) -> tuple[Box, Box]:
@@ -137,17 +189,22 @@ def turns_are_even(r) -> bool:
     p = r.params
     if not (p.picks == elb.ROUND_ROBIN and p.crosses and p.quiet and not p.kept):
         return True
-    nodes, requests = sum(n > 0 for n in p.counts), r.summary["offered"]
+    nodes, requests = sum(n > 0 for n in p.counts), r.series["offered_total"].value[-1]
     return (r.summary["imbalance"] - 1) * requests <= nodes * sum(p.counts) + 1e-6
 
 
 INVARIANTS = (
-    *Balancer.INVARIANTS,
+    kit.conserved("offered_total", "ended_total", "in_flight"),
+    kit.adds_up("offered", "completed", "failed", "abandoned", "in_flight_end"),
+    kit.adds_up("attempts", "offered", "retries"),
+    kit.adds_up("errors", "refused", "timed_out", "cut_off", "rejected", "server_errors"),
     kit.Invariant("the last instant is the summary's", lambda r: (
-        r.series["offered_total"].value[-1] == r.summary["offered"]
-        and r.series["in_flight"].value[-1] == r.summary["in_flight_end"])),
+        r.params.retry or r.series["in_flight"].value[-1] == r.summary["in_flight_end"])),
+    kit.Invariant("no more comes to the balancer than is sent", lambda r: (
+        0 <= r.summary["attempts"] - r.series["offered_total"].value[-1]
+        <= (r.summary["attempts"] if r.params.retry else 0))),
     kit.Invariant("no answer is later than the idle timeout", lambda r: (
-        r.summary["latency_p99"] <= r.params.timeout * (1 + 1e-9))),
+        r.params.retry or r.summary["latency_p99"] <= r.params.timeout * (1 + 1e-9))),
     kit.Invariant("without cross-zone nothing crosses", lambda r: (
         r.params.crosses or r.summary["cross_zone_share"] == 0)),
     kit.Invariant("turns are even", turns_are_even),
@@ -156,7 +213,8 @@ INVARIANTS = (
         or r.summary["moved_share"] == 0)),
     kit.Invariant("a fault is noticed within its bounds", lambda r: (
         r.params.fault == elb.ERRORS    # by its errors, however seldom somebody meets it
-        or r.summary["detection_s"] <= max(r.params.eviction_time, elb.detection_bounds(
+        or "errors" in r.params.faults
+        or r.summary["detection_s"] <= max(r.params.eviction_time, EVICTION, elb.detection_bounds(
             r.params.health_interval, r.params.unhealthy_threshold,
             r.params.health_timeout)[1]) + 1e-6)),
     kit.Invariant("nobody is waited for longer than the deregistration delay", lambda r: (

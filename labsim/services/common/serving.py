@@ -34,9 +34,9 @@ from labsim.declare import (
 from labsim.declare.faults import DOWN, ERRORS, HANGS, SLOW
 from labsim.engine import ServiceTimes, Simulation, one_by_one, so_far
 from labsim.engine.agenda import Call
-from labsim.engine.center import FIFO, ORDERS, WORKS, Center
-from labsim.errors import require, unknown
-from labsim.services.common.calls import Ask, Inner, asks
+from labsim.engine.center import FIFO
+from labsim.errors import require
+from labsim.services.common.crew import Crew, Manner, lines
 
 
 class Serving(Asked):
@@ -94,24 +94,12 @@ class Serving(Asked):
                  cancels: bool = False, random=None):
         super().__init__(sim, name)
         require("servers", servers, 1, whole=True)
-        require("max_queue", max_queue, endless=True)
-        require("contention", contention)
-        if not isinstance(max_wait, ServiceTimes):
-            require("max_wait", max_wait, unit="s", endless=True)
-        if order not in ORDERS:
-            raise unknown("order", order, ORDERS)
+        manner = Manner(order, max_queue, max_wait, contention)
         self.work, self.cancels, self.most_servers = work, cancels, servers
         self._works = one_by_one(work.draw, lambda: random or sim.stream(f"{name} work"))
-        patience = None
-        if isinstance(max_wait, ServiceTimes):
-            patience = one_by_one(max_wait.draw, lambda: sim.stream(f"{name} patience"))
-        elif max_wait < math.inf:
-            patience = lambda: max_wait     # noqa: E731
-        self.center = Center(sim.agenda, servers, self._done, self._shed, order=order,
-                             room=max_queue, patience=patience, contention=contention)
-        self.clients: list[tuple[Inner, bool]] = []
-        for ask in asks(calls):
-            self._call(ask)
+        crew = Crew(sim.agenda, servers, manner, manner.patience(sim, name), lines(self, calls),
+                    self._finish, self._shed)
+        self.center, self.clients = crew.center, crew.clients
         self.came: list[float] = []     # requests, s; and of those who
         self.ended: list[float] = []    # were answered well,
         self.took: list[float] = []     # after how long, s,
@@ -124,14 +112,6 @@ class Serving(Asked):
         self._down = self._hangs = False
         self._errors = 0.0
         self._luck = one_by_one(lambda n, rng: rng.random(n), lambda: sim.stream(f"{name} errors"))
-
-    def _call(self, ask: Ask) -> None:
-        name = f"{self.name} to {ask.to.name}"
-        before = sum(client.to is ask.to for client, _ in self.clients)
-        client = Inner(self.sim, f"{name} {before + 1}" if before else name, ask.to, owner=self,
-                       retry=ask.retry, pool=ask.pool, trip=ask.trip)
-        self.link(ask.to)
-        self.clients.append((client, ask.optional))
 
     @property
     def waits_for(self) -> list[Asked]:
@@ -165,34 +145,7 @@ class Serving(Asked):
         self.lost.append(t)
         self.answer(t, call, False)
 
-    def _done(self, t: float, call: Call) -> None:
-        """Its own work is done: now come the calls to others."""
-        if self.clients:
-            call.step = 0
-            self._call_next(t, call)
-        else:
-            self._finish(t, call, True)
-
-    def _call_next(self, t: float, call: Call) -> None:
-        if call.step == len(self.clients):
-            return self._finish(t, call, True)
-        client, _ = self.clients[call.step]
-        client.request(t, self._called, call)
-
-    def _called(self, t: float, request, ok: bool) -> None:
-        """A call to another part has ended."""
-        call = request.asker
-        if call.state != WORKS:         # lost meanwhile
-            return
-        ok = ok or self.clients[call.step][1]
-        call.step += 1
-        if ok:
-            self._call_next(t, call)
-        else:
-            self._finish(t, call, False)
-
     def _finish(self, t: float, call: Call, ok: bool) -> None:
-        self.center.leave(t, call)
         if not ok or self._errors and self._luck() < self._errors:
             return self._fail(t, call)
         self.ended.append(t)

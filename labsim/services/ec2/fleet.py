@@ -118,7 +118,7 @@ class Fleet(Component):
         self._record(*RECORDED)
         if consumes is not None:
             rng = sim.stream(f"{name} consumer") if random is None else random
-            consumes.worked_by(self, work)
+            self.consumes = consumes = consumes.worked_by(self, work) or consumes
             self.on_service = lambda instance: consumes.add_consumer()
             self.release = lambda instance: consumes.remove_consumer(
                 rng, drain=drain) + drain_time

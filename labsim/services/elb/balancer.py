@@ -5,45 +5,56 @@ points to a till and never looks back: whoever stands in a line stays there. All
 is in how he points, and in what he doesn't know.
 
 *Models:* an Application or Network Load Balancer: what `nodes` (who picks), `traffic` (who waits),
-`target_group` (who is there, and who knows it) and `users` (who comes) say; its bill.
-*Leaves out:* what these leave out; targets that work on several requests at a time.
+`target_group` (who is there, and who knows it), `trouble` (what breaks) and `users` (who comes)
+say; its bill. Where somebody waits for its answers, or targets have threads, bounded lines or calls
+to make, or are parts themselves, it follows each request from part to part (`wired`).
+*Leaves out:* what these leave out.
 
 Data plane: request-level, exact.
 """
 
 import math
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
 from labsim import factbook
-from labsim.declare import Component, Outlet, adds_up, conserved
+from labsim.declare import Asked, Component, adds_up, conserved
 from labsim.engine import ServiceTimes, Simulation
+from labsim.engine.agenda import Call
+from labsim.engine.center import FIFO
 from labsim.errors import LabsimError, ParameterError, require, require_each
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION, Metric
+from labsim.services.common.crew import Crew, Manner, lines
 from labsim.services.elb import bill, rules
-from labsim.services.elb.fates import ANSWERED, REFUSED, SERVER_ERROR
+from labsim.services.elb.fates import HandedOn
+from labsim.services.elb.members import Members
 from labsim.services.elb.nodes import Node
 from labsim.services.elb.pins import Pins
 from labsim.services.elb.readings import METRICS, PANELS, Readings
 from labsim.services.elb.target_group import TargetGroup
 from labsim.services.elb.traffic import Traffic
-from labsim.services.elb.users import Users, strangers
+from labsim.services.elb.trouble import EVICTION
+from labsim.services.elb.users import SHORTEST_TTL, Users, strangers
+from labsim.services.elb.wired import Wired
 
-CONNECTION, EVICTION = 300.0, 30.0      # s: how long a client keeps one; until DNS drops a node
+CONNECTION = 300.0      # s: how long a client keeps one
 RESPONSE = 100_000                      # bytes
 IDLE = {rules.ALB: factbook.value("elb.alb_idle_timeout_s"),
         rules.NLB: factbook.value("elb.nlb_idle_timeout_s")}
 
 
-class Balancer(Component):
-    """A load balancer. Requests come from `elb.Users`, by `sim.send(load, to=balancer)` or from
-    another part's outlet; those of the latter are each somebody else's. `done` and `failed` are
-    the outlets of requests that were answered, and that got an error.
+class Balancer(Asked):
+    """A load balancer. Requests come from `elb.Users`, by `sim.send(load, to=balancer)`, from
+    another part that asks it or whose outlet leads to it; but for the users' each is somebody
+    else's. `done` and `failed` are the outlets of what was answered, and what got an error.
 
-    targets: how many there are from the start in zones a, b and c; or an `ec2.Fleet` consumes it,
-    and every instance in service is a target. work: how long a request is work for a target.
+    targets: how many there are from the start in zones a, b and c; or parts that answer, one in
+    each zone in turn; or `ec2.Fleet`s consume it, and every instance in service is a target. work:
+    how long a request is work for a target. threads: so many it works on at a time; order,
+    max_queue, max_wait, contention: how its line suffers (`crew.Manner`); calls: what each request
+    asks other parts in the course of it (`labsim.ask`), with pools of all targets together.
     anomaly_mitigation: with weighted_random, less goes to targets with many errors. cross_zone:
     "on", "off", or "default" for this kind. sticky: a user stays with a target, by
     cookie (ALB) or address (NLB). connection_time: how long an NLB's user keeps a connection, s.
@@ -60,7 +71,10 @@ class Balancer(Component):
     alarm = "unhealthy"
 
     def __init__(self, sim: Simulation, name: str, kind: str = rules.ALB, *,
-                 targets: tuple[int, int, int] = (0, 0, 0), work: ServiceTimes | None = None,
+                 targets: tuple[int, int, int] | list[Asked] = (0, 0, 0),
+                 work: ServiceTimes | None = None, threads: int = 1, calls=(),
+                 order: str = FIFO, max_queue: float = math.inf,
+                 max_wait: float | ServiceTimes = math.inf, contention: float = 0.0,
                  algorithm: str = rules.ROUND_ROBIN, anomaly_mitigation: bool = False,
                  cross_zone: str = "default",
                  sticky: bool = False,
@@ -72,6 +86,12 @@ class Balancer(Component):
                  target_price: float = factbook.value("ec2.t3_medium_price"),
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
+        self.parts = targets if targets and isinstance(targets[0], Asked) else []
+        if self.parts:
+            targets = [len(self.parts[zone::len(rules.ZONES)]) for zone in range(len(rules.ZONES))]
+        require("threads", threads, 1, whole=True)
+        self._manner = Manner(order, max_queue, max_wait, contention)
+        self.threads, self._calls = threads, lines(self, calls)
         self.kind = rules.one_of("kind", kind, rules.KINDS)
         self.crosses = rules.crosses(kind, rules.one_of("cross_zone", cross_zone, rules.SETTINGS))
         picks = rules.picks(kind, rules.one_of("algorithm", algorithm, rules.ALGORITHMS))
@@ -81,22 +101,14 @@ class Balancer(Component):
         require("idle_timeout", timeout, *rules.IDLE[kind])
         require("cookie_duration", cookie_duration, *rules.COOKIE)
         require("deregistration_delay", deregistration_delay, *rules.DELAY)
-        if slow_start and not (picks == rules.ROUND_ROBIN and rules.SLOW_START_LEAST
-                               <= slow_start <= rules.SLOW_START_MOST):
-            raise ParameterError("slow_start", slow_start, f"0, or with {rules.ROUND_ROBIN} from "
-                                 f"{rules.SLOW_START_LEAST} to {rules.SLOW_START_MOST} s")
-        if anomaly_mitigation and (kind, picks) != (rules.ALB, rules.RANDOM):
-            raise ParameterError("anomaly_mitigation", True,
-                                 f"False, or with an ALB's {rules.RANDOM}")
-        if sticky and (refusal := rules.no_cookies(kind, picks, self.crosses)):
-            raise ParameterError("sticky", True, refusal)
+        rules.fit_together(kind, picks, self.crosses, slow_start, anomaly_mitigation, sticky)
         self.dns_ttl, self.response_size = dns_ttl, response_size
         self.connection_time, self.target_price = connection_time, target_price
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.users: list[Users] = []
-        self.consumers: list[Component] = []
-        self.done, self.failed = Outlet(self), Outlet(self)
-        self._first, self._given = 0, np.empty(0, dtype=bool)   # given out, from that one on
+        self.fleets: list[Members] = []
+        self.follows: bool | None = None    # each request, from part to part; None: not known yet
+        self._handed = HandedOn()
         self._sources: list[Iterable[np.ndarray]] = []
         turns = self.random("turns").random(len(targets)) * sum(targets)
         nodes = [Node(zone, picks, slow_start, int(first)) for zone, first in enumerate(turns)]
@@ -104,15 +116,21 @@ class Balancer(Component):
             sim, nodes, timeout=timeout,
             pins=Pins(rules.stays(kind, sticky, cookie_duration, connection_time),
                       renewed=kind == rules.ALB, by_connection=kind == rules.NLB),
-            work_random=self.random("service"), choice=self.random("choice"))
+            work_random=self.random("service"), choice=self.random("choice"),
+            luck=cache(lambda k: self.random(f"errors {k + 1}")))
         self.traffic.work = work
         self.targets = TargetGroup(
             self, nodes, self.traffic, cross=self.crosses, keeps=kind == rules.NLB,
             zones=[z for z, n in enumerate(targets) if n] or list(range(len(rules.ZONES))),
             delay=deregistration_delay, checks=checks or rules.HealthChecks(),
-            weighs=anomaly_mitigation, random=self.random)
-        self.targets.register([z for z, n in enumerate(targets) for _ in range(n)], ready=True)
-        sim.on_advance(self.advance)
+            weighs=anomaly_mitigation, random=self.random, parts=self.parts)
+        self.targets.register(
+            [k % len(rules.ZONES) for k in range(len(self.parts))] or
+            [z for z, n in enumerate(targets) for _ in range(n)], ready=True)
+        for part in self.parts:
+            part.asked_by(self)
+            self.link(part)
+        sim.agenda.fed_by.append(self)
 
     # -- wiring ------------------------------------------------------------------------------
 
@@ -124,33 +142,68 @@ class Balancer(Component):
     def welcome(self, users: Users) -> int:
         """These people use it from now on; the number of the first of them."""
         self.users.append(users)
-        self.traffic.expect(users.requests())
+        if not users.client:
+            self._sources.append(users.requests())
         return self.traffic.pins.welcome(users.count)
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """Requests of strangers come at the times of `blocks` (arrays, s, sorted)."""
-        self._sources.append(blocks)
-        self.traffic.expect(strangers(blocks, self.dns_ttl, self.random("strangers")))
+        self._sources.append(strangers(blocks, self.dns_ttl, self.random("strangers")))
 
     def take(self, times: np.ndarray) -> None:
         """Requests come at `times` (s, sorted), given out by another part."""
+        self._begin()
         self.traffic.take(next(strangers([times], self.dns_ttl, self.random("others"))))
+
+    def ask(self, t: float, call: Call) -> None:
+        """A request comes at `t` s, for whose answer somebody may wait."""
+        self.traffic.ask(t, call, self)
 
     def wired(self) -> None:
         """It has to have somebody who sends, targets, and work for them."""
-        if not self.users and not self._sources and not self.fed_by:
+        if not (self._sources or self.fed_by or self.askers):
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
-        if not self.targets.zone and not self.consumers:
+        if not self.targets.zone and not self.fleets:
             raise LabsimError(f"nothing is behind {self.name}: give it targets=(2, 2, 2), or an "
                               f"ec2.Fleet(sim, name, consumes=..., work=...)")
-        if self.traffic.work is None:
+        if self.traffic.work is None and not self.parts:
             raise LabsimError(f"{self.name}: work says how long a request is work for a target")
 
-    def worked_by(self, consumer: Component, work: ServiceTimes | None) -> None:
+    def worked_by(self, consumer: Component, work: ServiceTimes | None) -> Members:
         """The instances of `consumer` are targets; a request is `work` for them."""
-        self.traffic.work = work or self.traffic.work
-        self.consumers.append(consumer)
+        if self.parts:
+            raise ParameterError("consumes", self.name, "a balancer without parts as targets")
+        if not self.fleets:
+            self.traffic.work = work or self.traffic.work
+        self.fleets.append(Members(self, consumer.name, work or self.traffic.work))
         self.link(consumer)
+        return self.fleets[-1]
+
+    def _begin(self) -> None:
+        """All is wired: from here on it is known whether requests have to be followed."""
+        if self.follows is not None:
+            return
+        works = {fleet.work for fleet in self.fleets if fleet.work} - {self.traffic.work}
+        suffers = bool(self.parts or self._calls or works or self.threads > 1
+                       or self._manner != Manner())
+        self.follows = bool(suffers or self.askers or self._onward or self.done.asks
+                            or self.failed.asks or any(isinstance(p, Asked) for p in self.fed_by))
+        if self.follows:
+            patience = self._manner.patience(self.sim, self.name)
+
+            def hire(k: int, ended, shed) -> Crew | Asked:
+                return self.parts[k] if k < len(self.parts) else Crew(
+                    self.sim.agenda, self.threads, self._manner, patience, self._calls, ended,
+                    shed)
+            self.traffic = self.targets.traffic = Wired(self.traffic, hire, self.answer, max(
+                self.dns_ttl, SHORTEST_TTL), self.random("askers"))
+            self.targets.trouble.watch_parts()
+            for fleet in self.fleets:
+                fleet.works(fleet.numbers)
+            if suffers:
+                self.targets.weigh(always=True)
+        for source in self._sources:
+            self.traffic.expect(source)
 
     def requests_per_target(self, period: float = STANDARD_RESOLUTION, name: str = "") -> Metric:
         """The metric to track that AWS predefines as ALBRequestCountPerTarget: requests in a
@@ -165,19 +218,6 @@ class Balancer(Component):
         metric = Metric(self.sim, name or f"{self.name} per target", read, period, "requests")
         self.link(metric, "metric")
         return metric
-
-    def add_consumer(self) -> None:
-        """An instance enters service: it is registered, where the fewest are."""
-        self.advance(self.sim.now)
-        self.targets.register(self.targets.emptiest(1), ready=not self.sim.now)
-
-    def remove_consumer(self, random: np.random.Generator, *, drain: bool) -> float:
-        """An instance, any of them, is to leave: when it is let go, s. drain: when its requests
-        have ended, or the deregistration delay is over; else they are cut off now."""
-        self.advance(self.sim.now)
-        now = self.sim.now
-        (target,) = self.targets.deregister(1, None if drain else 0.0)
-        return rules.let_go(now, self.targets.waits[target], self.traffic.free[target])
 
     # -- what is done to it ------------------------------------------------------------------
 
@@ -217,21 +257,29 @@ class Balancer(Component):
             self.targets.fault(lasts, what, place, how_many, eviction)
         self.sim.process(breaking())
 
+    def breakable(self) -> dict:
+        """Itself, its targets ("web-1"), its zones ("web-a")."""
+        return self.targets.trouble.breakable()
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """Faults of these amounts hold from now on for a target, a zone, or all of it."""
+        self.targets.trouble.suffer(piece, what, amounts)
+
     def advance(self, now: float) -> None:
         """Let requests flow until `now`, and hand on those that have ended."""
         for part in self.fed_by:
             part.advance(now)
-        self.traffic.advance(now)
-        if self.done.connected or self.failed.connected:
-            fates = self.traffic.fates(self._first)
-            given = np.zeros(len(fates.sent), dtype=bool)
-            given[:len(self._given)] = self._given
-            over, good = fates.ended <= now, fates.kind == ANSWERED
-            self.done.give(np.sort(fates.ended[over & ~given & good]))
-            self.failed.give(np.sort(fates.ended[over & ~given & ~good]))
-            closed = int(np.argmin(np.append(over, False)))
-            self._first, self._given = self._first + closed, over[closed:]
-        if now >= self.sim.duration:
+        self._begin()
+        if self.follows:
+            super().advance(now)
+            now = self.sim.agenda.now       # it may be it that lets others advance
+        else:
+            self.traffic.advance(now)
+            if self.done.connected or self.failed.connected:
+                good, bad = self._handed.on(self.traffic.fates(self._handed.first), now)
+                self.done.give(good)
+                self.failed.give(bad)
+        if now >= self.sim.duration and "readings" not in vars(self):
             self.readings.tell_who_left()
 
     # -- at the end of the run -------------------------------------------------------------
@@ -241,26 +289,12 @@ class Balancer(Component):
         """What came of the run, worked out once."""
         return Readings(self)
 
-    def busy_seconds(self) -> float:
-        """Seconds that targets have worked by now; who died had worked its line off."""
-        fates, now = self.traffic.fates(), self.sim.now
-        worked = fates.went & (fates.kind != REFUSED) & (fates.kind != SERVER_ERROR)
-        return float(fates.work[worked].sum()) - sum(max(t - now, 0.0) for t in self.traffic.free)
-
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """{name: (values at the record's instants, unit)}."""
         return self.readings.series()
 
     def cost(self) -> dict[str, float]:
-        """Targets of its own, the balancer's hours and capacity units, data between zones. A
-        user opens a connection per visit, and another when that or the DNS answer has run out."""
-        readings, hours = self.readings, self.sim.duration / 3600
-        kept = self.connection_time if self.kind == rules.NLB else self.dns_ttl
-        sent = len(readings.fates.sent) / self.sim.duration
-        opened = min(sum(u.count * (1 / u.visit + 1 / kept) for u in self.users) or sent, sent)
-        active = min(sum(u.count for u in self.users) or math.inf,      # a connection each, as
-                     opened * self.traffic.timeout + readings.latency.sum() / self.sim.duration)
-        gb = self.response_size / 1e9
-        used = bill.units(self.kind, opened, active, len(readings.fates.sent) * gb / hours)
-        own = {} if self.consumers else {"targets": readings.target_hours * self.target_price}
-        return {**own, **bill.cost(self.kind, hours, used, readings.crossing * gb)}
+        """Targets of its own, the balancer's hours and capacity units, data between zones."""
+        own = {} if self.fleets or self.parts else {
+            "targets": self.readings.target_hours * self.target_price}
+        return {**own, **bill.of(self)}

@@ -7,6 +7,8 @@ how much they carry, whichever is most.
 pays both ways and an ALB's does not. *Leaves out:* rules evaluated, TLS, public addresses.
 """
 
+import math
+
 from labsim import factbook
 from labsim.services.elb.rules import ALB, NLB
 
@@ -29,3 +31,18 @@ def cost(kind: str, hours: float, used: float, crossing_gb: float) -> dict[str, 
     """What a balancer costs for `hours` with `used` units: {line: USD}."""
     between = {"data between zones": 2 * crossing_gb * BETWEEN_ZONES} if kind == NLB else {}
     return {"balancer": hours * HOUR, "capacity units": hours * used * UNIT_HOUR[kind], **between}
+
+
+def of(balancer) -> dict[str, float]:
+    """The same for a `Balancer` that has run. A user opens a connection per visit, and another when
+    that or the DNS answer has run out."""
+    readings, seconds, users = balancer.readings, balancer.sim.duration, balancer.users
+    hours = seconds / 3600
+    kept = balancer.connection_time if balancer.kind == NLB else balancer.dns_ttl
+    sent = len(readings.fates.sent) / seconds
+    opened = min(sum(u.count * (1 / u.visit + 1 / kept) for u in users) or sent, sent)
+    active = min(sum(u.count for u in users) or math.inf,      # a connection each, as
+                 opened * balancer.traffic.timeout + readings.latency.sum() / seconds)
+    gb = balancer.response_size / 1e9
+    used = units(balancer.kind, opened, active, len(readings.fates.sent) * gb / hours)
+    return cost(balancer.kind, hours, used, readings.crossing * gb)

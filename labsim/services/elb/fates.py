@@ -5,7 +5,7 @@ when the till died, given the wrong thing at once.
 
 *Models:* what was in line when a target died or left, or came through a lost node, is cut off, or,
 at one that hangs, never answered; what is unanswered for too long has timed out.
-*Leaves out:* who tries again.
+*Leaves out:* who tries again (`wired` follows them).
 
 All at once, from the columns of `traffic`, when somebody asks.
 """
@@ -63,6 +63,25 @@ class Fates:
         user, target, again = self.user[which], self.target[which], again[which]
         before = previous(user, target, np.full(len(asked), -1))
         return int((again & (before != target)).sum()), int(again.sum())
+
+
+class HandedOn:
+    """Which requests have been handed on to other parts, since they had ended: `first` is the first
+    one that has not, or that nobody has looked at."""
+
+    def __init__(self):
+        self.first, self._given = 0, np.empty(0, dtype=bool)    # of those from that one on
+
+    def on(self, fates: Fates, now: float) -> tuple[np.ndarray, np.ndarray]:
+        """When those of `fates`, from `first` on, that have ended by `now` and were not handed on
+        yet were answered, and when they failed, s, sorted."""
+        given = np.zeros(len(fates.sent), dtype=bool)
+        given[:len(self._given)] = self._given
+        over, good = fates.ended <= now, fates.kind == ANSWERED
+        closed = int(np.argmin(np.append(over, False)))
+        self.first, self._given = self.first + closed, over[closed:]
+        return (np.sort(fates.ended[over & ~given & good]),
+                np.sort(fates.ended[over & ~given & ~good]))
 
 
 # Time, user, whether first, work, node, target, end of nobody's requests.

@@ -135,7 +135,7 @@ class Readings:
         np.cumsum(work.reshape(self.ticks, n), axis=0, out=total[1:])
         minute = max(1, round(LOOK / tick))
         total[minute:] -= total[:-minute].copy()
-        return total[1:] / (minute * tick)
+        return total[1:] / (minute * tick * self.part.threads)
 
     @cached_property
     def registered(self) -> np.ndarray:
@@ -150,7 +150,8 @@ class Readings:
 
     def load_mean(self) -> float:
         """Work sent to targets over the time that they were there."""
-        return self.fates.work[self.fates.went].sum() / max(self.there.sum(), 1e-9)
+        there = max(self.there.sum(), 1e-9) * self.part.threads
+        return self.fates.work[self.fates.went].sum() / there
 
     def imbalance(self) -> float:
         """Requests per second of the busiest target over the mean of all."""

@@ -160,3 +160,16 @@ def let_go(left: float, delay: float, last: float) -> float:
     """When a target that was deregistered at `left` s, and whose last request would end at `last`
     s, is done: then, or at the end of the deregistration delay. Fact: elb.dereg_rule."""
     return max(left, min(last, left + delay))
+
+
+def fit_together(kind: str, picks: str, cross: bool, slow_start: float, mitigation: bool,
+                 sticky: bool) -> None:
+    """`ParameterError` for what a balancer does not have together."""
+    if slow_start and not (picks == ROUND_ROBIN
+                           and SLOW_START_LEAST <= slow_start <= SLOW_START_MOST):
+        raise ParameterError("slow_start", slow_start, f"0, or with {ROUND_ROBIN} from "
+                             f"{SLOW_START_LEAST} to {SLOW_START_MOST} s")
+    if mitigation and (kind, picks) != (ALB, RANDOM):
+        raise ParameterError("anomaly_mitigation", True, f"False, or with an ALB's {RANDOM}")
+    if sticky and (refusal := no_cookies(kind, picks, cross)):
+        raise ParameterError("sticky", True, refusal)

@@ -10,16 +10,15 @@ is changed and everybody has looked at it again.
 its own; targets that refuse or hang, or a zone that is lost, and their end; deregistration with its
 delay; DNS that names the nodes of zones with a healthy target, or all if there is none; anomaly
 mitigation: targets with disproportionately many errors get less and less, and win it back slowly.
-*Leaves out:* anomalies without a fault (errors by overload alone), or in answers that take longer
-than from one evaluation to the next; checks that fail because a
-target is busy; the boot of new targets, and who decides
-how many there are (`ec2.Fleet`, `autoscaling`).
+*Leaves out:* anomalies in answers that take longer than from one evaluation to the next, and, where
+targets can't be full, anomalies without a fault; checks that fail because a target is busy; the
+boot of new targets, and who decides how many there are (`ec2.Fleet`, `autoscaling`).
 
 Control plane: SimPy processes, one event per change. Health checks that change nothing are not
 simulated; when one that does is sent follows from its phase.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from labsim.services.elb import rules
 from labsim.services.elb.fates import ANSWERED, Cut
 from labsim.services.elb.nodes import Node
 from labsim.services.elb.traffic import Traffic
+from labsim.services.elb.trouble import Trouble
 from labsim.text import plural
 
 NEVER = float("inf")
@@ -39,12 +39,13 @@ class TargetGroup:
 
     zones: those in which the balancer has a node. cross: nodes send to all targets. keeps: users
     stay with a target that leaves. delay: of deregistration, s. weighs: with anomaly mitigation.
-    random(use): the generator for each use. The lists have an entry per target that there ever was.
+    random(use): the generator for each use. parts: those that stand as its first targets. The lists
+    have an entry per target that there ever was.
     """
 
     def __init__(self, part: Component, nodes: list[Node], traffic: Traffic, *, zones: list[int],
                  cross: bool, keeps: bool, delay: float, checks: rules.HealthChecks, weighs: bool,
-                 random: Callable[[str], np.random.Generator]):
+                 random: Callable[[str], np.random.Generator], parts=()):
         self.part, self.sim, self.nodes, self.traffic = part, part.sim, nodes, traffic
         self.zones, self.cross, self.keeps, self.delay = zones, cross, keeps, delay
         self.checks, self._phases = checks, [random(f"checks {name}") for name in rules.ZONES]
@@ -59,6 +60,7 @@ class TargetGroup:
         self.weighs, self.weight = weighs, {}   # of mitigated targets
         self._looked = -1                   # the first request not yet weighed; -1: nobody weighs
         self.ends = [NEVER for _ in nodes]  # of the last fault in each zone
+        self.trouble = Trouble(self, parts)
         self.detection = 0.0                # longest time from a fault until a node acted on it, s
 
     # -- who may be picked -----------------------------------------------------------------
@@ -122,16 +124,16 @@ class TargetGroup:
             self.left.append(NEVER)
             self.died.append(NEVER)
             self.waits.append(self.delay)
-            self.traffic.free.append(now)
+            self.traffic.join(now)
         self.registered += new
         for k in new if ready else ():
-            for zone in self._checking(k):
+            for zone in self.checking(k):
                 self.nodes[zone].healthy.add(k)
         if not ready:
             self.part.log("scale-out", f"{len(new)} {plural(len(new), 'target')} registered")
         self.refresh()
         for k in new if not ready else ():
-            for zone in self._checking(k):
+            for zone in self.checking(k):
                 self.sim.process(self._first_checks(zone, k, now, cold))
 
     def emptiest(self, how_many: int) -> list[int]:
@@ -143,7 +145,7 @@ class TargetGroup:
             counts[chosen[-1]] += 1
         return chosen
 
-    def _checking(self, target: int) -> list[int]:
+    def checking(self, target: int) -> list[int]:
         """The zones whose nodes check this target: those that may send to it."""
         return self.zones if self.cross else [self.zone[target]]
 
@@ -155,6 +157,8 @@ class TargetGroup:
                 return
             fails = self.traffic.failing.get(target, rules.ERRORS) != rules.ERRORS
             if fails or not self.nodes[self.zone[target]].up:
+                if self.trouble.some:
+                    return self.trouble.follow(zone, target)
                 t = self.ends[self.zone[target]]    # dead before it was ever in service
                 continue
             if cold[1] and not any(target in node.healthy for node in self.nodes):
@@ -162,18 +166,21 @@ class TargetGroup:
             self._mark(zone, target, True)
             return
 
-    def deregister(self, how_many: int, delay: float | None = None) -> list[int]:
-        """So many are deregistered now, the oldest of the zones that have the most; after `delay`
-        s (by default that of the group) what they still have is cut off."""
+    def deregister(self, how_many: int, delay: float | None = None,
+                   among: Container[int] | None = None) -> list[int]:
+        """So many (of those `among` these) are deregistered now, the oldest of the zones that have
+        the most; after `delay` s (by default that of the group) what they still have is cut off."""
         now, leaving, delay = self.sim.now, [], self.delay if delay is None else delay
         for _ in range(min(how_many, len(self.registered))):
-            zones = [self.zone[k] for k in self.registered]
+            here = [k for k in self.registered if among is None or k in among]
+            zones = [self.zone[k] for k in here]
             most = max(self.zones, key=zones.count)
-            leaving.append(self.registered.pop(zones.index(most)))
+            leaving.append(here[zones.index(most)])
+            self.registered.remove(leaving[-1])
         for k in leaving:
             self.left[k], self.waits[k] = now, delay
         self.draining += leaving
-        self.traffic.cuts.append(Cut(now + delay, tuple(leaving)))
+        self.traffic.cut(Cut(now + delay, tuple(leaving)))
         self.part.log("scale-in", f"{len(leaving)} "
                       f"{plural(len(leaving), 'target')} deregistered")
         self.refresh()
@@ -199,14 +206,13 @@ class TargetGroup:
             self.died[k] = t
         self.traffic.fail(dead, rules.HANGS if all_of_it else what, t)
         self.part.log("fault", f"{what}: {len(dead)} targets in zone {rules.ZONES[zone]}")
-        if self.weighs and self._looked < 0:
-            self.sim.process(self._weighing())
+        self.weigh()
         for k in dead if what != rules.ERRORS else ():
-            for z in self._checking(k):
+            for z in self.checking(k):
                 if not all_of_it or z != zone:      # nobody is left there to check
                     self.sim.process(self._watch(z, k, t, end, what))
         if all_of_it and zone in self.zones:
-            self.traffic.cuts.append(Cut(t, node=zone))
+            self.traffic.cut(Cut(t, node=zone))
             self.nodes[zone].up = False
             self.refresh()
             self.sim.process(self._evict(zone, t, end, evict))
@@ -230,24 +236,32 @@ class TargetGroup:
             return      # over before it was noticed
         yield from self.at(when)
         self.detection = max(self.detection, when - died)
-        node = f"node {rules.ZONES[zone]} finds target {target + 1}"
-        self.part.log("unhealthy", f"{node} unhealthy")
-        self._mark(zone, target, False)
+        self.tell(zone, target, False)
         if end < self.sim.duration:
             passed = rules.next_check(max(end, when), phase, checks.interval)
             yield from self.at(passed + (checks.healthy - 1) * checks.interval)
-            self.part.log("healthy", f"{node} healthy")
-            self._mark(zone, target, True)
+            self.tell(zone, target, True)
 
-    def _weighing(self):
+    def weigh(self, always: bool = False) -> None:
+        """From now on targets are weighed, where there is anomaly mitigation."""
+        if self.weighs and self._looked < 0:
+            self.sim.process(self._weighing(always))
+
+    def _weighing(self, always: bool):
         """Every few seconds the weights, from a fault until all is well and has its full weight."""
         self._looked = self.traffic.routed
-        while self.weight or self.traffic.failing:
+        while always or self.weight or self.traffic.failing:
             seconds = rules.WEIGHED_EVERY
             yield from self.at((self.sim.now // seconds + 1) * seconds)
             self._weigh(self.sim.now)
             self._looked = self.traffic.routed
         self._looked = -1
+
+    def tell(self, zone: int, target: int, healthy: bool) -> None:
+        """A node has found out how a target is."""
+        how = "healthy" if healthy else "unhealthy"
+        self.part.log(how, f"node {rules.ZONES[zone]} finds target {target + 1} {how}")
+        self._mark(zone, target, healthy)
 
     def _weigh(self, now: float) -> None:
         """Weigh the targets by the requests since the last time that have ended by `now`, s."""

@@ -17,7 +17,7 @@ half of a microsecond. Which requests were cut off is found when somebody asks (
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import heappush
 
 import numpy as np
@@ -38,13 +38,17 @@ class Traffic:
     """
 
     def __init__(self, sim: Simulation, nodes: list[Node], *, timeout: float, pins: Pins,
-                 work_random: np.random.Generator, choice: np.random.Generator):
+                 work_random: np.random.Generator, choice: np.random.Generator,
+                 luck: Callable[[int], np.random.Generator]):
         self.sim, self.nodes, self.timeout, self.pins = sim, nodes, timeout, pins
         self.work: ServiceTimes | None = None
-        self._work_random, self._choice = work_random, choice
+        self.work_random, self.choice, self.luck = work_random, choice, luck
         self.free: list[float] = []                 # when a target has done all that it has, s
         self.failing: dict[int, str] = {}           # targets with a fault, and which
         self.slower: dict[int, tuple[float, float, float]] = {}     # since, factor, for (s)
+        self.heavier: dict[int, float] = {}         # how many times as much work all is there
+        self.shares: dict[int, float] = {}          # of what is 5xx, where it is not all
+        self.down = False                           # nobody is sent anywhere
         self.cuts: list[Cut] = []
         self.answers: list[tuple[float, tuple[int, ...]]] = []  # DNS: from when on, which nodes
         # Per piece: time, user, whether first, work (s), node, target, end; and how many before it.
@@ -83,13 +87,15 @@ class Traffic:
                                in self.slower.items() if last < since + for_}
 
     def _route(self, piece: Requests) -> None:
-        work = self.work.draw(len(piece), self._work_random)
+        work = self.work.draw(len(piece), self.work_random)
         doors = self._doors(piece)
         which = {door for door in range(len(self.nodes)) if (doors == door).any()}
-        if picked := self._picked(piece, doors, which):
+        if self.down:
+            target, end = np.full(len(piece), -1), piece.t
+        elif picked := self._picked(piece, doors, which):
             target, doors = picked
             end = self._served(target, piece.t, work)
-        elif self.failing or self.slower or self.pins.keep or not all(
+        elif self.failing or self.slower or self.heavier or self.pins.keep or not all(
                 type(node.picker).pick is LeastOutstanding.pick and node.up and node.picker.members
                 for node in (self.nodes[door] for door in which)):
             target, doors, end = self._one_by_one(piece, doors, work)
@@ -125,7 +131,7 @@ class Traffic:
                 or not all(node.picker.members for node in nodes)):
             return None
         needs = any(node.picker.by_chance for node in nodes)
-        chance = self._choice.random(len(piece)) if needs else np.zeros(len(piece))
+        chance = self.choice.random(len(piece)) if needs else np.zeros(len(piece))
 
         def picks(these=slice(None)) -> np.ndarray:
             t, die, door = piece.t[these], chance[these], doors[these]
@@ -148,12 +154,16 @@ class Traffic:
         for k, (since, factor, for_) in self.slower.items():
             here = target == k
             work[here] *= 1.0 + (factor - 1.0) * np.maximum(1.0 - (t[here] - since) / for_, 0.0)
+        for k, factor in self.heavier.items():
+            work[target == k] *= factor
         if not self.failing and (len(target) == 0 or target.min() >= 0):
             return served(target, t, work, self.free)
         end = t.copy()                              # who is sent nowhere, at once
         well = target >= 0
         for k, how in self.failing.items():
             here = target == k
+            if k in self.shares:
+                here[here] = self.luck(k).random(int(here.sum())) < self.shares[k]
             end[here], well = AT_ONCE[how], well & ~here
         end[well] = served(target[well], t[well], work[well], self.free)
         return end
@@ -182,7 +192,7 @@ class Traffic:
     def _one_by_one(self, piece: Requests, doors: np.ndarray, work: np.ndarray) -> tuple:
         """(target, node, end) of each request, where a pick depends on the moment."""
         nodes, pins, free, failing = self.nodes, self.pins, self.free, self.failing
-        chance = self._choice.random(len(piece)).tolist()
+        chance = self.choice.random(len(piece)).tolist()
         keep, timeout, renewed, by_connection = (pins.keep, self.timeout, pins.renewed,
                                                  pins.by_connection)
         who, place = np.unique(piece.user, return_inverse=True) if keep else (None, piece.user)
@@ -205,7 +215,8 @@ class Traffic:
                     pinned[user], via[user], until[user] = target, node.zone, now + keep
             end = left = now
             if target >= 0:
-                if target in failing:
+                if target in failing and not (target in self.shares and self.luck(
+                        target).random() >= self.shares[target]):
                     end = AT_ONCE[failing[target]]
                     left = now + timeout if end == FOREVER else now
                     if keep and by_connection and failing[target] == REFUSES:
@@ -215,6 +226,8 @@ class Traffic:
                         since, factor, for_ = self.slower[target]
                         cold = 1.0 - (now - since) / for_
                         long = work[i] = long * (1.0 + (factor - 1.0) * max(cold, 0.0))
+                    if target in self.heavier:
+                        long = work[i] = long * self.heavier[target]
                     start = free[target]
                     free[target] = end = left = (start if start > now else now) + long
                 if node.counts:
@@ -228,6 +241,18 @@ class Traffic:
 
     # -- what control events do --------------------------------------------------------------
 
+    def join(self, now: float) -> None:
+        """There is another target from `now` on."""
+        self.free.append(now)
+
+    def done_at(self, target: int) -> float:
+        """When `target` has done all that it has, s."""
+        return self.free[target]
+
+    def cut(self, one: Cut) -> None:
+        """This is cut off, now or later."""
+        self.cuts.append(one)
+
     def resolve_to(self, now: float, nodes: tuple[int, ...]) -> None:
         """From `now` on DNS names these nodes."""
         self.answers.append((now, nodes))
@@ -237,7 +262,7 @@ class Traffic:
         is lost; or they go on, and answer with a 5xx at once."""
         self.failing.update(dict.fromkeys(targets, how))
         if how != ERRORS:
-            self.cuts.append(Cut(now, tuple(targets), hangs=how == HANGS))
+            self.cut(Cut(now, tuple(targets), hangs=how == HANGS))
             for node in self.nodes:
                 if node.counts:
                     node.picker.settle(set(targets), now, self.timeout if how == HANGS else 0.0)

@@ -6,22 +6,26 @@ another comes in his place.
 
 *Models:* Poisson requests of users who differ in how busy they are, come for a visit (of an
 exponential length) and are followed by others; DNS answers kept for their TTL, each user's with a
-phase of its own, which point to the doors in turn; strangers, who send one request each.
-*Leaves out:* retries of failed requests, think times that follow an answer.
+phase of its own, which point to the doors in turn; strangers, who send one request each; users who
+come back if no answer comes (`labsim.retry`), each by his own DNS answers and with his own cookie.
+*Leaves out:* think times that follow an answer.
 
 Data plane: request-level, made in blocks of arrays that don't depend on what the balancer does. A
 user's rate is a whole number of 64ths of the mean one. Where nobody stays with a target it doesn't
 matter who comes, so a sample of the users is asked about visits, some 20,000 requests' worth.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from labsim.declare import Component, Count, Line, Panel
+from labsim.declare import Component, Count, Line, Panel, Retry
 from labsim.engine import Load, Rows, ServiceTimes, Simulation
+from labsim.engine.agenda import ARRIVE
 from labsim.errors import ParameterError, require
+from labsim.services.common.crew import Inner
 from labsim.services.elb.lines import in_order
 
 PEOPLE = 600            # at any time, by default
@@ -42,6 +46,22 @@ class Requests(Rows):
     looked_up: np.ndarray
     pointer: np.ndarray
 
+    def one_by_one(self) -> Iterator[tuple]:
+        """(t, user, first, looked_up, pointer) of each."""
+        yield from zip(*(column.tolist() for column in (
+            self.t, self.user, self.first, self.looked_up, self.pointer)))
+
+
+class Visitor:
+    """One of the `users` (by number) who wants something, whether at the first of a visit: the
+    call to nobody in whose course his attempts are made (`labsim.engine.agenda.Call`)."""
+
+    __slots__ = ("users", "user", "first")
+    asker, gone, wanted = None, False, True
+
+    def __init__(self, users: "Users", user: int, first: bool):
+        self.users, self.user, self.first = users, user, first
+
 
 def strangers(blocks: Iterable[np.ndarray], ttl: float, random: np.random.Generator
               ) -> Iterator[Requests]:
@@ -57,8 +77,9 @@ class Users(Component):
     """`count` people at any time who send Poisson requests to a load balancer, at the rate of
     `load` (a `Load`, or requests/s) all together.
 
-    cv: of their own rates. visit: its mean length, s. random(use): the generator for each use;
-    by default streams of its own.
+    cv: of their own rates. visit: its mean length, s. retry: how they come back if no answer comes
+    (`labsim.retry`); by default nobody waits for one. random(use): the generator for each use; by
+    default streams of its own.
     """
 
     METRICS = (Count("offered", "requests", "requests sent", "",
@@ -68,6 +89,7 @@ class Users(Component):
 
     def __init__(self, sim: Simulation, name: str, load: Load | float, to, *, count: int = PEOPLE,
                  cv: float = 1.0, visit: float = 1_200.0,
+                 retry: Retry | None = None,
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
         require("count", count, 1)
@@ -86,8 +108,35 @@ class Users(Component):
                        else -int(-count * ASKED // expected))
         self.ttl, dns = max(to.dns_ttl, SHORTEST_TTL), self._random("dns")
         self.shift, self.start = dns.random(count) * self.ttl, dns.random(count)
+        self.to, self.client = to, None
+        if retry:
+            self.client = Inner(sim, f"{name} to {to.name}", to, retry=retry, owner=self)
+            self._places = list(zip(self.shift.tolist(), self.start.tolist()))
         self.number = to.welcome(self)      # of the first of them
+        if retry:
+            self._await(row for piece in self.requests() for row in piece.one_by_one())
         self.link(to)
+
+    # -- who wait for the answer ---------------------------------------------------------------
+
+    def _await(self, rows: Iterator[tuple]) -> None:
+        row = next(rows, None)
+        if row is not None:
+            self.sim.agenda.at(row[0], self._come, (rows, row), ARRIVE)
+
+    def _come(self, t: float, source: tuple) -> None:
+        rows, (_, user, first, *_) = source
+        self._await(rows)
+        self.client.request(t, None, Visitor(self, user - self.number, first))
+
+    def looks_up(self, user: int, t: float) -> tuple[float, float]:
+        """When the DNS answer that a user has at `t` s was looked up, and where it points."""
+        shift, start = self._places[user]
+        answer = math.floor((t + shift) / self.ttl)
+        pointer = start + answer * TURN
+        return answer * self.ttl - shift, pointer - math.floor(pointer)
+
+    # -- all of them ---------------------------------------------------------------------------
 
     def requests(self) -> Iterator[Requests]:
         """All requests, in order, in blocks."""
