@@ -44,7 +44,7 @@ class AnswerOutlet(Outlet):
     @property
     def asks(self) -> bool:
         """Whether it comes to a part that answers."""
-        return bool(self._asked)
+        return bool(self.asked)
 
     def leave(self, t: float) -> None:
         """A request leaves at `t` s."""

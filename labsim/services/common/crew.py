@@ -67,8 +67,9 @@ def lines(part: Component, calls) -> list[tuple[Client, bool]]:
     for ask in asks(calls):
         name = f"{part.name} to {ask.to.name}"
         before = sum(client.to is ask.to for client, _ in made)
-        made.append((Errand(part.sim, f"{name} {before + 1}" if before else name, ask.to, owner=part,
-                            retry=ask.retry, pool=ask.pool, trip=ask.trip), ask.optional))
+        client = Errand(part.sim, f"{name} {before + 1}" if before else name, ask.to, owner=part,
+                        retry=ask.retry, pool=ask.pool, trip=ask.trip)
+        made.append((client, ask.optional))
         part.link(ask.to)
     return made
 
