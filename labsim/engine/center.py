@@ -105,14 +105,13 @@ class Center:
         self.released.append(t)
         if self.closing:
             self.closing -= 1
-        else:
+        elif self.waiting:
             self._next(t)
+        else:
+            self.idle += 1
 
     def _next(self, t: float) -> None:
         """A server is free: the next one in line has it."""
-        if not self.waiting:
-            self.idle += 1
-            return
         for line in self._lines:
             while line:
                 call = line.pop() if self._lifo else line.popleft()
@@ -129,8 +128,10 @@ class Center:
         for _ in range(count):
             if self.closing:
                 self.closing -= 1
-            else:
+            elif self.waiting:
                 self._next(t)
+            else:
+                self.idle += 1
 
     def close(self, count: int = 1) -> None:
         """So many servers fewer: idle ones at once, then whichever are done first."""

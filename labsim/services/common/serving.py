@@ -150,7 +150,7 @@ class Serving(Asked):
             return self._fail(t, call)
         self.ended.append(t)
         self.took.append(t - call.came)
-        if not call.wanted:
+        if call.gone or call.asker is not None and not call.wanted:
             self.count["wasted"] += 1
         self.answer(t, call, True)
 
