@@ -63,8 +63,8 @@ def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
     if follow:
         app = elasticache.Application(sim, "application", cache, database, skew=p.skew,
                                       random=sim.stream, **how)
-        for way, rate in ((app.reads, p.read_rate), (app.writes, p.write_rate)):
-            way.feed(RateCurve.steady(rate, sim.duration).arrivals(sim.stream(way.what)))
+        for way, rate, what in ((app, p.read_rate, "reads"), (app.writes, p.write_rate, "writes")):
+            way.feed(RateCurve.steady(rate, sim.duration).arrivals(sim.stream(what)))
     else:
         app = elasticache.SampledApplication(sim, "application", cache, database,
                                              reads=p.read_rate, writes=p.write_rate, **how)
@@ -82,7 +82,9 @@ class CacheAside(kit.Outcome):
 
     def series(self) -> dict:
         """Those of the application and of the database."""
-        return {**self.app.series(), **self.database.told}
+        queue = {name: self.database.told[name] for name in (
+            "accepted_rate", "in_flight", "queue", "in_service")}
+        return {**self.app.series(), **queue}
 
     def cost(self) -> dict:
         """Nodes and database."""

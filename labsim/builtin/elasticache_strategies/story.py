@@ -7,13 +7,13 @@ from labsim import theory
 from labsim.declare import Box, Line, Link, Panel, Preset
 from labsim.engine import KeySample, key_sample
 from labsim.services.elasticache import Application, Cluster, cache_aside
-from labsim.services.rds import Database
+from labsim.services.rds import CountedDatabase
 
 METRICS = (
     *kit.of_part("app", Application.METRICS),
-    *kit.of_part("database", Database.METRICS, "accepted", "utilization", "in_flight_mean",
+    *kit.of_part("database", CountedDatabase.METRICS, "accepted", "utilization", "in_flight_mean",
                  prefix="database_"),
-    *kit.of_part("database", Database.METRICS, "queue_max"),
+    *kit.of_part("database", CountedDatabase.METRICS, "queue_max"),
     *kit.of_part("cache", Cluster.METRICS),
     kit.Metric("cost_usd", "USD", "nodes and database", "lower", kit.Outcome.total_cost),
 )
@@ -129,7 +129,7 @@ LINKS = (
 
 INVARIANTS = (
     *Application.INVARIANTS,
-    *Database.INVARIANTS,
+    *CountedDatabase.INVARIANTS,
     kit.Invariant("without a lock every read is a hit or asks the database", lambda r: (
         r.params.lock or r.summary["hits"] + r.summary["database_reads"]
         == r.summary["offered"])),

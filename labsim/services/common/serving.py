@@ -162,11 +162,16 @@ class Serving(Asked):
         if self._hangs:
             call.came = t
             self._stuck.append(call)
+            self.center.unserved.append(t)      # it is in no queue
             return
-        call.work = self._works()
+        call.work = self.work_of(call)
         if self._down or not self.center.enter(t, call):
             self.refused.append(t)
             self._fail(t, call)
+
+    def work_of(self, call: Call) -> float:
+        """How long it works on a request that comes now, s."""
+        return self._works()
 
     def give_up(self, t: float, call: Call) -> None:
         """Whoever asked waits no more: what waits is dropped, if it `cancels`."""

@@ -86,6 +86,8 @@ class Tally:
     offered = property(lambda self: self._sum(OFFERED), doc="Reads that came.")
     completed = property(lambda self: self._sum(HITS, WAITS, ANSWERED), doc="Reads answered.")
     hits = property(lambda self: self._sum(HITS), doc="Reads that the cache answered.")
+    failures = property(lambda self: self._sum(FAILED), doc="Reads turned away.")
+    open = served_stale = 0
     outdated = property(lambda self: self._sum(OUTDATED), doc="Answers that were out of date.")
 
     @property

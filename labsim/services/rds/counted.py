@@ -18,28 +18,47 @@ from functools import cached_property
 
 import numpy as np
 
-from labsim.declare import per_tick
-from labsim.errors import ParameterError
-from labsim.services.rds.database import Database
+from labsim.declare import Component, per_tick
+from labsim.engine import ServiceTimes, Simulation
+from labsim.errors import LabsimError, ParameterError, require
+from labsim.services.rds import measures
+from labsim.services.rds.measures import NEVER, PRICE
 
 # The columns of what is kept: until when a step went; requests admitted and turned away; inside at
 # its end and in the mean; how long it was and a request took, s.
 END, ADMITTED, TURNED, INSIDE, MEAN, LENGTH, TIME = range(7)
 
 
-class CountedDatabase(Database):
-    """A `Database` that is told how many requests come in a step (`count`), and says before each
-    step how long one would wait: a sure part `standing`, s, and with the chance `delayed` another
-    one of `ripple` s in the mean. In the last step it was `stood` s."""
+class CountedDatabase(Component):
+    """A database with so many `servers` for `work`, a `timeout` (s) and a `price` (USD per hour),
+    that is told how many requests come in a step (`count`), and says before each step how long one
+    would wait: a sure part `standing`, s, and with the chance `delayed` another one of `ripple` s
+    in the mean. In the last step it was `stood` s. One application asks it, alone."""
 
-    def __init__(self, sim, name: str, **how):
-        super().__init__(sim, name, **how)
+    METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
+    shows = measures.SHOWS
+
+    def __init__(self, sim: Simulation, name: str, *, servers: int, work: ServiceTimes,
+                 timeout: float = NEVER, price: float = PRICE):
+        super().__init__(sim, name)
+        require("servers", servers, 1, whole=True)
+        require("timeout", timeout, unit="s", endless=True)
+        require("price", price)
+        if not work.mean > 0:
+            raise ParameterError("work", work, "of a mean above 0 s")
+        self.servers, self.work, self.timeout, self.price = servers, work, timeout, price
+        self.user: Component | None = None      # an application that asks it, alone
         self.inside = 0.0                       # requests in it now
         self.admits = 1.0                       # share of those who come that is not turned away
         self.standing = self.stood = self.delayed = self.ripple = 0.0
         self.rows: list[tuple] = []             # one a step, of the columns above
         self.cv = float(getattr(self.work, "cv", 1.0))
-        self.most = len(self.servers) * (1.0 + self.timeout / self.work.mean)
+        self.most = self.servers * (1.0 + self.timeout / self.work.mean)
+
+    @property
+    def rate(self) -> float:
+        """Requests per second that it can do."""
+        return self.servers / self.work.mean
 
     @property
     def wait(self) -> float:
@@ -48,7 +67,7 @@ class CountedDatabase(Database):
 
     def count(self, begin: float, end: float, requests: int) -> int:
         """So many come evenly between `begin` and `end`, s; how many are not turned away."""
-        length, servers, work = end - begin, len(self.servers), self.work.mean
+        length, servers, work = end - begin, self.servers, self.work.mean
         load = requests / length * work                     # servers that they keep busy
         turned = self.delayed * math.exp(-self.timeout / self.ripple) if self.ripple else 0.0
         before = self.inside
@@ -99,7 +118,19 @@ class CountedDatabase(Database):
         self.delayed = busy ** (math.sqrt(2.0 * (servers + 1.0)) - 1.0)
         self.ripple = min(spread / (1.0 - busy), most)
 
-    # -- what only one who is told of each request has --------------------------------------------
+    # -- who asks ----------------------------------------------------------------------------------
+
+    def served_for(self, user: Component) -> None:
+        """Only `user` asks it from now on, by `count`."""
+        if self.user is not None:
+            raise ParameterError("database", self.name, f"a database of its own: {self.name} "
+                                                        f"serves {self.user.name} already")
+        self.user = user
+
+    def wired(self) -> None:
+        """An application asks it."""
+        if self.user is None:
+            raise LabsimError(f"nobody asks {self.name}: an elasticache.SampledApplication does")
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """It follows no single request."""
@@ -125,6 +156,11 @@ class CountedDatabase(Database):
         """Requests that would have waited too long."""
         return int(self._columns[TURNED].sum())
 
+    @property
+    def failures(self) -> int:
+        """All that failed: those."""
+        return self.turned_away
+
     def time_mean(self) -> float:
         """Mean time from arrival to answer, s."""
         return float(self._columns[ADMITTED] @ self._columns[TIME]) / max(self.accepted, 1)
@@ -139,7 +175,11 @@ class CountedDatabase(Database):
         accepted = np.diff(np.interp(t, np.append(0.0, ends),
                                      np.append(0.0, np.cumsum(self._columns[ADMITTED]))))
         inside = np.round(np.interp(t, np.append(0.0, ends), np.append(0.0, self._columns[INSIDE])))
-        queue = np.maximum(0.0, inside - len(self.servers))
+        queue = np.maximum(0.0, inside - self.servers)
         return {"accepted_rate": per_tick(accepted / self.sim.tick, "req/s"),
                 "in_flight": (inside, "requests"), "queue": (queue, "requests"),
                 "in_service": (inside - queue, "requests")}
+
+    def cost(self) -> dict[str, float]:
+        """By the hour."""
+        return measures.bill(self.price, self.sim.duration)
