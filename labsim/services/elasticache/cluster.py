@@ -7,8 +7,9 @@ number of cabinets, nearly all of the others are now looked for in the wrong pla
 *Models:* nodes of so many items, least recently used out first; keys shared out by their number
 modulo the nodes, or by a ring of points (consistent hashing); Memcached's loss of a node; Redis's
 shards with replicas, failover, and without; until when a lost node is replaced; memory that Redis
-keeps back; flushes, and faults of a node or of all. *Leaves out:* a second loss of the same shard meanwhile, cluster-mode resharding,
-writes that were not replicated yet, connection limits, sampled LRU, Redis's data types.
+keeps back; flushes, and faults of a node or of all. *Leaves out:* a second loss of the same shard
+meanwhile, cluster-mode resharding, writes that were not replicated yet, connection limits, sampled
+LRU, Redis's data types.
 
 Data plane: request-level, exact LRU in each node; who asks is an `Application`.
 """

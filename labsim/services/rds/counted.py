@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from labsim.declare import Component, per_tick
+from labsim.declare.faults import DOWN, ERRORS, SLOW
 from labsim.engine import ServiceTimes, Simulation
 from labsim.errors import LabsimError, ParameterError, require
 from labsim.services.rds import measures
@@ -36,6 +37,7 @@ class CountedDatabase(Component):
     in the mean. In the last step it was `stood` s. One application asks it, alone."""
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
+    FAULTS = {"down": DOWN, "slow": SLOW, "errors": ERRORS}
     shows = measures.SHOWS
 
     def __init__(self, sim: Simulation, name: str, *, servers: int, work: ServiceTimes,
@@ -53,7 +55,8 @@ class CountedDatabase(Component):
         self.standing = self.stood = self.delayed = self.ripple = 0.0
         self.rows: list[tuple] = []             # one a step, of the columns above
         self.cv = float(getattr(self.work, "cv", 1.0))
-        self.most = self.servers * (1.0 + self.timeout / self.work.mean)
+        self.slow, self.errors, self.down = 1.0, 0.0, False     # by faults
+        self.mistakes = 0                       # requests answered with an error
 
     @property
     def rate(self) -> float:
@@ -61,13 +64,22 @@ class CountedDatabase(Component):
         return self.servers / self.work.mean
 
     @property
+    def work_mean(self) -> float:
+        """How long it works on a request now, in the mean, s."""
+        return self.work.mean * self.slow
+
+    @property
     def wait(self) -> float:
         """Mean wait of who comes now, s."""
         return self.standing + self.delayed * self.ripple
 
     def count(self, begin: float, end: float, requests: int) -> int:
-        """So many come evenly between `begin` and `end`, s; how many are not turned away."""
-        length, servers, work = end - begin, self.servers, self.work.mean
+        """So many come evenly between `begin` and `end`, s; how many are answered well."""
+        length, servers, work = end - begin, self.servers, self.work_mean
+        if self.down:
+            self.admits = 0.0
+            self.rows.append((end, 0, requests, 0.0, 0.0, length, 0.0))
+            return 0
         load = requests / length * work                     # servers that they keep busy
         turned = self.delayed * math.exp(-self.timeout / self.ripple) if self.ripple else 0.0
         before = self.inside
@@ -82,11 +94,13 @@ class CountedDatabase(Component):
         self.rows.append((end, admitted, requests - admitted, self.inside + waiting,
                           mean + waiting, length,
                           self.stood + self.delayed * self.ripple + work))
-        return admitted
+        wrong = round(admitted * self.errors)
+        self.mistakes += wrong
+        return admitted - wrong
 
     def _flow(self, left: float, load: float, servers: int, work: float) -> float:
         """Let `left` s pass while `load` servers' work comes; how many requests have ended."""
-        served = 0.0
+        served, most = 0.0, servers * (1.0 + self.timeout / work)
         while left > 0:
             now = self.inside
             if now < servers or (now == servers and load < servers):    # some are free
@@ -97,10 +111,10 @@ class CountedDatabase(Component):
                 served += load * took / work - (self.inside - now)
             else:                                                       # a line
                 slope = (load - servers) / work
-                goal = self.most if slope > 0 else servers
+                goal = most if slope > 0 else servers
                 reach = (goal - now) / slope if slope else left
                 took = min(max(reach, 0.0), left)
-                self.inside = goal if took < left else min(now + slope * took, self.most)
+                self.inside = goal if took < left else min(now + slope * took, most)
                 served += servers * took / work
                 if took < left and slope >= 0:      # as long as it may be: the rest is turned away
                     served += servers * (left - took) / work
@@ -126,6 +140,21 @@ class CountedDatabase(Component):
             raise ParameterError("database", self.name, f"a database of its own: {self.name} "
                                                         f"serves {self.user.name} already")
         self.user = user
+
+    def advance(self, now: float) -> None:
+        """Let its application ask until `now`."""
+        if self.user:
+            self.user.advance(now)
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """It is slow, makes errors, or is down; what it had at hand then counts as answered."""
+        if what == "slow":
+            self.slow = math.prod(amounts)
+        elif what == "errors":
+            self.errors = 1.0 - math.prod(1.0 - share for share in amounts)
+        else:
+            self.down, self.inside = bool(amounts), 0.0
+            self.standing = self.stood = self.delayed = self.ripple = 0.0
 
     def wired(self) -> None:
         """An application asks it."""
@@ -158,8 +187,8 @@ class CountedDatabase(Component):
 
     @property
     def failures(self) -> int:
-        """All that failed: those."""
-        return self.turned_away
+        """Those, and those answered with an error."""
+        return self.turned_away + self.mistakes
 
     def time_mean(self) -> float:
         """Mean time from arrival to answer, s."""
