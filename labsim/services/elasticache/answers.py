@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from labsim.declare import Count, Invariant, Line, Metric, Panel, adds_up, mean, per_tick, quantiles
+from labsim.services.elasticache.requests import Miss
 from labsim.services.rds.measures import NEVER, per_interval
 
 
@@ -19,7 +20,7 @@ class Answers:
     """The reads of `app` as arrays, (reads,): times and ends, s, hit, stale, s; and how many."""
 
     def __init__(self, app):
-        app.foresee()
+        foresee(app)
         self.sim = app.sim
         self.times, self.ends, self.stale = (np.array(a) for a in (app.times, app.ends, app.stale))
         self.hit = np.array(app.hit, dtype=bool)
@@ -53,6 +54,18 @@ class Answers:
         np.add.at(latency, slot, self.latency)
         latency /= np.maximum(np.bincount(slot, minlength=ticks), 1)
         return curves(tick, asked, hits, failed, outdated, latency)
+
+
+def foresee(app) -> None:
+    """What is under way when the run ends will be answered when the database says so, if that is
+    known."""
+    for call, end in getattr(app.database, "inside", {}).items() if app.plain else ():
+        miss = call.asker
+        if isinstance(miss, Miss) and miss.row is not None and miss.app is app and end < NEVER:
+            app.ends[miss.row] = app.answered_at(end, miss)
+    for miss in app.fetching.values():
+        for row, _ in miss.waiting if miss.there else ():
+            app.ends[row] = miss.there + app.back
 
 
 def curves(tick: float, offered: np.ndarray, hits: np.ndarray, failed: np.ndarray,

@@ -29,7 +29,7 @@ from labsim.errors import LabsimError, ParameterError, require, require_each, un
 from labsim.services.common.serving import Inner
 from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS, Answers
 from labsim.services.elasticache.cluster import Cluster
-from labsim.services.elasticache.requests import Miss, Read, Writes, drawn
+from labsim.services.elasticache.requests import Miss, Writes, asked, drawn
 from labsim.services.rds.measures import NEVER
 
 NONE, LAZY, THROUGH, SESSIONS = STRATEGIES = "no-cache", "lazy-loading", "write-through", "sessions"
@@ -87,12 +87,12 @@ class Application(Asked):
         self.stale: list[float] = []
         self.duplicate_fetches = self.fetches = self.written = self.sessions_lost = 0
         self.served_stale = 0
-        self.writes = Writes(self)
-        self._reads, self._writes = (drawn(self, what).__next__ for what in ("reads", "writes"))
+        self.writes = Writes(self, drawn(self, "writes").__next__)
+        self._drawn = drawn(self, "reads").__next__
         self.client = Inner(sim, f"{name} to {database.name}", database, retry=retry, pool=pool)
-        self._plain = retry is None and pool == math.inf     # one attempt each
+        self.plain = retry is None and pool == math.inf     # one attempt each
         self._told = True                       # somebody hears of each answer
-        self._fetching: dict[int, Miss] = {}    # key: who asked the database last
+        self.fetching: dict[int, Miss] = {}    # key: who asked the database last
         self._seen: dict[int, float] = {}       # sessions: when last used
         cache.users.append(self)
         self.link(cache)
@@ -104,14 +104,18 @@ class Application(Asked):
 
     def wired(self) -> None:
         """Somebody has to ask it."""
-        writes = self.writes
-        if not any(way._sent or way.askers or way.fed_by for way in (self, writes)):
+        if not any(way._sent or way.askers or way.fed_by for way in (self, self.writes)):
             raise LabsimError(f"nobody asks {self.name}: sim.send(load, to=...) does")
         if self._sent or self.askers or self.fed_by:
             super().wired()
         self._told = bool(self.done.connected or self._onward)
 
     # -- the cache -----------------------------------------------------------------------------
+
+    @property
+    def back(self) -> float:
+        """How long one way to the cache and back takes now, s."""
+        return self.trip * self.cluster.slow
 
     def expiry(self, t: float, die: float) -> float:
         """When what is kept at `t` s expires; die: from 0 to 1."""
@@ -137,17 +141,13 @@ class Application(Asked):
 
     def ask(self, t: float, call: Call) -> None:
         """A read comes at `t` s, of a key by its popularity, or of a `Read`'s."""
-        key, work, die = self._reads()
-        if isinstance(call, Read):
-            key = call.key
-        self.read(t, key, work, die, call)
+        self.read(t, *asked(call, self._drawn), call)
 
     def read(self, t: float, key: int, work: float, die: float, call: Call) -> None:
         """A read of `key` at `t` s, on which the database would work for `work` s."""
         self.times.append(t)
-        old = None
+        old, cluster = None, self.cluster
         if self._cached:
-            cluster = self.cluster
             node = cluster.where[key]
             cluster.asked[node] += 1.0
             if not cluster.away[node]:
@@ -156,18 +156,14 @@ class Application(Asked):
                     if value[1] > t:
                         if self._sessions:
                             self._use(key, t, die)
-                        return self._found(t, value, call)
+                        self.ends.append(t + self.back)
+                        self.hit.append(True)
+                        self.stale.append(t - value[0] if t > value[0] else 0.0)
+                        return self._reply_at(self.ends[-1], call)
                     old = value
                 if self._sessions:
                     return self._log_in(t, key, work, die, call)
         self._fetch(t, key, work, die, call, old)
-
-    def _found(self, t: float, value: list, call: Call) -> None:
-        end, outdated = t + self.trip * self.cluster.slow, value[0]
-        self.ends.append(end)
-        self.hit.append(True)
-        self.stale.append(t - outdated if t > outdated else 0.0)
-        self._reply_at(end, call)
 
     def _reply_at(self, end: float, call: Call) -> None:
         if self._told or call.back is not to_nobody:
@@ -186,56 +182,62 @@ class Application(Asked):
     def _fetch(self, t: float, key: int, work: float, die: float, call: Call,
                old: list | None = None) -> None:
         """A miss: a way to the cache, one to the database, and one to fill the cache."""
-        row, other = self._open(), self._fetching.get(key)
+        row, other = self._open(), self.fetching.get(key)
         if other is not None:
             if self.lock:
                 other.waiting.append((row, call))
                 return
             self.duplicate_fetches += 1
-        miss = Miss(t, call, key, work, die, row, old, shared=self.lock)
+        miss = Miss(self, t, call, key, work, die, row, old, shared=self.lock)
         self.fetches += 1
         if self._cached:
-            miss.before, self._fetching[key] = other, miss
+            miss.before, self.fetching[key] = other, miss
         self.client.request(t, self._fetched, miss)
 
-    def _way(self, miss: Miss) -> float:
+    def way(self, miss: Miss) -> float:
         """The way to the cache, in vain, of which the database knows nothing, s."""
-        return (miss.came + self.trip * self.cluster.slow) - miss.came
+        return (miss.came + self.back) - miss.came
+
+    def answered_at(self, t: float, miss: Miss) -> float:
+        """When a read is answered that the database answers at `t` s."""
+        if miss.login:
+            return t + 2 * self.back
+        if not self._cached:
+            return t
+        miss.there = t + self.way(miss)
+        return miss.there + self.back
 
     def _fetched(self, t: float, request, ok: bool) -> None:
         """The database has answered, or not."""
         miss = request.asker
         if not ok:
             return self._failed(t, miss)
-        end = t
+        self.ends[miss.row] = end = self.answered_at(t, miss)
         if self._cached:
-            miss.there = t + self._way(miss)
             self.sim.agenda.at(miss.there, self._filled, miss)
-            end = miss.there + self.trip * self.cluster.slow
-        self.ends[miss.row] = end
         self._reply_at(end, miss.asked)
 
     def _filled(self, t: float, miss: Miss) -> None:
         """Its answer is in the cache."""
         miss.over = True
-        if self._fetching.get(miss.key) is miss:
-            del self._fetching[miss.key]
+        if self.fetching.get(miss.key) is miss:
+            del self.fetching[miss.key]
         self.fill(miss.key, t, miss.die)
         for row, call in miss.waiting:
-            self.ends[row] = end = t + self.trip * self.cluster.slow
+            self.ends[row] = end = t + self.back
             self._reply_at(end, call)
 
     def _failed(self, t: float, miss: Miss) -> None:
         """No answer: those who wait for it fail with it, or all get what was kept before."""
         miss.over = True
-        if self._fetching.get(miss.key) is miss:
+        if self.fetching.get(miss.key) is miss:
             other = miss.before
             while other is not None and other.over:
                 other = other.before
             if other is None:
-                del self._fetching[miss.key]
+                del self.fetching[miss.key]
             else:
-                self._fetching[miss.key] = other
+                self.fetching[miss.key] = other
         for row, call in [(miss.row, miss.asked), *miss.waiting]:
             if miss.old is None:
                 self.ends[row] = NEVER
@@ -243,7 +245,7 @@ class Application(Asked):
                 continue
             self.served_stale += 1
             self.stale[row] = max(t - miss.old[0], 0.0)
-            self.ends[row] = end = t + self._way(miss)
+            self.ends[row] = end = t + self.way(miss)
             self._reply_at(end, call)
 
     # -- sessions ------------------------------------------------------------------------------
@@ -258,7 +260,7 @@ class Application(Asked):
         seen = self._seen.get(key)
         if seen is not None and t < self.expiry(seen, 1.0):
             self.sessions_lost += 1
-        miss = Miss(t, call, key, work, die, self._open())
+        miss = Miss(self, t, call, key, work, die, self._open(), login=True)
         self.fetches += 1
         self.client.request(t, self._logged_in, miss)
         if not miss.over:
@@ -268,7 +270,7 @@ class Application(Asked):
         miss, cluster = request.asker, self.cluster
         miss.over = True
         if ok:
-            self.ends[miss.row] = end = t + 2 * self.trip * cluster.slow
+            self.ends[miss.row] = end = self.answered_at(t, miss)
             self._reply_at(end, miss.asked)
             return
         if t > miss.came:       # nothing has come of it
@@ -278,12 +280,9 @@ class Application(Asked):
 
     # -- writes --------------------------------------------------------------------------------
 
-    def write(self, t: float, call: Call) -> None:
+    def write(self, t: float, key: int, work: float, die: float, call: Call) -> None:
         """A write at `t` s: to the database, and with write-through to the cache."""
-        key, work, die = self._writes()
-        if isinstance(call, Read):
-            key = call.key
-        self.client.request(t, self._wrote, Miss(t, call, key, work, die))
+        self.client.request(t, self._wrote, Miss(self, t, call, key, work, die))
 
     def _wrote(self, t: float, request, ok: bool) -> None:
         miss = request.asker
@@ -296,24 +295,6 @@ class Application(Asked):
         self.writes.answer(t, miss.asked, ok)
 
     # -- at the end of the run -----------------------------------------------------------------
-
-    def foresee(self) -> None:
-        """What is under way when the run ends will be answered when the database says so, if that
-        is known."""
-        for call, end in getattr(self.database, "inside", {}).items() if self._plain else ():
-            miss = call.asker
-            if isinstance(miss, Miss) and miss.row is not None and end < NEVER and (
-                    call.back == self.client._told):
-                if self._sessions:
-                    self.ends[miss.row] = end + 2 * self.trip * self.cluster.slow
-                elif not self._cached:
-                    self.ends[miss.row] = end
-                else:
-                    miss.there = end + self._way(miss)
-                    self.ends[miss.row] = miss.there + self.trip * self.cluster.slow
-        for miss in self._fetching.values():
-            for row, _ in miss.waiting if miss.there else ():
-                self.ends[row] = miss.there + self.trip * self.cluster.slow
 
     @cached_property
     def answers(self) -> Answers:

@@ -26,11 +26,12 @@ from labsim.declare.retry import (
     Retry,
     wait,
 )
-from labsim.engine.pace import LONGEST
 from labsim.errors import ParameterError
 from labsim.services.common.retries import RetryQuota
+from labsim.services.elasticache.pace import CLOSE
 
-BINS = 96           # for the longest wait
+BINS = 64           # for the longest wait
+CROWDS = 3          # who tries for the second time, the third, and later: they want other things
 STEPS = 2_000       # of a run at most for the sake of those who wait
 LUCK = 64           # works that are looked at to know how many are late
 COLUMNS = BEGIN, OFFERED, ATTEMPTS, COMPLETED, LATE, LOST = range(6)    # of a row per step
@@ -71,13 +72,14 @@ class Readers(Component):
                                  "adaptive rate, where readers are counted")
         self.app, self.retry, n = app, retry, retry.attempts - 1
         self.waits = [bounds(retry, number + 1) for number in range(n)]
-        self.close = max(LONGEST, self.sim.duration / STEPS)    # s of a step while anybody waits
+        self.close = max(CLOSE / 2, self.sim.duration / STEPS)    # s of a step while anybody waits
         patience = retry.timeout if retry.timeout < math.inf else 0.0
         longest = patience + max((high for _, high in self.waits), default=0.0) + 2 * self.close
         self._width = max(longest / BINS, self.close / 4)
         self._bins = int(longest / self._width) + 3
         self.pool = np.zeros((self._bins, n))       # who waits, by when he is back, and his tries
-        self.keys = np.zeros((self._bins, len(app.cluster.sample)))     # and what he wants
+        self._crowd = np.minimum(np.arange(n), CROWDS - 1)  # of which crowd each retry is,
+        self.keys = np.zeros((min(n, CROWDS), self._bins, len(app.cluster.sample)))  # and its wants
         self._first = 0
         self.quota = RetryQuota(retry.clients, retry.budget) if retry.budget < math.inf else None
         self._asked, self._missed, self._fetched = np.zeros((3, len(app.cluster.sample)))
@@ -106,24 +108,22 @@ class Readers(Component):
     # -- a step ------------------------------------------------------------------------------------
 
     def due(self, begin: float, end: float) -> np.ndarray:
-        """Who is back between `begin` and `end`, s: reads of each key, (followed,)."""
+        """Who is back between `begin` and `end`, s: reads of each key by crowd, (crowds, followed).
+        """
         self._asked[:] = self._missed[:] = self._fetched[:] = 0.0
         width, last = self._width, int(end / self._width)
         first = max(self._first, last - self._bins + 1)
-        keys, self._back = np.zeros(self.keys.shape[1]), np.zeros(self.pool.shape[1])
-        if not self.troubled:
-            self._first = last
-            return keys
-        for bin_ in range(first, last + 1):
-            at = bin_ % self._bins
-            part = 1.0 if bin_ < last else min(1.0, (end - max(begin, last * width)) / (
-                (last + 1) * width - max(begin, last * width)))
-            for pool, due in ((self.pool, self._back), (self.keys, keys)):
-                out = pool[at] * part
-                pool[at] -= out
-                due += out
-        self._first = last
-        return keys
+        self._again = np.zeros((len(self.keys), self.keys.shape[2]))
+        self._back, self._first = np.zeros(self.pool.shape[1]), last
+        for bin_ in range(first, last + 1) if self.troubled else ():
+            at, part = bin_ % self._bins, 1.0
+            if bin_ == last:
+                left = (last + 1) * width - max(begin, last * width)
+                part = min(1.0, (end - max(begin, last * width)) / left)
+            for pool, due in ((self.pool[at], self._back), (self.keys[:, at], self._again)):
+                due += pool * part
+                pool -= pool * part
+        return self._again
 
     def stopped(self, begin: float, attempts: float) -> float:
         """The share of so many attempts that breakers stop."""
@@ -148,18 +148,18 @@ class Readers(Component):
         waits = 1.0 - min(1.0, max(0.0, spare) / (2.0 * wait_mean)) if wait_mean else 0.0
         return late, waits
 
-    def end(self, begin: float, end: float, fresh: int, back: np.ndarray, stopped: float) -> None:
-        """The step is over, in which so many came for the first time, and `back` again."""
+    def end(self, begin: float, end: float, fresh: int, stopped: float) -> None:
+        """The step is over, in which so many came for the first time."""
         tally, app = self.app.tally, self.app
         queries, waits, hits, answered = tally.last
         tries = np.concatenate([[float(fresh)], self._back])
         refused = float(queries - answered)
-        trips = app.way * tally.trips
+        trips, self._admitted = app.way * tally.trips, answered / max(queries, 1)
         late_query, late_wait = self._too_late(app.database.stood, trips)
         late = answered * late_query + waits * late_wait
         if app.way > self.retry.timeout:
             late += hits
-        gone = np.outer([refused, late], self._who(tries, back, end - begin))
+        gone = np.outer([refused, late], self._who(tries, end - begin))
         let = tries * (1.0 - stopped)
         gone *= np.minimum(1.0, let / np.maximum(gone.sum(0), 1e-300))
         failed, timed = gone
@@ -177,42 +177,51 @@ class Readers(Component):
             self.quota.settle()
         for fate, lost in (("failed", failed), ("abandoned", timed)):
             total[fate] += lost[-1] + (1.0 - again) * lost[:-1].sum()
-        self._put(begin, end, failed[:-1] * again, 0.0, self._missed + self._asked)
-        self._put(begin, end, timed[:-1] * again, self.retry.timeout, self._fetched + self._asked)
+        for lost, after, wants in (
+                (failed, 0.0, self._missed + self._asked),
+                (timed, self.retry.timeout, self._fetched + self._admitted * self._asked)):
+            self._put(begin, end, lost[:-1] * again, after, wants)
         self.rows.append((begin, fresh, tries.sum(), good.sum(), timed.sum(),
                           (1.0 - again) * (failed + timed)[:-1].sum() + failed[-1] + timed[-1]))
         lost = failed.sum() + timed.sum()
         self.troubled = lost > 1e-6 * tries.sum() or self.pool.sum() > 1e-3
 
-    def _who(self, tries: np.ndarray, back: np.ndarray, length: float) -> np.ndarray:
+    def _who(self, tries: np.ndarray, length: float) -> np.ndarray:
         """Of what fails in a step of `length` s, the share of those who ask for the first time, the
-        second, ...: those who come again want what is mostly missing."""
+        second, ...: who comes again wants what was missing."""
         mass = self._missed + self._asked
+        self._first_reads = self.app.fresh * length
+        self._reads = self._first_reads + self._again.sum(0)
         if not (self._back.any() and mass.any()):
             return tries / max(tries.sum(), 1e-300)
-        share = np.minimum(mass / np.maximum(self.app.weighed * length, 1e-300), 1.0)
-        again = min(1.0, float(share @ back) / float(mass.sum()))
-        return np.concatenate([[1.0 - again], again * self._back / self._back.sum()])
+        again = self._again @ np.minimum(mass / np.maximum(self._reads, 1e-300), 1.0)
+        crowds = np.bincount(self._crowd, self._back, len(again))
+        each = self._back * (again / np.maximum(crowds, 1e-300))[self._crowd]
+        first = max(float(mass.sum()) - float(each.sum()), 0.0)
+        return np.append(first, each) / max(first + float(each.sum()), 1e-300)
 
     def _put(self, begin: float, end: float, later: np.ndarray, after: float,
              wants: np.ndarray) -> None:
-        """These wait, from `after` s after their attempt on, and want those keys."""
-        many = later.sum()
-        if not many > 0:
+        """These wait, from `after` s after their attempt on, for those of the keys that they wanted
+        which such attempts were for, all `wants` together."""
+        if not later.sum() > 0:
             return
-        if not wants.any():
-            wants = self.app.weighed
-        width, bins = self._width, np.zeros(self._bins)
-        edges = (self._first + np.arange(self._bins + 1)) * width
-        edges[0] = -math.inf        # nobody is back before the step is over
-        for n, (low, high) in enumerate(self.waits):
-            low, high = begin + after + low, end + after + high
-            part = np.diff(np.clip((edges - low) / (high - low), 0.0, 1.0))
-            part[-1] += 1.0 - part.sum()
-            self.pool[(self._first + np.arange(self._bins)) % self._bins, n] += part * later[n]
-            bins += part * later[n]
-        some = np.flatnonzero(bins)
-        self.keys[(self._first + some) % self._bins] += np.outer(bins[some], wants / wants.sum())
+        width, many = self._width, self._first + np.arange(self._bins)
+        edges = np.append(-math.inf, many[1:] * width)  # nobody is back before the step is over
+        edges = np.append(edges, math.inf)
+        for n in np.flatnonzero(later).tolist():
+            low, high = self.waits[n]
+            wide = max(high - low, end - begin)
+            low = (begin + end + low + high - wide) / 2 + after
+            part = later[n] * np.diff(np.clip((edges - low) / wide, 0.0, 1.0))
+            some = np.flatnonzero(part)
+            self.pool[many[some] % self._bins, n] += part[some]
+            asked = self._first_reads if n == 0 else self._again[self._crowd[n - 1]]
+            keys = asked * wants / np.maximum(self._reads, 1e-300)
+            if not keys.any():
+                keys = asked
+            self.keys[self._crowd[n], many[some] % self._bins] += np.outer(
+                part[some], keys / keys.sum())
 
     def _tell(self, t: float, good: float, bad: float) -> None:
         """The breaker of each client hears of its part of the answers."""

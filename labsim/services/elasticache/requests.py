@@ -7,9 +7,10 @@ only the archive knows yet, how long it would take to fetch.
 who ask for the same thing again because they liked it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from labsim.declare import Asked
+from labsim.declare.client import Request
 from labsim.engine import draw_keys
 from labsim.engine.agenda import Call
 from labsim.services.rds.database import Query
@@ -28,19 +29,22 @@ class Read(Call):
 
 
 class Miss(Query):
-    """A read or write that goes to the database: what was `asked`, for which `key`, with which
-    `die`; a read's `row` in the results. `before`: who was fetching the same then; `there`: when
-    the answer is in the cache, s; `over`: nothing comes of it any more; `waiting`: rows of others
-    that wait for it, and what they asked; `old`: an expired value to fall back on. shared: it
-    is wanted though who began it has gone."""
+    """A read or write that goes to the database for `app`: what was `asked`, for which `key`, with
+    which `die`; a read's `row` in the results; whether it is a `login`. `before`: who was fetching
+    the same then; `there`: when the answer is in the cache, s; `over`: nothing comes of it any
+    more; `waiting`: rows of others that wait for it, and what they asked; `old`: an expired value
+    to fall back on. shared: it is wanted though who began it has gone."""
 
-    __slots__ = ("asked", "key", "die", "row", "before", "there", "over", "waiting", "old")
+    __slots__ = ("app", "asked", "key", "die", "row", "login", "before", "there", "over",
+                 "waiting", "old")
 
-    def __init__(self, t: float, asked: Call, key: int, takes: float, die: float,
-                 row: int | None = None, old: list | None = None, shared: bool = False):
+    def __init__(self, app, t: float, asked: Call, key: int, takes: float, die: float,
+                 row: int | None = None, old: list | None = None, shared: bool = False,
+                 login: bool = False):
         super().__init__(asked.back, None if shared else asked)
-        self.came, self.asked, self.key, self.takes, self.die = t, asked, key, takes, die
-        self.row, self.old, self.before, self.there, self.over = row, old, None, None, False
+        self.app, self.came, self.asked, self.key, self.takes = app, t, asked, key, takes
+        self.die, self.row, self.old, self.login = die, row, old, login
+        self.before, self.there, self.over = None, None, False
         self.waiting: list[tuple[int, Call]] = []
 
 
@@ -49,9 +53,9 @@ class Writes(Asked):
 
     boxed = False
 
-    def __init__(self, app):
+    def __init__(self, app, drawn: Callable[[], tuple]):
         super().__init__(app.sim, f"{app.name} writes")
-        self.part = app     # where arrows to it end
+        self.part, self._drawn = app, drawn     # part: where arrows to it end
 
     def wired(self) -> None:
         """Nobody need write."""
@@ -60,7 +64,25 @@ class Writes(Asked):
 
     def ask(self, t: float, call: Call) -> None:
         """A write of a key comes."""
-        self.part.write(t, call)
+        self.part.write(t, *asked(call, self._drawn), call)
+
+
+def asked(call: Call, drawn: Callable[[], tuple]) -> tuple[int, float, float]:
+    """The next as `drawn`, but for the key: that of a `Read`; and whoever tries again, or makes
+    others try again for him, wants what he wanted before."""
+    key, work, die = drawn()
+    if isinstance(call, Read):
+        return call.key, work, die
+    request, asker = None, call.asker
+    while asker is not None:
+        if isinstance(asker, Request):
+            request = asker
+        asker = asker.asker
+    if request is not None:
+        if request.wants is None:
+            request.wants = {}
+        key = request.wants.setdefault(call.back, key)      # each of several reads has its own
+    return key, work, die
 
 
 def drawn(app, what: str) -> Iterator[tuple[int, float, float]]:

@@ -108,7 +108,7 @@ class SampledApplication(FollowedKeys):
             self.fills = self.writes if self.strategy == THROUGH else np.zeros(len(sample))
             self.weighed = sample.weight * self.reads       # of all that a key stands for
             self.touched = np.maximum(self.reads + self.fills, 1e-200)
-            self._fresh = self.reads, self.weighed      # before anybody comes back
+            self._once, self.fresh = self.reads, self.weighed   # before anybody comes back
         return rates[0] * length, rates[1] * length
 
     def wired(self) -> None:
@@ -142,7 +142,7 @@ class SampledApplication(FollowedKeys):
         tally.clear()
         self._wait, self._admits = database.wait, max(database.admits, 1e-9)
         if readers:
-            back = readers.due(begin, end)
+            back = readers.due(begin, end).sum(0)
             stopped = readers.stopped(begin, reads + back.sum())
             self._read_again(back / length, 1.0 - stopped)
         if self.strategy == NONE:
@@ -167,13 +167,12 @@ class SampledApplication(FollowedKeys):
         answered = round(well * queries / max(queries + wrote, 1))
         tally.close(begin, answered, well - answered, self.way)
         if readers:
-            readers.end(begin, end, fresh, back, stopped)
+            readers.end(begin, end, fresh, stopped)
 
     def _read_again(self, back: np.ndarray, share: float) -> None:
         """So many come back per second for each key, (followed,); of all a `share` gets here."""
-        weight, (reads, weighed) = self.cluster.sample.weight, self._fresh
-        self.reads = share * (reads + back / weight)
-        self.weighed = share * (weighed + back)
+        self.reads = share * (self._once + back / self.cluster.sample.weight)
+        self.weighed = share * (self.fresh + back)
         self.touched = np.maximum(self.reads + self.fills, 1e-200)
 
     # -- at the end of the run ---------------------------------------------------------------------
