@@ -72,7 +72,7 @@ class Readers(Component):
                                  "adaptive rate, where readers are counted")
         self.app, self.retry, n = app, retry, retry.attempts - 1
         self.waits = [bounds(retry, number + 1) for number in range(n)]
-        self.close = max(CLOSE / 2, self.sim.duration / STEPS)    # s of a step while anybody waits
+        self.close = max(CLOSE, self.sim.duration / STEPS)    # s of a step while anybody waits
         patience = retry.timeout if retry.timeout < math.inf else 0.0
         longest = patience + max((high for _, high in self.waits), default=0.0) + 2 * self.close
         self._width = max(longest / BINS, self.close / 4)
@@ -209,19 +209,22 @@ class Readers(Component):
         width, many = self._width, self._first + np.arange(self._bins)
         edges = np.append(-math.inf, many[1:] * width)  # nobody is back before the step is over
         edges = np.append(edges, math.inf)
+        crowds: dict[tuple[int, int], np.ndarray] = {}      # from which one to which
         for n in np.flatnonzero(later).tolist():
             low, high = self.waits[n]
             wide = max(high - low, end - begin)
             low = (begin + end + low + high - wide) / 2 + after
             part = later[n] * np.diff(np.clip((edges - low) / wide, 0.0, 1.0))
-            some = np.flatnonzero(part)
-            self.pool[many[some] % self._bins, n] += part[some]
-            asked = self._first_reads if n == 0 else self._again[self._crowd[n - 1]]
+            self.pool[many % self._bins, n] += part
+            way = self._crowd[n - 1] if n else -1, self._crowd[n]
+            crowds[way] = crowds.get(way, 0.0) + part
+        for (before, crowd), part in crowds.items():
+            asked = self._first_reads if before < 0 else self._again[before]
             keys = asked * wants / np.maximum(self._reads, 1e-300)
             if not keys.any():
                 keys = asked
-            self.keys[self._crowd[n], many[some] % self._bins] += np.outer(
-                part[some], keys / keys.sum())
+            some = np.flatnonzero(part)
+            self.keys[crowd, many[some] % self._bins] += np.outer(part[some], keys / keys.sum())
 
     def _tell(self, t: float, good: float, bad: float) -> None:
         """The breaker of each client hears of its part of the answers."""

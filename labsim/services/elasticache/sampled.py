@@ -70,7 +70,7 @@ class SampledApplication(FollowedKeys):
         warm = warm and strategy in (LAZY, THROUGH)
         self._pace = Pace(sim.record.t, *self._planned(), self.ttl, jumps, warm or strategy == NONE)
         self.turnover = Turnover(self)
-        self.readers = retry and Readers(self, retry)
+        self.readers, self._part = retry and Readers(self, retry), 0.0
         if retry:
             self._pace.careful = self.readers.close
         cache.users.append(self)
@@ -158,8 +158,8 @@ class SampledApplication(FollowedKeys):
         fresh = offered
         if readers:
             reads = float(self.weighed.sum()) * length
-            offered = self.random.poisson((fresh + back.sum()) * (1.0 - stopped)) if stopped else (
-                fresh + int(back.sum() + self.random.random()))
+            came = (fresh + back.sum()) * (1.0 - stopped) + self._part
+            offered, self._part = int(came), came % 1.0     # whole ones, and what is left over
         if self.strategy != NONE:
             self.cluster.ask(reads)
         queries = tally.draw(offered, reads, self.lock, self.random)
