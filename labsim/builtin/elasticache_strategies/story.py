@@ -39,6 +39,8 @@ NEWS = {"write_rate": 2_000, "database_servers": 80}
 FULL = {"node_items": 400_000, "lost_at": 15}
 VISITORS = {"strategy": "sessions", "keys": 60_000, "skew": 0, "ttl": 60, "write_rate": 0,
             "read_rate": 6_000}
+FLUSHED = {"read_rate": 24_000, "client_timeout": 1, "retry_mode": "full-jitter", "duration": 120,
+           "faults": "cache flush 30"}
 
 PRESETS = (
     Preset("Warm cache", "The most popular fifth is on the shelf when the doors open. It answers "
@@ -73,6 +75,17 @@ PRESETS = (
     Preset("Session store lost", "Sessions in a cache without replicas. A node is lost, and with "
                                  "it the visits of a quarter of the users.",
            {**VISITORS, "lost_nodes": 1}),
+    Preset("Flush that does not recover", "Somebody empties the cache. Readers wait for a second "
+                                          "and ask again: the flush is over at once, and what it "
+                                          "did is not.", FLUSHED),
+    Preset("Flush, nobody retries", "The same flush, the same readers, but nobody asks twice: the "
+                                    "shelf is full again by itself.",
+           {**FLUSHED, "retry_mode": "none"}),
+    Preset("Flush, with a lock", "Readers ask again, but a page that is being fetched is not "
+                                 "fetched twice: the queue drains.", {**FLUSHED, "lock": True}),
+    Preset("Flush, timeouts that fit", "No lock. The database turns away who would wait for longer "
+                                       "than his reader does: nothing is done for nobody.",
+           {**FLUSHED, "database_timeout": 0.5}),
 )
 
 
@@ -124,6 +137,8 @@ PANELS = (
         Line("requests", "accepted_rate"),
         Line("what it can do", limit=lambda p: p.database_rate)),
         theory=kit.Theory("by theory", all_reads)),
+    Panel("Reads", (Line("offered", "offered_rate"), Line("attempts", "attempts_rate"),
+                    Line("goodput", "goodput_rate"))),
     Panel("Latency", (Line("mean", "latency"),)),
     Panel("Out of date", (Line("stale", "stale_share"),), unit="of answers"),
 )

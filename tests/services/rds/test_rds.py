@@ -214,7 +214,7 @@ def test_a_counted_database_turns_away_who_would_wait_too_long():
 
 def test_a_counted_database_obeys_its_faults():
     """Three times as slow it does a third; down nothing; and half of what it does may fail."""
-    database = counted([])
+    database = counted([], timeout=0.01)
     got = []
     for what, amounts in (("slow", [3.0]), ("slow", []), ("down", [0.0]), ("down", []),
                           ("errors", [0.5]), ("errors", [])):
