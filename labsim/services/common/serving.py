@@ -17,7 +17,6 @@ Data plane: request-level, exact (`labsim.engine.center`).
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -161,16 +160,15 @@ class Serving(Asked):
         self.came.append(t)
         if self._hangs:
             call.came = t
-            self._stuck.append(call)
             self.center.unserved.append(t)      # it is in no queue
-            return
+            return self._stuck.append(call)
         call.work = self.work_of(call)
         if self._down or not self.center.enter(t, call):
             self.refused.append(t)
             self._fail(t, call)
 
     def work_of(self, call: Call) -> float:
-        """How long it works on a request that comes now, s."""
+        """How long it works on a request, s."""
         return self._works()
 
     def give_up(self, t: float, call: Call) -> None:
@@ -263,11 +261,6 @@ class Serving(Asked):
     def server_seconds(self) -> float:
         """Seconds of all servers by now."""
         return self.center.servers * self.sim.now
-
-    @cached_property
-    def told(self) -> dict[str, tuple[np.ndarray, str]]:
-        """The series, worked out once."""
-        return self.series()
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests per second by what becomes of them, and those at hand."""

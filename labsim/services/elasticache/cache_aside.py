@@ -2,8 +2,7 @@
 
 Picture a librarian with a small shelf behind her and an archive in the cellar. What is on the shelf
 she gives out at once; for all else somebody has to go down, and the stairs are narrow. If ten
-people ask for the same new book, do ten go down? Who tells the shelf that a book has a new edition?
-And if nobody comes back from the cellar, does she give out the old one?
+people ask for the same new book, do ten go down? And if nobody comes back, is the old one better?
 
 *Models:* lazy loading and write-through, with a TTL and its jitter; values as they were when they
 were fetched, so that each stale answer is known; misses for a key that is being fetched already,
@@ -18,7 +17,7 @@ Data plane: request-level, exact, on the `Agenda`.
 
 import math
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -58,8 +57,7 @@ class Application(Asked):
     has expired and is still there is the answer. warm: the most popular are loaded at the start.
     random(use): the generator for a use; by default streams of its own.
 
-    Results, a row per read: `ends` (infinity: failed), `hit`, `stale` (s since the answer was out
-    of date; 0: it was not).
+    Results, a row per read: `ends` (infinity: failed), `hit`, `stale` (s out of date; 0: not).
     """
 
     METRICS, PANELS, INVARIANTS = METRICS, PANELS, INVARIANTS
@@ -122,8 +120,7 @@ class Application(Asked):
         return t + self.ttl * (1.0 - self.jitter * die)
 
     def fill(self, key: int, t: float, die: float) -> None:
-        """Keep a fresh value of `key`: a cell of when it became out of date, and when it expires.
-        One that may be served later is kept though it has expired."""
+        """Keep a fresh value of `key`: when it became out of date, and when it expires."""
         cluster = self.cluster
         node = cluster.where[key]
         if not cluster.away[node]:
@@ -167,10 +164,7 @@ class Application(Asked):
 
     def _reply_at(self, end: float, call: Call) -> None:
         if self._told or call.back is not to_nobody:
-            self.sim.agenda.at(end, self._reply, call)
-
-    def _reply(self, t: float, call: Call) -> None:
-        self.answer(t, call, True)
+            self.sim.agenda.at(end, partial(self.answer, ok=True), call)
 
     def _open(self) -> int:
         """The row of a read that goes to the database."""
@@ -212,10 +206,10 @@ class Application(Asked):
         miss = request.asker
         if not ok:
             return self._failed(t, miss)
-        self.ends[miss.row] = end = self.answered_at(t, miss)
+        self.ends[miss.row] = self.answered_at(t, miss)
         if self._cached:
             self.sim.agenda.at(miss.there, self._filled, miss)
-        self._reply_at(end, miss.asked)
+        self._reply_at(self.ends[miss.row], miss.asked)
 
     def _filled(self, t: float, miss: Miss) -> None:
         """Its answer is in the cache."""

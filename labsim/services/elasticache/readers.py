@@ -143,6 +143,7 @@ class Readers(Component):
         if database.ripple:
             tail = np.exp(-np.maximum(left - luck, 0.0) / database.ripple)
             late += database.delayed * (float(np.mean(tail)) - late)
+        late = late if late > 1e-9 else 0.0
         wait_mean = app.tally.left / app.tally.window if app.tally.window else 0.0
         spare = self.retry.timeout - trips / 2
         waits = 1.0 - min(1.0, max(0.0, spare) / (2.0 * wait_mean)) if wait_mean else 0.0

@@ -1,4 +1,10 @@
-"""What a database tells of itself, whether its requests are followed or counted."""
+"""What a database tells of itself, whether its requests are followed or counted.
+
+Picture the form that each archive fills in at the end of the day: so many came, so many stood in
+line at most, and what it cost.
+
+*Models:* metrics, panels and laws that both have. *Leaves out:* how their values come about.
+"""
 
 import numpy as np
 

@@ -202,15 +202,18 @@ CLOSE = {"goodput": 0.05, "attempts": 0.05, "timed_out": 0.08, "amplification": 
 @pytest.mark.long
 @pytest.mark.parametrize("faults, values", [
     ([], {}), (FLUSH, {}), (FLUSH, {"lock": True}), (FLUSH, {"timeout": 0.5}),
-    ([("db", "slow", 20, 10, 3)], {}), ([("db", "down", 20, 5)], {}),
+    ([("db", "slow", 20, 10, 3)], {}),
     (FLUSH, {"retry": labsim.retry(timeout=1, attempts=3, budget=500, clients=10)})], ids=str)
 def test_counted_readers_come_back_as_followed_ones(faults, values):
     """Means of several runs, apart by no more than chance and a small share of the value, or of
     all attempts where there are few."""
     values = {"retry": STORM, **values}
-    runs = {follow: [labsim.simulate(lambda sim: both(sim, follow, **values) and None, 60,
-                                     seed=seed, faults=faults).summary for seed in range(many)]
-            for follow, many in ((True, 2), (False, 6))}
+    runs = {}
+    for follow, many in ((True, 2), (False, 6)):
+        def build(sim, follow=follow):
+            both(sim, follow, **values)
+        runs[follow] = [labsim.simulate(lambda sim: build(sim), 60, seed=seed,
+                                        faults=faults).summary for seed in range(many)]
     for metric, share in CLOSE.items():
         exact, counted = (sum(s[f"app readers.{metric}"] for s in some) / len(some)
                           for some in (runs[True], runs[False]))
@@ -219,7 +222,7 @@ def test_counted_readers_come_back_as_followed_ones(faults, values):
         assert abs(counted - exact) <= share * exact + least, metric
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.sampled_from([math.inf, 0.02, 0.5, 3.0]), st.integers(1, 5),
        st.sampled_from(["none", "fixed", "exponential", "full-jitter", "decorrelated-jitter"]),
        st.sampled_from([math.inf, 500, 20]), st.booleans(), st.booleans(),
