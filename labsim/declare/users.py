@@ -29,12 +29,15 @@ class Request:
     """What a client wants: asked by attempts, of which `tries` have been made and `out` are waited
     for. It is a call to nobody itself, in whose course they are made
     (`labsim.engine.agenda.Call`). wait: before its last retry, s; paid: tokens that it took.
+    wants: what it is about, which the part that is asked keeps here: each attempt is about the
+    same.
     """
 
-    __slots__ = ("sent", "tries", "wait", "paid", "client", "out", "then", "asker", "gone")
+    __slots__ = ("sent", "tries", "wait", "paid", "client", "out", "then", "asker", "gone",
+                 "wants")
 
     def __init__(self, sent: float, client: int, then, asker):
         self.sent, self.client, self.then, self.asker = sent, client, then, asker
-        self.gone = False
+        self.gone, self.wants = False, None
         self.tries = self.out = 0
         self.wait = self.paid = 0.0

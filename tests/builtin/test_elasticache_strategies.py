@@ -286,3 +286,22 @@ def test_a_failover_costs_the_same_in_a_minute_and_in_a_day():
         for seed in range(5)) for duration in (60, 86_400))
     assert long == pytest.approx(short, rel=0.02)
     assert LAB.estimate(p.changed(duration=86_400)).seconds < 0.5
+
+
+# -- readers who come back --------------------------------------------------------------------
+
+def at_the_end(seed, **changes):
+    """The share of the reads that is answered in time when the flush is long over."""
+    p = LAB.preset("16").changed(**changes)
+    good = LAB.run(p, seed).series["goodput_rate"]
+    return good.value[good.t > 100].mean() / p.read_rate
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_flush_that_does_not_recover(seed):
+    """The load is as before, and the bad state stays; without the flush it never comes; a lock, or
+    a database that gives up before its readers do, ends it."""
+    assert at_the_end(seed) < 0.93
+    for cure in ({"faults": ""}, {"lock": True}, {"database_timeout": 0.5},
+                 {"retry_mode": "none"}):
+        assert at_the_end(seed, **cure) > 0.98, cure

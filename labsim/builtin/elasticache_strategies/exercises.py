@@ -1,6 +1,6 @@
 """The questions of `elasticache-strategies`; every number in an answer comes from the model."""
 
-from labsim.builtin.elasticache_strategies.story import FULL, HOT
+from labsim.builtin.elasticache_strategies.story import FLUSHED, FULL, HOT
 from labsim.declare import Choice, Design, Explain, Predict, percent
 from labsim.text import format_value
 
@@ -123,4 +123,19 @@ EXERCISES = (
                "How many keys are looked for elsewhere, and how many need be?"),
         solution="{answer}: three quarters of the shelf stay where they are, and the database "
                  "bears the rest. If it didn't, replicas would be worth their price."),
+    Design(
+        id="flush", start=FLUSHED,
+        free=("lock", "database_timeout", "client_timeout", "max_attempts", "retry_quota"),
+        goals=(("goodput", ">=", 23_500.0), ("amplification", "<=", 1.15)),
+        good={"database_timeout": 0.5},
+        question="The cache is flushed, and readers who wait for {client_timeout} and try "
+                 "{max_attempts} keep the database busy with reads of which nobody sees the "
+                 "answer. Let the system find back, with nothing bought.",
+        hints=("What is done with a query whose reader is gone?",
+               "The database keeps who would wait for {database_timeout}; his reader is gone by "
+               "then, and has asked again."),
+        solution="{answer}: what waits at the database for longer than its reader does is work for "
+                 "nobody, and his second read one more. A lock does it as well: the second one "
+                 "waits with the first. A retry budget alone does not, for work for nobody goes "
+                 "on."),
 )

@@ -15,6 +15,7 @@ that begins in the same step.
 """
 
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -33,12 +34,13 @@ from labsim.services.elasticache.pace import (
     SETTLING,
     plan,
 )
+from labsim.services.elasticache.readers import STEPS
 from labsim.services.elasticache.turnover import shortest_cycle
 
 POINTS = 40
 FOLLOWED = 30_000  # requests of a run that are followed one by one, and not more
 LOADED = 100_000    # keys that are loaded one by one, and not more
-COST = 7.0          # what a request takes here, in those of a station
+COST = 35.0         # what a request takes here, in those of a station
 LOAD = 5.0          # what loading an item takes, in those
 STEP = 20           # what a step takes where reads are counted, in control events,
 SETTLED = 3         # and how many of those one in steady state
@@ -57,32 +59,59 @@ def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
                warm=p.warm)
     cache = elasticache.Cluster(sim, "cache", **nodes) if follow else (
         elasticache.SampledCluster(sim, "cache", skew=p.skew, **nodes))
+    readers = None      # nobody waits for an answer
     database = (rds.Database if follow else rds.CountedDatabase)(sim, "database", **work)
     if p.lost_nodes and cached:
         cache.fail(p.lost_at, p.lost_nodes, failover=p.failover_time, replace=p.replace_time)
     if follow:
         app = elasticache.Application(sim, "application", cache, database, skew=p.skew,
                                       random=sim.stream, **how)
-        for way, rate in ((app.reads, p.read_rate), (app.writes, p.write_rate)):
-            way.feed(RateCurve.steady(rate, sim.duration).arrivals(sim.stream(way.what)))
+        loads = {"writes": (app.writes, p.write_rate)}
+        if p.retry:
+            readers = sim.send(p.read_rate, to=app, name="readers", retry=p.retry)
+        else:
+            loads["reads"] = app, p.read_rate
+        for what, (way, rate) in loads.items():
+            way.feed(RateCurve.steady(rate, sim.duration).arrivals(sim.stream(what)))
     else:
         app = elasticache.SampledApplication(sim, "application", cache, database,
-                                             reads=p.read_rate, writes=p.write_rate, **how)
-    return CacheAside(p, sim, cache=cache, database=database, app=app)
+                                             reads=p.read_rate, writes=p.write_rate,
+                                             retry=p.retry, **how)
+        readers = app.readers
+    return CacheAside(p, sim, cache=cache, database=database, app=app, readers=readers)
 
 
 def followed(p: ElasticacheStrategiesParams) -> bool:
     """Whether each request is followed, for there are few."""
     few = p.keys <= LOADED or p.strategy == NONE
-    return few and (p.read_rate + p.write_rate) * p.duration <= FOLLOWED
+    attempts = p.retry.attempts if p.retry else 1
+    return few and (p.read_rate * attempts + p.write_rate) * p.duration <= FOLLOWED
 
 
 class CacheAside(kit.Outcome):
-    """A cache, a database, and the application that asks both."""
+    """A cache, a database, the application that asks both, and its readers."""
+
+    @cached_property
+    def clients(self) -> dict[str, float]:
+        """What came of the reads that clients wanted, {metric: value}."""
+        if self.readers:
+            return self.readers.summary()
+        reads = self.app.answers
+        return {"offered": reads.offered, "attempts": reads.offered, "retries": 0,
+                "completed": reads.completed, "failed": reads.failures, "abandoned": 0,
+                "open_end": reads.open, "timed_out": 0, "amplification": 1.0,
+                "goodput": reads.completed / self.sim.duration}
 
     def series(self) -> dict:
-        """Those of the application and of the database."""
-        return {**self.app.series(), **self.database.told}
+        """Those of the application, of its readers, and of the database."""
+        queue = {name: self.database.told[name] for name in (
+            "accepted_rate", "in_flight", "queue", "in_service")}
+        told = self.app.series()
+        asked, failed = told["offered_rate"], told["failed_rate"][0]
+        readers = self.readers.told if self.readers else {
+            "offered_rate": asked, "goodput_rate": (asked[0] - failed, asked[1])}
+        return {**told, "attempts_rate": asked, **queue,
+                **{name: readers[name] for name in ("offered_rate", "goodput_rate")}}
 
     def cost(self) -> dict:
         """Nodes and database."""
@@ -95,8 +124,10 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
         keys = 0 if p.strategy == NONE else p.keys + LOAD * min(p.keys, p.room) * p.warm
         return Estimate(requests=COST * (p.read_rate + p.write_rate) * p.duration + keys,
                         events=REPORT, lower="read_rate")
+    crowded = min(p.duration / CLOSE, STEPS) if p.retry else 0.0    # steps while anybody comes back
     if p.strategy == NONE:
-        return Estimate(requests=0, events=REPORT + STEP / 3 * POINTS, lower="read_rate")
+        return Estimate(requests=0, events=REPORT + STEP / 3 * max(POINTS, crowded),
+                        lower="read_rate")
     few = key_sample(p.keys, p.skew, 20, 20)
     through = p.write_rate * (p.strategy == THROUGH)
     reads, fills, stay = few.share * p.read_rate, few.share * through, math.inf
@@ -127,6 +158,8 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
         slow = min(changes * SETTLING, p.duration / min(longest, CLOSE))
         close = min(p.duration, close + changes * SETTLING * longest)
     small = shaken + (min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0)
+    if p.retry:
+        steps, slow = max(steps, crowded), min(slow, crowded)
     steps += slow + small * growing + close / cycle / 2
     size = min(p.keys, 2_500) / 2_500
     return Estimate(requests=0, events=REPORT + STEP * (0.25 + 0.75 * size) * steps,

@@ -21,6 +21,7 @@
 # * Why do databases die when a cache expires, and what do jitter and a lock do against it?
 # * Which share of the keys is gone with a node, of Memcached and of Redis?
 # * What becomes of sessions?
+# * When does a cache that was flushed not recover, though all is as before?
 
 # %%
 import labsim
@@ -251,6 +252,63 @@ for change in ({}, {"engine": "redis", "replicas": 1}, {"node_items": 5_000, "lo
 # store for all users, and give each shard a replica.
 
 # %% [markdown]
+# ### Readers who come back
+#
+# Somebody flushes the cache. If nobody asks twice, the database is busy for a while, the shelf
+# fills up, and all is well. Readers who give up after a second and ask again:
+
+# %%
+lab.run(lab.preset("16")).plot()
+
+# %% [markdown]
+# The flush was a moment. After that the load is as before, and the database never gets rid of its
+# queue: who waits in it is gone before his answer is there, has asked again, and stands in it
+# twice. The cause is gone and its effect stays: that is called **metastable**. The same load
+# without the flush never gets there:
+
+# %%
+storm = lab.preset("16")
+cures = {"no flush": {"faults": ""}, "flush": {}, "nobody retries": {"retry_mode": "none"},
+         "retry budget": {"retry_quota": True}, "lock": {"lock": True},
+         "timeouts that fit": {"database_timeout": 0.5}}
+for name, change in cures.items():
+    r = lab.run(storm.changed(**change))
+    good, s = r.series["goodput_rate"], r.summary
+    print(f"{name:18} at the end {good.value[good.t > 100].mean():6,.0f} req/s in time, "
+          f"{s['amplification']:.2f} attempts each, abandoned {s['abandoned']:7,.0f}")
+
+# %% [markdown]
+# A budget stops the retries and not the storm: the queue is as long, and who is first in it has
+# gone. A lock keeps second reads out of the queue; a database that turns away at once who would
+# wait too long does nothing for nobody. At which load is there a way back, and at which is there
+# none?
+
+# %%
+from matplotlib.figure import Figure
+
+rates = (12_000, 14_000, 16_000, 20_000, 24_000, 28_000)
+axes = Figure(figsize=(7, 3)).subplots()
+for name in ("no flush", "flush", "lock"):
+    share = []
+    for rate in rates:
+        good = lab.run(storm.changed(read_rate=rate, **cures[name])).series["goodput_rate"]
+        share.append(good.value[good.t > 100].mean() / rate)
+    axes.plot(rates, share, marker="o", label=name)
+axes.set(xlabel="reads per second", ylabel="answered in time, at the end")
+axes.legend()
+axes.figure
+
+# %% [markdown]
+# Where the flush falls off the other two, the system has two states at the same load, and which it
+# is in depends on its past. A slow database or a lost node pushes it over as well:
+
+# %%
+for fault in ("database slow 30 10 3", "database down 30 10", "cache-1 lost 30 20"):
+    r = lab.run(storm.changed(faults=fault))
+    good = r.series["goodput_rate"]
+    print(f"{fault:22} at the end {good.value[good.t > 100].mean():6,.0f} req/s in time")
+
+# %% [markdown]
 # ## Read the model
 #
 # What a miss does:
@@ -269,10 +327,13 @@ print(inspect.getsource(elasticache.Application._fetch))
 
 # %%
 class Polite(elasticache.Application):
-    def _fetch(self, t, key, work, die):
-        if key in self._fetching:
-            return self._answer(t + self.trip, True, 0.001)
-        super()._fetch(t, key, work, die)
+    def _fetch(self, t, key, work, die, call, old=None):
+        if key in self.fetching:
+            self.ends.append(t + self.trip)
+            self.hit.append(True)
+            self.stale.append(0.001)
+            return self._reply_at(t + self.trip, call)
+        super()._fetch(t, key, work, die, call, old)
 
 
 # %%
@@ -388,6 +449,16 @@ exercise("elasticache-strategies", 9)
 check("elasticache-strategies", 9, {"ring": True})
 # <<< solution
 
+# %%
+exercise("elasticache-strategies", 10)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"client_timeout": 5}
+# blank: check("elasticache-strategies", 10, answer)
+# >>> solution
+check("elasticache-strategies", 10, {"lock": True})
+# <<< solution
+
 # %% [markdown]
 # ## Quiz
 
@@ -446,7 +517,9 @@ trust
 #   only at those with a TTL.
 # * The database is a line with {{database_servers}} servers, a fluid where requests are counted.
 #   Real ones slow down as more is under way, and have a cache of their own.
-# * Who is turned away doesn't come again. Clients that do make a stampede worse.
+# * Readers who come back are a crowd where they are counted: with each attempt the keys that were
+#   missing are asked for again, a few hundredths less often than when each reader is followed.
+#   Their circuit breakers open together. Who reads again reads the same thing.
 # * A failover takes {{failover_time}}, as AWS says of a failure, and loses no writes; replication
 #   is asynchronous. A node is replaced in {{replace_time}}: that was a service update of one shard,
 #   and of a failure nobody has published one. A shard that lacks a copy loses no second one here.

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number
+from labsim.declare import ClientParams, choice, flag, integer, number
 from labsim.errors import ParameterError
 from labsim.services.elasticache import cache_aside
 from labsim.services.elasticache.cluster import PRICE
@@ -14,7 +14,7 @@ FETCHED = ("strategy", (cache_aside.LAZY, cache_aside.THROUGH))
 REPLICATED = ("engine", (REDIS,))
 
 
-class ElasticacheStrategiesParams(Params):
+class ElasticacheStrategiesParams(ClientParams):
     """Parameters of `elasticache-strategies`."""
 
     read_rate: float = number(

@@ -1,19 +1,32 @@
 """What the lab `elasticache-strategies` measures, tells, draws and guarantees."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from labsim import declare as kit
 from labsim import theory
-from labsim.declare import Box, Line, Link, Panel, Preset
+from labsim.declare import Box, Client, Line, Link, Panel, Preset
 from labsim.engine import KeySample, key_sample
 from labsim.services.elasticache import Application, Cluster, cache_aside
-from labsim.services.rds import Database
+from labsim.services.rds import CountedDatabase
 
+
+def of_clients(*names: str) -> tuple[kit.Metric, ...]:
+    """Metrics of the readers, whether they come back or not."""
+    return tuple(replace(metric, value=lambda o, name=metric.name: o.clients[name])
+                 for metric in Client.METRICS if metric.name in names)
+
+
+FATES = "offered", "completed", "failed", "open_end"
+CAME_BACK = "attempts", "retries", "abandoned", "timed_out", "amplification", "goodput"
 METRICS = (
-    *kit.of_part("app", Application.METRICS),
-    *kit.of_part("database", Database.METRICS, "accepted", "utilization", "in_flight_mean",
+    *of_clients(*FATES),
+    *kit.of_part("app", tuple(m for m in Application.METRICS if m.name not in FATES)),
+    *of_clients(*CAME_BACK),
+    *kit.of_part("database", CountedDatabase.METRICS, "accepted", "utilization", "in_flight_mean",
                  prefix="database_"),
-    *kit.of_part("database", Database.METRICS, "queue_max"),
+    *kit.of_part("database", CountedDatabase.METRICS, "queue_max"),
     *kit.of_part("cache", Cluster.METRICS),
     kit.Metric("cost_usd", "USD", "nodes and database", "lower", kit.Outcome.total_cost),
 )
@@ -26,6 +39,8 @@ NEWS = {"write_rate": 2_000, "database_servers": 80}
 FULL = {"node_items": 400_000, "lost_at": 15}
 VISITORS = {"strategy": "sessions", "keys": 60_000, "skew": 0, "ttl": 60, "write_rate": 0,
             "read_rate": 6_000}
+FLUSHED = {"read_rate": 24_000, "client_timeout": 1, "retry_mode": "full-jitter", "duration": 120,
+           "faults": "cache flush 30"}
 
 PRESETS = (
     Preset("Warm cache", "The most popular fifth is on the shelf when the doors open. It answers "
@@ -60,6 +75,17 @@ PRESETS = (
     Preset("Session store lost", "Sessions in a cache without replicas. A node is lost, and with "
                                  "it the visits of a quarter of the users.",
            {**VISITORS, "lost_nodes": 1}),
+    Preset("Flush that does not recover", "Somebody empties the cache. Readers wait for a second "
+                                          "and ask again: the flush is over at once, and what it "
+                                          "did is not.", FLUSHED),
+    Preset("Flush, nobody retries", "The same flush, the same readers, but nobody asks twice: the "
+                                    "shelf is full again by itself.",
+           {**FLUSHED, "retry_mode": "none"}),
+    Preset("Flush, with a lock", "Readers ask again, but a page that is being fetched is not "
+                                 "fetched twice: the queue drains.", {**FLUSHED, "lock": True}),
+    Preset("Flush, timeouts that fit", "No lock. The database turns away who would wait for longer "
+                                       "than his reader does: nothing is done for nobody.",
+           {**FLUSHED, "database_timeout": 0.5}),
 )
 
 
@@ -111,6 +137,8 @@ PANELS = (
         Line("requests", "accepted_rate"),
         Line("what it can do", limit=lambda p: p.database_rate)),
         theory=kit.Theory("by theory", all_reads)),
+    Panel("Reads", (Line("offered", "offered_rate"), Line("attempts", "attempts_rate"),
+                    Line("goodput", "goodput_rate"))),
     Panel("Latency", (Line("mean", "latency"),)),
     Panel("Out of date", (Line("stale", "stale_share"),), unit="of answers"),
 )
@@ -128,11 +156,16 @@ LINKS = (
 )
 
 INVARIANTS = (
-    *Application.INVARIANTS,
-    *Database.INVARIANTS,
+    kit.adds_up("offered", "completed", "failed", "abandoned", "open_end"),
+    kit.adds_up("attempts", "offered", "retries"),
+    kit.Invariant("an attempt is a hit, asks the database, or waits for one that does", lambda r: (
+        r.summary["hits"] + r.summary["database_reads"] <= r.summary["attempts"] + 1)),
+    kit.Invariant("only hits are out of date", lambda r: (
+        r.summary["stale"] <= r.summary["hits"])),
+    *CountedDatabase.INVARIANTS,
     kit.Invariant("without a lock every read is a hit or asks the database", lambda r: (
-        r.params.lock or r.summary["hits"] + r.summary["database_reads"]
-        == r.summary["offered"])),
+        r.params.lock or r.params.breaker or abs(
+            r.summary["hits"] + r.summary["database_reads"] - r.summary["attempts"]) <= 1)),
     kit.Invariant("without a cache nothing hits", lambda r: (
         r.params.strategy != cache_aside.NONE or r.summary["hits"] == 0)),
     kit.Invariant("nothing is out of date for longer than its TTL", lambda r: (

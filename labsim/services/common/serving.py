@@ -15,7 +15,6 @@ Data plane: request-level, exact (`labsim.engine.center`).
 """
 
 import math
-from functools import cached_property
 
 import numpy as np
 
@@ -123,12 +122,16 @@ class Serving(Asked):
     def ask(self, t: float, call: Call) -> None:
         """A request comes at `t` s."""
         self.came.append(t)
-        call.work = self._works()
+        call.work = self.work_of(call)
         if self._hangs and not self._down:
             self._stuck.append(call)
         elif self._down or not self.center.enter(t, call):
             self.refused.append(t)
             self._fail(t, call)
+
+    def work_of(self, call: Call) -> float:
+        """How long it works on a request, s."""
+        return self._works()
 
     def give_up(self, t: float, call: Call) -> None:
         """Whoever asked waits no more: what waits is dropped, if it `cancels`."""
@@ -200,11 +203,6 @@ class Serving(Asked):
     def server_seconds(self) -> float:
         """Seconds of all servers by now."""
         return self.center.servers * self.sim.now
-
-    @cached_property
-    def told(self) -> dict[str, tuple[np.ndarray, str]]:
-        """The series, worked out once."""
-        return self.series()
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests per second by what becomes of them, and those at hand."""

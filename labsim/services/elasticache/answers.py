@@ -11,26 +11,32 @@ from functools import cached_property
 
 import numpy as np
 
-from labsim.declare import Count, Invariant, Line, Metric, Panel, mean, per_tick, quantiles
-from labsim.services.rds.database import NEVER, per_interval
+from labsim.declare import Count, Invariant, Line, Metric, Panel, adds_up, mean, per_tick, quantiles
+from labsim.services.elasticache.requests import Miss
+from labsim.services.rds.measures import NEVER, per_interval
 
 
 class Answers:
     """The reads of `app` as arrays, (reads,): times and ends, s, hit, stale, s; and how many."""
 
     def __init__(self, app):
+        foresee(app)
         self.sim = app.sim
         self.times, self.ends, self.stale = (np.array(a) for a in (app.times, app.ends, app.stale))
         self.hit = np.array(app.hit, dtype=bool)
         self.failed = self.ends == NEVER
-        self.latency = (self.ends - self.times)[~self.failed]
+        answered = np.isfinite(self.ends)
+        self.latency, self._answered = (self.ends - self.times)[answered], answered
         ages = self.stale[self.stale > 0]       # how long they had been out of date, s
         self.offered, self.completed, self.hits = len(self.times), len(self.latency), self.hit.sum()
         self.outdated = len(ages)
+        self.failures = int(self.failed.sum())
+        self.open = self.offered - self.completed - self.failures
         self.stale_age_mean, self.stale_age_max = mean(ages), ages.max(initial=0.0)
         self.latency_mean = mean(self.latency)
         self.written, self.fetches = app.written, app.fetches
         self.duplicate_fetches, self.sessions_lost = app.duplicate_fetches, app.sessions_lost
+        self.served_stale = app.served_stale
 
     @cached_property
     def latency_quantiles(self) -> dict[int, float]:
@@ -43,11 +49,23 @@ class Answers:
         ticks = len(t) - 1
         asked, hits, outdated, failed = (per_interval(self.times[which], t) for which in (
             slice(None), self.hit, self.stale > 0, self.failed))
-        slot = np.minimum((self.times[~self.failed] / tick).astype(int), ticks - 1)
+        slot = np.minimum((self.times[self._answered] / tick).astype(int), ticks - 1)
         latency = np.zeros(ticks)
         np.add.at(latency, slot, self.latency)
         latency /= np.maximum(np.bincount(slot, minlength=ticks), 1)
         return curves(tick, asked, hits, failed, outdated, latency)
+
+
+def foresee(app) -> None:
+    """What is under way when the run ends will be answered when the database says so, if that is
+    known."""
+    for call, end in getattr(app.database, "inside", {}).items() if app.plain else ():
+        miss = call.asker
+        if isinstance(miss, Miss) and miss.row is not None and miss.app is app and end < NEVER:
+            app.ends[miss.row] = app.answered_at(end, miss)
+    for miss in app.fetching.values():
+        for row, _ in miss.waiting if miss.there else ():
+            app.ends[row] = miss.there + app.back
 
 
 def curves(tick: float, offered: np.ndarray, hits: np.ndarray, failed: np.ndarray,
@@ -73,8 +91,12 @@ METRICS = (
     Count("hits", "requests", "reads that the cache answered", "higher", lambda a: a.answers.hits),
     Metric("hit_ratio", "", "part of the reads that the cache answered", "higher",
            lambda a: a.answers.hits / max(a.answers.offered, 1)),
-    Count("failed", "requests", "reads that the database turned away", "lower",
-          lambda a: a.answers.offered - a.answers.completed),
+    Count("failed", "requests", "reads that the database turned away or did not answer", "lower",
+          lambda a: a.answers.failures),
+    Count("open_end", "requests", "reads that were under way when the run ended", "",
+          lambda a: a.answers.open),
+    Count("served_stale", "requests", "reads answered with what had expired, since the database "
+          "failed", "", lambda a: a.answers.served_stale),
     Count("writes_completed", "requests", "writes done", "", lambda a: a.answers.written,
           aliases=("writes",)),
     Count("database_reads", "requests", "reads that went to the database", "lower",
@@ -106,9 +128,9 @@ PANELS = (
 )
 
 INVARIANTS = (
-    Invariant("offered = completed + failed", lambda r: (
-        r.summary["offered"] == r.summary["completed"] + r.summary["failed"])),
+    adds_up("offered", "completed", "failed", "open_end"),
     Invariant("every read is a hit or asks the database, or waits for one that does", lambda r: (
         r.summary["hits"] + r.summary["database_reads"] <= r.summary["offered"])),
-    Invariant("only hits are out of date", lambda r: r.summary["stale"] <= r.summary["hits"]),
+    Invariant("only hits are out of date, and what is served though it has expired", lambda r: (
+        r.summary["stale"] <= r.summary["hits"] + r.summary["served_stale"])),
 )

@@ -2,34 +2,37 @@
 
 Picture a librarian with a small shelf behind her and an archive in the cellar. What is on the shelf
 she gives out at once; for all else somebody has to go down, and the stairs are narrow. If ten
-people ask for the same new book, do ten go down? And who tells the shelf that a book has a new
-edition?
+people ask for the same new book, do ten go down? And if nobody comes back, is the old one better?
 
 *Models:* lazy loading and write-through, with a TTL and its jitter; values as they were when they
 were fetched, so that each stale answer is known; misses for a key that is being fetched already,
-and a lock that makes them wait for it; sessions that live in the cache alone.
-*Leaves out:* the network's variation, writes that fail, negative caching, batches.
+and a lock that makes them wait for it, and fail with it; a client of its own for the database, with
+timeouts, retries, a breaker, a pool of connections; expired values while the database fails; fills
+though the reader has gone; sessions that live in the cache alone.
+*Leaves out:* the network's variation, negative caching, batches; the way to the cache is added
+after the database's answer, so that a database asked by this alone gets its requests as they come.
 
-Data plane: request-level, exact: requests in order of time, and a heap of what is under way.
+Data plane: request-level, exact, on the `Agenda`.
 """
 
-from collections.abc import Callable, Iterable
-from functools import cached_property
+import math
+from collections.abc import Callable
+from functools import cached_property, partial
 
 import numpy as np
 
-from labsim.declare import Component
-from labsim.declare.component import Outlet
-from labsim.engine import Due, Simulation, Source, popularity, together
-from labsim.errors import LabsimError, require, require_each, unknown
+from labsim.declare import Asked, Retry
+from labsim.engine import Simulation, popularity
+from labsim.engine.agenda import Call, to_nobody
+from labsim.errors import LabsimError, ParameterError, require, require_each, unknown
+from labsim.services.common.crew import Inner
 from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS, Answers
 from labsim.services.elasticache.cluster import Cluster
-from labsim.services.elasticache.requests import Requests, Way
-from labsim.services.rds.database import NEVER, Database
+from labsim.services.elasticache.requests import Miss, Writes, asked, drawn
+from labsim.services.rds.measures import NEVER
 
 NONE, LAZY, THROUGH, SESSIONS = STRATEGIES = "no-cache", "lazy-loading", "write-through", "sessions"
-FILL, WROTE = 0, 1
-PATIENCE = 1_000    # requests between two looks at whether the run was cancelled
+OPEN = math.nan     # the end of a read that is under way
 
 
 def refuse_nonsense(strategy: str, *, jitter: float, **values: float) -> None:
@@ -40,33 +43,40 @@ def refuse_nonsense(strategy: str, *, jitter: float, **values: float) -> None:
     require("jitter", jitter, 0, 1)
 
 
-class Application(Component):
+class Application(Asked):
     """Reads and writes of the keys of `cache` by a strategy: "lazy-loading", "write-through",
-    "sessions" or "no-cache". Reads come by `sim.send(load, to=app)` or from another part's outlet,
-    writes likewise to `app.writes`; `done` and `failed` are the outlets of reads.
+    "sessions" or "no-cache", before `database`, a part that answers and knows how long its `work`
+    is. Reads come by `sim.send(load, to=app)`, from another part's outlet, as `calls` of another
+    part; writes likewise to `app.writes`. `done` and `failed` are the outlets of reads.
 
     skew: of the keys' popularity (Zipf; 0: all alike). trip: s of one way to the cache and back;
     ttl: s (0: none), and `jitter`, by what share of it each item's is shorter at most. lock: of
-    those who miss a key only the first asks the database. warm: the most popular are loaded at the
-    start. random(use): the generator for a use; by default streams of its own.
+    those who miss a key only the first asks the database; the others get its answer, or fail with
+    it. retry: what it does when the database does not answer (a `labsim.retry`), and pool: at most
+    so many of its requests are under way there. serve_stale: if the database fails, a value that
+    has expired and is still there is the answer. warm: the most popular are loaded at the start.
+    random(use): the generator for a use; by default streams of its own.
 
-    Results, a row per read: `ends` (infinity: failed), `hit`, `stale` (s since the answer was out
-    of date; 0: it was not).
+    Results, a row per read: `ends` (infinity: failed), `hit`, `stale` (s out of date; 0: not).
     """
 
     METRICS, PANELS, INVARIANTS = METRICS, PANELS, INVARIANTS
     shows = (("reads/s", "offered_rate"), ("hit ratio", "hit_ratio"))
     alarm = "failed_rate"
 
-    def __init__(self, sim: Simulation, name: str, cache: Cluster, database: Database, *,
+    def __init__(self, sim: Simulation, name: str, cache: Cluster, database: Asked, *,
                  strategy: str = LAZY, skew: float = 0.0, trip: float = 0.001, ttl: float = 0.0,
                  jitter: float = 0.0, lock: bool = False, warm: bool = False,
+                 retry: Retry | None = None, pool: float = math.inf, serve_stale: bool = False,
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
         refuse_nonsense(strategy, skew=skew, trip=trip, ttl=ttl, jitter=jitter)
+        if not hasattr(database, "work"):
+            raise ParameterError("database", database, "a part that works, such as an rds.Database")
         self.cluster, self.database, self.strategy = cache, database, strategy
         self._cached, self._sessions = strategy != NONE, strategy == SESSIONS
         self.trip, self.ttl, self.jitter, self.lock = trip, ttl or NEVER, jitter, lock
+        self.serve_stale = serve_stale and self._cached
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.shares = popularity(cache.keys, skew)
         self.times: list[float] = []
@@ -74,104 +84,50 @@ class Application(Component):
         self.hit: list[bool] = []
         self.stale: list[float] = []
         self.duplicate_fetches = self.fetches = self.written = self.sessions_lost = 0
-        self.reads, self.writes = Way(self, "reads"), Way(self, "writes")
-        self.done, self.failed = Outlet(self), Outlet(self)
-        self.taken: list[Requests] = []
-        self._sources = [Source(way.blocks()) for way in (self.reads, self.writes)]
-        self._due, self._leaving = Due(), Due()
-        self._given = 0
-        self._fetching: dict[int, tuple[float, int]] = {}   # key: (when it is there, how many)
+        self.served_stale = 0
+        self.writes = Writes(self, drawn(self, "writes").__next__)
+        self._drawn = drawn(self, "reads").__next__
+        self.client = Inner(sim, f"{name} to {database.name}", database, retry=retry, pool=pool,
+                            owner=self)
+        self.plain = retry is None and pool == math.inf     # one attempt each
+        self._told = True                       # somebody hears of each answer
+        self.fetching: dict[int, Miss] = {}    # key: who asked the database last
         self._seen: dict[int, float] = {}       # sessions: when last used
         cache.users.append(self)
-        database.served_for(self)
         self.link(cache)
         self.link(database, "misses")
-        sim.on_advance(self.advance)
         if warm and strategy in (LAZY, THROUGH):
             dice = self.random("warm").random(cache.keys).tolist()
             for key in reversed(range(min(cache.keys, cache.room * len(cache.all)))):
                 self.fill(key, 0.0, dice[key])      # the most popular last
 
-    # -- how requests come and go --------------------------------------------------------------
-
-    def feed(self, blocks: Iterable[np.ndarray]) -> None:
-        """Reads come at the times of `blocks` (arrays, s, sorted)."""
-        self.reads.feed(blocks)
-
-    def take(self, times: np.ndarray) -> None:
-        """Reads come at `times` (s, sorted), which another part has just given out."""
-        self.reads.take(times)
-
     def wired(self) -> None:
         """Somebody has to ask it."""
-        if not (self.reads.sources or self.writes.sources or self.fed_by):
+        if not any(way._sent or way.askers or way.fed_by for way in (self, self.writes)):
             raise LabsimError(f"nobody asks {self.name}: sim.send(load, to=...) does")
-
-    def advance(self, now: float) -> None:
-        """Let requests come and go until `now`."""
-        for part in self.fed_by:
-            part.advance(now)
-        pieces = [piece for source in self._sources for piece in source.upto(now)] + self.taken
-        self.taken = []
-        if pieces:
-            self._play(together(pieces))
-        self.settle(now)
-        if self.done.connected or self.failed.connected:
-            self._give_out(now)
-
-    def _play(self, requests: Requests) -> None:
-        due, settle, read, write = self._due, self.settle, self.read, self.write
-        if self._cached:
-            self.cluster.ask(requests.key[~requests.write])
-        rows = zip(*map(np.ndarray.tolist, requests.columns))
-        for step, (t, key, work, die, is_write) in enumerate(rows):
-            if not step % PATIENCE:
-                self.sim.check()
-            if due.first <= t:
-                settle(t)
-            if is_write:
-                write(t, key, work, die)
-            else:
-                read(t, key, work, die)
-
-    def _give_out(self, now: float) -> None:
-        failed = []
-        for t, end in zip(self.times[self._given:], self.ends[self._given:]):
-            if end == NEVER:
-                failed.append(t)
-            else:
-                self._leaving.put(end)
-        self._given = len(self.ends)
-        self.failed.give(np.array(failed))
-        self.done.give(np.array([end for end, in self._leaving.upto(now)]))
+        if self._sent or self.askers or self.fed_by:
+            super().wired()
+        self._told = bool(self.done.connected or self._onward)
 
     # -- the cache -----------------------------------------------------------------------------
+
+    @property
+    def back(self) -> float:
+        """How long one way to the cache and back takes now, s."""
+        return self.trip * self.cluster.slow
 
     def expiry(self, t: float, die: float) -> float:
         """When what is kept at `t` s expires; die: from 0 to 1."""
         return t + self.ttl * (1.0 - self.jitter * die)
 
     def fill(self, key: int, t: float, die: float) -> None:
-        """Keep a fresh value of `key`; its cell is when it became out of date."""
+        """Keep a fresh value of `key`: when it became out of date, and when it expires."""
         cluster = self.cluster
         node = cluster.where[key]
         if not cluster.away[node]:
-            cluster.caches[node].put(key, [NEVER], expires=self.expiry(t, die))
-
-    def settle(self, t: float) -> None:
-        """What is under way and ends by `t` s."""
-        for end, what, key, die in self._due.upto(t):
-            if what == FILL:
-                fetched = self._fetching.get(key)
-                if fetched is not None and fetched[0] <= end:
-                    del self._fetching[key]
-                self.fill(key, end, die)
-                continue
-            self.written += 1
-            if self.strategy == THROUGH:
-                self.fill(key, end, die)
-            else:
-                self._outdate(key, end)
+            expires = self.expiry(t, die)
+            cluster.caches[node].put(key, [NEVER, expires],
+                                     expires=NEVER if self.serve_stale else expires)
 
     def _outdate(self, key: int, t: float) -> None:
         cluster = self.cluster
@@ -179,55 +135,113 @@ class Application(Component):
         if value is not None and value[0] == NEVER:
             value[0] = t
 
-    # -- requests ------------------------------------------------------------------------------
+    # -- reads ---------------------------------------------------------------------------------
 
-    def write(self, t: float, key: int, work: float, die: float) -> None:
-        """A write at `t` s: to the database, and with write-through to the cache."""
-        end = self.database.serve(t, work)
-        if end != NEVER:
-            self._due.put(end, WROTE, key, die)
+    def ask(self, t: float, call: Call) -> None:
+        """A read comes at `t` s, of a key by its popularity, or of a `Read`'s."""
+        self.read(t, *asked(call, self._drawn), call)
 
-    def read(self, t: float, key: int, work: float, die: float) -> None:
-        """A read at `t` s."""
+    def read(self, t: float, key: int, work: float, die: float, call: Call) -> None:
+        """A read of `key` at `t` s, on which the database would work for `work` s."""
         self.times.append(t)
+        old, cluster = None, self.cluster
         if self._cached:
-            cluster = self.cluster
             node = cluster.where[key]
+            cluster.asked[node] += 1.0
             if not cluster.away[node]:
                 value = cluster.caches[node].get(key, t)
                 if value is not None:
-                    if self._sessions:
-                        self._use(key, t, die)
-                    outdated = value[0]
-                    self.ends.append(t + self.trip)     # `_answer`, spelled out for speed
-                    self.hit.append(True)
-                    self.stale.append(t - outdated if t > outdated else 0.0)
-                    return
+                    if value[1] > t:
+                        if self._sessions:
+                            self._use(key, t, die)
+                        self.ends.append(t + self.back)
+                        self.hit.append(True)
+                        self.stale.append(t - value[0] if t > value[0] else 0.0)
+                        return self._reply_at(self.ends[-1], call)
+                    old = value
                 if self._sessions:
-                    return self._log_in(t, key, work, die)
-        self._fetch(t, key, work, die)
+                    return self._log_in(t, key, work, die, call)
+        self._fetch(t, key, work, die, call, old)
 
-    def _answer(self, end: float, hit: bool, stale: float = 0.0) -> None:
-        self.ends.append(end)
-        self.hit.append(hit)
-        self.stale.append(stale)
+    def _reply_at(self, end: float, call: Call) -> None:
+        if self._told or call.back is not to_nobody:
+            self.sim.agenda.at(end, partial(self.answer, ok=True), call)
 
-    def _fetch(self, t: float, key: int, work: float, die: float) -> None:
+    def _open(self) -> int:
+        """The row of a read that goes to the database."""
+        self.ends.append(OPEN)
+        self.hit.append(False)
+        self.stale.append(0.0)
+        return len(self.ends) - 1
+
+    def _fetch(self, t: float, key: int, work: float, die: float, call: Call,
+               old: list | None = None) -> None:
         """A miss: a way to the cache, one to the database, and one to fill the cache."""
-        many = 0
-        if key in self._fetching:
-            there, many = self._fetching[key]
+        row, other = self._open(), self.fetching.get(key)
+        if other is not None:
             if self.lock:
-                return self._answer(max(there, t) + self.trip, False)
+                other.waiting.append((row, call))
+                return
             self.duplicate_fetches += 1
-        end = self.database.serve(t, work)
+        miss = Miss(self, t, call, key, work, die, row, old, shared=self.lock)
         self.fetches += 1
-        if self._cached and end != NEVER:
-            end += (t + self.trip) - t      # the way to the cache, in vain
-            self._fetching[key] = (end, many + 1)
-            self._due.put(end, FILL, key, die)
-            end += self.trip
-        self._answer(end, False)
+        if self._cached:
+            miss.before, self.fetching[key] = other, miss
+        self.client.request(t, self._fetched, miss)
+
+    def way(self, miss: Miss) -> float:
+        """The way to the cache, in vain, of which the database knows nothing, s."""
+        return (miss.came + self.back) - miss.came
+
+    def answered_at(self, t: float, miss: Miss) -> float:
+        """When a read is answered that the database answers at `t` s."""
+        if miss.login:
+            return t + 2 * self.back
+        if not self._cached:
+            return t
+        miss.there = t + self.way(miss)
+        return miss.there + self.back
+
+    def _fetched(self, t: float, request, ok: bool) -> None:
+        """The database has answered, or not."""
+        miss = request.asker
+        if not ok:
+            return self._failed(t, miss)
+        self.ends[miss.row] = self.answered_at(t, miss)
+        if self._cached:
+            self.sim.agenda.at(miss.there, self._filled, miss)
+        self._reply_at(self.ends[miss.row], miss.asked)
+
+    def _filled(self, t: float, miss: Miss) -> None:
+        """Its answer is in the cache."""
+        miss.over = True
+        if self.fetching.get(miss.key) is miss:
+            del self.fetching[miss.key]
+        self.fill(miss.key, t, miss.die)
+        for row, call in miss.waiting:
+            self.ends[row] = end = t + self.back
+            self._reply_at(end, call)
+
+    def _failed(self, t: float, miss: Miss) -> None:
+        """No answer: those who wait for it fail with it, or all get what was kept before."""
+        miss.over = True
+        if self.fetching.get(miss.key) is miss:
+            other = miss.before
+            while other is not None and other.over:
+                other = other.before
+            if other is None:
+                del self.fetching[miss.key]
+            else:
+                self.fetching[miss.key] = other
+        for row, call in [(miss.row, miss.asked), *miss.waiting]:
+            if miss.old is None:
+                self.ends[row] = NEVER
+                self.answer(t, call, False)
+                continue
+            self.served_stale += 1
+            self.stale[row] = max(t - miss.old[0], 0.0)
+            self.ends[row] = end = t + self.way(miss)
+            self._reply_at(end, call)
 
     # -- sessions ------------------------------------------------------------------------------
 
@@ -236,17 +250,44 @@ class Application(Component):
         self._seen[key] = t
         self.fill(key, t, die)
 
-    def _log_in(self, t: float, key: int, work: float, die: float) -> None:
+    def _log_in(self, t: float, key: int, work: float, die: float, call: Call) -> None:
         """No session: its user has to log in again, which asks the database."""
         seen = self._seen.get(key)
         if seen is not None and t < self.expiry(seen, 1.0):
             self.sessions_lost += 1
-        end = self.database.serve(t, work)
+        miss = Miss(self, t, call, key, work, die, self._open(), login=True)
         self.fetches += 1
-        if end != NEVER:
+        self.client.request(t, self._logged_in, miss)
+        if not miss.over:
             self._use(key, t, die)
-            end += 2 * self.trip
-        self._answer(end, False)
+
+    def _logged_in(self, t: float, request, ok: bool) -> None:
+        miss, cluster = request.asker, self.cluster
+        miss.over = True
+        if ok:
+            self.ends[miss.row] = end = self.answered_at(t, miss)
+            self._reply_at(end, miss.asked)
+            return
+        if t > miss.came:       # nothing has come of it
+            cluster.caches[cluster.where[miss.key]].drop(miss.key)
+        self.ends[miss.row] = NEVER
+        self.answer(t, miss.asked, False)
+
+    # -- writes --------------------------------------------------------------------------------
+
+    def write(self, t: float, key: int, work: float, die: float, call: Call) -> None:
+        """A write at `t` s: to the database, and with write-through to the cache."""
+        self.client.request(t, self._wrote, Miss(self, t, call, key, work, die))
+
+    def _wrote(self, t: float, request, ok: bool) -> None:
+        miss = request.asker
+        if ok:
+            self.written += 1
+            if self.strategy == THROUGH:
+                self.fill(miss.key, t, miss.die)
+            else:
+                self._outdate(miss.key, t)
+        self.writes.answer(t, miss.asked, ok)
 
     # -- at the end of the run -----------------------------------------------------------------
 

@@ -7,16 +7,19 @@ number of cabinets, nearly all of the others are now looked for in the wrong pla
 *Models:* nodes of so many items, least recently used out first; keys shared out by their number
 modulo the nodes, or by a ring of points (consistent hashing); Memcached's loss of a node; Redis's
 shards with replicas, failover, and without; until when a lost node is replaced; memory that Redis
-keeps back. *Leaves out:* a second loss of the same shard meanwhile, cluster-mode resharding,
-writes that were not replicated yet, connection limits, sampled LRU, Redis's data types.
+keeps back; flushes, and faults of a node or of all. *Leaves out:* a second loss of the same shard
+meanwhile, cluster-mode resharding, writes that were not replicated yet, connection limits, sampled
+LRU, Redis's data types.
 
 Data plane: request-level, exact LRU in each node; who asks is an `Application`.
 """
 
+import math
 
 import numpy as np
 
 from labsim.declare import Component, Count, Line, Metric, Panel, share
+from labsim.declare.faults import SLOW, FaultKind
 from labsim.engine import LruCache, Order, Simulation
 from labsim.errors import LabsimError, ParameterError, require, require_each, unknown
 from labsim.services.elasticache.rules import (
@@ -34,6 +37,9 @@ from labsim.services.elasticache.rules import (
 )
 
 PRICE = 0.034       # USD per node and hour, of a small node; an assumption
+GONE = FaultKind("it is lost with all its items until it is mended; a replica takes over")
+DOWN = FaultKind("no node answers; all items are kept")
+FLUSH = FaultKind("all items are gone at that moment")
 
 
 class Cluster(Component):
@@ -53,11 +59,12 @@ class Cluster(Component):
         Metric("replacing_s", "s", "how long lost nodes were away until they were replaced, at "
                "most to the run's end", "lower", lambda c: c.replacing),
         Metric("busiest_node_rate", "req/s", "reads per second of the node that is asked most",
-               "lower", lambda c: c.asked.max() / c.sim.duration),
+               "lower", lambda c: np.max(c.asked) / c.sim.duration),
         Metric("busiest_node_share", "", "its part of all reads of the cache", "lower",
-               lambda c: share(c.asked.max(), c.asked.sum())))
+               lambda c: share(np.max(c.asked), np.sum(c.asked))))
     PANELS = (Panel("Nodes that answer", (Line("nodes", "nodes", step=True),),
                     marks=("lost", "back")),)
+    FAULTS = {"flush": FLUSH, "down": DOWN, "slow": SLOW}
     shows = (("nodes", "nodes"),)
 
     def __init__(self, sim: Simulation, name: str, *, keys: int, nodes: int = 1,
@@ -87,8 +94,12 @@ class Cluster(Component):
         self.caches = [LruCache(self.room) for _ in range(nodes)]
         self.all = list(range(nodes))
         self.where: list[int] = []
-        self.asked = np.zeros(nodes)            # reads of each node
+        self.asked = [0.0] * nodes              # reads of each node
         self.away = [False] * nodes
+        self.slow = 1.0                         # how many times as long its answers take
+        self._down = False
+        self._lost = [0] * nodes                # for how many reasons each is lost
+        self._broken: dict[int, float] = {}     # nodes that a fault has struck, and when, s
         self.moved_share = 0.0
         self._gone: list[tuple[float, float]] = []      # from when to when nodes were away, s
         self.users: list[Component] = []        # applications; they advance before anything changes
@@ -115,11 +126,13 @@ class Cluster(Component):
     def replacing(self) -> float:
         """How long lost nodes were away until they were replaced, s; the longest of all."""
         end = self.sim.duration
-        return max((min(back, end) - at for at, back in self._gone if at < end), default=0.0)
+        gone = [*self._gone, *((at, end) for at in self._broken.values())]
+        return max((min(back, end) - at for at, back in gone if at < end), default=0.0)
 
-    def ask(self, keys: np.ndarray) -> None:
-        """Count reads of these keys by their node."""
-        self.asked += np.bincount(self._places[keys], minlength=len(self.all))
+    def advance(self, now: float) -> None:
+        """Let its applications ask until `now`."""
+        for user in self.users:
+            user.advance(now)
 
     # -- failures ------------------------------------------------------------------------------
 
@@ -138,25 +151,32 @@ class Cluster(Component):
         if self.replicas:
             self.sim.process(self._replacing(at + replace))
 
-    def _at(self, t: float, answering: int):
-        """Wait until `t` s, when all requests before it have been answered; from then on so many
-        nodes are `answering`."""
-        yield self.sim.until(t, Order.CAPACITY)
-        for user in self.users:
-            user.advance(self.sim.now)
-        self.record.level("nodes", t, answering)
+    def flush(self, at: float) -> None:
+        """All items are gone at `at` s (FLUSHALL)."""
+        self.require("at", at, unit="s")
+        self.sim.process(self._flushing(at))
 
-    def _set_away(self, nodes: list[int], away: bool) -> None:
-        for node in nodes:
-            self.away[node] = away
+    def _until(self, t: float):
+        """Wait until `t` s, when all requests before it have been answered."""
+        yield self.sim.until(t, Order.CAPACITY)
+        self.advance(self.sim.now)
+
+    def _flushing(self, at: float):
+        yield from self._until(at)
+        self._flush()
+
+    def _flush(self) -> None:
+        self.log("flushed", f"{self._clear(self.all):,} items are gone")
 
     def _failing_over(self, at: float, gone: list[int], failover: float):
-        yield from self._at(at, len(self.all) - len(gone))
-        self._set_away(gone, True)
+        yield from self._until(at)
+        self._count(gone, 1)
+        self._set_away()
         self.log("lost", f"{len(gone)} of {len(self.all)} nodes fail; their replicas will take "
                          f"over")
-        yield from self._at(at + failover, len(self.all))
-        self._set_away(gone, False)
+        yield from self._until(at + failover)
+        self._count(gone, -1)
+        self._set_away()
         self.log("back", "the replicas answer, with all that there was")
 
     def _replacing(self, at: float):
@@ -164,25 +184,84 @@ class Cluster(Component):
         self.log("replaced", "new nodes are there as replicas; a shard may lose one again")
 
     def _losing(self, at: float, gone: list[int], replace: float):
-        yield from self._at(at, len(self.all) - len(gone))
+        yield from self._until(at)
+        self._lose(gone)
+        yield from self._until(at + replace)
+        self._restore(gone)
+
+    def _lose(self, gone: list[int]) -> None:
         items = self._clear(gone)
+        self._count(gone, 1)
         self.log("lost", f"{len(gone)} of {len(self.all)} nodes are lost with {items:,} items")
         if self.engine == REDIS:
-            self._set_away(gone, True)      # a shard is not answered for by others
+            self._set_away()        # a shard is not answered for by others
         else:
             before = self.where
-            self._look_in([node for node in self.all if node not in gone] or self.all)
+            self._look_in([node for node in self.all if not self._lost[node]] or self.all)
             self.moved_share = moved(before, self.where)
             self.log("moved", f"{self.moved_share:.0%} of the keys are looked for elsewhere now")
-        yield from self._at(at + replace, len(self.all))
-        self._set_away(gone, False)
-        self._look_in(self.all)
+
+    def _restore(self, gone: list[int]) -> None:
+        self._count(gone, -1)
+        self._set_away()
+        self._look_in(self.all if self.engine == REDIS else
+                      [node for node in self.all if not self._lost[node]] or self.all)
         self.log("back", "new nodes, empty")
+
+    def _count(self, nodes: list[int], more: int) -> None:
+        """So many more reasons for which these nodes do not answer."""
+        for node in nodes:
+            self._lost[node] += more
+        self._note()
+
+    def _note(self) -> None:
+        answering = 0 if self._down else self._lost.count(0)
+        self.record.level("nodes", self.sim.now, answering)
+
+    def _set_away(self) -> None:
+        """Nobody answers for some nodes."""
+        for node, lost in enumerate(self._lost):
+            self.away[node] = self._down or self.engine == REDIS and lost > 0
+
+    # -- faults --------------------------------------------------------------------------------
+
+    def breakable(self) -> dict:
+        """The whole, and each node: "cache-1"."""
+        return {self.name: self.FAULTS,
+                **{f"{self.name}-{node + 1}": {"lost": GONE} for node in self.all}}
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """A node is lost; or all are slow, do not answer, or have forgotten everything."""
+        if what == "slow":
+            self.slow = math.prod(amounts)
+        elif what == "down":
+            self._down = bool(amounts)
+            self._set_away()
+            self._note()
+        elif what == "flush":
+            if amounts:
+                self._flush()
+        else:
+            node = int(piece.removeprefix(f"{self.name}-")) - 1
+            if bool(amounts) != (node in self._broken):
+                self._break(node, bool(amounts))
+
+    def _break(self, node: int, broken: bool) -> None:
+        now = self.sim.now
+        if not broken:
+            self._gone.append((self._broken.pop(node), now))
+            if not self.replicas:
+                self._restore([node])
+            return
+        self._broken[node] = now
+        if self.replicas:
+            self.sim.process(self._failing_over(now, [node], FAILOVER))
+        else:
+            self._lose([node])
 
     def _look_in(self, nodes: list[int]) -> None:
         """Clients know of these nodes only, and look for all keys there."""
-        self._places = self.spread(self.keys, nodes)
-        self.where = self._places.tolist()
+        self.where = self.spread(self.keys, nodes).tolist()
 
     def _clear(self, nodes: list[int]) -> int:
         """These nodes forget all; how many items they had."""

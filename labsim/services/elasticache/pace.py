@@ -39,6 +39,7 @@ class Pace:
         self._t, self._at, self._size = t.tolist(), 0, CLOSE if calm else FIRST
         self._changed, self._steps = 0.0, 0     # when something changed last, and steps since then
         self._watched = 0.0 if calm else AFTER  # so long, s, steps are close
+        self.careful = np.inf       # s of a step at most while requests stand in line or come back
         echoes = {ttl * n for n in range(1, ECHOES + 1)}
         self.marks = {mark: mark in jumps for mark in sorted(jumps | echoes) if 0 < mark < t[-1]}
 
@@ -51,6 +52,8 @@ class Pace:
         longest = tick - now if self.steady else self.longest
         if self._steps < SETTLING and (standing or now < self._watched):
             longest = min(longest, CLOSE)
+        if standing:
+            longest = min(longest, self.careful)
         mark = next((mark for mark in self.marks if mark > now), goal)
         end = min(now + min(self._size, longest), goal, tick, mark)
         self._size = min(self._size, longest) * GROWTH

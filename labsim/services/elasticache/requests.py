@@ -1,68 +1,93 @@
-"""Reads and writes of keys: what each asks for is drawn as it comes.
+"""Reads and writes of keys: what each asks for is drawn as it comes, unless it says so.
 
 Picture the slips that readers fill in at the library's counter: the number of a book, and, what
 only the archive knows yet, how long it would take to fetch.
 
 *Models:* keys by popularity, exponential or other work, a die for the TTL. *Leaves out:* readers
-who ask for the same thing again.
+who ask for the same thing again because they liked it.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
-import numpy as np
+from labsim.declare import Asked
+from labsim.declare.client import Request
+from labsim.engine import draw_keys
+from labsim.engine.agenda import Call
+from labsim.services.rds.database import Query
 
-from labsim.declare import Component
-from labsim.declare.component import Port, Producers, producers_name
-from labsim.engine import Rows, draw_keys, merged
-
-
-@dataclass(frozen=True)
-class Requests(Rows):
-    """Reads and writes: the key, how long the database would work on it, s, a die for its TTL, and
-    whether it is a write."""
-
-    key: np.ndarray
-    work: np.ndarray
-    die: np.ndarray
-    write: np.ndarray
+DRAWN = 4_096       # requests that are drawn at a time
 
 
-class Way(Port):
-    """A way into an application, its reads or its writes: `sim.send(load, to=app.writes)`."""
+class Read(Call):
+    """A call that asks an application for this `key`, a number."""
 
-    def __init__(self, part: Component, what: str):
-        super().__init__(part)
-        self.sim, self.name, self.what = part.sim, f"{part.name} {what}", what
-        self.sources: list[Iterable[np.ndarray]] = []
-        self.dice = [part.random(f"{use} of {what}") for use in ("keys", "work", "dice")]
+    __slots__ = ("key",)
 
-    @property
-    def fed_by(self) -> list[Component]:
-        """Whose outlets lead to its part."""
-        return self.part.fed_by
+    def __init__(self, back, key: int, asker=None):
+        super().__init__(back, asker)
+        self.key = key
 
-    def sent(self, load, name: str = "") -> Producers:
-        """Clients send requests this way at the rate of `load`; see `Simulation.send`."""
-        return Producers(self.sim, name or producers_name(self), load, self)
 
-    def feed(self, blocks: Iterable[np.ndarray]) -> None:
-        """Requests come at the times of `blocks` (arrays, s, sorted)."""
-        self.sources.append(blocks)
+class Miss(Query):
+    """A read or write that goes to the database for `app`: what was `asked`, for which `key`, with
+    which `die`; a read's `row` in the results; whether it is a `login`. `before`: who was fetching
+    the same then; `there`: when the answer is in the cache, s; `over`: nothing comes of it any
+    more; `waiting`: rows of others that wait for it, and what they asked; `old`: an expired value
+    to fall back on. shared: it is wanted though who began it has gone."""
 
-    def take(self, times: np.ndarray) -> None:
-        """Requests come at `times` (s, sorted), which another part has just given out."""
-        self.part.taken.append(self.made(times))
+    __slots__ = ("app", "asked", "key", "die", "row", "login", "before", "there", "over",
+                 "waiting", "old")
 
-    def made(self, times: np.ndarray) -> Requests:
-        """Requests at `times`: which keys they ask for, and the rest, is drawn."""
-        n, (keys, work, dice) = len(times), self.dice
-        return Requests(times, draw_keys(self.part.shares, n, keys),
-                        self.part.database.work.draw(n, work), dice.random(n),
-                        np.full(n, self.what == "writes"))
+    def __init__(self, app, t: float, asked: Call, key: int, takes: float, die: float,
+                 row: int | None = None, old: list | None = None, shared: bool = False,
+                 login: bool = False):
+        super().__init__(asked.back, None if shared else asked)
+        self.app, self.came, self.asked, self.key, self.takes = app, t, asked, key, takes
+        self.die, self.row, self.old, self.login = die, row, old, login
+        self.before, self.there, self.over = None, None, False
+        self.waiting: list[tuple[int, Call]] = []
 
-    def blocks(self) -> Iterator[Requests]:
-        """All that is fed."""
-        for times in merged(self.sources):
-            self.sim.check()
-            yield self.made(times)
+
+class Writes(Asked):
+    """The way into an application for writes: `sim.send(load, to=app.writes)`."""
+
+    boxed = False
+
+    def __init__(self, app, drawn: Callable[[], tuple]):
+        super().__init__(app.sim, f"{app.name} writes")
+        self.part, self._drawn = app, drawn     # part: where arrows to it end
+
+    def wired(self) -> None:
+        """Nobody need write."""
+        if self._sent or self.askers or self.fed_by:
+            super().wired()
+
+    def ask(self, t: float, call: Call) -> None:
+        """A write of a key comes."""
+        self.part.write(t, *asked(call, self._drawn), call)
+
+
+def asked(call: Call, drawn: Callable[[], tuple]) -> tuple[int, float, float]:
+    """The next as `drawn`, but for the key: that of a `Read`; and whoever tries again, or makes
+    others try again for him, wants what he wanted before."""
+    key, work, die = drawn()
+    if isinstance(call, Read):
+        return call.key, work, die
+    request, asker = None, call.asker
+    while asker is not None:
+        if isinstance(asker, Request):
+            request = asker
+        asker = asker.asker
+    if request is not None:
+        if request.wants is None:
+            request.wants = {}
+        key = request.wants.setdefault(call.back, key)      # each of several reads has its own
+    return key, work, die
+
+
+def drawn(app, what: str) -> Iterator[tuple[int, float, float]]:
+    """(key, work of the database, s, a die for the TTL) of each of the `what`, one by one."""
+    keys, work, dice = (app.random(f"{use} of {what}") for use in ("keys", "work", "dice"))
+    while True:
+        yield from zip(draw_keys(app.shares, DRAWN, keys).tolist(),
+                       app.database.work.draw(DRAWN, work).tolist(), dice.random(DRAWN).tolist())

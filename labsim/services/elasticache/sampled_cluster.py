@@ -17,7 +17,7 @@ import numpy as np
 from labsim.engine import KeySample, Simulation, key_sample
 from labsim.errors import require
 from labsim.services.elasticache.cluster import Cluster
-from labsim.services.rds.database import NEVER
+from labsim.services.rds.measures import NEVER
 
 COUNTED = 20_000    # keys whose nodes are looked up to know how many keys each node has
 PLACES = 8_192      # a power of two, more than keys that are followed, and copies of them
@@ -106,7 +106,7 @@ class SampledCluster(Cluster):
 
     def ask(self, reads: float) -> None:
         """Count so many reads of all keys."""
-        self.asked += reads * self._shares
+        self.asked = self.asked + reads * self._shares
 
     # -- failures ----------------------------------------------------------------------------------
 
@@ -119,6 +119,8 @@ class SampledCluster(Cluster):
     def _clear(self, nodes: list[int]) -> int:
         lost = self.has & np.isin(self.places, nodes)
         self.has[lost] = False
+        if self._elsewhere:
+            self._elsewhere[1][np.isin(self._elsewhere[3], nodes)] = False
         return round(float(self.sample.weight @ lost))
 
     def _look_in(self, nodes: list[int]) -> None:

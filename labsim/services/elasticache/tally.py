@@ -24,8 +24,8 @@ class Tally:
     expected of keys that are missing and of those that are being fetched, `left` the s that the
     latter will still wait, all together, `lost` the sessions; what came of it is a row."""
 
-    def __init__(self, trip: float, trips: int, database, sim):
-        self.trip, self.trips, self.database, self.sim = trip, trips, database, sim
+    def __init__(self, trips: int, database, sim):
+        self.trips, self.database, self.sim = trips, database, sim
         self.rows: list[tuple] = []
         self.fetches = self.duplicate_fetches = self.written = 0
         self.stale_age_max = self._ages = self.sessions_lost = 0.0
@@ -65,14 +65,16 @@ class Tally:
         self.sessions_lost += self.lost
         return self._queries
 
-    def close(self, begin: float, answered: int, written: int) -> None:
-        """The step's queries: so many were answered; so many writes were done."""
+    def close(self, begin: float, answered: int, written: int, trip: float) -> None:
+        """The step's queries: so many were answered; so many writes were done; a way to the cache
+        took `trip` s."""
+        self.last = self._queries, self._waits, self._hits, answered
         database = self.database
         self.written += written
         self.rows.append((begin, self._offered, self._hits, self._waits, answered,
                           self._queries - answered, self._outdated, database.stood,
                           database.delayed, database.ripple,
-                          self.left / self.window if self.window else 0.0))
+                          self.left / self.window if self.window else 0.0, database.slow, trip))
 
     # -- when the run has ended --------------------------------------------------------------------
 
@@ -86,6 +88,8 @@ class Tally:
     offered = property(lambda self: self._sum(OFFERED), doc="Reads that came.")
     completed = property(lambda self: self._sum(HITS, WAITS, ANSWERED), doc="Reads answered.")
     hits = property(lambda self: self._sum(HITS), doc="Reads that the cache answered.")
+    failures = property(lambda self: self._sum(FAILED), doc="Reads turned away.")
+    open = served_stale = 0
     outdated = property(lambda self: self._sum(OUTDATED), doc="Answers that were out of date.")
 
     @property
@@ -98,12 +102,13 @@ class Tally:
         """Latencies, s, and how many reads each stands for: (steps, 1 + 2 ASKED)."""
         columns, dice = self._columns, self.sim.stream("sampled latencies")
         shape = columns.shape[1], ASKED
-        standing, delayed, ripple, left = (columns[which][:, None] for which in range(STANDING, 11))
-        work = self.database.work.draw(shape[0] * ASKED, dice).reshape(shape)
+        standing, delayed, ripple, left, slow, trip = (
+            columns[which][:, None] for which in range(STANDING, 13))
+        work = slow * self.database.work.draw(shape[0] * ASKED, dice).reshape(shape)
         late = (dice.random(shape) < delayed) * ripple * dice.standard_exponential(shape)
-        query = self.trips * self.trip + standing + late + work
-        wait = self.trip + 2 * left * dice.random(shape)
-        took = np.concatenate([np.full((shape[0], 1), self.trip), query, wait], axis=1)
+        query = self.trips * trip + standing + late + work
+        wait = trip + 2 * left * dice.random(shape)
+        took = np.concatenate([trip, query, wait], axis=1)
         each = [np.repeat(columns[which][:, None] / ASKED, ASKED, 1) for which in (ANSWERED, WAITS)]
         return took, np.concatenate([columns[HITS][:, None], *each], axis=1)
 

@@ -72,7 +72,7 @@ class Turnover:
         weighed, touched = app.weighed, app.touched
         if any(cluster.away):
             out = cluster.out()
-            app._unanswered(weighed[out], app.reads[out], length)
+            app._unanswered(out, length)
             weight, weighed = weight * ~out, weighed * ~out
         most, life = self._stay(touched), app.ttl * (1.0 - app.jitter / 2)
         if app.strategy == SESSIONS:
@@ -88,7 +88,7 @@ class Turnover:
             kept = kept + again
         # Queries that end one after the other keep bringing the item back: only with a lock, or
         # where it stays for longer than a query takes, is it away for as long as one takes.
-        whole = app.trip + app._wait + app.database.work.mean
+        whole = app.way + app._wait + app.database.work_mean
         away = fetch * app.reads / touched
         apart = not app.lock and app.strategy != SESSIONS
         if apart:
@@ -98,6 +98,8 @@ class Turnover:
         turn = kept + gone
         self.share = kept / turn
         missed = weighed * (gone / turn) * length
+        if app.readers:
+            app.readers.asked(slice(None), missed)
         waiting = away / gone
         if apart:
             waiting = np.maximum(waiting, -np.expm1(-app.reads * (gone / turn) * whole))

@@ -18,28 +18,55 @@ from functools import cached_property
 
 import numpy as np
 
-from labsim.declare import per_tick
-from labsim.errors import ParameterError
-from labsim.services.rds.database import Database
+from labsim.declare import Component, per_tick
+from labsim.declare.faults import DOWN, ERRORS, SLOW
+from labsim.engine import ServiceTimes, Simulation
+from labsim.errors import LabsimError, ParameterError, require
+from labsim.services.rds import measures
+from labsim.services.rds.measures import NEVER, PRICE
 
 # The columns of what is kept: until when a step went; requests admitted and turned away; inside at
 # its end and in the mean; how long it was and a request took, s.
 END, ADMITTED, TURNED, INSIDE, MEAN, LENGTH, TIME = range(7)
 
 
-class CountedDatabase(Database):
-    """A `Database` that is told how many requests come in a step (`count`), and says before each
-    step how long one would wait: a sure part `standing`, s, and with the chance `delayed` another
-    one of `ripple` s in the mean. In the last step it was `stood` s."""
+class CountedDatabase(Component):
+    """A database with so many `servers` for `work`, a `timeout` (s) and a `price` (USD per hour),
+    that is told how many requests come in a step (`count`), and says before each step how long one
+    would wait: a sure part `standing`, s, and with the chance `delayed` another one of `ripple` s
+    in the mean. In the last step it was `stood` s. One application asks it, alone."""
 
-    def __init__(self, sim, name: str, **how):
-        super().__init__(sim, name, **how)
+    METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
+    FAULTS = {"down": DOWN, "slow": SLOW, "errors": ERRORS}
+    shows = measures.SHOWS
+
+    def __init__(self, sim: Simulation, name: str, *, servers: int, work: ServiceTimes,
+                 timeout: float = NEVER, price: float = PRICE):
+        super().__init__(sim, name)
+        require("servers", servers, 1, whole=True)
+        require("timeout", timeout, unit="s", endless=True)
+        require("price", price)
+        if not work.mean > 0:
+            raise ParameterError("work", work, "of a mean above 0 s")
+        self.servers, self.work, self.timeout, self.price = servers, work, timeout, price
+        self.user: Component | None = None      # an application that asks it, alone
         self.inside = 0.0                       # requests in it now
         self.admits = 1.0                       # share of those who come that is not turned away
         self.standing = self.stood = self.delayed = self.ripple = 0.0
         self.rows: list[tuple] = []             # one a step, of the columns above
         self.cv = float(getattr(self.work, "cv", 1.0))
-        self.most = len(self.servers) * (1.0 + self.timeout / self.work.mean)
+        self.slow, self.errors, self.down = 1.0, 0.0, False     # by faults
+        self.mistakes = 0                       # requests answered with an error
+
+    @property
+    def rate(self) -> float:
+        """Requests per second that it can do."""
+        return self.servers / self.work.mean
+
+    @property
+    def work_mean(self) -> float:
+        """How long it works on a request now, in the mean, s."""
+        return self.work.mean * self.slow
 
     @property
     def wait(self) -> float:
@@ -47,8 +74,12 @@ class CountedDatabase(Database):
         return self.standing + self.delayed * self.ripple
 
     def count(self, begin: float, end: float, requests: int) -> int:
-        """So many come evenly between `begin` and `end`, s; how many are not turned away."""
-        length, servers, work = end - begin, len(self.servers), self.work.mean
+        """So many come evenly between `begin` and `end`, s; how many are answered well."""
+        length, servers, work = end - begin, self.servers, self.work_mean
+        if self.down:
+            self.admits = 0.0
+            self.rows.append((end, 0, requests, 0.0, 0.0, length, 0.0))
+            return 0
         load = requests / length * work                     # servers that they keep busy
         turned = self.delayed * math.exp(-self.timeout / self.ripple) if self.ripple else 0.0
         before = self.inside
@@ -63,11 +94,13 @@ class CountedDatabase(Database):
         self.rows.append((end, admitted, requests - admitted, self.inside + waiting,
                           mean + waiting, length,
                           self.stood + self.delayed * self.ripple + work))
-        return admitted
+        wrong = round(admitted * self.errors)
+        self.mistakes += wrong
+        return admitted - wrong
 
     def _flow(self, left: float, load: float, servers: int, work: float) -> float:
         """Let `left` s pass while `load` servers' work comes; how many requests have ended."""
-        served = 0.0
+        served, most = 0.0, servers * (1.0 + self.timeout / work)
         while left > 0:
             now = self.inside
             if now < servers or (now == servers and load < servers):    # some are free
@@ -78,10 +111,10 @@ class CountedDatabase(Database):
                 served += load * took / work - (self.inside - now)
             else:                                                       # a line
                 slope = (load - servers) / work
-                goal = self.most if slope > 0 else servers
+                goal = most if slope > 0 else servers
                 reach = (goal - now) / slope if slope else left
                 took = min(max(reach, 0.0), left)
-                self.inside = goal if took < left else min(now + slope * took, self.most)
+                self.inside = goal if took < left else min(now + slope * took, most)
                 served += servers * took / work
                 if took < left and slope >= 0:      # as long as it may be: the rest is turned away
                     served += servers * (left - took) / work
@@ -99,7 +132,34 @@ class CountedDatabase(Database):
         self.delayed = busy ** (math.sqrt(2.0 * (servers + 1.0)) - 1.0)
         self.ripple = min(spread / (1.0 - busy), most)
 
-    # -- what only one who is told of each request has --------------------------------------------
+    # -- who asks ----------------------------------------------------------------------------------
+
+    def served_for(self, user: Component) -> None:
+        """Only `user` asks it from now on, by `count`."""
+        if self.user is not None:
+            raise ParameterError("database", self.name, f"a database of its own: {self.name} "
+                                                        f"serves {self.user.name} already")
+        self.user = user
+
+    def advance(self, now: float) -> None:
+        """Let its application ask until `now`."""
+        if self.user:
+            self.user.advance(now)
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """It is slow, makes errors, or is down; what it had at hand then counts as answered."""
+        if what == "slow":
+            self.slow = math.prod(amounts)
+        elif what == "errors":
+            self.errors = 1.0 - math.prod(1.0 - share for share in amounts)
+        else:
+            self.down, self.inside = bool(amounts), 0.0
+            self.standing = self.stood = self.delayed = self.ripple = 0.0
+
+    def wired(self) -> None:
+        """An application asks it."""
+        if self.user is None:
+            raise LabsimError(f"nobody asks {self.name}: an elasticache.SampledApplication does")
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """It follows no single request."""
@@ -125,6 +185,11 @@ class CountedDatabase(Database):
         """Requests that would have waited too long."""
         return int(self._columns[TURNED].sum())
 
+    @property
+    def failures(self) -> int:
+        """Those, and those answered with an error."""
+        return self.turned_away + self.mistakes
+
     def time_mean(self) -> float:
         """Mean time from arrival to answer, s."""
         return float(self._columns[ADMITTED] @ self._columns[TIME]) / max(self.accepted, 1)
@@ -139,7 +204,11 @@ class CountedDatabase(Database):
         accepted = np.diff(np.interp(t, np.append(0.0, ends),
                                      np.append(0.0, np.cumsum(self._columns[ADMITTED]))))
         inside = np.round(np.interp(t, np.append(0.0, ends), np.append(0.0, self._columns[INSIDE])))
-        queue = np.maximum(0.0, inside - len(self.servers))
+        queue = np.maximum(0.0, inside - self.servers)
         return {"accepted_rate": per_tick(accepted / self.sim.tick, "req/s"),
                 "in_flight": (inside, "requests"), "queue": (queue, "requests"),
                 "in_service": (inside - queue, "requests")}
+
+    def cost(self) -> dict[str, float]:
+        """By the hour."""
+        return measures.bill(self.price, self.sim.duration)

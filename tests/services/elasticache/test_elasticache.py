@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import labsim
 from labsim.engine import ServiceTimes, Simulation
+from labsim.engine.agenda import ARRIVE, Call, to_nobody
 from labsim.errors import LabsimError, ParameterError
 from labsim.services import elasticache, rds
 from labsim.services.elasticache import rules
@@ -16,6 +17,12 @@ WORK = ServiceTimes(0.02)
 
 steps = st.lists(st.tuples(st.floats(0.01, 2), st.integers(0, 4), st.floats(0.01, 3),
                            st.booleans()), min_size=1, max_size=40)
+
+
+def come(t, request):
+    """A read or write comes."""
+    app, key, work, is_write = request
+    (app.write if is_write else app.read)(t, key, work, 0.0, Call(to_nobody))
 
 
 @settings(max_examples=150, deadline=None)
@@ -32,13 +39,9 @@ def test_request_by_request_as_plain_simpy_has_it(steps, strategy, servers, room
         sim, "app", elasticache.Cluster(sim, "cache", keys=5, room=room),
         rds.Database(sim, "database", servers=servers, work=WORK), strategy=strategy, trip=0.003,
         ttl=ttl, lock=lock)
-    for t, key, work, is_write in requests:
-        app.settle(t)
-        if is_write:
-            app.write(t, key, work, 0.0)
-        else:
-            app.read(t, key, work, 0.0)
-    app.settle(1e9)
+    for t, *request in requests:
+        sim.agenda.at(t, come, (app, *request), ARRIVE)
+    sim.agenda.advance(1e9)
     plain = plain_cache.run(requests, strategy=strategy, servers=servers, room=room, ttl=ttl,
                             trip=0.003, lock=lock)
     assert app.hit == [hit for _, hit, _ in plain]

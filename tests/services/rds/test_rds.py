@@ -2,11 +2,14 @@
 
 import statistics
 
+import numpy as np
 import pytest
 
 import labsim
 from labsim import theory
+from labsim.declare.faults import checked, schedule
 from labsim.engine import ServiceTimes, Simulation
+from labsim.engine.agenda import ARRIVE, Call
 from labsim.errors import LabsimError, ParameterError
 from labsim.services import elasticache, rds
 from labsim.statistics import half_width
@@ -19,11 +22,47 @@ def shop(sim, rate=70.0, timeout=1e9):
     sim.send(rate, to=rds.Database(sim, "db", servers=2, work=WORK, timeout=timeout))
 
 
+def answers(times, faults=(), **how):
+    """When a database of one server, of 10 s each, answers requests of these times, and how."""
+    sim, told = Simulation(1, 100.0), []
+    database = rds.Database(sim, "db", servers=1, work=ServiceTimes(10.0, 0), **how)
+    for t in times:
+        sim.agenda.at(t, lambda t, _: database.ask(t, Call(
+            lambda end, call, ok, t=t: told.append((t, end, ok)))), None, ARRIVE)
+    schedule(sim, checked(faults))
+    sim.run()
+    return sorted(told)
+
+
 def test_it_serves_in_order_and_turns_away():
-    """One server, work of 10 s each, nobody waits longer than 12 s."""
-    database = rds.Database(Simulation(1, 60.0), "db", servers=1, work=WORK, timeout=12)
-    assert [database.serve(t, 10.0) for t in (0.0, 1.0, 2.0, 12.0)] == [
-        10.0, 20.0, float("inf"), 30.0]
+    """One server, work of 10 s each, nobody waits longer than 12 s: he goes at once."""
+    assert answers([0.0, 1.0, 2.0, 12.0], timeout=12) == [
+        (0, 10, True), (1, 20, True), (2, 2, False), (12, 30, True)]
+
+
+def test_who_comes_while_it_is_slow_knows_how_long_the_line_is():
+    """From 5 s on work that begins takes twice as long: the second request ends at 30 s, not 20;
+    so the third would wait 24 s and goes, and the one of 19 s waits 11 s."""
+    assert answers([0.0, 1.0, 6.0, 19.0], [("db", "slow", 5, 20, 2)], timeout=12) == [
+        (0, 10, True), (1, 30, True), (6, 6, False), (19, 40, True)]
+
+
+def test_whoever_comes_when_all_connections_are_taken_is_refused():
+    """Two may be connected, one of whom is served."""
+    assert answers([0.0, 1.0, 2.0, 12.0], connections=2) == [
+        (0, 10, True), (1, 20, True), (2, 2, False), (12, 30, True)]
+
+
+def test_a_database_that_hangs_keeps_its_connections():
+    """Who is stuck is connected until it is mended, and then gets an error."""
+    assert answers([0.0, 1.0, 2.0, 50.0], [("db", "hangs", 0.5, 40)], connections=2) == [
+        (0, 40.5, False), (1, 40.5, False), (2, 2, False), (50, 60, True)]
+
+
+def test_a_database_that_is_down_answers_nobody_and_begins_anew():
+    """What it has is lost, who comes is refused; then the line is empty."""
+    assert answers([0.0, 1.0, 6.0, 9.0], [("db", "down", 5, 3)], timeout=12) == [
+        (0, 5, False), (1, 5, False), (6, 6, False), (9, 19, True)]
 
 
 def test_a_database_of_one_s_own_is_mmc():
@@ -62,7 +101,9 @@ def test_what_is_done_comes_to_the_next_part():
 
 @pytest.mark.parametrize("values, name", [
     ({"servers": 0}, "servers"), ({"servers": 1.5}, "servers"), ({"timeout": -1}, "timeout"),
-    ({"price": -1}, "price"), ({"work": ServiceTimes(0.0)}, "work")])
+    ({"price": -1}, "price"), ({"work": ServiceTimes(0.0)}, "work"), ({"connections": 0},
+    "connections"), ({"timeout": 1, "order": "lifo"}, "timeout"), ({"order": "random"}, "order"),
+    ({"timeout": 1, "max_wait": 2}, "timeout"), ({"timeout": 1, "cancels": True}, "timeout")])
 def test_a_database_refuses(values, name):
     """What cannot be, with the argument's name."""
     with pytest.raises(ParameterError) as caught:
@@ -70,29 +111,74 @@ def test_a_database_refuses(values, name):
     assert caught.value.name == name
 
 
-def test_an_application_has_its_database_for_itself():
-    """Requests of two would not come in order of time."""
-    sim = Simulation(1, 60.0)
-    database = rds.Database(sim, "db", servers=1, work=WORK)
-    cache = elasticache.Cluster(sim, "cache", keys=1, room=1)
-    elasticache.Application(sim, "first", cache, database)
-    with pytest.raises(ParameterError, match="serves first already"):
-        elasticache.Application(sim, "second", cache, database)
+def test_applications_and_clients_share_a_database():
+    """Each request is one of somebody's."""
+    def shared(sim):
+        database = rds.Database(sim, "db", servers=2, work=WORK)
+        for name in ("a", "b"):
+            cache = elasticache.Cluster(sim, f"{name} cache", keys=9, room=2)
+            sim.send(9.0, to=elasticache.Application(sim, name, cache, database), name=f"to {name}")
+        sim.send(5.0, to=database, name="others")
+    s = labsim.simulate(shared, 200).summary
+    assert s["db.offered"] == s["a.database_reads"] + s["b.database_reads"] + s["others.offered"]
+    assert min(s["a.database_reads"], s["b.database_reads"]) > 100
 
-    def both(sim):
-        database = rds.Database(sim, "db", servers=1, work=WORK)
-        app = elasticache.Application(
-            sim, "app", elasticache.Cluster(sim, "cache", keys=1, room=1), database)
-        sim.send(1.0, to=app)
-        sim.send(1.0, to=database)
-    with pytest.raises(LabsimError, match="serves app alone"):
-        labsim.simulate(both, 60)
+
+def test_a_counted_database_is_one_application_s():
+    """A second one is refused."""
+    sim = Simulation(1, 60.0)
+    database = rds.CountedDatabase(sim, "db", servers=1, work=WORK)
+    cache = elasticache.SampledCluster(sim, "cache", keys=9, room=1)
+    elasticache.SampledApplication(sim, "first", cache, database, reads=1.0)
+    with pytest.raises(ParameterError, match="serves first already"):
+        elasticache.SampledApplication(sim, "second", cache, database, reads=1.0)
 
 
 def test_a_database_that_nobody_asks_says_so():
     """By name."""
-    with pytest.raises(LabsimError, match="nobody asks db"):
+    with pytest.raises(LabsimError, match="nothing comes to db"):
         labsim.simulate(lambda sim: rds.Database(sim, "db", servers=1, work=WORK), 60)
+
+
+# -- theory -----------------------------------------------------------------------------------
+
+
+def inside(values, expected):
+    """Whether the mean of `values` over the seeds is as expected, in the 99% interval."""
+    return abs(statistics.mean(values) - expected) <= half_width(values, 0.99)
+
+
+def run(seed, rate, duration=400, **how):
+    """The summary of a database of 3 servers, of 0.5 s each in the mean."""
+    return labsim.simulate(lambda sim: sim.send(rate, to=rds.Database(
+        sim, "db", servers=3, work=ServiceTimes(0.5), **how)) and None, duration, seed=seed).summary
+
+
+def births(rate, leaves):
+    """The chance of each number inside, if who comes at `rate` is let in, and with n inside they
+    leave at `leaves[n - 1]`, 1/s."""
+    weights = np.cumprod([1.0, *(rate / leave for leave in leaves)])
+    return weights / weights.sum()
+
+
+@pytest.mark.parametrize("rate", [4.0, 9.0])
+def test_with_so_many_connections_it_is_mmck(rate):
+    """M/M/3/7: the share refused is the chance that all connections are taken."""
+    chance = births(rate, [min(n, 3) / 0.5 for n in range(1, 8)])
+    got = [run(seed, rate, connections=7) for seed in range(20)]
+    assert inside([s["db.refused"] / s["db.offered"] for s in got], chance[-1])
+    assert inside([s["db.in_flight_mean"] for s in got], chance @ np.arange(8))
+
+
+@pytest.mark.parametrize("rate", [4.0, 9.0])
+def test_with_impatient_requests_it_is_erlang_a(rate):
+    """M/M/3 + M: each in line leaves at 0.8 per second."""
+    n = np.arange(60)
+    chance = births(rate, np.minimum(n[1:], 3) / 0.5 + 0.8 * np.maximum(n[1:] - 3, 0))
+    leaving = 0.8 * (chance @ np.maximum(n - 3, 0))
+    got = [run(seed, rate, max_wait=ServiceTimes(1 / 0.8)) for seed in range(20)]
+    assert inside([s["db.shed"] / s["db.offered"] for s in got], leaving / rate)
+    assert inside([s["db.in_flight_mean"] for s in got], chance @ n)
 
 
 # -- counted ----------------------------------------------------------------------------------
@@ -124,6 +210,18 @@ def test_a_counted_database_turns_away_who_would_wait_too_long():
     assert database.standing == pytest.approx(2.0, rel=0.01)
     assert database.accepted + database.turned_away == 240_000
     assert database.admits == pytest.approx(2 / 3, rel=0.01)
+
+
+def test_a_counted_database_obeys_its_faults():
+    """Three times as slow it does a third; down nothing; and half of what it does may fail."""
+    database = counted([], timeout=0.01)
+    got = []
+    for what, amounts in (("slow", [3.0]), ("slow", []), ("down", [0.0]), ("down", []),
+                          ("errors", [0.5]), ("errors", [])):
+        database.suffer("db", what, amounts)
+        got.append([database.count(0, 10, 60_000) for _ in range(2)][1])
+        database.inside = 0.0
+    assert got == [26_667, 60_000, 0, 60_000, 30_000, 60_000]
 
 
 @pytest.mark.parametrize("load", [0.5, 0.8, 0.9])
