@@ -92,13 +92,19 @@ class Agenda:
         for slip in self._only.heap:
             act, what = slip[2:]
             owner = what[0].__self__ if act.__self__ is self else act.__self__
-            heappush(stages[owner].heap, slip)
+            heappush(stages[owner if owner in stages else owner.client].heap, slip)
+
+    def reached(self, part) -> float:
+        """Up to when everything has happened in this part's stage, s."""
+        return self._stages.get(part, self._only).now
 
     def at(self, t: float, act: Callable[[float, object], object], what=None,
-           order: int = ANSWER) -> None:
-        """At `t` s, not before now, `act(t, what)` is called."""
+           order: int = ANSWER, part=None) -> None:
+        """At `t` s, not before now, `act(t, what)` is called: in the stage of `part`, or else in
+        that which advances."""
         self._number = number = self._number + 1
-        heappush(self._heap, (t, order + number, act, what))
+        heap = self._heap if part is None else self._stages.get(part, self._only).heap
+        heappush(heap, (t, order + number, act, what))
 
     def arrive(self, part, times: Iterable[float], act: Callable[[float, object], object]) -> None:
         """At these times (s, not before now) `act(t, None)` is called of this part."""

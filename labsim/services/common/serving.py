@@ -124,6 +124,7 @@ class Serving(Asked):
         self.came.append(t)
         call.work = self.work_of(call)
         if self._hangs and not self._down:
+            call.came = t
             self._stuck.append(call)
         elif self._down or not self.center.enter(t, call):
             self.refused.append(t)

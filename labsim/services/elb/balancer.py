@@ -195,7 +195,7 @@ class Balancer(Asked):
                 return self.parts[k] if k < len(self.parts) else Crew(
                     self.sim.agenda, self.threads, self._manner, patience, self._calls, ended,
                     shed)
-            self.traffic = self.targets.traffic = Wired(self.traffic, hire, self.answer, max(
+            self.traffic = self.targets.traffic = Wired(self.traffic, hire, self, max(
                 self.dns_ttl, SHORTEST_TTL), self.random("askers"))
             self.targets.trouble.watch_parts()
             for fleet in self.fleets:
@@ -272,7 +272,7 @@ class Balancer(Asked):
         self._begin()
         if self.follows:
             super().advance(now)
-            now = self.sim.agenda.now       # it may be it that lets others advance
+            now = self.sim.agenda.reached(self)     # it may be it that lets others advance
         else:
             self.traffic.advance(now)
             if self.done.connected or self.failed.connected:

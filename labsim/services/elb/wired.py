@@ -49,18 +49,17 @@ KINDS = float, float, np.int32, np.int8, np.int8, float, np.int32, bool
 class Wired:
     """What `traffic` is, on the agenda; it goes on from where that is.
 
-    hire(k, ended, shed): the crew of target k, or a part that answers. answer(t, call, ok): a call
-    is answered. ages: what the age (up to `ttl`, s) of a stranger's DNS answer is drawn from.
+    hire(k, ended, shed): the crew of target k, or a part that answers. part: the balancer. ages: what the age (up to `ttl`, s) of a stranger's DNS answer is drawn from.
     """
 
     def __init__(self, traffic: Traffic, hire: Callable[..., Crew | Asked],
-                 answer: Callable[[float, Call, bool], object], ttl: float,
-                 ages: np.random.Generator):
+                 part: Asked, ttl: float, ages: np.random.Generator):
         self.sim, self.nodes, self.timeout = traffic.sim, traffic.nodes, traffic.timeout
         self.pins, self.work, self.answers = traffic.pins, traffic.work, traffic.answers
         self.failing, self.slower = traffic.failing, traffic.slower
         self.heavier, self.shares, self.down = traffic.heavier, traffic.shares, traffic.down
-        self._luck, self._hire, self._answer, self._ttl = traffic.luck, hire, answer, ttl
+        self._luck, self._hire, self._ttl = traffic.luck, hire, ttl
+        self._part, self._answer = part, part.answer
         self._agenda = self.sim.agenda
         self._since = [t for t, _ in self.answers]
         self._works = self.work and one_by_one(
@@ -92,7 +91,7 @@ class Wired:
     def _await(self, rows: Iterator[tuple]) -> None:
         row = next(rows, None)
         if row is not None:
-            self._agenda.at(row[0], self._arrive, (rows, row), ARRIVE)
+            self._agenda.at(row[0], self._arrive, (rows, row), ARRIVE, self._part)
 
     def _arrive(self, t: float, source: tuple) -> None:
         self._await(source[0])
@@ -101,7 +100,7 @@ class Wired:
     def take(self, requests: Requests) -> None:
         """These come, which another part has just given out."""
         for row in requests.one_by_one():
-            self._agenda.at(row[0], self._come, row, ARRIVE)
+            self._agenda.at(row[0], self._come, row, ARRIVE, self._part)
 
     def _come(self, t: float, row: tuple) -> None:
         _, user, first, looked_up, pointer = row
