@@ -94,13 +94,14 @@ class Crew:
     def look(self, t: float) -> None:
         """Whoever is idle looks for messages."""
         while self.idle and not self.down:
+            self.idle -= 1      # a message that is dead may call up another one
             for queue in self.queues:
                 message = queue.plane.receive(t)
                 if message is not None:
                     break
             else:
+                self.idle += 1
                 return
-            self.idle -= 1
             job = Job(message, t, t + message.work * self.slow)
             self.jobs[job] = None
             self.sim.agenda.at(job.end, self._end, job)
