@@ -8,7 +8,8 @@ another tray.
 fail, whose message is visible again after the visibility timeout; a dead-letter queue, to which a
 message goes at the receive that would be one too many (fact sqs.dlq_rule); senders who wait until
 their message is worked on; messages that are too old when they are received, which are dropped
-unread; the newest first; a queue that is down.
+unread; the newest first; a queue that is down. Who waits for a message that is dead or dropped
+hears nothing, as with SQS.
 *Leaves out:* retention, duplicates, and batches, for which see the lab `sqs-delivery`.
 
 Data plane: request-level, exact (`labsim.engine.agenda`); some microseconds for each message.
@@ -115,10 +116,8 @@ class Followed:
             if message.receives >= queue.max_receives:
                 self._delete("dead", t, message)
                 queue.dead.leave(t)
-                message.call.back(t, message.call, False)
             elif t - message.sent > queue.max_age:
                 self._delete("expired", t, message)
-                message.call.back(t, message.call, False)
             else:
                 message.receives += 1
                 self.in_flight += 1

@@ -253,6 +253,7 @@ class Queue(Asked):
         return {
             "offered_rate": (record.rate("offered"), "msg/s"),
             "completed_rate": (record.rate("completed"), "msg/s"),
+            "stale_rate": (record.rate("stale"), "msg/s"),
             "offered": (offered.astype(float), "messages"),
             "completed": (completed.astype(float), "messages"),
             "queue": ((offered + returned - started - dead - expired - failed).astype(float),
