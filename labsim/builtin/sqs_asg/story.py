@@ -104,10 +104,10 @@ PANELS = (
 
 BOXES = (
     Box("Producers", (0, 0), (("msg/s", "offered_rate"),)),
-    Box("SQS queue", (1, 0), (("visible", "queue"), ("in flight", "in_flight"))),
+    Box("SQS queue", (1, 0), (("visible", "queue"), ("in flight", "in_flight")), breaks="orders"),
     Box("Auto Scaling group", (2, 0), (("in service", "in_service"),
                                        ("booting", "booting"),
-                                       ("terminating", "terminating"))),
+                                       ("terminating", "terminating")), breaks="workers"),
     Box("Done", (3, 0), (("msg/s", "completed_rate"),)),
     Box("CloudWatch", (1, 1), (("metric", "metric"),), alarm="alarm_high"),
     Box("Scaling policy", (2, 1), (("desired", "desired"),)),
