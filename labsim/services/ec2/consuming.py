@@ -88,7 +88,7 @@ class Consuming:
             return {}
         return {name: FAULTS, **{f"{name}-{zone}": ZONE_FAULTS for zone in zones}}
 
-    def expect(self) -> None:
+    def brace(self) -> None:
         """A fault will strike: its queues follow their messages one by one."""
         for queue in self.queues:
             queue.follow = True

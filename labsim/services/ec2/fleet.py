@@ -259,9 +259,9 @@ class Fleet(Component):
         """It, and each of its zones, where it consumes messages."""
         return self.consuming.breakable(ZONES) if self.consuming else {}
 
-    def expect(self, piece: str, what: str) -> None:
+    def brace(self, piece: str, what: str) -> None:
         """Its queues prepare for a fault."""
-        self.consuming.expect()
+        self.consuming.brace()
 
     def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
         """Consumers are broken."""

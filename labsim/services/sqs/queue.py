@@ -115,7 +115,7 @@ class Queue(Asked):
         """Whether the run has."""
         return "plane" in vars(self)
 
-    def expect(self, piece: str, what: str) -> None:
+    def brace(self, piece: str, what: str) -> None:
         """It will be down."""
         self.follow = True
 

@@ -10,7 +10,7 @@ import labsim as ls
 from labsim.declare import Component, Outlet
 from labsim.engine import Order, Simulation, stream
 from labsim.errors import LabsimError, ParameterError
-from labsim.services import autoscaling, dynamodb, ec2, sqs
+from labsim.services import autoscaling, dynamodb, ec2, s3, sqs
 from labsim.statistics import half_width
 
 
@@ -177,7 +177,7 @@ def test_a_zone_that_is_down_is_replaced_elsewhere():
     sim = Simulation(1, 3_000.0)
     shop(sim)
     fleet = sim.parts["workers"]
-    fleet.expect("workers-a", "down")
+    fleet.brace("workers-a", "down")
 
     def striking():
         yield sim.until(600, Order.CAPACITY)
@@ -360,3 +360,20 @@ def test_queues_of_one_group_have_as_many_threads():
             sqs.Queue(sim, "a", threads=2), sqs.Queue(sim, "b")])
     with pytest.raises(ParameterError, match="threads: .*2 as in a, for workers serves both"):
         ls.simulate(uneven, 60)
+
+
+def test_objects_become_messages_become_items():
+    """A counted bucket before the queue, a counted table after it, and a fault between: all of the
+    objects are messages, and what is worked on is written a tick later."""
+    def events(sim):
+        bucket = s3.Bucket(sim, "bucket")
+        orders = sqs.Queue(sim, "orders")
+        table = dynamodb.Table(sim, "table", "provisioned", 10.0, 50.0)
+        bucket.written.to(orders)
+        ec2.Fleet(sim, "workers", size=9, consumes=orders, work=ls.exponential(1))
+        orders.done.to(table.writes)
+        sim.send(3, to=bucket.puts)
+    broken = ls.simulate(events, 2_000, faults=[("workers", "down", 300, 200)])
+    assert broken.summary["orders.offered"] == broken.summary["bucket.puts_completed"] > 5_000
+    assert broken.summary["table.writes_offered"] == broken.series["orders.completed"].value[-2]
+    assert broken.series["orders.queue"].value.max() > 500
