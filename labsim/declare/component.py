@@ -128,6 +128,10 @@ class Component(metaclass=Plated):
         """{piece: what can be done to it}: by default the part itself."""
         return {self.name: self.FAULTS} if self.FAULTS else {}
 
+    def brace(self, piece: str, what: str) -> None:
+        """A fault is going to strike in this run, which has not begun: for a part that has to
+        prepare itself."""
+
     def strike(self, piece: str, what: str, amount: float) -> None:
         """From now on a fault holds."""
         self.advance(self.sim.now)

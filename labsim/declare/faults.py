@@ -142,6 +142,7 @@ def schedule(sim: Simulation, faults: Sequence[Fault]) -> None:
         elif fault.amount:
             raise ParameterError("faults", fault, "no amount", f"faults: {fault.part} {fault.what} "
                                  f"takes no amount, given {fault.amount:g}")
+        part.brace(fault.part, fault.what)
         sim.process(_striking(sim, part, fault))
 
 

@@ -352,3 +352,45 @@ def test_ten_million_messages_at_once_fit_into_memory():
     (done,), peak = alone.run(code)
     print(f"measured: {done} messages at once, peak {peak / 2**30:.2f} GiB")
     assert done > 9_999_999 and peak < 1e9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_stale_queue_stays_stale_and_its_cure_cures_it(seed):
+    """The spike of five minutes is over, and an hour later every message is worked on for nobody;
+    with stale ones dropped none is; without the spike it never begins."""
+    lab = labsim.lab("sqs-asg")
+
+    def for_nobody(params):
+        r = lab.run(params, seed)
+        late = r.series["completed_rate"].t > 4_500
+        return [r.series[name].value[late].sum() for name in ("stale_rate", "completed_rate")]
+    sick = lab.preset("12")
+    stale, done = for_nobody(sick)
+    assert stale == done > 0
+    assert for_nobody(lab.preset("13"))[0] == 0
+    assert for_nobody(sick.changed(spike_factor=1))[0] == 0
+
+
+def test_clients_by_the_parameters():
+    """A request has one fate; the queue's messages are the attempts of all, and who doesn't wait is
+    answered in time."""
+    s = labsim.run("sqs-asg", client_timeout=30, retry_mode="at-once", policy="none",
+                   spike_duration=300).summary
+    assert s["amplification"] > 1.5 and s["abandoned"] > 0 and s["late"] == s["stale"] > 0
+    s = labsim.run("sqs-asg").summary
+    assert s["goodput"] == s["completed"] / 5_400 and s["amplification"] == 1
+    assert s["abandoned"] == s["timed_out"] == s["late"] == s["stale"] == 0
+
+
+@pytest.mark.parametrize("fault", ["workers down 900 600", "workers-b down 900 600",
+                                   "workers slow 900 600 3", "workers errors 900 600 0.5",
+                                   "orders down 900 600"])
+def test_a_fault_makes_the_wait_longer_and_nothing_gets_lost(fault):
+    """Each kind, by its text, with steady load: what is refused, alone, is not done in the end."""
+    steady = {"workload": "steady", "policy": "none", "duration": 7_200}
+    well, ill = (labsim.run("sqs-asg", faults=faults, **steady) for faults in ("", fault))
+    for law in ill.lab.invariants:
+        assert law.holds(ill), law.name
+    assert ill.summary["wait_mean"] > well.summary["wait_mean"] or ill.summary["failed"] > 1_000
+    assert ill.summary["completed"] + ill.summary["failed"] == pytest.approx(
+        ill.summary["offered"], abs=20)

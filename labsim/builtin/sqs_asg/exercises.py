@@ -110,7 +110,7 @@ EXERCISES = (
                                                "how they go.")),
         hints=("What is an instance doing when the group decides to terminate it?",
                "The message is in flight with a consumer that no longer exists; compare "
-               "the last two presets."),
+               "the presets with and without a hook."),
         solution="Without a hook the instance is gone in the middle of its message, which stays "
                  "hidden until its visibility timeout ends and then starts from the beginning. "
                  "A termination hook (Terminating:Wait) gives it the time to finish."),
@@ -162,9 +162,9 @@ EXERCISES = (
                  "depth follows from the time per message, which the depth does not contain."),
     Explain(
         id="limit-in-flight",
-        question="In the last preset a fleet has more threads than the queue lets be in flight, "
-                 "{in_flight_limit}, and more messages wait than that; yet part of the fleet has "
-                 "nothing to do. What helps?",
+        question="In the preset of the limit in flight a fleet has more threads than the queue "
+                 "lets be in flight, {in_flight_limit}, and more messages wait than that; yet part "
+                 "of the fleet has nothing to do. What helps?",
         choices=(
             Choice("More instances.", "Their threads get nothing either: the limit is the "
                                       "queue's."),
@@ -177,5 +177,26 @@ EXERCISES = (
                "A message leaves the flight when it is deleted. Who waits for that?"),
         solution="At the limit a long poll comes back empty (a short one with the error OverLimit) "
                  "until somebody deletes a message. Several queues, a higher quota, or work in "
-                 "smaller pieces, each deleted when it is done."),
+                 "smaller pieces, each deleted when it is done."),    Explain(
+        id="stale-queue",
+        question="In the preset of clients who come back the spike is long over, and the instances "
+                 "finish more than clients want. Yet nobody gets an answer in time, for as long as "
+                 "you look. Why?",
+        choices=(
+            Choice("The instances work too slowly.", "Without the spike the same instances answer "
+                                                     "everybody."),
+            Choice("The visibility timeout is too short: messages are worked on twice.",
+                   "Consumers renew it; nothing here is received twice."),
+            Choice("The next message is always one whose sender has given up, and who gives up "
+                   "sends another one.",
+                   "The work is done for nobody, and the retries are more than the instances "
+                   "finish.", right=True),
+            Choice("The clients wait too long before they try again.", "They try again at once; "
+                   "waiting would not take the old messages out of the queue.")),
+        hints=("How old is a message when it is taken, and how long does its sender wait?",
+               "Multiply the load by the attempts, and compare it with what is finished."),
+        solution="First come, first served makes everybody wait for the same too long time. With "
+                 "all attempts the load is beyond what the instances finish, so the queue never "
+                 "gets short again. Dropping what is too old, the newest first, fewer attempts or "
+                 "a circuit breaker end it; more instances end it at a price."),
 )

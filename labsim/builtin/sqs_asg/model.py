@@ -3,23 +3,35 @@
 Picture a bakery: people line up (SQS), bakers work (EC2 instances), and a foreman (Auto
 Scaling) who looks at the line once a minute calls in more bakers, who need time to arrive.
 The line grows for as long as it takes to notice, to decide and to arrive, and is worked off
-only by what is hired beyond the need.
+only by what is hired beyond the need. Who has waited too long goes away and comes back, and what
+he wanted first is baked all the same.
 
 *Models:* each message is followed, at every magnitude, since a learner asks for the wait of the
 slowest: nothing is counted in lumps, and nothing sampled. What a run may hold (`Budget`) is half
 an hour of ten thousand messages per second.
 
-Start reading at `simulate`. Data plane: request-level, exact (`labsim.engine.Station`).
+Start reading at `simulate`. Data plane: request-level, exact (`labsim.engine.Station`); where
+clients wait, or something breaks, message by message on the agenda.
 """
 
 import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.sqs_asg.params import SqsAsgParams, load
-from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, replay
+from labsim.engine import (
+    Estimate,
+    RateCurve,
+    ServiceTimes,
+    Simulation,
+    at_once,
+    merged,
+    replay,
+)
 from labsim.engine.workload import BLOCK
 from labsim.services import autoscaling, ec2, sqs
 from labsim.services.cloudwatch.rules import STANDARD_RESOLUTION
+
+FOLLOWED, WAITED_FOR = 0.5, 0.4     # events that a message takes on the agenda; and its client
 
 
 def curve(p: SqsAsgParams) -> RateCurve:
@@ -61,17 +73,30 @@ def policy(p: SqsAsgParams, group: autoscaling.Group, metric) -> autoscaling.pol
         out_steps=[(0.0, t, out), (t, 3 * t, 2 * out), (3 * t, far, 4 * out)])
 
 
+def send(p: SqsAsgParams, sim: Simulation, queue: sqs.Queue, blocks) -> kit.Client | None:
+    """Messages come; with clients who wait for the result, who are returned."""
+    sources = [blocks]
+    if p.workload == "burst" and p.burst_start <= p.duration:
+        sources.append(at_once(p.burst_size, p.burst_start))
+    if p.retry is None:
+        for source in sources:
+            queue.feed(source)
+        return None
+    clients = kit.Client(sim, "clients", queue, retry=p.retry)
+    sim.agenda.arrivals(merged(sources), lambda t: clients.request(t, None))
+    return clients
+
+
 def simulate(p: SqsAsgParams, sim: Simulation) -> "Backlog":
     """Messages arrive, instances take them, alarms on the backlog move the group."""
     blocks, notes = arrivals(p, sim)
     for note in notes:
         sim.log("note", note)
     queue = sqs.Queue(sim, "orders", p.visibility_timeout, backlog=p.backlog, threads=p.threads,
-                      in_flight_limit=p.in_flight_limit, price=p.request_price,
+                      in_flight_limit=p.in_flight_limit, order=p.order,
+                      max_age=p.max_age or float("inf"), price=p.request_price,
                       random=sim.stream("service"))
-    queue.feed(blocks)
-    if p.workload == "burst" and p.burst_start <= p.duration:
-        queue.burst(p.burst_size, p.burst_start)
+    clients = send(p, sim, queue, blocks)
     fleet = ec2.Fleet(sim, "workers", p.boot_time + p.user_data_time, consumes=queue,
                       work=ServiceTimes(p.service_time, p.service_cv), drain=p.drain,
                       price=p.instance_price, random=sim.stream("consumer"))
@@ -84,12 +109,12 @@ def simulate(p: SqsAsgParams, sim: Simulation) -> "Backlog":
         metric = (queue.depth(p.metric_period, "queue depth") if p.scale_on == "queue-depth"
                   else queue.backlog_per(fleet, p.metric_period, "backlog per instance"))
         rule = policy(p, group, metric)
-    return Backlog(p, sim, queue=queue, fleet=fleet, group=group, metric=metric, policy=rule,
-                   notes=notes)
+    return Backlog(p, sim, clients=clients, queue=queue, fleet=fleet, group=group, metric=metric,
+                   policy=rule, notes=notes)
 
 
 class Backlog(kit.Outcome):
-    """A queue, its workers, and who decides how many they are."""
+    """A queue, its workers, and who decides how many they are; `clients` who wait, or None."""
 
     def series(self) -> dict:
         """Those of the parts, and what the policy sees."""
@@ -106,6 +131,15 @@ class Backlog(kit.Outcome):
     def cost(self) -> dict:
         """Instances and requests."""
         return {**self.fleet.cost(), **self.queue.cost()}
+
+
+def sends(p: SqsAsgParams, peak: float, backlog: float, each: float) -> float:
+    """About how often each message is sent: all attempts are made where the wait is too long."""
+    retry, there = p.retry, max(p.instances, 1) * each
+    in_time = retry and retry.timeout > p.service_time + backlog / there and peak < there
+    if not retry or in_time or retry.timeout == float("inf"):
+        return 1.0
+    return retry.attempts
 
 
 def estimate(p: SqsAsgParams) -> Estimate:
@@ -149,6 +183,8 @@ def estimate(p: SqsAsgParams) -> Estimate:
     looks = threads * (ticks + started * turns + messages / BLOCK)
     looks /= 400 if p.service_cv > 2 else 7_000
     lost = p.threads * started * min(p.duration // turn, 20) / 10
+    followed = messages * sends(p, peak, backlog, each) * (
+        FOLLOWED + WAITED_FOR * bool(p.retry)) if p.followed else 0.0
     return Estimate(requests=messages, lower=lower if messages > ticks else "duration",
-                    events=5 * ticks + started + chosen + looks + lost + p.instances / 2,
+                    events=5 * ticks + started + chosen + looks + lost + p.instances / 2 + followed,
                     served=(p.instances * p.duration + started * working) * each)

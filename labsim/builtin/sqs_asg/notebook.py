@@ -19,6 +19,7 @@
 # * What costs more waiting: a slow metric, a slow boot, or a cooldown?
 # * Why does a group that keeps up perfectly dismiss its instances?
 # * What happens to a message whose instance is terminated?
+# * Why may a queue stay full when the load is long gone?
 
 # %%
 import labsim
@@ -226,6 +227,53 @@ print(f"threads {threads:,}, in flight {r.summary['in_flight_max']:,}, "
 # poll a full queue and get nothing, until somebody deletes a message.
 
 # %% [markdown]
+# ### Clients who come back
+#
+# So far nobody waited for the result. Now somebody does, for a while; then he sends the message
+# again, and leaves the old one where it is.
+
+# %%
+stale = lab.preset("12")
+calm = stale.changed(spike_factor=1)
+for name, params in (("no spike", calm), ("five minutes of it", stale),
+                     ("stale ones dropped", lab.preset("13"))):
+    s = lab.run(params).summary
+    print(f"{name:18} answered in time {s['goodput']:.2f}/s, sent {s['amplification']:.2f} times,"
+          f" worked on for nobody {s['stale']:6,}")
+
+# %%
+lab.run(stale).plot()
+
+# %% [markdown]
+# The spike has an end, what it has begun has none: a *metastable failure*. The instances are busy
+# all the time, with messages that nobody waits for any more; CPU and queue depth say "more load".
+# Whoever drops, unread, what is too old, works for those who are still there. From which load on
+# does it last? At each, hours after a short spike, with and without the cure:
+
+# %%
+print(" load   with all attempts   in time   and stale ones dropped")
+for rate in (0.4, 0.7, 0.9, 2.0):
+    shares = []
+    for params in (stale, lab.preset("13")):
+        r = lab.run(params.changed(arrival_rate=rate, spike_factor=8 / rate,
+                                   spike_duration=120, duration=9_000))
+        done, nobody = (r.series[n].value[-100:].sum() for n in ("completed_rate", "stale_rate"))
+        shares.append(1 - nobody / done)
+    print(f"{rate:5} {rate * stale.max_attempts:15.1f}/s {shares[0]:12.0%} {shares[1]:15.0%}")
+
+# %% [markdown]
+# Once all attempts together are more than the instances finish, a queue that is full stays full.
+# The same load without the spike never gets there: look at the first row of the table before.
+#
+# A consumer that is broken for a while does the same. Any part can be broken, at any moment:
+
+# %%
+broken = calm.changed(faults="workers down 600 120")
+for name, params in (("down", broken), ("and dropped", broken.changed(max_age=50))):
+    s = lab.run(params).summary
+    print(f"{name:12} answered in time {s['goodput']:.2f}/s")
+
+# %% [markdown]
 # ### A whole day
 #
 # `workload="trace"` replays what CloudWatch exports: the console's CSV, the JSON of the command
@@ -378,6 +426,16 @@ exercise("sqs-asg", 9)
 check("sqs-asg", 9, "c")
 # <<< solution
 
+# %%
+exercise("sqs-asg", 10)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("sqs-asg", 10, answer)
+# >>> solution
+check("sqs-asg", 10, "c")
+# <<< solution
+
 # %% [markdown]
 # ## For the exam
 #
@@ -388,6 +446,7 @@ check("sqs-asg", 9, "c")
 # * Detailed monitoring and a **golden AMI** shorten the two delays that a backlog pays for.
 # * A terminated instance's message comes back after the **visibility timeout**; a termination
 #   **lifecycle hook** lets it finish.
+# * Messages that nobody waits for any more are still work: drop what is **stale**, bound retries.
 # * Pick the **minimum size** for the base load; a policy on visible messages can't see it.
 
 # %% [markdown]
@@ -420,6 +479,9 @@ trust
 # * The alarms of target tracking (three high, fifteen low datapoints, the low threshold) are
 #   observed, not promised by AWS, and newer groups tune themselves. They are parameters here. How
 #   far it scales in at once is not published: {{fact:asg.tt_scale_in_step}} here.
+# * Who waits for a result hears of it at once when the work is done; real ones poll a reply queue
+#   or a table. A group that is down is down as a whole, and a zone's instances are missed at once.
+#   SQS hands out no newest message first: that stands for consumers which drop their way to it.
 # * With no instance in service the metric is the whole backlog; AWS would have no data there
 #   unless your metric math fills it.
 # * Instances boot in a fixed time, the mean of what was measured on six types and in five regions,

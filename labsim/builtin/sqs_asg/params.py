@@ -3,7 +3,8 @@
 from typing import Literal
 
 from labsim import factbook
-from labsim.declare import Params, choice, flag, integer, number, path, spike_knobs
+from labsim.declare import ClientParams, choice, flag, integer, number, path, spike_knobs
+from labsim.declare.client_knobs import CLIENTS
 from labsim.errors import ParameterError
 from labsim.services.autoscaling.rules import CHANGE
 from labsim.services.cloudwatch.rules import PERIODS, fits, is_period, most_datapoints
@@ -18,7 +19,7 @@ DEPTH = ("scale_on", ("queue-depth",))
 ADJUSTS = ("policy", ("simple", "step"))
 
 
-class SqsAsgParams(Params):
+class SqsAsgParams(ClientParams):
     """Parameters of `sqs-asg`."""
 
     workload: Literal["steady", "spike", "ramp", "diurnal", "burst", "trace"] = choice(
@@ -163,6 +164,24 @@ class SqsAsgParams(Params):
         0.4, unit="USD/million", bounds=(0, 1_000), slider=(0, 1), step=0.1,
         label="SQS price", group=COST, fact="sqs.price_per_million_standard",
         help="Per million requests: send, receive, delete, empty long polls.")
+
+    client_timeout: float = number(
+        0, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Client timeout",
+        group=CLIENTS, help="How long a sender waits until his message is worked on, each time; 0: "
+                            "as long as it takes. Who has given up leaves it in the queue.")
+    order: Literal["fifo", "lifo"] = choice(
+        "fifo", label="Order", group=CLIENTS,
+        help="Which message is taken next: the oldest, or (as no SQS queue does by itself) the "
+             "newest.")
+    max_age: float = number(
+        0, unit="s", bounds=(0, 86_400), slider=(0, 600), step=10, label="Drop what is older than",
+        group=CLIENTS, help="Consumers drop messages that are older when they receive them, "
+                            "unread; 0: none.")
+
+    @property
+    def followed(self) -> bool:
+        """Whether messages are followed one by one, which takes longer."""
+        return bool(self.retry or self.max_age or self.order != "fifo" or self.faults)
 
     @property
     def target(self) -> float:

@@ -1,5 +1,7 @@
 """What the lab `sqs-asg` measures, tells, draws and guarantees."""
 
+from dataclasses import replace
+
 from labsim import declare as kit
 from labsim import theory
 from labsim.declare import Box, Line, Link, Panel, Preset
@@ -7,12 +9,23 @@ from labsim.services.autoscaling import Group
 from labsim.services.ec2 import Fleet
 from labsim.services.sqs import Queue
 
+
+def of_clients(name: str, nobody_waits) -> kit.Metric:
+    """A metric of the clients, or what it is where nobody waits for an answer."""
+    metric = next(metric for metric in kit.Client.METRICS if metric.name == name)
+    return replace(metric, value=lambda o: (metric.value(o.clients) if o.clients
+                                            else nobody_waits(o)))
+
+
 METRICS = (
     *kit.of_part("queue", Queue.METRICS),
     kit.Count("in_flight_max", "messages", "most messages in flight at a recorded instant", "",
               lambda o: o.top("in_flight")),
     *kit.of_part("fleet", Fleet.METRICS),
     *kit.of_part("group", Group.METRICS, "scale_outs", "scale_ins"),
+    of_clients("goodput", lambda o: o.queue.record.total("completed") / o.sim.duration),
+    of_clients("amplification", lambda o: 1.0),
+    *(of_clients(name, lambda o: 0) for name in ("abandoned", "timed_out", "late")),
     kit.Metric("cost_usd", "USD", "instances and SQS requests", "lower", kit.Outcome.total_cost),
 )
 
@@ -28,6 +41,8 @@ def steady_wait(p) -> float:
     return theory.wait_mean(p.arrival_rate, p.service_time, p.service_cv,
                             min(p.instances * p.threads, p.in_flight_limit))[0]
 
+
+IMPATIENT = {"client_timeout": 60, "retry_mode": "at-once"}
 
 PRESETS = (
     Preset("Steady load", "More instances than work, nobody scales: the queue stays short.",
@@ -58,11 +73,19 @@ PRESETS = (
            "more than its limit, and the other threads wait beside a full queue.",
            {"workload": "steady", "policy": "none", "backlog": 200_000, "instances": 1_000,
             "threads": 150, "service_time": 600, "visibility_timeout": 3_600}),
+    Preset("Clients who come back", "Five minutes of a spike, and clients who wait a minute for "
+           "the result, then send again: the spike is over, and the queue never recovers. Whatever "
+           "is taken from it, its sender has given up.",
+           {"policy": "none", "spike_duration": 300, **IMPATIENT}),
+    Preset("Stale messages are dropped", "The same, but consumers drop, unread, what is older "
+           "than fifty seconds: who is still there gets an answer.",
+           {"policy": "none", "spike_duration": 300, "max_age": 50, **IMPATIENT}),
 )
 
 PANELS = (
     Panel("Messages per second", (Line("offered", "offered_rate"),
-                                           Line("completed", "completed_rate"))),
+                                  Line("completed", "completed_rate"),
+                                  Line("of these, for nobody", "stale_rate"))),
     Panel("Backlog", (Line("visible", "queue"),
                                   Line("target", "target", step=True)),
           marks=("alarm",)),
@@ -81,10 +104,10 @@ PANELS = (
 
 BOXES = (
     Box("Producers", (0, 0), (("msg/s", "offered_rate"),)),
-    Box("SQS queue", (1, 0), (("visible", "queue"), ("in flight", "in_flight"))),
+    Box("SQS queue", (1, 0), (("visible", "queue"), ("in flight", "in_flight")), breaks="orders"),
     Box("Auto Scaling group", (2, 0), (("in service", "in_service"),
                                        ("booting", "booting"),
-                                       ("terminating", "terminating"))),
+                                       ("terminating", "terminating")), breaks="workers"),
     Box("Done", (3, 0), (("msg/s", "completed_rate"),)),
     Box("CloudWatch", (1, 1), (("metric", "metric"),), alarm="alarm_high"),
     Box("Scaling policy", (2, 1), (("desired", "desired"),)),

@@ -24,6 +24,7 @@ from labsim.errors import LabsimError, ParameterError
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
 from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
 from labsim.services.ec2 import bill
+from labsim.services.ec2.consuming import Consuming
 
 BILLING_MINIMUM = factbook.value("ec2.billing_min_seconds")
 ZONES = "abc"
@@ -58,8 +59,9 @@ class Fleet(Component):
     """Instances, launched and terminated by whoever owns them; `size` of them are there at once.
 
     boot: s from a launch to service; or boots(): the seconds, and whether it ever serves.
-    consumes: a part with consumers, such as an `sqs.Queue`: each instance in service is one, and
-    `work` is how long a message takes it. drain: a terminated instance finishes its message.
+    consumes: an `sqs.Queue`, or several, the first named first: each instance in service is a
+    consumer, and `work` is how long a message takes it where a queue of several does not say it.
+    drain: a terminated instance finishes its message.
     drain_time: s that it is still paid after it has left service (a termination hook's work).
     Otherwise `on_service(instance)` is called when one enters service, and `on_release(instance)`
     when one is to leave; it returns when the instance has finished, s.
@@ -103,11 +105,12 @@ class Fleet(Component):
             if not 0 <= value <= most:
                 raise ParameterError(what, value, f"from 0 to {most}")
         self.boots = boots or (lambda: (boot, True))
-        self.on_service, self.price, self.consumes = on_service, price, consumes
+        self.on_service, self.price = on_service, price
         self.release = on_release or (lambda instance: sim.now)
         self.spot_share, self.spot_discount, self.detailed = spot_share, spot_discount, detailed
         self.template = 0           # version of the launch template
         self.group = None           # the Auto Scaling group that owns it, if there is one
+        self.shut: set[str] = set()     # zones in which nothing is launched
         self.on_lost: Callable[[Instance], None] = lambda instance: None   # its launch failed
         self.instances: list[Instance] = []
         self.entered: list[Instance] = []   # those that had to boot, as they entered service
@@ -116,18 +119,17 @@ class Fleet(Component):
         self._spot = 0              # Spot instances among those alive
         self._zones = Counter(dict.fromkeys(ZONES, 0))
         self._record(*RECORDED)
+        self.consuming = None
         if consumes is not None:
-            rng = sim.stream(f"{name} consumer") if random is None else random
-            self.consumes = consumes = consumes.worked_by(self, work) or consumes
-            self.on_service = lambda instance: consumes.add_consumer()
-            self.release = lambda instance: consumes.remove_consumer(
-                rng, drain=drain) + drain_time
+            self.consuming = Consuming(self, consumes, work, drain, drain_time, (
+                sim.stream(f"{name} consumer") if random is None else random))
+            self.on_service, self.release = self.consuming.enter, self.consuming.release
         for _ in range(size):
             self.launch(ready=True)
 
     def launch(self, *, ready: bool = False) -> Instance:
         """Launch an instance in the emptiest zone; with `ready` it is in service at once."""
-        zone = min(ZONES, key=self._zones.__getitem__)
+        zone = min([z for z in ZONES if z not in self.shut] or ZONES, key=self._zones.__getitem__)
         instance = Instance(len(self.instances) + len(self._ended), zone, self.sim.now,
                             self.template, spot=self._spot_next())
         self.instances.append(instance)
@@ -234,10 +236,8 @@ class Fleet(Component):
         before = [0.0, 0.0]
 
         def read() -> float | None:
-            now, busy = self.sim.now, 0.0
-            if self.consumes is not None:
-                self.consumes.advance(now)
-                busy = self.consumes.busy_seconds()
+            now = self.sim.now
+            busy = self.consuming.busy_seconds() if self.consuming else 0.0
             there = sum(min(i.left_at, now) - i.in_service_at
                         for i in self.all if i.in_service_at < now)
             worked, served = busy - before[0], there - before[1]
@@ -253,6 +253,20 @@ class Fleet(Component):
             raise LabsimError(f"nobody works in {self.name}: give it a size, or an "
                               "autoscaling.Group")
 
+    # -- faults: see `labsim.services.ec2.consuming` ----------------------------------------
+
+    def breakable(self) -> dict:
+        """It, and each of its zones, where it consumes messages."""
+        return self.consuming.breakable(ZONES) if self.consuming else {}
+
+    def brace(self, piece: str, what: str) -> None:
+        """Its queues prepare for a fault."""
+        self.consuming.brace()
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """Consumers are broken."""
+        self.consuming.suffer(piece, what, amounts)
+
     # -- at the end of the run -------------------------------------------------------------
 
     @cached_property
@@ -262,9 +276,9 @@ class Fleet(Component):
 
     def utilization(self) -> float:
         """Share of the time in service, or until it has finished, that was spent on work."""
-        if self.consumes is None or not self.capacity:
+        if not self.consuming or not self.capacity:
             return 0.0
-        return self.consumes.busy_seconds() / self.capacity
+        return self.consuming.busy_seconds() / self.capacity
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Instances in each state."""

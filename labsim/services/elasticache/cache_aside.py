@@ -101,6 +101,11 @@ class Application(Asked):
             for key in reversed(range(min(cache.keys, cache.room * len(cache.all)))):
                 self.fill(key, 0.0, dice[key])      # the most popular last
 
+    @property
+    def waits_for(self) -> list[Asked]:
+        """The database, if it waits for as long as it takes."""
+        return [] if self.client.gives_up else [self.database]
+
     def wired(self) -> None:
         """Somebody has to ask it."""
         if not any(way._sent or way.askers or way.fed_by for way in (self, self.writes)):

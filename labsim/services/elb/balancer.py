@@ -159,10 +159,19 @@ class Balancer(Asked):
         """A request comes at `t` s, for whose answer somebody may wait."""
         self.traffic.ask(t, call, self)
 
+    @property
+    def is_fed(self) -> bool:
+        """Whether requests come to it other than in the course of what comes to others."""
+        return bool(self._sources or self.users) or super().is_fed
+
+    @property
+    def waits_for(self) -> list[Asked]:
+        """Its targets, where they are parts, and what the others call, for as long as it takes."""
+        return [*self.parts, *(client.to for client, _ in self._calls if not client.gives_up)]
+
     def wired(self) -> None:
         """It has to have somebody who sends, targets, and work for them."""
-        if not (self._sources or self.fed_by or self.askers):
-            raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
+        super().wired()
         if not self.targets.zone and not self.fleets:
             raise LabsimError(f"nothing is behind {self.name}: give it targets=(2, 2, 2), or an "
                               f"ec2.Fleet(sim, name, consumes=..., work=...)")

@@ -6,108 +6,126 @@ timeout ends, and somebody else starts it from the beginning.
 
 *Models:* visible and in-flight messages, age of the oldest; a backlog at the start, messages sent
 all at once; consumers with so many threads, each of which works on one message at a time; the most
-messages in flight, lost ones among them, beyond which nobody receives any (`threads`); a consumer
-that is terminated while it works: its messages come back at the end of the visibility timeout that
-runs then (consumers renew it while they work), and are counted as received again (fact
-sqs.at_least_once).
+messages in flight, lost ones among them, beyond which nobody receives any; a consumer that is
+terminated while it works: its messages come back at the end of the visibility timeout that runs
+then (consumers renew it while they work), and are counted as received again (fact
+sqs.at_least_once). If asked for: work that fails, a dead-letter queue, senders who wait until their
+message is worked on, messages dropped for their age; groups that serve several queues by priority.
 *Leaves out:* order within the pile beyond first come, first served; duplicates, batches, polling
-latency, dead-letter queues, retention (the lab `sqs-delivery` is about those).
+latency, retention (the lab `sqs-delivery` is about those). A queue that is down still takes
+the deletes of what is in hand.
 
-Data plane: request-level, exact (`Station`).
+Data plane: request-level, exact: in windows (`windows`), or where messages have fates of their own
+on the agenda (`followed`). Both give the same where both can.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import numpy as np
 
 from labsim import factbook
-from labsim.declare import Component, Count, Line, Metric, Panel, conserved, quantiles
-from labsim.declare.component import Outlet
-from labsim.engine import ServiceTimes, Simulation, Station, at_once, merged
-from labsim.engine.station import Job
-from labsim.errors import LabsimError, ParameterError, require
+from labsim.declare import Asked, Component, quantiles
+from labsim.declare.faults import FaultKind
+from labsim.engine import Order, ServiceTimes, Simulation, at_once
+from labsim.engine.center import FIFO, LIFO, ORDERS
+from labsim.errors import LabsimError, ParameterError, require, unknown
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
 from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
-from labsim.services.sqs.threads import Threads
+from labsim.services.sqs.crew import Crew
+from labsim.services.sqs.followed import Followed
+from labsim.services.sqs.measures import INVARIANTS, METRICS, PANELS
+from labsim.services.sqs.windows import Windows
+from labsim.services.sqs.wiring import QueueOutlet, check, followed
 
 PRICE = factbook.value("sqs.price_per_million_standard")    # USD per million requests
 LONGEST_HIDDEN = factbook.value("sqs.visibility_max_s")
 LONG_POLL = factbook.value("sqs.long_poll_max_s")
-MOST = 500_000      # messages that are looked at together: it costs memory
 IN_FLIGHT_LIMIT = int(factbook.value("sqs.inflight_max_standard"))
+DOWN = FaultKind("takes no messages and hands none out; it keeps what it has")
 
 
-class Queue(Component):
+class Queue(Asked):
     """A queue. Messages come by `sim.send(load, to=queue)` or from another part's outlet; who
     `consumes` it (an `ec2.Fleet`) also says how long a message is work. `done` is the outlet of
-    the messages that are worked on.
+    the messages that are worked on, `dead` the one to a dead-letter queue, `failed` that of sends
+    that are refused while it is down.
 
     work: how long a message is work, where no fleet says so. backlog: messages that wait at the
     start. threads: messages that a consumer works on at a time. in_flight_limit: the most messages
-    in flight. price: USD per million requests. random: what the work is drawn from; by default a
-    stream of its own.
+    in flight. error_share: of the works that fail. max_receives: a message that was received so
+    often is dead at the next receive (inf: there is no dead-letter queue). order: "fifo", or "lifo"
+    (SQS has none of that: it stands for consumers that drop what is stale to get at the newest).
+    max_age: consumers drop messages older than so many s, unread. price: USD per million requests.
+    random: what the work is drawn from; by default a stream of its own.
     """
 
-    METRICS = (
-        Count("offered", "messages", "messages sent to the queue, a backlog at the start included",
-              "", lambda q: q.backlog + q.record.total("offered"), aliases=("arrived",)),
-        Count("completed", "messages", "messages worked on and deleted", "higher",
-              lambda q: q.record.total("completed"), aliases=("processed",)),
-        Count("queue_end", "messages", "messages still visible at the end", "lower",
-              lambda q: q.told["queue"][0][-1], aliases=("backlog_end",)),
-        Count("in_flight_end", "messages", "messages received but not deleted at the end", "",
-              lambda q: q.told["in_flight"][0][-1]),
-        Count("queue_max", "messages", "most visible messages at a recorded instant", "lower",
-              lambda q: q.told["queue"][0].max(), aliases=("backlog_max",)),
-        Metric("wait_mean", "s", "mean time from arrival to the start of work", "lower",
-               lambda q: q.waits.mean() if len(q.waits) else 0.0),
-        Metric("wait_p50", "s", "half of the messages wait no longer than this", "lower",
-               lambda q: q.wait_quantiles[50]),
-        Metric("wait_p95", "s", "19 of 20 messages wait no longer than this", "lower",
-               lambda q: q.wait_quantiles[95]),
-        Metric("wait_p99", "s", "99 of 100 messages wait no longer than this", "lower",
-               lambda q: q.wait_quantiles[99]),
-        Metric("oldest_age_max", "s", "largest age of a message not yet deleted", "lower",
-               lambda q: q.oldest_age_max()),
-        Count("redelivered", "messages", "messages lost with an instance and received again",
-              "lower", lambda q: q.told["returned"][0][-1]))
-    PANELS = (
-        Panel("Messages per second", (Line("offered", "offered_rate"),
-                                               Line("completed", "completed_rate"))),
-        Panel("Queue", (Line("visible", "queue"), Line("in flight", "in_flight"))),
-        Panel("Wait until work starts", (Line("mean wait", "wait"),)))
-    INVARIANTS = (conserved("offered", "completed", "queue", "in_flight"),)
+    METRICS, PANELS, INVARIANTS = METRICS, PANELS, INVARIANTS
+    FAULTS = {"down": DOWN}
     shows = (("visible", "queue"), ("in flight", "in_flight"))
 
     def __init__(self, sim: Simulation, name: str,
                  visibility_timeout: float = factbook.value("sqs.visibility_default_s"), *,
                  work: ServiceTimes | None = None, backlog: int = 0, threads: int = 1,
-                 in_flight_limit: int = IN_FLIGHT_LIMIT, price: float = PRICE, random=None):
+                 in_flight_limit: int = IN_FLIGHT_LIMIT, error_share: float = 0.0,
+                 max_receives: float = math.inf, order: str = FIFO, max_age: float = math.inf,
+                 price: float = PRICE, random=None):
         super().__init__(sim, name)
         require("visibility_timeout", visibility_timeout, 0, LONGEST_HIDDEN, "s", above=True)
         require("price", price)
         require("backlog", backlog, whole=True)
         require("threads", threads, 1, whole=True)
         require("in_flight_limit", in_flight_limit, 1, whole=True)
+        require("error_share", error_share, 0, 1)
+        require("max_receives", max_receives, 1, whole=True, endless=True)
+        require("max_age", max_age, unit="s", endless=True)
+        if order not in ORDERS:
+            raise unknown("order", order, ORDERS)
         self.visibility_timeout, self.price, self.work = visibility_timeout, price, work
         self.backlog, self.threads = int(backlog), int(threads)
-        self.station = Station(self._requests(), fast=sim.fast)
-        self._receiving = Threads(self.station, int(in_flight_limit))
-        self.done = Outlet(self)
-        self.busy = 0.0             # consumer-seconds of work begun, less what is still ahead
-        self.oldest_age = 0.0       # largest age that any message has had, s
+        self.error_share, self.max_receives, self.max_age = error_share, max_receives, max_age
+        self.newest_first = order == LIFO
+        self.follow = bool(error_share or self.newest_first
+                           or min(max_receives, max_age) < math.inf)
+        self.done, self.failed, self.dead = self.outlets = [QueueOutlet(self) for _ in range(3)]
         self.consumers: list[Component] = []
+        self.crews: list[Crew] = []
+        self.sources: list[Iterable[np.ndarray]] = []
+        self._limit = int(in_flight_limit)
         self._random = sim.stream(f"{name} work") if random is None else random
-        self._sources: list[Iterable[np.ndarray]] = []
-        sim.on_advance(self.advance)
+        sim.until(0.0, Order.CAPACITY).callbacks.append(lambda _: self.plane)
 
     # -- wiring ------------------------------------------------------------------------------
 
+    @cached_property
+    def followed(self) -> bool:
+        """Whether its messages are followed one by one; settled as the run begins."""
+        check(self)
+        return followed(self)
+
+    @cached_property
+    def plane(self) -> Windows | Followed:
+        """Where its messages flow, made as the run begins: by then all is wired, and it is known
+        what will break."""
+        return (Followed if self.followed else Windows)(self, self._limit)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the run has."""
+        return "plane" in vars(self)
+
+    def brace(self, piece: str, what: str) -> None:
+        """It will be down."""
+        self.follow = True
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """It is down, or up again."""
+        self.plane.suffer(bool(amounts))
+
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """Messages come at the times of `blocks` (arrays, s, sorted)."""
-        self._sources.append(blocks)
+        self.sources.append(blocks)
 
     def burst(self, messages: int, at: float) -> None:
         """So many messages are sent all at once, at `at` s."""
@@ -117,9 +135,15 @@ class Queue(Component):
 
     def take(self, times: np.ndarray) -> None:
         """Messages come at `times` (s, sorted), given out by another part."""
-        self.record.count("offered", times)
-        for t, work in zip(times.tolist(), self.work.draw(len(times), self._random).tolist()):
-            self.station.offer(t, work, t)
+        self.plane.take(times)
+
+    def ask(self, t: float, call) -> None:
+        """A message comes at `t` s, whose sender may wait until it is worked on."""
+        self.plane.ask(t, call)
+
+    def draw(self, count: int) -> np.ndarray:
+        """How long the next messages are work, s."""
+        return self.work.draw(count, self._random)
 
     def worked_by(self, consumer: Component, work: ServiceTimes | None) -> None:
         """`consumer` takes messages; each is `work` for it."""
@@ -152,84 +176,38 @@ class Queue(Component):
 
     def wired(self) -> None:
         """It has to have somebody else who sends, and its messages some work."""
-        if not self._sources and not self.fed_by and not self.backlog:
+        if not (self.sources or self.fed_by or self.askers or self.backlog):
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
-        before = list(self.fed_by)
-        for part in before:     # and those before them
-            before += [other for other in part.fed_by if other not in before]
-        if self in before:
-            ways = ", ".join(p.name for p in before if p is not self)
-            raise LabsimError(f"what leaves {self.name} comes back to {self.name}"
-                              f"{' by way of ' + ways if ways else ''}: one `done.to` has to go")
+        check(self)
         if self.work is None:
             raise LabsimError(f"nobody consumes {self.name}: ec2.Fleet(sim, name, consumes=..., "
                               f"work=...) does")
 
     # -- messages ----------------------------------------------------------------------------
 
-    def _requests(self) -> Iterator:
-        for times in at_once(self.backlog, 0.0):
-            yield times, self.work.draw(len(times), self._random)
-        for times in merged(self._sources):
-            self.sim.check()
-            self.record.count("offered", times)
-            yield times, self.work.draw(len(times), self._random)
-
     def advance(self, now: float | None = None) -> None:
         """Let messages flow until `now` (default: the present)."""
-        now = self.sim.now if now is None else now
-        if now == self.station.now:
-            return
-        for part in self.fed_by:
-            part.advance(now)
-        begun = MOST
-        while begun >= MOST:
-            window = self.station.advance(now, MOST)
-            begun = len(window.start)
-            self.record.observe("wait", window.start, window.start - window.sent)
-            self.record.count("completed", window.done)
-            self.busy += float(window.done.sum() - window.start.sum())
-            self.oldest_age = max(self.oldest_age, float((window.done - window.done_sent).max(
-                initial=0.0)))
-            if self.done.connected:
-                self.done.give(np.sort(window.done))
+        self.plane.advance(self.sim.now if now is None else now)
+
+    def _crew(self) -> Crew:
+        return self.crews[0] if self.crews else Crew([self])
 
     def add_consumer(self) -> None:
         """A consumer starts to receive messages now."""
-        self.advance()
-        self._receiving.add(self.threads)
+        self._crew().add()
 
     def remove_consumer(self, rng: np.random.Generator, *, drain: bool) -> float:
         """One consumer, any of them, stops now; returns the time at which it is gone.
 
         drain: it finishes its messages first; otherwise they are lost for the moment.
         """
-        self.advance()
-        now = self.sim.now
-        which = self._receiving.leave(self.threads, rng)
-        if drain:
-            gone = self.station.retire(which).tolist()
-            self._receiving.give_back(gone)
-            return max(gone, default=now)
-        jobs, idle = self.station.kill(which)
-        self._receiving.give_back(idle + self._lost(jobs))
-        return now
+        return self._crew().remove(rng, drain)
 
-    def _lost(self, jobs: list[Job]) -> list[float]:
-        """Messages lose their consumer now; returns when each is visible again, s."""
-        now, visible = self.sim.now, []
-        for job in jobs:
-            timeouts = max(1, math.ceil((now - job.start) / self.visibility_timeout))
-            visible.append(job.start + timeouts * self.visibility_timeout)
-            self.station.offer(visible[-1], job.service, job.sent)
-        if jobs:
-            self.busy += now * len(jobs)
-            self.record.count("lost", np.full(len(jobs), now))
-            self.record.count("returned", np.array(visible))
-            self.log("message", "a message is lost with its instance, and visible again at "
-                     f"{visible[0]:,.0f} s" if len(jobs) == 1 else f"{len(jobs):,} messages are "
-                     f"lost with their instance, and visible again from {min(visible):,.0f} s on")
-        return visible
+    def log_lost(self, visible: list[float]) -> None:
+        """Messages have lost their consumer, and are visible again at these times, s."""
+        self.log("message", "a message is lost with its instance, and visible again at "
+                 f"{visible[0]:,.0f} s" if len(visible) == 1 else f"{len(visible):,} messages are "
+                 f"lost with their instance, and visible again from {min(visible):,.0f} s on")
 
     # -- CloudWatch metrics ----------------------------------------------------------------
 
@@ -237,23 +215,23 @@ class Queue(Component):
     def visible(self) -> int:
         """ApproximateNumberOfMessagesVisible, now."""
         self.advance()
-        return self.station.waiting
+        return self.plane.waiting
 
     @property
     def age(self) -> float:
         """ApproximateAgeOfOldestMessage, now, s."""
         self.advance()
-        return max(0.0, self.sim.now - self.station.oldest_sent)
+        return max(0.0, self.sim.now - self.plane.oldest_sent)
 
     # -- at the end of the run -------------------------------------------------------------
 
     def busy_seconds(self) -> float:
         """Consumer-seconds spent on messages by now; a thread is its share of a consumer."""
-        return (self.busy + self.station.in_service * self.station.now) / self.threads
+        return self.plane.busy_seconds() / self.threads
 
     def oldest_age_max(self) -> float:
         """Largest age that a message has had by now, deleted or not, s."""
-        return max(self.oldest_age, self.station.now - self.station.oldest_sent)
+        return max(self.plane.oldest_age, self.sim.now - self.plane.oldest_sent)
 
     @cached_property
     def waits(self) -> np.ndarray:
@@ -266,29 +244,35 @@ class Queue(Component):
         return quantiles(self.waits)
 
     def series(self) -> dict:
-        """{name: (values at the record's instants, unit)}; nothing is ever lost among them:
-        offered = completed + queue + in_flight."""
+        """{name: (values at the record's instants, unit)}; nothing is ever lost among them."""
         record = self.record
         offered = self.backlog + record.counted("offered")
         completed = record.counted("completed")
         started, returned = record.counted("wait"), record.counted("returned")
+        dead, expired, failed = map(record.counted, ("dead", "expired", "failed"))
         return {
             "offered_rate": (record.rate("offered"), "msg/s"),
             "completed_rate": (record.rate("completed"), "msg/s"),
+            "stale_rate": (record.rate("stale"), "msg/s"),
             "offered": (offered.astype(float), "messages"),
             "completed": (completed.astype(float), "messages"),
-            "queue": ((offered + returned - started).astype(float), "messages"),
+            "queue": ((offered + returned - started - dead - expired - failed).astype(float),
+                      "messages"),
             "in_flight": ((started - returned - completed).astype(float), "messages"),
             "lost": (record.counted("lost").astype(float), "messages"),
             "returned": (returned.astype(float), "messages"),
+            "dead_lettered": (dead.astype(float), "messages"),
+            "expired": (expired.astype(float), "messages"),
+            "failed": (failed.astype(float), "messages"),
             "wait": (record.mean_by_interval("wait"), "s"),
         }
 
     def cost(self) -> dict[str, float]:
         """SQS requests: a message is sent, received, deleted; who is idle polls for as long as a
-        poll may take."""
-        capacity = sum(fleet.capacity for fleet in self.consumers)
-        idle_polls = max(capacity - self.busy_seconds(), 0.0) * self.threads / LONG_POLL
-        requests = (self.record.total("offered") + len(self.waits)
-                    + self.record.total("completed") + idle_polls)
+        poll may take, each queue in turn."""
+        idle = sum(max(crew.capacity - crew.busy_seconds(), 0.0) / len(crew.queues)
+                   for crew in self.crews)
+        record = self.record
+        requests = (record.total("offered") + len(self.waits) + record.total("completed")
+                    + 2 * record.total("expired") + idle * self.threads / LONG_POLL)
         return {"SQS requests": requests / 1e6 * self.price}

@@ -54,12 +54,12 @@ def test_who_is_drained_gives_its_room_to_the_next():
     queue.add_consumer()
     queue.add_consumer()
     queue.advance(5)
-    assert queue.station.in_service == 1 and queue._receiving.outside == 1
+    assert queue.plane.station.in_service == 1 and queue.plane.receiving.outside == 1
     rng = np.random.default_rng(1)
     sim.env.run(until=5)
     left = queue.remove_consumer(rng, drain=True)
     queue.advance(9.9)
-    assert queue.station.in_service == 1
+    assert queue.plane.station.in_service == 1
     queue.advance(10)
-    assert queue.station.in_service == 1 and left in (5, 10)
+    assert queue.plane.station.in_service == 1 and left in (5, 10)
     assert queue.record.total("completed") == 1
