@@ -99,7 +99,7 @@ def _stages(sim) -> None:
         sim.agenda.split(stages)
     else:
         for stage in {id(stage): stage for stage in stages.values()}.values():
-            sim.agenda.fed_by.extend(p for p in stage.fed_by if p not in sim.agenda.fed_by)
+            sim.agenda.feeds(None, stage.fed_by)
 
 
 def _mixed(part, between) -> str:

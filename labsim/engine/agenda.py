@@ -81,10 +81,10 @@ class Agenda:
         self._heap = self._only.heap        # of the stage that advances, or did so last
         self._number = self._running = 0
 
-    @property
-    def fed_by(self) -> list:
-        """Parts that hand requests over, and so advance first."""
-        return self._only.fed_by
+    def feeds(self, part, by: Iterable) -> None:
+        """These hand requests over to `part`, and so advance before its stage does."""
+        fed_by = self._stages.get(part, self._only).fed_by
+        fed_by += [one for one in by if one not in fed_by]
 
     def split(self, stages: dict[object, Stage]) -> None:
         """From now on, before anything has happened, each of these parts is in a stage."""
@@ -113,15 +113,17 @@ class Agenda:
             self._number += 1
             heappush(heap, (t, ARRIVE + self._number, act, None))
 
-    def arrivals(self, blocks: Iterable[np.ndarray], act: Callable[[float], object]) -> None:
-        """At the times of `blocks` (arrays, s, sorted) `act(t)` is called, a method of a part."""
+    def arrivals(self, blocks: Iterable[np.ndarray], act: Callable[[float], object], part=None
+                 ) -> None:
+        """At the times of `blocks` (arrays, s, sorted) `act(t)` is called, a method of a part; or
+        in the stage of `part`."""
         times = chain.from_iterable(block.tolist() for block in blocks)
-        self._await((act, times))
+        self._await((act, times), part)
 
-    def _await(self, source: tuple) -> None:
+    def _await(self, source: tuple, part=None) -> None:
         t = next(source[1], None)
         if t is not None:
-            self.at(t, self._arrive, source, ARRIVE)
+            self.at(t, self._arrive, source, ARRIVE, part)
 
     def _arrive(self, t: float, source: tuple) -> None:
         self._await(source)

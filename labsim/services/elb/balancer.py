@@ -130,7 +130,6 @@ class Balancer(Asked):
         for part in self.parts:
             part.asked_by(self)
             self.link(part)
-        sim.agenda.fed_by.append(self)
 
     # -- wiring ------------------------------------------------------------------------------
 
@@ -172,6 +171,7 @@ class Balancer(Asked):
     def wired(self) -> None:
         """It has to have somebody who sends, targets, and work for them."""
         super().wired()
+        self.sim.agenda.feeds(self, [self])
         if not self.targets.zone and not self.fleets:
             raise LabsimError(f"nothing is behind {self.name}: give it targets=(2, 2, 2), or an "
                               f"ec2.Fleet(sim, name, consumes=..., work=...)")

@@ -49,7 +49,8 @@ KINDS = float, float, np.int32, np.int8, np.int8, float, np.int32, bool
 class Wired:
     """What `traffic` is, on the agenda; it goes on from where that is.
 
-    hire(k, ended, shed): the crew of target k, or a part that answers. part: the balancer. ages: what the age (up to `ttl`, s) of a stranger's DNS answer is drawn from.
+    hire(k, ended, shed): the crew of target k, or a part that answers. part: the balancer. ages:
+    what the age (up to `ttl`, s) of a stranger's DNS answer is drawn from.
     """
 
     def __init__(self, traffic: Traffic, hire: Callable[..., Crew | Asked],

@@ -55,10 +55,9 @@ class Followed:
         self._times: dict[str, list[float]] = {what: [] for what in RECORDED}
         self._starts: list[float] = []
         self._waits: list[float] = []
-        self.agenda.arrivals(at_once(queue.backlog, 0.0), self._was_there)
-        self.agenda.arrivals(merged(queue.sources), self._come)
-        self.agenda.fed_by += [part for part in block_feeders(queue)
-                               if part not in self.agenda.fed_by]
+        self.agenda.arrivals(at_once(queue.backlog, 0.0), self._was_there, queue)
+        self.agenda.arrivals(merged(queue.sources), self._come, queue)
+        self.agenda.feeds(queue, block_feeders(queue))
 
     def _drawn(self) -> Iterator[float]:
         while True:
@@ -74,8 +73,7 @@ class Followed:
 
     def take(self, times: np.ndarray) -> None:
         """Messages come at `times`, given out by another part in blocks."""
-        for t in times.tolist():
-            self.agenda.at(t, self._come, None, ARRIVE)
+        self.agenda.arrive(self.queue, times.tolist(), self._come)
 
     def ask(self, t: float, call: Call) -> None:
         """A message is sent; its call is answered when it is worked on."""
@@ -168,7 +166,7 @@ class Followed:
     def advance(self, now: float) -> None:
         """Let everything happen until `now`, and write it down."""
         queue = self.queue
-        self.agenda.advance(now)
+        self.agenda.advance(now, self.queue)
         record = queue.record
         if self._starts:
             record.observe("wait", np.array(self._starts), np.array(self._waits))

@@ -174,6 +174,11 @@ class Queue(Asked):
         self.link(metric, "metric")
         return metric
 
+    @property
+    def is_fed(self) -> bool:
+        """Whether messages come to it other than in the course of what comes to others."""
+        return bool(self.sources or self.backlog) or super().is_fed
+
     def wired(self) -> None:
         """It has to have somebody else who sends, and its messages some work."""
         if not (self.sources or self.fed_by or self.askers or self.backlog):

@@ -35,8 +35,9 @@ class Windows:
             for _ in range(crew.idle // queue.threads):
                 self.receiving.add(queue.threads)
             crew.idle = 0
-        if queue.done.on_agenda and queue not in queue.sim.agenda.fed_by:
-            queue.sim.agenda.fed_by.append(queue)
+        for other in queue.done.asked:
+            if on_agenda(other):
+                queue.sim.agenda.feeds(other, [queue])
 
     def _requests(self) -> Iterator:
         queue = self.queue

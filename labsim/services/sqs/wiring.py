@@ -23,13 +23,13 @@ class QueueOutlet(AnswerOutlet):
     def hand_on(self, times: np.ndarray) -> None:
         """Messages have left at `times` (s, sorted)."""
         self.give(times)
-        for other in self._asked if len(times) else ():
+        for other in self.asked if len(times) else ():
             other.take(times)
 
     @property
     def on_agenda(self) -> bool:
         """Whether what leaves here is followed one by one where it comes to."""
-        return any(map(on_agenda, self._asked))
+        return any(map(on_agenda, self.asked))
 
 
 def on_agenda(part: Component) -> bool:
