@@ -33,7 +33,6 @@ from labsim.errors import ParameterError, require
 
 OPEN, COMPLETED, FAILED, ABANDONED = range(4)       # what has become of a request
 DRAWN = 1_024       # numbers that are drawn at a time
-SENT = 1            # an attempt that has a connection
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ class Client(Component):
 
     def _send(self, t: float, attempt: Call) -> None:
         self._under_way += 1
-        attempt.step = SENT
+        attempt.sent = True
         if self.lost and self._luck() < self.lost:
             return
         if self.trip:
@@ -307,7 +306,7 @@ class Client(Component):
         """Nobody waits for this attempt any more, and its connection is free."""
         attempt.gone = True
         attempt.asker.out -= 1
-        if attempt.step == SENT:
+        if attempt.sent:
             self._under_way -= 1
         line = self._line
         while line and self._under_way < self.pool:

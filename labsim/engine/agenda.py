@@ -26,16 +26,18 @@ class Call:
     """A request under way to a part: `back(t, call, ok)` is what happens when it is answered.
 
     asker: the call in whose course it is made, if any; what: whatever the asker wants to know it
-    by. gone: nobody waits for the answer any more. rank: a smaller one is served first. The part
-    that works on it keeps its `work` and when it `came` (s), `state` and `step` in it.
+    by. gone: nobody waits for the answer any more. sent: it has its asker's connection. rank: a
+    smaller one is served first. The part that works on it keeps its `work` and when it `came` (s),
+    `state` and `step` in it.
     """
 
-    __slots__ = ("back", "asker", "what", "gone", "rank", "work", "came", "state", "step")
+    __slots__ = ("back", "asker", "what", "gone", "sent", "rank", "work", "came",
+                 "state", "step")
 
     def __init__(self, back: Callable[[float, "Call", bool], object], asker=None, what=None,
                  rank: int = 0):
         self.back, self.asker, self.what, self.rank = back, asker, what, rank
-        self.gone = False
+        self.gone = self.sent = False
         self.state = self.step = 0
 
     @property

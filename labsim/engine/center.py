@@ -39,7 +39,7 @@ class Center:
                  contention: float = 0.0, ranks: int = 1):
         self.servers = self.idle = servers
         self.waiting = 0                    # calls in line
-        self.working: dict[Call, None] = {}     # calls that keep a server, by when they began
+        self.working: dict[Call, float] = {}    # calls that keep a server: when their work ends, s
         self.closing = 0                    # servers that close when their call leaves
         self.slow = 1.0                     # how many times as long work takes that begins now
         self.begun: list[float] = []        # when calls began to be worked on, s,
@@ -88,7 +88,7 @@ class Center:
         if self._contention:
             work *= 1.0 + self._contention * (len(self.working) + self.waiting)
         call.state = WORKS
-        self.working[call] = None
+        self.working[call] = t + work
         self.begun.append(t)
         self.waits.append(t - call.came)
         self._agenda.at(t + work, self._end, call)
