@@ -151,7 +151,7 @@ def ask(to, *, retry=None, pool: float = float("inf"), trip: float = 0.0, option
     retry: what is done when no answer comes (`labsim.retry`); pool: connections, so many calls are
     under way at most; trip: s there and back; optional: the request goes on without an answer.
     """
-    from labsim.services.common.serving import Ask
+    from labsim.services.common.crew import Ask
     return Ask(to, retry, pool, trip, optional)
 
 

@@ -15,21 +15,17 @@ Data plane: request-level, exact (`labsim.engine.center`).
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from labsim.declare import (
     Asked,
-    Client,
     Count,
     Invariant,
     Line,
     Metric,
     Panel,
-    Retry,
     adds_up,
     mean,
     per_tick,
@@ -38,25 +34,9 @@ from labsim.declare import (
 from labsim.declare.faults import DOWN, ERRORS, HANGS, SLOW
 from labsim.engine import ServiceTimes, Simulation, so_far
 from labsim.engine.agenda import Call
-from labsim.engine.center import FIFO, ORDERS, WORKS, Center
-from labsim.errors import ParameterError, require, unknown
-
-DRAWN = 1_024       # works that are drawn at a time
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A call that each request makes to `to`, a part that answers, in the course of its work.
-
-    retry: what is done if no answer comes. pool: at most so many such calls are under way; the
-    others wait for a connection. trip: s there and back. optional: the request goes on without it.
-    """
-
-    to: Asked
-    retry: Retry | None = None
-    pool: float = math.inf
-    trip: float = 0.0
-    optional: bool = False
+from labsim.engine.center import FIFO
+from labsim.errors import require
+from labsim.services.common.crew import Crew, Manner, drawn, lines
 
 
 class Serving(Asked):
@@ -114,22 +94,12 @@ class Serving(Asked):
                  cancels: bool = False, random=None):
         super().__init__(sim, name)
         require("servers", servers, 1, whole=True)
-        require("max_queue", max_queue, endless=True)
-        require("contention", contention)
-        if not isinstance(max_wait, ServiceTimes):
-            require("max_wait", max_wait, unit="s", endless=True)
-        if order not in ORDERS:
-            raise unknown("order", order, ORDERS)
+        manner = Manner(order, max_queue, max_wait, contention)
         self.work, self.cancels, self.most_servers = work, cancels, servers
-        self._works = self._drawn(work, random or sim.stream(f"{name} work"))
-        patience = None
-        if isinstance(max_wait, ServiceTimes):
-            patience = self._drawn(max_wait, sim.stream(f"{name} patience"))
-        elif max_wait < math.inf:
-            patience = lambda: max_wait     # noqa: E731
-        self.center = Center(sim.agenda, servers, self._done, self._shed, order=order,
-                             room=max_queue, patience=patience, contention=contention)
-        self.clients = [self._client(ask) for ask in _asks(calls)]
+        self._works = drawn(work, random or sim.stream(f"{name} work"))
+        crew = Crew(sim.agenda, servers, manner, manner.patience(sim, name), lines(self, calls),
+                    self._finish, self._shed)
+        self.center, self.clients = crew.center, crew.clients
         self.came: list[float] = []     # requests, s; and of those who
         self.ended: list[float] = []    # were answered well,
         self.took: list[float] = []     # after how long, s,
@@ -140,19 +110,6 @@ class Serving(Asked):
         self._down = self._hangs = False
         self._errors = 0.0
         self._luck = sim.stream(f"{name} errors")
-
-    def _drawn(self, times: ServiceTimes, rng):
-        """A function that gives one of `times` after the other."""
-        def numbers() -> Iterator[float]:
-            while True:
-                yield from times.draw(DRAWN, rng).tolist()
-        return numbers().__next__
-
-    def _client(self, ask: Ask) -> tuple[Client, bool]:
-        client = Inner(self.sim, f"{self.name} to {ask.to.name}", ask.to, retry=ask.retry,
-                       pool=ask.pool, trip=ask.trip)
-        self.link(ask.to)
-        return client, ask.optional
 
     # -- a request -----------------------------------------------------------------------------
 
@@ -181,34 +138,7 @@ class Serving(Asked):
         self.lost.append(t)
         self.answer(t, call, False)
 
-    def _done(self, t: float, call: Call) -> None:
-        """Its own work is done: now come the calls to others."""
-        call.step = 0
-        if self.clients:
-            self._call_next(t, call)
-        else:
-            self._finish(t, call, True)
-
-    def _call_next(self, t: float, call: Call) -> None:
-        if call.step == len(self.clients):
-            return self._finish(t, call, True)
-        client, _ = self.clients[call.step]
-        client.request(t, self._called, call)
-
-    def _called(self, t: float, request, ok: bool) -> None:
-        """A call to another part has ended."""
-        call = request.asker
-        if call.state != WORKS:         # lost meanwhile
-            return
-        ok = ok or self.clients[call.step][1]
-        call.step += 1
-        if ok:
-            self._call_next(t, call)
-        else:
-            self._finish(t, call, False)
-
     def _finish(self, t: float, call: Call, ok: bool) -> None:
-        self.center.leave(t, call)
         if not ok or self._errors and self._luck.random() < self._errors:
             return self._fail(t, call)
         self.ended.append(t)
@@ -279,20 +209,3 @@ class Serving(Asked):
                 "failed_rate": rate(self.lost),
                 "queue": (queue, "requests"),
                 "in_service": (begun - by_now(center.released), "requests")}
-
-
-class Inner(Client):
-    """What a part asks another one in the course of its work: the arrow between their boxes."""
-
-    PANELS = ()
-    boxed = False
-
-
-def _asks(calls) -> list[Ask]:
-    """The calls that each request makes, each as an `Ask`."""
-    calls = calls if isinstance(calls, (list, tuple)) else [calls]
-    for one in calls:
-        if not isinstance(one.to if isinstance(one, Ask) else one, Asked):
-            raise ParameterError("calls", one, "a part that answers, or labsim.ask(part, ...), or "
-                                               "several of them")
-    return [one if isinstance(one, Ask) else Ask(one) for one in calls]

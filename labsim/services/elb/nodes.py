@@ -153,6 +153,10 @@ class LeastOutstanding:
     def sent(self, member: int, now: float, until: float) -> None:
         """A request went to `member`; it is out until `until` s."""
         heappush(self.out, (until, member, now))
+        self.goes(member)
+
+    def goes(self, member: int) -> None:
+        """A request goes to `member`; it is out until it is `back`."""
         self.turn += 1
         place = self.place.get(member)
         if place is None:           # a pinned user may go to one that nobody else is sent to
@@ -160,6 +164,13 @@ class LeastOutstanding:
             self.elsewhere[member] = (old // LINE + 1) * LINE + self.turn
         else:
             self.keys[place] = (self.keys[place] // LINE + 1) * LINE + self.turn
+
+    def back(self, member: int) -> None:
+        """A request is back from `member`."""
+        if member in self.place:
+            self.keys[self.place[member]] -= LINE
+        else:
+            self.elsewhere[member] -= LINE
 
     def settle(self, targets: set[int], now: float, timeout: float) -> None:
         """`targets` die: what is out there has failed `now`, or `timeout` s after it was sent."""
