@@ -40,6 +40,11 @@ class AnswerOutlet(Outlet):
         """Whether what leaves here comes to somebody."""
         return bool(self._takers or self._asked)
 
+    @property
+    def asks(self) -> bool:
+        """Whether it comes to a part that answers."""
+        return bool(self._asked)
+
     def leave(self, t: float) -> None:
         """A request leaves at `t` s."""
         for other in self._asked:

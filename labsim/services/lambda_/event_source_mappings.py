@@ -27,7 +27,7 @@ from labsim.errors import ParameterError, require, require_each, unknown
 from labsim.services.kinesis.rules import ENHANCED, MAPPING_PUSHED, POLL_INTERVAL, SHARED
 from labsim.services.lambda_ import delivery as ways
 from labsim.services.lambda_.caller import DEAD, DONE
-from labsim.services.lambda_.callers import Retrying
+from labsim.services.lambda_.retrying import Retrying
 from labsim.services.lambda_.rules import backoff, checked_batch, checked_queue, visibility_timeout
 
 POLLERS = factbook.value("lambda.esm_sqs_start")    # and what they scale back to when idle
@@ -74,9 +74,9 @@ class SqsEventSourceMapping(Retrying):
         self._grows = self._looks = False
         self._gathers: float | None = None  # since when a poller gathers a batch, s
 
-    def take(self, times) -> None:
-        """Messages come at `times` (s, sorted)."""
-        super().take(times)
+    def enter(self, times) -> None:
+        """A row for each message that comes at `times` (s, sorted)."""
+        super().enter(times)
         self.received += [0] * len(times)
 
     def delivered(self, times: np.ndarray) -> np.ndarray:
@@ -141,9 +141,12 @@ class SqsEventSourceMapping(Retrying):
             self._looks = True
             self.due.put(t + LONG_POLL, LOOK)
 
-    def _try(self, t: float, which: Sequence[int], since: float) -> None:
-        """An attempt at a batch that was received at `since` s."""
-        end, failed = self.invoke(t, which, self.received[which[0]] - 1)
+    def _try(self, t: float, which: Sequence[int], since: float, told=None) -> None:
+        """An attempt at a batch that was received at `since` s; told: how it has ended."""
+        told = told or self.invoke(t, which, self.received[which[0]] - 1)
+        if told is None:
+            return self.later(self._try, t, which, since)
+        end, failed = told
         if not failed:
             self.settle(which, DONE, end)
             return self.due.put(end, END)
@@ -195,11 +198,11 @@ class KinesisEventSourceMapping(Retrying):
         self._before = np.zeros(self.lanes)     # s when the last record of a lane is there
         self._more: list[bool] = []     # of each record: others of its lane come with it, after it
 
-    def take(self, times) -> None:
-        """Records come at `times` (s, sorted)."""
+    def enter(self, times) -> None:
+        """A row for each record that comes at `times` (s, sorted)."""
         lanes = self._lots.integers(self.lanes, size=len(times))
         self.lane += lanes.tolist()
-        super().take(times)
+        super().enter(times)
 
     def delivered(self, times: np.ndarray) -> np.ndarray:
         """When records of `times` s, the last ones taken, are read or pushed, s."""
@@ -235,7 +238,7 @@ class KinesisEventSourceMapping(Retrying):
         self._busy[lane] = True
         self.happen(t, lane, [([line.popleft() for _ in range(n)], 0, 0, 0)])
 
-    def happen(self, t: float, lane: int, todo: list[tuple] | None) -> None:
+    def happen(self, t: float, lane: int, todo: list[tuple] | None, told=None) -> None:
         """A lane tries the first batch `todo`, (records, times it was tried, errors that count,
         waits before it), and waits for the end of it; with nothing todo it is free again. None: the
         time to gather a batch is over."""
@@ -252,7 +255,10 @@ class KinesisEventSourceMapping(Retrying):
             which = which[old:]
             if not which:
                 return self.due.put(t, lane, rest)
-        end, failed = again, _ = self.invoke(t, which, tried)
+        told = told or self.invoke(t, which, tried)
+        if told is None:
+            return self.later(self.happen, t, lane, [(which, tried, errors, waits), *rest])
+        end, failed = again, _ = told
         if not failed:
             self.settle(which, DONE, end)
         elif end < 0.0:     # throttled, which is no error
