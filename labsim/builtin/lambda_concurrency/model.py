@@ -83,8 +83,7 @@ def errors(p: LambdaConcurrencyParams, sim: Simulation, function: lambda_.Functi
     """The function begins to fail, and is mended."""
     for t, share in ((p.error_start, p.error_share), (p.error_start + p.error_duration, 0.0)):
         yield sim.until(t, Order.CAPACITY)
-        function.advance(sim.now)
-        function.error_share = share
+        function.fail(share)
         sim.log("errors", f"the function fails in {share:.1%} of the attempts")
 
 

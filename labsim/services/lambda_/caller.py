@@ -5,7 +5,7 @@ it ended.
 
 *Models:* requests with their work and their luck, invocations, what became of each request, answers
 and failures that go on to other parts. *Leaves out:* who tries again, and when: those are in
-`callers` and `event_source_mappings`.
+`callers` and the event source mappings.
 
 Data plane: in blocks, until the function is asked one by one (`Function.go_live`); from then on on
 the agenda, request by request, the same to the bit.
@@ -149,9 +149,9 @@ class Caller(kit.Asked):
 
     def go_live(self) -> None:
         """Its function is asked one by one: from now on it has its turns on the agenda."""
-        self.sim.agenda.at(0.0, self._begin)
+        self.sim.agenda.at(0.0, self._set_out)
 
-    def _begin(self, t: float, _=None) -> None:
+    def _set_out(self, t: float, _=None) -> None:
         raise NotImplementedError
 
     def awake(self) -> None:

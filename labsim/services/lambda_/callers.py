@@ -6,8 +6,8 @@ up for good. One leaves a note, from which it is tried again later.
 *Models:* synchronous calls; asynchronous events with their way to the function (`delivery`),
 retries after 1 and 2 minutes, waits that double after a throttle, an age limit, and where they go
 then: the dead-letter queue, or a destination on success. Queues and streams are in
-`event_source_mappings`, API Gateway is a service of its own. Clients who wait and come back ask
-synchronous calls one by one (`labsim.declare.Client`). *Leaves out:* that a caller who hangs up
+`event_source_mappings` and `stream_mapping`, API Gateway is a service of its own. Clients who wait
+and come back ask synchronous calls one by one (`labsim.declare.Client`). *Leaves out:* that a caller who hangs up
 could stop an invocation: it goes on, and is billed.
 
 Data plane: request-level, exact; synchronous calls in blocks, or one by one on the agenda; who
@@ -103,7 +103,7 @@ class Synchronous(Caller):
             work, chance = self.drawn(DRAWN)
             yield from zip(work.tolist(), chance.tolist())
 
-    def _begin(self, t: float, _=None) -> None:
+    def _set_out(self, t: float, _=None) -> None:
         for blocks in self._sources:
             self.sim.agenda.arrivals(blocks, self._come)
 

@@ -13,9 +13,12 @@ import math
 import numpy as np
 
 from labsim import declare as kit
+from labsim.declare.faults import FaultKind
 from labsim.engine import Due, Simulation
 from labsim.engine.agenda import ARRIVE, Call
 from labsim.services.lambda_.caller import DEAD, PATIENCE, Caller, ended
+
+DISABLED = FaultKind("is disabled: what is under way ends, and what comes piles up")
 
 
 class Retrying(Caller):
@@ -32,6 +35,7 @@ class Retrying(Caller):
         self._turn_at = math.inf        # when it has its next turn on the agenda, s
         super().__init__(sim, name, function, **how)
         self.due = Due()
+        self.disabled = False
         self.delivery = delivery
         self._there: list[float] = self.times   # when each is at the function, s, in this order
         self._who: list[int] = []               # which one; empty: in the order in which they came
@@ -98,14 +102,14 @@ class Retrying(Caller):
 
     # -- on the agenda -------------------------------------------------------------------------
 
-    def _begin(self, t: float, _=None) -> None:
+    def _set_out(self, t: float, _=None) -> None:
         self.gather()
         self.awake()
 
     def awake(self) -> None:
         """It has its next turn when something comes next."""
         first = self.first
-        if first < self._turn_at:
+        if first < self._turn_at and self.function.live:
             self._turn_at = first
             self.sim.agenda.at(max(first, self.sim.agenda.now), self._turn, first, ARRIVE)
 
