@@ -7,8 +7,8 @@ up for good. One leaves a note, from which it is tried again later.
 retries after 1 and 2 minutes, waits that double after a throttle, an age limit, and where they go
 then: the dead-letter queue, or a destination on success. Queues and streams are in
 `event_source_mappings` and `stream_mapping`, API Gateway is a service of its own. Clients who wait
-and come back ask synchronous calls one by one (`labsim.declare.Client`). *Leaves out:* that a caller who hangs up
-could stop an invocation: it goes on, and is billed.
+and come back ask synchronous calls one by one (`labsim.declare.Client`).
+*Leaves out:* that a caller who hangs up could stop an invocation: it goes on, and is billed.
 
 Data plane: request-level, exact; synchronous calls in blocks, or one by one on the agenda; who
 comes back through a heap of things due.
