@@ -1,6 +1,9 @@
 """What a Lambda function measures, draws and guarantees.
 
 Picture the exchange's wall of meters: lines in use, calls turned away and why, operators there.
+
+*Models:* invocations, throttles by their reason, cold starts, environments, executions under way,
+GB-seconds. *Leaves out:* what becomes of a request: its caller tells that.
 """
 
 from labsim import declare as kit
