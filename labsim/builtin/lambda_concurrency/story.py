@@ -75,6 +75,12 @@ IDLE = {"arrival_rate": 0.004, "spike_factor": 1, "cpu_time": 0.1, "wait_time": 
 PEAK = {"arrival_rate": 2, "spike_factor": 25, "spike_start": 600, "spike_duration": 300,
         "duration": 10_800}
 
+CROWD = {"arrival_rate": 20, "spike_factor": 150, "spike_start": 10, "spike_duration": 1,
+         "cpu_time": 0.2, "wait_time": 0.05, "reserved": 100, "provisioned": 100, "max_attempts": 5,
+         "retry_mode": "exponential"}
+IMPATIENT = {"spike_factor": 1, "cpu_time": 0.5, "wait_time": 0.5, "work_cv": 1, "reserved": 250,
+             "duration": 120, "client_timeout": 1, "retry_mode": "full-jitter"}
+
 PRESETS = (
     Preset("Concurrency limit", "Twelve hundred a second for ten seconds, a second and a "
                                 "quarter each: that is one and a half thousand at a time, and the "
@@ -138,6 +144,19 @@ PRESETS = (
                                         "environments stay for some twenty minutes more, and each "
                                         "is replaced after two hours.",
            PEAK),
+    Preset("429 and come back together", "A crowd within a second, and each who is throttled waits "
+                                         "as long as all the others: it comes back as a crowd, "
+                                         "again and again, and between its waves nobody calls.",
+           CROWD),
+    Preset("429 and come back with jitter",
+           "The same crowd, the same limit, as many attempts; each waits for a random part of that "
+           "time, and nearly all get in.",
+           {**CROWD, "retry_mode": "full-jitter"}),
+    Preset("Client timeout below the duration",
+           "Nothing is wrong with the function, but its clients hang up after a second and ring "
+           "again. Who has hung up is still worked for, and paid for: it is their retries that are "
+           "throttled.",
+           IMPATIENT),
 )
 
 
