@@ -29,6 +29,7 @@ from labsim.declare.outcome import mean, quantiles
 from labsim.declare.retry import Budget, Retry, Switch
 from labsim.engine import Load, ServiceTimes, Simulation, so_far
 from labsim.engine.agenda import ARRIVE, GIVE_UP, Call
+from labsim.engine.center import OUT
 from labsim.errors import ParameterError, require
 
 OPEN, COMPLETED, FAILED, ABANDONED = range(4)       # what has become of a request
@@ -311,7 +312,10 @@ class Client(Component):
         line = self._line
         while line and self._under_way < self.pool:
             waiting = line.popleft()
-            if not waiting.gone:
+            request = waiting.asker
+            if request.asker is not None and request.asker.state == OUT and not request.gone:
+                self._end(t, request, ABANDONED)    # what it was made in the course of is over
+            elif not waiting.gone:
                 self._send(t, waiting)
 
     def _fail(self, t: float, request: Request, fate: int) -> None:

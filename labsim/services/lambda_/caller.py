@@ -82,6 +82,7 @@ class Caller(kit.Asked):
         self._sources: list[Iterable[np.ndarray]] = []
         self._taken: list[np.ndarray] = []      # what other parts have given out, s, still to enter
         function.callers.append(self)
+        function.askers.append(self)
         self.link(function)
         self._environments = function.environments
         self._poison = sim.stream(f"{name} poison")

@@ -6,14 +6,16 @@ nothing of that, and goes on looking for the answer.
 
 *Models:* an invocation's own work, then its calls, in order, each by a client with timeout, retries
 and a pool of connections that all environments share (as through a proxy; an environment alone has
-one call at a time); the function's timeout, which ends it, while who was called goes on; the
-environment, and the bill, until then. *Leaves out:* calls in parallel; what a batch calls for each
-of its records (an invocation makes its calls once); connections that idle environments keep.
+one call at a time); the function's timeout, which ends it, while who was called goes on (who still
+waits for a connection does not call any more); the environment, and the bill, until then.
+*Leaves out:* calls in parallel; what a batch calls for each of its records (an invocation makes its
+calls once); connections that idle environments keep.
 
 Data plane: request-level, exact, on the agenda.
 """
 
 from labsim.engine.agenda import GIVE_UP, Call, to_nobody
+from labsim.engine.center import OUT, WORKS
 from labsim.services.common.crew import lines
 from labsim.services.lambda_.open_ends import Held
 
@@ -28,6 +30,7 @@ class Invocation(Call):
         super().__init__(to_nobody)
         self.held, self.row, self.fails = held, row, fails
         self.told: tuple = ()
+        self.state = WORKS
 
 
 class Invocations:
@@ -86,7 +89,7 @@ class Invocations:
             self._end(t, run, True)
 
     def _end(self, t: float, run: Invocation, failed: bool) -> None:
-        run.gone = True
+        run.gone, run.state = True, OUT
         function = self.function
         function.environments.finish(t, run.held)
         start, _, size = function.runs[run.row]

@@ -159,6 +159,17 @@ def test_a_pool_that_runs_out_holds_the_environments():
     assert r.summary["api.concurrency_max"] > 50
 
 
+def test_who_is_cut_off_before_it_has_a_connection_does_not_call():
+    """One connection, ten seconds each, a timeout of two: the database is asked by who has it, and
+    nobody's call comes after his end."""
+    def narrow(sim):
+        database = ec2.Service(sim, "db", labsim.fixed(10), instances=50)
+        sim.send(5, to=lambda_.Function(sim, "api", labsim.fixed(0), timeout=2, init=0,
+                                        calls=labsim.ask(database, pool=1)))
+    s = served(narrow)
+    assert s["api calls.failed"] > 900 and s["db.offered"] == 20
+
+
 def test_what_is_optional_may_fail():
     """A function goes on without an answer from a part that is down; else it fails."""
     for optional, completed in ((True, True), (False, False)):
