@@ -245,6 +245,9 @@ class Client(ClientReport):
             attempt = self._line.popleft()
             if attempt.asker.gone and not attempt.gone:     # the other one of two was there before
                 self._close(t, attempt, True)
+            elif not (attempt.gone or self._goes_on(attempt.asker)):    # it is for nobody now
+                self._close(t, attempt, True)
+                self._end(t, attempt.asker, ABANDONED)
             elif not attempt.gone:
                 self._send(t, attempt)
         self._letting = False

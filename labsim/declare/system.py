@@ -95,7 +95,7 @@ def system(build: Callable, duration: float, **values) -> SystemLab:
         build(sim, **{argument: getattr(p, argument) for argument in defaults})
         if not sim.parts:
             raise LabsimError(f"{name} wires no part")
-        for part in sim.parts.values():
+        for part in list(sim.parts.values()):
             part.wired()
         return Wired(p, sim)
 

@@ -75,6 +75,7 @@ class Agenda:
 
     def __init__(self, check: Callable[[], None]):
         self._check = check
+        self.now = 0.0                      # when the last thing has happened, s
         self.settled = False                # whether it is known which parts are in which stage
         self._stages: dict[object, Stage] = {}      # of each part, where there is more than one
         self._only = Stage()
@@ -144,7 +145,8 @@ class Agenda:
             self._run(heap, until)
             self._running -= 1
             self._heap = before
-            stage.now, stage.advancing = until, False
+            self.now = stage.now = until
+            stage.advancing = False
         if not self._running:
             self._heap = heap
 
@@ -152,6 +154,7 @@ class Agenda:
         count = 0
         while heap and heap[0][0] <= until:
             t, _, act, what = heappop(heap)
+            self.now = t
             act(t, what)
             count += 1
             if count % PATIENCE == 0:

@@ -257,3 +257,73 @@ def test_a_busy_function_has_cold_starts_too():
                 duration=604_800)
     assert s["cold_starts"] > 604_800 / 7_400 and s["cold_start_share"] < 0.003
     assert s["environments_max"] >= s["concurrency_max"]
+
+
+# -- clients who wait, and come back --------------------------------------------------------
+
+@pytest.mark.parametrize("values", [
+    {}, {"caller": "api-gateway", "gateway_rate": 150, "gateway_burst": 50, "gateway_timeout": 1.2},
+    {"caller": "api-gateway", "cache_ttl": 5, "cache_keys": 500},
+    {"error_share": 0.1, "error_start": 10, "error_duration": 20, "other_concurrency": 900}])
+def test_clients_who_wait_for_ever_see_what_others_cause(values):
+    """One attempt each and all the patience: on the agenda every number is that of the blocks, to
+    the bit but for means, whose sums have another order."""
+    blocks = LAB.run(LAB.Params(**values))
+    waiting = LAB.run(LAB.Params(**values, client_timeout=86_400))
+    summed = "goodput", "latency_mean"
+    assert [waiting.summary[name] for name in blocks.summary if name not in summed] == [
+        blocks.summary[name] for name in blocks.summary if name not in summed]
+    for name in summed:
+        assert waiting.summary[name] == pytest.approx(blocks.summary[name], rel=1e-12)
+    for name in ("in_flight", "environments", "throttled_rate", "limit", "waiting"):
+        assert waiting.series[name].value.tolist() == blocks.series[name].value.tolist()
+
+
+def test_who_tries_again_at_once_only_uses_up_attempts():
+    """Nothing has changed in a moment: who fails has made all five, who is served one."""
+    s = LAB.run(LAB.Params(**{**story.CROWD, "retry_mode": "at-once"})).summary
+    assert s["attempts"] == s["offered"] + 4 * s["failed"] and s["failed"] > 2_000
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_jitter_serves_a_crowd_that_comes_together_without_it(seed):
+    """The same attempts at most, the same limit: a quarter of those who got nothing still do."""
+    together, apart = (LAB.run(LAB.Params(**{**story.CROWD, "retry_mode": mode}), seed).summary
+                       for mode in ("exponential", "full-jitter"))
+    assert apart["failed"] < together["failed"] / 4 and together["failed"] > 500
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_who_hangs_up_too_early_makes_the_throttles(seed):
+    """Without a timeout there are none; with one the function works more, and answers less."""
+    patient = summary(seed, **{**story.IMPATIENT, "client_timeout": 0})
+    hasty = summary(seed, **story.IMPATIENT)
+    assert patient["throttled"] < 20 < 5_000 < hasty["throttled"]
+    assert hasty["gb_seconds"] > 1.1 * patient["gb_seconds"]
+    assert hasty["completed"] < 0.9 * patient["completed"]
+
+
+def test_clients_matter_to_who_waits_for_an_answer_only():
+    """An event, a message or a record is accepted at once: knobs of clients change nothing."""
+    for caller in ("asynchronous", "sqs", "kinesis"):
+        values = dict(caller=caller, arrival_rate=50, duration=30)
+        assert summary(**values) == summary(**values, retry_mode="full-jitter", client_timeout=1)
+
+
+@pytest.mark.parametrize("values", [{}, {"retry_mode": "full-jitter"}, {"caller": "sqs"},
+                                    {"caller": "api-gateway", "cache_ttl": 5}])
+def test_a_function_that_is_down_for_a_while(values):
+    """From 30 to 40 s whoever is invoked fails at once; whatever the caller, all adds up."""
+    calm = dict(arrival_rate=50, spike_factor=1, **values)
+    r = LAB.run(LAB.Params(**calm, faults=[("function", "down", 30, 10)]))
+    assert all(law.holds(r) for law in LAB.invariants)
+    s, untroubled = r.summary, LAB.run(LAB.Params(**calm)).summary
+    assert s["offered"] == untroubled["offered"]
+    assert s["completed"] < untroubled["completed"] or s["throttled"] > untroubled["throttled"]
+
+
+def test_theory_says_why_it_is_silent():
+    """Clients who come back, or a fault."""
+    for values in ({"retry_mode": "fixed"}, {"faults": [("function", "slow", 1, 1, 2)]}):
+        with pytest.raises(NotApplicable):
+            story.erlang(LAB.Params(spike_factor=1, **values))

@@ -1,6 +1,6 @@
 """The questions of the lab `lambda-concurrency`; every number in an answer comes from the model."""
 
-from labsim.builtin.lambda_concurrency.story import BURST
+from labsim.builtin.lambda_concurrency.story import BURST, CROWD
 from labsim.declare import Choice, Design, Explain, Predict, metric, percent
 from labsim.services.lambda_ import rules
 from labsim.text import format_value
@@ -32,6 +32,7 @@ FAILING = {"caller": "asynchronous", "arrival_rate": 1, "spike_factor": 1, "erro
            "cpu_time": 0.1, "wait_time": 0, "duration": 600, "init_time": 0}
 SELDOM = {"arrival_rate": 0.003, "spike_factor": 1, "cpu_time": 0.1, "wait_time": 0,
           "duration": 800_000}
+AT_ONCE = {**CROWD, "retry_mode": "at-once"}
 
 EXERCISES = (
     Predict(
@@ -162,4 +163,14 @@ EXERCISES = (
                "time are longer."),
         solution="{answer} in the model. Nobody comes for {keep_time} before nearly as many; the "
                  "others lose their environment to its age or to chance."),
+    Predict(
+        id="at-once", runs=(AT_ONCE,), ask=metric("amplification"), unit="x", within=0.1,
+        question="A crowd comes within a second, and {reserved} reserved can't take it: about two "
+                 "in five get in, the others are throttled. Their clients try again at once, "
+                 "{max_attempts} in all. How many attempts are there per request?",
+        hints=("What has changed between an attempt and the next one, at once?",
+               "Nothing. Who was throttled uses up all attempts in one moment."),
+        solution="One for who gets in, all of them for who doesn't: {answer}, and not a request "
+                 "more is answered than without retries. A retry helps if it waits until something "
+                 "has changed, and helps most if not all wait for the same time."),
 )

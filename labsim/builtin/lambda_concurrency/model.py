@@ -9,7 +9,8 @@ Start reading at `simulate`.
 matters which one meets an idle environment and which one the limit. Nothing is sampled or counted.
 Calls that wait for their answer, directly or through API Gateway without a cache, are made in
 blocks (a third of a microsecond each) in a run too short for environments to end, else one by one
-(one); so are events, messages, records and a cache's requests (one to five). *Leaves out:* what its
+(one); so are events, messages, records and a cache's requests (one to five). Where clients wait for
+answers and come back, each attempt is followed on the agenda (some eight). *Leaves out:* what its
 parts leave out.
 """
 
@@ -25,6 +26,8 @@ from labsim.services.lambda_ import event_source_mappings as mappings
 from labsim.services.lambda_ import rules
 
 POINTS = 120
+FOLLOWED = 8.0          # microseconds for an attempt of a client who waits for its answer
+GUESSES = 20            # at how many attempts there are, each from the last one
 REPORT = 30             # what the metrics take, in control events
 
 
@@ -38,11 +41,16 @@ def simulate(p: LambdaConcurrencyParams, sim: Simulation) -> "Crowd":
     if p.error_share and (p.error_start or p.error_duration < p.duration):
         sim.process(errors(p, sim, function))
     curve = kit.spiked(p, p.arrival_rate)
-    caller = callers(p, sim, function)
-    caller.feed(curve.arrivals(sim.stream("arrivals")))
+    caller, clients = callers(p, sim, function), None
+    arrivals = curve.arrivals(sim.stream("arrivals"))
+    if p.comes_back:
+        clients = kit.Client(sim, "clients", caller, retry=p.comes_back)
+        sim.agenda.arrivals(arrivals, lambda t: clients.request(t, None))
+    else:
+        caller.feed(arrivals)
     if p.other_concurrency and p.other_duration:
         sim.process(others(p, sim, function))
-    return Crowd(p, sim, function=function, caller=caller)
+    return Crowd(p, sim, function=function, caller=caller, clients=clients)
 
 
 def callers(p: LambdaConcurrencyParams, sim: Simulation, function: lambda_.Function):
@@ -83,20 +91,26 @@ def errors(p: LambdaConcurrencyParams, sim: Simulation, function: lambda_.Functi
     """The function begins to fail, and is mended."""
     for t, share in ((p.error_start, p.error_share), (p.error_start + p.error_duration, 0.0)):
         yield sim.until(t, Order.CAPACITY)
-        function.advance(sim.now)
-        function.error_share = share
+        function.fail(share)
         sim.log("errors", f"the function fails in {share:.1%} of the attempts")
 
 
 class Crowd(kit.Outcome):
-    """A function, those who call it, and other functions that share its limit."""
+    """A function, those who call it, and other functions that share its limit; `clients`, where
+    they wait for answers and may come back."""
 
     def series(self) -> dict:
         """Those of the parts; what the others have, and what they lack."""
         p, t = self.p, self.record.t
         busy = (t >= p.other_start) & (t < p.other_start + p.other_duration)
         room = p.account_concurrency - np.maximum(self.function.in_flight, max(p.reserved, 0))
-        return {"iterator_age": (t * 0.0, "s"), **self.caller.series(), **self.function.series(),
+        calls = self.caller.series()
+        calls["attempts_rate"] = calls["offered_rate"]
+        if self.clients:
+            told = self.clients.told
+            calls |= {"offered_rate": told["offered_rate"], "completed_rate": told["goodput_rate"],
+                      "failed_rate": told["lost_rate"], "latency": told["latency"]}
+        return {"iterator_age": (t * 0.0, "s"), **calls, **self.function.series(),
                 "others": (p.other_concurrency * busy * 1.0, "executions"),
                 "others_short": (np.maximum(0.0, p.other_concurrency * busy - room), "executions")}
 
@@ -120,6 +134,11 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
     takes = max(min(p.mean_duration, p.timeout), 1e-3)
     served = min(1.0, rules.served_rate(busiest, takes, least) / max(busiest, 1e-9))
     fails = 1.0 if p.timeout < p.mean_duration else min(1.0, p.error_share + p.poison_share)
+    if p.comes_back:
+        peak = p.arrival_rate * p.spike_factor * spike
+        asked = attempts(p, busiest) * peak + attempts(p, p.arrival_rate) * max(
+            0.0, requests - peak)
+        return _estimated(FOLLOWED * asked, 590.0 * asked)
     if p.caller in (rules.SYNCHRONOUS, rules.GATEWAY):
         alone = min(1.0, p.work_cv / 1.5)
         if min(least, busiest * (takes + p.cold_start)) > rules.AT_ONCE:
@@ -168,6 +187,25 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
     return _estimated(0.75 * requests + (0.4 + 6.0 / batch + apart) * run + stuck,
                       (310.0 + 180.0 / batch) * requests + 950.0 * lanes
                       + 16.0 * p.shards * p.parallelization)
+
+
+def attempts(p: LambdaConcurrencyParams, rate: float) -> float:
+    """How often clients who come back ask for each of `rate` requests/s, about, if that is how many
+    attempts fail of those that come then."""
+    takes, least = max(min(p.mean_duration, p.timeout), 1e-3), min(p.limit(True), p.limit(False))
+    fails = min(1.0, p.error_share + p.poison_share)
+    if p.timeout < takes or 0 < p.client_timeout < takes:
+        fails = 1.0
+    most, each = p.comes_back.attempts, 1.0
+    if p.faults:
+        return (1 + most) / 2
+    for _ in range(GUESSES):
+        asked = rate * each
+        let = min(asked, p.gateway_rate if p.caller == rules.GATEWAY else asked)
+        served = rules.served_rate(let, takes, least) / max(asked, 1e-9)
+        lost = 1.0 - min(1.0, served) * (1.0 - fails)
+        each = sum(lost**n for n in range(most))
+    return each
 
 
 def _waits(seconds: float) -> float:

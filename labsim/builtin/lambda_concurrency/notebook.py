@@ -19,6 +19,7 @@
 # * How many executions does a load need, and what happens to those beyond the limit?
 # * When is there a cold start, and what do reserved and provisioned concurrency change?
 # * What do a client, an event, a queue and a stream do when the function is throttled?
+# * When does coming back help, and when does it make things worse?
 # * Does more memory cost more?
 # * What does API Gateway keep away from the function?
 
@@ -418,6 +419,75 @@ print(f"timed out at the gateway {s['timed_out']:.0f} of {s['offered']:.0f}, "
       f"and {s['invocations']:.0f} paid")
 
 # %% [markdown]
+# ### 429 and come back
+#
+# A crowd within a second, far more than may be under way. What do its clients do with their `429`?
+# The same crowd with other clients:
+
+# %%
+crowd = lab.preset("21")
+for mode in ("none", "at-once", "fixed", "exponential", "full-jitter", "decorrelated-jitter"):
+    s = lab.run(crowd.changed(retry_mode=mode)).summary
+    print(f"{mode:19} attempts {s['attempts']:6,.0f}, never answered {s['failed']:5,.0f}, "
+          f"p99 {s['latency_p99']:4.1f} s")
+
+# %% [markdown]
+# Who tries again at once finds what he found. Who waits helps, but all wait for the same time, and
+# come back as the crowd that they were. With jitter they come by ones and twos, and the same limit
+# serves nearly all of them. Dotted the crowd, in full lines the same with jitter:
+
+# %%
+labsim.compare(lab.run(crowd), lab.run(lab.preset("22"))).plot()
+
+# %% [markdown]
+# The throttles as clients see them: a request that fails has used up its attempts. And clients who
+# hang up too early make throttles of their own:
+
+# %%
+impatient = lab.preset("23")
+for wait in (0.5, 1, 2, 4, 0):
+    s = lab.run(impatient.changed(client_timeout=wait)).summary
+    print(f"wait {wait or 'for ever':8}  throttled {s['throttled']:6,.0f}, work for nothing "
+          f"{s['late']:6,.0f}, answered {s['completed']:6,.0f}, {s['cost_usd']:.2f} USD")
+
+# %% [markdown]
+# ### A function that waits for a database
+#
+# Most functions spend their time waiting, and an environment that waits is in use. Here a gateway,
+# a function and a database with a pool of connections, wired by hand; the database is slow for a
+# while.
+
+# %%
+from labsim.services import api_gateway, ec2, lambda_
+
+
+def shop(sim, timeout=5.0, limit=1_000.0):
+    database = ec2.Service(sim, "database", labsim.exponential(0.02), threads=6)
+    app = lambda_.Function(sim, "app", labsim.fixed(0.05), timeout=timeout, limit=limit,
+                           calls=labsim.ask(database, pool=6))
+    door = api_gateway.Gateway(sim, "door", app)
+    sim.send(120, to=door, retry=labsim.retry(timeout=2, attempts=3))
+
+
+slow = [("database", "slow", 60, 20, 5)]
+r = labsim.simulate(shop, duration=200, faults=slow)
+r.plot()
+
+# %% [markdown]
+# Nothing is wrong with the function, and yet it takes the account's whole limit: each environment
+# waits for a connection, is in use, and is billed. And when the database is well again, nothing is:
+# the retries of the clients are as much as it can do, each is answered after its client has given
+# up and come again, and so it goes on to the end. Two cures, a function that gives up before its
+# clients do, and a smaller limit:
+
+# %%
+for change in ({}, {"timeout": 1.0}, {"limit": 50.0}):
+    s = labsim.simulate(shop, duration=200, faults=slow, **change).summary
+    print(f"answered in time {s['producers.completed']:6,.0f} of {s['producers.offered']:,.0f}, "
+          f"too late {s['producers.late']:6,.0f}, executions {s['app.concurrency_max']:5,.0f}  "
+          f"{change}")
+
+# %% [markdown]
 # ### The bill
 #
 # AWS's own examples of a month, to the cent:
@@ -448,8 +518,6 @@ for part in (Environments.invoke, Environments._end_some, rules.fates):
 
 # %%
 from unittest.mock import patch
-
-from labsim.services import lambda_
 
 
 class Slow(lambda_.Function):
@@ -584,6 +652,16 @@ exercise("lambda-concurrency", 11)
 check("lambda-concurrency", 11, 15)
 # <<< solution
 
+# %%
+exercise("lambda-concurrency", 12)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number of attempts per request
+# blank: check("lambda-concurrency", 12, answer)
+# >>> solution
+check("lambda-concurrency", 12, 3.4)
+# <<< solution
+
 # %% [markdown]
 # ## Quiz
 
@@ -669,4 +747,6 @@ trust
 #   batch answers are left out.
 # * The bill has no free tier unless it is asked for, and the gateway's price is unverified. Its
 #   cache costs by the hour, which isn't counted.
-# * A client that gets an error doesn't try again. SDKs do: see the lab on S3 for what comes of it.
+# * Clients wait for their answer, and come back, only if `retry_mode` and `client_timeout` say so,
+#   all of them alike; what comes through an event, a queue or a stream comes back by the rules of
+#   Lambda instead. A fault hits all invocations alike.

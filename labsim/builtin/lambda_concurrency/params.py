@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number, spike_knobs
+from labsim.declare import ClientParams, Retry, choice, flag, integer, number, spike_knobs
 from labsim.errors import ParameterError
 from labsim.services.lambda_ import event_source_mappings as mappings
 from labsim.services.lambda_ import rules
@@ -11,6 +11,7 @@ CALLS, FUNCTION, CONCURRENCY = "Calls", "Function", "Concurrency"
 FRONT, RETRIES = "API Gateway", "Retries"
 GATEWAY = ("caller", (rules.GATEWAY,))
 EVENTS = ("caller", (rules.ASYNCHRONOUS,))
+WAITING = ("caller", (rules.SYNCHRONOUS, rules.GATEWAY))
 QUEUE, STREAM = ("caller", (rules.SQS,)), ("caller", (rules.KINESIS,))
 DELIVERED = ("caller", (rules.ASYNCHRONOUS, rules.SQS, rules.KINESIS))
 POLLED = ("caller", (rules.SQS, rules.KINESIS))
@@ -19,7 +20,7 @@ MEASURED = ("runtime", rules.RUNTIMES)
 NO_RESERVATION = -1     # as Terraform's aws_lambda_function writes "no reservation"
 
 
-class LambdaConcurrencyParams(Params):
+class LambdaConcurrencyParams(ClientParams):
     """Parameters of `lambda-concurrency`."""
 
     caller: Literal["synchronous", "api-gateway", "asynchronous", "sqs", "kinesis"] = choice(
@@ -227,6 +228,11 @@ class LambdaConcurrencyParams(Params):
         """Mean duration of a request, s."""
         return rules.duration(self.cpu_time, self.memory, waits=self.wait_time,
                                    threads=self.threads)
+
+    @property
+    def comes_back(self) -> Retry | None:
+        """What clients do who wait for an answer; None: nobody waits, or it is accepted at once."""
+        return self.retry if self.caller in WAITING[1] else None
 
     def limit(self, others: bool) -> float:
         """Executions that this function may have, with or without the others under way."""

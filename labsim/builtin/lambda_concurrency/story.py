@@ -1,5 +1,7 @@
 """What the lab `lambda-concurrency` measures, tells, draws and guarantees."""
 
+from dataclasses import replace
+
 from labsim import declare as kit
 from labsim import theory
 from labsim.builtin.lambda_concurrency.params import NO_RESERVATION
@@ -9,9 +11,40 @@ from labsim.services.lambda_ import Function, rules
 from labsim.services.lambda_.caller import Caller
 from labsim.services.lambda_.callers import Retrying, Synchronous
 
+OF_CALLER = {metric.name: metric for metric in (*Caller.METRICS, *Synchronous.METRICS,
+                                                *Gateway.METRICS, *Retrying.METRICS)}
+OF_CLIENTS = {metric.name: metric for metric in kit.Client.METRICS}
+
+
+def by_clients(name: str, once, clients: str = "", **said):
+    """A metric as clients see it who wait for answers and may come back; else `once(outcome)`."""
+    metric = OF_CLIENTS[clients or name]
+    return replace(metric, name=name, label="", **said, value=lambda o: (
+        metric.value(o.clients) if o.clients else once(o)))
+
+
+def of_both(name: str, clients: str = ""):
+    """What the caller tells of requests, and clients of theirs; the same where nobody comes back.
+    """
+    own = OF_CALLER[name]
+    return by_clients(name, lambda o: own.value(o.caller), clients, unit=own.unit,
+                      meaning=own.meaning, better=own.better, aliases=own.aliases)
+
+
+AS_BOTH = {metric.name: metric for metric in (
+    *map(of_both, ("offered", "completed", "failed", "latency_mean", "latency_p50", "latency_p99")),
+    of_both("waiting_end", "open_end"))}
 METRICS = (
-    *kit.of_part("caller", dict.fromkeys((*Caller.METRICS, *Synchronous.METRICS, *Gateway.METRICS,
-                                          *Retrying.METRICS))),
+    *(AS_BOTH.get(metric.name, metric) for metric in kit.of_part("caller", OF_CALLER.values())),
+    by_clients("attempts", lambda o: OF_CALLER["offered"].value(o.caller)),
+    by_clients("retries", lambda o: 0),
+    by_clients("abandoned", lambda o: 0),
+    by_clients("late", lambda o: 0),
+    *(replace(metric, name="attempts_failed", label="", unit="attempts", aliases=(),
+              meaning="attempts that got no answer but an error")
+      for metric in kit.of_part("caller", OF_CALLER.values(), "failed")),
+    by_clients("amplification", lambda o: 1.0),
+    by_clients("goodput", lambda o: OF_CALLER["completed"].value(o.caller) / o.sim.duration),
     *kit.of_part("function", Function.METRICS),
     kit.Metric("iterator_age_max", "s", "age of the last record of a stream's batch that is not "
                "done yet, most", "lower", lambda o: o.top("iterator_age")),
@@ -41,6 +74,12 @@ IDLE = {"arrival_rate": 0.004, "spike_factor": 1, "cpu_time": 0.1, "wait_time": 
         "runtime": "dotnet", "duration": 86_400}
 PEAK = {"arrival_rate": 2, "spike_factor": 25, "spike_start": 600, "spike_duration": 300,
         "duration": 10_800}
+
+CROWD = {"arrival_rate": 20, "spike_factor": 150, "spike_start": 10, "spike_duration": 1,
+         "cpu_time": 0.2, "wait_time": 0.05, "reserved": 100, "provisioned": 100, "max_attempts": 5,
+         "retry_mode": "exponential"}
+IMPATIENT = {"spike_factor": 1, "cpu_time": 0.5, "wait_time": 0.5, "work_cv": 1, "reserved": 250,
+             "duration": 120, "client_timeout": 1, "retry_mode": "full-jitter"}
 
 PRESETS = (
     Preset("Concurrency limit", "Twelve hundred a second for ten seconds, a second and a "
@@ -105,11 +144,28 @@ PRESETS = (
                                         "environments stay for some twenty minutes more, and each "
                                         "is replaced after two hours.",
            PEAK),
+    Preset("429 and come back together", "A crowd within a second, and each who is throttled waits "
+                                         "as long as all the others: it comes back as a crowd, "
+                                         "again and again, and between its waves nobody calls.",
+           CROWD),
+    Preset("429 and come back with jitter",
+           "The same crowd, the same limit, as many attempts; each waits for a random part of that "
+           "time, and nearly all get in.",
+           {**CROWD, "retry_mode": "full-jitter"}),
+    Preset("Client timeout below the duration",
+           "Nothing is wrong with the function, but its clients hang up after a second and ring "
+           "again. Who has hung up is still worked for, and paid for: it is their retries that are "
+           "throttled.",
+           IMPATIENT),
 )
 
 
 def steady(p) -> None:
     """`NotApplicable` unless the same rate comes all the time, and nobody tries again."""
+    if p.comes_back:
+        raise kit.NotApplicable("clients give up, or come back")
+    if p.faults:
+        raise kit.NotApplicable("something breaks")
     if p.spike_factor != 1 and p.spike_duration:
         raise kit.NotApplicable("the rate changes")
     if p.other_concurrency and p.other_duration and p.reserved == NO_RESERVATION:
@@ -139,8 +195,8 @@ def erlang(p) -> float:
 
 PANELS = (
     Panel("Requests", (
-        Line("offered", "offered_rate"), Line("completed", "completed_rate"),
-        Line("failed", "failed_rate"))),
+        Line("attempts", "attempts_rate"), Line("offered", "offered_rate"),
+        Line("completed", "completed_rate"), Line("failed", "failed_rate"))),
     Panel("Executions under way", (
         Line("this function", "in_flight"), Line("environments", "environments"),
         Line("limit", "limit", step=True)), marks=("others", "errors"),
@@ -151,8 +207,9 @@ PANELS = (
 )
 
 BOXES = (
-    Box("Callers", (0, 0), (("req/s", "offered_rate"), ("waiting", "waiting"))),
-    Box("Function", (1, 0), (("under way", "in_flight"), ("limit", "limit"))),
+    Box("Callers", (0, 0), (("req/s", "offered_rate"), ("waiting", "waiting")),
+        breaks="callers"),
+    Box("Function", (1, 0), (("under way", "in_flight"), ("limit", "limit")), breaks="function"),
     Box("Done", (2, 0), (("req/s", "completed_rate"),)),
     Box("Throttled", (0, 1), (("per second", "throttled_rate"),),
         alarm="throttled_rate"),
@@ -168,8 +225,10 @@ LINKS = (
 
 
 INVARIANTS = (
-    *Caller.INVARIANTS, *Function.INVARIANTS,
-    kit.adds_up("failed", "failed_throttled", "failed_gateway", "errors", "timed_out",
+    kit.adds_up("offered", "completed", "failed", "abandoned", "waiting_end"),
+    kit.adds_up("attempts", "offered", "retries"),
+    *Function.INVARIANTS,
+    kit.adds_up("attempts_failed", "failed_throttled", "failed_gateway", "errors", "timed_out",
                 "dead_lettered"),
     kit.Invariant("who waits for the answer is never dead-lettered", lambda r:
                   r.params.caller not in ("synchronous", "api-gateway")

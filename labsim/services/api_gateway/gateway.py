@@ -5,15 +5,20 @@ whoever reads it need not go in. Whoever has gone in is given up after a while, 
 inside still works for him.
 
 *Models:* the throttle; a response cache with a TTL, per key, which needs no token; the integration
-timeout; the price per request. *Leaves out:* cache sizes and their price, authorizers.
+timeout, after which the function goes on, and is billed; the price per request.
+*Leaves out:* cache sizes and their price, authorizers.
 
-Data plane: request-level, exact, with that of the function.
+Data plane: request-level, exact, with that of the function: in blocks, or one by one on the agenda.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
 from labsim import factbook
+from labsim.declare.faults import FaultKind
 from labsim.engine import Simulation
+from labsim.engine.agenda import GIVE_UP, Call
 from labsim.errors import ParameterError
 from labsim.services.api_gateway.throttle import BURST, RATE, Throttle
 from labsim.services.lambda_ import Function, Synchronous
@@ -24,16 +29,20 @@ from labsim.services.lambda_.caller import (
     REJECTED,
     THROTTLED,
     TIMED_OUT,
+    WAITS,
     ended,
 )
+from labsim.services.lambda_.callers import DRAWN
 
 PRICE = factbook.value("apigw.price_rest_million") / 1e6
 NEVER = float("inf"), float("-inf")
 TIMEOUT = factbook.value("apigw.timeout_max_s")
+DOWN = FaultKind("answers whatever comes with an error, at once (503)")
 
 
 class Gateway(Synchronous):
-    """A gateway before `function`; clients reach it by `sim.send`, or from another part's outlet.
+    """A gateway before `function`; clients reach it by `sim.send`, or from another part's outlet;
+    what it has answered leaves by `done`, what not by `failed`.
 
     rate, burst: of its throttle. cache_ttl: s that an answer is kept; 0: no cache. keys: so many
     different things are asked for, all as often. timeout: s that it waits for an answer. lots: what
@@ -46,6 +55,7 @@ class Gateway(Synchronous):
               "turned_away"),
         ended("timed_out", "failed: API Gateway waited too long (504)", TIMED_OUT),
         ended("cache_hits", "answered by the gateway's cache", CACHED, "higher", "cached"))
+    FAULTS = {"down": DOWN}
 
     def __init__(self, sim: Simulation, name: str, function: Function, *, rate: float = RATE,
                  burst: float = BURST, cache_ttl: float = 0.0, keys: int = 1,
@@ -61,14 +71,18 @@ class Gateway(Synchronous):
         self.key: list[int] = []                # of each request
         self._lots = sim.stream(f"{name} keys") if lots is None else lots
         self._kept: dict[int, tuple] = {}       # key: from when, until when, s
+        self._down = False
 
-    def take(self, times) -> None:
-        """Requests come at `times` (s, sorted)."""
-        super().take(times)
+    def enter(self, times) -> None:
+        """A row for each request that comes at `times` (s, sorted)."""
+        super().enter(times)
         self.key += self._lots.integers(self.keys, size=len(times)).tolist()
 
     def call(self, which) -> None:
         """Let these requests in, or not, in their order: without a cache all together."""
+        if self._down:
+            self.fate[which], self.end[which] = FAILED, self.times[which]
+            return
         if self.cache_ttl:
             return self._one_by_one(which)
         let = self.throttle.admit_all(self.times[which])
@@ -98,8 +112,62 @@ class Gateway(Synchronous):
                     continue
                 self.fate[i], self.end[i] = (FAILED if failed else DONE), end
                 if not failed and end - t <= self.timeout:
-                    kept[key[i]] = min(since, end) if t < until else end, end + self.cache_ttl
+                    self._keep(key[i], t, end)
         self._give_up(which)
+
+    def _keep(self, key: int, t: float, end: float) -> None:
+        """The answer to what was asked at `t` s is there at `end` s, and is kept."""
+        since, until = self._kept.get(key, NEVER)
+        self._kept[key] = min(since, end) if t < until else end, end + self.cache_ttl
+
+    # -- one by one, on the agenda -------------------------------------------------------------
+
+    def go_live(self) -> None:
+        """From now on each request is asked alone."""
+        super().go_live()
+        self._keys = self._keys_drawn().__next__
+
+    def _keys_drawn(self) -> Iterator[int]:
+        while True:
+            yield from self._lots.integers(self.keys, size=DRAWN).tolist()
+
+    def _attend(self, t: float, i: int, call: Call) -> None:
+        """Let a request in, or not."""
+        key = self._keys()
+        self.key.append(key)
+        since, until = self._kept.get(key, NEVER)
+        if self._down:
+            self._tell(i, call, FAILED, t)
+        elif since <= t < until:
+            self._tell(i, call, CACHED, t)
+        elif not self.throttle.admit(t):
+            self.fate[i] = REJECTED
+            self.answer(t, call, False)
+        else:
+            super()._attend(t, i, call)
+            if self.function.invocations and self.fate[i] == WAITS:
+                self.sim.agenda.at(t + self.timeout, self._too_late, (i, call), GIVE_UP)
+
+    def _too_late(self, t: float, asked: tuple[int, Call]) -> None:
+        """It has waited long enough for a function that calls others."""
+        i, call = asked
+        if self.fate[i] == WAITS:
+            self._tell(i, call, TIMED_OUT, t)
+
+    def _ended(self, t: float, i: int, call: Call, told: tuple[float, bool]) -> None:
+        """It is known when the invocation ends, or has ended, or that there is none."""
+        end, failed = told
+        if self.fate[i] != WAITS:       # given up before
+            return
+        if end - t > self.timeout:
+            return self._tell(i, call, TIMED_OUT, t + self.timeout)
+        if end >= 0.0 and not failed and self.cache_ttl:
+            self._keep(self.key[i], t, end)
+        super()._ended(t, i, call, told)
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """It is down, or up again."""
+        self._down = bool(amounts)
 
     def cost(self) -> dict[str, float]:
         """Each request, answered or not."""

@@ -4,8 +4,11 @@ Picture the exchange's ledger: a line for each who rang, when, for how long he w
 it ended.
 
 *Models:* requests with their work and their luck, invocations, what became of each request, answers
-that go on to other parts. *Leaves out:* who tries again, and when: those are in `callers` and
-`event_source_mappings`.
+and failures that go on to other parts. *Leaves out:* who tries again, and when: those are in
+`callers` and the event source mappings.
+
+Data plane: in blocks, until the function is asked one by one (`Function.go_live`); from then on on
+the agenda, request by request, the same to the bit.
 """
 
 from collections.abc import Iterable
@@ -14,9 +17,8 @@ from functools import cached_property
 import numpy as np
 
 from labsim import declare as kit
-from labsim.declare import Count, Line, Metric, Outlet, Panel
+from labsim.declare import Count, Line, Metric, Panel
 from labsim.engine import Simulation, merged, so_far
-from labsim.errors import LabsimError
 
 WAITS, DONE, THROTTLED, FAILED, DEAD, TIMED_OUT, CACHED, REJECTED = range(8)     # fates
 # Of each fate, whether it is known at the moment of the call, and whether it is an answer.
@@ -30,9 +32,10 @@ def ended(name: str, meaning: str, fate: int, better: str = "lower", *aliases: s
     return Count(name, "requests", meaning, better, lambda c: c.counted[fate], aliases=aliases)
 
 
-class Caller(kit.Component):
-    """Who calls `function`, a `Function`, since `sim.send` or another part's outlet has them do so.
-    `answered` is the outlet of requests that are done.
+class Caller(kit.Asked):
+    """Who calls `function`, a `Function`, since `sim.send`, a client who waits, or another part's
+    outlet has them do so. `done` is the outlet of requests that are answered, `failed` of those
+    that failed.
 
     random: what the work of each request is drawn from; luck: what decides whether an attempt
     fails; by default streams of its own.
@@ -42,7 +45,7 @@ class Caller(kit.Component):
         Count("offered", "requests", "requests, events, messages or records that came", "",
               lambda c: len(c.times), aliases=("requests",)),
         Count("completed", "requests", "done by the function, or answered by a cache", "higher",
-              lambda c: c.done.sum(), aliases=("answered",)),
+              lambda c: c.well.sum(), aliases=("answered",)),
         Count("failed", "requests", "refused, failed, timed out or given up", "lower",
               lambda c: len(c.gone), aliases=("lost",)),
         Count("waiting_end", "requests", "not ended when the run ended", "lower",
@@ -73,14 +76,23 @@ class Caller(kit.Component):
         self.chance: list[float] = []   # from 0 to 1; below 0: poison
         self.fate: list[int] = []
         self.end: list[float] = []      # s
-        self.answered = Outlet(self)
-        self._given = 0.0               # s; answers up to then have been given out
+        self._given = -1.0              # s; what ended by then has been given out,
+        self._open = 0                  # and so has all that came before this one
         self._next = 0                  # who comes next
         self._sources: list[Iterable[np.ndarray]] = []
+        self._taken: list[np.ndarray] = []      # what other parts have given out, s, still to enter
         function.callers.append(self)
+        function.askers.append(self)
         self.link(function)
         self._environments = function.environments
         self._poison = sim.stream(f"{name} poison")
+        if function.live:
+            self.go_live()
+
+    @property
+    def answered(self) -> kit.Outlet:
+        """`done`, as it was called before."""
+        return self.done
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """Requests come at the times of `blocks` (arrays, s, sorted)."""
@@ -88,6 +100,10 @@ class Caller(kit.Component):
 
     def take(self, times: np.ndarray) -> None:
         """Requests come at `times` (s, sorted), given out by another part."""
+        self._taken.append(times)
+
+    def enter(self, times: np.ndarray) -> None:
+        """A row for each request that comes at `times` (s, sorted)."""
         work, chance = self.drawn(len(times))
         self.times += times.tolist()
         self.work += work.tolist()
@@ -104,20 +120,53 @@ class Caller(kit.Component):
         return work, chance
 
     def gather(self) -> None:
-        """Have all come that will come whatever happens."""
+        """Have all come that will come whatever happens, and what others have given out."""
         if self._sources:
             blocks = []
             for times in merged(self._sources):
                 self.sim.check()
                 blocks.append(times)
-            self.take(np.concatenate([np.empty(0), *blocks]))
+            self.enter(np.concatenate([np.empty(0), *blocks]))
             self._sources = []
+        if self._taken:
+            taken, self._taken = self._taken, []
+            self.enter(np.sort(np.concatenate(taken), kind="stable"))
+
+    @property
+    def owner(self):
+        """Whose calls it makes: all who call a function keep in step."""
+        return self.function
+
+    @property
+    def is_fed(self) -> bool:
+        """Whether requests come to it other than in the course of what comes to others."""
+        return bool(self._sources) or super().is_fed
 
     def wired(self) -> None:
-        """Requests have to come from somewhere, and from one kind of place."""
-        if bool(self._sources) == bool(self.fed_by):
-            raise LabsimError(f"requests come to {self.name} either by sim.send(load, to=...) or "
-                              f"from another part's outlet")
+        """Requests have to come from somewhere."""
+        self._sent = bool(self._sources)
+        super().wired()
+
+    @property
+    def meets_agenda(self) -> bool:
+        """Whether it is wired to parts that follow requests one by one."""
+        return (self.done.asks or self.failed.asks
+                or any(isinstance(part, kit.Asked) for part in self.fed_by))
+
+    def asked_by(self, asker: kit.Component) -> None:
+        """`asker` is going to ask it, one by one."""
+        super().asked_by(asker)
+        self.function.go_live()
+
+    def go_live(self) -> None:
+        """Its function is asked one by one: from now on it has its turns on the agenda."""
+        self.sim.agenda.at(0.0, self._set_out)
+
+    def _set_out(self, t: float, _=None) -> None:
+        raise NotImplementedError
+
+    def awake(self) -> None:
+        """What it does next may have changed: it has its next turn then."""
 
     def advance(self, now: float) -> None:
         """Let what flows through the function flow until `now`."""
@@ -132,13 +181,18 @@ class Caller(kit.Component):
         """Make the calls up to `until` s."""
         raise NotImplementedError
 
-    def invoke(self, t: float, which: list[int], attempt: int) -> tuple[float, bool]:
-        """One invocation for these: when it ends (negative: throttled), and whether it fails."""
+    def invoke(self, t: float, which: list[int], attempt: int) -> tuple[float, bool] | None:
+        """One invocation for these: when it ends (negative: throttled), and whether it fails. None:
+        nobody knows yet, it has begun; `later` says who is told when it has ended."""
         function = self.function
         timeout, error_share = function.timeout, function.error_share
         work = (self.work[which[0]] if len(which) == 1
                 else sum(map(self.work.__getitem__, which)))
+        if function.pace != 1.0:
+            work *= function.pace
         late = work > timeout
+        if function.invocations:
+            return self._start(t, work, which, self._unlucky(which, attempt, error_share))
         end = self._environments.invoke(t, timeout if late else work)
         if end < 0.0:
             function.throttles.append(t)
@@ -146,22 +200,54 @@ class Caller(kit.Component):
         function.runs.append((t, end, len(which)))
         if late or not (error_share or function.poison_share):
             return end, late
+        return end, self._unlucky(which, attempt, error_share)
+
+    def _unlucky(self, which: list[int], attempt: int, error_share: float) -> bool:
+        """Whether this attempt at these fails by chance."""
         chance = self.chance
-        return end, any(chance[i] < 0.0 or (chance[i] + attempt * GOLDEN) % 1.0 < error_share
-                        for i in which)
+        return any(chance[i] < 0.0 or (chance[i] + attempt * GOLDEN) % 1.0 < error_share
+                   for i in which)
+
+    def _start(self, t: float, work: float, which: list[int], fails: bool):
+        """An invocation that ends when its calls have been answered."""
+        begun = self.function.invocations.begin(t, work, len(which), fails)
+        if isinstance(begun, float):
+            self.function.throttles.append(t)
+            return begun, True
+        self._begun = begun
+        return None
+
+    def later(self, method, *what) -> None:
+        """When what has just begun has ended, `method(*what, (end, failed))` is called."""
+        self._begun.told = self, method, *what
 
     def settle(self, which: list[int], fate: int, end: float) -> None:
         """What became of these requests, and when."""
         for i in which:
             self.fate[i], self.end[i] = fate, end
+        if self.function.live:
+            outlet = self.done if ANSWERED[fate] else self.failed
+            for _ in which if outlet.connected else ():
+                self.sim.agenda.at(end, lambda t, outlet: outlet.leave(t), outlet)
 
     def give(self, now: float) -> None:
-        """Hand on the answers that have come by `now` s."""
-        if self.answered.connected:
-            end = np.array(self.end)
-            new = ANSWERED[np.asarray(self.fate, dtype=int)] & (end > self._given) & (end <= now)
-            self._given = now
-            self.answered.give(np.sort(end[new]))
+        """Hand on the answers and failures that have come by `now` s."""
+        if not (self.done.connected or self.failed.connected):
+            return
+        first = self._open
+        fate, ends = np.asarray(self.fate[first:], dtype=int), np.asarray(self.end[first:])
+        ends = np.where(AT_ONCE[fate], np.asarray(self.times[first:]), ends)
+        new = (ends > self._given) & (ends <= now) & (fate != WAITS)
+        self._given = now
+        for outlet, those in ((self.done, ANSWERED[fate]), (self.failed, ~ANSWERED[fate])):
+            outlet.give(np.sort(ends[new & those]))
+        over = (fate != WAITS) & (ends <= now)
+        self._open += len(over) if over.all() else int(over.argmin())
+
+    def flush(self) -> None:
+        """Hand on what has left, to parts that take it in blocks."""
+        self.done.flush()
+        self.failed.flush()
 
     # -- at the end of the run -------------------------------------------------------------
 
@@ -188,20 +274,20 @@ class Caller(kit.Component):
         return self.fates == WAITS
 
     @cached_property
-    def done(self) -> np.ndarray:
+    def well(self) -> np.ndarray:
         """Which requests are answered."""
         return ANSWERED[self.fates]
 
     @cached_property
     def gone(self) -> np.ndarray:
         """When requests failed, s, one each."""
-        gone = ~(self.done | self.open)
+        gone = ~(self.well | self.open)
         return np.where(AT_ONCE[self.fates[gone]], np.asarray(self.times)[gone], self.ends[gone])
 
     @cached_property
     def latency(self) -> np.ndarray:
         """From request to answer, of each that is answered, s."""
-        return self.ends[self.done] - np.asarray(self.times)[self.done]
+        return self.ends[self.well] - np.asarray(self.times)[self.well]
 
     @cached_property
     def latencies(self) -> dict[int, float]:
@@ -211,7 +297,7 @@ class Caller(kit.Component):
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests by what becomes of them, and how long the answers take."""
         t, tick, ticks = self.record.t, self.sim.tick, len(self.record.t) - 1
-        answers = self.ends[self.done]
+        answers = self.ends[self.well]
         slot = np.minimum((answers / tick).astype(int), ticks - 1)
         mean = (np.bincount(slot, self.latency, ticks)
                 / np.maximum(np.bincount(slot, minlength=ticks), 1))

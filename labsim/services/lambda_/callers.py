@@ -4,34 +4,41 @@ Picture two kinds of people who ring an exchange whose lines are busy. One hears
 up for good. One leaves a note, from which it is tried again later.
 
 *Models:* synchronous calls; asynchronous events with their way to the function (`delivery`),
-retries after 1 and 2 minutes, waits that double after a throttle, an age limit and a dead-letter
-queue. Queues and streams are in `event_source_mappings`, API Gateway is a service of its own.
-*Leaves out:* clients who try again, destinations.
+retries after 1 and 2 minutes, waits that double after a throttle, an age limit, and where they go
+then: the dead-letter queue, or a destination on success. Queues and streams are in
+`event_source_mappings` and `stream_mapping`, API Gateway is a service of its own. Clients who wait
+and come back ask synchronous calls one by one (`labsim.declare.Client`).
+*Leaves out:* that a caller who hangs up could stop an invocation: it goes on, and is billed.
 
-Data plane: request-level, exact; synchronous calls in blocks, who comes back through a heap of
-things due.
+Data plane: request-level, exact; synchronous calls in blocks, or one by one on the agenda; who
+comes back through a heap of things due.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 
+from labsim import declare as kit
 from labsim import factbook
-from labsim.engine import Due, Simulation
+from labsim.engine.agenda import Call
 from labsim.errors import ParameterError
 from labsim.services.lambda_.caller import (
+    ANSWERED,
     DEAD,
     DONE,
     FAILED,
-    PATIENCE,
     THROTTLED,
     WAITS,
     Caller,
     ended,
 )
 from labsim.services.lambda_.delivery import EVENTS
+from labsim.services.lambda_.retrying import Retrying
 from labsim.services.lambda_.rules import RETRY_WAITS, backoff
 
 RETRIES = int(factbook.value("lambda.async_retries"))
 TOGETHER = 65_536       # calls between two looks at whether the run was cancelled
+DRAWN = 1_024           # requests whose work and luck are drawn at a time
 LONGEST_AGE = factbook.value("lambda.async_event_age_max_s")
 
 
@@ -44,11 +51,12 @@ class Synchronous(Caller):
 
     def __init__(self, *args, **how):
         super().__init__(*args, **how)
-        self.times, self.work, self.chance, self.end = (np.empty(0) for _ in range(4))
-        self.fate = np.empty(0, dtype=int)
+        if not self.function.live:
+            self.times, self.work, self.chance, self.end = (np.empty(0) for _ in range(4))
+            self.fate = np.empty(0, dtype=int)
 
-    def take(self, times: np.ndarray) -> None:
-        """Requests come at `times` (s, sorted)."""
+    def enter(self, times: np.ndarray) -> None:
+        """A row for each request that comes at `times` (s, sorted)."""
         work, chance = self.drawn(len(times))
         self.times = np.append(self.times, times)
         self.work, self.chance = np.append(self.work, work), np.append(self.chance, chance)
@@ -67,6 +75,8 @@ class Synchronous(Caller):
         """Make the calls of these requests, in their order."""
         timeout, error_share = self.function.timeout, self.function.error_share
         times, work = self.times[which], self.work[which]
+        if self.function.pace != 1.0:
+            work = work * self.function.pace
         late = work > timeout
         ends = self._environments.invoke_all(times, np.where(late, timeout, work))
         let = ends >= 0.0
@@ -75,74 +85,73 @@ class Synchronous(Caller):
         self.fate[which] = np.where(let, np.where(bad, FAILED, DONE), THROTTLED)
         self.end[which[let]] = ends[let]
 
-
-class Retrying(Caller):
-    """Whatever comes back does so when it is `due`: then `happen(t, *what)` is called. delivery:
-    whether what comes is on its way to the function for as long as was measured, or there at
-    once."""
-
-    METRICS = (*Caller.METRICS, ended(
-        "dead_lettered", "failed: given up, in the dead-letter queue", DEAD))
-
-    def __init__(self, sim: Simulation, name: str, function, *, delivery: bool = False, **how):
-        super().__init__(sim, name, function, **how)
-        self.due = Due()
-        self.delivery = delivery
-        self._there: list[float] = self.times   # when each is at the function, s, in this order
-        self._who: list[int] = []               # which one; empty: in the order in which they came
-        self._way = sim.stream(f"{name} delivery")
+    # -- one by one, on the agenda -------------------------------------------------------------
 
     @property
-    def first(self) -> float:
-        """When something comes next, for the first time or again, s."""
-        there = self._there[self._next] if self._next < len(self._there) else float("inf")
-        return min(there, self.due.first)
+    def meets_agenda(self) -> bool:
+        """Whether it is wired to parts that follow requests one by one, or in two ways at once."""
+        return super().meets_agenda or bool(self._sources and self.fed_by)
+
+    def go_live(self) -> None:
+        """From now on each request is asked alone."""
+        super().go_live()
+        self.times, self.work, self.chance, self.fate, self.end = ([] for _ in range(5))
+        self._draws = self._one_by_one_drawn().__next__
+
+    def _one_by_one_drawn(self) -> Iterator[tuple[float, float]]:
+        while True:
+            work, chance = self.drawn(DRAWN)
+            yield from zip(work.tolist(), chance.tolist())
+
+    def _set_out(self, t: float, _=None) -> None:
+        for blocks in self._sources:
+            self.sim.agenda.arrivals(blocks, self._come, self)
 
     def take(self, times: np.ndarray) -> None:
-        """Requests come at `times` (s, sorted)."""
-        super().take(times)
-        if not self.delivery:
-            return
-        if self._there is self.times:
-            self._there = []
-        at, first = self.delivered(times), len(self.times) - len(times)
-        at = np.concatenate([self._there[self._next:], at])
-        who = np.concatenate([self._who[self._next:], np.arange(first, len(self.times))])
-        order = at.argsort(kind="stable")
-        self._there[self._next:] = at[order].tolist()
-        self._who[self._next:] = who[order].astype(int).tolist()
+        """Requests come at `times` (s, sorted), given out by another part."""
+        if self.function.live:
+            kit.Asked.take(self, times)
+        else:
+            super().take(times)
 
-    def delivered(self, times: np.ndarray) -> np.ndarray:
-        """When those that come at `times` are at the function, s."""
-        raise NotImplementedError
+    def ask(self, t: float, call: Call) -> None:
+        """A request comes at `t` s, whose answer `call` waits for."""
+        work, chance = self._draws()
+        i = len(self.times)
+        self.times.append(t)
+        self.work.append(work)
+        self.chance.append(chance)
+        self.fate.append(WAITS)
+        self.end.append(np.inf)
+        self._attend(t, i, call)
 
-    def run_to(self, until: float) -> None:
-        """Take what comes, for the first time or again, up to `until` s."""
-        times, who, due, i, steps = self._there, self._who, self.due, self._next, 0
-        n, inf, arrive, happen = len(times), float("inf"), self.arrive, self.happen
-        while True:
-            steps += 1
-            if not steps % PATIENCE:
-                self.sim.check()
-            first, again = times[i] if i < n else inf, due.first
-            if again <= first:
-                if again > until:
-                    break
-                happen(*due.pop())
-            elif first <= until:
-                arrive(first, who[i] if who else i)
-                i += 1
-            else:
-                break
-        self._next = i
+    def _attend(self, t: float, i: int, call: Call) -> None:
+        """Call the function for a request that has come."""
+        told = self.invoke(t, [i], 0)
+        if told is None:
+            self.later(self._ended, t, i, call)
+        else:
+            self._ended(t, i, call, told)
 
-    def arrive(self, t: float, i: int) -> None:
-        """A new request."""
-        raise NotImplementedError
+    def _ended(self, t: float, i: int, call: Call, told: tuple[float, bool]) -> None:
+        """It is known when the invocation ends, or has ended, or that there is none."""
+        end, failed = told
+        if end < 0.0:
+            self.fate[i] = THROTTLED
+            return self.answer(t, call, False)
+        self._tell(i, call, FAILED if failed else DONE, end)
 
-    def happen(self, t: float, *what) -> None:
-        """Something is due."""
-        raise NotImplementedError
+    def _tell(self, i: int, call: Call, fate: int, end: float) -> None:
+        """This comes of a request at `end` s, and its answer then."""
+        self.fate[i], self.end[i] = fate, end
+        agenda, ok = self.sim.agenda, bool(ANSWERED[fate])
+        if end > agenda.now:
+            agenda.at(end, self._answer, (call, ok))
+        else:
+            self.answer(end, call, ok)
+
+    def _answer(self, t: float, told: tuple[Call, bool]) -> None:
+        self.answer(t, *told)
 
 
 class Asynchronous(Retrying):
@@ -164,9 +173,12 @@ class Asynchronous(Retrying):
         """A new event."""
         self.happen(t, i, 0, 0)
 
-    def happen(self, t: float, i: int, errors: int, throttles: int) -> None:
-        """An attempt after so many errors and throttles."""
-        end, failed = self.invoke(t, [i], errors)
+    def happen(self, t: float, i: int, errors: int, throttles: int, told=None) -> None:
+        """An attempt after so many errors and throttles; told: how it has ended."""
+        told = told or self.invoke(t, [i], errors)
+        if told is None:
+            return self.later(self.happen, t, i, errors, throttles)
+        end, failed = told
         if end < 0.0:
             again, throttles = t + backoff(throttles + 1), throttles + 1
         elif not failed:

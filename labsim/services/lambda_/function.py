@@ -4,24 +4,33 @@ Picture the exchange as a whole: operators, lines, and several kinds of people w
 rings first is served first, whatever door the ring comes by.
 
 *Models:* invocations in order of time from any number of callers, each in an environment of its
-own or throttled; how long environments live; a timeout; failures by chance; the bill.
+own or throttled; calls to other parts, for which an invocation keeps its environment
+(`invocations`); how long environments live; a timeout; failures by chance; the bill.
 *Leaves out:* other functions, which share the account's limit: whoever knows of them changes the
 `limit` meanwhile.
+
+Data plane: request-level, exact. In blocks as long as all that comes is known beforehand; on the
+agenda once somebody waits for answers, or it calls others itself (`go_live`).
 """
 
+import math
 from functools import cached_property
 
 import numpy as np
 
 from labsim import declare as kit
 from labsim import factbook
-from labsim.declare import Count, Line, Metric, Panel
+from labsim.declare.faults import ERRORS, SLOW, FaultKind
 from labsim.engine import ServiceTimes, Simulation, so_far
+from labsim.engine.agenda import Call
 from labsim.errors import LabsimError, ParameterError
-from labsim.services.lambda_.bill import bill, gb_seconds
+from labsim.services.lambda_ import measures
+from labsim.services.lambda_.bill import bill
 from labsim.services.lambda_.caller import Caller
 from labsim.services.lambda_.callers import Synchronous
-from labsim.services.lambda_.environments import CONCURRENCY, RATE, SCALING, Environments
+from labsim.services.lambda_.environments import Environments
+from labsim.services.lambda_.invocations import Invocations
+from labsim.services.lambda_.open_ends import OpenEnvironments
 from labsim.services.lambda_.rules import (
     AT_ONCE,
     KEEP,
@@ -35,66 +44,32 @@ from labsim.services.lambda_.rules import (
 LONGEST = factbook.value("lambda.timeout_max_s")
 LEAST_MEMORY = factbook.value("lambda.memory_min_mb")
 MOST_MEMORY = factbook.value("lambda.memory_max_mb")
+DOWN = FaultKind("each invocation that begins fails at once")
+THROTTLED = FaultKind("has no more executions than that, as if reserved; 0: none at all",
+                      "executions at most")
 SEEN = 600.0            # s for which an environment counts as seen after its last use
 
 
-class Function(kit.Component):
-    """A function, whose invocations are `work` each. `sim.send` calls it synchronously, and what
-    another part gives out does by `outlet.to(function.calls)`; other callers are their own parts.
+class Function(kit.Asked):
+    """A function, whose invocations are `work` each. `sim.send` calls it synchronously, and so does
+    who asks it, and what another part gives out by `outlet.to(function)`: by way of its `calls`,
+    whose outlets are its own, `done` and `failed`. Other callers are parts of their own.
 
-    memory: MB. limit: executions that it may have, by default the account's. init: s of a cold
-    start. keep: s after which an idle function has no environment any more; spare: s that a spare
-    one is kept while the function works; life: age, s, at which one is replaced. at_once,
-    per_second: how many new environments there may be. timeout: s. error_share: of the attempts,
-    in which it fails. poison_share: of the requests, at which it fails each time.
+    calls: parts that each invocation asks after its own work (a part, a `labsim.ask`, or several,
+    in order); it keeps its environment until they have answered. memory: MB. limit: executions that
+    it may have, by default the account's. init: s of a cold start. keep: s after which an idle
+    function has no environment any more; spare: s that a spare one is kept while the function
+    works; life: age, s, at which one is replaced. at_once, per_second: how many new environments
+    there may be. timeout: s. error_share: of the attempts, in which it fails. poison_share: of the
+    requests, at which it fails each time.
     """
 
-    METRICS = (
-        Count("invocations", "invocations", "times that the function ran", "",
-              lambda f: len(f.starts)),
-        Count("throttled", "attempts", "attempts that Lambda throttled", "lower",
-              lambda f: len(f.refused), aliases=("throttles",)),
-        Metric("throttled_share", "", "part of the attempts that Lambda throttled", "lower",
-               lambda f: len(f.refused) / max(len(f.starts) + len(f.refused), 1),
-               aliases=("throttle_share",)),
-        Count("throttled_concurrency", "attempts", "throttled: as many under way as allowed",
-              "lower", lambda f: f.environments.refused[CONCURRENCY], aliases=("too_many",)),
-        Count("throttled_scaling", "attempts", "throttled: no more new environments yet", "lower",
-              lambda f: f.environments.refused[SCALING], aliases=("too_fast",)),
-        Count("throttled_by_rate", "attempts", "throttled: over ten requests a second per unit",
-              "lower", lambda f: f.environments.refused[RATE],
-              aliases=("too_often", "throttled_rate")),
-        Count("cold_starts", "environments", "environments started for a request", "lower",
-              lambda f: f.environments.cold),
-        Metric("cold_start_share", "", "part of the invocations that waited for one", "lower",
-               lambda f: f.environments.cold / max(len(f.starts), 1), aliases=("cold_share",)),
-        Metric("environments_mean", "environments", "environments, used or idle, mean", "",
-               lambda f: f.environments_mean()),
-        Count("environments_max", "environments", "environments, used or idle, most", "",
-              lambda f: f.environments_max()),
-        Metric("concurrency_mean", "executions", "executions under way, mean", "",
-               lambda f: (np.minimum(f.ends, f.sim.duration) - f.starts).sum() / f.sim.duration),
-        Count("concurrency_max", "executions", "executions under way, most", "",
-              lambda f: f.in_flight.max()),
-        Metric("gb_seconds", "GB-s", "duration times memory, billed", "",
-               lambda f: gb_seconds(1, f.seconds, f.memory)))
-    PANELS = (
-        Panel("Executions under way", (
-            Line("this function", "in_flight"), Line("environments", "environments"),
-            Line("limit", "limit", step=True))),
-        Panel("Throttled attempts", (Line("share", "throttled_share"),), unit="of all"))
-    INVARIANTS = (
-        kit.adds_up("throttled", "throttled_concurrency", "throttled_scaling", "throttled_by_rate"),
-        kit.Invariant("never more cold starts than invocations", lambda r:
-                      r.summary["cold_starts"] <= r.summary["invocations"]),
-        kit.Invariant("never more under way than there are environments", lambda r: bool(
-            (r.series["in_flight"].value <= r.series["environments"].value).all())),
-        kit.Invariant("never more under way than the limit allows at its highest", lambda r:
-                      r.summary["concurrency_max"] <= r.series["limit"].value.max()))
+    METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
     shows = (("under way", "in_flight"), ("limit", "limit"))
     alarm = "throttled_rate"
+    FAULTS = {"errors": ERRORS, "slow": SLOW, "down": DOWN, "throttled": THROTTLED}
 
-    def __init__(self, sim: Simulation, name: str, work: ServiceTimes, *,
+    def __init__(self, sim: Simulation, name: str, work: ServiceTimes, *, calls=(),
                  memory: float = LEAST_MEMORY,
                  timeout: float = factbook.value("lambda.timeout_default_s"),
                  limit: float = factbook.value("lambda.concurrency_account"), init: float = 1.0,
@@ -115,8 +90,11 @@ class Function(kit.Component):
         self.work, self.memory, self.timeout = work, memory, timeout
         self.error_share, self.poison_share = error_share, poison_share
         self.provisioned = provisioned
+        self.pace = 1.0         # how many times as long work takes that begins now
+        self.live = False       # whether it is asked one by one, on the agenda
+        self._own = error_share, limit      # as they are without faults
         ends = sim.duration > shortest(life, keep, spare)
-        self.environments = Environments(
+        self.environments = (OpenEnvironments if calls != () else Environments)(
             limit, init=init, keep=keep, provisioned=provisioned, at_once=at_once,
             per_second=per_second, fates=fates(
                 life, keep, spare, sim.stream(f"{name} environments")) if ends else None)
@@ -125,27 +103,87 @@ class Function(kit.Component):
         self.throttles: list[float] = []                    # when
         self._blocks: list[tuple] = []      # (starts, ends, when throttled) of calls made together
         self.record.level("limit", 0.0, limit)
-        sim.on_advance(self.advance)
+        self.invocations = calls != () and Invocations(self, calls)
+        if self.invocations:
+            self.go_live()
 
-    def sent(self, load, name: str = "") -> kit.Component:
-        """Clients call it synchronously; see `Simulation.send`."""
-        return self.calls.sent(load, name)
+    # -- who calls it ----------------------------------------------------------------------
 
     @cached_property
     def calls(self) -> Synchronous:
         """Who calls it synchronously."""
-        from labsim.services.lambda_.callers import Synchronous  # which knows functions
-        return Synchronous(self.sim, f"{self.name} calls", self)
+        calls = Synchronous(self.sim, f"{self.name} calls", self)
+        calls.done, calls.failed, calls.fed_by = self.done, self.failed, self.fed_by
+        return calls
+
+    def sent(self, load, name: str = "", retry=None) -> kit.Component:
+        """Clients call it synchronously; see `Simulation.send`."""
+        return self.calls.sent(load, name, retry)
+
+    def feed(self, blocks) -> None:
+        """Requests come at the times of `blocks` (arrays, s, sorted)."""
+        self.calls.feed(blocks)
+
+    def take(self, times: np.ndarray) -> None:
+        """Requests come at `times` (s, sorted), given out by another part."""
+        self.calls.take(times)
+
+    def asked_by(self, asker: kit.Component) -> None:
+        """`asker` is going to ask it."""
+        self.calls.asked_by(asker)
+
+    def ask(self, t: float, call: Call) -> None:
+        """A request comes at `t` s."""
+        self.calls.ask(t, call)
+
+    def then(self, other: kit.Asked, share: float = 1.0) -> None:
+        """What its calls have done, a `share` of it, goes on to `other`, which answers instead."""
+        self.calls.then(other, share)
+
+    def go_live(self) -> None:
+        """From now on, before the run begins, all who call it have their turns on the agenda."""
+        if not self.live:
+            self.live = True
+            for caller in self.callers:
+                caller.go_live()
+
+    # -- what changes meanwhile ------------------------------------------------------------
 
     def allow(self, limit: float) -> None:
         """From now on it may have so many executions."""
         self.advance(self.sim.now)
-        self.environments.limit = limit
-        self.record.level("limit", self.sim.now, limit)
+        self._own = self._own[0], limit
+        self._changed()
+
+    def fail(self, share: float) -> None:
+        """From now on it fails in such a share of the attempts."""
+        self.advance(self.sim.now)
+        self._own = share, self._own[1]
+        self._changed()
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """It makes errors, is slow, down, or throttled."""
+        self._changed()
+
+    def _changed(self) -> None:
+        """What it is like now, with the faults that hold."""
+        errors, slow, down, most = (self.struck.get((self.name, what), []) for what in self.FAULTS)
+        share, limit = self._own
+        good = math.prod(1.0 - lost for lost in errors)
+        self.pace = 0.0 if down else math.prod(slow)
+        self.error_share = 1.0 if down else share if good == 1.0 else 1.0 - (1.0 - share) * good
+        if (limit := min([limit, *most])) != self.environments.limit:
+            self.environments.limit = limit
+            self.record.level("limit", self.sim.now, limit)
 
     def advance(self, now: float) -> None:
         """Take all calls up to `now` s, in order of time, whoever makes them."""
-        for part in {part for caller in self.callers for part in caller.fed_by}:
+        if self.live:
+            self.sim.agenda.advance(now, self)
+            for caller in self.callers:
+                caller.flush()
+            return
+        for part in dict.fromkeys(part for caller in self.callers for part in caller.fed_by):
             part.advance(now)
         for caller in self.callers:
             caller.gather()
@@ -164,8 +202,20 @@ class Function(kit.Component):
         at these times, s."""
         self._blocks.append((starts, ends, throttled))
 
+    @property
+    def is_fed(self) -> bool:
+        """Whether somebody calls it other than in the course of what comes to others."""
+        return any(caller.is_fed for caller in self.callers)
+
     def wired(self) -> None:
-        """Somebody has to call it."""
+        """Somebody has to call it; whether one by one is known by now."""
+        if self.fed_by:
+            self.take(np.empty(0))      # by way of its calls
+        if any(caller.meets_agenda for caller in self.callers):
+            self.go_live()
+        if (self.done.connected or self.failed.connected) and "calls" not in vars(self):
+            raise LabsimError(f"nothing leaves {self.name} but what its own calls have done: of "
+                              f"other callers it leaves by their done and dead")
         if not self.callers:
             raise LabsimError(f"nobody calls {self.name}: sim.send(load, to=...) does, or a caller "
                               "such as lambda_.Asynchronous(sim, name, function)")
@@ -179,7 +229,7 @@ class Function(kit.Component):
 
     @cached_property
     def ends(self) -> np.ndarray:
-        """When each invocation ends, s."""
+        """When each invocation ends, s; infinite: not by the end of the run."""
         return np.concatenate([[end for _, end, _ in self.runs], *(b[1] for b in self._blocks)])
 
     @cached_property
@@ -190,7 +240,13 @@ class Function(kit.Component):
     @cached_property
     def seconds(self) -> float:
         """Seconds of all invocations."""
-        return float((self.ends - self.starts).sum())
+        ends = np.where(np.isinf(self.ends), self.sim.duration, self.ends)
+        return float((ends - self.starts).sum())
+
+    @property
+    def seconds_by_now(self) -> float:
+        """Seconds of all invocations within the run."""
+        return (np.minimum(self.ends, self.sim.duration) - self.starts).sum()
 
     @cached_property
     def started(self) -> np.ndarray:

@@ -18,6 +18,7 @@ import numpy as np
 from labsim.engine import Station, at_once, merged
 from labsim.engine.station import Job
 from labsim.services.sqs.threads import Threads
+from labsim.services.sqs.wiring import on_agenda
 
 MOST = 500_000      # messages that are looked at together: it costs memory
 
