@@ -246,8 +246,8 @@ class Client(ClientReport):
             if attempt.asker.gone and not attempt.gone:     # the other one of two was there before
                 self._close(t, attempt, True)
             elif not (attempt.gone or self._goes_on(attempt.asker)):    # it is for nobody now
-                self._close(t, attempt, True)
-                self._end(t, attempt.asker, ABANDONED)
+                self._close(t, attempt, False)
+                self._fail(t, attempt.asker, FAILED)
             elif not attempt.gone:
                 self._send(t, attempt)
         self._letting = False

@@ -29,6 +29,7 @@ class Attempt:
         self.told, self.asker, self.gone = env.event(), asker, False
         self.reply = reply or (lambda ok: None)
         self.visit = self.passed = None
+        self.dropped = False
 
     @property
     def wanted(self):
@@ -335,7 +336,7 @@ class Client:
         if wish.over or wish.won:
             if held:
                 self.log["late"].append(self.env.now)
-        elif not ok:
+        elif not ok and not call.dropped:
             self.log["refused"].append(self.env.now)
         wish.won = wish.won or ok
         return "completed" if ok else "failed"
@@ -347,6 +348,10 @@ class Client:
                 continue
             if call.asker.over:
                 call.told.succeed(True)
+                continue
+            if not self.goes_on(call.asker):    # nobody is left who would take the answer
+                call.dropped = True
+                call.told.succeed(False)
                 continue
             self.free -= 1
             turn.succeed()

@@ -133,11 +133,6 @@ class Caller(kit.Asked):
             self.enter(np.sort(np.concatenate(taken), kind="stable"))
 
     @property
-    def owner(self):
-        """Whose calls it makes: all who call a function keep in step."""
-        return self.function
-
-    @property
     def is_fed(self) -> bool:
         """Whether requests come to it other than in the course of what comes to others."""
         return bool(self._sources) or super().is_fed
