@@ -129,6 +129,7 @@ def schedule(sim: Simulation, faults: Iterable[Fault]) -> None:
         elif fault.amount:
             raise ParameterError("faults", fault, "no amount", f"faults: {fault.part} {fault.what} "
                                  f"takes no amount, given {fault.amount:g}")
+        sim.pace.jumps([fault.at, fault.at + fault.lasts])
         sim.process(_striking(sim, part, fault))
 
 

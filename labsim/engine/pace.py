@@ -18,6 +18,7 @@ import numpy as np
 
 LONGEST = 1.0       # s of a step while something changes
 SHORTEST = 0.05     # s
+FOLLOWED = 0.5      # s of a step at most, while single requests are asked and answered
 SETTLED = 2.0       # s for which steps stay short where nobody comes back
 BINS = 64, 512      # at most, for the longest wait; of a crowd that comes back as a crowd
 
@@ -123,7 +124,7 @@ class Pace:
 
     def follow(self) -> None:
         """Somebody looks at what has become of single requests: no step is long any more."""
-        self._most = LONGEST
+        self._most = FOLLOWED
 
     def look_closely(self) -> None:
         """A part finds out by a step what changes: after each change some are short."""
