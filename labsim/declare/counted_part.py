@@ -174,7 +174,7 @@ class AskedInlet(Inlet):
 
     def __init__(self, part: CountedPart, name: str = "", op: int | None = None):
         super().__init__(part, name)
-        self.op, self._share = op, (None, 0.0)
+        self.op, self._share, self.followed = op, (None, 0.0), False
         self._singles: deque[tuple[float, bool]] = deque()  # asked when, s, and told that it's done
         self._counted: np.ndarray | None = None     # of these, in the last step, by key; how many
         self._told = self._owed = 0.0   # of them were told so; and all too few, in the end
@@ -197,7 +197,7 @@ class AskedInlet(Inlet):
 
     def asked_by(self, asker: Component) -> None:
         """`asker` is going to ask it."""
-        self._sent = True
+        self._sent = self.followed = True
         self.part.fed_by.append(asker)
         self.sim.pace.follow()
         if not hasattr(self, "_luck"):
@@ -264,6 +264,11 @@ class AskedInlet(Inlet):
 def single(step: Step, *inlets: AskedInlet) -> np.ndarray | None:
     """Of what was asked of these one by one, what is counted in a step, (inlets, keys); None for
     nothing."""
+    for inlet in inlets:
+        if inlet.followed:
+            break
+    else:
+        return None
     asked = [inlet.singles(step) for inlet in inlets]
     if all(one is None for one in asked):
         return None

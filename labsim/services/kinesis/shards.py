@@ -71,7 +71,8 @@ class Shards:
             self._tokens = held_at_first(self.limit, self.records.before)
         if self._settled < len(self.map.all):
             self._settle(step)
-        attempts.begin(step, self.records.during(step), self.records.singles(step))
+        attempts.begin(step, self.records.during(step),
+                       self.records.singles(step) if self.records.followed else None)
         room = self._tokens + self.limit * (step.length * self.left)
         works = None if self.works is None else self.works[self._piece]
         while True:
