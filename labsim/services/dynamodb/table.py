@@ -26,6 +26,7 @@ from labsim import factbook
 from labsim.declare.arguments import numbers
 from labsim.engine import Attempts, Simulation, Step, held_at_first, widened
 from labsim.errors import LabsimError, ParameterError, require, unknown
+from labsim.services.common.retries import RetryQuota
 from labsim.services.dynamodb import measures, rules
 from labsim.services.dynamodb.growth import Growth
 from labsim.services.dynamodb.measures import OPS, READ, WRITE
@@ -46,7 +47,8 @@ class Table(Results):
     divide (it has a sort key, and no local index). split_after: s for which a partition is hot
     until it is split, with adaptive capacity. item: its bytes, or an item as a dict, which a read
     of this `consistency` and a write, perhaps in a transaction, are charged for; read_units: the
-    mean of a read, where not all are of one item. waits: (shortest, longest) s before each retry.
+    mean of a read, where not all are of one item. waits: (shortest, longest) s before each
+    retry, while there is a `quota` of tokens; or as its clients say (`sim.send(..., retry=...)`).
     saved: for how many seconds (to 300) capacity has not been used before the run; none of a new
     table. random: of what goes to which partition, one for reads and one for writes.
     """
@@ -63,8 +65,8 @@ class Table(Results):
                  consistency: str = rules.EVENTUAL, transactional: bool = False,
                  read_units: float = 0.0, adaptive: bool = True, divided: bool = False,
                  split_after: float = SPLIT_AFTER,
-                 waits: Sequence[tuple[float, float]] = (), saved: float = rules.BURST_WINDOW,
-                 random=None):
+                 waits: Sequence[tuple[float, float]] = (), quota: RetryQuota | None = None,
+                 saved: float = rules.BURST_WINDOW, random=None):
         super().__init__(sim, name)
         self.mode, self.adaptive = mode, adaptive or mode == rules.ON_DEMAND
         self._check(read_capacity, write_capacity, previous_peak, read_units, item)
@@ -89,7 +91,7 @@ class Table(Results):
         self._dice = dice
         self._lead()
         ticks = len(self.record.t) - 1
-        self.crowd = self.attempts = Attempts(sim, (2, parts), waits)
+        self.crowd = self.attempts = Attempts(sim, (2, parts), waits, quota)
         self.pieces, self._piece = parts, np.arange(parts)      # that each partition comes from
         self.window = 1.0 if self.on_demand else rules.BURST_WINDOW
         self.saved = saved
