@@ -20,6 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
+from labsim.declare.adaptive import ClientRate
 from labsim.declare.component import Component
 from labsim.declare.drawing import Line, Panel, per_tick
 from labsim.declare.faults import LATER, LOST
@@ -140,6 +141,8 @@ class Client(Component):
         r = self.retry
         self._budgets = [Budget(r.budget) for _ in range(r.clients)] if r.budget < math.inf else ()
         self._switches = [Switch(r.breaker) for _ in range(r.clients)] if r.breaker else ()
+        self._rates = [ClientRate(sim.agenda, self._make) for _ in range(r.clients)] if (
+            r.adaptive) else ()
         self._under_way, self._line = 0, deque()    # attempts, and who waits for a connection
         self._dice = self._drawn("retries", lambda rng, n: rng.random(n))
         self._luck = self._drawn("link", lambda rng, n: rng.random(n))
@@ -216,6 +219,14 @@ class Client(Component):
     def _attempt(self, t: float, request: Request) -> None:
         request.tries += 1
         self._attempts.append(t)
+        if self._rates:
+            self._rates[request.client].acquire(t, request)
+        else:
+            self._make(t, request)
+
+    def _make(self, t: float, request: Request) -> None:
+        if request.gone:                    # answered by the other one of two
+            return
         attempt = Call(self._answered, request)
         if self._switches:
             switch = self._switches[request.client]
@@ -271,6 +282,8 @@ class Client(Component):
         self._close(t, attempt)
         if self._switches:
             self._switches[request.client].tell(t, ok, attempt.what)
+        if self._rates:
+            self._rates[request.client].told(t, not ok)
         if ok:
             if self._budgets:
                 self._budgets[request.client].give_back(request.paid)
@@ -300,6 +313,8 @@ class Client(Component):
         self.moments["timed_out"].append(t)
         if self._switches:
             self._switches[request.client].tell(t, False, attempt.what)
+        if self._rates:
+            self._rates[request.client].told(t, False)
         self.to.give_up(t, attempt)
         self._fail(t, request, ABANDONED)
 
