@@ -15,15 +15,13 @@ from collections import deque
 
 from labsim.declare.retry import (
     DECORRELATED,
-    EXPONENTIAL,
-    FIXED,
-    NONE,
     QUOTA,
     RETRY_COST,
     TIMEOUT_COST,
     Breaker,
     Retry,
 )
+from labsim.declare.retry import wait as one_wait
 from labsim.engine import ServiceTimes
 from labsim.engine.waits import decorrelated
 from labsim.errors import ParameterError, require_each
@@ -40,18 +38,19 @@ def counted(retry: Retry) -> None:
                 f"own; send them one by one, such as to=table.writes.one_by_one")
 
 
+def wait(backoff: str, retry: int, base: float, cap: float) -> tuple[float, float]:
+    """Shortest and longest wait before retry number `retry` (from 1), s: the same at a die of 0 and
+    of 1 as of one client (`labsim.declare.retry.wait`); not for decorrelated jitter, whose waits
+    hang on the last one."""
+    return one_wait(backoff, retry, base, cap, 0.0), one_wait(backoff, retry, base, cap, 1.0)
+
+
 def waits_of(retry: Retry) -> list[tuple[float, float]]:
     """The law of the wait before each retry: (shortest, longest) s, evenly in between, or a
     mixture of such (`labsim.engine.waits`)."""
-    n, base, cap = retry.attempts - 1, retry.base, retry.cap
-    if retry.backoff == NONE:
-        return [(0.0, 0.0)] * n
-    if retry.backoff == FIXED:
-        return [(base, base)] * n
     if retry.backoff == DECORRELATED:
-        return decorrelated(base, cap, n)
-    longest = [min(base * 2.0 ** min(k, 1_000), cap) for k in range(n)]
-    return [(high if retry.backoff == EXPONENTIAL else 0.0, high) for high in longest]
+        return decorrelated(retry.base, retry.cap, retry.attempts - 1)
+    return [wait(retry.backoff, k, retry.base, retry.cap) for k in range(1, retry.attempts)]
 
 
 class RetryQuota:

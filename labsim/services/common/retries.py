@@ -12,11 +12,11 @@ success brings some back (`labsim.declare.crowd`).
 
 from labsim import factbook
 from labsim.declare.client_knobs import AT_ONCE
-from labsim.declare.crowd import RetryQuota, waits_of
-from labsim.declare.retry import BACKOFFS, FULL_JITTER, NONE, Retry
+from labsim.declare.crowd import RetryQuota, wait, waits_of
+from labsim.declare.retry import BACKOFFS, DECORRELATED, FULL_JITTER, NONE, Retry
 from labsim.errors import require, require_each, unknown
 
-__all__ = ["MODES", "RetryQuota", "standard_waits", "waits"]
+__all__ = ["MODES", "RetryQuota", "standard_waits", "wait", "waits"]
 
 MODES = (NONE, AT_ONCE, *BACKOFFS[1:])
 
@@ -36,8 +36,10 @@ def waits(mode: str, max_attempts: int, base: float, cap: float) -> list[tuple[f
     require_each(base=base, cap=cap)
     if mode == NONE:
         return []
-    return waits_of(Retry(attempts=max_attempts, backoff=NONE if mode == AT_ONCE else mode,
-                          base=base, cap=cap))
+    if mode == DECORRELATED:
+        return waits_of(Retry(attempts=max_attempts, backoff=mode, base=base, cap=cap))
+    backoff = NONE if mode == AT_ONCE else mode
+    return [wait(backoff, retry, base, cap) for retry in range(1, max_attempts)]
 
 
 def standard_waits() -> list[tuple[float, float]]:

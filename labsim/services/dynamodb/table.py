@@ -37,8 +37,9 @@ SPLIT_AFTER = factbook.value("ddb.split_s")
 
 
 class Table(Results):
-    """A table. Requests come by `sim.send(load, to=table.reads)` and `to=table.writes`, or from an
-    outlet; `done` and `failed` are the outlets of those served and of those given up.
+    """A table. Requests come by `sim.send(load, to=table.reads)` and `to=table.writes`, with a
+    `retry` as a crowd that comes back; from an outlet; or one by one, as `kit.AskedInlet` says.
+    `done` and `failed` are the outlets of those served and of those given up.
 
     mode: "provisioned" with `read_capacity` and `write_capacity` units/s, or "on-demand"; then
     these are what was provisioned before, and `previous_peak` units/s is the highest peak so far.

@@ -44,8 +44,8 @@ READERS = rules.LIBRARY, rules.MAPPING
 
 class Stream(kit.CountedPart):
     """A stream of so many `shards`. Records come, counted, by `sim.send(load, to=stream)`,
-    from another part's outlet, or as `stream.records.expect(counts)`; `done` is the outlet of what
-    each consumer has read.
+    from another part's outlet, as `stream.records.expect(counts)`, or one by one by its `records`,
+    as `kit.AskedInlet` says; `done` is the outlet of what each consumer has read.
 
     keys: `Keys`, or how many. record_size: bytes, key included. batch_size, aggregation: how
     producers put them. retries, retry_wait: how often a refused record is put again, and after

@@ -51,9 +51,9 @@ LOGGED = {"rate": "{0.areas} of {0.before} partitions reach the full rate",
 
 class Bucket(CountedPart):
     """A bucket whose keys make so many `prefixes` by a `scheme` ("one-prefix", "date", "hashed",
-    "random"). Requests come, counted, to its `gets` and its `puts`: by
-    `sim.send(load, to=bucket.gets)`, from another part's outlet (`other.done.to(bucket.puts)`), or
-    as `bucket.gets.expect(counts)`. Outlets: `done`, all that is answered, and `written`, PUTs.
+    "random"). Requests come, counted, to its `gets` and its `puts`: by `sim.send(load,
+    to=bucket.gets)`, from an outlet (`other.done.to(bucket.puts)`), as `bucket.gets.expect(counts)`
+    or one by one, as `AskedInlet` says. Outlets: `done`, all that is answered, `written`, PUTs.
 
     key_ranges: into how many ranges of keys, equally busy, S3 can divide a prefix; 1: not at all.
     start_partitions: that it begins with (at most as many as ranges): 1 of a new bucket, more of
