@@ -212,15 +212,29 @@ def test_a_request_that_goes_on_to_a_counted_part_is_answered_by_it():
     assert told["clients.latency_p50"] == pytest.approx(0.01 + s3.rules.P50_P99[1][0], rel=0.1)
 
 
+def test_a_cache_answers_what_it_has_and_asks_the_table_for_the_rest():
+    """Two clients in a row: the cache's hits and the table's reads are what they asked."""
+    def build(sim):
+        t = dynamodb.Table(sim, "table", "provisioned", 400.0, 10.0)
+        dax = dynamodb.Dax(sim, "dax", np.ones(100) / 100, 50.0, room=60)
+        dax.missed.to(t.reads)
+        web = ec2.Service(sim, "web", ls.fixed(0.01), threads=50, calls=dax.reads)
+        sim.send(50, to=web, name="clients")
+    told = summed(build, duration=200)
+    asked = told["web to dax reads.attempts"]
+    assert told["web.failed"] == 0 and 0.3 < told["dax.hit_ratio"] < 0.7
+    assert told["dax.hits"] + told["table.reads_offered"] == pytest.approx(asked, abs=60)
+
+
 def test_a_wrong_wiring_is_an_error_at_once():
-    """A table, which has two ways in; a cache that answers nobody one by one."""
+    """A table, which has two ways in; a cache that stands before no table."""
     def whole(sim):
         ec2.Service(sim, "web", ls.fixed(1), calls=table(sim))
 
     def cache(sim):
         Client(sim, "clients", dynamodb.Dax(sim, "dax", np.ones(9) / 9, 1.0).reads, 1.0)
     for build in (whole, cache):
-        with pytest.raises(ParameterError, match="a part that answers"):
+        with pytest.raises(ParameterError, match="a part that answers|a cache before a table"):
             ls.simulate(build, duration=60)
 
 
