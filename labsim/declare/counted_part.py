@@ -242,7 +242,8 @@ class AskedInlet(Inlet):
     def _balance(self) -> None:
         """Who was told that it is done, and who has been counted as done, in the last step."""
         if self._counted is not None:
-            done = float(self._counted @ (1.0 - self._own(self.part.crowd.refused)))
+            refused = self._own(self.part.crowd.refused)[:len(self._counted)]    # before a split
+            done = float(self._counted @ (1.0 - refused))
             if 0.0 < done < self._counted.sum():
                 self._owed += done - self._told
             else:

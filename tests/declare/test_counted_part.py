@@ -212,6 +212,20 @@ def test_a_request_that_goes_on_to_a_counted_part_is_answered_by_it():
     assert told["clients.latency_p50"] == pytest.approx(0.01 + s3.rules.P50_P99[1][0], rel=0.1)
 
 
+def test_single_requests_go_on_while_partitions_and_shards_split():
+    """A hot partition that is split after five seconds, a stream whose shards are: all balances."""
+    def hot(sim):
+        t = dynamodb.Table(sim, "table", "provisioned", 10.0, 990.0, split_after=5, saved=0)
+        sim.send(1_050, to=t.writes.one_by_one, name="clients")
+
+    def stream(sim):
+        s = kinesis.Stream(sim, "stream", 2)
+        kinesis.split_shards(s, 5.0, "all", 2.0)
+        sim.send(300, to=s.records.one_by_one, name="clients")
+    assert summed(hot, duration=20)["table.partitions"] > 1
+    assert summed(stream, duration=20)["stream.shards_end"] == 4
+
+
 def test_a_cache_answers_what_it_has_and_asks_the_table_for_the_rest():
     """Two clients in a row: the cache's hits and the table's reads are what they asked."""
     def build(sim):

@@ -282,6 +282,7 @@ class Table(Results):
         if not len(old):
             return 0
         self.attempts.widen(len(old))
+        self.attempts.refused[:, self.parts - len(old):] = self.attempts.refused[:, old]
         self._piece = np.concatenate([self._piece, self._piece[old]])
         for inlet, share in zip((self.reads, self.writes), stays):
             for coming in inlet.coming:

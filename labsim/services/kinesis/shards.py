@@ -169,6 +169,7 @@ class Shards:
         for child in children:
             a, b = child.parents[0], child.parents[-1]
             self._tokens[child.id], self._piece[child.id] = 0.0, self._piece[a]
+            self.attempts.refused[child.id] = self.attempts.refused[a]
             self._blocked[child.id] = max(self._blocked[a], self._blocked[b],
                                           self.unread[a] > 0, self.unread[b] > 0)
             self._since[child.id] = self._until[child.id] = self.ticks
