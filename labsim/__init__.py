@@ -124,7 +124,8 @@ def retry(**how):
     all; backoff: "none", "fixed", "exponential", "full-jitter" or "decorrelated-jitter", from
     `base` to at most `cap` s; budget: retry tokens (500 in the SDKs; a retry takes 5, after a
     timeout 10, a success brings 1 back, or what its retry took); breaker: a `labsim.breaker`;
-    hedge: s after which a second request is sent; clients: so many there are, each with its own
+    hedge: s after which a second request is sent; adaptive: they keep to a rate that falls when
+    they get errors; clients: so many there are, each with its own
     tokens and breaker.
     """
     from labsim.declare import Retry

@@ -11,6 +11,7 @@ from labsim.declare.client import Client, Users
 from labsim.declare.client_knobs import ClientParams
 from labsim.declare.component import Component, Outlet
 from labsim.declare.counted import CountedOutlet, CountedProducers, Inlet
+from labsim.declare.counted_part import CLIENT_METRICS, AskedInlet, CountedPart, single
 from labsim.declare.drawing import (
     MOST_BARS,
     Box,
@@ -43,12 +44,13 @@ from labsim.declare.spike import check_spikes, every_knob, spike_knobs, spiked, 
 from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
 
 __all__ = [
-    "ALWAYS", "Asked", "Box", "Breaker", "BudgetError", "COST_ADDS_UP", "Choice", "Client",
-    "ClientParams", "Component", "Count", "CountedOutlet", "CountedProducers", "Design", "Explain",
+    "ALWAYS", "Asked", "AskedInlet", "Box", "Breaker", "BudgetError", "CLIENT_METRICS",
+    "COST_ADDS_UP", "Choice", "Client", "ClientParams", "Component", "Count", "CountedOutlet",
+    "CountedPart", "CountedProducers", "Design", "Explain",
     "Feedback", "Inlet", "Invariant", "Lab", "LabsimError", "Line", "Link", "MOST_BARS", "Metric",
     "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Outlet", "Panel", "ParameterError",
     "Params", "Predict", "Preset", "Result", "ResultError", "Retry", "Series", "Span", "Summary",
     "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars", "check_spikes", "choice",
     "conserved", "every_knob", "flag", "integer", "mean", "metric", "near", "number", "of_part",
-    "path", "per_tick", "percent", "quantile", "quantiles", "share", "spike_knobs", "spiked",
-    "spikes"]
+    "path", "per_tick", "percent", "quantile", "quantiles", "share", "single", "spike_knobs",
+    "spiked", "spikes"]

@@ -140,7 +140,7 @@ class Asked(Component):
 
     def then(self, other: "Asked", share: float = 1.0) -> None:
         """What is done here, a `share` of it, goes on to `other`, which answers instead."""
-        if not isinstance(other, Asked):
+        if not hasattr(other, "ask"):
             raise ParameterError("other", getattr(other, "name", other), "a part that answers; what"
                                  " nobody waits for goes on by done.to(...)").of(self.name)
         before = self._onward[-1][0] if self._onward else 0.0

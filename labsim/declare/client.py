@@ -15,6 +15,7 @@ Data plane: request-level, exact, on the `Agenda`; some microseconds for each at
 import math
 from collections import deque
 
+from labsim.declare.adaptive import ClientRate
 from labsim.declare.client_report import ABANDONED, COMPLETED, FAILED, ClientReport
 from labsim.declare.faults import LATER, LOST
 from labsim.declare.retry import Budget, Retry, Switch
@@ -52,6 +53,8 @@ class Client(ClientReport):
         r = self.retry
         self._budgets = [Budget(r.budget) for _ in range(r.clients)] if r.budget < math.inf else ()
         self._switches = [Switch(r.breaker) for _ in range(r.clients)] if r.breaker else ()
+        self._rates = [ClientRate(sim.agenda, self._make) for _ in range(r.clients)] if (
+            r.adaptive) else ()
         self._under_way, self._line = 0, deque()    # attempts, and who waits for a connection
         self._letting = False               # those are being let in
         self._dice = self._drawn("retries", lambda n, rng: rng.random(n))
@@ -61,7 +64,8 @@ class Client(ClientReport):
         self._patience = isinstance(r.timeout, ServiceTimes) and self._drawn(
             "patience", r.timeout.draw)
         self._waits_only = not self.gives_up and (
-            r.hedge == r.budget == pool == math.inf and r.attempts == 1 and not r.breaker)
+            r.hedge == r.budget == pool == math.inf and r.attempts == 1
+            and not (r.breaker or r.adaptive))
         self._far = bool(trip)              # the link takes time, or loses something
         self._direct = self._waits_only and not trip    # a request is one call, and no more
         to.asked_by(self)
@@ -130,6 +134,14 @@ class Client(ClientReport):
     def _attempt(self, t: float, request: Request) -> None:
         request.tries += 1
         self.attempts.append(t)
+        if self._rates:
+            self._rates[request.client].acquire(t, request)
+        else:
+            self._make(t, request)
+
+    def _make(self, t: float, request: Request) -> None:
+        if request.gone:                    # answered by the other one of two
+            return
         attempt = Call(self._answered, request)
         if self._switches:
             switch = self._switches[request.client]
@@ -184,6 +196,8 @@ class Client(ClientReport):
             self.moments["late"].append(t)
             return
         self._close(t, attempt, ok)
+        if self._rates:
+            self._rates[request.client].told(t, not ok)
         if request.gone:                    # the other one of two was there before
             self.moments["late"].append(t)
         elif ok:
@@ -210,6 +224,8 @@ class Client(ClientReport):
             return
         request, sent = attempt.asker, attempt.sent
         self._close(t, attempt, False)
+        if self._rates:
+            self._rates[request.client].told(t, False)
         if sent is not None:
             if self.trip:
                 self._agenda.at(t + self.trip, self.to.give_up, attempt, ARRIVE)

@@ -119,6 +119,11 @@ class CountedOutlet(Outlet):
         else:
             other.feed(self._blocks())
 
+    @property
+    def first(self) -> Component | Inlet | None:
+        """To whom what leaves here comes first of all, if to anybody."""
+        return self._takers[0] if self._takers else None
+
     def expect(self, arrivals: Arrivals) -> None:
         """These leave here, whatever happens."""
         self._expected.append(arrivals)

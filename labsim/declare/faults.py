@@ -143,6 +143,7 @@ def schedule(sim: Simulation, faults: Sequence[Fault]) -> None:
             raise ParameterError("faults", fault, "no amount", f"faults: {fault.part} {fault.what} "
                                  f"takes no amount, given {fault.amount:g}")
         part.brace(fault.part, fault.what)
+        sim.pace.jumps([fault.at, fault.at + fault.lasts])
         sim.process(_striking(sim, part, fault))
 
 

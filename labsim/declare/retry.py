@@ -83,8 +83,9 @@ class Retry:
     backoff: "none", "fixed", "exponential", "full-jitter" or "decorrelated-jitter", from `base` to
     at most `cap` s. budget: retry tokens of a client (inf: no budget); a retry takes 5, after a
     timeout 10, a success brings back what its last retry took, or 1. breaker: a `Breaker`. hedge: s
-    without an answer after which the request is sent once more. clients: so many there are, each
-    with a budget and a breaker of its own; they take turns.
+    without an answer after which the request is sent once more. adaptive: it keeps to a rate that
+    falls with each error (`labsim.declare.adaptive`). clients: so many there are, each with a
+    budget, a breaker and a rate of its own; they take turns.
     """
 
     timeout: float | ServiceTimes = math.inf
@@ -95,6 +96,7 @@ class Retry:
     budget: float = math.inf
     breaker: Breaker | None = None
     hedge: float = math.inf
+    adaptive: bool = False
     clients: int = 1
 
     def __post_init__(self):
@@ -110,6 +112,8 @@ class Retry:
         require("clients", self.clients, 1, whole=True)
         if self.breaker is not None and not isinstance(self.breaker, Breaker):
             raise ParameterError("breaker", self.breaker, "a breaker, such as labsim.breaker()")
+        if not isinstance(self.adaptive, bool):
+            raise ParameterError("adaptive", self.adaptive, "True or False")
 
     @classmethod
     def made(cls, **how) -> "Retry":

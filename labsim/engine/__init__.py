@@ -7,11 +7,11 @@ step (`Attempts`).
 
 from labsim.engine.arrivals import Arrivals, Coming
 from labsim.engine.budget import Budget, Estimate
-from labsim.engine.counted import STILL, Attempts, counted_run, widened
+from labsim.engine.counted import STILL, Attempts, widened
 from labsim.engine.due import Due
 from labsim.engine.key_sample import KeySample, key_sample
 from labsim.engine.lru_cache import LruCache
-from labsim.engine.pace import Step
+from labsim.engine.pace import FOLLOWED, Step, counted_run
 from labsim.engine.popularity import draw_keys, popularity, scatter
 from labsim.engine.recorder import Recorder, so_far
 from labsim.engine.rows import Rows, Source, together
@@ -20,11 +20,13 @@ from labsim.engine.simulation import Cancelled, Event, Order, Simulation, Wake
 from labsim.engine.station import Station
 from labsim.engine.streams import one_by_one, stream
 from labsim.engine.token_bucket import TokenBucket, held_at_first, tokens_before
+from labsim.engine.waits import drawn_waits
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, at_once, merged, replay
 
 __all__ = [
-    "STILL", "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event",
-    "KeySample", "Load", "LruCache", "Order", "RateCurve", "Recorder", "Rows", "Servers",
-    "ServiceTimes", "Simulation", "Source", "Station", "Step", "TokenBucket", "Wake", "at_once",
-    "counted_run", "draw_keys", "held_at_first", "key_sample", "merged", "one_by_one", "popularity",
-    "replay", "scatter", "so_far", "stream", "together", "tokens_before", "widened"]
+    "FOLLOWED", "STILL", "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due",
+    "Estimate", "Event", "KeySample", "Load", "LruCache", "Order", "RateCurve", "Recorder",
+    "Rows", "Servers", "ServiceTimes", "Simulation", "Source", "Station", "Step", "TokenBucket",
+    "Wake", "at_once", "counted_run", "draw_keys", "drawn_waits", "held_at_first", "key_sample",
+    "merged", "one_by_one", "popularity", "replay", "scatter", "so_far", "stream", "together",
+    "tokens_before", "widened"]

@@ -14,9 +14,9 @@ The cost of a run is steps x keys, whatever the rate. Tests put it beside plain 
 
 import numpy as np
 
-from labsim.engine.pace import LONGEST, Step, most_steps, sharp, shortest
+from labsim.engine.pace import Step
+from labsim.engine.pool import Pool
 
-BINS = 64, 512      # at most, for the longest wait; of a crowd that comes back as a crowd
 PASSES = 12         # at most, until the share turned away stands still
 STILL = 2e-4        # a change of that share that no longer matters
 CHANCE = 0.01       # such a change may be chance, if nothing else has changed
@@ -30,37 +30,49 @@ class Attempts:
     `asked`, (*keys), are all attempts of the step: more after a `turn_away`, if some are back
     within the step. At its end `attempts`, (attempts, *keys), are the same by how often they have
     tried, `failed` those turned away, and `served`, (*keys), the others.
-    quota: how many may try again, a `RetryQuota`. `still`: a change of the share turned away that
+    quota: how many may try again, a `RetryQuota`. gate: which share of the attempts is made at all,
+    a circuit breaker. `late`: the share of the answers that come when nobody waits any more: they
+    fail for who asks, though not for who answers. `still`: a change of the share turned away that
     no longer matters: larger where limits move within a step.
 
     By interval of the record: `arrived`, `asked_by`, (ticks, *keys), and, added up over the last of
-    the keys' axes, `served_by`, (ticks, attempts, ...).
+    the keys' axes, `served_by`, (ticks, attempts, ...), `timed_out` and `stopped` (by the gate),
+    (ticks, ...).
     """
 
     def __init__(self, sim, keys: tuple[int, ...], waits: list[tuple[float, float]] = (),
                  quota=None):
-        self.waits, self.quota, n = list(waits), quota, len(waits)
-        self._pace, self.still = sim.pace, STILL
-        sim.pace.retries(self.waits)
+        self._pace, self.still, self.late, self._let = sim.pace, STILL, None, 1.0
         ticks, rest = len(sim.record.t) - 1, keys[:-1]
         self.arrived, self.asked_by = np.zeros((2, ticks, *keys))
-        self.served_by, self._gone_home = np.zeros((ticks, n + 1, *rest)), np.zeros(rest)
-        self._longest, self._width = _bins(self.waits)
-        self._bins = int(np.ceil(self._longest / self._width)) + 2 if n else 0
-        # Who waits, by when they are back and how often they have tried.
-        self.pool = np.zeros((self._bins, n, *keys))
-        self._first, self._all_back = 0, 0.0            # bin; time by which nobody waits any more
+        self.timed_out, self.stopped = np.zeros((2, ticks, *rest))
+        self._gone_home, self.refused = np.zeros(rest), np.zeros(keys)
+        self.come_back(waits, quota)
+
+    def come_back(self, waits: list[tuple[float, float]], quota=None, gate=None) -> None:
+        """Before the run: after these `waits`, while there is `quota`, if the `gate` lets them."""
+        self.waits, self.quota, self.gate, n = list(waits), quota, gate, len(waits)
+        keys = self.refused.shape
+        self._pace.retries(self.waits)
+        self.served_by = np.zeros((len(self.arrived), n + 1, *keys[:-1]))
+        self._pool, self._all_back = Pool(self.waits, keys), 0.0    # by when nobody waits any more
         self._share, self._again = np.zeros(keys), 1.0  # turned away; of these, who tries again
-        self._axes, self._each = tuple(range(1, len(keys) + 1)), (1,) * len(keys)   # of the keys
-        self._known: dict[tuple, tuple] = {}            # `_back` of steps like those before
+        self._axes = tuple(range(1, len(keys) + 1))     # of the keys
         # While all goes on as it did, as many come back as begin to wait: for those who wait the
         # clock has stood still for so many s by now.
         self._steady, self._stood, self._tokens = False, 0.0, 0.0
 
     def widen(self, more: int) -> None:
         """So many keys more, after the last one of a single axis; nothing comes to them yet."""
-        for name in ("arrived", "asked_by", "pool", "_share"):
+        for name in ("arrived", "asked_by", "_share", "refused"):
             setattr(self, name, widened(getattr(self, name), more))
+        self._pool.who = widened(self.pool, more)
+
+    @property
+    def pool(self) -> np.ndarray:
+        """Who waits, by when they are back and how often they have tried, (..., attempts, *keys);
+        to be changed in its place."""
+        return self._pool.who
 
     @property
     def waiting(self) -> np.ndarray:
@@ -76,39 +88,54 @@ class Attempts:
 
     # -- a step ----------------------------------------------------------------------------
 
-    def begin(self, step: Step, fresh: np.ndarray) -> None:
-        """`fresh` first attempts come, (*keys), and those whose wait ends."""
+    def begin(self, step: Step, fresh: np.ndarray, single: np.ndarray | None = None) -> None:
+        """`fresh` first attempts come, (*keys), and those whose wait ends; and `single` ones,
+        (*keys), of others, who see for themselves whether they come back."""
         self._step, self._passes, self._fresh, self._due = step, 0, fresh, None
-        self._steady = self._steady and step.settled
+        self._single = single
+        self._steady = self._steady and step.settled and not self.gate
         if self._steady:
             self.attempts = np.empty((len(self.waits) + 1, *fresh.shape))
             again = self._share * self._again
             self.attempts[0] = fresh
             for n in range(len(self.waits)):
                 np.multiply(self.attempts[n], again, out=self.attempts[n + 1])
-            self.asked = np.add.reduce(self.attempts, axis=0)
+            self._add_up()
         else:
             self._begin()
 
     def _begin(self) -> None:
         step, fresh = self._step, self._fresh
-        self.asked, self.attempts = fresh, fresh[None]
+        self._own, self.attempts = fresh, fresh[None]
         if step.start < self._all_back:
-            self._open(self._take_due(step))
+            self._open(self._pool.due(step.start - self._stood, step.end - self._stood))
             if self._comes_back:
                 self._count_back(self._share)
-            self.asked = np.add.reduce(self.attempts, axis=0)
+        if self.gate:
+            self._let = self.gate.let(step.start, float(self.attempts.sum()))
+        self._add_up()
+
+    def _add_up(self) -> None:
+        """All attempts that are made: `_own`, those that are made here, and single ones."""
+        if len(self.attempts) > 1:
+            self._own = np.add.reduce(self.attempts, axis=0)
+        own = self._own if self._let == 1.0 else self._own * self._let
+        self.asked = own if self._single is None else own + self._single
 
     def _open(self, due: np.ndarray) -> None:
         """Some of the attempts of this step are not the first ones."""
         self._due = due
-        self._inside, self._later = self._back(self._step)
+        self._inside, self._later = self._pool.back(self._step.length,
+                                                    self._step.end - self._stood)
         self._comes_back = max(self._inside) > 0.0
         self.attempts = np.concatenate([self.attempts, due])
 
     def turn_away(self, share: np.ndarray) -> bool:
         """The `share` (*keys) of the step's attempts fails. True if that is the end of it, False if
         `asked` has changed, for some of them are back before the step is over."""
+        self.refused = share
+        if self.late is not None or self._let < 1.0:
+            share = 1.0 - self._in_time(share)
         if self._steady:
             if self._still(share):
                 return True
@@ -119,7 +146,7 @@ class Attempts:
             self.failed = self.attempts * share
             return True
         if self._due is None:
-            self._first = int((self._step.end - self._stood) / self._width)
+            self._pool.start(self._step.end - self._stood)
             self._open(np.zeros(self.pool.shape[1:]))
             self._share = np.zeros_like(share)
         self.failed, counted = self.attempts * share, self._again
@@ -142,14 +169,14 @@ class Attempts:
         self._share = guess
         self._passes += 1
         self._count_back(guess)
-        self.asked = np.add.reduce(self.attempts, axis=0)
+        self._add_up()
         return False
 
     def _still(self, share: np.ndarray) -> bool:
         """Whether all goes on as it did, so that as many come back as begin to wait: of each key
         the same share is turned away, give or take chance, and no more is served than comes."""
         self.failed = self.attempts * share
-        self.served = self.asked - np.add.reduce(self.failed, axis=0)
+        self.served = self._own - np.add.reduce(self.failed, axis=0)
         self._gone = self._fresh - self.served
         off, self._share = np.abs(share - self._share), share
         return bool(np.maximum.reduce(off, axis=None) <= CHANCE
@@ -163,40 +190,78 @@ class Attempts:
     def _ask_quota(self) -> None:
         lost = np.add.reduce(self.failed, axis=self._axes).tolist()
         tried = np.add.reduce(self.attempts, axis=self._axes).tolist()
+        late = 0.0 if self.late is None else float(self._too_late().sum()) / max(sum(lost), 1e-9)
         self._again = self.quota.share(sum(lost[:-1]), tried[0] - lost[0],
-                                       sum(tried[1:]) - sum(lost[1:]))
+                                       sum(tried[1:]) - sum(lost[1:]), late)
+
+    def _in_time(self, refused) -> np.ndarray:
+        """Of the attempts, the share that is made, and answered in time, if so many are refused."""
+        made = self._let * (1.0 - refused)
+        return made if self.late is None else made * (1.0 - self.late)
+
+    def _too_late(self) -> np.ndarray:
+        """Attempts that are answered when nobody waits any more, (*keys)."""
+        return self._own * (self._let * (1.0 - self.refused) * self.late)
 
     def end(self) -> None:
         """Whoever may try again waits, the others go home."""
         k, failed, served_by = self._step.k, self.failed, self.served_by
         self.arrived[k] += self._fresh
         self.asked_by[k] += self.asked
+        if self.late is not None or self.gate:
+            self._note_others()
         if self.waits and self._due is None and not self._steady:   # nobody fails, nor is back
-            self.served = self.asked
-            served_by[k, 0] += np.add.reduce(self.asked, axis=-1)
-            return
-        served = self.attempts - failed
-        served_by[k] += np.add.reduce(served, axis=-1)
-        if self._steady:
-            self._stood += self._step.length
-            self._wait_until(self._all_back + self._step.length)
-            self._gone_home += np.add.reduce(self._gone, axis=-1)
-            return
-        self.served, gone = np.add.reduce(served, axis=0), np.add.reduce(failed, axis=0)
-        if self.waits:
-            later = failed[:-1] if self._again == 1.0 else failed[:-1] * self._again
-            if self._comes_back:
-                back = self.attempts[1:] - self._due        # in this step already
-                later = np.maximum(later - back, 0.0)
-                gone -= np.add.reduce(back, axis=0)
-            gone -= np.add.reduce(later, axis=0)
-            if self.quota:
-                self.quota.settle()
-            if np.logical_or.reduce(later, axis=None):
-                self._put(later)
-                self._wait_until(self._step.end + self._longest + self._width)
-                self._steady = self._step.settled and self._is_steady()
-        self._gone_home += np.add.reduce(gone, axis=-1)
+            self.served, self.lost = self._own, 0.0
+            served_by[k, 0] += np.add.reduce(self._own, axis=-1)
+        else:
+            served = self.attempts - failed
+            served_by[k] += np.add.reduce(served, axis=-1)
+            if self._steady:
+                self._stood += self._step.length
+                self._wait_until(self._all_back + self._step.length)
+                gone = self._gone
+            else:
+                self.served, gone = np.add.reduce(served, axis=0), np.add.reduce(failed, axis=0)
+                if self.waits:
+                    gone -= self._send_round(failed)
+            self.lost = np.add.reduce(gone, axis=-1)
+            self._gone_home += self.lost
+        if self._single is not None:
+            self._end_single()
+
+    def _send_round(self, failed: np.ndarray) -> np.ndarray:
+        """Who may try again waits, or is back already, (*keys)."""
+        later = failed[:-1] if self._again == 1.0 else failed[:-1] * self._again
+        back = 0.0
+        if self._comes_back:
+            inside = self.attempts[1:] - self._due
+            later, back = np.maximum(later - inside, 0.0), np.add.reduce(inside, axis=0)
+        if self.quota:
+            self.quota.settle()
+        if np.logical_or.reduce(later, axis=None):
+            self._pool.put(later, self._later)
+            self._wait_until(self._step.end + self._pool.longest + self._pool.width)
+            self._steady = self._step.settled and self._is_steady()
+        return back + np.add.reduce(later, axis=0)
+
+    def _note_others(self) -> None:
+        """Who was answered too late, or stopped."""
+        k, own = self._step.k, self._own
+        if self.late is not None:
+            self.timed_out[k] += np.add.reduce(self._too_late(), axis=-1)
+        if self.gate:
+            self.stopped[k] += np.add.reduce(own, axis=-1) * (1.0 - self._let)
+            made, well = float(own.sum()) * self._let, float((own * self._in_time(
+                self.refused)).sum())
+            self.gate.end(self._step.end, float(own.sum()), 1.0 - well / made if made else 0.0)
+
+    def _end_single(self) -> None:
+        k, single, away = self._step.k, self._single, self._single * self.refused
+        self.arrived[k] += single
+        self.served = self.served + single - away
+        self.served_by[k, 0] += np.add.reduce(single - away, axis=-1)
+        self.lost = self.lost + np.add.reduce(away, axis=-1)
+        self._gone_home += np.add.reduce(away, axis=-1)
 
     def _count_back(self, share: np.ndarray) -> None:
         """Add to the attempts who is back within the step, if this `share` is turned away."""
@@ -204,95 +269,10 @@ class Attempts:
         for n, inside in enumerate(self._inside):
             np.add(self._due[n], attempts[n] * (again * inside), out=attempts[n + 1])
 
-    # -- who waits -------------------------------------------------------------------------
-
     def _wait_until(self, t: float) -> None:
         """By `t` s nobody waits any more."""
         self._all_back = t
         self._pace.awaited(t)
-
-    def _take_due(self, step: Step) -> np.ndarray:
-        """Those who are back in this step, (attempts - 1, *keys): they don't wait any more."""
-        pool, width = self.pool, self._width
-        end = step.end - self._stood
-        last, due = int(end / width), np.zeros(self.pool.shape[1:])
-        for where in self._bins_from(self._first, min(last - self._first, self._bins)):
-            due += np.add.reduce(pool[where], axis=0)
-            pool[where] = 0.0
-        bin_, start = pool[last % self._bins], max(step.start - self._stood, last * width)
-        part = bin_ * min(1.0, (end - start) / ((last + 1) * width - start))
-        bin_ -= part
-        self._first = last
-        return due + part
-
-    def _bins_from(self, first: int, n: int) -> list[slice]:
-        """Where `n` bins are kept: one stretch, or two."""
-        head = first % self._bins
-        return [slice(head, min(head + n, self._bins)), *(
-            [slice(0, head + n - self._bins)] if head + n > self._bins else [])]
-
-    def _put(self, later: np.ndarray) -> None:
-        """These wait, (attempts - 1, *keys), and come back after the step."""
-        for n, (first, shares) in enumerate(self._later):
-            for where in self._bins_from(self._first + first, len(shares)):
-                here = where.stop - where.start
-                self.pool[where, n] += shares[:here] * later[n]
-                shares = shares[here:]
-
-    def _back(self, step: Step) -> tuple[np.ndarray, list[tuple[int, np.ndarray]]]:
-        """Of those turned away evenly over the step, before each retry: the share that is back
-        within it, (attempts - 1,); of the others, from which bin on the share that is back in each.
-        """
-        phase = step.end - self._stood - self._first * self._width
-        known = round(step.length, 6), round(phase, 6)
-        if known not in self._known:
-            if len(self._known) > 1_000:
-                self._known.clear()
-            until = step.length + np.append(0.0, (np.arange(self._bins) + 1) * self._width - phase)
-            back = shares_back(until, self.waits, step.length)
-            back[-1] = 1.0
-            inside = np.where(back[0] > 1e-9, back[0], 0.0).tolist()
-            later = np.diff(back, axis=0) / np.maximum(1.0 - back[0], 1e-9)
-            later[later < 1e-9] = 0.0                   # rounding; what it lacks then the bin gets
-            most = later.argmax(axis=0), np.arange(later.shape[1])      # that has most, or, if
-            later[most] += 1.0 - later.sum(axis=0)      # nobody is back later, the first one
-            self._known[known] = inside, [self._trimmed(shares) for shares in later.T]
-        return self._known[known]
-
-    def _trimmed(self, shares: np.ndarray) -> tuple[int, np.ndarray]:
-        some = np.flatnonzero(shares)
-        return int(some[0]), shares[some[0]:some[-1] + 1].reshape(-1, *self._each)
-
-
-def _bins(waits: list[tuple[float, float]]) -> tuple[float, float]:
-    """The longest wait and a bin of the pool, s."""
-    longest = max((high for _, high in waits), default=0.0)
-    return longest, max(shortest(waits), longest / BINS[sharp(waits)])
-
-
-def counted_run(keys: float, waits: list[tuple[float, float]], changes: float, points: int,
-                duration: float) -> dict[str, float]:
-    """What a run of so many `keys` will take (fields of an `Estimate`), if load or capacity change
-    so often and the record has so many `points`."""
-    steps = most_steps(waits, changes, points, duration)
-    longest, width = _bins(waits)
-    a_step = sum((high - low + LONGEST) / width + 3 for low, high in waits)     # bins, at most
-    kept = keys * (4 * points + len(waits) * longest / width)
-    return {"events": 5 * steps, "cells": kept / 2,
-            "touched": keys * (steps * (60 + 12 * len(waits)) + (steps - points) * 2 * a_step)}
-
-
-def shares_back(t: np.ndarray, waits: list[tuple[float, float]], length: float) -> np.ndarray:
-    """Share that is back by `t` (n,) s after the start of a step of `length` s, in which they are
-    turned away evenly, if they wait from `low` to `high` s, evenly too: shape (n, waits)."""
-    low, high = np.array(waits).T
-    wait = np.maximum(high - low, 1e-4 * (length + low))    # none is quite the same as another
-    t = np.minimum(t[:, None] - low, length + wait)         # by then all are back
-
-    def square(by):
-        return np.maximum(t - by, 0.0)**2
-    areas = square(0) - square(length) - square(wait) + square(length + wait)
-    return np.clip(areas / (2 * length * wait), 0.0, 1.0)
 
 
 def widened(values: np.ndarray, more: int) -> np.ndarray:

@@ -18,7 +18,9 @@ import numpy as np
 
 LONGEST = 1.0       # s of a step while something changes
 SHORTEST = 0.05     # s
+FOLLOWED = 0.5      # s of a step at most, while single requests are asked and answered
 SETTLED = 2.0       # s for which steps stay short where nobody comes back
+BINS = 64, 512      # at most, for the longest wait; of a crowd that comes back as a crowd
 
 
 class Step(NamedTuple):
@@ -74,6 +76,24 @@ def most_steps(waits: list[tuple[float, float]], changes: float, points: int,
     return points + changes + min(changes * steps, duration / least)
 
 
+def bins(waits: list[tuple[float, float]]) -> tuple[float, float]:
+    """The longest wait and a bin of the pool, s."""
+    longest = max((high for _, high in waits), default=0.0)
+    return longest, max(shortest(waits), longest / BINS[sharp(waits)])
+
+
+def counted_run(keys: float, waits: list[tuple[float, float]], changes: float, points: int,
+                duration: float) -> dict[str, float]:
+    """What a run of so many `keys` will take (fields of an `Estimate`), if load or capacity change
+    so often and the record has so many `points`."""
+    steps = most_steps(waits, changes, points, duration)
+    longest, width = bins(waits)
+    a_step = sum((high - low + LONGEST) / width + 3 for low, high in waits)     # bins, at most
+    kept = keys * (4 * points + len(waits) * longest / width)
+    return {"events": 5 * steps, "cells": kept / 2,
+            "touched": keys * (steps * (60 + 12 * len(waits)) + (steps - points) * 2 * a_step)}
+
+
 class Pace:
     """Moves the counted parts of a run from step to step, each at the time of its start and after
     all control events of that time: they go on stage in the `order` given. See `Simulation.pace`.
@@ -85,7 +105,7 @@ class Pace:
         self._jumps: list[np.ndarray] = []
         self._least, self._growth = LONGEST, growth([])
         self._settled = self._settling = 0.0        # short steps, at least and at most
-        self._stirred, self._awaited = True, -1.0
+        self._stirred, self._awaited, self._most = True, -1.0, math.inf
 
     def join(self, step: Callable[[Step], float]) -> None:
         """Have `step(step)` called for each step, after those who joined before. It moves its part
@@ -101,6 +121,10 @@ class Pace:
         self._least = min(self._least, shortest(waits))
         self._settling = max(self._settling, settling(waits))
         self._growth = max(self._growth, growth(waits))
+
+    def follow(self) -> None:
+        """Somebody looks at what has become of single requests: no step is long any more."""
+        self._most = FOLLOWED
 
     def look_closely(self) -> None:
         """A part finds out by a step what changes: after each change some are short."""
@@ -129,7 +153,7 @@ class Pace:
                 since, length, self._stirred = now, least, False
                 while jump <= now:
                     jump = next(jumps)
-            end = min(ends[k], jump, now + max(ahead, least))
+            end = min(ends[k], jump, now + max(ahead, least), now + self._most)
             if sim.env.peek() < end:
                 end = max(sim.env.peek(), min(now + least, end))
             if now - since < (self._settling if now < self._awaited else self._settled):

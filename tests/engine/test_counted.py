@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labsim.engine import Arrivals, Attempts, Coming, RateCurve, Simulation
-from labsim.engine.counted import shares_back
+from labsim.engine.waits import shares_back
 from labsim.statistics import half_width
 
 

@@ -46,7 +46,7 @@ def simulate(p: DynamodbCapacityParams, sim: Simulation) -> "Capacity":
         keys=(sum(left) if sum(left).any() else reads, writes), item=p.item_size,
         transactional=p.transactional, read_units=read_units(p, *left), adaptive=p.adaptive,
         consistency=p.consistency, divided=p.sort_keys, split_after=p.split_after,
-        waits=waits(p), saved=p.saved,
+        waits=waits(p), saved=p.saved, quota=sdk.RetryQuota(p.clients) if p.retry_quota else None,
         random=[sim.stream(f"{op} to") for op in ("reads", "writes")])
     if p.index:
         index = dynamodb.GlobalIndex(sim, "index", table, p.index_capacity * (p.mode != ON_DEMAND),

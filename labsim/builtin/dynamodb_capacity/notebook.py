@@ -289,6 +289,26 @@ for what, change in (("reads", {"write_rate": 0}), ("writes", {"read_rate": 0}),
           f"{1_000 * s['latency_p99']:7.1f} ms, mean {1_000 * s['latency_mean']:6.1f} ms")
 
 # %% [markdown]
+# ### A partition is down. Do retries help?
+#
+# One of four partitions answers nobody for two minutes; the table has capacity for twice what
+# comes. Who tries again at once, who waits, and who has run out of retry tokens?
+
+# %%
+down = lab.Params(read_rate=0, write_rate=2_000, write_capacity=3_500, peak_factor=1,
+                  duration=600, max_attempts=8, faults="table-1 down 120 120")
+for how, quota in (("none", False), ("at-once", False), ("full-jitter", False),
+                   ("decorrelated-jitter", False), ("full-jitter", True)):
+    s = lab.run(down.changed(retry_mode=how, retry_quota=quota)).summary
+    print(f"{how + (', quota' if quota else ''):20} {s['failed']:7,.0f} fail, {s['errors']:8,.0f} "
+          f"attempts on what is down, {s['throttled']:7,.0f} throttled when it is back")
+
+# %% [markdown]
+# Retries save only whoever waits long enough: those who come at once make eight times the attempts
+# for nothing. And all who have waited come back together, more than the partition can do. The quota
+# gives up early: hardly more is lost, and nobody storms it.
+
+# %% [markdown]
 # ### Three ways to pay
 #
 # The same day, by how high its noon is.

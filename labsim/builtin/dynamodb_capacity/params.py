@@ -17,8 +17,9 @@ TRAFFIC, ITEMS, CAPACITY = "Traffic", "Items", "Capacity"
 INDEX, CACHE, RETRIES = "Index", "DAX", "Retries"
 PROVISIONED, SCALED, ON_DEMAND = MODES = "provisioned", "auto-scaling", "on-demand"
 BOUGHT, AUTO = ("mode", (PROVISIONED, SCALED)), ("mode", (SCALED,))
-INDEXED, CACHED = ("index", (True,)), ("dax", (True,))
-RETRIED = ("retry_mode", ("fixed", "exponential", "full-jitter"))
+INDEXED, CACHED, QUOTA = ("index", (True,)), ("dax", (True,)), ("retry_quota", (True,))
+SPACED = ("retry_mode", ("fixed", "exponential", "full-jitter", "decorrelated-jitter"))
+RETRIED = ("retry_mode", ("at-once", *SPACED[1]))
 
 
 class DynamodbCapacityParams(Params):
@@ -141,7 +142,8 @@ class DynamodbCapacityParams(Params):
         0.04, unit="USD/h", bounds=(0, 100), slider=(0, 2), step=0.01, label="DAX node price",
         group=CACHE, when=CACHED, help="Per node and hour; an assumption.")
 
-    retry_mode: Literal["none", "fixed", "exponential", "full-jitter"] = choice(
+    retry_mode: Literal["none", "at-once", "fixed", "exponential", "full-jitter",
+                        "decorrelated-jitter"] = choice(
         "full-jitter", label="Retries", group=RETRIES, help="How the SDK waits before it retries.")
     max_attempts: int = integer(
         3, unit="attempts", bounds=(1, 20), slider=(1, 10), step=1, label="Attempts",
@@ -149,8 +151,14 @@ class DynamodbCapacityParams(Params):
         help="Of a request, the first one included.")
     retry_base: float = number(
         1, unit="s", bounds=(0.001, 60), slider=(0.05, 5), step=0.05, label="First wait",
-        group=RETRIES, when=RETRIED, fact="sdk.backoff_base_s",
+        group=RETRIES, when=SPACED, fact="sdk.backoff_base_s",
         help="Longest wait before the first retry; it doubles.")
+    retry_quota: bool = flag(
+        False, label="Retry quota", group=RETRIES, fact="sdk.quota_rule", when=RETRIED,
+        help="A client's bucket of retry tokens, as in the SDK's standard mode.")
+    clients: int = integer(
+        100, unit="clients", bounds=(1, 1_000_000), slider=(1, 500), step=1, label="Clients",
+        group=RETRIES, help="Clients, each with a retry quota of its own.", when=QUOTA)
 
     def check(self) -> None:
         """A peak is over before the next one begins."""

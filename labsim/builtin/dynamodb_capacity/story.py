@@ -131,9 +131,10 @@ INVARIANTS = (
         r.summary["reads_offered"] + r.summary["writes_offered"],
         r.summary["hits"] + r.summary["completed"] + r.summary["failed"]
         + r.summary["waiting_end"])),
-    kit.Invariant("attempts = completed + throttled", lambda r: kit.near(
+    kit.Invariant("attempts = completed + throttled + errors", lambda r: kit.near(
         r.summary["reads_offered"] + r.summary["writes_offered"] - r.summary["hits"]
-        + r.summary["retries"], r.summary["completed"] + r.summary["throttled"])),
+        + r.summary["retries"], r.summary["completed"] + r.summary["throttled"]
+        + r.summary["errors"])),
     *measures.INVARIANTS[1:],
     kit.Invariant("without DAX nothing hits", lambda r: r.params.dax or r.summary["hits"] == 0),
 )

@@ -195,6 +195,19 @@ for consumers, fan_out in ((1, "shared"), (2, "shared"), (2, "enhanced"), (3, "s
 lab.run(lab.preset("6")).plot()
 
 # %% [markdown]
+# Other things break, too: a shard, or consumers that crawl.
+
+# %%
+for fault in ("stream-1 down 300 300", "stream consumers down 300 300",
+              "stream consumers slow 300 300 10"):
+    s = lab.run(p.changed(outage_duration=0, faults=fault)).summary
+    print(f"{fault:33}: {s['failed']:7,.0f} records lost, {s['iterator_age_max']:4.0f} s behind")
+
+# %% [markdown]
+# A consumer that is away loses nothing and falls behind; a shard that is away loses what producers
+# give up, and nobody is behind: what never came needs no reader.
+
+# %% [markdown]
 # ### How old is a record when it is read?
 #
 # Even readers that keep up pay for sharing: all that poll have

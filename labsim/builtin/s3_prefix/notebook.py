@@ -214,6 +214,21 @@ for quota in (False, True):
 # traffic was burnt for it.
 
 # %% [markdown]
+# And where S3 itself errs for a minute, in half of the answers? Any part can be broken in a run:
+
+# %%
+errs = lab.Params(prefixes=4, get_rate=8_000, put_rate=0, partition_time=0, duration=300,
+                  max_attempts=4, faults="bucket errors 60 60 0.5")
+for quota in (False, True):
+    s = lab.run(errs.changed(retry_quota=quota)).summary
+    print(f"quota {quota!s:5}: {s['failed']:7,.0f} fail, amplification {s['amplification']:.2f}, "
+          f"99 of 100 answers within {s['latency_p99']:.1f} s")
+
+# %% [markdown]
+# Here each retry has an even chance, and the quota, which knows only that many fail, forbids most
+# of them.
+
+# %% [markdown]
 # ### Who else counts: KMS
 #
 # Every object encrypted with SSE-KMS costs a KMS call, and the quota is the whole account's.

@@ -14,7 +14,8 @@ from labsim.declare import (
 )
 
 LOAD, KEYS, RETRIES, ENCRYPTION, OBJECTS = "Load", "Keys", "Retries", "Encryption", "Objects"
-RETRIED = ("retry_mode", ("fixed", "exponential", "full-jitter"))
+SPACED = ("retry_mode", ("fixed", "exponential", "full-jitter", "decorrelated-jitter"))
+RETRIED = ("retry_mode", ("at-once", *SPACED[1]))
 KMS = ("encryption", ("sse-kms", "sse-kms-bucket-key"))
 
 
@@ -75,7 +76,8 @@ class S3PrefixParams(Params):
         group=KEYS, help="What the first partitions allow of the published rates, until they have "
                          "adapted. AWS publishes no figure.")
 
-    retry_mode: Literal["none", "fixed", "exponential", "full-jitter"] = choice(
+    retry_mode: Literal["none", "at-once", "fixed", "exponential", "full-jitter",
+                        "decorrelated-jitter"] = choice(
         "full-jitter", label="Retries", group=RETRIES,
         help="How long a client waits before it tries again.")
     max_attempts: int = integer(
@@ -84,12 +86,12 @@ class S3PrefixParams(Params):
         help="Attempts of a request in all, the first included.")
     retry_base: float = number(
         1, unit="s", bounds=(0.01, 60), slider=(0.1, 5), step=0.1, label="Wait before a retry",
-        group=RETRIES, fact="sdk.backoff_base_s", when=RETRIED,
+        group=RETRIES, fact="sdk.backoff_base_s", when=SPACED,
         help="Before the first retry; exponential backoff doubles it each time.")
     retry_cap: float = number(
         20, unit="s", bounds=(0.01, 600), slider=(1, 60), step=1, label="Longest wait",
         group=RETRIES, fact="sdk.backoff_cap_s", help="Backoff grows no further than this.",
-        when=("retry_mode", ("exponential", "full-jitter")))
+        when=("retry_mode", ("exponential", "full-jitter", "decorrelated-jitter")))
     retry_quota: bool = flag(
         True, label="Retry quota", group=RETRIES, fact="sdk.quota_rule", when=RETRIED,
         help="A client's bucket of retry tokens, as in the SDK's standard mode.")

@@ -55,9 +55,10 @@ def asks(calls) -> list[Ask]:
     """The calls that each request makes, each as an `Ask`; `ParameterError`."""
     calls = calls if isinstance(calls, (list, tuple)) else [calls]
     for one in calls:
-        if not isinstance(one.to if isinstance(one, Ask) else one, Asked):
-            raise ParameterError("calls", getattr(one, "name", one), "a part that answers, or "
-                                 "labsim.ask(part, ...), or several of them")
+        if not hasattr(one.to if isinstance(one, Ask) else one, "ask"):
+            raise ParameterError("calls", getattr(one, "name", one), "a part that answers, such as "
+                                 "a service or a table's reads, or labsim.ask(part, ...), or "
+                                 "several of them")
     return [one if isinstance(one, Ask) else Ask(one) for one in calls]
 
 

@@ -17,9 +17,20 @@ from dataclasses import replace
 import numpy as np
 
 from labsim import factbook, theory
-from labsim.declare import Component, Count, CountedOutlet, Inlet, Metric, per_tick, share
+from labsim.declare import (
+    AskedInlet,
+    Component,
+    Count,
+    CountedOutlet,
+    Inlet,
+    Metric,
+    per_tick,
+    share,
+)
 from labsim.declare.arguments import numbers
+from labsim.declare.asked import pass_back
 from labsim.engine import Arrivals, Simulation
+from labsim.engine.agenda import Call
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services.dynamodb import rules
 
@@ -48,10 +59,24 @@ class _Counter(Inlet):
         """Reads come at `times` (s)."""
         self.part.answer_at(times)
 
+    # -- single requests: see `labsim.declare.counted_part` ---------------------------------
+
+    def asked_by(self, asker: Component) -> None:
+        """`asker` is going to ask it."""
+        self.part.followed_by(asker)
+        self._sent = True
+
+    def ask(self, t: float, call: Call) -> None:
+        """A read comes at `t` s: it is answered, or asked of the table."""
+        self.part.ask(t, call)
+
+    def give_up(self, t: float, call: Call) -> None:
+        """Whoever has made the call waits no more; nobody here hears of it."""
+
 
 class Dax(Component):
     """A DAX cluster. Reads come by `sim.send(load, to=dax.reads)`; `dax.missed.to(table.reads)`
-    hands on what it has not.
+    hands on what it has not. Parts may ask its `reads` one by one, once they are connected.
 
     popularity: how often each item is read per request, (items,); `rate` requests/s come, of which
     `query_share` are queries. room: items that fit into its memory. item_ttl, query_ttl: s.
@@ -113,6 +138,27 @@ class Dax(Component):
         for counted, some in ((self.asked, times), (self.hits, times[hit])):
             counted += np.histogram(some, self.record.t)[0]
         self.missed.give(times[~hit])
+
+    def followed_by(self, asker: Component) -> None:
+        """Single reads come from `asker`, and what it has not is asked of the table."""
+        if not isinstance(self.missed.first, AskedInlet):
+            raise ParameterError("to", self.reads.name, "a cache before a table, since clients wait"
+                                 f" for the answer: {self.name}.missed.to(table.reads)")
+        self._luck = self.sim.stream(f"{self.name} single hits")
+        self.missed.first.asked_by(asker)
+
+    def ask(self, t: float, call: Call) -> None:
+        """A single read comes at `t` s."""
+        k = min(int(t / self.sim.tick), len(self.asked) - 1)
+        self.asked[k] += 1
+        if self._luck.random() < self.hit_share:
+            self.hits[k] += 1
+            self.sim.agenda.at(t + HIT_LATENCY, self._hit, call)
+        else:
+            self.missed.first.ask(t, Call(pass_back, call))
+
+    def _hit(self, t: float, call: Call) -> None:
+        call.back(t, call, True)
 
     def advance(self, now: float) -> None:
         """Who feeds it goes first."""

@@ -9,13 +9,14 @@ a lognormal time of its own; waits before retries. A throttled attempt takes as 
 """
 
 import functools
+import math
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
 from labsim import factbook
-from labsim.engine import scatter
+from labsim.engine import drawn_waits, scatter
 
 MEDIAN = factbook.value("ddb.read_p50_s"), factbook.value("ddb.write_p50_s")
 SPREAD = factbook.value("ddb.read_spread"), factbook.value("ddb.write_spread")
@@ -70,21 +71,31 @@ def quantile(op: int, share: float) -> float:
     return float(np.interp(share, found.below - found.weights / 2, found.times))
 
 
-def times(served: np.ndarray, waits: list[tuple[float, float]], rng: np.random.Generator,
-          cached: float = 0.0, hit: float = 0.0) -> Times:
+def longer(op: int, seconds: float) -> float:
+    """The share of single reads (0) or writes (1) that take longer."""
+    found = law(op)
+    return 1.0 - float(np.interp(seconds, found.times, found.below, left=0.0))
+
+
+def times(served: dict[float, np.ndarray], waits: list[tuple[float, float]],
+          rng: np.random.Generator, cached: float = 0.0, hit: float = 0.0,
+          timeout: float = math.inf) -> Times:
     """Times from the first attempt to the answer, of so many reads and writes that needed 1, 2,
-    ... attempts, (attempts, 2), and of so many that a cache answered, in `hit` s each."""
+    ... attempts, (attempts, 2), each of these so many times as long as usual, and at most
+    `timeout` s; and of so many that a cache answered, in `hit` s each."""
     kinds, weights = [np.full(1, hit)], [np.full(1, cached)]
-    for op in np.flatnonzero(served.sum(axis=0) > 0):
-        one = law(op)
-        kinds.append(one.times)
-        weights.append(served[0, op] * one.weights)
-        last = int(np.flatnonzero(served[:, op] > ROUNDING * served[:, op].sum())[-1])
-        taken = one.draw(rng) if last else None
-        for (low, high), n in zip(waits[:last], served[1:, op]):
-            taken = taken + low + (high - low) * rng.random(POINTS) + one.draw(rng)
-            kinds.append(taken)
-            weights.append(np.full(POINTS, n / POINTS))
+    for slow, answered in served.items():
+        for op in np.flatnonzero(answered.sum(axis=0) > 0):
+            one, most = law(op), timeout / slow
+            kinds.append(slow * np.minimum(one.times, most))
+            weights.append(answered[0, op] * one.weights)
+            last = int(np.flatnonzero(answered[:, op] > ROUNDING * answered[:, op].sum())[-1])
+            taken = slow * np.minimum(one.draw(rng), most) if last else None
+            for wait, n in zip(waits[:last], answered[1:, op]):
+                taken = taken + drawn_waits(wait, rng, POINTS) + slow * np.minimum(
+                    one.draw(rng), most)
+                kinds.append(taken)
+                weights.append(np.full(POINTS, n / POINTS))
     value, weight = np.concatenate(kinds), np.concatenate(weights)
     total = float(weight.sum())
     if not total > 0:

@@ -8,7 +8,18 @@ Picture the dials on the front of a machine, and the plate that says which readi
 
 import numpy as np
 
-from labsim.declare import MOST_BARS, Count, Invariant, Line, Metric, Panel, bars, near, per_tick
+from labsim.declare import (
+    CLIENT_METRICS,
+    MOST_BARS,
+    Count,
+    Invariant,
+    Line,
+    Metric,
+    Panel,
+    bars,
+    near,
+    per_tick,
+)
 from labsim.services.dynamodb import rules
 
 READ, WRITE = 0, 1
@@ -63,7 +74,12 @@ METRICS = (
     Metric("read_capacity_end", "units/s", "read units allowed at the end",
            value=lambda t: t.allowed[-1, READ]),
     Metric("write_capacity_end", "units/s", "write units allowed at the end",
-           value=lambda t: t.allowed[-1, WRITE]))
+           value=lambda t: t.allowed[-1, WRITE]),
+    Count("attempts", "attempts", "requests offered and retries made", "lower",
+          lambda t: t.attempted.sum() + t.attempts.stopped.sum()),
+    Count("errors", "attempts", "attempts that failed since something was broken", "lower",
+          lambda t: t.erred.sum()),
+    *CLIENT_METRICS)
 PANELS = (
     Panel("Reads", (
         Line("asked for", "asked_reads"), Line("used", "used_reads"),

@@ -126,4 +126,14 @@ class Partitions:
         return middle
 
 
+
+def divided_among(due: np.ndarray, old: np.ndarray, stays: np.ndarray) -> np.ndarray:
+    """What is `due` to each partition, (..., partitions), changed in its place: of those of `old`
+    the share `stays`, the rest is for as many at the end."""
+    whole = due[..., old]
+    due[..., old] = whole * stays
+    due[..., due.shape[-1] - len(old):] = whole * (1.0 - stays)
+    return due
+
+
 NONE = np.zeros(0, dtype=int)

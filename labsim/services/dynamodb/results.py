@@ -6,16 +6,18 @@ Picture the ledger that is closed in the evening: sums of columns that were writ
 moves: see `table`.
 """
 
+import math
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
 
 from labsim import declare as kit
 from labsim.services.dynamodb import bill
-from labsim.services.dynamodb.latency import Times, times
+from labsim.services.dynamodb.latency import Times, law, longer, times
 
 
-class Results(kit.Component):
+class Results(kit.CountedPart):
     """The sums of a `table.Table`; arrays are by interval of the record, (ticks, ...)."""
 
     @cached_property
@@ -56,7 +58,8 @@ class Results(kit.Component):
     @property
     def throttled(self) -> np.ndarray:
         """Attempts that were throttled in each tick, (ticks, 2)."""
-        return np.maximum(self.attempted - self.served, 0.0)
+        others = self.erred + self.attempts.timed_out
+        return np.maximum(self.attempted - self.served - others, 0.0)
 
     @property
     def given_up(self) -> np.ndarray:
@@ -66,7 +69,8 @@ class Results(kit.Component):
     @property
     def retried(self) -> float:
         """Attempts beyond the first."""
-        return max(0.0, float(self.attempted.sum() - self.arrived.sum()))
+        made = self.attempted.sum() + self.attempts.stopped.sum()
+        return max(0.0, float(made - self.arrived.sum()))
 
     @property
     def used(self) -> np.ndarray:
@@ -85,8 +89,17 @@ class Results(kit.Component):
 
     def latency_with(self, cached: float = 0.0, hit: float = 0.0) -> Times:
         """The same with so many more that a cache before the table answered, in `hit` s each."""
-        return times(self.attempts.served_by.sum(axis=0), self.attempts.waits,
-                     self.sim.stream(f"{self.name} latency"), cached, hit)
+        return times(self.served_by_pace, self.attempts.waits,
+                     self.sim.stream(f"{self.name} latency"), cached, hit,
+                     self.retry.timeout if self.retry else math.inf)
+
+    def later_than(self, seconds: float) -> np.ndarray:
+        """The share of reads and of writes that take longer, (2, 1)."""
+        return np.array([[longer(op, seconds)] for op in (0, 1)])
+
+    def answer_times(self, op: int) -> Callable[[int, np.random.Generator], np.ndarray]:
+        """A function that draws so many times of reads (0) or writes (1), s."""
+        return lambda n, rng: np.interp(rng.random(n), law(op).below, law(op).times)
 
     def utilization(self, op: int) -> float:
         """Units consumed of those allowed: of reads (0) or writes (1)."""

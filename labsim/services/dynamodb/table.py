@@ -26,18 +26,20 @@ from labsim import factbook
 from labsim.declare.arguments import numbers
 from labsim.engine import Attempts, Simulation, Step, held_at_first, widened
 from labsim.errors import LabsimError, ParameterError, require, unknown
+from labsim.services.common.retries import RetryQuota
 from labsim.services.dynamodb import measures, rules
 from labsim.services.dynamodb.growth import Growth
 from labsim.services.dynamodb.measures import OPS, READ, WRITE
-from labsim.services.dynamodb.partitions import Partitions
+from labsim.services.dynamodb.partitions import Partitions, divided_among
 from labsim.services.dynamodb.results import Results
 
 SPLIT_AFTER = factbook.value("ddb.split_s")
 
 
 class Table(Results):
-    """A table. Requests come by `sim.send(load, to=table.reads)` and `to=table.writes`, or from an
-    outlet; `done` and `failed` are the outlets of those served and of those given up.
+    """A table. Requests come by `sim.send(load, to=table.reads)` and `to=table.writes`, with a
+    `retry` as a crowd that comes back; from an outlet; or one by one, as `kit.AskedInlet` says.
+    `done` and `failed` are the outlets of those served and of those given up.
 
     mode: "provisioned" with `read_capacity` and `write_capacity` units/s, or "on-demand"; then
     these are what was provisioned before, and `previous_peak` units/s is the highest peak so far.
@@ -46,7 +48,8 @@ class Table(Results):
     divide (it has a sort key, and no local index). split_after: s for which a partition is hot
     until it is split, with adaptive capacity. item: its bytes, or an item as a dict, which a read
     of this `consistency` and a write, perhaps in a transaction, are charged for; read_units: the
-    mean of a read, where not all are of one item. waits: (shortest, longest) s before each retry.
+    mean of a read, where not all are of one item. waits: (shortest, longest) s before each
+    retry, while there is a `quota` of tokens; or as its clients say (`sim.send(..., retry=...)`).
     saved: for how many seconds (to 300) capacity has not been used before the run; none of a new
     table. random: of what goes to which partition, one for reads and one for writes.
     """
@@ -63,8 +66,8 @@ class Table(Results):
                  consistency: str = rules.EVENTUAL, transactional: bool = False,
                  read_units: float = 0.0, adaptive: bool = True, divided: bool = False,
                  split_after: float = SPLIT_AFTER,
-                 waits: Sequence[tuple[float, float]] = (), saved: float = rules.BURST_WINDOW,
-                 random=None):
+                 waits: Sequence[tuple[float, float]] = (), quota: RetryQuota | None = None,
+                 saved: float = rules.BURST_WINDOW, random=None):
         super().__init__(sim, name)
         self.mode, self.adaptive = mode, adaptive or mode == rules.ON_DEMAND
         self._check(read_capacity, write_capacity, previous_peak, read_units, item)
@@ -83,13 +86,14 @@ class Table(Results):
                                rules.write_units(item, transactional)], dtype=float)
         self._cost = self.units[:, None]
         self.index = None
-        self.reads, self.writes = kit.Inlet(self, "reads"), kit.Inlet(self, "writes")
+        self.reads, self.writes = (kit.AskedInlet(self, to, op) for op, to in enumerate(OPS))
         self.done, self.failed = kit.CountedOutlet(self), kit.CountedOutlet(self)
         dice = random or [sim.stream(f"{name} {to} to") for to in OPS]
         self._dice = dice
         self._lead()
         ticks = len(self.record.t) - 1
-        self.attempts = Attempts(sim, (2, parts), waits)
+        self.crowd = self.attempts = Attempts(sim, (2, parts), waits, quota)
+        self.pieces, self._piece = parts, np.arange(parts)      # that each partition comes from
         self.window = 1.0 if self.on_demand else rules.BURST_WINDOW
         self.saved = saved
         self._burst = (self.capacity * self.saved).tolist()
@@ -99,6 +103,7 @@ class Table(Results):
         self._growth = Growth(self.capacity.copy())  # on demand
         self.used_now, self._short = [0.0, 0.0], False     # units of the last step; too few?
         self._used, self._given, self.burst_left = np.zeros((3, ticks, 2))      # units
+        self.erred = np.zeros((ticks, 2))           # attempts, since something was broken
         self._asked = np.zeros((ticks, 2, parts))   # units/s of a partition, at most
         self.parts_then = np.full(ticks, float(parts))
         self.held_up = np.zeros(ticks)                      # writes that the index throttled
@@ -177,9 +182,11 @@ class Table(Results):
         if step.start == 0.0:
             self._open()
         attempts, length, k = self.attempts, step.length, step.k
-        attempts.begin(step, np.array([self.reads.during(step), self.writes.during(step)]))
+        attempts.begin(step, np.array([self.reads.during(step), self.writes.during(step)]),
+                       kit.single(step, self.reads, self.writes))
+        works = None if self._works is None else self._works[self._piece]
         capacity = (self._growth.at(step.start) if self.on_demand else self.capacity).tolist()
-        given = [units * length for units in capacity]
+        given = [units * length * self.left for units in capacity]
         room = [units + tank for units, tank in zip(given, self._burst)]
         limit = most = self._tokens + self._each * length
         if not self.adaptive:
@@ -187,7 +194,7 @@ class Table(Results):
             most = np.minimum(limit, even)
         while True:
             asked = attempts.asked * self._cost
-            served = np.minimum(asked, most)
+            served = np.minimum(asked if works is None else asked * works, most)
             used = np.add.reduce(served, axis=1).tolist()
             for op in (READ, WRITE):
                 if used[op] > room[op]:
@@ -200,10 +207,12 @@ class Table(Results):
                 used[WRITE] *= through
             unserved = asked - served
             self._short = bool(np.maximum.reduce(unserved, axis=None) > 0.0)
-            if attempts.turn_away(unserved / np.maximum(asked, 1e-300) if self._short
-                                  else unserved):
+            share = unserved / np.maximum(asked, 1e-300) if self._short else unserved
+            if attempts.turn_away(share if works is None else np.maximum(share, 1.0 - works)):
                 break
         attempts.end()
+        if works is not None:
+            self.erred[k] += (attempts.asked * (1.0 - works)).sum(axis=1)
         if self.index:
             self.index.end(step)
             self.held_up[k] += writes * (1.0 - through)
@@ -220,7 +229,7 @@ class Table(Results):
         np.maximum(self._asked[k], asked / length, out=self._asked[k])
         if self.done.connected or self.failed.connected:
             self.done.count(float(attempts.served.sum()), step.start, step.end)
-            self.failed.count(float(attempts.failed[-1].sum()), step.start, step.end)
+            self.failed.count(float(np.sum(attempts.lost)), step.start, step.end)
         ahead = math.inf
         if self.adaptive and not self.partitions.cool(used, length):
             ahead = self._split_for_heat(served, length, step)
@@ -273,6 +282,8 @@ class Table(Results):
         if not len(old):
             return 0
         self.attempts.widen(len(old))
+        self.attempts.refused[:, self.parts - len(old):] = self.attempts.refused[:, old]
+        self._piece = np.concatenate([self._piece, self._piece[old]])
         for inlet, share in zip((self.reads, self.writes), stays):
             for coming in inlet.coming:
                 coming.left = divided_among(widened(coming.left, len(old)), old, share)
@@ -286,12 +297,3 @@ class Table(Results):
         self.sim.log("split", f"{len(old)} of {before} partitions split in two: {self.parts} now",
                      step.end, self.name)
         return len(old)
-
-
-def divided_among(due: np.ndarray, old: np.ndarray, stays: np.ndarray) -> np.ndarray:
-    """What is `due` to each partition, (..., partitions), changed in its place: of those of `old`
-    the share `stays`, the rest is for as many at the end."""
-    whole = due[..., old]
-    due[..., old] = whole * stays
-    due[..., due.shape[-1] - len(old):] = whole * (1.0 - stays)
-    return due

@@ -6,7 +6,16 @@ hangs the wire from the counter that it reads. (*Models:* and *Leaves out:* are 
 
 import numpy as np
 
-from labsim.declare import Count, Invariant, Line, Metric, Panel, adds_up, share
+from labsim.declare import (
+    CLIENT_METRICS,
+    Count,
+    Invariant,
+    Line,
+    Metric,
+    Panel,
+    adds_up,
+    share,
+)
 
 METRICS = (
     Count("offered", "records", "records that producers wanted to put, each once", "",
@@ -30,7 +39,7 @@ METRICS = (
     Count("attempts", "attempts", "records offered and retries made", "lower",
           lambda s: s.attempts, aliases=("put_attempts",)),
     Count("throttled", "attempts", "attempts that a shard refused", "lower",
-          lambda s: max(0.0, s.attempts - s.put), aliases=("throttled_attempts",)),
+          lambda s: s.throttled, aliases=("throttled_attempts",)),
     Count("reads_throttled", "calls", "GetRecords calls that a shard refused", "lower",
           lambda s: s.calls_refused.sum()),
     Count("kinesis_records", "records", "records as Kinesis counts them: aggregates are one",
@@ -55,7 +64,10 @@ METRICS = (
     Metric("iterator_age_end", "s", "the same, when the run ends", "lower",
            lambda s: s.told["iterator_age"][0][-1]),
     Metric("consumer_rate", "records/s", "records that each consumer read per second, on "
-           "average", "", lambda s: s.read / s.sim.duration))
+           "average", "", lambda s: s.read / s.sim.duration),
+    Count("errors", "attempts", "attempts that failed since something was broken", "lower",
+          lambda s: s.shards.erred.sum()),
+    *(metric for metric in CLIENT_METRICS if metric.name != "timed_out"))
 
 PANELS = (
     Panel("Traffic", (
@@ -71,7 +83,7 @@ INVARIANTS = (
     adds_up("offered", "completed", "incomplete"),
     adds_up("incomplete", "failed", "waiting_end"),
     adds_up("completed", "read", "retained_end", "expired"),
-    adds_up("attempts", "completed", "throttled"),
+    adds_up("attempts", "completed", "throttled", "errors", "short_circuited"),
     Invariant("each shard takes no more than its limit", lambda r: bool(
         (r.series["completed_rate"].value <= r.series["put_limit"].value
          * (1 + 1 / min(r.series["completed_rate"].t[1], 1.0)) + 1e-6).all())),

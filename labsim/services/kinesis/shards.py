@@ -18,7 +18,7 @@ from functools import cached_property
 
 import numpy as np
 
-from labsim.declare import Inlet
+from labsim.declare import AskedInlet
 from labsim.engine import Attempts, Simulation, Step, held_at_first, widened
 from labsim.services.kinesis import tape
 from labsim.services.kinesis.routing import Keys, Shard, ShardMap
@@ -31,10 +31,13 @@ class Shards:
     away: (start, end), s, in which none does. waits: (low, high) s before each retry. retention: s
     that a record is kept. random: the dice of a use. One column per shard, closed ones too; arrays
     are (ticks, columns), by interval of the record.
+    `works`: which part of what is put to each of the first shards does not fail, (shards,), None
+    for all; `left`: the share of the limit that there is; `pulls`: of what they can, what consumers
+    read.
     """
 
-    def __init__(self, sim: Simulation, records: Inlet, keys: Keys, shards: int, *, limit: float,
-                 readable: float, waits: list, retention: float,
+    def __init__(self, sim: Simulation, records: AskedInlet, keys: Keys, shards: int, *,
+                 limit: float, readable: float, waits: list, retention: float,
                  random: Callable[[str], np.random.Generator],
                  away: tuple[float, float] = (0.0, 0.0)):
         self.keys, self.map, self.tick, self.pace = keys, ShardMap(shards), sim.tick, sim.pace
@@ -49,6 +52,8 @@ class Shards:
         (self._tokens, self.unread, self._gone, self._old,
          self._blocked) = np.zeros((5, shards))
         self._readable, self._away, self._kept = readable, away, retention / sim.tick
+        self.works, self.left, self.pulls = None, 1.0, 1.0
+        self.erred, self._piece = np.zeros(self.ticks), np.arange(shards)   # whose shard each was
         self.reshards = 0                           # splits and merges so far
         # The tick from which a shard is open, and from which it is not any more; the reshards by
         # each tick in which there were some; parents of the shards that are not of the first ones.
@@ -66,19 +71,25 @@ class Shards:
             self._tokens = held_at_first(self.limit, self.records.before)
         if self._settled < len(self.map.all):
             self._settle(step)
-        attempts.begin(step, self.records.during(step))
-        room = self._tokens + self.limit * step.length
+        attempts.begin(step, self.records.during(step),
+                       self.records.singles(step) if self.records.followed else None)
+        room = self._tokens + self.limit * (step.length * self.left)
+        works = None if self.works is None else self.works[self._piece]
         while True:
             asked = attempts.asked
-            taken = np.minimum(asked, room)
-            if attempts.turn_away((asked - taken) / np.maximum(asked, 1e-300)):
+            taken = np.minimum(asked if works is None else asked * works, room)
+            share = (asked - taken) / np.maximum(asked, 1e-300)
+            if attempts.turn_away(share if works is None else np.maximum(share, 1.0 - works)):
                 break
         attempts.end()
         self._tokens = np.minimum(room - taken, self.limit)     # a second's worth is kept
         unread = self.unread + taken
         gone = self._away
         away = max(0.0, min(step.end, gone[1]) - max(step.start, gone[0]))
-        read = np.minimum(unread, self._readable * (step.length - away))
+        read = np.minimum(unread, self._readable * (step.length - away) * self.pulls)
+        if works is not None:
+            self.erred[k] += (asked * (1.0 - works)).sum()
+            read *= works > 0.0
         if self._settled > self._first:
             read *= self._free()
         self.unread = unread - read
@@ -151,12 +162,14 @@ class Shards:
             for coming in self.records.coming:
                 coming.left = widened(coming.left, more)
             for name in ("accepted", "read", "lost", "backlog", "load", "_weights", "_tokens",
-                         "unread", "_gone", "_old", "_blocked", "_since", "_until", "_parents"):
+                         "unread", "_gone", "_old", "_blocked", "_since", "_until", "_parents",
+                         "_piece"):
                 setattr(self, name, widened(getattr(self, name), more))
             self.records.lead(self._weights, self._dice)
         for child in children:
             a, b = child.parents[0], child.parents[-1]
-            self._tokens[child.id] = 0.0
+            self._tokens[child.id], self._piece[child.id] = 0.0, self._piece[a]
+            self.attempts.refused[child.id] = self.attempts.refused[a]
             self._blocked[child.id] = max(self._blocked[a], self._blocked[b],
                                           self.unread[a] > 0, self.unread[b] > 0)
             self._since[child.id] = self._until[child.id] = self.ticks

@@ -22,8 +22,10 @@ from functools import cached_property
 
 import numpy as np
 
+from labsim import declare as kit
 from labsim import factbook
-from labsim.declare import MOST_BARS, Component, CountedOutlet, Inlet, bar_name, per_tick
+from labsim.declare.counted_part import DOWN, ERRORS, SLOW, THROTTLED
+from labsim.declare.faults import FaultKind
 from labsim.engine import Load, Simulation, Step
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services.kinesis import bill, measures, rules
@@ -34,14 +36,16 @@ from labsim.services.kinesis.shards import Shards
 RETENTION = factbook.value("kinesis.retention_default_s")
 RECORD_BYTES = int(factbook.value("kinesis.record_size_max_bytes"))
 MODES = rules.PROVISIONED, rules.ON_DEMAND
+AWAY = FaultKind("reads nothing")
+PUT_TIME = 0.015    # s to the answer to a put; an assumption: AWS publishes none
 FAN_OUTS = rules.SHARED, rules.ENHANCED
 READERS = rules.LIBRARY, rules.MAPPING
 
 
-class Stream(Component):
+class Stream(kit.CountedPart):
     """A stream of so many `shards`. Records come, counted, by `sim.send(load, to=stream)`,
-    from another part's outlet, or as `stream.records.expect(counts)`; `done` is the outlet of what
-    each consumer has read.
+    from another part's outlet, as `stream.records.expect(counts)`, or one by one by its `records`,
+    as `kit.AskedInlet` says; `done` is the outlet of what each consumer has read.
 
     keys: `Keys`, or how many. record_size: bytes, key included. batch_size, aggregation: how
     producers put them. retries, retry_wait: how often a refused record is put again, and after
@@ -51,8 +55,11 @@ class Stream(Component):
     "enhanced"; poll_interval: s between two GetRecords calls of a consumer to a shard, if shared.
     outage: (start, length), s, in which none of them reads. mode: "provisioned", or
     "on-demand", which splits a shard that is busy for `split_after` s. call_bytes: at most, of a
-    PutRecords call. random: the dice of a use; by default streams of its own.
+    PutRecords call. put_time: s until a record that is asked one by one is answered. random: the
+    dice of a use; by default streams of its own.
     """
+
+    FAULTS = {"down": DOWN, "errors": ERRORS, "throttled": THROTTLED}
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
     shows = (("open shards", "shards"), ("unread", "unread"), ("s behind", "iterator_age"))
@@ -66,6 +73,7 @@ class Stream(Component):
                  outage: tuple[float, float] = (0.0, 0.0), retention: float = RETENTION,
                  mode: str = rules.PROVISIONED, split_after: float = SPLIT_TIME,
                  read_by: str = rules.LIBRARY, call_bytes: float = rules.PUT_BYTES,
+                 put_time: float = PUT_TIME,
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
         for what, value, least in (("shards", shards, 1), ("batch_size", batch_size, 1),
@@ -87,6 +95,8 @@ class Stream(Component):
                                    ("read_by", read_by, READERS)):
             if value not in known:
                 raise unknown(what, value, known)
+        self.require("put_time", put_time, unit="s")
+        self.put_time, self.pieces = put_time, shards
         self.keys = keys if isinstance(keys, Keys) else Keys(keys)
         self.puts = rules.Puts(record_size, batch_size, aggregation, call_bytes)
         self.consumers, self.fan_out, self.retention = consumers, fan_out, retention
@@ -96,11 +106,13 @@ class Stream(Component):
         self.interval = poll_interval
         self.calls = rules.call_rates(consumers, fan_out, poll_interval)
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
-        self.records, self.done = Inlet(self), CountedOutlet(self)
+        self.records, self.done = kit.AskedInlet(self), kit.CountedOutlet(self)
+        self.silent = np.zeros(len(self.record.t) - 1)      # s without a call
         self.shards = Shards(
             sim, self.records, self.keys, shards, limit=self.puts.limit(), retention=retention,
             readable=min(self._readable(), consumer_capacity), away=self.away, random=self._random,
             waits=rules.retry_waits(retries, retry_wait))
+        self.crowd = self.shards.attempts
         self.on_demand = mode == rules.ON_DEMAND and OnDemand(
             self.shards, self.puts.limit(SPLIT_RECORDS, SPLIT_BYTES), split_after, log=self.log)
         sim.pace.join(self.step)
@@ -115,9 +127,21 @@ class Stream(Component):
 
     # -- what comes and goes ---------------------------------------------------------------
 
-    def sent(self, load: Load | float, name: str = "") -> Component:
+    def sent(self, load: Load | float, name: str = "", retry: kit.Retry | None = None):
         """Producers put records at the rate of `load`; see `Simulation.send`."""
-        return self.records.sent(load, name)
+        return self.records.sent(load, name, retry)
+
+    def come_back(self, retry: kit.Retry) -> None:
+        """Before the run: all its producers do what `retry` says when a record is refused."""
+        if retry.timeout != math.inf:
+            raise ParameterError("timeout", retry.timeout, "none", (
+                f"timeout: a record of {self.name} that is answered too late would be put twice, "
+                "which is not modelled")).of(self.name)
+        super().come_back(retry)
+
+    def answer_times(self, op: int) -> Callable[[int, np.random.Generator], np.ndarray]:
+        """A function that gives so many times to the answer to a put, s."""
+        return lambda n, rng: np.full(n, self.put_time)
 
     def feed(self, blocks) -> None:
         """Records come at the times of `blocks` (arrays, s): counted in their tick."""
@@ -137,9 +161,27 @@ class Stream(Component):
         for part in self.fed_by:
             part.advance(step.start)
         self.shards.step(step)
+        if not self.shards.pulls:
+            self.silent[step.k] += step.length
         if self.done.connected:
             self.done.count(float(self.shards.read_now.sum()), step.start, step.end)
         return self.on_demand.step(step) if self.on_demand else math.inf
+
+    # -- faults ------------------------------------------------------------------------------
+
+    def breakable(self) -> dict[str, dict[str, FaultKind]]:
+        """The stream, its first shards, "name-1" and so on, and its consumers."""
+        return {**super().breakable(), f"{self.name} consumers": {"down": AWAY, "slow": SLOW}}
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """Puts fail, and nobody reads; or consumers read less."""
+        if piece == f"{self.name} consumers":
+            down, slow = (self.struck.get((piece, kind), ()) for kind in ("down", "slow"))
+            self.shards.pulls = 0.0 if down else 1.0 / math.prod(slow)
+            self.sim.pace.changed()
+        else:
+            super().suffer(piece, what, amounts)
+            self.shards.works, self.shards.left = self._works, self.left
 
     # -- at the end of the run -------------------------------------------------------------
 
@@ -180,8 +222,14 @@ class Stream(Component):
 
     @cached_property
     def attempts(self) -> float:
-        """Attempts to put."""
-        return self.asked.sum(axis=1).sum()
+        """Attempts to put, and those that a breaker stopped."""
+        return self.asked.sum(axis=1).sum() + self.crowd.stopped.sum()
+
+    @property
+    def throttled(self) -> float:
+        """Attempts that a shard refused, for it had no room."""
+        others = self.shards.erred.sum() + self.crowd.stopped.sum()
+        return max(0.0, self.attempts - self.put - others)
 
     @cached_property
     def made(self) -> tuple[float, float]:
@@ -214,12 +262,7 @@ class Stream(Component):
         """GetRecords calls that the shards refused, (ticks,)."""
         t, tick = self.sim.record.t, self.sim.tick
         away = np.diff(np.clip(t, *self.away))
-        return self.shards.counts()[0] * self.calls[1] * (tick - away)
-
-    @cached_property
-    def told(self) -> dict[str, tuple[np.ndarray, str]]:
-        """The series, worked out once."""
-        return self.series()
+        return self.shards.counts()[0] * self.calls[1] * np.maximum(tick - away - self.silent, 0.0)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Rates, loads of the shards against their limit, and how far the consumers are behind."""
@@ -232,15 +275,15 @@ class Stream(Component):
                  "read": plane.read.sum(axis=1), "throttled": np.maximum(tried - put, 0.0),
                  "retries": np.maximum(tried - first, 0.0), "expired": plane.lost.sum(axis=1)}
         return {
-            **{f"{name}_rate": per_tick(n / tick, "records/s") for name, n in rates.items()},
-            "put_limit": per_tick(shards * plane.limit, "records/s"),
-            "reads_throttled_rate": per_tick(self.calls_refused / tick, "calls/s"),
-            "unread": per_tick(plane.backlog.sum(axis=1), "records"),
-            "shards": per_tick(shards, "shards"), "reshards": per_tick(reshards),
-            "load_max": per_tick(load.max(axis=1)),
-            "load_mean": per_tick(tried / (plane.limit * tick * shards)),
-            "iterator_age": per_tick(plane.ages(), "s"),
-            **{bar_name("load", i): per_tick(bar) for i, bar in enumerate(plane.loads(MOST_BARS))}}
+            **{f"{name}_rate": kit.per_tick(n / tick, "records/s") for name, n in rates.items()},
+            "put_limit": kit.per_tick(shards * plane.limit, "records/s"),
+            "reads_throttled_rate": kit.per_tick(self.calls_refused / tick, "calls/s"),
+            "unread": kit.per_tick(plane.backlog.sum(axis=1), "records"),
+            "shards": kit.per_tick(shards, "shards"), "reshards": kit.per_tick(reshards),
+            "load_max": kit.per_tick(load.max(axis=1)),
+            "load_mean": kit.per_tick(tried / (plane.limit * tick * shards)),
+            "iterator_age": kit.per_tick(plane.ages(), "s"),
+            **kit.bars("load", plane.loads(kit.MOST_BARS))}
 
     def cost(self) -> dict[str, float]:
         """The bill of the stream."""

@@ -3,18 +3,22 @@
 Picture one notary for the whole town, with a queue from every shop. He makes so many stamps a
 second; when more are wanted, every shop gets the same share of what it asks for.
 
-*Models:* calls of any number of users, counted; the quota holds for all together, and
-throttles each user's calls alike. *Leaves out:* latency of a call, other users of the account.
+*Models:* calls of any number of users, counted; the quota holds for all together, and throttles
+each user's calls alike, also those of clients and of parts that ask one by one (`requests`).
+*Leaves out:* latency of a bucket's calls, other users of the account.
 
 Data plane: counted per step.
 """
 
+import math
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
-from labsim.declare import Component, Count, Line, Panel, adds_up, per_tick
-from labsim.engine import Simulation, Step
+from labsim.declare import AskedInlet, Count, CountedPart, Line, Panel, adds_up, per_tick
+from labsim.declare.counted_part import DOWN, ERRORS, THROTTLED
+from labsim.engine import Attempts, Simulation, Step
 from labsim.errors import ParameterError
 from labsim.services.kms import rules
 
@@ -38,49 +42,84 @@ class User(Protocol):
         """The step is over; for how many s nothing changes if all goes on like this."""
 
 
-class Quota(Component):
-    """KMS for an account: so many `rate` requests/s. Parts that need it are given it (`kms=`)."""
+CALL_TIME = 0.012       # s to the answer to a call; an assumption: AWS publishes none
+
+
+class Quota(CountedPart):
+    """KMS for an account: so many `rate` requests/s. Parts that need it are given it (`kms=`);
+    others ask its `requests` (`sim.send(load, to=kms.requests)`, `calls=kms.requests`). call_time:
+    s until a request that is asked one by one is answered."""
 
     METRICS = (
         Count("calls", "calls", "KMS requests asked for", "", lambda q: q.calls.sum()),
         Count("throttled", "calls", "KMS requests beyond the quota", "lower",
               lambda q: q.throttled.sum()),
         Count("completed", "calls", "KMS requests answered", "",
-              lambda q: (q.calls - q.throttled).sum()))
+              lambda q: (q.calls - q.throttled - q.erred).sum()),
+        Count("errors", "calls", "KMS requests that failed since it was broken", "lower",
+              lambda q: q.erred.sum()))
     PANELS = (Panel("KMS requests", (
         Line("asked for", "calls_rate"), Line("throttled", "throttled_rate"),
         Line("quota", limit=lambda q: q.rate))),)
-    INVARIANTS = (adds_up("calls", "completed", "throttled"),)
+    INVARIANTS = (adds_up("calls", "completed", "throttled", "errors"),)
+    FAULTS = {"down": DOWN, "errors": ERRORS, "throttled": THROTTLED}
     shows = (("calls/s", "calls_rate"), ("throttled/s", "throttled_rate"))
     alarm = "throttled_rate"
 
-    def __init__(self, sim: Simulation, name: str, rate: float = rules.RATE):
+    def __init__(self, sim: Simulation, name: str, rate: float = rules.RATE, *,
+                 call_time: float = CALL_TIME):
         super().__init__(sim, name)
         if not rate >= 0:
             raise ParameterError("rate", rate, "at least 0 requests/s")
-        self.rate = rate
-        self.calls, self.throttled = np.zeros((2, len(self.record.t) - 1))
+        self.require("call_time", call_time, unit="s")
+        self.rate, self.call_time = rate, call_time
+        self.calls, self.throttled, self.erred = np.zeros((3, len(self.record.t) - 1))
+        self.crowd, self.requests = Attempts(sim, (1,)), AskedInlet(self, "requests")
+        self.requests.lead(np.ones(1), sim.stream(f"{name} requests"))
+        sim.pace.join(self.step)
         self._users: list[str] = []     # names: who uses it holds it, not it them
 
     def used_by(self, user: User) -> None:
         """`user` asks for calls in each step from now on."""
-        if not self._users:
-            self.sim.pace.join(self.step)
         self._users.append(user.name)
 
     def step(self, step: Step) -> float:
         """All ask, and the same share of everybody's calls is throttled."""
-        users = [self.sim.parts[name] for name in self._users]
+        users, own = [self.sim.parts[name] for name in self._users], self.requests.used
+        if not (users or own):
+            return math.inf
         for user in users:
             user.begin(step)
+        if own:
+            for part in self.fed_by:
+                part.advance(step.start)
+            self.crowd.begin(step, self.requests.during(step), self.requests.singles(step))
+        broken = 0.0 if self._works is None else 1.0 - float(self._works[0])
         still = False
         while not still:
             calls = sum([user.ask() for user in users])
-            share = rules.throttled(calls, self.rate * step.length) / max(calls, 1e-9)
+            if own:
+                calls += float(self.crowd.asked[0])
+            reach, quota = calls * (1.0 - broken), self.rate * step.length * self.left
+            over = rules.throttled(reach, quota) / max(calls, 1e-9)
+            share = min(over + broken, 1.0)
             still = all([user.settle(share) for user in users])
+            if own:
+                still = self.crowd.turn_away(np.array([share])) and still
         self.calls[step.k] += calls
-        self.throttled[step.k] += calls * share
-        return min([user.end() for user in users])
+        self.throttled[step.k] += calls * over
+        self.erred[step.k] += calls * broken
+        if own:
+            self.crowd.end()
+        return min([user.end() for user in users], default=math.inf)
+
+    def answer_times(self, op: int) -> Callable[[int, np.random.Generator], np.ndarray]:
+        """A function that gives so many times to the answer to a call, s."""
+        return lambda n, rng: np.full(n, self.call_time)
+
+    def later_than(self, seconds: float) -> np.ndarray:
+        """The share of the calls that take longer, (1,)."""
+        return np.array([float(self.call_time > seconds)])
 
     # -- at the end of the run -------------------------------------------------------------
 
@@ -91,4 +130,5 @@ class Quota(Component):
 
     def cost(self) -> dict[str, float]:
         """Calls that were answered."""
-        return {"KMS requests": rules.cost(self.calls.sum() - self.throttled.sum())}
+        answered = self.calls.sum() - self.throttled.sum() - self.erred.sum()
+        return {"KMS requests": rules.cost(answered)}

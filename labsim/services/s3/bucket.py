@@ -14,13 +14,23 @@ was measured to serve more is what it gains while it adapts: it does not begin w
 Data plane: counted per step and partition (`Attempts`), since S3 limits rates, not requests.
 """
 
+import math
 from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
 
 from labsim import factbook
-from labsim.declare import MOST_BARS, Component, CountedOutlet, Inlet, bar_name, per_tick
+from labsim.declare import (
+    MOST_BARS,
+    AskedInlet,
+    Component,
+    CountedOutlet,
+    CountedPart,
+    bars,
+    per_tick,
+    single,
+)
 from labsim.engine import STILL, Attempts, Load, Simulation, Step, held_at_first
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services import kms as kms_
@@ -39,11 +49,11 @@ LOGGED = {"rate": "{0.areas} of {0.before} partitions reach the full rate",
           "cool": "what was gained beyond {0.after} partitions is gone"}
 
 
-class Bucket(Component):
+class Bucket(CountedPart):
     """A bucket whose keys make so many `prefixes` by a `scheme` ("one-prefix", "date", "hashed",
-    "random"). Requests come, counted, to its `gets` and its `puts`: by
-    `sim.send(load, to=bucket.gets)`, from another part's outlet (`other.done.to(bucket.puts)`), or
-    as `bucket.gets.expect(counts)`. Outlets: `done`, all that is answered, and `written`, PUTs.
+    "random"). Requests come, counted, to its `gets` and its `puts`: by `sim.send(load,
+    to=bucket.gets)`, from an outlet (`other.done.to(bucket.puts)`), as `bucket.gets.expect(counts)`
+    or one by one, as `AskedInlet` says. Outlets: `done`, all that is answered, `written`, PUTs.
 
     key_ranges: into how many ranges of keys, equally busy, S3 can divide a prefix; 1: not at all.
     start_partitions: that it begins with (at most as many as ranges): 1 of a new bucket, more of
@@ -82,22 +92,25 @@ class Bucket(Component):
         self.calls = kms_rules.calls_per_object(encryption)
         if self.calls and kms is None:
             raise ParameterError("kms", kms, f"a kms.Quota, which a bucket with {encryption} asks")
-        self.waits = standard_waits() if waits is None else waits
-        shares = rules.shares(scheme, rules.prefixes_in_use(scheme, prefixes), key_ranges)
+        self.pieces = rules.prefixes_in_use(scheme, prefixes)
+        shares = rules.shares(scheme, self.pieces, key_ranges)
         self.ranges, self.first_byte = shares.shape[1], first_byte      # ranges of keys, in all
+        self._prefix = np.arange(self.ranges) // key_ranges
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
-        self.attempts = Attempts(sim, (2, self.ranges), self.waits, quota)
+        self.crowd = self.attempts = Attempts(
+            sim, (2, self.ranges), standard_waits() if waits is None else waits, quota)
         ticks = len(self.record.t) - 1
         self._none = np.zeros((2, self.ranges))       # the share that is turned away mostly
         self.busiest = np.zeros((MOST_BARS, ticks))    # most that was asked of these partitions
         self.partitions, self.allowed, self.slow_down, self.kms_throttled = np.zeros((4, ticks))
+        self.erred, self.slow_then = np.zeros((2, ticks))   # attempts, while broken; s longer
         self.places = (Partitions(shares, self.ranges, 1.0, 0.0, cooling_time, sim.duration)
                        if partition_time == 0 else
                        Partitions(shares, min(start_partitions, self.ranges), start_rate,
                                   partition_time, cooling_time, sim.duration))
         self._tokens = np.zeros((2, len(self.places)))
         self._group()
-        self.gets, self.puts = Inlet(self, "GETs"), Inlet(self, "PUTs")
+        self.gets, self.puts = AskedInlet(self, "GETs", GET), AskedInlet(self, "PUTs", PUT)
         for inlet, share, use in zip((self.gets, self.puts), shares,
                                      ("get prefixes", "put prefixes")):
             inlet.lead(share, self._random(use))
@@ -147,14 +160,20 @@ class Bucket(Component):
             before = np.array([self.gets.before, self.puts.before])
             self._tokens = held_at_first(self.places.limits, np.add.reduceat(
                 before, self.places.start, axis=1))
-        self.attempts.begin(step, np.array([self.gets.during(step), self.puts.during(step)]))
-        self._may = self.places.during(step.length) * step.length
+        self.attempts.begin(step, np.array([self.gets.during(step), self.puts.during(step)]),
+                            single(step, self.gets, self.puts))
+        self._may = self.places.during(step.length) * (step.length * self.left)
+        if self.left < 1.0:
+            self._tokens = np.minimum(self._tokens, self.places.limits * self.left)
         self._room = self._tokens + self._may
         self._serve()
 
     def _serve(self) -> None:
         # (2, partitions)
-        self._asked = np.add.reduceat(self.attempts.asked, self.places.start, axis=1)
+        asked = self.attempts.asked
+        if self._works is not None:
+            asked = asked * self._works[self._prefix]
+        self._asked = np.add.reduceat(asked, self.places.start, axis=1)
         self._served = np.minimum(self._asked, self._room)
         self._unserved = self._asked - self._served
         self._over = bool(np.logical_or.reduce(self._unserved, axis=None))
@@ -171,6 +190,8 @@ class Bucket(Component):
         if self._over or throttled:
             lost = self._unserved + self._served * throttled
             share = (lost / np.maximum(self._asked, 1e-9))[:, self.places.partition]
+        if self._works is not None:
+            share = 1.0 - (1.0 - share) * self._works[self._prefix]
         if self.attempts.turn_away(share):
             return True
         self._serve()
@@ -184,7 +205,11 @@ class Bucket(Component):
             self.slow_down[k] += np.add.reduce(self._unserved, axis=None)
         if self._throttled:
             self.kms_throttled[k] += np.add.reduce(served, axis=None) * self._throttled
-        load = np.maximum.reduce(self._asked / self._may, axis=0)
+        if self._works is not None:
+            self.erred[k] += (self.attempts.asked * (1.0 - self._works[self._prefix])).sum()
+        if self.slow > 1.0:
+            self.slow_then[k] += (self.slow - 1.0) * length / self.sim.tick
+        load = np.maximum.reduce(self._asked / np.maximum(self._may, 1e-9), axis=0)
         bars = self.busiest[:len(self._groups), k]
         np.maximum(bars, np.maximum.reduceat(load, self._groups), out=bars)
         self.partitions[k] = len(self.places)
@@ -217,8 +242,8 @@ class Bucket(Component):
 
     @cached_property
     def tried(self) -> np.ndarray:
-        """All attempts made, (ticks,)."""
-        return self.attempts.asked_by.sum(axis=-1).sum(axis=1)
+        """All attempts made, and those that a breaker stopped, (ticks,)."""
+        return (self.attempts.asked_by.sum(axis=-1) + self.attempts.stopped).sum(axis=1)
 
     @property
     def served(self) -> np.ndarray:
@@ -239,8 +264,16 @@ class Bucket(Component):
     def latencies(self) -> tuple:
         """p50, p95 and p99 of the time to an answer, and the mean by number of attempts and by
         operation, s."""
-        return rules.latencies(self.served.sum(axis=0), self.waits, self._random("latency"),
-                               self.first_byte)
+        return rules.latencies(self.served_by_pace, self.attempts.waits, self._random("latency"),
+                               self.first_byte, self.retry.timeout if self.retry else math.inf)
+
+    def later_than(self, seconds: float) -> np.ndarray:
+        """The share of GETs and of PUTs whose first byte takes longer, (2, 1)."""
+        return np.array([[rules.longer(seconds, op, self.first_byte)] for op in (GET, PUT)])
+
+    def answer_times(self, op: int) -> Callable[[int, np.random.Generator], np.ndarray]:
+        """A function that draws so many times to a first byte of a GET or a PUT, s."""
+        return lambda n, rng: rules.first_byte(n, rng, op, self.first_byte)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Rates, partitions and their loads against their limit, and the mean latency."""
@@ -250,14 +283,17 @@ class Bucket(Component):
                  "gets_completed": by_op[:, GET], "puts_completed": by_op[:, PUT],
                  "throttled": self.slow_down, "throttled_kms": self.kms_throttled,
                  "retries": np.maximum(self.tried - wanted, 0.0)}
-        latency = np.divide((self.served * self.latencies[3]).sum(axis=(1, 2)), done,
-                            out=np.zeros(len(done)), where=done > 0)
+        taken, means = (self.served * self.latencies[3]).sum(axis=(1, 2)), self.latencies[3]
+        if self.slow_then.any():        # each attempt takes longer
+            tries = np.arange(1, len(means) + 1)[:, None]
+            taken = taken + self.slow_then * (self.served * tries * means[0]).sum(axis=(1, 2))
+        latency = np.divide(taken, done, out=np.zeros(len(done)), where=done > 0)
         return {
             **{f"{name}_rate": per_tick(n / self.sim.tick, "req/s") for name, n in rates.items()},
             "partitions": per_tick(self.partitions, "partitions"),
             "get_limit": per_tick(self.allowed / self.sim.tick, "req/s"),
             "load_max": per_tick(self.busiest.max(axis=0)), "latency": per_tick(latency, "s"),
-            **{bar_name("load", i): per_tick(load) for i, load in enumerate(self.busiest)}}
+            **bars("load", self.busiest)}
 
     def cost(self) -> dict[str, float]:
         """Requests answered."""

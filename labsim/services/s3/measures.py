@@ -4,7 +4,17 @@ Picture the tally sheets beside the hatches of a cloakroom. (*Models:* and *Leav
 of `bucket`.)
 """
 
-from labsim.declare import Count, Invariant, Line, Metric, Panel, adds_up, near, share
+from labsim.declare import (
+    CLIENT_METRICS,
+    Count,
+    Invariant,
+    Line,
+    Metric,
+    Panel,
+    adds_up,
+    near,
+    share,
+)
 
 METRICS = (
     Count("gets_offered", "requests", "GETs that clients wanted, each counted once", "",
@@ -35,7 +45,10 @@ METRICS = (
     Metric("latency_p99", "s", "99 of 100 answers come within this, waits included", "lower",
            lambda b: b.latencies[2]),
     Count("prefixes_effective", "prefixes", "partitions that share the load at the end", "",
-          lambda b: max(1, b.loaded)))
+          lambda b: max(1, b.loaded)),
+    Count("errors", "attempts", "attempts that failed since something was broken", "lower",
+          lambda b: b.erred.sum()),
+    *CLIENT_METRICS)
 
 PANELS = (
     Panel("Requests", (
@@ -51,7 +64,8 @@ INVARIANTS = (
     Invariant("offered = completed + failed", lambda r: near(
         r.summary["gets_offered"] + r.summary["puts_offered"],
         r.summary["gets_completed"] + r.summary["puts_completed"] + r.summary["failed"])),
-    adds_up("attempts", "gets_completed", "puts_completed", "throttled", "throttled_kms"),
+    adds_up("attempts", "gets_completed", "puts_completed", "throttled", "throttled_kms",
+            "errors", "timed_out", "short_circuited"),
     adds_up("attempts", "gets_offered", "puts_offered", "retries"),
     Invariant("no more is served than the partitions may", lambda r: bool((
         r.series["gets_completed_rate"].value <= r.series["get_limit"].value

@@ -9,9 +9,13 @@ memory) or as AWS's guide says; downloads by byte ranges.
 *Leaves out:* everything that moves: see `bucket`.
 """
 
+import math
+from statistics import NormalDist
+
 import numpy as np
 
 from labsim import factbook
+from labsim.engine import drawn_waits
 from labsim.errors import require, unknown
 
 GET_RATE = factbook.value("s3.get_rate_per_prefix")
@@ -66,6 +70,16 @@ def first_byte(n: int, rng: np.random.Generator, op: int = GET, law: str = MEASU
     return least + mean * rng.standard_exponential(n)
 
 
+def longer(seconds: float, op: int = GET, law: str = MEASURED) -> float:
+    """The share of small objects whose first byte takes longer."""
+    if law == DOCUMENTED:
+        low, high = np.log(DOCUMENTED_RANGE)
+        spread = (high - low) / 2 / 1.645
+        return 1.0 - NormalDist().cdf((math.log(max(seconds, 1e-12)) - (low + high) / 2) / spread)
+    least, mean = least_and_mean(*P50_P99[op])
+    return math.exp(-max(seconds - least, 0.0) / mean)
+
+
 def least_and_mean(p50: float, p99: float) -> tuple[float, float]:
     """Of a time that is exponential beyond its least: that, and the mean of what is beyond, s."""
     mean = (p99 - p50) / np.log(0.5 / 0.01)
@@ -79,21 +93,26 @@ def download_time(size: float, ranges: int, n: int, rng: np.random.Generator,
     return slowest + size / ranges / CONNECTION
 
 
-def latencies(served: np.ndarray, waits: list, rng: np.random.Generator,
-              law: str = MEASURED) -> tuple:
+def latencies(by_pace: dict[float, np.ndarray], waits: list, rng: np.random.Generator,
+              law: str = MEASURED, timeout: float = math.inf) -> tuple:
     """p50, p95 and p99 of the time from a request's first attempt to its answer, and the mean by
-    number of attempts and by operation, s. served: how many GETs and PUTs needed 1, 2, ...
-    attempts, (attempts, 2). Each attempt takes a first byte's time; `SAMPLE` requests of each kind
-    are drawn, however many there are."""
-    drawn, taken = [], np.zeros((2, SAMPLE))
-    for low, high in [(0.0, 0.0), *waits]:
-        taken = taken + low + (high - low) * rng.random((2, SAMPLE)) + [
-            first_byte(SAMPLE, rng, op, law) for op in (GET, PUT)]
-        drawn.append(taken)
+    number of attempts and by operation at the usual pace, s. by_pace: for so many times as long as
+    usual, how many GETs and PUTs needed 1, 2, ... attempts, (attempts, 2). Each attempt takes a
+    first byte's time, at most `timeout` s; `SAMPLE` requests of each kind are drawn, however many
+    there are."""
+    paces = {1.0: 0.0 * sum(by_pace.values()), **by_pace}
+    taken, drawn = dict.fromkeys(paces, 0.0), {slow: [] for slow in paces}
+    for wait in [(0.0, 0.0), *waits]:
+        waited = drawn_waits(wait, rng, (2, SAMPLE))
+        first = np.array([first_byte(SAMPLE, rng, op, law) for op in (GET, PUT)])
+        for slow in paces:
+            taken[slow] = taken[slow] + waited + np.minimum(slow * first, timeout)
+            drawn[slow].append(taken[slow])
+    served, means = np.concatenate([*paces.values()]), np.mean(drawn[1.0], axis=2)
     if not served.sum():
-        return 0.0, 0.0, 0.0, np.zeros(served.shape)
-    order = np.argsort(np.concatenate(drawn, axis=None))
+        return 0.0, 0.0, 0.0, np.zeros(means.shape)
+    values = np.concatenate([*drawn.values()], axis=None)
+    order = np.argsort(values)
     share = np.cumsum(np.repeat(served.ravel(), SAMPLE)[order]) / (served.sum() * SAMPLE)
-    values = np.concatenate(drawn, axis=None)[order]
     at = np.minimum(np.searchsorted(share, (0.5, 0.95, 0.99)), len(values) - 1)
-    return *values[at], np.mean(drawn, axis=2)
+    return *values[order][at], means

@@ -252,13 +252,13 @@ def test_times_of_attempts_add_up():
     """Who needed two attempts has waited, and taken the time of two; a cache is quicker."""
     served = np.array([[0.0, 100.0], [0.0, 0.0]])
     late = served[::-1]
-    one, two = (latency.times(s, [(1.0, 3.0)], stream(1, "t")) for s in (served, late))
+    one, two = (latency.times({1.0: s}, [(1.0, 3.0)], stream(1, "t")) for s in (served, late))
     assert one.p50 == pytest.approx(latency.quantile(WRITE, 0.5), rel=1e-3)
     assert two.mean == pytest.approx(2 * one.mean + 2.0, rel=0.02)
-    cached = latency.times(served, [], stream(1, "t"), cached=900.0, hit=0.0005)
+    cached = latency.times({1.0: served}, [], stream(1, "t"), cached=900.0, hit=0.0005)
     assert cached.p50 == 0.0005 and cached.mean == pytest.approx(0.9 * 0.0005 + 0.1 * one.mean)
 
 
 def test_nothing_served_takes_no_time():
     """Rather than an error."""
-    assert latency.times(np.zeros((3, 2)), [(0, 1), (0, 2)], stream(1, "t")) == (0, 0, 0)
+    assert latency.times({1.0: np.zeros((3, 2))}, [(0, 1), (0, 2)], stream(1, "t")) == (0, 0, 0)
