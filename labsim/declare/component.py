@@ -282,4 +282,5 @@ class Outlet(Port):
 def kind(part: object) -> str:
     """What a part, or a class of parts, is, such as "sqs.Queue"."""
     made = part if isinstance(part, type) else type(part)
-    return f"{made.__module__.split('.')[-2]}.{made.__name__}"
+    room = made.__module__.split(".")[-2:-1]
+    return ".".join([*room, made.__name__])

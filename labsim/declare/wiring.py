@@ -54,9 +54,9 @@ def _ends(part, path: tuple) -> bool:
     if part in path:
         return False
     path = (*path, part)
-    if not all(_ends(other, path) for other in part.waits_for):
+    if not all(_ends(other, path) for other in getattr(part, "waits_for", ())):
         return False
-    onward = part.onward
+    onward = getattr(part, "onward", ())     # of a way into a counted part none
     return sum(share for share, _ in onward) < 1.0 - 1e-9 or any(
         share > 0 and _ends(other, path) for share, other in onward)
 

@@ -160,7 +160,7 @@ def two_of_one_name(sim):
 class Belt(Component):
     """A part that takes what comes in blocks, hands it on in blocks, and answers nobody."""
 
-    def __init__(self, sim, name):
+    def __init__(self, sim: Simulation, name: str):
         super().__init__(sim, name)
         self.done = Outlet(self)
 
