@@ -139,7 +139,8 @@ def _unknown(what: str, name: str, known) -> ParameterError:
 
 def _striking(sim: Simulation, part, fault: Fault):
     yield sim.until(min(fault.at, sim.duration), Order.CAPACITY)
-    part.strike(fault.part, fault.what, fault.amount)
+    ends = fault.at + fault.lasts if fault.lasts else math.inf
+    part.strike(fault.part, fault.what, fault.amount, ends)
     if 0 < fault.lasts < math.inf and fault.at + fault.lasts < sim.duration:
         yield sim.until(fault.at + fault.lasts, Order.CAPACITY)
         part.mend(fault.part, fault.what, fault.amount)

@@ -9,8 +9,13 @@ likely as the others; a pool of connections per client, each closed after its li
 a phase of its own) and opened to the answer of that moment; connections that an instance drops
 come back when their client's answer has expired; custom endpoints for big replicas.
 *Leaves out:* pools that grow and shrink with the load, a proxy's reader endpoint, how long opening
-takes; all connections of an endpoint carry equally many reads. What comes from another counted part
-comes evenly, a tick later.
+takes; all connections of an endpoint carry equally many reads, retries too. What comes from another
+counted part comes evenly, a tick later.
+
+A part that asks (`calls=endpoint`) is counted: its reads are load like all others, evenly over the
+second in which they come, and each is answered after a time and with a fate drawn from what the
+instances were like when the last second had ended. So a change is felt up to a second late, and
+two reads that come together have dice of their own, not one queue.
 
 Data plane: counted. `step` touches only the connections that are due.
 """
@@ -20,25 +25,33 @@ from collections.abc import Iterable
 import numpy as np
 
 from labsim import factbook
-from labsim.declare import Component, Count, Line, Metric, Panel, per_tick
+from labsim.declare import Count, Line, Metric, Panel, per_tick
+from labsim.declare.asked import Asked
+from labsim.declare.client import Client, Users
 from labsim.declare.counted import CountedProducers, Inlet
-from labsim.engine import Load, Simulation, Step
+from labsim.declare.retry import Retry
+from labsim.engine import Load, Order, Simulation, Step
+from labsim.engine.agenda import Call
 from labsim.errors import LabsimError, ParameterError
+from labsim.services.aurora.returns import crowd
 from labsim.services.aurora.rules import SHORTEST_TTL, dns_remainder
+from labsim.services.common.returning import Returning
 
 MOST_LOOKUPS = 1_024    # answers drawn per client; after so many they repeat
 MOST_RETURNS = 128      # steps, while dropped connections come back
 SHORTEST = 0.05         # s of such a step
 TTL = factbook.value("aurora.endpoint_ttl")
+LOOK = 1.0              # s, at most, for which the reads of a part that asks are counted together
 
 
-class Endpoint(Component):
+class Endpoint(Asked):
     """An endpoint of `cluster`, used by `clients` with a pool of `pool_size` connections each.
 
     Reads come by `sim.send(load, to=endpoint)` or from another part, counted by tick, and at `rate`
     per second beside (the cluster draws how many these are).
     lifetime: s, of a connection; ttl: s, of a DNS answer. big: whether it names the big replicas
-    only, or (False) the others only. random: by default a stream of its own.
+    only, or (False) the others only. retry: what clients do when a read fails or is not answered in
+    time (`labsim.retry`); by default nobody comes back. random: by default a stream of its own.
     """
 
     METRICS = (
@@ -51,7 +64,8 @@ class Endpoint(Component):
 
     def __init__(self, sim: Simulation, name: str, cluster, *, clients: int = 10,
                  pool_size: int = 20, lifetime: float, ttl: float = TTL, big: bool | None = None,
-                 rate: float = 0.0, random: np.random.Generator | None = None):
+                 rate: float = 0.0, retry: Retry | None = None,
+                 random: np.random.Generator | None = None):
         super().__init__(sim, name)
         for what, value in (("clients", clients), ("pool_size", pool_size)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -85,11 +99,30 @@ class Endpoint(Component):
         self._edges, self._rates = np.array([np.inf]), np.zeros(1)      # of those who are sure
         self._ends: list[float] = []    # of these pieces, the next one last
         self._taken = 0.0               # reads/s from other parts, in this tick
+        self._came, self._asking = 0, 0.0       # reads of parts that ask; reads/s of these
+        self.retry: Retry | None = None
+        self.crowd: Returning | None = None     # of those who come back
         cluster.endpoints.append(self)
         self.link(cluster)
+        self.come_back(retry)
 
-    def sent(self, load: Load | float, name: str = "") -> CountedProducers:
-        """Clients read through this endpoint at the rate of `load`."""
+    def come_back(self, retry: Retry | None) -> None:
+        """From the start its clients come back like this; all those of an endpoint are alike."""
+        if retry is None:
+            return
+        if self.retry not in (None, retry):
+            raise ParameterError("retry", retry, "the same for all clients of an endpoint"
+                                 ).of(self.name)
+        self.retry, self.crowd = retry, crowd(self.cluster, retry)
+        self.cluster.reads.come_back()
+
+    def sent(self, load: Load | Users | float, name: str = "",
+             retry: Retry | None = None) -> Client | CountedProducers:
+        """Clients read through this endpoint at the rate of `load`; users are followed one by
+        one."""
+        if isinstance(load, Users):
+            return super().sent(load, name, retry)
+        self.come_back(retry)
         return self.counted.sent(load, name)
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
@@ -106,10 +139,64 @@ class Endpoint(Component):
 
     def wired(self) -> None:
         """Somebody has to read through it."""
-        if not (self.rate or self.counted.used):
+        if not (self.rate or self.counted.used or self.askers):
             raise LabsimError(f"nobody reads through {self.name}: sim.send(load, to=...) does")
 
+    # -- parts that ask ----------------------------------------------------------------------
+
+    def asked_by(self, asker) -> None:
+        """`asker` is going to ask it: the reads are looked at often."""
+        if not self.askers:
+            self._moment, self._dice = (0,), self.sim.stream(f"{self.name} answers")
+            self.sim.process(self._looking())
+        super().asked_by(asker)
+
+    def _looking(self):
+        while True:
+            yield self.sim.until(self.sim.now + min(LOOK, self.sim.tick), Order.TICK)
+            self.reads.advance(self.sim.now)
+
+    def listen(self, since: float, until: float) -> None:
+        """Those parts ask until `until` s; what has come since `since` s comes evenly."""
+        self.sim.agenda.advance(until)
+        self._asking, self._came = self._came / (until - since), 0
+
+    def advance(self, now: float) -> None:
+        """Let everything happen until `now`."""
+        self.cluster.advance(now)
+        self.done.flush()
+        self.failed.flush()
+
+    def ask(self, t: float, call: Call) -> None:
+        """A read comes at `t` s."""
+        self._came += 1
+        if self._moment[0] != len(self.held):
+            self._moment = len(self.held), *self.cluster.reads.moment(self)
+        _, upto, room, behind, share, rate = self._moment
+        at = min(int(np.searchsorted(upto, self._dice.random(), side="right")), self.nowhere)
+        cluster = self.cluster
+        if not room[at]:
+            return self.answer(t, call, False)
+        wait = behind[at]
+        if self._dice.random() < share[at]:
+            wait += self._dice.standard_exponential() / rate[at]
+        if wait >= cluster.timeout:
+            t, ok = t + cluster.timeout, False
+        else:
+            t, ok = t + wait + cluster.read_time * cluster.slow[at] * (
+                self._dice.standard_exponential()), True
+        self.sim.agenda.at(t, self._told, (call, ok))
+
+    def _told(self, t: float, what: tuple[Call, bool]) -> None:
+        self.answer(t, *what)
+
     # -- connections -------------------------------------------------------------------------
+
+    def changed(self, members: np.ndarray) -> None:
+        """From now on these instances are behind it, or can do something else."""
+        self.members = members
+        if self.crowd:
+            self.crowd.changed(self.sim.now)
 
     def _count(self) -> np.ndarray:
         return np.bincount(self.at, minlength=self.nowhere + 1).astype(float)
@@ -158,7 +245,7 @@ class Endpoint(Component):
         Then `connections` (instances + 1,) says how many each instance holds in it, `opened` how
         many of them it has had to open, and `per_connection` how many reads/s come over each.
         """
-        beside = self._taken
+        beside = self._taken + self._asking
         if self._ends:
             beside += self._rates[len(self._edges) - len(self._ends)]
         self.came.append(beside * step.length)
