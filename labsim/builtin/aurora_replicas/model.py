@@ -95,7 +95,7 @@ def estimate(p: AuroraReplicasParams) -> Estimate:
     returns = 2 * min(p.clients, MOST_RETURNS, p.dns_ttl / SHORTEST + 1) if fails else 0
     points = p.duration / STANDARD_RESOLUTION if p.scales else 0    # steps end at datapoints
     ticks = TICKS + points
-    again = steps_with_returns(p.retry, p.read_timeout, 
+    again = steps_with_returns(p.retry, p.read_timeout,
                                1 + 4 * fails + 2 * len(checked(p.faults)) + points / 8, p.duration)
     steps = ticks + endpoints * returns + 8
     lives = p.duration / p.connection_lifetime

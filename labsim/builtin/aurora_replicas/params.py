@@ -64,8 +64,8 @@ class AuroraReplicasParams(ClientParams):
 
     clients: int = integer(
         10, unit="clients", bounds=(1, 1_000), slider=(1, 50), step=1, label="Clients",
-        group=CONNECTIONS, help="Application servers, each with a pool, a DNS cache and, if they have any, a retry "
-             "budget and a circuit breaker.")
+        group=CONNECTIONS, help="Application servers, each with a pool, a DNS cache and, if it has "
+                                "any, a retry budget and a circuit breaker.")
     pool_size: int = integer(
         20, unit="connections", bounds=(1, 1_000), slider=(1, 100), step=1, label="Pool size",
         group=CONNECTIONS, help="Connections of a client's pool, opened together at the start.")

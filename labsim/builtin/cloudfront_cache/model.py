@@ -97,6 +97,7 @@ class Shops(kit.Outcome):
         return bill.one_bucket(gb, float(books.good.sum()) * months, self.site)
 
 
+QUICK = 0.5         # s; viewers who wait no longer give up for want of anything but the origin
 RANKS = 40          # of popularity that stand for all
 
 
@@ -136,9 +137,9 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
         full = asked(p) * p.origin_time > 0.9 * p.workers
         windows *= REFUSED if full else 2 if often else 1
     windows += told + 2
-    struck = checked(p.faults)
-    changes = 2 * (p.outage != "none") + 2 * len(struck) + bool(p.client_timeout)
-    if changes or p.origin == "server":
+    changes = 2 * (p.outage != "none" and p.outage_start < p.duration)
+    changes += 2 * len(checked(p.faults)) + (0 < p.client_timeout < p.origin_time + QUICK)
+    if p.request_rate and (changes or p.origin == "server"):
         windows += steps(p.retry, SLOWEST, 1 + changes, p.duration)
     objects, served = min(p.objects, FOLLOWED), len(set(p.serving))
     caches = 1 if p.shield else served if p.regional else (

@@ -12,11 +12,6 @@ come back when their client's answer has expired; custom endpoints for big repli
 takes; all connections of an endpoint carry equally many reads, retries too. What comes from another
 counted part comes evenly, a tick later.
 
-A part that asks (`calls=endpoint`) is counted: its reads are load like all others, evenly over the
-second in which they come, and each is answered after a time and with a fate drawn from what the
-instances were like when the last second had ended. So a change is felt up to a second late, and
-two reads that come together have dice of their own, not one queue.
-
 Data plane: counted. `step` touches only the connections that are due.
 """
 
@@ -26,13 +21,12 @@ import numpy as np
 
 from labsim import factbook
 from labsim.declare import Count, Line, Metric, Panel, per_tick
-from labsim.declare.asked import Asked
 from labsim.declare.client import Client, Users
 from labsim.declare.counted import CountedProducers, Inlet
 from labsim.declare.retry import Retry
-from labsim.engine import Load, Order, Simulation, Step
-from labsim.engine.agenda import Call
+from labsim.engine import Load, Simulation, Step
 from labsim.errors import LabsimError, ParameterError
+from labsim.services.aurora.answers import Answering
 from labsim.services.aurora.returns import crowd
 from labsim.services.aurora.rules import SHORTEST_TTL, dns_remainder
 from labsim.services.common.returning import Returning
@@ -41,10 +35,9 @@ MOST_LOOKUPS = 1_024    # answers drawn per client; after so many they repeat
 MOST_RETURNS = 128      # steps, while dropped connections come back
 SHORTEST = 0.05         # s of such a step
 TTL = factbook.value("aurora.endpoint_ttl")
-LOOK = 1.0              # s, at most, for which the reads of a part that asks are counted together
 
 
-class Endpoint(Asked):
+class Endpoint(Answering):
     """An endpoint of `cluster`, used by `clients` with a pool of `pool_size` connections each.
 
     Reads come by `sim.send(load, to=endpoint)` or from another part, counted by tick, and at `rate`
@@ -99,7 +92,6 @@ class Endpoint(Asked):
         self._edges, self._rates = np.array([np.inf]), np.zeros(1)      # of those who are sure
         self._ends: list[float] = []    # of these pieces, the next one last
         self._taken = 0.0               # reads/s from other parts, in this tick
-        self._came, self._asking = 0, 0.0       # reads of parts that ask; reads/s of these
         self.retry: Retry | None = None
         self.crowd: Returning | None = None     # of those who come back
         cluster.endpoints.append(self)
@@ -141,54 +133,6 @@ class Endpoint(Asked):
         """Somebody has to read through it."""
         if not (self.rate or self.counted.used or self.askers):
             raise LabsimError(f"nobody reads through {self.name}: sim.send(load, to=...) does")
-
-    # -- parts that ask ----------------------------------------------------------------------
-
-    def asked_by(self, asker) -> None:
-        """`asker` is going to ask it: the reads are looked at often."""
-        if not self.askers:
-            self._moment, self._dice = (0,), self.sim.stream(f"{self.name} answers")
-            self.sim.process(self._looking())
-        super().asked_by(asker)
-
-    def _looking(self):
-        while True:
-            yield self.sim.until(self.sim.now + min(LOOK, self.sim.tick), Order.TICK)
-            self.reads.advance(self.sim.now)
-
-    def listen(self, since: float, until: float) -> None:
-        """Those parts ask until `until` s; what has come since `since` s comes evenly."""
-        self.sim.agenda.advance(until)
-        self._asking, self._came = self._came / (until - since), 0
-
-    def advance(self, now: float) -> None:
-        """Let everything happen until `now`."""
-        self.cluster.advance(now)
-        self.done.flush()
-        self.failed.flush()
-
-    def ask(self, t: float, call: Call) -> None:
-        """A read comes at `t` s."""
-        self._came += 1
-        if self._moment[0] != len(self.held):
-            self._moment = len(self.held), *self.cluster.reads.moment(self)
-        _, upto, room, behind, share, rate = self._moment
-        at = min(int(np.searchsorted(upto, self._dice.random(), side="right")), self.nowhere)
-        cluster = self.cluster
-        if not room[at]:
-            return self.answer(t, call, False)
-        wait = behind[at]
-        if self._dice.random() < share[at]:
-            wait += self._dice.standard_exponential() / rate[at]
-        if wait >= cluster.timeout:
-            t, ok = t + cluster.timeout, False
-        else:
-            t, ok = t + wait + cluster.read_time * cluster.slow[at] * (
-                self._dice.standard_exponential()), True
-        self.sim.agenda.at(t, self._told, (call, ok))
-
-    def _told(self, t: float, what: tuple[Call, bool]) -> None:
-        self.answer(t, *what)
 
     # -- connections -------------------------------------------------------------------------
 
@@ -245,7 +189,7 @@ class Endpoint(Asked):
         Then `connections` (instances + 1,) says how many each instance holds in it, `opened` how
         many of them it has had to open, and `per_connection` how many reads/s come over each.
         """
-        beside = self._taken + self._asking
+        beside = self._taken + self.asking
         if self._ends:
             beside += self._rates[len(self._edges) - len(self._ends)]
         self.came.append(beside * step.length)
