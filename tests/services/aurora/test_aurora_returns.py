@@ -109,7 +109,7 @@ def test_without_a_retry_nobody_comes_back():
     assert abs(one["completed"] - none["completed"]) <= 1e-5 * none["offered"]
 
 
-@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("seed", range(1, 4))
 def test_retries_outlive_the_failure_and_a_budget_ends_them(seed):
     """One of four replicas is gone for a minute: with the replica back and the load as before
     nothing is answered in time to the end; with a budget all is; and without the failure all is."""
@@ -162,11 +162,11 @@ def test_a_broken_replica_does_nothing_meanwhile():
 
 
 def test_several_faults_at_once_keep_the_laws():
-    """Random faults and retries, a hundred sets: what comes is answered, given up or waiting."""
+    """Random faults and retries: what comes is answered, given up or waiting."""
     dice = np.random.default_rng(5)
     kinds = [("cluster-writer", "down"), ("cluster-1", "down"), ("cluster-2", "down"),
              ("cluster-1", "slow"), ("cluster-writer", "slow"), ("cluster-storage", "lost")]
-    for seed in range(100):
+    for seed in range(25):
         faults = []
         for i in dice.integers(len(kinds), size=3):
             amount = {"slow": 1 + 9 * dice.random(), "lost": float(dice.integers(1, 7))}
