@@ -101,6 +101,7 @@ class Component(metaclass=Plated):
         self.fed_by: list[Component] = []   # what they give out comes here; they advance first
         self.links: list[tuple[Component, str]] = []    # to whom, and what is said of the arrow
         self.struck: dict[tuple[str, str], list[float]] = {}    # faults that hold, by piece, kind
+        self.mended_at = np.inf     # when the one that has struck last will be mended, s
         sim.parts[name] = self
 
     def link(self, other: "Component", label: str = "") -> None:
@@ -132,9 +133,10 @@ class Component(metaclass=Plated):
         """A fault is going to strike in this run, which has not begun: for a part that has to
         prepare itself."""
 
-    def strike(self, piece: str, what: str, amount: float) -> None:
-        """From now on a fault holds."""
+    def strike(self, piece: str, what: str, amount: float, until: float = np.inf) -> None:
+        """From now on a fault holds, `until` it is mended (s), if that is known."""
         self.advance(self.sim.now)
+        self.mended_at = until
         self.struck.setdefault((piece, what), []).append(amount)
         self.sim.log("fault", f"{piece}: {what}" + (f" ({amount:g})" if amount else ""), None,
                      self.name)

@@ -154,7 +154,7 @@ def _unknown(what: str, name: str, known) -> ParameterError:
 
 def _striking(sim: Simulation, part, fault: Fault):
     yield sim.until(min(fault.at, sim.duration), Order.CAPACITY)
-    part.strike(fault.part, fault.what, fault.amount)
+    part.strike(fault.part, fault.what, fault.amount, fault.end)
     if fault.end < sim.duration:
         yield sim.until(fault.end, Order.CAPACITY)
         part.mend(fault.part, fault.what, fault.amount)

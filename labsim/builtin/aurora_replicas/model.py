@@ -17,13 +17,16 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.aurora_replicas.params import AuroraReplicasParams
+from labsim.declare.faults import checked
 from labsim.engine import Estimate, Simulation
 from labsim.services import aurora, autoscaling
 from labsim.services.aurora.reader_endpoint import MOST_LOOKUPS, MOST_RETURNS, SHORTEST
 from labsim.services.aurora.rules import AURORA, SHORTEST_TTL
 from labsim.services.cloudwatch.rules import STANDARD_RESOLUTION
+from labsim.services.common.returning import steps as steps_with_returns
 
 TICKS = 180         # of a run, however long it is
+RETURNING = 9       # a step in which clients come back, in events
 HIGH_POINTS, LOW_POINTS, LOW = 3, 15, 0.9       # of target tracking's alarms; AWS promises none
 
 
@@ -41,13 +44,16 @@ def wire(p: AuroraReplicasParams, sim: Simulation) -> aurora.Cluster:
         pool=aurora.Pool(p.pool_validation, p.surviving_share, p.connect_timeout,
                          p.socket_timeout),
         proxy=aurora.Proxy(p.proxy_gain / 100, p.proxy_borrow_timeout, p.instance_vcpus,
-                           p.proxy_price) if p.proxy else None)
+                           p.proxy_price) if p.proxy else None,
+        failover=aurora.Failover(
+            promotion=p.promotion_time, standby=p.multi_az_failover_time, rebuild=p.rebuild_time,
+            rejoin=p.rejoin_time, silent=p.silent_failure))
     for name, big, part in (("reader", False, 1.0 - share), ("custom", True, share)):
         if part or not big:
             aurora.Endpoint(
                 sim, name, cluster, clients=p.clients, pool_size=p.pool_size,
                 lifetime=p.connection_lifetime, ttl=p.dns_ttl, big=big if share else None,
-                rate=p.read_rate * part)
+                rate=p.read_rate * part, retry=p.retry)
     return cluster
 
 
@@ -55,9 +61,7 @@ def simulate(p: AuroraReplicasParams, sim: Simulation) -> "Replicas":
     """Reads follow their connections; alarms add replicas; the writer or its storage fails."""
     cluster, policy = wire(p, sim), None
     if p.failover_at:
-        cluster.fail_writer(p.failover_at, promotion=p.promotion_time, rebuild=p.rebuild_time,
-                            standby=p.multi_az_failover_time, rejoin=p.rejoin_time,
-                            silent=p.silent_failure)
+        cluster.fail_writer(p.failover_at)
     if p.copies_lost and p.engine == AURORA:
         cluster.lose_copies(p.copies_lost_at, p.copies_lost)
     if p.scales:
@@ -91,13 +95,16 @@ def estimate(p: AuroraReplicasParams) -> Estimate:
     returns = 2 * min(p.clients, MOST_RETURNS, p.dns_ttl / SHORTEST + 1) if fails else 0
     points = p.duration / STANDARD_RESOLUTION if p.scales else 0    # steps end at datapoints
     ticks = TICKS + points
+    again = steps_with_returns(p.retry, p.read_timeout,
+                               1 + 4 * fails + 2 * len(checked(p.faults)) + points / 8, p.duration)
     steps = ticks + endpoints * returns + 8
     lives = p.duration / p.connection_lifetime
     openings = pool * (min(ticks, lives) + 1 + 2 * fails)
     renewing = min(ticks, pool * lives) + returns           # steps in which some are opened
     lookups = min(MOST_LOOKUPS, p.duration / max(p.dns_ttl, SHORTEST_TTL))
-    cells = steps * (p.most_replicas + 2) * 8 + 20 * pool * fails + endpoints * (
+    cells = (steps + again) * (p.most_replicas + 2) * 8 + 20 * pool * fails + endpoints * (
         5 * openings + 5 * pool + pool * renewing / 5 + p.clients * lookups / 2)
-    events = 100 + steps * (1 + endpoints) + 4 * points
+    events = 100 + steps * (1 + endpoints) + 4 * points + (
+        RETURNING * endpoints * (steps + again) if p.retry else 0)
     return Estimate(requests=0, events=events, cells=cells,
                     lower="duration" if events > 1e4 else "pool_size")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number
+from labsim.declare import ClientParams, choice, flag, integer, number
 from labsim.errors import ParameterError
 from labsim.services.aurora.rules import (
     AURORA,
@@ -24,7 +24,7 @@ PROXIED = ("proxy", (True,))
 SILENT = ("silent_failure", (True,))
 
 
-class AuroraReplicasParams(Params):
+class AuroraReplicasParams(ClientParams):
     """Parameters of `aurora-replicas`."""
 
     read_rate: float = number(
@@ -64,7 +64,8 @@ class AuroraReplicasParams(Params):
 
     clients: int = integer(
         10, unit="clients", bounds=(1, 1_000), slider=(1, 50), step=1, label="Clients",
-        group=CONNECTIONS, help="Application servers, each with a pool and a DNS cache.")
+        group=CONNECTIONS, help="Application servers, each with a pool, a DNS cache and, if it has "
+                                "any, a retry budget and a circuit breaker.")
     pool_size: int = integer(
         20, unit="connections", bounds=(1, 1_000), slider=(1, 100), step=1, label="Pool size",
         group=CONNECTIONS, help="Connections of a client's pool, opened together at the start.")

@@ -19,6 +19,7 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.cloudfront_cache.params import REPLICAS, CloudfrontCacheParams
+from labsim.declare.faults import checked
 from labsim.engine import Estimate, Simulation
 from labsim.services import cloudfront
 from labsim.services.cloudfront import bill
@@ -26,8 +27,10 @@ from labsim.services.cloudfront.cells import places
 from labsim.services.cloudfront.distribution import WIDER
 from labsim.services.cloudfront.fetches import REFUSED
 from labsim.services.cloudfront.ledger import WARMING
+from labsim.services.cloudfront.returns import SLOWEST
 from labsim.services.cloudfront.site import FOLLOWED
 from labsim.services.common import regions as world
+from labsim.services.common.returning import steps
 
 TICKS = 60          # of a run, however long it is
 
@@ -47,7 +50,8 @@ def simulate(p: CloudfrontCacheParams, sim: Simulation) -> "Shops":
         origin.fault(p.outage_start, p.outage_duration, p.outage)
     delivery = (edges if p.by_edges else buckets)(p, sim, site, origin)
     cloudfront.Viewers(sim, "viewers", p.request_rate, delivery, shares=p.shares,
-                       swing=p.day_swing, warm_up=p.warm_up, random=sim.stream)
+                       swing=p.day_swing, warm_up=p.warm_up, retry=p.retry,
+                       random=sim.stream)
     return Shops(p, sim, site=site, origin=origin, delivery=delivery)
 
 
@@ -93,6 +97,7 @@ class Shops(kit.Outcome):
         return bill.one_bucket(gb, float(books.good.sum()) * months, self.site)
 
 
+QUICK = 0.5         # s; viewers who wait no longer give up for want of anything but the origin
 RANKS = 40          # of popularity that stand for all
 
 
@@ -132,6 +137,10 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
         full = asked(p) * p.origin_time > 0.9 * p.workers
         windows *= REFUSED if full else 2 if often else 1
     windows += told + 2
+    changes = 2 * (p.outage != "none" and p.outage_start < p.duration)
+    changes += 2 * len(checked(p.faults)) + (0 < p.client_timeout < p.origin_time + QUICK)
+    if p.request_rate and (changes or p.origin == "server"):
+        windows += steps(p.retry, SLOWEST, 1 + changes, p.duration)
     objects, served = min(p.objects, FOLLOWED), len(set(p.serving))
     caches = 1 if p.shield else served if p.regional else (
         served * places(objects, served, p.edges))

@@ -3,7 +3,8 @@
 import math
 from typing import Literal
 
-from labsim.declare import Params, choice, flag, integer, number
+from labsim.declare import ClientParams, choice, flag, integer, number
+from labsim.declare.client_knobs import CLIENTS
 from labsim.errors import ParameterError
 from labsim.services.cloudfront import rules as cloudfront
 from labsim.services.common import regions as world
@@ -26,8 +27,13 @@ def share(default: float, who: str, label: str):
         help=f"Part of the requests that come from {who}; the rest comes from the US.")
 
 
-class CloudfrontCacheParams(Params):
+class CloudfrontCacheParams(ClientParams):
     """Parameters of `cloudfront-cache`."""
+
+    clients: int = integer(
+        1_000, unit="clients", bounds=(1, 1_000_000), slider=(100, 100_000), step=100,
+        label="Clients", group=CLIENTS, help="Viewers' browsers or apps, each with a retry budget "
+                                             "and a circuit breaker of its own.")
 
     request_rate: float = number(
         1_000, unit="req/s", bounds=(0, 1_000_000), slider=(100, 100_000), step=100,

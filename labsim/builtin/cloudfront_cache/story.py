@@ -1,10 +1,12 @@
 """What the lab `cloudfront-cache` measures, tells, draws and guarantees."""
 
+import math
 from dataclasses import replace
 
 from labsim import declare as kit
 from labsim import theory
 from labsim.declare import Box, Link, Preset
+from labsim.declare.faults import checked
 from labsim.engine import popularity
 from labsim.services.cloudfront import Distribution
 from labsim.services.cloudfront import rules as cloudfront
@@ -146,7 +148,9 @@ LINKS = (
 def oldest(p) -> float:
     """Longest that a version may have been out of date when an edge serves it, s: what was fetched
     just before a change, after all tries, is kept for the TTL and stands in for errors after."""
-    fetch = (cloudfront.time_to_failover(p.connect_attempts, p.connect_timeout) + p.origin_time
+    slow = math.prod(fault.amount for fault in checked(p.faults) if fault.what == "slow")
+    fetch = (cloudfront.time_to_failover(p.connect_attempts, p.connect_timeout)
+             + p.origin_time * slow
              + p.fact("cf.response_timeout_s") + p.function_time + max(map(max, world.ROUND_TRIP))
              * world.TRIPS)
     return p.ttl() + cloudfront.stale_allowed(p.stale_if_error, p.max_ttl) + fetch
@@ -163,8 +167,9 @@ INVARIANTS = (
         or r.summary["stale_longest"] <= oldest(r.params)),
     kit.Invariant("new names are never old", lambda r: not (
         r.params.by_edges and r.params.update == "versioned") or r.summary["stale"] == 0),
-    kit.Invariant("without an outage or a full server nothing fails", lambda r: not (
-        r.params.outage == "none" and r.params.origin == "s3") or r.summary["failed"] == 0),
+    kit.Invariant("without an outage, a full server or impatience nothing fails", lambda r: not (
+        r.params.outage == "none" and r.params.origin == "s3" and not r.params.faults
+        and not r.params.client_timeout) or r.summary["failed"] == 0),
     kit.Invariant("what is never kept is never found", lambda r: not (
         r.params.by_edges and r.params.ttl() == 0 and r.params.header != "expires")
         or r.summary["hit_ratio"] == r.summary["offload"] == 0),

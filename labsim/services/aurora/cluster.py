@@ -14,12 +14,12 @@ from functools import cached_property
 
 import numpy as np
 
-from labsim.declare import Count, Invariant, Line, Metric, Panel
+from labsim.declare import Count, Invariant, Line, Metric, Panel, adds_up
 from labsim.declare.counted import CountedOutlet
 from labsim.engine import Simulation
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.aurora.bill import PRICES
-from labsim.services.aurora.instances import Instances
+from labsim.services.aurora.failures import Failover, Failures
 from labsim.services.aurora.reads import Reads
 from labsim.services.aurora.rules import AURORA
 from labsim.services.aurora.tally import Tally
@@ -28,7 +28,7 @@ from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
 from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
 
 
-class Cluster(Instances):
+class Cluster(Failures):
     """A writer (instance 0), `replicas`, and room for `most` of them (by default the engine's
     limit). Reads come through an `Endpoint`, at least one, and leave by `done` when they have been
     answered; writes come at `write_rate` per second.
@@ -37,7 +37,8 @@ class Cluster(Instances):
     large. read_time, timeout: of a read, s. connect_cost, write_cost: in reads. apply_rate, lag:
     writes/s that a replica can take over, and its lag with hardly any, s. items: of which reads
     and writes choose. price: USD per instance and hour. pool: how clients treat their connections
-    to the writer. proxy: RDS Proxy in front of it. random(use): the generator for a use.
+    to the writer. proxy: RDS Proxy in front of it. failover: how long one takes. random(use): the
+    generator for a use.
     """
 
     METRICS = (
@@ -45,8 +46,26 @@ class Cluster(Instances):
               lambda c: c.tally.offered.sum(), aliases=("reads",)),
         Count("completed", "reads", "reads that were answered", "higher",
               lambda c: c.tally.completed.sum(), aliases=("reads_served",)),
-        Count("failed", "reads", "reads that timed out or found no instance", "lower",
-              lambda c: c.tally.failed.sum(), aliases=("reads_failed",)),
+        Count("failed", "reads", "reads that timed out or found no instance, and were given up",
+              "lower", lambda c: c.tally.failed.sum(), aliases=("reads_failed",)),
+        Count("open_end", "reads", "reads whose clients wait to try again as the run ends", "",
+              lambda c: c.tally.open_end),
+        Count("attempts", "attempts", "times that clients asked: offered and retries", "",
+              lambda c: (c.tally.offered + c.tally.retries).sum()),
+        Count("retries", "attempts", "attempts after the first of a read", "lower",
+              lambda c: c.tally.retries.sum()),
+        Count("timed_out", "attempts", "attempts without an answer in time", "lower",
+              lambda c: c.tally.timed_out),
+        Count("late", "attempts", "of these, attempts that were answered after all: work for "
+              "nothing", "lower", lambda c: c.tally.late),
+        Count("abandoned", "reads", "of the failed reads, those given up after a timeout", "lower",
+              lambda c: c.tally.abandoned),
+        Count("short_circuited", "attempts", "attempts that an open breaker stopped", "lower",
+              lambda c: c.tally.short_circuited),
+        Metric("amplification", "x", "attempts that were sent, per read", "lower",
+               lambda c: c.tally.amplification),
+        Metric("goodput", "reads/s", "reads answered in time, per second", "higher",
+               lambda c: c.tally.completed.sum() / c.sim.duration),
         Metric("wait_mean", "s", "mean time until a read is worked on", "lower",
                lambda c: c.tally.wait_mean, aliases=("read_wait_mean",)),
         *(Metric(f"latency_p{q}", "s", f"{some} of the reads take no longer than this", "lower",
@@ -80,15 +99,19 @@ class Cluster(Instances):
               lambda c: c.scale_ins))
     PANELS = (
         Panel("Reads per second", (
-            Line("offered", "offered_rate"), Line("completed", "completed_rate"),
-            Line("failed", "failed_rate")), marks=("failover", "recovered")),
+            Line("offered", "offered_rate"), Line("attempts", "attempts_rate"),
+            Line("completed", "completed_rate"), Line("failed", "failed_rate")),
+            marks=("failover", "recovered")),
         Panel("CPU", (Line("busiest", "cpu_max"), Line("mean", "cpu_mean"),
                            Line("idlest", "cpu_min")), marks=("scale-out", "replica")),
         Panel("Latency", (Line("mean latency", "latency"),)),
         Panel("Replica lag", (Line("mean lag", "replica_lag"),)))
     INVARIANTS = (
-        Invariant("offered = completed + failed", lambda r: r.summary["offered"] == (
-            r.summary["completed"] + r.summary["failed"])),
+        adds_up("offered", "completed", "failed", "open_end"),
+        adds_up("attempts", "offered", "retries"),
+        Invariant("reads that are given up, late or waiting are counted once", lambda r: (
+            0 <= r.summary["abandoned"] <= r.summary["failed"] and r.summary["open_end"] >= 0
+            and r.summary["late"] <= r.summary["timed_out"] <= r.summary["attempts"])),
         Invariant("no read is answered twice, no write fails twice", lambda r: (
             r.summary["stale_reads"] <= r.summary["completed"]
             and r.summary["writes_read_only"] <= r.summary["writes_failed"]
@@ -108,6 +131,7 @@ class Cluster(Instances):
                  connect_cost: float = 0.0, write_rate: float = 0.0, write_cost: float = 1.0,
                  apply_rate: float = 1_000.0, lag: float = 0.02, items: float = 10_000.0,
                  price: float | None = None, pool: Pool | None = None, proxy: Proxy | None = None,
+                 failover: Failover | None = None,
                  random: Callable[[str], np.random.Generator] | None = None):
         for what, value in (("capacity", capacity), ("read_time", read_time), ("items", items),
                             ("timeout", timeout), ("apply_rate", apply_rate)):
@@ -119,7 +143,8 @@ class Cluster(Instances):
                 raise ParameterError(what, value, "at least 0")
         super().__init__(sim, name, engine=engine, replicas=replicas, most=most, big=big,
                          multi_az=multi_az, capacity=capacity, big_factor=big_factor,
-                         write_rate=write_rate, apply_rate=apply_rate, proxy=proxy)
+                         write_rate=write_rate, apply_rate=apply_rate, proxy=proxy,
+                         failover=failover)
         self.read_time, self.timeout, self.connect_cost = read_time, timeout, connect_cost
         self.write_cost, self.lag, self.items, self.pool = write_cost, lag, items, pool or Pool()
         self.price = PRICES[engine] if price is None else price
@@ -137,10 +162,9 @@ class Cluster(Instances):
     def failures(self) -> list[float]:
         """When something fails, is there again, or has been found by all its clients; s, in
         order."""
-        if not self.outage:
-            return [self.lost_at]
-        down, back, demoted = self.outage.down, self.outage.back, self.outage.demoted
-        return sorted([self.lost_at, down, back, back + self.endpoints[0].ttl, demoted])
+        found = self.endpoints[0].ttl
+        return sorted(self.losses + [t for one in self.outages for t in (
+            one.down, one.back, one.back + found, one.demoted)])
 
     def advance(self, now: float) -> None:
         """Let reads come and be answered until `now`."""

@@ -1,21 +1,18 @@
-"""The instances of Amazon Aurora (and RDS): writer, replicas, failover, auto scaling, the quorum.
+"""The instances of Amazon Aurora (and RDS): writer and replicas, what each can do, auto scaling.
 
 Picture a head chef with assistants who cook from one shared pantry. Only the chef changes the
-pantry; when he faints an assistant takes his place within seconds, if there is one; else a new
-chef must be found. In RDS every assistant has a pantry of his own and copies every change of
-the chef's, some time later; and the deputy (Multi-AZ) stands by and cooks for nobody.
+pantry. In RDS every assistant has a pantry of his own and copies every change of the chef's, some
+time later; and the deputy (Multi-AZ) stands by and cooks for nobody.
 
 *Models:* Aurora with replicas on shared storage of six copies, RDS with asynchronous replicas and
-a Multi-AZ standby; a failover at a chosen time; target tracking that adds replicas and removes
-only its own, with its cooldowns, while the cluster is available; copies of the storage that fail.
-*Leaves out:* promotion tiers that are set by hand (all are alike; `promoted` has the rule), zones,
-Global Database, repair of copies, an RDS replica promoted by hand, Serverless.
+a Multi-AZ standby; target tracking that adds replicas and removes only its own, with its cooldowns,
+while the cluster is available. *Leaves out:* zones, Global Database, Serverless; what fails is in
+`failures`.
 
 Control plane: SimPy processes.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,15 +24,8 @@ from labsim.services.aurora.rules import (
     AURORA,
     COOLDOWN,
     COPIES,
-    LAST_TIER,
-    PROMOTION,
     RDS,
-    REBUILD,
-    REJOIN,
     REPLICAS_MAX,
-    STANDBY,
-    promoted,
-    time_to_recover,
     volume_readable,
     volume_writable,
 )
@@ -48,7 +38,8 @@ class State:
 
     speed: reads/s that each can do; writes: writes/s that each applies; readers: which are
     replicas; serving: these, or the writer where there is none; billed: which are paid
-    for; writer: which it is.
+    for; slow: how many times as long each takes; writer: which it is; writable: whether the storage
+    has its quorum.
     """
 
     speed: np.ndarray
@@ -56,7 +47,9 @@ class State:
     readers: np.ndarray
     serving: np.ndarray
     billed: np.ndarray
+    slow: np.ndarray
     writer: int
+    writable: bool
 
 
 class Instances(Component):
@@ -91,15 +84,15 @@ class Instances(Component):
         self.up = np.zeros(self.most + 2, dtype=bool)       # runs
         self.exists = np.zeros(self.most + 2, dtype=bool)   # runs, or comes back
         self.up[:1 + replicas] = self.exists[:1 + replicas] = True
+        self.broken = np.zeros(self.most + 2, dtype=bool)   # by a fault
+        self.slow = np.ones(self.most + 2)                  # takes so many times as long
         self.writer, self.copies = 0, COPIES
         self.endpoints: list = []       # each is told when its members change
         self.added: list[int] = []      # replicas of auto scaling, the newest last
         self.creating = self.scale_outs = self.scale_ins = 0
-        self.outage: Outage | None = None   # of the writer
-        self.lost_at = float("inf")         # when the volume could no longer be written
+        self.outages: list[Outage] = []     # of the writer, in order
         self.low, self.high, self.creation_time = 0, 0, 0.0     # what auto scaling may do
         self._deaf_out = self._deaf_in = 0.0
-        self._fails = False
         self.changed()
 
     # -- what the data plane sees ----------------------------------------------------------
@@ -107,7 +100,7 @@ class Instances(Component):
     @property
     def readers(self) -> np.ndarray:
         """Which instances are replicas that serve reads, (instances + 1,)."""
-        readers = self.up.copy()
+        readers = self.up & ~self.broken
         readers[self.writer] = False
         return readers
 
@@ -124,7 +117,7 @@ class Instances(Component):
     def changed(self) -> None:
         """Take down the state from now on, and tell the endpoints their members."""
         self.advance(self.sim.now)
-        readers, speed = self.readers, self.size * self.up
+        readers, speed = self.readers, self.size * (self.up & ~self.broken) / self.slow
         readable = self.engine == RDS or volume_readable(COPIES - self.copies)
         writable = self.engine == RDS or volume_writable(COPIES - self.copies)
         rate = self.write_rate if self.up[self.writer] and writable else 0.0
@@ -135,9 +128,9 @@ class Instances(Component):
         serving = readers.copy()
         serving[self.members(None)] = True
         self.state = State(speed * readable, writes, readers, serving, self.exists.copy(),
-                           self.writer)
+                           self.slow.copy(), self.writer, writable)
         for endpoint in self.endpoints:
-            endpoint.members = self.members(endpoint.big)
+            endpoint.changed(self.members(endpoint.big))
         for name, value in (("replicas", self.in_service), ("creating", self.creating),
                             ("copies", self.copies)):
             self.record.level(name, self.sim.now, value)
@@ -146,80 +139,6 @@ class Instances(Component):
         """Every endpoint's connections to `instance` are gone: how many."""
         self.advance(self.sim.now)
         return sum(endpoint.drop(instance, self.sim.now) for endpoint in self.endpoints)
-
-    # -- failures --------------------------------------------------------------------------
-
-    def fail_writer(self, at: float, *, promotion: float = PROMOTION, standby: float = STANDBY,
-                    rebuild: float = REBUILD, rejoin: float = REJOIN, silent: bool = False) -> None:
-        """The writer fails at `at` s, once in a run. There is one again after `promotion` s of an
-        Aurora replica, `standby` s of a Multi-AZ standby, or else `rebuild` s; a failed one that
-        was replaced by a replica is back as one after `rejoin` s more. silent: it ends no
-        connection, as a host or network that is gone."""
-        for what, value in (("at", at), ("promotion", promotion), ("standby", standby),
-                            ("rebuild", rebuild), ("rejoin", rejoin)):
-            self.require(what, value, unit="s")
-        if self._fails:
-            raise ParameterError("at", at, f"one failure of the writer of {self.name} in a run")
-        self._fails = True
-        kept = 1.0 - (self.proxy.gain if self.proxy else 0.0)   # of the time to take over
-        self.sim.process(self._failing(at, lambda: time_to_recover(
-            self.engine, self.in_service, self.multi_az, promotion * kept, standby * kept,
-            rebuild), rejoin, silent))
-
-    def _failing(self, at: float, recovery: Callable[[], float], rejoin: float, silent: bool):
-        yield self.sim.until(at, Order.CAPACITY)
-        failed, promote = self.writer, self._successor()
-        recover = recovery()
-        self.outage = Outage(
-            at, at + recover, at + recover + rejoin if promote != failed else math.inf,
-            silent)
-        self.up[failed] = False
-        dropped = self.drop(failed)
-        if promote != failed:
-            dropped += self.drop(promote)
-            self.writer = promote
-            self.up[promote] = False    # restarts as the writer
-            self.added = [i for i in self.added if i != promote]
-        who = "a replica is promoted" if promote != failed else "no replica to promote"
-        self.log("failover", f"the writer fails; {who}; {dropped} reader connections drop")
-        self.changed()
-        yield self.sim.until(at + recover, Order.CAPACITY)
-        self.up[self.writer] = True
-        dropped = self.drop(self.writer)
-        self.changed()
-        self.log("recovered", f"there is a writer again after {recover:,.0f} s; clients find "
-                                  "it once their DNS answer has expired")
-        if promote != failed:
-            yield self.sim.until(at + recover + rejoin, Order.CAPACITY)
-            self.up[failed] = True
-            self.changed()
-            self.log("replica", "the old writer is back, as a replica")
-
-    def _successor(self) -> int:
-        """The replica that becomes the writer; the writer itself where nothing is promoted."""
-        candidates = np.flatnonzero(self.readers)
-        if self.engine == RDS or not len(candidates):
-            return self.writer
-        tiers = [(LAST_TIER if i in self.added else 0, self.size[i]) for i in candidates.tolist()]
-        return int(candidates[promoted(tiers)])
-
-    def lose_copies(self, at: float, lost: int) -> None:
-        """At `at` s so many of the copies of Aurora's storage are lost, for good."""
-        if self.engine != AURORA:
-            raise ParameterError("lost", lost, f"0: {self.engine} has no storage of copies")
-        self.require("at", at, unit="s")
-        self.require("lost", lost, 0, COPIES, "copies", whole=True)
-        self.sim.process(self._losing(at, lost))
-
-    def _losing(self, at: float, lost: int):
-        yield self.sim.until(at, Order.CAPACITY)
-        self.copies = COPIES - lost
-        if not volume_writable(lost):
-            self.lost_at = at
-        self.changed()
-        self.log("storage", f"{lost} of {COPIES} copies lost: writes "
-                     f"{'go on' if volume_writable(lost) else 'stop'}, reads "
-                     f"{'go on' if volume_readable(lost) else 'stop'}")
 
     # -- auto scaling: what `autoscaling.TargetTracking` moves --------------------------------
 

@@ -9,8 +9,8 @@ likely as the others; a pool of connections per client, each closed after its li
 a phase of its own) and opened to the answer of that moment; connections that an instance drops
 come back when their client's answer has expired; custom endpoints for big replicas.
 *Leaves out:* pools that grow and shrink with the load, a proxy's reader endpoint, how long opening
-takes; all connections of an endpoint carry equally many reads. What comes from another counted part
-comes evenly, a tick later.
+takes; all connections of an endpoint carry equally many reads, retries too. What comes from another
+counted part comes evenly, a tick later.
 
 Data plane: counted. `step` touches only the connections that are due.
 """
@@ -20,11 +20,16 @@ from collections.abc import Iterable
 import numpy as np
 
 from labsim import factbook
-from labsim.declare import Component, Count, Line, Metric, Panel, per_tick
+from labsim.declare import Count, Line, Metric, Panel, per_tick
+from labsim.declare.client import Client, Users
 from labsim.declare.counted import CountedProducers, Inlet
+from labsim.declare.retry import Retry
 from labsim.engine import Load, Simulation, Step
 from labsim.errors import LabsimError, ParameterError
+from labsim.services.aurora.answers import Answering
+from labsim.services.aurora.returns import crowd
 from labsim.services.aurora.rules import SHORTEST_TTL, dns_remainder
+from labsim.services.common.returning import Returning
 
 MOST_LOOKUPS = 1_024    # answers drawn per client; after so many they repeat
 MOST_RETURNS = 128      # steps, while dropped connections come back
@@ -32,13 +37,14 @@ SHORTEST = 0.05         # s of such a step
 TTL = factbook.value("aurora.endpoint_ttl")
 
 
-class Endpoint(Component):
+class Endpoint(Answering):
     """An endpoint of `cluster`, used by `clients` with a pool of `pool_size` connections each.
 
     Reads come by `sim.send(load, to=endpoint)` or from another part, counted by tick, and at `rate`
     per second beside (the cluster draws how many these are).
     lifetime: s, of a connection; ttl: s, of a DNS answer. big: whether it names the big replicas
-    only, or (False) the others only. random: by default a stream of its own.
+    only, or (False) the others only. retry: what clients do when a read fails or is not answered in
+    time (`labsim.retry`); by default nobody comes back. random: by default a stream of its own.
     """
 
     METRICS = (
@@ -51,7 +57,8 @@ class Endpoint(Component):
 
     def __init__(self, sim: Simulation, name: str, cluster, *, clients: int = 10,
                  pool_size: int = 20, lifetime: float, ttl: float = TTL, big: bool | None = None,
-                 rate: float = 0.0, random: np.random.Generator | None = None):
+                 rate: float = 0.0, retry: Retry | None = None,
+                 random: np.random.Generator | None = None):
         super().__init__(sim, name)
         for what, value in (("clients", clients), ("pool_size", pool_size)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
@@ -85,11 +92,29 @@ class Endpoint(Component):
         self._edges, self._rates = np.array([np.inf]), np.zeros(1)      # of those who are sure
         self._ends: list[float] = []    # of these pieces, the next one last
         self._taken = 0.0               # reads/s from other parts, in this tick
+        self.retry: Retry | None = None
+        self.crowd: Returning | None = None     # of those who come back
         cluster.endpoints.append(self)
         self.link(cluster)
+        self.come_back(retry)
 
-    def sent(self, load: Load | float, name: str = "") -> CountedProducers:
-        """Clients read through this endpoint at the rate of `load`."""
+    def come_back(self, retry: Retry | None) -> None:
+        """From the start its clients come back like this; all those of an endpoint are alike."""
+        if retry is None:
+            return
+        if self.retry not in (None, retry):
+            raise ParameterError("retry", retry, "the same for all clients of an endpoint"
+                                 ).of(self.name)
+        self.retry, self.crowd = retry, crowd(self.cluster, retry)
+        self.cluster.reads.come_back()
+
+    def sent(self, load: Load | Users | float, name: str = "",
+             retry: Retry | None = None) -> Client | CountedProducers:
+        """Clients read through this endpoint at the rate of `load`; users are followed one by
+        one."""
+        if isinstance(load, Users):
+            return super().sent(load, name, retry)
+        self.come_back(retry)
         return self.counted.sent(load, name)
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
@@ -106,10 +131,16 @@ class Endpoint(Component):
 
     def wired(self) -> None:
         """Somebody has to read through it."""
-        if not (self.rate or self.counted.used):
+        if not (self.rate or self.counted.used or self.askers):
             raise LabsimError(f"nobody reads through {self.name}: sim.send(load, to=...) does")
 
     # -- connections -------------------------------------------------------------------------
+
+    def changed(self, members: np.ndarray) -> None:
+        """From now on these instances are behind it, or can do something else."""
+        self.members = members
+        if self.crowd:
+            self.crowd.changed(self.sim.now)
 
     def _count(self) -> np.ndarray:
         return np.bincount(self.at, minlength=self.nowhere + 1).astype(float)
@@ -158,7 +189,7 @@ class Endpoint(Component):
         Then `connections` (instances + 1,) says how many each instance holds in it, `opened` how
         many of them it has had to open, and `per_connection` how many reads/s come over each.
         """
-        beside = self._taken
+        beside = self._taken + self.asking
         if self._ends:
             beside += self._rates[len(self._edges) - len(self._ends)]
         self.came.append(beside * step.length)

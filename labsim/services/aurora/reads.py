@@ -19,9 +19,9 @@ from functools import cached_property
 import numpy as np
 
 from labsim.engine import Step
-from labsim.services.aurora.rules import servers, wait_probability
+from labsim.services.aurora.returns import Returns, waits_beside
+from labsim.services.aurora.rules import FULLEST, servers, wait_probability
 
-FULLEST = 0.99      # M/M/c waits grow no further than at this utilization
 BLINK = 1e-6        # s; no step is shorter
 
 
@@ -38,23 +38,36 @@ class Reads:
         self._rows: list[tuple] = []    # tick, start, length, state, offered, opened
         self._queue = [np.zeros(len(cluster.size))]
         self._states: list = []         # each that has held, with what follows from it
+        self.returns: Returns | None = None     # of those who come back, if anybody does
         self.sim.each_tick(lambda k: self.advance(self._t[k]))
         self.sim.on_advance(lambda t: self.advance(t) if t >= self.sim.duration else None)
 
     def advance(self, until: float) -> None:
         """Let the reads up to `until` s come, and queues grow or shrink."""
+        if self.now >= until - BLINK:
+            return
+        endpoints = self.cluster.endpoints
+        for endpoint in endpoints:
+            if endpoint.askers:
+                endpoint.listen(self.now, until)
         while self.now < until - BLINK:
             if self.now == self._t[self._k]:
-                for endpoint in self.cluster.endpoints:
+                for endpoint in endpoints:
                     endpoint.begin(self._k)
             edge = self._t[self._k + 1]
             later = self.now + BLINK
-            end = min(until, edge, *(e.changes(later) for e in self.cluster.endpoints),
+            end = min(until, edge, *(e.changes(later) for e in endpoints),
                       *(t for t in self.cluster.failures if t > later))
+            if self.returns:
+                end = min(end, max(self.returns.next(self.now), later))
             if edge - end < BLINK:
                 end = edge
             self._step(Step(self._k, self.now, end, end == edge, True))
             self.now, self._k = end, self._k + (end == edge)
+
+    def come_back(self) -> None:
+        """From the start clients of an endpoint wait for answers and come back."""
+        self.returns = self.returns or Returns(self.cluster)
 
     def _step(self, step: Step) -> None:
         offered, opened, length = 0.0, 0.0, step.length
@@ -63,13 +76,28 @@ class Reads:
             offered = offered + endpoint.connections * (endpoint.per_connection * length)
             opened = opened + endpoint.opened
         state, room, longest = self._state()
+        if self.returns:
+            offered = self.returns.step(step, self.cluster.state, room, self._queue[-1]
+                                        + opened * self.cluster.connect_cost)
         queue = self._queue[-1] + offered + opened * self.cluster.connect_cost - room * length
         self._rows.append((step.k, step.start, length, state, offered, opened))
         self._queue.append(np.minimum(np.maximum(queue, 0.0), longest))
         if self.cluster.done.connected:
             failing = np.minimum(np.maximum(queue - longest, 0.0), offered)
-            self.cluster.done.count(float((offered - failing).sum()),
-                                    step.start, step.end)
+            answered = offered - failing
+            if self.returns:
+                answered = answered * (1.0 - self.returns.late[-1])
+            self.cluster.done.count(float(answered.sum()), step.start, step.end)
+
+    def moment(self, endpoint) -> tuple[np.ndarray, ...]:
+        """What a read through `endpoint` meets after the latest step, by instance: up to which die
+        it goes there, reads/s that there is room for, the wait behind its queue, s, and
+        `waits_beside` it."""
+        cluster, (_, room, _) = self.cluster, self._state()
+        offered = self._rows[-1][4] / self._rows[-1][2] if self._rows else np.zeros(len(room))
+        return (np.cumsum(endpoint.connections) / len(endpoint.client), room,
+                self._queue[-1] / np.maximum(room, 1e-9),
+                *waits_beside(offered, room, cluster.read_time * cluster.state.slow))
 
     def _state(self) -> tuple[int, np.ndarray, np.ndarray]:
         """Which state holds, how many reads/s each instance has room for beside its writes, and
@@ -162,6 +190,11 @@ class Reads:
     def during(self, what: str) -> np.ndarray:
         """A field of the cluster's `State`, step by step."""
         return self._during(what, self._at)
+
+    def of_writer(self, what: str) -> np.ndarray:
+        """The writer's part of such a field, by step."""
+        writer = self.during("writer")
+        return self.during(what)[np.arange(len(writer)), writer]
 
     @cached_property
     def _at(self) -> np.ndarray:

@@ -28,6 +28,7 @@ STANDBY, REBUILD = 90.0, 540.0
 REJOIN = 120.0          # s until a failed writer is back as a replica; AWS publishes none
 SHORTEST_TTL = 1e-3     # s; as good as none
 MOST_SERVERS = 256
+FULLEST = 0.99          # M/M/c waits grow no further than at this utilization
 LAG_FULLEST = 0.95      # lag grows no further than at this share of the apply rate
 
 

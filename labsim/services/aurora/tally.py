@@ -20,6 +20,7 @@ from labsim.services.aurora import bill
 from labsim.services.aurora.reads import BLINK
 from labsim.services.aurora.rules import AURORA, replica_lag, stale_share, unapplied
 from labsim.services.aurora.writers import Writers
+from labsim.services.common.returning import patience
 
 SAMPLE = 4_000      # reads whose latency is drawn
 BRIEF = 300.0       # s; in a shorter stretch between them reads and writes come evenly
@@ -79,8 +80,39 @@ class Tally:
         weights = ratio(self.reads.offered, expected[:, None])
         weights[expected == 0, nowhere] = 1.0
         counts = whole(self.offered[:, None] * weights, axis=1)
-        self.failed = np.rint(counts * self.reads.failing()).astype(np.int64)
-        self.completed = counts - self.failed
+        if self.reads.returns:
+            return self._count_returns()
+        failing = np.rint(counts * self.reads.failing()).astype(np.int64)
+        self.completed, self.failed = counts - failing, failing.sum(axis=1)
+        self.retries, self.open_end = np.zeros_like(self.offered), 0
+        self.timed_out = self.abandoned = int((failing * (self.reads.during("speed") > 0)).sum())
+        self.late = self.short_circuited = 0
+
+    def _count_returns(self) -> None:
+        """The same, where some come back: what was expected, in whole numbers of those who came."""
+        crowds = [endpoint.crowd for endpoint in self.cluster.endpoints]
+        attempts, sent, _, retries, told, timed, timed_out = sum(
+            np.array(one.rows).sum(axis=2) for one in crowds).T
+        expected = (attempts - retries).sum()
+        self.scale = scale = float(self.offered.sum() / expected) if expected else 0.0
+        answered = self.reads.offered * (1.0 - self.reads.failing())
+        late = answered * np.array(self.reads.returns.late)
+        self.retries = whole(retries * scale)
+        self.failed = whole((told + timed) * scale)
+        self.open_end = round(float(sum(one.waiting.sum() for one in crowds)) * scale)
+        done = int(self.offered.sum()) - int(self.failed.sum()) - self.open_end
+        if done < 0:        # rounding
+            self.open_end, done = self.open_end + done, 0
+        good = answered - late
+        good = good * (done / good.sum()) if good.sum() else good
+        if done and not good.sum():
+            self.open_end, done = self.open_end + done, 0
+        self.completed = whole(good.ravel()).reshape(good.shape)
+        self.open_end += done - int(self.completed.sum())
+        self.abandoned = min(round(float(timed.sum()) * scale), int(self.failed.sum()))
+        self.timed_out = round(float(timed_out.sum()) * scale)
+        self.late = min(round(float(late.sum()) * scale), self.timed_out)
+        self.short_circuited = round(float((attempts - sent).sum()) * scale)
 
     def _draw_latencies(self, rng: np.random.Generator) -> None:
         """The mean wait, s, latencies of `SAMPLE` completed reads, s, and the mean latency by tick:
@@ -90,8 +122,9 @@ class Tally:
         waiting, rate = reads.waits()
         expected = np.minimum(reads.mean_behind() + waiting / rate, timeout)
         completed, waited = self.completed.sum(axis=1), (expected * self.completed).sum(axis=1)
-        done = reads.sums(completed)
-        self.latency_by_tick = ratio(reads.sums(waited), done) + read_time * (done > 0)
+        slow, done = reads.during("slow"), reads.sums(completed)
+        work = ratio(reads.sums((slow * self.completed).sum(axis=1)), done)
+        self.latency_by_tick = ratio(reads.sums(waited), done) + read_time * work
         self.wait_mean = float(waited.sum() / max(completed.sum(), 1))
         below = np.cumsum(self.completed.ravel())
         if not below[-1]:
@@ -101,21 +134,36 @@ class Tally:
         waiting, chance = waiting.ravel()[at], rng.random(SAMPLE)
         turn = np.log(np.maximum(waiting, 1e-300) / np.maximum(chance, 1e-300)) / rate.ravel()[at]
         waits = reads.behind(rng.random(SAMPLE), at) + np.where(chance < waiting, turn, 0.0)
-        self.latencies = np.minimum(waits, timeout) + read_time * rng.exponential(size=SAMPLE)
+        work = read_time * rng.exponential(size=SAMPLE) * slow.ravel()[at]
+        self.latencies = np.minimum(np.minimum(waits, timeout) + work, self.patience)
+
+    @property
+    def amplification(self) -> float:
+        """Attempts that were sent, per read."""
+        sent = float((self.offered + self.retries).sum()) - self.short_circuited
+        return sent / max(float(self.offered.sum()), 1.0)
+
+    @property
+    def patience(self) -> float:
+        """The longest that a client waits for an answer, s."""
+        return max(patience(endpoint.retry) for endpoint in self.cluster.endpoints)
 
     # -- writes, and how far behind the replicas are -----------------------------------------
 
     def _count_writes(self) -> None:
         """Which of them fail, by step, and how long the slowest client finds no writer."""
         cluster, start = self.cluster, self.reads.start
-        writers = Writers(cluster.endpoints[0], cluster.pool, cluster.proxy, cluster.outage)
-        self.failover = writers.longest(self.sim.duration)
+        outages = [Writers(cluster.endpoints[0], cluster.pool, cluster.proxy, outage)
+                   for outage in cluster.outages or [None]]
+        self.failover = max(writers.longest(self.sim.duration) for writers in outages)
         self.writes = self._drawn(cluster.write_rate, "writes")
         ends = np.append(start, start[-1] + self.length[-1])
-        there = start < cluster.lost_at         # the storage has its quorum
-        out, refused = (np.clip(np.diff(past(ends)) / self.length, 0.0, 1.0)
-                        for past in (writers.failing, writers.read_only))
-        room = min(1.0, cluster.capacity / max(cluster.write_rate * cluster.write_cost, 1e-9))
+        there = self.reads.during("writable")       # the storage has its quorum
+        out, refused = (np.clip(sum(np.diff(past(ends)) for past in pasts) / self.length, 0.0, 1.0)
+                        for pasts in ([writers.failing for writers in outages],
+                                      [writers.read_only for writers in outages]))
+        work = cluster.write_rate * cluster.write_cost * self.reads.of_writer("slow")
+        room = np.minimum(1.0, cluster.capacity / np.maximum(work, 1e-9))
         self.writable = (1.0 - out) * there * room
         self.writes_failed = np.rint(self.writes * (1.0 - self.writable)).astype(np.int64)
         self.writes_read_only = np.minimum(
@@ -182,7 +230,8 @@ class Tally:
         return {
             "offered_rate": rate(self.offered, "reads/s"),
             "completed_rate": rate(self.completed.sum(axis=1), "reads/s"),
-            "failed_rate": rate(self.failed.sum(axis=1), "reads/s"),
+            "failed_rate": rate(self.failed, "reads/s"),
+            "attempts_rate": rate(self.offered + self.retries, "reads/s"),
             "writes_rate": rate(self.writes - self.writes_failed, "writes/s"),
             "writes_failed_rate": rate(self.writes_failed, "writes/s"),
             "read_only_rate": rate(self.writes_read_only, "writes/s"),

@@ -72,12 +72,14 @@ class Proxy:
 @dataclass(frozen=True)
 class Outage:
     """A failure of the writer at `down` s; there is one again at `back` s, and the old one answers,
-    read-only, from `demoted` s (never: infinite). silent: nobody answers, not even with a reset."""
+    read-only, from `demoted` s (never: infinite). silent: nobody answers, not even with a reset.
+    instance: which it was, if another was promoted."""
 
     down: float
     back: float
     demoted: float = np.inf
     silent: bool = False
+    instance: int | None = None
 
 
 class Writers:

@@ -9,7 +9,8 @@ had to wait for the factory, what was stale, and what the month will cost if it 
 
 import numpy as np
 
-from labsim.declare import Count, Line, Metric, Panel, bars, per_tick, share
+from labsim.declare import Count, Invariant, Line, Metric, Panel, bars, per_tick, share
+from labsim.declare.invariants import near
 from labsim.services.cloudfront.bill import GB
 from labsim.services.cloudfront.tally import (
     ERROR,
@@ -44,13 +45,32 @@ def ttfb(here: int):
 METRICS = (
     Count("offered", "requests", "requests that viewers sent", "", lambda d: d.books.offered.sum(),
           aliases=("requests",)),
-    Count("completed", "requests", "requests that got the object", "higher",
-          lambda d: d.books.good.sum(), aliases=("answered",)),
+    Count("completed", "requests", "requests that got the object, in time", "higher",
+          lambda d: d.books.completed.sum(), aliases=("answered",)),
     Count("refused", "requests", "403: the signed URL had expired", "lower", went(REFUSED)),
     Metric("admitted_share", "", "part of the requests whose URL was valid", "higher",
            lambda d: share(d.books.let_in.sum(), d.books.offered.sum())),
-    Count("failed", "requests", "5xx: no origin answered, and no copy stood in", "lower",
-          went(ERROR)),
+    Count("failed", "requests", "5xx: no origin answered, and no copy stood in; or nothing came in "
+          "time", "lower", lambda d: d.books.failed.sum()),
+    Count("open_end", "requests", "requests whose viewers wait to try again as the run ends", "",
+          lambda d: d.books.open_end),
+    Count("attempts", "attempts", "times that viewers asked: offered and retries", "",
+          lambda d: d.books.kinds.sum() + d.books.short_circuited),
+    Count("retries", "attempts", "attempts after the first of a request", "lower",
+          lambda d: (d.books.kinds.sum() + d.books.short_circuited
+                     - d.books.offered.sum())),
+    Count("timed_out", "attempts", "attempts without a first byte in time", "lower",
+          lambda d: d.books.timed_out),
+    Count("late", "attempts", "answers that came when nobody waited for them: work for nothing",
+          "lower", lambda d: d.books.good.sum() - d.books.completed.sum()),
+    Count("abandoned", "requests", "of the failed requests, those given up after a timeout",
+          "lower", lambda d: d.books.abandoned),
+    Count("short_circuited", "attempts", "attempts that an open breaker stopped: no edge saw them",
+          "lower", lambda d: d.books.short_circuited),
+    Metric("amplification", "x", "attempts that were sent, per request", "lower",
+           lambda d: share(d.books.kinds.sum(), d.books.offered.sum()) or 1.0),
+    Metric("goodput", "req/s", "requests that got the object in time, per second", "higher",
+           lambda d: d.books.completed.sum() / d.sim.duration),
     Count("edge_hits", "requests", "answered by an edge's own fresh copy", "higher", went(HIT)),
     Count("regional_hits", "requests", "answered by a regional cache's fresh copy", "higher",
           went(REGIONAL)),
@@ -105,8 +125,8 @@ METRICS = (
 )
 PANELS = (
     Panel("Requests", (
-        Line("viewers", "offered_rate"), Line("origin", "origin_rate"),
-        Line("failed", "failed_rate")), marks=("outage",)),
+        Line("viewers", "offered_rate"), Line("attempts", "attempts_rate"),
+        Line("origin", "origin_rate"), Line("failed", "failed_rate")), marks=("outage",)),
     Panel("Found on the way", (
         Line("at the edges", "hit_ratio"), Line("no origin needed", "offload")),
         unit="of requests"),
@@ -117,6 +137,11 @@ PANELS = (
         Line("old version", "stale_share"), Line("failed", "failed_share"),
         Line("URL expired", "refused_share")), marks=("release",), unit="of requests"),
 )
+
+
+HITS = ("edge_hits", "regional_hits", "shield_hits", "from_origin", "from_second", "expired_served")
+ANSWERS = Invariant(f"completed + late = {' + '.join(HITS)}", lambda r: near(
+    r.summary["completed"] + r.summary["late"], sum(r.summary[hits] for hits in HITS)))
 
 
 def rolling(values: np.ndarray) -> np.ndarray:
@@ -151,9 +176,14 @@ class Books:
         self.part, self.sim, self.tally = delivery, delivery.sim, tally
         self.ticks = len(delivery.record.t) - 1
         self.kinds = tally.count.sum(axis=(1, 2))
-        self.offered = tally.count.sum(axis=(0, 2))
+        self.attempts = tally.count.sum(axis=(0, 2))
         self.let_in = tally.count[:REFUSED].sum(axis=0)
         self.good = tally.count[:ERROR].sum(axis=0)
+        self.offered, self.completed = self.attempts, self.good.sum(axis=1)
+        self.failed = tally.count[ERROR].sum(axis=1)
+        self.open_end = self.abandoned = self.timed_out = self.short_circuited = 0
+        if tally.fates:
+            vars(self).update(vars(tally.fates))
         self.asked, self.shielded = tally.asked, tally.shielded
         self.fetched = int(self.kinds[FROM_ORIGIN] + self.kinds[FROM_SECOND])
 
@@ -186,15 +216,15 @@ class Books:
         all_let_in, everybody = self.let_in.sum(axis=1), count.sum(axis=0)
         found = count[HIT].sum(axis=1)
         near = count[[HIT, REGIONAL, SHIELD]].sum(axis=(0, 2))
-        failed = count[ERROR].sum(axis=1)
         edges = float(self.part.places if self.part.by_edges else 0)
         series = {
             "offered_rate": self._rate(self.offered),
-            "origin_rate": self._rate(self.asked), "failed_rate": self._rate(failed),
+            "attempts_rate": self._rate(self.attempts),
+            "origin_rate": self._rate(self.asked), "failed_rate": self._rate(self.failed),
             "hit_ratio": part(found, all_let_in), "offload": part(near, all_let_in),
             "stale_share": part(tally.old.sum(axis=1), all_let_in),
-            "failed_share": part(failed, all_let_in),
-            "refused_share": part(count[REFUSED].sum(axis=1), self.offered),
+            "failed_share": part(self.failed, all_let_in),
+            "refused_share": part(count[REFUSED].sum(axis=1), self.attempts),
             "second_rate": self._rate(count[FROM_SECOND].sum(axis=1)),
             "shield_share": part(count[SHIELD].sum(axis=1), all_let_in - found),
             "edges": (np.full(self.ticks + 1, edges), "edges")}

@@ -43,7 +43,7 @@ class Buckets(Delivery):
     def serve(self, first: int, times: list[float], objects: np.ndarray,
               edges: list[int]) -> None:
         """Answer these requests, the first of which has number `first`."""
-        ask, service, arrives = self.origin.ask, self.origin.service, self.arrives
+        ask, service, arrives = self.origin.ask, self.origin.usual, self.arrives
         home, asked, changed = self.origin.region, self.asked, self.site.changed
         for i, (now, one, region) in enumerate(zip(times, objects.tolist(), edges), first):
             if not i % AT_ONCE:
@@ -90,7 +90,8 @@ class Callers(Ledger):
             if here == part.origin.region and (part.origin.workers or part.origin.outages):
                 self._at_home(begin, end, tick, here, came[here], size)
                 continue
-            self._answered(tick, here, np.array([part.origin.service]), came[here:here + 1], size)
+            service = part.origin.service if here == part.origin.region else part.origin.usual
+            self._answered(tick, here, np.array([service]), came[here:here + 1], size)
             if here == part.origin.region:
                 continue
             arrives = part.arrives[here, sample.one]
@@ -122,7 +123,7 @@ class Callers(Ledger):
         self.count(tick, ERROR, here, n[lost])
         region = np.full(lost.sum(), here)
         self.extra(tick, UNSERVED, region, n[lost])
-        self.wait(tick, wait[lost], n[lost], region)
+        self.wait(tick, wait[lost], n[lost], region, np.ones(len(region), dtype=bool))
 
     def _answered(self, tick, here, wait, n, size) -> None:
         region = np.full(len(n), here)

@@ -115,7 +115,7 @@ class Crowd(Fetches):
         wait = np.broadcast_to(wait, len(cells))[:, None] + 0.0 * n
         kid, sent = kid.ravel(), n * (self.size[cells] * stale)[:, None]
         self.extra(tick, SENT, kid, sent.ravel())
-        self.wait(tick, wait.ravel(), n.ravel(), kid)
+        self.wait(tick, wait.ravel(), n.ravel(), kid, np.repeat(~stale, self.kid.shape[1]))
 
     # -- fetches -----------------------------------------------------------------------------
 

@@ -4,10 +4,10 @@ Picture the counter of a shop, whoever stands behind it: who comes is noted with
 long he waited, and whether what he got was old.
 
 *Models:* requests of viewers, of strangers and of other parts; signed URLs, looked at as a request
-begins; books of all requests. *Leaves out:* how an answer is found: that is in `distribution` and
-`buckets`.
+begins; a region whose edges answer nobody; books of all requests. *Leaves out:* how an answer is
+found: that is in `distribution` and `buckets`; that DNS sends viewers on to another region's edges.
 
-Data plane: viewers who come alone are counted (see `crowd`); what other parts send or get is
+Data plane: viewers who come alone are counted (see `crowd`); what other parts send, ask or get is
 followed request by request, in the viewers' order.
 """
 
@@ -16,33 +16,38 @@ from functools import cached_property
 
 import numpy as np
 
-from labsim.declare import Component, Outlet, adds_up
+from labsim.declare import Outlet, adds_up
+from labsim.declare.asked import Asked
+from labsim.declare.faults import DOWN, FaultKind
 from labsim.engine import Simulation, Source, together
-from labsim.errors import LabsimError, require
+from labsim.engine.agenda import Call
+from labsim.errors import LabsimError, ParameterError, require
 from labsim.services.cloudfront import bill, rules
-from labsim.services.cloudfront.books import METRICS, PANELS, Books
+from labsim.services.cloudfront.books import ANSWERS, METRICS, PANELS, Books
 from labsim.services.cloudfront.origin import Origin
 from labsim.services.cloudfront.site import Site
-from labsim.services.cloudfront.tally import followed
+from labsim.services.cloudfront.tally import ERROR, HIT, followed
 from labsim.services.cloudfront.viewers import Requests, anybody
 from labsim.services.common import regions as world
 
 AT_ONCE = 4_096     # requests between two looks at whether the run was cancelled
 
 
-class Delivery(Component):
+class Delivery(Asked):
     """Answers viewers of `site`, whose origin is `origin`. Requests come from `cloudfront.Viewers`,
-    by `sim.send(load, to=delivery)` or from another part's outlet; those of the latter come from
-    all over the world. `misses` is the outlet of those that the origin is asked.
+    by `sim.send(load, to=delivery)`, from another part's outlet, or from parts and clients that
+    wait for the answer; all but the first come from all over the world. `misses` is the outlet of
+    those that the origin is asked; `done` and `failed` are those of whoever waits for the answer,
+    who has it with its first byte.
 
     places: edges or buckets per region. serving: the region that serves each. random(use): the
     generator for each use.
     """
 
     METRICS, PANELS = METRICS, PANELS
-    INVARIANTS = (adds_up("offered", "completed", "failed", "refused"),
-                  adds_up("completed", "edge_hits", "regional_hits", "shield_hits", "from_origin",
-                          "from_second", "expired_served"))
+    INVARIANTS = (adds_up("offered", "completed", "failed", "refused", "open_end"),
+                  adds_up("attempts", "offered", "retries"),
+                  ANSWERS)
     shows = (("req/s", "offered_rate"), ("hits", "hit_ratio"))
     alarm = "failed_rate"
     by_edges = False
@@ -73,10 +78,10 @@ class Delivery(Component):
         self.unchanged: list[int] = []      # the origin's answer was 304
         self.asked: list[float] = []        # when an origin was asked, s
         self._given = 0
+        self.gone = np.zeros(len(world.REGIONS), dtype=bool)    # regions whose edges are down
         site.served_by.append(self)
         origin.asked_by.append(self)
         self.link(origin)
-        sim.on_advance(self.advance)
 
     # -- wiring ------------------------------------------------------------------------------
 
@@ -100,14 +105,26 @@ class Delivery(Component):
 
     def wired(self) -> None:
         """It has to have somebody who asks."""
-        if not self._sources and not self.fed_by and not self.visitors:
+        if self.askers:
+            super().wired()
+        elif not self._sources and not self.fed_by and not self.visitors:
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
+        for who in self.visitors:
+            if who.retry and not self._alone:
+                raise ParameterError("retry", who.retry, "None, where others ask, too: these "
+                                     "viewers are followed; sim.send(load, to=..., retry=...) has "
+                                     "clients that come back").of(who.name)
+
+    @property
+    def _alone(self) -> bool:
+        """Whether the viewers are alone, and nobody needs to know when each came."""
+        return len(self.visitors) == 1 and not (
+            self._sources or self.fed_by or self.askers or self.misses.connected
+            or self.visitors[0].follow)
 
     def _begin(self) -> None:
-        """Count the viewers if they are alone and nobody needs to know when each came."""
-        alone = len(self.visitors) == 1 and not (
-            self._sources or self.fed_by or self.misses.connected)
-        if alone and not self.visitors[0].follow:
+        """Count the viewers if that is enough."""
+        if self._alone:
             self.crowd = self.counted(self.visitors[0])
         else:
             self._sources += [Source(iter([who.requests])) for who in self.visitors]
@@ -120,6 +137,8 @@ class Delivery(Component):
 
     def advance(self, now: float) -> None:
         """Answer all requests that came up to and including `now` s."""
+        if self.askers:
+            self.sim.agenda.advance(now)
         for part in self.fed_by:
             part.advance(now)
         if not self._begun:
@@ -127,14 +146,54 @@ class Delivery(Component):
             self._begin()
         if self.crowd:
             return self.crowd.advance(now)
-        pieces, self._taken = self._taken, []
-        pieces += [piece for source in self._sources for piece in source.upto(now)]
-        if pieces:
-            self._come(together(pieces))
+        self._follow(now)
         if self.misses.connected:
             asked = [t for t in self.asked[self._given:] if t >= 0]
             self._given = len(self.asked)
             self.misses.give(np.sort(np.minimum(asked, now)))
+        self.done.flush()
+        self.failed.flush()
+
+    def _follow(self, now: float) -> None:
+        """Requests that nobody waits for, up to `now` s."""
+        pieces, self._taken = self._taken, []
+        pieces += [piece for source in self._sources for piece in source.upto(now)]
+        if pieces:
+            self._come(together(pieces))
+
+    def ask(self, t: float, call: Call) -> None:
+        """A request comes at `t` s, from anywhere in the world."""
+        if not self._begun:
+            self._begun = True
+            self._begin()
+        self._follow(t)
+        request, = anybody([np.array([t])], self, self._others)
+        noted, count = len(self.noted), self.count
+        self._come(request)
+        _, kind, wait = self.noted[-1] if len(self.noted) > noted else (0, HIT, 0.0)
+        if self.count == count:     # its URL has expired
+            kind = ERROR
+        here = request.region[0]
+        trip = self.trips()[here, self.serving[here]]
+        self.sim.agenda.at(t + world.first_byte(trip, wait + self.viewer_time), self._told,
+                           (call, kind != ERROR))
+
+    def _told(self, t: float, what: tuple[Call, bool]) -> None:
+        self.answer(t, *what)
+
+    # -- faults --------------------------------------------------------------------------------
+
+    def breakable(self) -> dict[str, dict[str, FaultKind]]:
+        """All that serves from a region, such as "cdn-europe"."""
+        return {f"{self.name}-{world.REGIONS[here]}": {"down": DOWN}
+                for here in sorted({*self.serving})}
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """Who is served from that region gets an error; its caches keep what they have."""
+        region = world.REGIONS.index(piece.removeprefix(f"{self.name}-"))
+        self.gone[region] = bool(amounts)
+        if self.crowd:
+            self.crowd.stirred()
 
     def _come(self, requests: Requests) -> None:
         let_in = np.ones(len(requests), dtype=bool)
@@ -146,7 +205,15 @@ class Delivery(Component):
         where = np.array(self.serving)[served.region]
         edge = where * self.places + (served.place * self.places).astype(np.int64)
         first, self.count = self.count, self.count + len(served)
-        self.serve(first, served.t.tolist(), served.one, edge.tolist())
+        if not self.gone.any():
+            return self.serve(first, served.t.tolist(), served.one, edge.tolist())
+        gone = self.gone[where]
+        for run in np.split(np.arange(len(served)), np.flatnonzero(np.diff(gone)) + 1):
+            if len(run) and gone[run[0]]:
+                self.noted += [(first + i, ERROR, 0.0) for i in run.tolist()]
+            elif len(run):
+                self.serve(first + int(run[0]), served.t[run].tolist(), served.one[run],
+                           edge[run].tolist())
 
     def serve(self, first: int, times: list[float], objects: np.ndarray,
               edges: list[int]) -> None:

@@ -98,7 +98,8 @@ class Fetches(Cells):
             self.extra(tick, SHIELDED, region, n * (self.far[region] > 0))
         if plain:       # all of a region wait alike
             wait, region, n, shared = self._alike(wait, region, n, shared)
-        self.wait(tick, wait, n, region)
+            kind = np.full(len(n), FROM_ORIGIN)
+        self.wait(tick, wait, n, region, kind == ERROR)
         self.shared(tick, shared, region, wait)
 
     @staticmethod

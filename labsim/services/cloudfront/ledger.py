@@ -12,7 +12,9 @@ Data plane: counted.
 
 import numpy as np
 
+from labsim.services.cloudfront.returns import Returns
 from labsim.services.cloudfront.tally import (
+    ERROR,
     FROM_ORIGIN,
     FROM_SECOND,
     HIT,
@@ -54,6 +56,7 @@ class Ledger:
         self.extras = np.zeros((len(EXTRAS), *shape))
         self.parts = 1                      # of a tick, in which it is looked at
         self.rows: list[tuple] = []         # waits, how many, region of who serves
+        self.returns = Returns(self, viewers.retry) if viewers.retry else None
 
     # -- windows -----------------------------------------------------------------------------
 
@@ -75,8 +78,24 @@ class Ledger:
             whole_one = warming if begin < 0 else self.t[1]
             end = min(end, now, begin + whole_one / self.parts)
             self.part.sim.check()
-            self.window(begin, end, tick, rates * self.let_in)
+            if self.returns and begin >= 0:
+                self.at = self.returns.window(begin, end, tick, rates * self.let_in)
+                continue
+            self.ask(begin, end, tick, rates * self.let_in)
             self.at = float(end)
+
+    def ask(self, begin: float, end: float, tick: int, rates: np.ndarray) -> None:
+        """Requests at these rates, of which some come to a region whose edges are down."""
+        gone = self.part.gone[self.serving]
+        if gone.any():
+            self.count(tick, ERROR, self.serving[gone], rates[gone] * (end - begin))
+            rates = np.where(gone, 0.0, rates)
+        self.window(begin, end, tick, rates)
+
+    def stirred(self) -> None:
+        """Something has changed: whoever comes back is looked at closely."""
+        if self.returns:
+            self.returns.crowd.changed(self.part.sim.now)
 
     def changes(self) -> list[float]:
         """When rates change within a tick, s."""
@@ -104,9 +123,13 @@ class Ledger:
         if tick >= 0:
             self.extras[what, tick] += np.bincount(region, n, REGIONS)
 
-    def wait(self, tick: int, waits: np.ndarray, n: np.ndarray, region: np.ndarray) -> None:
-        """`n` requests waited so long, s, beyond the viewers' round trips, row by row."""
+    def wait(self, tick: int, waits: np.ndarray, n: np.ndarray, region: np.ndarray,
+             lost: np.ndarray | None = None) -> None:
+        """`n` requests waited so long, s, beyond the viewers' round trips, row by row; those `lost`
+        for an error."""
         if tick >= 0:
+            if self.returns:
+                self.returns.waited(waits, n, region, lost)
             self.rows.append((waits, n, region))
             self.extras[LATE, tick] += np.bincount(region, waits * n, REGIONS)
 
@@ -126,6 +149,9 @@ class Ledger:
         new[REFUSED] = rng.poisson(self.expected * (1.0 - self.let_in))
         came = np.array([self.viewers.random(f"viewers {region}").poisson(many) for region, many
                          in zip(world.REGIONS, self.expected.sum(axis=0))])
+        if self.returns:
+            offered = whole(self.expected * ratio(came, self.expected.sum(axis=0)))
+            came = came + self.returns.more(came)
         counted = (new + old).sum(axis=(0, 1))
         scale = ratio(came, counted)
         both = np.stack([new, old]) * scale
@@ -145,7 +171,8 @@ class Ledger:
             unchanged=min(round(extras[UNCHANGED].sum()), int(fetched.sum())),
             shielded=round(extras[SHIELDED].sum()), oldest=self.oldest,
             sent=sent, origin_bytes=float(min(extras[FETCHED].sum(), sent.sum())),
-            edges=self._by_edge(count[HIT], let_in))
+            edges=self._by_edge(count[HIT], let_in),
+            fates=self.returns.fates(count, offered) if self.returns else None)
 
     def _latencies(self, count, shared, mine, scale, near) -> tuple:
         """Rows of times to the first byte, how many, and the viewers' region."""

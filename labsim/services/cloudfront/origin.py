@@ -5,8 +5,8 @@ it drives away empty. When the gate is shut nobody says so: the driver rings, wa
 and goes to the other factory. The next driver rings, too.
 
 *Models:* a bucket (any number at a time) or a server with so many workers, first come first served;
-an outage in which it doesn't answer or answers 503; attempts and timeouts; an origin group, which
-forgets each failure.
+an outage in which it doesn't answer or answers 503, always or a share of the time; a fault by which
+each answer takes longer; attempts and timeouts; an origin group, which forgets each failure.
 *Leaves out:* attempts after a response timeout, keep-alive, partial answers, a second origin that
 is full or behind.
 
@@ -15,13 +15,15 @@ in the order in which viewers asked; ways only add to the time of the answer.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from labsim import factbook
 from labsim.declare import Component, Count, Line, Metric, Panel, per_tick
+from labsim.declare.faults import ERRORS as SHARE
+from labsim.declare.faults import SLOW, FaultKind
 from labsim.engine import Order, Servers, Simulation
 from labsim.errors import require, unknown
 from labsim.services.cloudfront import rules
@@ -35,11 +37,14 @@ SINGLY, GRAINS = 500, 100       # requests of a crowd at a server at a time; els
 
 @dataclass(frozen=True)
 class Fault:
-    """From when to before when (s) the first origin is away, and how."""
+    """From when to before when (s) the first origin is away, and how, for which share of the
+    requests."""
 
     kind: str
     start: float
     end: float
+    share: float = 1.0
+    struck: bool = False
 
 
 class Origin(Component):
@@ -51,6 +56,7 @@ class Origin(Component):
     they are. What is sent to it comes from a `cloudfront` delivery.
     """
 
+    FAULTS = {"down": FaultKind("it doesn't answer at all"), "errors": SHARE, "slow": SLOW}
     METRICS = (
         Count("attempts", "requests", "requests that the first origin got", "lower",
               lambda o: o.per_tick.sum()),
@@ -76,6 +82,7 @@ class Origin(Component):
         for what, value in (("region", region), ("second_region", second_region)):
             require(what, value, 0, len(world.REGIONS) - 1, whole=True)
         self.service, self.workers, self.group = service, workers, group
+        self.usual = service                # without a fault
         self.region, self.second_region = region, second_region
         self.attempts, self.connect = connect_attempts, connect_timeout
         self.response = response_timeout
@@ -85,6 +92,7 @@ class Origin(Component):
         self.asked: list[float] = []        # when the first origin was asked, s
         self.failovers = 0
         self.worked = 0.0                   # s of all workers together
+        self._luck = sim.stream(f"{name} errors")
 
     def fault(self, at: float, lasts: float, kind: str = UNREACHABLE) -> None:
         """From `at` for `lasts` s it doesn't answer ("unreachable"), or answers 503 ("errors")."""
@@ -100,6 +108,30 @@ class Origin(Component):
             yield self.sim.until(at + lasts, Order.CAPACITY)
             self.log("back", "is back")
         self.sim.process(telling())
+
+    def advance(self, now: float) -> None:
+        """Let everybody who asks it do so until `now`."""
+        for delivery in self.asked_by:
+            delivery.advance(now)
+
+    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
+        """It is away, answers 503, or is slow."""
+        now = self.sim.now
+        for delivery in self.asked_by:
+            if delivery.crowd:
+                delivery.crowd.stirred()
+        if what == "slow":
+            self.service = self.usual * math.prod(amounts)
+            return
+        kind = UNREACHABLE if what == "down" else ERRORS
+        holding = [one for one in self.outages if one.kind == kind and one.struck
+                   and one.end > now]
+        if len(amounts) > len(holding):
+            share = amounts[-1] if what == "errors" else 1.0
+            self.outages.append(Fault(kind, now, self.mended_at, share, struck=True))
+        elif len(amounts) < len(holding):       # before it was known
+            self.outages = [replace(one, end=now) if one is holding[0] else one
+                            for one in self.outages]
 
     def ask(self, now: float, way: float, other_way: float) -> tuple[float, int]:
         """When (s) the answer to a request of `now` is back over round trips of `way` s, or over
@@ -123,7 +155,8 @@ class Origin(Component):
 
     def _away(self, now: float) -> str:
         """How it is away at `now`, "" if it isn't."""
-        return next((one.kind for one in self.outages if one.start <= now < one.end), "")
+        return next((one.kind for one in self.outages if one.start <= now < one.end
+                     and (one.share == 1.0 or self._luck.random() < one.share)), "")
 
     def _other(self, now: float, way: float, status: int | None = None) -> tuple[float, int]:
         """The second origin's answer, if there is one to ask. status: the first one's, None if it
@@ -147,6 +180,8 @@ class Origin(Component):
         silent = [one for one in self.outages if one.kind == UNREACHABLE]
         for one in self.outages:
             hit = unseen & (one.start <= t) & (t < one.end)
+            if one.share < 1.0:
+                hit &= self._luck.random(len(t)) < one.share
             unseen &= ~hit
             if one.kind == ERRORS:
                 given_up[hit] = (t + way)[hit]

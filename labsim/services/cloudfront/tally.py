@@ -19,6 +19,22 @@ REGIONS = len(world.REGIONS)
 
 
 @dataclass(frozen=True)
+class Fates:
+    """What became of requests of which some were tried again: those `offered`, answered in time
+    (`completed`) and given up (`failed`), (ticks,), whole numbers; those whose viewers wait to try
+    again, and those given up after a timeout; attempts that timed out, and that a breaker stopped.
+    """
+
+    offered: np.ndarray
+    completed: np.ndarray
+    failed: np.ndarray
+    open_end: int
+    abandoned: int
+    timed_out: int
+    short_circuited: int
+
+
+@dataclass(frozen=True)
 class Tally:
     """What became of requests. Axes: ticks, viewers' regions.
 
@@ -29,7 +45,7 @@ class Tally:
     waited for a fetch under way, were 304, came to Origin Shield from elsewhere. oldest: the
     longest that a version served was out of date, s. sent: bytes to each region; origin_bytes:
     sent by origins. edges: of each edge, how many requests it had a fresh copy for and how many
-    came, both (ticks, regions, edges).
+    came, both (ticks, regions, edges). fates: of the requests, where some came back.
     """
 
     count: np.ndarray
@@ -44,6 +60,7 @@ class Tally:
     sent: np.ndarray
     origin_bytes: float
     edges: tuple[np.ndarray, np.ndarray]
+    fates: Fates | None = None
 
 
 def ratio(part: np.ndarray, of: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from labsim.declare import Component, Count, Line, Panel, per_tick
+from labsim.declare.retry import Retry
 from labsim.engine import Rows, Simulation, together
 from labsim.errors import ParameterError
 from labsim.services.common import regions as world
@@ -41,8 +42,9 @@ class Viewers(Component):
     """Viewers who send `rate` requests per second to a delivery, in the mean of a day.
 
     shares: by region. swing: how much more they ask in their evening. warm_up: how long before
-    the start they begin, s. follow: each request is followed, even if nobody needs it.
-    random(use): the generator for each use; by default streams of its
+    the start they begin, s. follow: each request is followed, even if nobody needs it. retry: what
+    they do when there is an error, or no first byte in time (`labsim.retry`), from 0 s on; by
+    default nobody comes back. random(use): the generator for each use; by default streams of its
     own.
     """
 
@@ -53,7 +55,8 @@ class Viewers(Component):
 
     def __init__(self, sim: Simulation, name: str, rate: float, to, *,
                  shares: tuple[float, ...] = SHARES, swing: float = 0.0, warm_up: float = 0.0,
-                 follow: bool = False, random: Callable[[str], np.random.Generator] | None = None):
+                 follow: bool = False, retry: Retry | None = None,
+                 random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
         if len(shares) != len(world.REGIONS):
             raise ParameterError("shares", shares, f"one of each of {', '.join(world.REGIONS)}")
@@ -65,7 +68,7 @@ class Viewers(Component):
             what = "swing" if swing > 1 else "shares"
             raise ParameterError(what, swing if swing > 1 else shares, "at most 1, all together")
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
-        self.warm_up, self.follow = warm_up, follow
+        self.warm_up, self.follow, self.retry = warm_up, follow, retry
         self._to = weakref.ref(to)
         self._curves = [world.awake(here, rate * share, swing, -warm_up, sim.duration)
                         for here, share in enumerate(shares)]

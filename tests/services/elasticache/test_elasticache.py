@@ -210,6 +210,7 @@ def test_what_lacks_something_says_so():
     def no_readers(sim):
         elasticache.Application(sim, "app", elasticache.Cluster(sim, "shelf", keys=1, room=1),
                                 rds.Database(sim, "db", servers=1, work=WORK))
-    for build, words in ((no_application, "nobody asks shelf"), (no_readers, "nothing comes to app")):
+    for build, words in ((no_application, "nobody asks shelf"),
+                         (no_readers, "nothing comes to app")):
         with pytest.raises(LabsimError, match=words):
             labsim.simulate(build, 60)
