@@ -11,10 +11,11 @@
 # a group, an alarm. You wire them in a function, and everything else (figure, picture, metrics,
 # bill, report) comes with the parts.
 #
-# **Afterwards you can answer:** How do I put my own system together? How do I see what it does, and
-# what it costs? How do I try a change, and know that it is not luck?
+# **Afterwards you can answer:** How do I put my own system together, from ten lines to a system of
+# four services? How do I see what it does, and what it costs? What do clients do who get no answer,
+# and what happens when a part breaks? How do I try a change, and know that it is not luck?
 #
-# Time: about twenty minutes. labsim {{version}}.
+# Time: about forty minutes. labsim {{version}}.
 
 # %% [markdown]
 # ## Ten lines
@@ -144,6 +145,161 @@ flow = ls.simulate(warehouse, duration=7_200)
 
 # %%
 ls.theory.mmc_wait_mean(arrival_rate=2, service_time=2, servers=5)
+
+# %% [markdown]
+# ## Parts that wait for each other
+#
+# What leaves by `done.to` nobody waits for. A web server that asks a database *does* wait, and keeps
+# its thread meanwhile: that is said by `calls`. The last part is made first, for the others name it.
+
+# %%
+from labsim.services import elasticache, elb, rds
+
+
+def site(sim, lock=False):
+    """A load balancer, its targets, a cache, a database."""
+    database = rds.Database(sim, "database", servers=2, work=ls.exponential(0.06))
+    cache = elasticache.Cluster(sim, "cache", keys=2_000, room=400)
+    app = elasticache.Application(sim, "app", cache, database, skew=0.8, warm=True, lock=lock)
+    web = elb.Balancer(sim, "web", targets=(1, 1, 0), work=ls.exponential(0.02), threads=8,
+                       calls=app)
+    sim.send(20, to=web, name="clients", retry=ls.retry(timeout=1, attempts=3, base=0.1))
+
+
+# %%
+quiet = ls.simulate(site, duration=120)
+{name: round(quiet.summary[name], 3) for name in (
+    "clients.goodput_share", "clients.latency_p95", "app.hit_ratio", "database.utilization")}
+
+# %% [markdown]
+# A call may have a timeout, retries and a pool of connections of its own: `calls=ls.ask(database,
+# retry=ls.retry(timeout=0.3), pool=10)`. `a.then(b)` passes a request on instead, so that `b`
+# answers it. `sim.send(ls.users(200, think=5), to=web)` is a closed loop: so many users, who think
+# between an answer and the next request.
+#
+# ## Break it
+#
+# Any part can be broken at any moment: a list of who, how, from when on (s), for how long (s), and
+# how badly. Here the database takes twelve times as long for a while.
+
+# %%
+broken = ls.simulate(site, duration=120, faults=[("database", "slow", 20, 20, 12)])
+broken.plot()
+
+# %% [markdown]
+# The database is well again after a third of the run, and nobody gets an answer. Why, and what ends
+# it, is the lab *Retry storms and metastable failures*. Everything balances, over the whole system
+# and in each part:
+
+# %%
+ended = ("completed", "failed", "abandoned", "open_end")
+sum(broken.summary[f"clients.{name}"] for name in ended) == broken.summary["clients.offered"]
+
+# %% [markdown]
+# What can be broken in a system, and in which ways, its result knows; a wrong name suggests the
+# nearest.
+
+# %%
+for piece, kinds in broken.breakable.items():
+    print(f"{piece:16} {', '.join(kinds)}")
+
+# %%
+try:
+    ls.simulate(site, duration=60, faults=[("databse", "slow", 20, 20, 12)])
+except ls.ParameterError as error:
+    print(error)
+
+# %% [markdown]
+# ## Without servers
+#
+# API Gateway, a function, a table. The function's environment is kept, and paid, until the table
+# has answered. A table counts what it is asked: a single request falls into one of its steps, and
+# shares that step's fate.
+
+# %%
+from labsim.services import api_gateway, dynamodb, lambda_
+
+
+def serverless(sim):
+    """API Gateway -> Lambda -> DynamoDB."""
+    table = dynamodb.Table(sim, "table", "provisioned", 10, 50)
+    save = lambda_.Function(sim, "save", ls.exponential(0.05), calls=table.writes)
+    api = api_gateway.Gateway(sim, "api", save)
+    sim.send(60, to=api, name="browsers", retry=ls.retry(attempts=3, base=0.1))
+
+
+r = ls.simulate(serverless, duration=600)
+{name: round(r.summary[name], 3) for name in (
+    "browsers.goodput_share", "browsers.amplification", "table.throttled", "cost_usd")}
+
+# %% [markdown]
+# ## Work that waits in queues
+#
+# One group serves two queues: whoever is named first is served first. What fails three times goes to
+# a third queue, and is looked at by somebody else.
+
+# %%
+def office(sim):
+    """Two queues of different priority, one group, and a queue of what failed."""
+    urgent = sqs.Queue(sim, "urgent")
+    normal = sqs.Queue(sim, "normal", max_receives=3, error_share=0.2)
+    broken = sqs.Queue(sim, "broken")
+    normal.dead.to(broken)
+    ec2.Fleet(sim, "workers", size=10, consumes=[urgent, normal], work=ls.exponential(4))
+    ec2.Fleet(sim, "people", size=1, consumes=broken, work=ls.exponential(60))
+    sim.send(0.8, to=urgent, name="customers")
+    sim.send(1.0, to=normal, name="jobs")
+
+
+r = ls.simulate(office, duration=7_200, faults=[("workers", "down", 1_800, 600)])
+r.plot()
+
+# %%
+{name: round(r.summary[name], 1) for name in (
+    "urgent.wait_p95", "normal.wait_p95", "normal.dead_lettered", "broken.completed")}
+
+# %% [markdown]
+# ## From counts to requests, and back
+#
+# Buckets, streams and tables count; queues and functions follow requests one by one. What a counted
+# part gives out comes to the next one evenly over a step; what comes to a counted part one by one
+# is counted in the step that begins next.
+
+# %%
+from labsim.services import kinesis, s3
+
+
+def pipeline(sim):
+    """Objects make events; workers write what they find into a table."""
+    bucket = s3.Bucket(sim, "bucket")
+    events = sqs.Queue(sim, "events")
+    table = dynamodb.Table(sim, "table", "provisioned", 10, 40)
+    bucket.written.to(events)
+    workers = ec2.Fleet(sim, "workers", 60, consumes=events, work=ls.exponential(0.5))
+    group = autoscaling.Group(sim, "group", workers, min_size=5, max_size=40)
+    autoscaling.TargetTracking(group, events.backlog_per(workers), target=20)
+    events.done.to(table.writes)
+    sim.send(ls.spike(8, 4, start=600, length=600), to=bucket.puts, name="uploads")
+
+
+r = ls.simulate(pipeline, duration=3_600)
+r.picture(900)
+
+# %%
+def orders(sim):
+    """Producers -> Kinesis -> Lambda -> a queue."""
+    stream = kinesis.Stream(sim, "stream", 2)
+    check = lambda_.Function(sim, "check", ls.exponential(0.01))
+    mapping = lambda_.KinesisEventSourceMapping(sim, "mapping", check)
+    shipping = sqs.Queue(sim, "shipping")
+    stream.done.to(mapping)
+    mapping.done.to(shipping)
+    ec2.Fleet(sim, "packers", size=30, consumes=shipping, work=ls.exponential(0.5))
+    sim.send(50, to=stream)
+
+
+r = ls.simulate(orders, duration=900)
+r.cost
 
 # %% [markdown]
 # ## Where to go on

@@ -1,0 +1,108 @@
+"""The model of the lab `retry-storms`: clients, a load balancer, web servers, a cache, a database.
+
+Picture an office on the day the archive's lift stuck. People waited, went out, and came in again by
+the other door with the same question; the clerks went on looking for answers for people who had
+left. In the afternoon the lift ran again. The office did not: each answer came a minute after its
+asker had gone.
+
+Start reading at `simulate`; the parts are in `labsim.services.elb`, `.elasticache` and `.rds`.
+
+*Models:* each request, from part to part and back, exactly: a web server keeps its thread until the
+cache or the database has answered; who has given up still costs them their work. The rates are
+those of one small service. A hundred times the load on a hundred times the servers behaves alike,
+only with less chance in it, and takes a hundred times as long.
+*Leaves out:* what the parts leave out; users who never come again.
+"""
+
+import math
+
+import numpy as np
+
+from labsim import declare as kit
+from labsim.builtin.retry_storms.params import RetryStormsParams
+from labsim.declare import Client, Retry
+from labsim.declare.client import ABANDONED, COMPLETED, FAILED
+from labsim.engine import Estimate, Load, ServiceTimes, Simulation
+from labsim.services import elasticache, elb, rds
+from labsim.services.common.crew import Ask
+
+POINTS = 90
+COST = 130.0        # what an attempt takes, in requests of a station
+LAST = 0.25         # part of the run, its last, in which it is seen whether it came back
+WELL = 0.9          # share of what is wanted: if less is answered, that is an outage
+WINDOW = 5          # s over which that is looked at
+
+
+def simulate(p: RetryStormsParams, sim: Simulation) -> "Storm":
+    """Clients ask the load balancer, web servers the cache or the database, and all wait."""
+    database = rds.Database(
+        sim, "database", servers=p.vcpus, work=ServiceTimes(p.query_time),
+        max_wait=p.shed_after or math.inf, cancels=p.cancels)
+    retry = None
+    if p.database_timeout or p.database_attempts > 1:
+        retry = Retry(timeout=p.database_timeout or math.inf, attempts=p.database_attempts,
+                      base=p.retry_base)
+    cache = app = None
+    if p.cached:
+        cache = elasticache.Cluster(sim, "cache", keys=p.keys, room=p.cache_items)
+        app = elasticache.Application(
+            sim, "application", cache, database, skew=p.skew, ttl=p.ttl, jitter=p.ttl_jitter,
+            lock=p.lock, warm=True, retry=retry, pool=p.pool)
+    web = elb.Balancer(
+        sim, "web", targets=(p.targets - p.targets // 2, p.targets // 2, 0),
+        work=ServiceTimes(p.work_time), threads=p.threads,
+        calls=app or Ask(database, retry, p.pool), contention=p.contention / 100,
+        max_queue=p.max_queue, order=p.queue_order, max_wait=p.max_wait or math.inf,
+        algorithm=p.algorithm, anomaly_mitigation=p.anomaly_mitigation)
+    clients = Client(sim, "clients", web, Load(lambda duration: kit.spiked(p, p.request_rate)),
+                     retry=p.retry)
+    return Storm(p, sim, database=database, cache=cache, app=app, web=web, clients=clients)
+
+
+class Storm(kit.Outcome):
+    """The shop: who asked, and what each part had at hand."""
+
+    def series(self) -> dict:
+        """Those of the clients; how much each part has to do."""
+        web, database = self.web.series(), self.database.told
+        hits = self.app.series()["hit_ratio"] if self.app else kit.per_tick(
+            np.zeros(len(self.sim.record.t) - 1))
+        return {**self.clients.series(), "hit_ratio": hits,
+                "web_in_flight": web["in_flight"], "healthy": web["in_service"],
+                "web_failed_rate": web["failed_rate"],
+                "database_rate": database["accepted_rate"],
+                "database_in_flight": database["in_flight"],
+                "database_queue": database["queue"]}
+
+    def cost(self) -> dict:
+        """Balancer, targets, cache and database."""
+        return {**self.web.cost(), **(self.cache.cost() if self.cache else {}),
+                **self.database.cost()}
+
+    def good(self, since: float) -> float:
+        """Share of the requests that ended after `since` s which were answered."""
+        ended = self.clients.ended
+        done, lost = (np.count_nonzero(np.array(times) > since) for times in (
+            ended[COMPLETED], ended[FAILED] + ended[ABANDONED]))
+        return kit.share(done, done + lost)
+
+    def outage(self) -> float:
+        """How long fewer than nine of ten requests were answered, s: of whole windows, up to the
+        last moment at which who gives up has given up."""
+        edges = np.arange(0.0, self.p.duration - self.p.client_timeout, WINDOW)
+        if len(edges) < 2:
+            return 0.0
+        wanted, answered = (np.histogram(times, edges)[0] for times in (
+            self.clients.sent, self.clients.ended[COMPLETED]))
+        return float(WINDOW * np.count_nonzero(answered < WELL * wanted))
+
+
+def estimate(p: RetryStormsParams) -> Estimate:
+    """What a run will take: attempts, half of those that there may be at most where something
+    breaks."""
+    wanted = p.request_rate * (p.duration + (p.spike_factor - 1) * min(
+        p.spike_duration, max(p.duration - p.spike_start, 0)))
+    again = p.retry_mode != "none" and (p.faults or kit.spikes(p))
+    attempts = wanted * (1 + (p.max_attempts - 1) / 2 * bool(again))
+    keys = p.keys * 5 if p.cached else 0
+    return Estimate(requests=COST * attempts + keys, events=40, lower="request_rate")

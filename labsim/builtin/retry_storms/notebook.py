@@ -1,0 +1,392 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Retry storms and metastable failures
+#
+# *labsim {{version}}. About fifty minutes. Not in the notes, and in every post-mortem: what clients
+# do when no answer comes, and what that does to a load balancer, web servers, a cache, a database.*
+#
+# The archive's lift stuck for a quarter of an hour. People waited, went out, and came in again by
+# the other door with the same question. The lift has run again since noon; the office has not: each
+# answer comes when its asker has gone. **Afterwards you can answer:**
+#
+# * Why does a service stay down when its cause is gone and the load is as before?
+# * What do retries cost when few requests fail, and what when all do?
+# * Which cure ends which failure: a retry budget, a breaker, a shorter queue, another order,
+#   a lock, a timeout?
+# * How much load is safe, and how much is only safe until something happens?
+
+# %%
+import labsim
+
+lab = labsim.lab("retry-storms")
+
+# %% [markdown]
+# ## The facts
+
+# %%
+lab.fact_table()
+
+# %% [markdown]
+# ## Explore
+#
+# Step through the presets: nine small disasters, one picture each. The shade is the time for which
+# something was broken. Then look for what brings the service back: each has its own cure.
+
+# %%
+lab.explore()
+
+# %% [markdown]
+# ## A guided tour
+#
+# ### Raise one number until it breaks
+#
+# The database is slow for fifteen seconds, five times as slow. Clients wait for {{client_timeout}}
+# and make up to three attempts. How much load comes back from that?
+
+# %%
+story = lab.preset("2")
+for rate in (4, 8, 10, 12, 14, 16, 20):
+    s = lab.run(story.changed(request_rate=rate)).summary
+    print(f"{rate:2} req/s: {s['amplification']:.1f} attempts each, "
+          f"outage {s['outage_s']:2.0f} s, in time at the end {s['goodput_end_share']:4.0%}")
+
+# %% [markdown]
+# A little load comes back as soon as the database does. Above some load it never does. The picture
+# of it, and of the same with a retry budget:
+
+# %%
+stuck = lab.run(story)
+stuck.plot()
+
+# %%
+cured = lab.run(story.changed(retry_quota=True))
+cured.plot()
+
+# %% [markdown]
+# In the first the database is busy to the end of the run, with questions of people who have gone.
+#
+# ### It is not the load
+#
+# The same load without the trigger never gets there: twenty runs of each, with other dice.
+
+# %%
+for title, change in (("no trigger", {"faults": ""}), ("trigger", {}),
+                      ("trigger, budget", {"retry_quota": True})):
+    ends = [lab.run(story.changed(**change), seed).summary["goodput_end_share"]
+            for seed in range(1, 21)]
+    print(f"{title:16} in time at the end: {min(ends):4.0%} to {max(ends):4.0%}")
+
+# %% [markdown]
+# Two states at one and the same load, and both stay: that is what *metastable* means.
+#
+# ### How much load is safe?
+#
+# For each load the share that is answered in time at the end: with the trigger, and without it. The
+# gap is the window in which the service works until something happens.
+
+# %%
+import matplotlib.figure
+import numpy as np
+
+rates = np.arange(2, 36, 2.0)
+
+
+def at_the_end(**change):
+    """The share answered in time at the end, for each rate."""
+    return [lab.run(story.changed(request_rate=rate, **change)).summary["goodput_end_share"]
+            for rate in rates.tolist()]
+
+
+# %%
+figure = matplotlib.figure.Figure(figsize=(7, 3.2), layout="constrained")
+axes = figure.subplots()
+for label, change, line in (("nothing happens", {"faults": ""}, "-"),
+                            ("the database is slow for a while", {}, "--"),
+                            ("the same, with a retry budget", {"retry_quota": True}, ":")):
+    axes.plot(rates, at_the_end(**change), line, label=label)
+axes.set(xlabel="requests per second", ylabel="in time at the end", ylim=(0, 1.05))
+axes.legend()
+figure
+
+# %% [markdown]
+# Between the first line's fall and the second's lies the hidden capacity: a third of what the
+# database can do is safe when each request may be tried three times, for after the trigger each one
+# is tried three times. With a budget nearly all of it is.
+#
+# ### What retries cost
+#
+# As long as failures don't depend on the load, retries are cheap: with a failing share q and n
+# attempts it is one, and q, and q squared, and so on.
+
+# %%
+print("lost    attempts each   by theory")
+for lost in (0.0, 0.1, 0.3, 0.5, 1.0):
+    s = labsim.run("retry-storms", faults=[("clients to web", "lost", 0, 0, lost)]).summary
+    fails = 1 - (1 - lost)**2
+    print(f"{lost:4.0%} {s['amplification']:14.2f} {labsim.theory.amplification(3, fails):12.2f}")
+
+# %% [markdown]
+# ### A service that slows as it fills
+#
+# No retries at all; a spike of ten seconds, and web servers that need longer for each the more they
+# have at hand.
+
+# %%
+lab.run(lab.preset("3")).plot()
+
+# %%
+for most in (0, 2, 4, 8, 16, 100):
+    s = lab.run(lab.preset("3").changed(max_queue=most)).summary
+    print(f"at most {most:3} in line: outage {s['outage_s']:3.0f} s, "
+          f"answered in time {s['goodput_share']:4.0%}")
+
+# %% [markdown]
+# A short queue refuses some at the peak and serves the rest quickly. A long one is kind to
+# everybody, and useful to nobody.
+#
+# ### Threads that wait
+#
+# More than half of the requests find their answer in the cache. The others need one of a few
+# connections to a database that is slow.
+
+# %%
+lab.run(lab.preset("4")).plot()
+
+# %%
+pool = lab.preset("4")
+for change in ({}, {"pool": 64}, {"threads": 64}, {"database_timeout": 0.3}):
+    s = lab.run(pool.changed(**change)).summary
+    print(f"outage {s['outage_s']:3.0f} s, in time {s['goodput_share']:4.0%}   {change}")
+
+# %% [markdown]
+# More connections are more to wait with: the database is what is slow. Threads enough for all who
+# wait leave some for the others; so does a thread that gives up soon, and it costs no memory.
+#
+# ### The cache that does not come back
+#
+# A cache hides a database that is too small for the load. Here somebody empties it:
+
+# %%
+lab.run(lab.preset("6")).plot()
+
+# %%
+flush = lab.preset("6")
+for change in ({}, {"retry_quota": True}, {"lock": True}, {"shed_after": 0.4}):
+    s = lab.run(flush.changed(**change)).summary
+    print(f"hit ratio {s['hit_ratio']:4.0%}, in time at the end {s['goodput_end_share']:4.0%}   "
+          f"{change}")
+
+# %% [markdown]
+# Hardly any query is answered before its web server gives up, so hardly any answer gets into the
+# cache. The database has to drop what comes too late anyway; then the rest comes in time.
+#
+# ### Who fails fastest
+#
+# One of four targets answers with an error at once, and passes its health checks.
+
+# %%
+hole = lab.preset("8")
+for change in ({}, {"algorithm": "round_robin"},
+               {"algorithm": "weighted_random", "anomaly_mitigation": True}):
+    s = lab.run(hole.changed(**change)).summary
+    print(f"in time at the end {s['goodput_end_share']:4.0%}   {change or hole.algorithm}")
+
+# %% [markdown]
+# ### Yesterday's queue
+#
+# After a spike each answer is too late, for the oldest is served first.
+
+# %%
+stale = lab.preset("9")
+for change in ({}, {"queue_order": "lifo"}, {"max_wait": 0.8}, {"max_queue": 20}):
+    s = lab.run(stale.changed(**change)).summary
+    print(f"outage {s['outage_s']:3.0f} s, in time {s['goodput_share']:4.0%}   {change}")
+
+# %% [markdown]
+# ### Read the model
+#
+# The whole system is five parts. The function that wires them:
+
+# %%
+import inspect
+
+from labsim.builtin.retry_storms import model
+
+print(inspect.getsource(model.simulate))
+
+# %% [markdown]
+# **Change it.** Add a second database attempt, or a pool for each web server, in a system of your
+# own: see *Build your own system*.
+#
+# ## Exercises
+#
+# Commit to an answer before you run anything. A wrong answer gets a hint, then another, then the
+# solution.
+
+# %%
+from labsim.course import check, exercise
+
+exercise("retry-storms", 1)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in attempts per request
+# blank: check("retry-storms", 1, answer)
+# >>> solution
+check("retry-storms", 1, 3)
+# <<< solution
+
+# %%
+exercise("retry-storms", 2)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in attempts per request
+# blank: check("retry-storms", 2, answer)
+# >>> solution
+check("retry-storms", 2, 1.89)
+# <<< solution
+
+# %%
+exercise("retry-storms", 3)
+
+# %% tags=["solution"]
+# blank: answer = None    # your number, in per cent
+# blank: check("retry-storms", 3, answer)
+# >>> solution
+check("retry-storms", 3, 0)
+# <<< solution
+
+# %%
+exercise("retry-storms", 4)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("retry-storms", 4, answer)
+# >>> solution
+check("retry-storms", 4, "b")
+# <<< solution
+
+# %%
+exercise("retry-storms", 5)
+
+# %% tags=["solution"]
+# blank: answer = None    # a letter
+# blank: check("retry-storms", 5, answer)
+# >>> solution
+check("retry-storms", 5, "c")
+# <<< solution
+
+# %%
+exercise("retry-storms", 6)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"retry_quota": ...}
+# blank: check("retry-storms", 6, answer)
+# >>> solution
+check("retry-storms", 6, {"retry_quota": True})
+# <<< solution
+
+# %%
+exercise("retry-storms", 7)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"max_queue": ...}
+# blank: check("retry-storms", 7, answer)
+# >>> solution
+check("retry-storms", 7, {"max_queue": 4})
+# <<< solution
+
+# %%
+exercise("retry-storms", 8)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"pool": ...}
+# blank: check("retry-storms", 8, answer)
+# >>> solution
+check("retry-storms", 8, {"database_timeout": 0.3})
+# <<< solution
+
+# %%
+exercise("retry-storms", 9)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"lock": ...}
+# blank: check("retry-storms", 9, answer)
+# >>> solution
+check("retry-storms", 9, {"lock": True})
+# <<< solution
+
+# %%
+exercise("retry-storms", 10)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"shed_after": ...}
+# blank: check("retry-storms", 10, answer)
+# >>> solution
+check("retry-storms", 10, {"shed_after": 0.4})
+# <<< solution
+
+# %%
+exercise("retry-storms", 11)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"database_timeout": ...}
+# blank: check("retry-storms", 11, answer)
+# >>> solution
+check("retry-storms", 11, {"database_timeout": 0.3, "cancels": True})
+# <<< solution
+
+# %%
+exercise("retry-storms", 12)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"algorithm": ...}
+# blank: check("retry-storms", 12, answer)
+# >>> solution
+check("retry-storms", 12, {"algorithm": "weighted_random", "anomaly_mitigation": True})
+# <<< solution
+
+# %%
+exercise("retry-storms", 13)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"queue_order": ...}
+# blank: check("retry-storms", 13, answer)
+# >>> solution
+check("retry-storms", 13, {"queue_order": "lifo"})
+# <<< solution
+
+# %% [markdown]
+# ## For the exam
+#
+# * Retries are for rare failures. When most requests fail they multiply the load: give them a
+#   budget, back off, add jitter. The SDKs' standard mode does all three.
+# * What is inside must give up before what is outside: a chain of timeouts gets shorter inwards.
+# * A queue longer than its clients' patience is work for nobody. Bound it, drop what is stale.
+# * A cache is part of the capacity. What if it is empty?
+# * Health checks and least outstanding requests don't see a target that fails quickly; anomaly
+#   mitigation does.
+#
+# ## How far can you trust this lab?
+#
+# Each known answer below is checked when you run the cell.
+
+# %%
+lab.trust()
+
+# %% [markdown]
+# ## Where the model is wrong
+#
+# * Rates are those of a small service. A hundred times the load on a hundred times the servers
+#   behaves alike with less chance in it.
+# * Users never stay away, and never come in a crowd because of an outage.
+# * A web server's contention is a straight line; garbage collectors stop it altogether for moments.
+# * The database does not get slower by having more connections, and its cache is never cold.
+# * Nobody has published a measurement of a metastable failure with all its numbers: the stories are
+#   those that Marc Brooker tells with his Stability Sim, with AWS's parts.
