@@ -149,8 +149,9 @@ ls.theory.mmc_wait_mean(arrival_rate=2, service_time=2, servers=5)
 # %% [markdown]
 # ## Parts that wait for each other
 #
-# What leaves by `done.to` nobody waits for. A web server that asks a database *does* wait, and keeps
-# its thread meanwhile: that is said by `calls`. The last part is made first, for the others name it.
+# What leaves by `done.to` nobody waits for. A web server that asks a database *does* wait, and
+# keeps its thread meanwhile: that is said by `calls`. The last part is made first, for the others
+# name it.
 
 # %%
 from labsim.services import elasticache, elb, rds
@@ -193,7 +194,7 @@ broken.plot()
 
 # %%
 ended = ("completed", "failed", "abandoned", "open_end")
-sum(broken.summary[f"clients.{name}"] for name in ended) == broken.summary["clients.offered"]
+sum(broken.summary[f"clients.{name}"] for name in ended), broken.summary["clients.offered"]
 
 # %% [markdown]
 # What can be broken in a system, and in which ways, its result knows; a wrong name suggests the
@@ -235,8 +236,8 @@ r = ls.simulate(serverless, duration=600)
 # %% [markdown]
 # ## Work that waits in queues
 #
-# One group serves two queues: whoever is named first is served first. What fails three times goes to
-# a third queue, and is looked at by somebody else.
+# One group serves two queues: whoever is named first is served first. What fails three times goes
+# to a third queue, and is looked at by somebody else.
 
 # %%
 def office(sim):

@@ -90,6 +90,8 @@ class Agenda:
     def split(self, stages: dict[object, Stage]) -> None:
         """From now on, before anything has happened, each of these parts is in a stage."""
         self._stages = stages
+        for part in self._only.fed_by:
+            self.feeds(part, [part])
         for slip in self._only.heap:
             act, what = slip[2:]
             owner = what[0].__self__ if act.__self__ is self else act.__self__

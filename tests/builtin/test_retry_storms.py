@@ -7,12 +7,11 @@ from labsim.builtin.retry_storms import lab
 from labsim.builtin.retry_storms.exercises import EXERCISES
 
 SEEDS = range(1, 9)
-STUCK = ("Retry storm", "Contention", "Connection pool exhausted", "Cache flush",
-         "Timeout cascade", "Stale queue")      # to the end of the run
+STUCK = ("Retry storm", "Contention", "Cache flush", "Timeout cascade",
+         "Stale queue")     # to the end of the run
 CURES = {
     "Retry storm": [{"retry_quota": True}, {"breaker": True}, {"shed_after": 0.4}],
     "Contention": [{"max_queue": 4}, {"max_wait": 0.5}],
-    "Connection pool exhausted": [{"database_timeout": 0.3}],
     "Cache flush": [{"shed_after": 0.4}],
     "Timeout cascade": [{"database_attempts": 1}, {"database_timeout": 0.3, "cancels": True}],
     "Stale queue": [{"queue_order": "lifo"}, {"max_wait": 0.8}, {"max_queue": 20}]}
@@ -52,11 +51,24 @@ def test_a_stampede_comes_with_the_clock():
         assert lab.run(p.changed(lock=True), seed).summary["outage_s"] <= 10
 
 
+def test_threads_that_wait_leave_none_for_others():
+    """More connections change nothing, more threads or a timeout alone make it worse; a timeout
+    whose query is cancelled keeps those alive who need no database."""
+    p = lab.preset("Connection pool exhausted")
+    for seed in SEEDS:
+        def good(seed=seed, **change):
+            return lab.run(p.changed(**change), seed).summary["goodput_share"]
+        assert good(pool=64) == pytest.approx(good(), abs=0.03) < 0.8
+        assert good(threads=64) < 0.6
+        assert good(database_timeout=0.3) < 0.8
+        assert good(database_timeout=0.3, cancels=True) > 0.9
+
+
 def test_what_is_no_cure():
-    """More connections to what is slow; another order, or a bound, where the queue is not; fewer
-    retries, where the misses alone are too many."""
+    """Another order, or a bound, where the queue is not; fewer retries, where the misses alone are
+    too many."""
     for name, change in (
-            ("Connection pool exhausted", {"pool": 64}), ("Retry storm", {"queue_order": "lifo"}),
+            ("Retry storm", {"queue_order": "lifo"}),
             ("Retry storm", {"max_queue": 5}), ("Cache flush", {"retry_mode": "none"})):
         assert max(ends(name, range(1, 4), **change)) < 0.6
 

@@ -83,13 +83,15 @@ EXERCISES = (
            "Because they have so much at hand. Who could say no?"),
           "{answer}: who is refused at once costs nothing, and the others are served at full "
           "speed."),
-    story("pool", "Connection pool exhausted", ("pool", "threads", "database_timeout"),
-          {"database_timeout": 0.3},
+    story("pool", "Connection pool exhausted", ("pool", "threads", "database_timeout", "cancels"),
+          {"database_timeout": 0.3, "cancels": True},
           "More than half of the requests need no database. Keep them alive while it is slow.",
           ("What does a thread do that waits for a connection?",
-           "More connections only wait, too. How long need a thread wait?"),
-          "{answer}: a thread that gives up soon is free for those whom the cache can answer. "
-          "Threads enough for all who wait do it, too, as long as there is memory for them."),
+           "More of them only wait, too. How long need one wait, and what should become of its query "
+           "when it has given up?"),
+          "{answer}: a thread that gives up soon is free for those whom the cache can answer. A "
+          "timeout alone makes it worse: the database goes on with queries of nobody, and each "
+          "frees a connection for one more.", goals=(("goodput_share", ">=", 0.9),)),
     story("stampede", "Cache stampede", ("lock", "retry_quota", "max_attempts"), {"lock": True},
           "Keep the pages' expiry from taking the service down.",
           ("How many make a page at the same time?", "How many need to?"),

@@ -161,13 +161,16 @@ lab.run(lab.preset("4")).plot()
 
 # %%
 pool = lab.preset("4")
-for change in ({}, {"pool": 64}, {"threads": 64}, {"database_timeout": 0.3}):
+for change in ({}, {"pool": 64}, {"threads": 64}, {"database_timeout": 0.3},
+               {"database_timeout": 0.3, "cancels": True}):
     s = lab.run(pool.changed(**change)).summary
     print(f"outage {s['outage_s']:3.0f} s, in time {s['goodput_share']:4.0%}   {change}")
 
 # %% [markdown]
-# More connections are more to wait with: the database is what is slow. Threads enough for all who
-# wait leave some for the others; so does a thread that gives up soon, and it costs no memory.
+# More connections don't help: the database is what is slow. More threads make it worse, for more
+# queries wait in it, and the service never comes back. So does a timeout alone: who gives up leaves
+# his query behind. A timeout whose query is cancelled leaves threads for those whom the cache can
+# answer.
 #
 # ### The cache that does not come back
 #

@@ -127,6 +127,7 @@ class Balancer(Asked):
         self.targets.register(
             [k % len(rules.ZONES) for k in range(len(self.parts))] or
             [z for z, n in enumerate(targets) for _ in range(n)], ready=True)
+        sim.agenda.feeds(self, [self])      # it settles how it works when the others advance
         for part in self.parts:
             part.asked_by(self)
             self.link(part)
@@ -171,7 +172,6 @@ class Balancer(Asked):
     def wired(self) -> None:
         """It has to have somebody who sends, targets, and work for them."""
         super().wired()
-        self.sim.agenda.feeds(self, [self])
         if not self.targets.zone and not self.fleets:
             raise LabsimError(f"nothing is behind {self.name}: give it targets=(2, 2, 2), or an "
                               f"ec2.Fleet(sim, name, consumes=..., work=...)")
