@@ -7,7 +7,7 @@ validation, tables, tests. A lab imports this room as a whole, and `labsim.servi
 """
 
 from labsim.declare.asked import Asked
-from labsim.declare.client import Client, Users
+from labsim.declare.client import Client
 from labsim.declare.client_knobs import ClientParams
 from labsim.declare.component import Component, Outlet
 from labsim.declare.counted import CountedOutlet, CountedProducers, Inlet
@@ -41,6 +41,7 @@ from labsim.declare.params import Params, choice, flag, integer, number, path
 from labsim.declare.result import Result, Series, Span
 from labsim.declare.retry import Breaker, Retry
 from labsim.declare.spike import check_spikes, every_knob, spike_knobs, spiked, spikes
+from labsim.declare.users import Users
 from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
 
 __all__ = [

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from labsim.declare.client import Client, Users
+from labsim.declare.client import Client
 from labsim.declare.component import Component, Outlet, Producers, producers_name
+from labsim.declare.users import Users
 from labsim.declare.wiring import settle
 from labsim.engine import Load, Simulation, one_by_one
 from labsim.engine.agenda import Call, to_nobody

@@ -4,28 +4,22 @@ Picture a counter's regulars. Each asks, and looks at the clock; who has waited 
 end of the line and asks again, while the clerk still works on what he wanted first.
 
 *Models:* clients in an open loop (requests come by chance, whatever happens) or a closed one (so
-many users, who think between an answer and the next request); attempts with a timeout each, their
-retries by a `Retry`; a pool of connections; the link to the part that they ask, which may be slow
-or lose what is sent. Who gives up tells the part so; only if that can cancel work, it matters.
+many users, who think between an answer and the next request); how each asks is in `asking`.
 *Leaves out:* users who stay away after a failure.
 
 Data plane: request-level, exact, on the `Agenda`; some microseconds for each attempt.
 """
 
 import math
-from collections import deque
 
-from labsim.declare.adaptive import ClientRate
-from labsim.declare.client_report import ABANDONED, COMPLETED, FAILED, ClientReport
-from labsim.declare.faults import LATER, LOST
-from labsim.declare.retry import Budget, Retry, Switch
-from labsim.declare.users import Request, Users
-from labsim.engine import Load, ServiceTimes, Simulation, one_by_one
-from labsim.engine.agenda import ARRIVE, GIVE_UP, Call
-from labsim.errors import ParameterError, require
+from labsim.declare.asking import Asking
+from labsim.declare.retry import Retry
+from labsim.declare.users import Users
+from labsim.engine import Load, Simulation
+from labsim.engine.agenda import ARRIVE
 
 
-class Client(ClientReport):
+class Client(Asking):
     """Clients that ask the part `to`, and come back as `retry` says (a `Retry`).
 
     load: a rate (1/s), a `Load` or `Users`; without one, what the part `owner` asks in the course
@@ -34,42 +28,11 @@ class Client(ClientReport):
     and back.
     """
 
-    FAULTS = {"lost": LOST, "slow": LATER}
-
     def __init__(self, sim: Simulation, name: str, to, load: Load | Users | float | None = None, *,
                  retry: Retry | None = None, pool: float = math.inf, trip: float = 0.0,
                  owner=None):
-        super().__init__(sim, name)
-        if not hasattr(to, "ask"):
-            raise ParameterError("to", getattr(to, "name", to), "a part that answers requests, "
-                                 "since clients wait for the answer")
-        require("pool", pool, 1, endless=True)
-        require("trip", trip, unit="s")
-        self.to, self.load, self.owner = to, load, owner
-        self.retry, self.pool = retry or Retry(), pool
-        self._trip = trip
-        self.trip, self.lost = trip / 2, 0.0        # s one way; share of what is sent that is lost
-        self._timers: deque[tuple[float, Call]] = deque()   # of one timeout, by when
-        r = self.retry
-        self._budgets = [Budget(r.budget) for _ in range(r.clients)] if r.budget < math.inf else ()
-        self._switches = [Switch(r.breaker) for _ in range(r.clients)] if r.breaker else ()
-        self._rates = [ClientRate(sim.agenda, self._make) for _ in range(r.clients)] if (
-            r.adaptive) else ()
-        self._under_way, self._line = 0, deque()    # attempts, and who waits for a connection
-        self._letting = False               # those are being let in
-        self._dice = self._drawn("retries", lambda n, rng: rng.random(n))
-        self._luck = self._drawn("link", lambda n, rng: rng.random(n))
-        self._agenda = sim.agenda
-        self._timeout = math.inf if isinstance(r.timeout, ServiceTimes) else r.timeout
-        self._patience = isinstance(r.timeout, ServiceTimes) and self._drawn(
-            "patience", r.timeout.draw)
-        self._waits_only = not self.gives_up and (
-            r.hedge == r.budget == pool == math.inf and r.attempts == 1
-            and not (r.breaker or r.adaptive))
-        self._far = bool(trip)              # the link takes time, or loses something
-        self._direct = self._waits_only and not trip    # a request is one call, and no more
-        to.asked_by(self)
-        self.link(to)
+        super().__init__(sim, name, to, retry=retry, pool=pool, trip=trip, owner=owner)
+        self.load = load
         if isinstance(load, Users):
             self._think = self._drawn("think", load.think.draw)
             for _ in range(load.count):
@@ -77,21 +40,6 @@ class Client(ClientReport):
         elif load is not None:
             curve = (load if isinstance(load, Load) else Load.steady(load)).curve(sim.duration)
             self._agenda.arrivals(curve.arrivals(sim.stream(f"{name} arrivals")), self._come)
-        sim.on_advance(self.advance)
-
-    def _drawn(self, use: str, draw):
-        return one_by_one(draw, lambda: self.sim.stream(f"{self.name} {use}"))
-
-    def advance(self, now: float) -> None:
-        """Let everything happen until `now`."""
-        self._agenda.advance(now, self)
-
-    @property
-    def gives_up(self) -> bool:
-        """Whether it waits no longer than a timeout."""
-        return bool(self._patience) or self._timeout < math.inf
-
-    # -- requests --------------------------------------------------------------------------------
 
     def _come(self, t: float) -> None:
         self.request(t, None)
@@ -102,216 +50,3 @@ class Client(ClientReport):
 
     def _think_on(self, t: float, request, ok: bool) -> None:
         self._agenda.at(t + self._think(), self._again, None, ARRIVE)
-
-    def request(self, t: float, then, asker=None) -> None:
-        """A request is made at `t` s, in the course of the call `asker`, if any; then, when it has
-        ended, `then(t, request, ok)` is called, the request with that `asker`."""
-        self.sent.append(t)
-        if self._direct:
-            self.attempts.append(t)
-            call = Call(self._told, asker, then)
-            call.sent = t
-            self.to.ask(t, call)
-        else:
-            self._attempt(t, Request(t, (len(self.sent) - 1) % self.retry.clients, then, asker))
-
-    def _told(self, t: float, call: Call, ok: bool, late: bool = False) -> None:
-        """The answer to a request that is one call."""
-        if not (self._direct or late) and self._held_up(t, self._told, call, ok):
-            return
-        call.gone = True
-        if ok:
-            self.ended[COMPLETED].append(t)
-            self.took.append(t - call.sent)
-        else:
-            self.ended[FAILED].append(t)
-            self.moments["refused"].append(t)
-        if call.what:
-            call.what(t, call, ok)
-
-    # -- attempts --------------------------------------------------------------------------------
-
-    def _attempt(self, t: float, request: Request) -> None:
-        request.tries += 1
-        self.attempts.append(t)
-        if self._rates:
-            self._rates[request.client].acquire(t, request)
-        else:
-            self._make(t, request)
-
-    def _make(self, t: float, request: Request) -> None:
-        if request.gone:                    # answered by the other one of two
-            return
-        attempt = Call(self._answered, request)
-        if self._switches:
-            switch = self._switches[request.client]
-            if not switch.lets(t):
-                self.moments["short_circuited"].append(t)
-                return self._fail(t, request, FAILED)
-            attempt.what = switch.epoch
-        request.out += 1
-        if self._patience:
-            self._agenda.at(t + self._patience(), self._time_out, attempt, GIVE_UP)
-        elif self._timeout < math.inf:
-            self._timers.append((t + self._timeout, attempt))
-            if len(self._timers) == 1:
-                self._agenda.at(t + self._timeout, self._ring, None, GIVE_UP)
-        if request.tries == 1 and self.retry.hedge < math.inf:
-            self._agenda.at(t + self.retry.hedge, self._hedge, request, GIVE_UP)
-        if self._line or self._under_way >= self.pool:
-            self._line.append(attempt)
-        else:
-            self._send(t, attempt)
-
-    def _send(self, t: float, attempt: Call) -> None:
-        self._under_way += 1
-        attempt.sent = t
-        if self.lost and self._luck() < self.lost:
-            return
-        if self.trip:
-            self._agenda.at(t + self.trip, self.to.ask, attempt, ARRIVE)
-        else:
-            self.to.ask(t, attempt)
-
-    def _hedge(self, t: float, request: Request) -> None:
-        """The first attempt is still waited for: a second one beside it."""
-        if request.tries == 1 and request.out and self._goes_on(request):
-            self._attempt(t, request)
-
-    def _held_up(self, t: float, act, call: Call, ok: bool) -> bool:
-        """Whether an answer is lost on its way back, or comes later: then `act(..., late=True)`."""
-        if self.lost and self._luck() < self.lost:
-            return True
-        if self.trip:
-            self._agenda.at(t + self.trip, lambda t, call: act(t, call, ok, True), call)
-            return True
-        return False
-
-    def _answered(self, t: float, attempt: Call, ok: bool, late: bool = False) -> None:
-        """The answer to an attempt."""
-        if self._far and not late and self._held_up(t, self._answered, attempt, ok):
-            return
-        request = attempt.asker
-        if attempt.gone:
-            self.moments["late"].append(t)
-            return
-        self._close(t, attempt, ok)
-        if self._rates:
-            self._rates[request.client].told(t, not ok)
-        if request.gone:                    # the other one of two was there before
-            self.moments["late"].append(t)
-        elif ok:
-            if self._budgets:
-                self._budgets[request.client].give_back(request.paid)
-            self._end(t, request, COMPLETED)
-        else:
-            self.moments["refused"].append(t)
-            self._fail(t, request, FAILED)
-        if self._line:
-            self._freed(t)
-
-    def _ring(self, t: float, _) -> None:
-        """The earliest timeout is over."""
-        timers = self._timers
-        while timers and (timers[0][1].gone or timers[0][0] <= t):
-            self._time_out(t, timers[0][1])     # it may be asked again: the list is not empty yet
-            timers.popleft()
-        if timers:
-            self._agenda.at(timers[0][0], self._ring, None, GIVE_UP)
-
-    def _time_out(self, t: float, attempt: Call) -> None:
-        if attempt.gone:
-            return
-        request, sent = attempt.asker, attempt.sent
-        self._close(t, attempt, False)
-        if self._rates:
-            self._rates[request.client].told(t, False)
-        if sent is not None:
-            if self.trip:
-                self._agenda.at(t + self.trip, self.to.give_up, attempt, ARRIVE)
-            else:
-                self.to.give_up(t, attempt)
-        if not request.gone:
-            self.moments["timed_out"].append(t)
-            self._fail(t, request, ABANDONED)
-        if self._line:
-            self._freed(t)
-
-    def _close(self, t: float, attempt: Call, ok: bool) -> None:
-        """Nobody waits for this attempt any more, and its connection is free."""
-        attempt.gone = True
-        request = attempt.asker
-        request.out -= 1
-        if self._switches:
-            self._switches[request.client].tell(t, ok, attempt.what)
-        if attempt.sent is not None:
-            self._under_way -= 1
-
-    def _freed(self, t: float) -> None:
-        """A connection may be free, for who waits for it: as soon as all that fails at this moment
-        has failed."""
-        if not self._letting:
-            self._letting = True
-            self._agenda.at(t, self._let_in, None, ARRIVE)
-
-    def _let_in(self, t: float, _) -> None:
-        """Those who wait for a connection get what is free, one after the other: who is refused
-        at once frees his for the next."""
-        while self._line and self._under_way < self.pool:
-            attempt = self._line.popleft()
-            if attempt.asker.gone and not attempt.gone:     # the other one of two was there before
-                self._close(t, attempt, True)
-            elif not (attempt.gone or self._goes_on(attempt.asker)):    # it is for nobody now
-                self._close(t, attempt, False)
-                self._fail(t, attempt.asker, FAILED)
-            elif not attempt.gone:
-                self._send(t, attempt)
-        self._letting = False
-
-    def _fail(self, t: float, request: Request, fate: int) -> None:
-        """An attempt has failed: another one, if there may be one and no other is under way."""
-        retry = self.retry
-        if request.out:
-            return
-        if request.tries >= retry.attempts or not self._goes_on(request):
-            return self._end(t, request, fate)
-        if self._budgets:
-            request.paid = self._budgets[request.client].take(fate == ABANDONED)
-            if not request.paid:
-                return self._end(t, request, fate)
-        request.wait = retry.wait(request.tries, self._dice(), request.wait)
-        self._agenda.at(t + request.wait, self._retry, request, ARRIVE)
-
-    def _retry(self, t: float, request: Request) -> None:
-        if self._goes_on(request):
-            self._attempt(t, request)
-        else:
-            self._end(t, request, ABANDONED)
-
-    def _goes_on(self, request: Request) -> bool:
-        """Whether whoever makes the request is still there to try again."""
-        return True
-
-    def _end(self, t: float, request: Request, fate: int) -> None:
-        request.gone = True
-        self.ended[fate].append(t)
-        if fate == COMPLETED:
-            self.took.append(t - request.sent)
-        if request.then:
-            request.then(t, request, fate == COMPLETED)
-
-    # -- faults of the link ----------------------------------------------------------------------
-
-    def breakable(self) -> dict:
-        """The link between it and the part that it asks."""
-        name = self.name if self.owner else f"{self.name} to {self.to.name}"
-        return {name: self.FAULTS}
-
-    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
-        """The link loses a share of what is sent, or takes longer."""
-        if what == "lost":
-            self.lost = 1.0 - math.prod(1.0 - share for share in amounts)
-        else:
-            self.trip = (self._trip + sum(amounts)) / 2
-        self._far = bool(self.trip or self.lost)
-        self._direct = self._waits_only and not self._far

@@ -22,13 +22,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from labsim.declare.client import Client, Users
+from labsim.declare.client import Client
 from labsim.declare.component import Component, Port, producers_name
 from labsim.declare.counted import CountedProducers, Inlet
 from labsim.declare.crowd import CountedBreakers, RetryQuota, counted, waits_of
 from labsim.declare.faults import FaultKind
 from labsim.declare.metrics import Count, Metric
 from labsim.declare.retry import Retry
+from labsim.declare.users import Users
 from labsim.engine import FOLLOWED, Attempts, Load, Step
 from labsim.engine.agenda import Call
 from labsim.errors import ParameterError

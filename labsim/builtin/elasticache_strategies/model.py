@@ -24,7 +24,6 @@ from labsim import theory
 from labsim.builtin.elasticache_strategies.params import ElasticacheStrategiesParams
 from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, key_sample
 from labsim.services import elasticache, rds
-from labsim.services.elasticache.cache_aside import NONE, SESSIONS, THROUGH
 from labsim.services.elasticache.pace import (
     AFTER,
     CLOSE,
@@ -35,6 +34,7 @@ from labsim.services.elasticache.pace import (
     plan,
 )
 from labsim.services.elasticache.readers import STEPS
+from labsim.services.elasticache.rules import NONE, SESSIONS, THROUGH
 from labsim.services.elasticache.turnover import shortest_cycle
 
 POINTS = 40

@@ -87,8 +87,8 @@ EXERCISES = (
           {"database_timeout": 0.3, "cancels": True},
           "More than half of the requests need no database. Keep them alive while it is slow.",
           ("What does a thread do that waits for a connection?",
-           "More of them only wait, too. How long need one wait, and what should become of its query "
-           "when it has given up?"),
+           "More of them only wait, too. How long need one wait, and what should become of its "
+           "query then?"),
           "{answer}: a thread that gives up soon is free for those whom the cache can answer. A "
           "timeout alone makes it worse: the database goes on with queries of nobody, and each "
           "frees a connection for one more.", goals=(("goodput_share", ">=", 0.9),)),

@@ -21,7 +21,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim.builtin.retry_storms.params import RetryStormsParams
 from labsim.declare import Client, Retry
-from labsim.declare.client import ABANDONED, COMPLETED, FAILED
+from labsim.declare.client_report import ABANDONED, COMPLETED, FAILED
 from labsim.engine import Estimate, Load, ServiceTimes, Simulation
 from labsim.services import elasticache, elb, rds
 from labsim.services.common.crew import Ask

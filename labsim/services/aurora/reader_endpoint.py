@@ -21,9 +21,10 @@ import numpy as np
 
 from labsim import factbook
 from labsim.declare import Count, Line, Metric, Panel, per_tick
-from labsim.declare.client import Client, Users
+from labsim.declare.client import Client
 from labsim.declare.counted import CountedProducers, Inlet
 from labsim.declare.retry import Retry
+from labsim.declare.users import Users
 from labsim.engine import Load, Simulation, Step
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.aurora.answers import Answering

@@ -23,8 +23,8 @@ import numpy as np
 
 from labsim.declare.retry import CLOSED, OPEN, RETRY_COST, TIMEOUT_COST, Retry
 from labsim.engine import ServiceTimes
-from labsim.engine.waits import shares_back
 from labsim.engine.pace import LONGEST, SHORTEST
+from labsim.engine.waits import shares_back
 from labsim.errors import ParameterError
 from labsim.services.common.retries import RetryQuota
 

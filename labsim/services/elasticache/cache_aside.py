@@ -24,23 +24,15 @@ import numpy as np
 from labsim.declare import Asked, Retry
 from labsim.engine import Simulation, popularity
 from labsim.engine.agenda import Call, to_nobody
-from labsim.errors import LabsimError, ParameterError, require, require_each, unknown
+from labsim.errors import LabsimError, ParameterError
 from labsim.services.common.crew import Inner
 from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS, Answers
 from labsim.services.elasticache.cluster import Cluster
 from labsim.services.elasticache.requests import Miss, Writes, asked, drawn
+from labsim.services.elasticache.rules import LAZY, NONE, SESSIONS, THROUGH, refuse_nonsense
 from labsim.services.rds.measures import NEVER
 
-NONE, LAZY, THROUGH, SESSIONS = STRATEGIES = "no-cache", "lazy-loading", "write-through", "sessions"
 OPEN = math.nan     # the end of a read that is under way
-
-
-def refuse_nonsense(strategy: str, *, jitter: float, **values: float) -> None:
-    """`ParameterError` for a strategy that there is not, a time or exponent below 0."""
-    if strategy not in STRATEGIES:
-        raise unknown("strategy", strategy, STRATEGIES)
-    require_each(**values)
-    require("jitter", jitter, 0, 1)
 
 
 class Application(Asked):

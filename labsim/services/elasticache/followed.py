@@ -10,7 +10,7 @@ chance. *Leaves out:* how many reads come of it (`sampled`).
 import numpy as np
 
 from labsim.declare import Component
-from labsim.services.elasticache.cache_aside import LAZY, SESSIONS, THROUGH
+from labsim.services.elasticache.rules import LAZY, SESSIONS, THROUGH
 from labsim.services.elasticache.turnover import expected_time, stays
 from labsim.services.rds.measures import NEVER
 

@@ -10,7 +10,7 @@ who ask for the same thing again because they liked it.
 from collections.abc import Callable, Iterator
 
 from labsim.declare import Asked
-from labsim.declare.client import Request
+from labsim.declare.users import Request
 from labsim.engine import draw_keys
 from labsim.engine.agenda import Call
 from labsim.services.rds.database import Query

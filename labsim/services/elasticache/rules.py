@@ -12,8 +12,10 @@ import numpy as np
 
 from labsim import factbook
 from labsim.engine import scatter
+from labsim.errors import require, require_each, unknown
 
 REDIS, MEMCACHED = ENGINES = "redis", "memcached"
+NONE, LAZY, THROUGH, SESSIONS = STRATEGIES = "no-cache", "lazy-loading", "write-through", "sessions"
 RESERVED = {REDIS: factbook.value("ec.reserved_memory") / 100, MEMCACHED: 0.0}
 REPLICAS_MAX = int(factbook.value("ec.replicas_max"))
 NODES_MAX = {REDIS: int(factbook.value("ec.redis_nodes")),        # replicas included
@@ -22,6 +24,14 @@ FAILOVER = factbook.value("ec.failover_s")      # s until a replica answers for 
 REPLACE = factbook.value("ec.replace_s")        # s until there is a new node
 POINTS = 160        # of each node on the ring, as usual clients have it
 NODES = 1 << 40     # points are numbered from here, keys from 0
+
+
+def refuse_nonsense(strategy: str, *, jitter: float, **values: float) -> None:
+    """`ParameterError` for a strategy that there is not, a time or exponent below 0."""
+    if strategy not in STRATEGIES:
+        raise unknown("strategy", strategy, STRATEGIES)
+    require_each(**values)
+    require("jitter", jitter, 0, 1)
 
 
 def items_that_fit(memory: float, item: float, engine: str = REDIS) -> int:

@@ -22,10 +22,10 @@ from labsim.declare import Retry
 from labsim.engine import Load, Simulation
 from labsim.errors import ParameterError, require
 from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS
-from labsim.services.elasticache.cache_aside import LAZY, NONE, SESSIONS, THROUGH, refuse_nonsense
 from labsim.services.elasticache.followed import FollowedKeys
 from labsim.services.elasticache.pace import Pace, plan
 from labsim.services.elasticache.readers import Readers
+from labsim.services.elasticache.rules import LAZY, NONE, SESSIONS, THROUGH, refuse_nonsense
 from labsim.services.elasticache.sampled_cluster import NEVER, SampledCluster
 from labsim.services.elasticache.stampede import Stampede
 from labsim.services.elasticache.tally import Tally

@@ -11,7 +11,7 @@ turns, independent of all others. *Leaves out:* how that state comes about.
 import numpy as np
 
 from labsim import theory
-from labsim.services.elasticache.cache_aside import LAZY, SESSIONS
+from labsim.services.elasticache.rules import LAZY, SESSIONS
 
 AGES, MOST = 1e12, 500.0    # s, and touches, that are as good as infinite
 

@@ -28,6 +28,7 @@ from labsim.errors import LabsimError, ParameterError, require, require_each
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION, Metric
 from labsim.services.common.crew import Crew, Manner, lines
 from labsim.services.elb import bill, rules
+from labsim.services.elb.changes import Changed
 from labsim.services.elb.fates import HandedOn
 from labsim.services.elb.members import Members
 from labsim.services.elb.nodes import Node
@@ -35,7 +36,6 @@ from labsim.services.elb.pins import Pins
 from labsim.services.elb.readings import METRICS, PANELS, Readings
 from labsim.services.elb.target_group import TargetGroup
 from labsim.services.elb.traffic import Traffic
-from labsim.services.elb.trouble import EVICTION
 from labsim.services.elb.users import SHORTEST_TTL, Users, strangers
 from labsim.services.elb.wired import Wired
 
@@ -45,7 +45,7 @@ IDLE = {rules.ALB: factbook.value("elb.alb_idle_timeout_s"),
         rules.NLB: factbook.value("elb.nlb_idle_timeout_s")}
 
 
-class Balancer(Asked):
+class Balancer(Changed):
     """A load balancer. Requests come from `elb.Users`, by `sim.send(load, to=balancer)`, from
     another part that asks it or whose outlet leads to it; but for the users' each is somebody
     else's. `done` and `failed` are the outlets of what was answered, and what got an error.
@@ -227,52 +227,6 @@ class Balancer(Asked):
         metric = Metric(self.sim, name or f"{self.name} per target", read, period, "requests")
         self.link(metric, "metric")
         return metric
-
-    # -- what is done to it ------------------------------------------------------------------
-
-    def add(self, at: float, how_many: int, cold_factor: float = 1.0, warm_time: float = 0.0
-            ) -> None:
-        """So many targets are registered at `at` s, where the fewest are. At first they need
-        `cold_factor` times as long for everything, for `warm_time` s less and less."""
-        require_each(at=at, how_many=how_many, warm_time=warm_time)
-        require("cold_factor", cold_factor, 1)
-
-        def coming():
-            yield from self.targets.at(at)
-            self.targets.register(self.targets.emptiest(how_many), cold=(cold_factor, warm_time))
-        self.sim.process(coming())
-
-    def remove(self, at: float, how_many: int) -> None:
-        """So many targets are deregistered at `at` s, the oldest where the most are."""
-        require_each(at=at, how_many=how_many)
-
-        def leaving():
-            yield from self.targets.at(at)
-            self.targets.deregister(how_many)
-        self.sim.process(leaving())
-
-    def fault(self, at: float, lasts: float, what: str, zone: str, how_many: int = 1,
-              eviction: float = EVICTION) -> None:
-        """From `at` on for `lasts` s (0: to the end) so many targets of `zone` refuse
-        ("target-refuses"), never answer ("target-hangs") or answer 5xx at once and pass their
-        checks ("target-errors"), or the zone with its node is lost ("zone-lost"). eviction: how
-        long DNS goes on naming that node, s."""
-        rules.one_of("what", what, rules.FAULTS)
-        require_each(at=at, lasts=lasts, how_many=how_many, eviction=eviction)
-        place = rules.ZONES.index(rules.one_of("zone", zone, rules.ZONES))
-
-        def breaking():
-            yield from self.targets.at(at)
-            self.targets.fault(lasts, what, place, how_many, eviction)
-        self.sim.process(breaking())
-
-    def breakable(self) -> dict:
-        """Itself, its targets ("web-1"), its zones ("web-a")."""
-        return self.targets.trouble.breakable()
-
-    def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
-        """Faults of these amounts hold from now on for a target, a zone, or all of it."""
-        self.targets.trouble.suffer(piece, what, amounts)
 
     def advance(self, now: float) -> None:
         """Let requests flow until `now`, and hand on those that have ended."""

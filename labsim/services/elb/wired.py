@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from labsim.declare import Asked
-from labsim.declare.client import Request
+from labsim.declare.users import Request
 from labsim.engine import one_by_one
 from labsim.engine.agenda import ARRIVE, GIVE_UP, Call, to_nobody
 from labsim.services.common.crew import Crew

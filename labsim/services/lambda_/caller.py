@@ -1,14 +1,12 @@
 """Those who call a Lambda function, whatever their way: what they ask for and what comes of it.
 
-Picture the exchange's ledger: a line for each who rang, when, for how long he would talk, and how
-it ended.
+Picture the exchange's ledger: who rang, when, for how long he would talk, and how it ended.
 
 *Models:* requests with their work and their luck, invocations, what became of each request, answers
 and failures that go on to other parts. *Leaves out:* who tries again, and when: those are in
 `callers` and the event source mappings.
 
-Data plane: in blocks, until the function is asked one by one (`Function.go_live`); from then on on
-the agenda, request by request, the same to the bit.
+Data plane: in blocks, or, if the function is asked one by one (`Function.go_live`), on the agenda.
 """
 
 from collections.abc import Iterable
@@ -34,8 +32,7 @@ def ended(name: str, meaning: str, fate: int, better: str = "lower", *aliases: s
 
 class Caller(kit.Asked):
     """Who calls `function`, a `Function`, since `sim.send`, a client who waits, or another part's
-    outlet has them do so. `done` is the outlet of requests that are answered, `failed` of those
-    that failed.
+    outlet has them do so. `done` and `failed` are the outlets of requests by how they ended.
 
     random: what the work of each request is drawn from; luck: what decides whether an attempt
     fails; by default streams of its own.

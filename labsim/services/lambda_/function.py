@@ -6,11 +6,10 @@ rings first is served first, whatever door the ring comes by.
 *Models:* invocations in order of time from any number of callers, each in an environment of its
 own or throttled; calls to other parts, for which an invocation keeps its environment
 (`invocations`); how long environments live; a timeout; failures by chance; the bill.
-*Leaves out:* other functions, which share the account's limit: whoever knows of them changes the
-`limit` meanwhile.
+*Leaves out:* other functions, which share the account's limit: who knows of them changes `limit`.
 
-Data plane: request-level, exact. In blocks as long as all that comes is known beforehand; on the
-agenda once somebody waits for answers, or it calls others itself (`go_live`).
+Data plane: request-level, exact: in blocks, or on the agenda if somebody waits for answers, or it
+calls others itself (`go_live`).
 """
 
 import math

@@ -19,7 +19,7 @@ from heapq import heapify
 import numpy as np
 
 from labsim.declare import mean, per_tick
-from labsim.declare.client import Request
+from labsim.declare.users import Request
 from labsim.engine import Servers, ServiceTimes, Simulation
 from labsim.engine.agenda import Call
 from labsim.engine.center import FIFO, OUT
