@@ -105,4 +105,4 @@ def estimate(p: RetryStormsParams) -> Estimate:
     again = p.retry_mode != "none" and (p.faults or kit.spikes(p))
     attempts = wanted * (1 + (p.max_attempts - 1) / 2 * bool(again))
     keys = p.keys * 5 if p.cached else 0
-    return Estimate(requests=COST * attempts + keys, events=40, lower="request_rate")
+    return Estimate(requests=COST * attempts + keys, events=32, lower="request_rate")
