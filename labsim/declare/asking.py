@@ -96,11 +96,10 @@ class Asking(ClientReport):
         if not (self._direct or late) and self._held_up(t, self._told, call, ok):
             return
         call.gone = True
-        if ok:
-            self.ended[COMPLETED].append(t)
-            self.took.append(t - call.sent)
-        else:
-            self.ended[FAILED].append(t)
+        fate = COMPLETED if ok else FAILED
+        self.ended[fate].append(t)
+        self.waited[fate].append(t - call.sent)
+        if not ok:
             self.moments["refused"].append(t)
         if call.what:
             call.what(t, call, ok)
@@ -271,8 +270,7 @@ class Asking(ClientReport):
     def _end(self, t: float, request: Request, fate: int) -> None:
         request.gone = True
         self.ended[fate].append(t)
-        if fate == COMPLETED:
-            self.took.append(t - request.sent)
+        self.waited[fate].append(t - request.sent)
         if request.then:
             request.then(t, request, fate == COMPLETED)
 

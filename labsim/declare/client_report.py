@@ -62,7 +62,7 @@ class ClientReport(Component):
         Panel("Requests per second", (
             Line("offered", "offered_rate"), Line("attempts", "attempts_rate"),
             Line("goodput", "goodput_rate"))),
-        Panel("Time to an answer", (Line("mean", "latency"),)))
+        Panel("Time until a request ends", (Line("mean", "time"), Line("if answered", "latency"))))
     INVARIANTS = (adds_up("offered", "completed", "failed", "abandoned", "open_end"),
                   adds_up("attempts", "offered", "retries"))
     shows = (("wanted/s", "offered_rate"), ("answered/s", "goodput_rate"))
@@ -72,7 +72,7 @@ class ClientReport(Component):
         super().__init__(sim, name)
         self.sent: list[float] = []     # requests, when, s,
         self.ended: list[list[float]] = [[], [], [], []]    # and when they ended, by fate
-        self.took: list[float] = []     # from the first attempt to the answer, s
+        self.waited: list[list[float]] = [[], [], [], []]   # since the first attempt, s, by fate
         self.moments: dict[str, list[float]] = {    # attempts, when, s
             what: [] for what in ("attempts", "timed_out", "refused", "late", "short_circuited")}
         self.attempts = self.moments["attempts"]
@@ -88,9 +88,14 @@ class ClientReport(Component):
         """Attempts that were sent."""
         return len(self.attempts) - len(self.moments["short_circuited"])
 
+    @property
+    def took(self) -> list[float]:
+        """From the first attempt to the answer, of each request that was answered, s."""
+        return self.waited[COMPLETED]
+
     @cached_property
     def latency(self) -> np.ndarray:
-        """From the first attempt to the answer, of each request that was answered, s."""
+        """The same as an array."""
         return np.array(self.took)
 
     @cached_property
@@ -99,16 +104,19 @@ class ClientReport(Component):
         return quantiles(self.latency)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
-        """Requests and attempts per second, and how long answers take."""
+        """Requests and attempts per second; how long it takes until they are answered, or end."""
         t, tick = self.record.t, self.sim.tick
 
         def rate(times) -> tuple[np.ndarray, str]:
             return per_tick(np.diff(so_far(t, np.array(times))) / tick, "req/s")
-        ticks, answered = len(t) - 1, np.array(self.ended[COMPLETED])
-        slot = np.minimum((answered / tick).astype(int), ticks - 1)
-        slow = np.bincount(slot, self.latency, ticks) / np.maximum(
-            np.bincount(slot, minlength=ticks), 1)
+        def mean_of(*fates) -> tuple[np.ndarray, str]:
+            ended, waited = ([x for fate in fates for x in told[fate]]
+                             for told in (self.ended, self.waited))
+            slot = np.minimum((np.array(ended) / tick).astype(int), len(t) - 2)
+            count = np.bincount(slot, minlength=len(t) - 1)
+            return per_tick(np.bincount(slot, waited, len(t) - 1) / np.maximum(count, 1), "s")
         return {"offered_rate": rate(self.sent), "attempts_rate": rate(self.attempts),
-                "goodput_rate": rate(answered),
+                "goodput_rate": rate(self.ended[COMPLETED]),
                 "lost_rate": rate(self.ended[FAILED] + self.ended[ABANDONED]),
-                "late_rate": rate(self.moments["late"]), "latency": per_tick(slow, "s")}
+                "late_rate": rate(self.moments["late"]), "latency": mean_of(COMPLETED),
+                "time": mean_of(COMPLETED, FAILED, ABANDONED)}

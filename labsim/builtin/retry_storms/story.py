@@ -65,7 +65,7 @@ PANELS = (
         Line("wanted", "offered_rate"), Line("attempts", "attempts_rate"),
         Line("goodput", "goodput_rate"))),
     Panel("Time until a request ends", (
-        Line("mean", "latency"),
+        Line("mean", "time"),
         Line("client timeout", limit=lambda p: p.client_timeout or None))),
     Panel("Requests at hand", (
         Line("web servers", "web_in_flight"), Line("database", "database_in_flight"),
