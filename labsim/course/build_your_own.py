@@ -162,7 +162,7 @@ def site(sim, lock=False):
     database = rds.Database(sim, "database", servers=2, work=ls.exponential(0.06))
     cache = elasticache.Cluster(sim, "cache", keys=2_000, room=400)
     app = elasticache.Application(sim, "app", cache, database, skew=0.8, warm=True, lock=lock)
-    web = elb.Balancer(sim, "web", targets=(1, 1, 0), work=ls.exponential(0.02), threads=8,
+    web = elb.Balancer(sim, "web", targets=(1, 1, 0), work=ls.exponential(0.02), threads=64,
                        calls=app)
     sim.send(20, to=web, name="clients", retry=ls.retry(timeout=1, attempts=3, base=0.1))
 
@@ -188,9 +188,9 @@ broken = ls.simulate(site, duration=120, faults=[("database", "slow", 20, 20, 12
 broken.plot()
 
 # %% [markdown]
-# The database is well again after a third of the run, and nobody gets an answer. Why, and what ends
-# it, is the lab *Retry storms and metastable failures*. Everything balances, over the whole system
-# and in each part:
+# The database is well again after a third of the run; half a minute later still nobody gets an
+# answer. Why, and what ends it, is the lab *Retry storms and metastable failures*. Everything
+# balances, over the whole system and in each part:
 
 # %%
 ended = ("completed", "failed", "abandoned", "open_end")
@@ -223,7 +223,7 @@ from labsim.services import api_gateway, dynamodb, lambda_
 
 def serverless(sim):
     """API Gateway -> Lambda -> DynamoDB."""
-    table = dynamodb.Table(sim, "table", "provisioned", 10, 50)
+    table = dynamodb.Table(sim, "table", "provisioned", 10, 50, saved=0)
     save = lambda_.Function(sim, "save", ls.exponential(0.05), calls=table.writes)
     api = api_gateway.Gateway(sim, "api", save)
     sim.send(60, to=api, name="browsers", retry=ls.retry(attempts=3, base=0.1))
