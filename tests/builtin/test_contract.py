@@ -51,6 +51,8 @@ def test_every_bound_is_enforced(slug):
         else:
             wrong += [1, True, *(["no such choice", ""] if spec.choices else [])]
         for value in wrong:
+            if spec.faults and value == []:
+                continue                    # no faults
             with pytest.raises(ParameterError) as caught:
                 Params(**{name: value})
             assert caught.value.name == name, (name, value)
@@ -73,7 +75,10 @@ def test_hard_bounds_themselves_are_allowed(slug):
 @each_lab
 def test_an_unknown_parameter_suggests_the_nearest(slug):
     """A name with its last letter missing."""
-    for name in LABS[slug].Params.specs():
+    names = LABS[slug].Params.specs()
+    for name in names:
+        if name[:-1] in names:
+            continue                        # nearer
         with pytest.raises(ParameterError, match=f"did you mean {name}"):
             LABS[slug].Params(**{name[:-1] + "q": 1})
 

@@ -147,7 +147,8 @@ def broken(spec, rng):
         return rng.choice([min(low - beyond, math.nextafter(low, -math.inf)),
                            max(high + beyond, math.nextafter(high, math.inf))])
     wrong = rng.choice(WRONG)
-    fits = {bool: wrong is True, str: isinstance(wrong, str) and not spec.choices}
+    fits = {bool: wrong is True, str: isinstance(wrong, str) and not spec.choices
+            or spec.faults and wrong == []}
     return None if fits.get(spec.type) else wrong
 
 

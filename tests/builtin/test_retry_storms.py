@@ -58,7 +58,7 @@ def test_threads_that_wait_leave_none_for_others():
     for seed in SEEDS:
         def good(seed=seed, **change):
             return lab.run(p.changed(**change), seed).summary["goodput_share"]
-        assert good(pool=64) == pytest.approx(good(), abs=0.03) < 0.8
+        assert good() < 0.8 and good(pool=64) == pytest.approx(good(), abs=0.03)
         assert good(threads=64) < 0.6
         assert good(database_timeout=0.3) < 0.8
         assert good(database_timeout=0.3, cancels=True) > 0.9

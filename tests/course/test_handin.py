@@ -318,7 +318,7 @@ def test_grade_says_what_came_of_it(folder, tmp_path, capsys):
     put(folder, "ada.json", envelope("Ada", answers=RIGHT))
     assert cli.main(["grade", str(folder), "--csv", str(tmp_path / "out.csv")]) == 0
     out, err = capsys.readouterr()
-    assert "Ada" in out and f"{len(RIGHT)} of 9" in out and err.count("labsim:") == 2
+    assert "Ada" in out and f"{len(RIGHT)} of 10" in out and err.count("labsim:") == 2
     assert (tmp_path / "out.csv").read_text().startswith("learner,lab,exercise,right,points,")
     put(folder, "bad.json", "{}")
     with pytest.raises(SystemExit) as end:

@@ -335,8 +335,8 @@ def test_a_study_takes_the_course_to_its_workers(tmp_path):
     ("[notes]\nkms.rate_default = 'many'", "notes.kms.rate_default: given 'many'"),
     ("[notes]\nkms.rate_default = true", "notes.kms.rate_default: given True"),
     ("[notes]\nsdk.standard_attempts = 2.5", "notes.sdk.standard_attempts: given 2.5, allowed for "
-                                             "max_attempts of s3-prefix a whole number"),
-    ("[notes]\nsdk.standard_attempts = 5000", "max_attempts of s3-prefix a whole number from 1"),
+                                             "max_attempts of sqs-asg a whole number"),
+    ("[notes]\nsdk.standard_attempts = 5000", "max_attempts of sqs-asg a whole number from 1"),
     ("[[chapters]]\nlab = 'sqs-asg'", "chapters, number 3: given 'sqs-asg', allowed each chapter "),
     ("[[chapters]]\nsource = 'no.py'", "chapters, number 3, source: given 'no.py', allowed a file"),
     ("[[chapters]]\nsource = '../x.py'", "source: given '../x.py', allowed a path relative"),

@@ -346,7 +346,7 @@ def test_progress_shows_every_lab(capsys):
     out = capsys.readouterr().out
     for slug, lab in labsim.labs().items():
         assert f"\n{slug} " in out and f"of {len(lab.exercises)} " in out
-    assert "2 of 9" in out and "Next: sqs-asg, exercise 3" in out
+    assert "2 of 10" in out and "Next: sqs-asg, exercise 3" in out
     shared = ProgressReport([{"lab": "quiz", "exercise": "quiz:kms-quota", "right": True}])
     assert isinstance(shared._repr_html_(), str)
 

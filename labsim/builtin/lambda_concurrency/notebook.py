@@ -419,7 +419,7 @@ print(f"timed out at the gateway {s['timed_out']:.0f} of {s['offered']:.0f}, "
       f"and {s['invocations']:.0f} paid")
 
 # %% [markdown]
-# ### 429 and come back
+# ### Throttled, and come back
 #
 # A crowd within a second, far more than may be under way. What do its clients do with their `429`?
 # The same crowd with other clients:

@@ -25,6 +25,7 @@ from labsim.declare.client_report import ABANDONED, COMPLETED, FAILED
 from labsim.engine import Estimate, Load, ServiceTimes, Simulation
 from labsim.services import elasticache, elb, rds
 from labsim.services.common.crew import Ask
+from labsim.services.elb.rules import RANDOM
 
 POINTS = 90
 COST = 130.0        # what an attempt takes, in requests of a station
@@ -53,7 +54,8 @@ def simulate(p: RetryStormsParams, sim: Simulation) -> "Storm":
         work=ServiceTimes(p.work_time), threads=p.threads,
         calls=app or Ask(database, retry, p.pool), contention=p.contention / 100,
         max_queue=p.max_queue, order=p.queue_order, max_wait=p.max_wait or math.inf,
-        algorithm=p.algorithm, anomaly_mitigation=p.anomaly_mitigation)
+        algorithm=p.algorithm, 
+        anomaly_mitigation=p.anomaly_mitigation and p.algorithm == RANDOM)
     clients = Client(sim, "clients", web, Load(lambda duration: kit.spiked(p, p.request_rate)),
                      retry=p.retry)
     return Storm(p, sim, database=database, cache=cache, app=app, web=web, clients=clients)

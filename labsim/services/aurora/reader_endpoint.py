@@ -130,6 +130,11 @@ class Endpoint(Answering):
         """Reads come at `times` (s), given out by another part; they count in the next tick."""
         self.counted.take(times)
 
+    @property
+    def is_fed(self) -> bool:
+        """Whether reads come to it other than in the course of what comes to others."""
+        return bool(self.rate or self.counted.used) or super().is_fed
+
     def wired(self) -> None:
         """Somebody has to read through it."""
         if not (self.rate or self.counted.used or self.askers):

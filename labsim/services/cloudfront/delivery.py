@@ -103,6 +103,11 @@ class Delivery(Asked):
                    for use in ("regions", "objects", "edges", "clicks")}
         return streams.get
 
+    @property
+    def is_fed(self) -> bool:
+        """Whether requests come to it other than in the course of what comes to others."""
+        return bool(self._sources or self.visitors) or super().is_fed
+
     def wired(self) -> None:
         """It has to have somebody who asks."""
         if self.askers:

@@ -34,7 +34,7 @@ METRICS = (
           lambda q: q.record.total("dead")),
     Count("expired", "messages", "messages dropped unread, for they were too old", "lower",
           lambda q: q.record.total("expired")),
-    Count("failed", "messages", "messages that the queue refused while it was down", "lower",
+    Count("failed", "messages", "messages that the queue refused while it was down", "",
           lambda q: q.record.total("failed")),
     Count("stale", "messages", "messages worked on for senders who had given up", "lower",
           lambda q: q.record.total("stale")))
