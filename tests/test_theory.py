@@ -265,7 +265,7 @@ ARGUMENTS = [(f, name) for f, taken in CALLS.items() for name in taken]
 
 
 def test_every_public_function_is_called_here():
-    """The table above misses none of queues and caches; the others are in `test_theory_of_loops`."""
+    """The table above misses none of queues and caches; of the others another file has one."""
     public = {name for name, f in vars(theory).items() if inspect.isfunction(f)
               and f.__module__.endswith((".queues", ".caches"))}
     assert public == set(CALLS)

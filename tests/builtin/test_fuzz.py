@@ -148,7 +148,7 @@ def broken(spec, rng):
                            max(high + beyond, math.nextafter(high, math.inf))])
     wrong = rng.choice(WRONG)
     fits = {bool: wrong is True, str: isinstance(wrong, str) and not spec.choices
-            or spec.faults and wrong == []}
+            or spec.faults and isinstance(wrong, list) and not wrong}
     return None if fits.get(spec.type) else wrong
 
 

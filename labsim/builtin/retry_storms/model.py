@@ -54,7 +54,7 @@ def simulate(p: RetryStormsParams, sim: Simulation) -> "Storm":
         work=ServiceTimes(p.work_time), threads=p.threads,
         calls=app or Ask(database, retry, p.pool), contention=p.contention / 100,
         max_queue=p.max_queue, order=p.queue_order, max_wait=p.max_wait or math.inf,
-        algorithm=p.algorithm, 
+        algorithm=p.algorithm,
         anomaly_mitigation=p.anomaly_mitigation and p.algorithm == RANDOM)
     clients = Client(sim, "clients", web, Load(lambda duration: kit.spiked(p, p.request_rate)),
                      retry=p.retry)
