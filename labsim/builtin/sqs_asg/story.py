@@ -85,7 +85,7 @@ PRESETS = (
 PANELS = (
     Panel("Messages per second", (Line("offered", "offered_rate"),
                                   Line("completed", "completed_rate"),
-                                  Line("for nobody", "stale_rate"))),
+                                  Line("stale", "stale_rate"))),
     Panel("Backlog", (Line("visible", "queue"),
                                   Line("target", "target", step=True)),
           marks=("alarm",)),
