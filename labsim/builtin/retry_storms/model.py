@@ -19,7 +19,7 @@ import math
 import numpy as np
 
 from labsim import declare as kit
-from labsim.builtin.retry_storms.params import RetryStormsParams
+from labsim.builtin.retry_storms.params import PATIENT, RetryStormsParams
 from labsim.declare import Client, Retry
 from labsim.declare.client_report import ABANDONED, COMPLETED, FAILED
 from labsim.engine import Estimate, Load, ServiceTimes, Simulation
@@ -43,16 +43,16 @@ def simulate(p: RetryStormsParams, sim: Simulation) -> "Storm":
     if p.database_timeout or p.database_attempts > 1:
         retry = Retry(timeout=p.database_timeout or math.inf, attempts=p.database_attempts,
                       base=p.retry_base)
-    cache = app = None
+    cache, app, pool = None, None, p.pool if p.pool < PATIENT else math.inf
     if p.cached:
         cache = elasticache.Cluster(sim, "cache", keys=p.keys, room=p.cache_items)
         app = elasticache.Application(
             sim, "application", cache, database, skew=p.skew, ttl=p.ttl, jitter=p.ttl_jitter,
-            lock=p.lock, warm=True, retry=retry, pool=p.pool)
+            lock=p.lock, warm=True, retry=retry, pool=pool)
     web = elb.Balancer(
         sim, "web", targets=(p.targets - p.targets // 2, p.targets // 2, 0),
         work=ServiceTimes(p.work_time), threads=p.threads,
-        calls=app or Ask(database, retry, p.pool), contention=p.contention / 100,
+        calls=app or Ask(database, retry, pool), contention=p.contention / 100,
         max_queue=p.max_queue, order=p.queue_order, max_wait=p.max_wait or math.inf,
         algorithm=p.algorithm,
         anomaly_mitigation=p.anomaly_mitigation and p.algorithm == RANDOM)

@@ -23,7 +23,7 @@ class RetryStormsParams(ClientParams):
     spike_factor, spike_start, spike_duration = spike_knobs(
         1, 20, 10, group=LOAD, starts=(0, 120), lasts=(0, 60), steps=(0.5, 5, 5))
     duration: float = number(
-        90, unit="s", bounds=(10, 86_400), slider=(30, 300), step=10, label="Duration",
+        60, unit="s", bounds=(10, 86_400), slider=(30, 300), step=10, label="Duration",
         group=LOAD, help="Simulated time.")
 
     targets: int = integer(
@@ -91,10 +91,10 @@ class RetryStormsParams(ClientParams):
         False, label="Cancel queries", group=DATABASE,
         help="Whether the database drops a waiting query whose web server has given up.")
     pool: int = integer(
-        1_000, unit="connections", bounds=(1, 100_000), slider=(1, 64), step=1,
+        PATIENT, unit="connections", bounds=(1, PATIENT), slider=(1, 64), step=1,
         label="Connections", group=DATABASE,
-        help="Of all web servers together to the database; the others wait for one, each with "
-             "its thread.")
+        help="Of all web servers together to the database, at most; who gets none waits for one, "
+             "and keeps his thread.")
     database_timeout: float = number(
         0, unit="s", bounds=(0, 3_600), slider=(0, 5), step=0.1, label="Database timeout",
         group=DATABASE, help="How long a web server waits for the database, each time; 0: as long "

@@ -23,11 +23,13 @@ METRICS = (
            kit.Outcome.total_cost),
 )
 
-SLOW = {"faults": "database slow 20 15 5"}
-HOT = {"request_rate": 30, "cached": True, "keys": 8, "skew": 1.0, "ttl": 20, "query_time": 1.0,
-       "client_timeout": 3}
-WARM = {"cached": True, "query_time": 0.2, "database_timeout": 0.5, "database_attempts": 2}
-MOSTLY = {"cached": True, "keys": 2_000, "skew": 0.8, "cache_items": 400, "threads": 8, "pool": 4}
+LONG = {"duration": 90}     # the cause is long gone
+SLOW = {**LONG, "faults": "database slow 20 15 5"}
+HOT = {**LONG, "request_rate": 30, "cached": True, "keys": 8, "skew": 1.0, "ttl": 20,
+       "query_time": 1.0, "client_timeout": 3}
+WARM = {**LONG, "cached": True, "query_time": 0.2, "database_timeout": 0.5, "database_attempts": 2}
+MOSTLY = {**LONG, "cached": True, "keys": 2_000, "skew": 0.8, "cache_items": 400, "threads": 8,
+          "pool": 4}
 
 PRESETS = (
     Preset("Steady load", "Users, a load balancer, web servers, a database. Nobody waits for long, "
@@ -36,7 +38,7 @@ PRESETS = (
                           "well again, and the load is what it was. Look at goodput.", SLOW),
     Preset("Contention", "Ten seconds of triple load. The more requests a web server has at hand, "
                          "the slower it gets; nobody even tries again here.",
-           {"work_time": 0.15, "threads": 4, "contention": 3, "query_time": 0.01,
+           {**LONG, "work_time": 0.15, "threads": 4, "contention": 3, "query_time": 0.01,
             "spike_factor": 3, "retry_mode": "none"}),
     Preset("Connection pool exhausted", "Two thirds of the requests never need the database. It "
                                         "is slow for twenty seconds: who is without an answer?",
@@ -47,16 +49,16 @@ PRESETS = (
                           "full again?", {**WARM, "faults": "cache flush 20 1"}),
     Preset("Timeout cascade", "Users wait for a second. Web servers wait two for the database, and "
                               "ask three times. Whom do the last two attempts serve?",
-           {"database_timeout": 2, "database_attempts": 3, "retry_mode": "none",
+           {**LONG, "database_timeout": 2, "database_attempts": 3, "retry_mode": "none",
             "faults": "database slow 20 15 5"}),
     Preset("Least outstanding requests", "One of four targets answers with an error at once, and "
                                          "passes its health checks. Who has the fewest requests "
                                          "outstanding?",
-           {"targets": 4, "algorithm": "least_outstanding_requests", "work_time": 1.0,
+           {**LONG, "targets": 4, "algorithm": "least_outstanding_requests", "work_time": 1.0,
             "client_timeout": 8, "retry_mode": "none", "faults": "web-1 errors 20 0 1"}),
     Preset("Stale queue", "Ten seconds of triple load. Nobody tries again; and still, long "
                           "afterwards, each answer comes too late.",
-           {"request_rate": 30, "spike_factor": 3, "retry_mode": "none", "targets": 1,
+           {**LONG, "request_rate": 30, "spike_factor": 3, "retry_mode": "none", "targets": 1,
             "threads": 4, "work_time": 0.1, "query_time": 0.01}),
 )
 
