@@ -283,6 +283,8 @@ def pipeline(sim):
     sim.send(ls.spike(8, 4, start=600, length=600), to=bucket.puts, name="uploads")
 
 
+
+# %%
 r = ls.simulate(pipeline, duration=3_600)
 r.picture(900)
 

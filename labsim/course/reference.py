@@ -182,7 +182,7 @@ def modules(part: str) -> dict[str, str]:
     """{name: docstring} of the modules of a part, such as "services.sqs.queue"."""
     package = Path(__file__).parents[1]
     files = [*sorted((package / part).rglob("[a-z]*.py")), *(
-        [package / "theory.py"] if part == "engine" else [])]
+        sorted((package / "theory").glob("[a-z]*.py")) if part == "engine" else [])]
     return {".".join(path.relative_to(package).with_suffix("").parts):
             ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "" for path in files}
 

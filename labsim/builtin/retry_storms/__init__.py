@@ -16,7 +16,7 @@ lab = Lab(
     slug="retry-storms", title="Retry storms and metastable failures", order=13,
     summary="For fifteen seconds something is slow. Then all is as it was, and nobody gets an "
             "answer: the load that comes back keeps the system where it fell.",
-    topics=("SDK retry",), Params=RetryStormsParams, simulate=model.simulate,
+    topics=("Resilience",), Params=RetryStormsParams, simulate=model.simulate,
     estimate=model.estimate, points=model.POINTS, metrics=story.METRICS, presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES,
