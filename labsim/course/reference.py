@@ -195,6 +195,8 @@ def all_modules() -> dict[str, str]:
 def page_of(name: str) -> str:
     """Where a module's page is, such as "services/sqs-queue"."""
     part, dot, inside = name.partition(".")
+    if part == "theory":        # told beside the engine
+        return f"engine/{name.replace('.', '-')}"
     return f"{part}/{inside.replace('.', '-')}" if dot else f"engine/{name}"
 
 

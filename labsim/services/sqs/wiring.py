@@ -38,7 +38,7 @@ def on_agenda(part: Component) -> bool:
 
 
 def followed(queue) -> bool:
-    """Whether the messages of a queue are: it `follow`s them for a reason of its own, or one before
+    """Whether the messages of a queue are: it follows them for a reason of its own, or one before
     it does."""
     before = [queue]
     for part in before:     # queues only
