@@ -440,7 +440,7 @@ quiz("sqs-delivery")
 # %% tags=["solution"]
 # blank: # quiz("sqs-delivery", "...")    # a letter per question
 # >>> solution
-quiz("sqs-delivery", "bcbacacbbbaaa")
+quiz("sqs-delivery", "bcbacacbbbaaaa")
 # <<< solution
 
 # %% [markdown]
