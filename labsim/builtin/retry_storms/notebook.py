@@ -312,7 +312,7 @@ exercise("retry-storms", 8)
 # blank: answer = None    # a dict, such as {"pool": ...}
 # blank: check("retry-storms", 8, answer)
 # >>> solution
-check("retry-storms", 8, {"database_timeout": 0.3})
+check("retry-storms", 8, {"database_timeout": 0.3, "cancels": True})
 # <<< solution
 
 # %%
