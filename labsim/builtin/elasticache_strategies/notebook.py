@@ -284,10 +284,10 @@ for name, change in cures.items():
 # none?
 
 # %%
-from matplotlib.figure import Figure
+from labsim.view.figure import LabFigure
 
 rates = (12_000, 14_000, 16_000, 20_000, 24_000, 28_000)
-axes = Figure(figsize=(7, 3)).subplots()
+axes = LabFigure(figsize=(7, 3)).subplots()
 for name in ("no flush", "flush", "lock"):
     share = []
     for rate in rates:

@@ -92,8 +92,9 @@ for title, change in (("no trigger", {"faults": ""}), ("trigger", {}),
 # gap is the window in which the service works until something happens.
 
 # %%
-import matplotlib.figure
 import numpy as np
+
+from labsim.view.figure import LabFigure
 
 rates = np.arange(2, 36, 2.0)
 
@@ -105,7 +106,7 @@ def at_the_end(**change):
 
 
 # %%
-figure = matplotlib.figure.Figure(figsize=(7, 3.2), layout="constrained")
+figure = LabFigure(figsize=(7, 3.2), layout="constrained")
 axes = figure.subplots()
 for label, change, line in (("nothing happens", {"faults": ""}, "-"),
                             ("the database is slow for a while", {}, "--"),
