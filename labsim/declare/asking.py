@@ -16,7 +16,7 @@ from collections import deque
 
 from labsim.declare.adaptive import ClientRate
 from labsim.declare.client_report import ABANDONED, COMPLETED, FAILED, ClientReport
-from labsim.declare.faults import LATER, LOST
+from labsim.declare.faults import LATER, LOST, together
 from labsim.declare.retry import Budget, Retry, Switch
 from labsim.declare.users import Request
 from labsim.engine import ServiceTimes, Simulation, one_by_one
@@ -284,7 +284,7 @@ class Asking(ClientReport):
     def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
         """The link loses a share of what is sent, or takes longer."""
         if what == "lost":
-            self.lost = 1.0 - math.prod(1.0 - share for share in amounts)
+            self.lost = together(amounts)
         else:
             self.trip = (self._trip + sum(amounts)) / 2
         self._far = bool(self.trip or self.lost)

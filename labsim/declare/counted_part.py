@@ -18,7 +18,7 @@ hundred (a test says so). Single requests come back only as their own clients sa
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from labsim.declare.faults import FaultKind
 from labsim.declare.metrics import Count, Metric
 from labsim.declare.retry import Retry
 from labsim.declare.users import Users
-from labsim.engine import FOLLOWED, Attempts, Load, Step
+from labsim.engine import FOLLOWED, Attempts, Load, Step, one_by_one
 from labsim.engine.agenda import Call
 from labsim.errors import ParameterError
 
@@ -40,7 +40,6 @@ ERRORS = FaultKind("a share of the requests fails, with an error of the server",
 SLOW = FaultKind("answers take so many times as long", "times as long", "x", 1.0, 1e6)
 THROTTLED = FaultKind("a share of its capacity is gone", "share that is gone", "", 0.0, 1.0)
 PIECES = 100        # that have names, at most
-DRAWN = 1_024       # numbers that are drawn at a time
 AMENDS = 0.2        # of what too many were told, so much is made up for with the next ones
 
 
@@ -208,11 +207,7 @@ class AskedInlet(Inlet):
 
     def _drawn(self, use: str, draw) -> Callable[[], float]:
         """A function that gives one number at a time from a stream of its own."""
-        def numbers() -> Iterator[float]:
-            rng = self.sim.stream(use)
-            while True:
-                yield from draw(DRAWN, rng).tolist()
-        return numbers().__next__
+        return one_by_one(draw, lambda: self.sim.stream(use))
 
     def ask(self, t: float, call: Call) -> None:
         """A request comes at `t` s: it is counted a bit later, and answered as others are now."""

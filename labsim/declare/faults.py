@@ -41,6 +41,11 @@ LATER = FaultKind("what is sent takes so many s longer, there and back together"
 ERRORS = FaultKind("a share of what it does fails", "share that fails", "", 0.0, 1.0, 0.5)
 
 
+def together(shares: Iterable[float]) -> float:
+    """The share that is struck by any of several faults, each of which strikes such a share."""
+    return 1.0 - math.prod(1.0 - share for share in shares)
+
+
 class Fault(NamedTuple):
     """What is done to a part or a piece of it: of which kind, from `at` s on, for `lasts` s (0: to
     the end), and by how much."""

@@ -103,15 +103,16 @@ class Center:
         del self.working[call]
         call.state = OUT
         self.released.append(t)
-        if self.closing:
-            self.closing -= 1
-        elif self.waiting:
-            self._next(t)
-        else:
-            self.idle += 1
+        self._next(t)
 
     def _next(self, t: float) -> None:
-        """A server is free: the next one in line has it."""
+        """A server is free: it closes, or the next one in line has it, if there is one."""
+        if self.closing:
+            self.closing -= 1
+            return
+        if not self.waiting:
+            self.idle += 1
+            return
         for line in self._lines:
             while line:
                 call = line.pop() if self._lifo else line.popleft()
@@ -126,12 +127,7 @@ class Center:
         """So many servers more, from `t` s on."""
         self.servers += count
         for _ in range(count):
-            if self.closing:
-                self.closing -= 1
-            elif self.waiting:
-                self._next(t)
-            else:
-                self.idle += 1
+            self._next(t)
 
     def close(self, count: int = 1) -> None:
         """So many servers fewer: idle ones at once, then whichever are done first."""

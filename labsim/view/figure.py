@@ -116,7 +116,9 @@ class LiveFigure:
 
     def _fill(self, result, pinned, t, bands=None) -> list:
         unit = time_unit(result.params.duration)
-        return [panel.fill(result, pinned, t, unit, bands or {}) for panel in self._panels]
+        faults = _fault_times(result.params, unit[0])
+        return [panel.fill(result, pinned, t, unit, bands or {}, faults)
+                for panel in self._panels]
 
 
 class _Panel:
@@ -179,7 +181,7 @@ class _Panel:
                             fontsize=style.font + 0.5, color=style.ink, fontweight="bold",
                             pad=style.font * 2.0)
 
-    def fill(self, result, pinned, t, unit, bands) -> tuple:
+    def fill(self, result, pinned, t, unit, bands, faults) -> tuple:
         """Put the data in; returns all that the printed form depends on."""
         seconds, name = unit
         highest = 0.0
@@ -202,7 +204,7 @@ class _Panel:
             ghost.set_data(x / seconds, y)
             highest = max(highest, y.max(initial=0.0))
         self.faults.set_verts([[(start, 0), (start, 1), (end, 1), (end, 0)]
-                               for start, end in _fault_times(result.params, seconds)])
+                               for start, end in faults])
         limits = (line.limit(result.params) for line in self._drawn if line.limit)
         for artist, limit in zip(self.limits, limits):
             artist.set_visible(limit is not None)

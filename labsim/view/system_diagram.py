@@ -66,7 +66,8 @@ def picture(lab, result, t: float, *, dark: bool = False, plan: Plan = PAGE) -> 
     height = (rows - 1) * plan.row + plan.height + plan.top + MARGIN
     places = {box.name: box.at for box in lab.boxes}
     parts = [_link(link, places, result, t, style, plan) for link in lab.links]
-    parts += [_box(box, result, t, style, plan) for box in lab.boxes]
+    held = {fault.part for fault in checked(result.params.faults) if fault.at <= t < fault.end}
+    parts += [_box(box, result, t, style, plan, held) for box in lab.boxes]
     return (f'<svg viewBox="0 0 {width} {height}" role="img" xmlns="http://www.w3.org/2000/svg" '
             f'style="width:100%;max-width:{width}px;background:{style.paper}" '
             f'font-family="sans-serif" font-size="{plan.text}" fill="{style.ink}">'
@@ -111,7 +112,7 @@ def _fitted(text: str, size: float, room: float) -> float:
     return round(min(size, room / (max(len(text), 1) * WIDE)), 1)
 
 
-def _box(box, result, t, style, plan) -> str:
+def _box(box, result, t, style, plan, held) -> str:
     x, y = _corner(box.at, plan)
     rings = bool(box.alarm) and at(result, box.alarm, t) > 0
     edge = f'stroke="{style.lines[1]}" stroke-width="4"' if rings else (
@@ -147,14 +148,14 @@ def _box(box, result, t, style, plan) -> str:
             out.append(_shapes(int(value), i, x + 105, line - 10, style))
     if box.breaks not in result.breakable:
         return "".join(out)
-    held = [f for f in checked(result.params.faults) if f.part == box.breaks and f.at <= t < f.end]
-    if held:
+    broken = box.breaks in held
+    if broken:
         out.append(f'<path d="M{x + 6} {y + 6}L{x + plan.width - 6} {y + plan.height - 6}M{x + 6} '
                    f'{y + plan.height - 6}L{x + plan.width - 6} {y + 6}" stroke="{style.lines[1]}" '
                    f'stroke-width="5" opacity=".55"/>')
     if not plan.touch:
         return "".join(out)
-    does = f"Mend {box.name}" if held else f"Break {box.name}"
+    does = f"Mend {box.name}" if broken else f"Break {box.name}"
     return (f'<g data-piece="{escape(box.breaks)}" role="button" tabindex="0" '
             f'aria-label="{escape(does)}"><title>{escape(does)}</title>{"".join(out)}</g>')
 

@@ -11,13 +11,11 @@ timeout, after which the function goes on, and is billed; the price per request.
 Data plane: request-level, exact, with that of the function: in blocks, or one by one on the agenda.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from labsim import factbook
 from labsim.declare.faults import FaultKind
-from labsim.engine import Simulation
+from labsim.engine import Simulation, one_by_one
 from labsim.engine.agenda import GIVE_UP, Call
 from labsim.errors import ParameterError
 from labsim.services.api_gateway.throttle import BURST, RATE, Throttle
@@ -32,7 +30,6 @@ from labsim.services.lambda_.caller import (
     WAITS,
     ended,
 )
-from labsim.services.lambda_.callers import DRAWN
 
 PRICE = factbook.value("apigw.price_rest_million") / 1e6
 NEVER = float("inf"), float("-inf")
@@ -125,11 +122,8 @@ class Gateway(Synchronous):
     def go_live(self) -> None:
         """From now on each request is asked alone."""
         super().go_live()
-        self._keys = self._keys_drawn().__next__
-
-    def _keys_drawn(self) -> Iterator[int]:
-        while True:
-            yield from self._lots.integers(self.keys, size=DRAWN).tolist()
+        self._keys = one_by_one(lambda n, lots: lots.integers(self.keys, size=n),
+                                lambda: self._lots)
 
     def _attend(self, t: float, i: int, call: Call) -> None:
         """Let a request in, or not."""

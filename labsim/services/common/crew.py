@@ -101,6 +101,34 @@ class Manner:
         return (lambda: self.max_wait) if self.max_wait < math.inf else None
 
 
+class Errands:
+    """What calls that keep a server ask others by `clients` (client, whether it is optional), one
+    after the other. ended(t, call, ok): a call is through with them, or one has failed."""
+
+    def __init__(self, clients: list[tuple[Client, bool]],
+                 ended: Callable[[float, Call, bool], object]):
+        self.clients, self._ended = clients, ended
+
+    def go_on(self, t: float, call: Call) -> None:
+        """From number `call.step` on."""
+        if call.step == len(self.clients):
+            return self._ended(t, call, True)
+        client, _ = self.clients[call.step]
+        client.request(t, self._told, call)
+
+    def _told(self, t: float, request, ok: bool) -> None:
+        """One has ended."""
+        call = request.asker
+        if call.state != WORKS:         # lost meanwhile
+            return
+        ok = ok or self.clients[call.step][1]
+        call.step += 1
+        if ok:
+            self.go_on(t, call)
+        else:
+            self._ended(t, call, False)
+
+
 class Crew:
     """`servers` who work in a `manner`, and then ask by `clients`, in order. ended(t, call, ok): a
     call has left its server, well or not; shed(t, call): it has waited too long."""
@@ -110,6 +138,7 @@ class Crew:
                  ended: Callable[[float, Call, bool], object],
                  shed: Callable[[float, Call], object]):
         self.clients, self._ended = clients, ended
+        self._errands = Errands(clients, self._leave)
         self.center = Center(agenda, servers, self._done, shed, order=manner.order,
                              room=manner.max_queue, patience=patience,
                              contention=manner.contention)
@@ -117,28 +146,7 @@ class Crew:
     def _done(self, t: float, call: Call) -> None:
         """Its own work is done: now come the calls to others."""
         call.step = 0
-        if self.clients:
-            self._call_next(t, call)
-        else:
-            self._leave(t, call, True)
-
-    def _call_next(self, t: float, call: Call) -> None:
-        if call.step == len(self.clients):
-            return self._leave(t, call, True)
-        client, _ = self.clients[call.step]
-        client.request(t, self._called, call)
-
-    def _called(self, t: float, request, ok: bool) -> None:
-        """A call to another part has ended."""
-        call = request.asker
-        if call.state != WORKS:         # lost meanwhile
-            return
-        ok = ok or self.clients[call.step][1]
-        call.step += 1
-        if ok:
-            self._call_next(t, call)
-        else:
-            self._leave(t, call, False)
+        self._errands.go_on(t, call)
 
     def _leave(self, t: float, call: Call, ok: bool) -> None:
         self.center.leave(t, call)

@@ -30,7 +30,7 @@ from labsim.declare import (
     per_tick,
     quantiles,
 )
-from labsim.declare.faults import DOWN, ERRORS, HANGS, SLOW
+from labsim.declare.faults import DOWN, ERRORS, HANGS, SLOW, together
 from labsim.engine import ServiceTimes, Simulation, one_by_one, so_far
 from labsim.engine.agenda import Call
 from labsim.engine.center import FIFO
@@ -166,7 +166,7 @@ class Serving(Asked):
         if what == "slow":
             self.center.slow = math.prod(amounts)
         elif what == "errors":
-            self._errors = 1.0 - math.prod(1.0 - share for share in amounts)
+            self._errors = together(amounts)
         elif what == "down":
             self._down = bool(amounts)
             if amounts:

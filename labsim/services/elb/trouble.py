@@ -12,7 +12,7 @@ part that stands as a target and is down or hangs.
 
 import math
 
-from labsim.declare.faults import DOWN, HANGS, SLOW, FaultKind
+from labsim.declare.faults import DOWN, HANGS, SLOW, FaultKind, together
 from labsim.services.elb import rules
 from labsim.services.elb.fates import Cut
 
@@ -107,7 +107,7 @@ class Trouble:
         for k in targets:
             how, was = self._how(k), traffic.failing.get(k, "")
             errors = self._holds.get((k, "errors")) if how == rules.ERRORS else None
-            share = 1.0 - math.prod(1.0 - one for one in errors or ())
+            share = together(errors or ())
             traffic.shares.pop(k, None)
             if errors and share < 1.0:
                 traffic.shares[k] = share

@@ -16,7 +16,7 @@ Data plane: request-level, exact, on the agenda.
 
 from labsim.engine.agenda import GIVE_UP, Call, to_nobody
 from labsim.engine.center import OUT, WORKS
-from labsim.services.common.crew import lines
+from labsim.services.common.crew import Errands, lines
 from labsim.services.lambda_.open_ends import Held
 
 
@@ -39,6 +39,7 @@ class Invocations:
     def __init__(self, function, calls):
         self.function, self._agenda = function, function.sim.agenda
         self.clients = lines(function, calls)
+        self._errands = Errands(self.clients, self._through)
 
     def begin(self, t: float, work: float, size: int, fails: bool) -> Invocation | float:
         """One begins at `t` s, of `size` requests, with so much work of its own, s; or why it is
@@ -63,25 +64,11 @@ class Invocations:
             wait = function.environments.init if run.held.cold else 0.0
             began = function.runs[run.row][0]
             self._agenda.at(began + (function.timeout + wait), self._cut_off, run, GIVE_UP)
-        self._call_next(t, run)
+        self._errands.go_on(t, run)
 
-    def _call_next(self, t: float, run: Invocation) -> None:
-        if run.step == len(self.clients):
-            return self._end(t, run, run.fails)
-        client, _ = self.clients[run.step]
-        client.request(t, self._called, run)
-
-    def _called(self, t: float, request, ok: bool) -> None:
-        """A call to another part has ended."""
-        run = request.asker
-        if run.gone:                    # cut off meanwhile
-            return
-        optional = self.clients[run.step][1]
-        run.step += 1
-        if ok or optional:
-            self._call_next(t, run)
-        else:
-            self._end(t, run, True)
+    def _through(self, t: float, run: Invocation, ok: bool) -> None:
+        """Its calls have been answered, or one has not."""
+        self._end(t, run, run.fails or not ok)
 
     def _cut_off(self, t: float, run: Invocation) -> None:
         """The function's timeout is over."""

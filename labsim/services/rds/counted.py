@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from labsim.declare import Component, per_tick
-from labsim.declare.faults import DOWN, ERRORS, SLOW
+from labsim.declare.faults import DOWN, ERRORS, SLOW, together
 from labsim.engine import ServiceTimes, Simulation
 from labsim.errors import LabsimError, ParameterError, require
 from labsim.services.rds import measures
@@ -151,7 +151,7 @@ class CountedDatabase(Component):
         if what == "slow":
             self.slow = math.prod(amounts)
         elif what == "errors":
-            self.errors = 1.0 - math.prod(1.0 - share for share in amounts)
+            self.errors = together(amounts)
         else:
             self.down, self.inside = bool(amounts), 0.0
             self.standing = self.stood = self.delayed = self.ripple = 0.0

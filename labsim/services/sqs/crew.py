@@ -14,6 +14,8 @@ import math
 
 import numpy as np
 
+from labsim.declare.faults import together
+
 
 class Job:
     """A message that a thread works on, from `start` to `end` (s); closing: it is the thread's
@@ -135,7 +137,7 @@ class Crew:
         if what == "slow":
             self.slow = math.prod(amounts)
         elif what == "errors":
-            self.errors = 1.0 - math.prod(1.0 - share for share in amounts)
+            self.errors = together(amounts)
         else:
             self.down = bool(amounts)
             if self.down:

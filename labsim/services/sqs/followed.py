@@ -17,16 +17,14 @@ Data plane: request-level, exact (`labsim.engine.agenda`); some microseconds for
 
 import math
 from collections import deque
-from collections.abc import Iterator
 
 import numpy as np
 
-from labsim.engine import at_once, merged
+from labsim.engine import at_once, merged, one_by_one
 from labsim.engine.agenda import ARRIVE, Call, to_nobody
 from labsim.services.sqs.windows import visible_again
 from labsim.services.sqs.wiring import block_feeders
 
-DRAWN = 1_024       # works that are drawn at a time
 RECORDED = ("offered", "completed", "lost", "returned", "failed", "dead", "expired", "stale")
 
 
@@ -51,17 +49,13 @@ class Followed:
         self.down = False
         self.oldest_age = 0.0                   # largest age that a deleted message has had, s
         self._alive: deque[Message] = deque()   # as sent; the first is there
-        self._works = self._drawn()
+        self._works = one_by_one(lambda n, queue: queue.draw(n), lambda: queue)
         self._times: dict[str, list[float]] = {what: [] for what in RECORDED}
         self._starts: list[float] = []
         self._waits: list[float] = []
         self.agenda.arrivals(at_once(queue.backlog, 0.0), self._was_there, queue)
         self.agenda.arrivals(merged(queue.sources), self._come, queue)
         self.agenda.feeds(queue, block_feeders(queue))
-
-    def _drawn(self) -> Iterator[float]:
-        while True:
-            yield from self.queue.draw(DRAWN).tolist()
 
     # -- messages come ---------------------------------------------------------------------------
 
@@ -85,7 +79,7 @@ class Followed:
             self._enter(t, self._made(t, call))
 
     def _made(self, t: float, call: Call) -> Message:
-        message = Message(self, call, t, next(self._works))
+        message = Message(self, call, t, self._works())
         self._alive.append(message)
         return message
 
