@@ -23,5 +23,6 @@ lab = Lab(
     headline=("goodput_share", "outage_s", "amplification", "cost_usd"),
     facts=("sdk.standard_attempts", "sdk.standard_backoff", "sdk.full_jitter", "sdk.quota_rule",
            "sdk.quota_capacity", "sdk.retry_cost", "sdk.timeout_retry_cost",
+           "resilience.aws_outages", "resilience.outage_length", "resilience.layers",
            "elb.alb_idle_timeout_s", "elb.dereg_delay_s", "rds.t3_large_price"),
 )
