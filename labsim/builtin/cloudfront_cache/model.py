@@ -87,8 +87,8 @@ class Shops(kit.Outcome):
 
     def origin_utilization(self) -> float:
         """Share of the time of a server's workers that was spent on answers; 0 for a bucket."""
-        whole = self.p.duration + self.p.warm_up
-        return self.origin.worked / (self.p.workers * whole) if self.p.origin == "server" else 0.0
+        room = self.p.workers * self.p.duration
+        return self.origin.worked / room if self.p.origin == "server" else 0.0
 
     def direct_usd(self) -> float:
         """USD for a month in which a bucket in the US sends the same answers."""

@@ -86,12 +86,12 @@ class Origin(Component):
         self.region, self.second_region = region, second_region
         self.attempts, self.connect = connect_attempts, connect_timeout
         self.response = response_timeout
-        self.servers = Servers(workers)
+        self.servers = Servers(workers, free=-math.inf)      # a warm-up is before 0 s
         self.outages: list[Fault] = []
         self.asked_by: list = []            # deliveries
         self.asked: list[float] = []        # when the first origin was asked, s
         self.failovers = 0
-        self.worked = 0.0                   # s of all workers together
+        self.worked = 0.0                   # s of all workers together, warm-up aside
         self._luck = sim.stream(f"{name} errors")
 
     def fault(self, at: float, lasts: float, kind: str = UNREACHABLE) -> None:
@@ -150,8 +150,13 @@ class Origin(Component):
             if self.servers[0] - at > self.response:
                 return self._other(at + self.response, other_way)
             at = self.servers.begin(at, self.service)
-        self.worked += self.service
+        self._work(now, 1)
         return at + self.service + way, PRIMARY
+
+    def _work(self, at: float, answers: float) -> None:
+        """It works on the answers to requests of `at` s."""
+        if at >= 0:
+            self.worked += self.service * answers
 
     def _away(self, now: float) -> str:
         """How it is away at `now`, "" if it isn't."""
@@ -221,7 +226,7 @@ class Origin(Component):
                 taken[i] = 0.0
             else:
                 waits[i] = self.servers.begin(now, self.service) - now
-        self.worked += self.service * taken.sum()
+        self._work(t[0], taken.sum())
         served = np.bincount(who, taken, len(t))
         return (np.bincount(who, waits, len(t)) / np.maximum(served, 1.0),
                 random.random(len(t)) * times <= served)
@@ -241,7 +246,7 @@ class Origin(Component):
                 room = (self.response - max(free - at, 0.0) + length / GRAINS) / each
                 parts[k] = min(max(room / many, 0.0), 1.0)
                 free = max(free, at) + many * parts[k] * each
-                self.worked += self.service * many * parts[k]
+                self._work(begin, many * parts[k])
         busy = min(came.sum() / length * each, 0.995)
         chance = each * min(busy ** (math.sqrt(2 * (self.workers + 1)) - 1) / (1 - busy) / 2,
                             math.sqrt(came.sum()))

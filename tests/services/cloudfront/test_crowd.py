@@ -77,6 +77,21 @@ def test_a_crowd_is_as_its_people(given):
         assert abs(one.mean() - other.mean()) <= reach * error + slack, name
 
 
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_server_works_in_the_warm_up_and_is_not_busy_with_it_afterwards(follow):
+    """Its workers are free when the warm-up begins; what they do then is in no figure."""
+    busy = {}
+    for warm_up in (0.0, 7_200.0):
+        sim = Simulation(1, 3_600, points=POINTS)
+        cdn = build(sim, follow, 2.0, {"change_every": 0}, {"workers": 2, "service": 0.2},
+                    warm_up=warm_up, cache_control="no-cache")
+        sim.run()
+        assert cdn.summary()["failed"] == 0
+        busy[warm_up] = cdn.origin.summary()["utilization"]
+    assert busy[0.0] == pytest.approx(0.2, rel=0.05)     # 2/s of 0.2 s on two workers
+    assert busy[7_200.0] == pytest.approx(0.2, rel=0.05)
+
+
 @pytest.mark.parametrize("objects, skew", [(3_000, 1.0), (20_000, 0.6), (20_000, 0.0)])
 def test_a_sample_of_the_objects_stands_for_all(objects, skew):
     """Classes of neighbours in rank give the hit ratio of all objects, each with its own rate."""
