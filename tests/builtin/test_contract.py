@@ -132,6 +132,11 @@ def test_the_declaration_is_complete(slug):
     assert set(shown) <= set(result.series)
     assert {end for link in lab.links for end in (link.start, link.end)} <= {
         box.name for box in lab.boxes}
+    clicked = {box.breaks for box in lab.boxes if box.breaks}
+    assert bool(clicked & set(result.breakable)) == bool(result.breakable)
+    for preset in lab.presets:
+        clicked -= set(lab.run(lab.preset(preset.title)).breakable) if clicked else set()
+    assert not clicked, "no run has them"
     for id in [*lab.facts, *(k.fact for k in lab.Params.specs().values() if k.fact)]:
         assert fact(id).id == id
     for spec in lab.Params.specs().values():

@@ -1,6 +1,6 @@
 """The questions of the lab `aurora-replicas`; every number in an answer comes from the model."""
 
-from labsim.builtin.aurora_replicas.story import BUSY, FOREVER, POOLED
+from labsim.builtin.aurora_replicas.story import BUSY, FOREVER, POOLED, STORM
 from labsim.declare import Choice, Design, Explain, Predict
 from labsim.text import format_value
 
@@ -170,4 +170,18 @@ EXERCISES = (
         solution="The proxy's address doesn't change, so that there is no DNS answer to outlive: "
                  "{answer} instead of up to {longest}. Writes wait at the proxy meanwhile, at most "
                  "for the borrow timeout of {proxy_borrow_timeout}."),
+    Design(
+        id="storm", start=STORM,
+        free=("retry_quota", "breaker", "max_attempts", "client_timeout", "replicas"),
+        goals=(("goodput", ">=", 3_800.0),), good={"retry_quota": True},
+        question="The preset *Retry storm*: one of {replicas} is away for a minute, and long "
+                 "after it is back most of {read_rate} are answered too late. Meet the goal at the "
+                 "least cost.",
+        hints=("At the end all replicas are busy. With what?",
+               "A replica more is paid for all day. Who makes the load that is too much?"),
+        solution="The load that is too much is made of retries. A budget lets clients retry as "
+                 "long as most of what they ask succeeds, and no longer: {answer}. A breaker does "
+                 "it, too, and so does a single attempt, which has no second chance when one "
+                 "replica fails. One more replica would do it for a fifth more money, until two "
+                 "are away."),
 )

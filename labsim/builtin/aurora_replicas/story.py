@@ -16,6 +16,8 @@ METRICS = (
 FOREVER = 86_400     # s; a lifetime beyond every run
 BUSY = {"read_rate": 3_600, "clients": 8, "connection_lifetime": FOREVER}
 SCALED = {**BUSY, "autoscaling": True, "target_cpu": 45, "duration": 3_600}
+STORM = {"read_rate": 4_000, "client_timeout": 1, "retry_mode": "full-jitter",
+         "faults": "cluster-1 down 600 60"}
 POOLED = {"failover_at": 600, "surviving_share": 0.5, "connection_lifetime": 1_800}
 
 PRESETS = (
@@ -49,6 +51,9 @@ PRESETS = (
     Preset("Silent failure", "The writer's host is gone without a word: connections hang until "
                              "somebody loses patience.",
            {"failover_at": 600, "silent_failure": True}),
+    Preset("Retry storm", "A replica is away for a minute and comes back. Readers give up after a "
+                          "second and ask again. Look at what is read at the end, and for whom.",
+           STORM),
 )
 
 
@@ -77,8 +82,9 @@ def longest_outage(p) -> float:
 
 PANELS = (
     Panel("Reads/s", (
-        Line("offered", "offered_rate"), Line("completed", "completed_rate"),
-        Line("failed", "failed_rate")), marks=("failover", "recovered")),
+        Line("attempts", "attempts_rate"), Line("offered", "offered_rate"),
+        Line("completed", "completed_rate"), Line("failed", "failed_rate")),
+        marks=("failover", "recovered")),
     Panel("CPU", (
         Line("busiest", "cpu_max"), Line("mean", "cpu_mean"), Line("idlest", "cpu_min"),
         Line("target", limit=lambda p: p.target_cpu if p.scales and p.scaling_metric == "cpu"
@@ -96,12 +102,13 @@ BOXES = (
         alarm="failed_rate"),
     Box("Reader endpoint", (1, 0), (("opened/s", "opened_rate"),
                                     ("on the fullest", "connections_max"))),
-    Box("Replicas", (2, 0), (("available", "replicas"),), bars=("load", "replicas")),
+    Box("Replicas", (2, 0), (("available", "replicas"),), bars=("load", "replicas"),
+        breaks="cluster-1"),
     Box("Storage", (3, 0), (("copies", "copies"),)),
     Box("CloudWatch", (1, 1), (("% CPU on average", "cpu_mean"),), alarm="alarm_high"),
     Box("Auto scaling", (2, 1), (("being created", "creating"),)),
     Box("Writer", (3, 1), (("writes/s", "writes_rate"), ("% CPU", "writer_cpu")),
-        alarm="writes_failed_rate"),
+        alarm="writes_failed_rate", breaks="cluster-writer"),
 )
 LINKS = (
     Link("Clients", "Reader endpoint", "ask"),

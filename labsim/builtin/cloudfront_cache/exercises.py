@@ -1,5 +1,6 @@
 """The questions of the lab `cloudfront-cache`; every number in an answer comes from the model."""
 
+from labsim.builtin.cloudfront_cache.story import STORM
 from labsim.declare import Choice, Design, Explain, Predict, metric, percent
 from labsim.services.cloudfront import rules as cloudfront
 from labsim.services.cloudfront.bill import MONTH
@@ -208,4 +209,17 @@ EXERCISES = (
         solution="It gathers what regional caches ask one by one. Who asks it from another region "
                  "pays per request and goes a hop more; so it pays where answers of the origin are "
                  "dear."),
+    Design(
+        id="storm", start=STORM,
+        free=("min_ttl", "retry_quota", "breaker", "max_attempts", "workers"),
+        goals=(("goodput", ">=", 198.0),), good={"min_ttl": 60},
+        question="The preset *Retry storm*: a server whose answers may not be cached, slow for two "
+                 "minutes, and viewers who try again. Nearly all of {request_rate} have to be "
+                 "answered in time, those of the two minutes included.",
+        hints=("A budget and a breaker end the storm. Who is answered while the server is slow?",
+               "How often has the server to be asked for a page that may be a minute old?"),
+        solution="{answer}: the server is asked once in that time for each page and region, "
+                 "however many viewers there are and however often they try. Even a few seconds "
+                 "end the storm; budgets and breakers do, too, but who came in the two "
+                 "minutes still sees an error."),
 )

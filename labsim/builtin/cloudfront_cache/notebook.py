@@ -20,7 +20,7 @@
 # * Why do more edges hit less, and what is a regional cache for?
 # * How do viewers get the new version of a file, and what does each way cost?
 # * What belongs into the cache key, and what is Origin Shield for?
-# * What do viewers see when the origin doesn't answer?
+# * What do viewers see when the origin doesn't answer, and what when they try again?
 # * When is CloudFront dearer than a bucket, and when is a bucket in each region the better way?
 
 # %%
@@ -263,6 +263,36 @@ for name, values in ways.items():
 # Most viewers notice nothing: what is fresh is served. Each miss waits until all tries are over,
 # even if an expired copy stands in then. An origin group forgets: at every miss it asks the first
 # origin again. Short and few tries are what makes it useful.
+
+# %% [markdown]
+# ### Viewers who try again
+#
+# A small server, pages that may not be cached, and viewers who wait for two seconds and make up to
+# {{max_attempts}}. For two minutes the server is slow. When are viewers well again?
+
+# %%
+storm = lab.preset("18")
+lab.run(storm).plot()
+
+# %% [markdown]
+# Never. Who has gone is still in the server's line, and has asked again. An edge goes on waiting
+# for an answer that nobody wants any more. What ends it, and what keeps it away?
+
+# %%
+cures = {"the storm": {}, "no slow server": {"faults": ""}, "nobody retries": {"max_attempts": 1},
+         "retry budget": {"retry_quota": True}, "breaker": {"breaker": True},
+         "half as many workers again": {"workers": 60}, "kept for a second": {"min_ttl": 1},
+         "kept for five": {"min_ttl": 5}, "kept for a minute": {"min_ttl": 60}}
+for name, change in cures.items():
+    s = lab.run(storm.changed(**change)).summary
+    print(f"{name:26} in time {s['goodput'] / storm.request_rate:4.0%}, "
+          f"attempts each {s['amplification']:.2f}, server busy {s['origin_utilization']:4.0%}")
+
+# %% [markdown]
+# A second in a cache is enough to end it: of those who ask for a page at the same time one goes to
+# the server, and the others share his answer. A minute, and most viewers don't notice that the
+# server was slow at all. Small servers behind CloudFront survive crowds because of seconds like
+# these, not because of budgets.
 
 # %% [markdown]
 # ### Signed URLs
@@ -521,6 +551,17 @@ exercise("cloudfront-cache", 13)
 # blank: check("cloudfront-cache", 13, answer)
 # >>> solution
 check("cloudfront-cache", 13, "b")
+# <<< solution
+
+# %%
+exercise("cloudfront-cache", 14)
+
+# %% tags=["solution"]
+# blank: answer = None    # a dict, such as {"workers": 80}
+# blank: check("cloudfront-cache", 14, answer)
+# >>> solution
+answer = {"min_ttl": 60}
+check("cloudfront-cache", 14, answer)
 # <<< solution
 
 # %% [markdown]

@@ -24,6 +24,9 @@ METRICS = (
 )
 ALONE = {"regional": False}
 LONG = {"header_age": 86_400}
+STORM = {"origin": "server", "workers": 40, "header": "no-cache", "request_rate": 200,
+         "objects": 1_000, "change_every": 0, "duration": 3_600, "client_timeout": 2,
+         "retry_mode": "full-jitter", "faults": "origin slow 900 120 8"}
 SHUT = {"outage": "unreachable", "change_every": 0}
 
 PRESETS = (
@@ -67,6 +70,8 @@ PRESETS = (
     Preset("Cross-Region Replication", "No cache at all: S3 replicates to every region. All is "
                                        "near, little is old. And the bill?",
            {"delivery": "replicas"}),
+    Preset("Retry storm", "Nothing may be cached, says a small server. It is slow for two minutes; "
+                          "viewers wait for two seconds and ask again. When is it over?", STORM),
 )
 
 
@@ -126,14 +131,15 @@ PANELS = tuple(
 
 NAMES = {"us": "US", "eu": "Europe", "as": "Asia", "sa": "S. America"}
 BOXES = (
-    *(box for row, code in enumerate(CODES.values()) for box in (
+    *(box for row, (region, code) in enumerate(CODES.items()) for box in (
         Box(NAMES[code], (0, row), (("req/s", f"viewers_{code}"), ("s", f"ttfb_{code}"))),
         Box(f"Edges {NAMES[code]}", (1, row), (("hits", f"hits_{code}"),),
-            bars=(f"hit_{code}", "edges")),
+            bars=(f"hit_{code}", "edges"),
+            breaks=f"cloudfront-{region}"),
         Box(f"Regional {NAMES[code]}", (2, row), (("hits", f"regional_{code}"),)))),
     Box("Origin Shield", (3, 0), (("hits", "shield_share"),)),
     Box("Origin", (3, 1), (("req/s", "origin_rate"), ("failed", "failed_rate")),
-        alarm="failed_rate"),
+        alarm="failed_rate", breaks="origin"),
     Box("Second origin", (4, 1), (("req/s", "second_rate"),)),
 )
 LINKS = (

@@ -115,7 +115,8 @@ BOXES = (
     Box("Clients", (0, 0), (("reads/s", "reads_offered_rate"),
                            ("writes/s", "writes_offered_rate"))),
     Box("DAX", (1, 0), (("hits/s", "hits_rate"),)),
-    Box("Partitions", (2, 0), (("of the table", "partitions"),), bars=("load", "partitions")),
+    Box("Partitions", (2, 0), (("of the table", "partitions"),), bars=("load", "partitions"),
+        breaks="table-1"),
     Box("Tank", (2, 1), (("units", "burst"),)),
     Box("Throttled", (1, 1), (("per second", "throttled_rate"),), alarm="throttled_rate"),
 )

@@ -166,7 +166,8 @@ def zone_boxes(row: int, zone: str) -> tuple[Box, Box]:
                                            ("to other zones", f"out_{zone}")),
                 alarm=f"lost_{zone}"),
             Box(f"Zone {zone}", (2, row), (("of capacity", f"zone_load_{zone}"),),
-                alarm=f"unhealthy_{zone}", bars=(f"load_{zone}", f"targets_{zone}")))
+                alarm=f"unhealthy_{zone}", bars=(f"load_{zone}", f"targets_{zone}"),
+                breaks=f"balancer-{zone}"))
 
 
 BOXES = (

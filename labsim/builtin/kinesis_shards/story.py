@@ -65,11 +65,13 @@ PANELS = (
 
 BOXES = (
     Box("Producers", (0, 0), (("records/s", "offered_rate"), ("retries/s", "retries_rate"))),
-    Box("Shards", (1, 0), (("open", "shards"),), bars=("load", "shards")),
+    Box("Shards", (1, 0), (("open", "shards"),), bars=("load", "shards"),
+        breaks="stream-1"),
     Box("Kept", (2, 0), (("unread", "unread"), ("expired/s", "expired_rate")),
         alarm="expired_rate"),
     Box("Consumers", (3, 0), (("read/s", "read_rate"), ("s behind", "iterator_age"),
-                                 ("refused calls/s", "reads_throttled_rate"))),
+                                 ("refused calls/s", "reads_throttled_rate")),
+        breaks="stream consumers"),
     Box("Throttled", (1, 1), (("per second", "throttled_rate"),), alarm="throttled_rate"),
     Box("Resharding", (2, 1), (("splits and merges", "reshards"),)),
 )

@@ -83,8 +83,10 @@ PANELS = (replace(REQUESTS, theory=kit.Theory("what the prefixes allow", allowed
 
 BOXES = (
     Box("Clients", (0, 0), (("wanted/s", "offered_rate"), ("retries/s", "retries_rate"))),
-    Box("Partitions", (1, 0), (("of the bucket", "partitions"),), bars=("load", "partitions")),
-    Box("KMS", (2, 0), (("calls/s", "kms_calls_rate"), ("throttled/s", "throttled_kms_rate"))),
+    Box("Partitions", (1, 0), (("of the bucket", "partitions"),), bars=("load", "partitions"),
+        breaks="bucket-1"),
+    Box("KMS", (2, 0), (("calls/s", "kms_calls_rate"), ("throttled/s", "throttled_kms_rate")),
+        breaks="kms"),
     Box("Answered", (3, 0), (("GET/s", "gets_completed_rate"), ("PUT/s", "puts_completed_rate"))),
     Box("503 Slow Down", (1, 1), (("per second", "throttled_rate"),), alarm="throttled_rate"),
 )
