@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from labsim import declare as kit
 from labsim import theory
-from labsim.declare import Box, Link, Preset
+from labsim.declare import Box, Line, Link, Preset
 from labsim.declare.faults import checked
 from labsim.engine import popularity
 from labsim.services.cloudfront import Distribution
@@ -125,9 +125,11 @@ def steady_offload(p) -> float:
     return sum(rate * ratio for rate, ratio in zip(rates, ratios)) / whole if whole else 0.0
 
 
-PANELS = tuple(
-    replace(panel, theory=kit.Theory("steady state", steady_offload))
-    if panel.title == "Found on the way" else panel for panel in Distribution.PANELS)
+REQUESTS, FOUND, TIMES, TROUBLE = Distribution.PANELS
+PANELS = (
+    REQUESTS, replace(FOUND, theory=kit.Theory("steady state", steady_offload)),
+    replace(TIMES, lines=(*TIMES.lines, Line(
+        "client timeout", limit=lambda p: p.client_timeout or None))), TROUBLE)
 
 NAMES = {"us": "US", "eu": "Europe", "as": "Asia", "sa": "S. America"}
 BOXES = (

@@ -84,6 +84,7 @@ class Tally:
             return self._count_returns()
         failing = np.rint(counts * self.reads.failing()).astype(np.int64)
         self.completed, self.failed = counts - failing, failing.sum(axis=1)
+        self.answered = self.completed
         self.retries, self.open_end = np.zeros_like(self.offered), 0
         self.timed_out = self.abandoned = int((failing * (self.reads.during("speed") > 0)).sum())
         self.late = self.short_circuited = 0
@@ -95,7 +96,7 @@ class Tally:
             np.array(one.rows).sum(axis=2) for one in crowds).T
         expected = (attempts - retries).sum()
         self.scale = scale = float(self.offered.sum() / expected) if expected else 0.0
-        answered = self.reads.offered * (1.0 - self.reads.failing())
+        self.answered = answered = self.reads.offered * (1.0 - self.reads.failing())
         late = answered * np.array(self.reads.returns.late)
         self.retries = whole(retries * scale)
         self.failed = whole((told + timed) * scale)
@@ -115,17 +116,17 @@ class Tally:
         self.short_circuited = round(float((attempts - sent).sum()) * scale)
 
     def _draw_latencies(self, rng: np.random.Generator) -> None:
-        """The mean wait, s, latencies of `SAMPLE` completed reads, s, and the mean latency by tick:
-        cells (step, instance) are drawn in proportion to what they complete, however much that
-        is."""
+        """The mean wait, s, and latencies, s, of `SAMPLE` completed reads: cells (step, instance)
+        are drawn in proportion to what they complete, however much that is. The mean latency by
+        tick, of all answers, those included for which nobody waits any more."""
         reads, read_time, timeout = self.reads, self.cluster.read_time, self.cluster.timeout
         waiting, rate = reads.waits()
         expected = np.minimum(reads.mean_behind() + waiting / rate, timeout)
-        completed, waited = self.completed.sum(axis=1), (expected * self.completed).sum(axis=1)
-        slow, done = reads.during("slow"), reads.sums(completed)
-        work = ratio(reads.sums((slow * self.completed).sum(axis=1)), done)
-        self.latency_by_tick = ratio(reads.sums(waited), done) + read_time * work
-        self.wait_mean = float(waited.sum() / max(completed.sum(), 1))
+        slow = reads.during("slow")
+        lasted = (expected + read_time * slow) * self.answered
+        self.latency_by_tick = ratio(reads.sums(lasted.sum(axis=1)),
+                                     reads.sums(self.answered.sum(axis=1)))
+        self.wait_mean = float((expected * self.completed).sum() / max(self.completed.sum(), 1))
         below = np.cumsum(self.completed.ravel())
         if not below[-1]:
             self.latencies = np.zeros(1)

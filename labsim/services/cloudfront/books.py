@@ -223,7 +223,7 @@ class Books:
             "origin_rate": self._rate(self.asked), "failed_rate": self._rate(self.failed),
             "hit_ratio": part(found, all_let_in), "offload": part(near, all_let_in),
             "stale_share": part(tally.old.sum(axis=1), all_let_in),
-            "failed_share": part(self.failed, all_let_in),
+            "failed_share": part(self.failed, self.failed + self.completed),
             "refused_share": part(count[REFUSED].sum(axis=1), self.attempts),
             "second_rate": self._rate(count[FROM_SECOND].sum(axis=1)),
             "shield_share": part(count[SHIELD].sum(axis=1), all_let_in - found),
