@@ -118,5 +118,6 @@ class ClientReport(Component):
         return {"offered_rate": rate(self.sent), "attempts_rate": rate(self.attempts),
                 "goodput_rate": rate(self.ended[COMPLETED]),
                 "lost_rate": rate(self.ended[FAILED] + self.ended[ABANDONED]),
+                "refused_rate": rate(self.moments["refused"]),
                 "late_rate": rate(self.moments["late"]), "latency": mean_of(COMPLETED),
                 "time": mean_of(COMPLETED, FAILED, ABANDONED)}

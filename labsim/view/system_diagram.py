@@ -148,16 +148,40 @@ def _box(box, result, t, style, plan, held) -> str:
             out.append(_shapes(int(value), i, x + 105, line - 10, style))
     if box.breaks not in result.breakable:
         return "".join(out)
-    broken = box.breaks in held
-    if broken:
+    broken = _broken(box.breaks, held)
+    if broken and _part(box.breaks) in result.breakable:
+        out.append(_tag(", ".join(broken), x + plan.width, y, style, plan))
+    elif broken:
         out.append(f'<path d="M{x + 6} {y + 6}L{x + plan.width - 6} {y + plan.height - 6}M{x + 6} '
                    f'{y + plan.height - 6}L{x + plan.width - 6} {y + 6}" stroke="{style.lines[1]}" '
                    f'stroke-width="5" opacity=".55"/>')
     if not plan.touch:
         return "".join(out)
-    does = f"Mend {box.name}" if broken else f"Break {box.name}"
+    does = f"Mend {box.name}" if box.breaks in held else f"Break {box.name}"
     return (f'<g data-piece="{escape(box.breaks)}" role="button" tabindex="0" '
             f'aria-label="{escape(does)}"><title>{escape(does)}</title>{"".join(out)}</g>')
+
+
+def _part(piece: str) -> str:
+    """The part that a piece is one of several of: "web" of "web-1"."""
+    return piece.rpartition("-")[0]
+
+
+def _broken(piece: str, held) -> list[str]:
+    """Which of those held are the piece, or the same of another number."""
+    return sorted(one for one in held if one == piece or (
+        _part(one) == _part(piece) != "" and one[-1].isdigit() and piece[-1].isdigit()))
+
+
+def _tag(text: str, right: int, y: int, style, plan) -> str:
+    """On the upper edge of a box: what is broken in it, while the rest goes on."""
+    text = f"\u2715 {text}"
+    size = _fitted(text, plan.text, plan.width - 20)
+    wide = round(len(text) * size * WIDE) + 10
+    return (f'<rect x="{right - wide - 4}" y="{y - 11}" width="{wide}" height="18" rx="4" '
+            f'fill="{style.lines[1]}"/><text x="{right - 9}" y="{y + 3}" text-anchor="end" '
+            f'font-size="{size}" font-weight="bold" '
+            f'style="fill:{"#111" if style.dark else "#fff"}">{escape(text)}</text>')
 
 
 def _bars(bars, result, t, x: int, y: int, style, plan) -> str:

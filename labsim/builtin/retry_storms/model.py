@@ -15,6 +15,7 @@ only with less chance in it, and takes a hundred times as long.
 """
 
 import math
+from functools import cached_property
 
 import numpy as np
 
@@ -67,10 +68,12 @@ class Storm(kit.Outcome):
     def series(self) -> dict:
         """Those of the clients; how much each part has to do."""
         web, database = self.web.series(), self.database.told
+        at_hand, unit = web["in_flight"]
         hits = self.app.series()["hit_ratio"] if self.app else kit.per_tick(
             np.zeros(len(self.sim.record.t) - 1))
         return {**self.clients.series(), "hit_ratio": hits,
                 "web_in_flight": web["in_flight"], "healthy": web["in_service"],
+                "web_waiting": (np.maximum(at_hand - self.p.targets * self.p.threads, 0), unit),
                 "web_failed_rate": web["failed_rate"],
                 "database_rate": database["accepted_rate"],
                 "database_in_flight": database["in_flight"],
@@ -88,15 +91,37 @@ class Storm(kit.Outcome):
             ended[COMPLETED], ended[FAILED] + ended[ABANDONED]))
         return kit.share(done, done + lost)
 
-    def outage(self) -> float:
-        """How long fewer than nine of ten requests were answered, s: of whole windows, up to the
-        last moment at which who gives up has given up."""
+    def run(self) -> None:
+        """After it the log says when users came in a spike, and when they were without answers."""
+        super().run()
+        if kit.spikes(self.p):
+            self.sim.log("spike", f"{self.p.spike_factor:g} times the load", self.p.spike_start)
+            self.sim.log("spike ends", "load as before", self.p.spike_start + self.p.spike_duration)
+        down = self.down.astype(int)
+        for i in np.flatnonzero(np.diff(down, prepend=0)).tolist():
+            what, text = (("outage", "too few are answered") if down[i]
+                          else ("recovered", "nearly all are answered"))
+            self.sim.log(what, text, float(WINDOW * i))
+        if len(down) and down[-1]:
+            self.sim.log("end", "still too few are answered", self.p.duration)
+        self.sim.events.sort(key=lambda event: event.t)
+
+    @cached_property
+    def down(self) -> np.ndarray:
+        """Whether fewer than nine of ten who came in each whole window were answered, (windows,);
+        up to the last moment whose first attempts have been given up."""
         edges = np.arange(0.0, self.p.duration - self.p.client_timeout, WINDOW)
         if len(edges) < 2:
-            return 0.0
-        wanted, answered = (np.histogram(times, edges)[0] for times in (
-            self.clients.sent, self.clients.ended[COMPLETED]))
-        return float(WINDOW * np.count_nonzero(answered < WELL * wanted))
+            return np.zeros(0, dtype=bool)
+        ended, waited = (np.array(told[COMPLETED]) for told in (
+            self.clients.ended, self.clients.waited))
+        wanted, answered = (np.histogram(came, edges)[0] for came in (
+            self.clients.sent, ended - waited))
+        return answered < WELL * wanted
+
+    def outage(self) -> float:
+        """How long too few were answered, s."""
+        return float(WINDOW * np.count_nonzero(self.down))
 
 
 def estimate(p: RetryStormsParams) -> Estimate:

@@ -67,14 +67,14 @@ PANELS = (
         Line("wanted", "offered_rate"), Line("attempts", "attempts_rate"),
         Line("goodput", "goodput_rate"))),
     Panel("Time until a request ends", (
-        Line("mean", "time"),
+        Line("mean, retries included", "time"),
         Line("client timeout", limit=lambda p: p.client_timeout or None))),
     Panel("Requests at hand", (
         Line("web servers", "web_in_flight"), Line("database", "database_in_flight"),
-        Line("threads", limit=lambda p: p.targets * p.threads))),
+        Line("threads", limit=lambda p: p.targets * p.threads)), marks=("outage",)),
     Panel("Answers per second", (
         Line("in time", "goodput_rate"), Line("too late", "late_rate"),
-        Line("errors", "web_failed_rate"))),
+        Line("errors", "refused_rate"))),
 )
 
 BOXES = (
@@ -83,7 +83,7 @@ BOXES = (
     Box("Load balancer", (1, 0), (("attempts/s", "attempts_rate"), ("healthy", "healthy")),
         breaks="web"),
     Box("Web servers", (2, 0), (("at hand", "web_in_flight"), ("errors/s", "web_failed_rate")),
-        breaks="web-1"),
+        alarm="web_waiting", breaks="web-1"),
     Box("Cache", (3, 0), (("hit ratio", "hit_ratio"),), breaks="cache"),
     Box("Database", (4, 0), (("queries/s", "database_rate"), ("waiting", "database_queue")),
         alarm="database_queue", breaks="database"),
