@@ -21,6 +21,15 @@ def at(env, t):
     return event
 
 
+def at_last(env, act):
+    """Have `act()` called when all else that happens at this moment has happened; of several, what
+    follows from another goes first."""
+    event = simpy.Event(env)
+    event._ok, event._value = True, None
+    event.callbacks.append(lambda _: act())
+    heapq.heappush(env._queue, (env.now, 2, -next(env._eid), event))
+
+
 class Attempt:
     """A call: `reply(ok)` is its answer; gone: nobody waits for it any more. In the course of
     `asker`, a wish or another call; passed: the server and the call that it was passed on as."""
@@ -269,7 +278,7 @@ class Client:
                 if last == "completed":
                     break
                 if out:
-                    self.let_in()
+                    at_last(self.env, self.let_in)
             if last == "completed":
                 if self.tokens:
                     self.tokens[wish.number] = min(
@@ -283,7 +292,7 @@ class Client:
                     return self.end(wish, began, last)
                 self.tokens[wish.number] -= price
             waited = self.wait(made, self.dice(), waited)
-            self.let_in()
+            at_last(self.env, self.let_in)
             yield self.env.timeout(waited)
             if not self.goes_on(wish):
                 return self.end(wish, began, "abandoned")
@@ -293,7 +302,7 @@ class Client:
         self.log[how].append(self.env.now)
         if how == "completed":
             self.log["took"].append(self.env.now - began)
-        self.let_in()
+        at_last(self.env, self.let_in)
         return how == "completed"
 
     def attempt(self, wish):
@@ -328,7 +337,7 @@ class Client:
                 self.cancel(call)
             self.free += 1
             if wish.over:
-                self.let_in()
+                at_last(self.env, self.let_in)
         if not call.told.triggered:
             if not wish.over:
                 self.log["timed_out"].append(self.env.now)
