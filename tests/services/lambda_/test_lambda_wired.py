@@ -273,3 +273,63 @@ def enabled(sim, mapping, at):
     """It is enabled then."""
     yield sim.env.timeout(at)
     mapping.mend("mapping", "down", 0.0)
+
+
+# -- what fails -------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("calls", [False, True])
+@pytest.mark.parametrize("caller, tries", [("sqs", 2), ("kinesis", 2), ("asynchronous", 3)])
+def test_a_function_that_times_out_says_so_whoever_calls_it(caller, tries, calls):
+    """Each attempt takes longer than the timeout: errors as CloudWatch counts them, one for each
+    invocation that has ended, all of them timeouts; their rate adds up to as many."""
+    def slow(sim):
+        function = lambda_.Function(sim, "fn", labsim.fixed(2), timeout=1, init=0,
+                                    calls=database(sim, calls))
+        source = {
+            "sqs": lambda: lambda_.SqsEventSourceMapping(
+                sim, "jobs", function, visibility=20, max_receives=tries, batch_size=1),
+            "kinesis": lambda: lambda_.KinesisEventSourceMapping(
+                sim, "jobs", function, attempts=tries, batch_size=1),
+            "asynchronous": lambda: lambda_.Asynchronous(sim, "jobs", function)}[caller]()
+        sim.send(0.1, to=source)
+    r = labsim.simulate(slow, duration=900)
+    s, rate = r.summary, r.series["fn.errors_rate"]
+    assert s["jobs.completed"] == 0 < s["jobs.dead_lettered"]
+    assert s["fn.invocations"] - 1 <= s["fn.errors"] == s["fn.timeouts"] <= s["fn.invocations"]
+    assert s["fn.errors"] >= tries * s["jobs.dead_lettered"]
+    assert rate.value[1:].sum() * rate.t[1] == pytest.approx(s["fn.errors"])
+    assert "jobs.errors" not in s       # nothing of that name which stays 0
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_errors_of_calls_are_the_requests_that_fail(live):
+    """A call is an invocation: as many errors as failed requests, half of them here, none late."""
+    def shaky(sim):
+        function = lambda_.Function(sim, "fn", labsim.fixed(0.1), error_share=0.5)
+        sim.send(10, to=function, retry=labsim.retry() if live else None)
+    s = run(shaky)
+    assert s["fn.errors"] == s["fn calls.errors"] == pytest.approx(1_500, rel=0.1)
+    assert s["fn.timeouts"] == 0
+
+
+def test_errors_under_a_fault_are_the_functions():
+    """Half of the attempts fail for a while: each record is tried again until it is done, and each
+    failure is one of the function's errors."""
+    def pipe(sim):
+        function = lambda_.Function(sim, "fn", labsim.fixed(0.01))
+        sim.send(5, to=lambda_.KinesisEventSourceMapping(sim, "records", function, shards=20))
+    r = labsim.simulate(pipe, duration=600, faults=[("fn", "errors", 100, 100, 0.5)])
+    rate = r.series["fn.errors_rate"]
+    assert r.summary["records.failed"] == 0 < r.summary["fn.errors"]
+    assert rate.value[(rate.t < 100) | (rate.t > 202)].max() == 0.0
+
+
+def test_a_cold_start_does_not_count_against_the_timeout():
+    """Ten seconds of it, a timeout of one: the call is answered, late, and all of it is billed."""
+    def cold(sim):
+        function = lambda_.Function(sim, "fn", labsim.fixed(0.5), timeout=1, init=10)
+        sim.send(1, to=function)
+    r = labsim.simulate(cold, duration=100)
+    assert r.summary["fn.errors"] == 0 < r.summary["fn calls.completed"]
+    assert r.summary["fn calls.latency_p99"] == 10.5
+    assert r.summary["fn.gb_seconds"] > r.summary["fn.cold_starts"] * 10.5 * 128 / 1_024
