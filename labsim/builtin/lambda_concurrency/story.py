@@ -54,8 +54,8 @@ METRICS = (
                lambda o: o.concurrency_needed()),
     kit.Count("others_short", "executions", "what other functions lacked, most", "lower",
               lambda o: o.top("others_short")),
-    kit.Metric("cost_usd", "USD", "requests, duration, provisioned concurrency, gateway", "lower",
-               kit.Outcome.total_cost),
+    kit.Metric("cost_usd", "USD", "requests, duration, provisioned concurrency, gateway, queue",
+               "lower", kit.Outcome.total_cost),
 )
 
 STEADY = {"spike_factor": 1}
