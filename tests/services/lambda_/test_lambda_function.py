@@ -24,6 +24,7 @@ from labsim.services.lambda_ import (
 from labsim.services.lambda_.bill import bill, gb_seconds
 from labsim.services.lambda_.caller import DEAD, DONE
 from labsim.services.lambda_.environments import CONCURRENCY, RATE, SCALING, Environments
+from labsim.services.lambda_.retrying import Retrying
 
 times_and_works = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 400)), min_size=1,
                            max_size=120)
@@ -272,7 +273,8 @@ def test_a_hundred_stay_unreserved(quota, reserved):
 
 def source(Kind, times, work=1.0, limit=10, chance=None, error_share=0.0, poison=None,
            timeout=900, until=1e6, **how):
-    """A caller that has run to its end, or for days. poison: of the requests, which are bad."""
+    """A caller that has run to its end, or for days, with nothing on its way to it. poison: of the
+    requests, which are bad."""
     sim = Simulation(1, until)
     function = Function(sim, "function", ServiceTimes(work, 0), timeout=timeout, limit=limit,
                         init=0, keep=1e9, spare=1e9, life=1e9, error_share=error_share)
@@ -281,6 +283,8 @@ def source(Kind, times, work=1.0, limit=10, chance=None, error_share=0.0, poison
     if poison is not None:
         how["luck"] = Given([-1.0 if i in poison else 0.5 for i in range(len(times))])
         function.poison_share = 1e-9
+    if issubclass(Kind, Retrying):
+        how.setdefault("delivery", False)
     made = Kind(sim, "callers", function, **how)
     made.feed([np.array(times, dtype=float)])
     sim.run()

@@ -333,3 +333,90 @@ def test_a_cold_start_does_not_count_against_the_timeout():
     assert r.summary["fn.errors"] == 0 < r.summary["fn calls.completed"]
     assert r.summary["fn calls.latency_p99"] == 10.5
     assert r.summary["fn.gb_seconds"] > r.summary["fn.cold_starts"] * 10.5 * 128 / 1_024
+
+
+# -- a stream and its mapping -----------------------------------------------------------------
+
+def polled(rate, shards, calls=False, reshard=None, mapped=None, **how):
+    """Producers, a stream of so many shards, and a function behind it that takes next to no time,
+    by a mapping that is told nothing of the stream unless `mapped` says so."""
+    def pipe(sim):
+        stream = kinesis.Stream(sim, "stream", shards, **how)
+        sim.send(rate, to=stream)
+        function = lambda_.Function(sim, "fn", labsim.fixed(1e-5), init=0,
+                                    calls=database(sim, calls))
+        mapping = lambda_.KinesisEventSourceMapping(sim, "mapping", function, **(mapped or {}))
+        stream.done.to(mapping)
+        if reshard:
+            reshard(stream)
+    return pipe
+
+
+@pytest.mark.parametrize("calls", [False, True])
+@pytest.mark.parametrize("duration", [60, 900])
+def test_a_poll_a_second_of_each_shard_is_an_invocation(duration, calls):
+    """However long the steps of the stream are, which counts: 25 records in each, not one."""
+    s = run(polled(50, 2, calls), duration=duration)
+    assert s["fn.invocations"] == pytest.approx(2 * duration, abs=2)
+    assert s["mapping.completed"] + s["mapping.waiting_end"] == s["stream.completed"]
+    assert s["mapping.latency_mean"] == pytest.approx(0.627, abs=0.05)
+
+
+def test_a_poll_that_finds_more_than_a_batch_is_several():
+    """1,000 records a second of each shard by hundreds, and the rest of each poll."""
+    s = run(polled(3_000, 2), duration=60)
+    assert s["stream.completed"] == 120_000
+    assert s["fn.invocations"] == pytest.approx(2 * 60 * 10.5, rel=0.05)
+
+
+def test_a_mapping_reads_as_many_shards_as_its_stream_has():
+    """A record takes 0.15 s, and each of four shards has one batch at a time: 20 a second are done,
+    of one shard it would be less than seven."""
+    def pipe(sim):
+        stream = kinesis.Stream(sim, "stream", 4)
+        sim.send(20, to=stream)
+        mapping = lambda_.KinesisEventSourceMapping(
+            sim, "mapping", lambda_.Function(sim, "fn", labsim.fixed(0.15), timeout=60))
+        stream.done.to(mapping)
+    s = run(pipe)
+    assert s["mapping.completed"] == pytest.approx(20 * 300, rel=0.05)
+    assert s["fn.concurrency_max"] == 4
+
+
+@pytest.mark.parametrize("reshard, polls", [
+    (lambda stream: kinesis.split_shards(stream, 100, "all", 0.5), 4),
+    (lambda stream: kinesis.merge_shards(stream, 100, 0.5), 1)])
+def test_a_mapping_follows_when_its_stream_is_resharded(reshard, polls):
+    """Two shards, and two polls a second, are four, or one, from 100 s on."""
+    r = labsim.simulate(polled(60, 2, reshard=reshard), duration=200)
+    rate = r.series["fn.invocations_rate"]
+    assert rate.value[(rate.t > 10) & (rate.t < 99)].mean() == pytest.approx(2, abs=0.1)
+    assert rate.value[rate.t > 105].mean() == pytest.approx(polls, abs=0.15)
+
+
+def test_a_mapping_is_pushed_to_where_its_stream_has_enhanced_fan_out():
+    """Some 50 ms instead of a poll's 627."""
+    s = run(polled(50, 2, fan_out="enhanced"))
+    assert s["mapping.latency_mean"] == pytest.approx(0.0522, rel=0.1)
+
+
+@pytest.mark.parametrize("what, given, has", [
+    ("shards", 3, "2"), ("fan_out", "enhanced", "shared")])
+def test_a_mapping_that_contradicts_its_stream(what, given, has):
+    """Refused before the run, with what the stream has; the same as that is fine."""
+    with pytest.raises(ParameterError, match=f"{what}: given .*{given}.*{has}, as stream has"):
+        labsim.simulate(polled(50, 2, mapped={what: given}), duration=60)
+    run(polled(50, 2, mapped={"shards": 2, "fan_out": "shared"}), duration=60)
+
+
+def test_a_mapping_reads_one_stream():
+    """AWS knows no other; two are an error."""
+    def two(sim):
+        mapping = lambda_.KinesisEventSourceMapping(
+            sim, "mapping", lambda_.Function(sim, "fn", labsim.fixed(0.1)))
+        for name in ("a", "b"):
+            stream = kinesis.Stream(sim, name)
+            sim.send(1, to=stream)
+            stream.done.to(mapping)
+    with pytest.raises(LabsimError, match="mapping reads one stream, and a and b feed it"):
+        labsim.simulate(two, duration=60)
