@@ -13,6 +13,7 @@ from labsim.services.lambda_.callers import Retrying, Synchronous
 
 OF_CALLER = {metric.name: metric for metric in (*Caller.METRICS, *Synchronous.METRICS,
                                                 *Gateway.METRICS, *Retrying.METRICS)}
+FAILED = "errors", "timeouts"       # of the function: its callers have errors of their own
 OF_CLIENTS = {metric.name: metric for metric in kit.Client.METRICS}
 
 
@@ -45,15 +46,16 @@ METRICS = (
       for metric in kit.of_part("caller", OF_CALLER.values(), "failed")),
     by_clients("amplification", lambda o: 1.0),
     by_clients("goodput", lambda o: OF_CALLER["completed"].value(o.caller) / o.sim.duration),
-    *kit.of_part("function", Function.METRICS),
+    *(metric for metric in kit.of_part("function", Function.METRICS) if metric.name not in FAILED),
+    *kit.of_part("function", Function.METRICS, *FAILED, prefix="function_"),
     kit.Metric("iterator_age_max", "s", "age of the last record of a stream's batch that is not "
                "done yet, most", "lower", lambda o: o.top("iterator_age")),
     kit.Metric("concurrency_needed", "executions", "highest rate times mean duration", "",
                lambda o: o.concurrency_needed()),
     kit.Count("others_short", "executions", "what other functions lacked, most", "lower",
               lambda o: o.top("others_short")),
-    kit.Metric("cost_usd", "USD", "requests, duration, provisioned concurrency, gateway", "lower",
-               kit.Outcome.total_cost),
+    kit.Metric("cost_usd", "USD", "requests, duration, provisioned concurrency, gateway, queue",
+               "lower", kit.Outcome.total_cost),
 )
 
 STEADY = {"spike_factor": 1}

@@ -111,9 +111,8 @@ class Caller(kit.Asked):
     def drawn(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The work, s, and the luck of so many requests: from 0 to 1, below that of poison."""
         work, chance = self.function.work.draw(count, self._random), self._luck.random(count)
-        poison_share = self.function.poison_share
-        if poison_share:
-            chance[self._poison.random(count) < poison_share] = -np.inf
+        if self.function.poison_share:
+            chance[self._poison.random(count) < self.function.poison_share] = -np.inf
         return work, chance
 
     def gather(self) -> None:
@@ -177,28 +176,29 @@ class Caller(kit.Asked):
         """One invocation for these: when it ends (negative: throttled), and whether it fails. None:
         nobody knows yet, it has begun; `later` says who is told when it has ended."""
         function = self.function
-        timeout, error_share = function.timeout, function.error_share
+        timeout = function.timeout
         work = (self.work[which[0]] if len(which) == 1
                 else sum(map(self.work.__getitem__, which)))
         if function.pace != 1.0:
             work *= function.pace
         late = work > timeout
         if function.invocations:
-            return self._start(t, work, which, self._unlucky(which, attempt, error_share))
+            return self._start(t, work, which, self._unlucky(which, attempt))
         end = self._environments.invoke(t, timeout if late else work)
         if end < 0.0:
             function.throttles.append(t)
             return end, True
         function.runs.append((t, end, len(which)))
-        if late or not (error_share or function.poison_share):
-            return end, late
-        return end, self._unlucky(which, attempt, error_share)
+        failed = late or self._unlucky(which, attempt)
+        if failed:
+            function.erred(end, late)
+        return end, failed
 
-    def _unlucky(self, which: list[int], attempt: int, error_share: float) -> bool:
+    def _unlucky(self, which: list[int], attempt: int) -> bool:
         """Whether this attempt at these fails by chance."""
-        chance = self.chance
-        return any(chance[i] < 0.0 or (chance[i] + attempt * GOLDEN) % 1.0 < error_share
-                   for i in which)
+        chance, share = self.chance, self.function.error_share
+        return bool(share or self.function.poison_share) and any(
+            chance[i] < 0.0 or (chance[i] + attempt * GOLDEN) % 1.0 < share for i in which)
 
     def _start(self, t: float, work: float, which: list[int], fails: bool):
         """An invocation that ends when its calls have been answered."""

@@ -80,8 +80,8 @@ class Synchronous(Caller):
         late = work > timeout
         ends = self._environments.invoke_all(times, np.where(late, timeout, work))
         let = ends >= 0.0
-        self.function.ran(times[let], ends[let], times[~let])
         bad = late | (self.chance[which] < error_share)
+        self.function.ran(times[let], ends[let], times[~let], ends[let & bad], ends[let & late])
         self.fate[which] = np.where(let, np.where(bad, FAILED, DONE), THROTTLED)
         self.end[which[let]] = ends[let]
 

@@ -7,13 +7,16 @@ and fewer as soon as somebody is sent back. (The other door is that of `stream_m
 messages wait, and scale back when they find none or the function fails or is throttled; a throttled
 batch that its poller tries again until the visibility timeout has run out; batch windows, maximum
 concurrency, receive count; the way of messages (`delivery`); a mapping that is disabled for a
-while, whose queue piles up.
-*Leaves out:* partial batch answers, FIFO queues, event filters; a batch that begins late in its
-visibility timeout and ends after it is done once, not twice. The queue itself is inside, without
-limits of its own. Of a function that calls others, pollers back off when a batch has failed, else
-when it begins to.
+while, whose queue piles up; the queue's bill: messages are sent one by one, received and deleted by
+tens (that Lambda deletes so is an assumption), and a poller with nothing to do asks again after
+each long poll.
+*Leaves out:* the receives of a batch window beyond one for ten messages; partial batch answers,
+FIFO queues, event filters; a batch that begins late in its visibility timeout and ends after it is
+done once, not twice. The queue itself is inside, without limits of its own. Of a function that
+calls others, pollers back off when a batch has failed, else when it begins to.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
 
@@ -25,13 +28,15 @@ from labsim.services.lambda_ import delivery as ways
 from labsim.services.lambda_.caller import DEAD, DONE
 from labsim.services.lambda_.retrying import DISABLED, Retrying
 from labsim.services.lambda_.rules import checked_batch, checked_queue, visibility_timeout
+from labsim.services.sqs.queue import LONG_POLL, PRICE
+from labsim.services.sqs.rules import MOST_ENTRIES
 
 POLLERS = factbook.value("lambda.esm_sqs_start")    # and what they scale back to when idle
 RAMP = factbook.value("lambda.esm_sqs_ramp")        # more of them per minute
 POLLERS_MOST = factbook.value("lambda.esm_sqs_max")
 POLLERS_LEAST = factbook.value("lambda.esm_sqs_least")
 BACK_OFF = factbook.value("lambda.esm_sqs_back_off") / 100  # of the pollers, per error or throttle
-LONG_POLL = factbook.value("sqs.long_poll_max_s")
+RECEIVED = int(factbook.value("sqs.receive_max_messages"))  # at a time, at most
 RETRY = 1.0             # s between two attempts at a throttled batch: AWS publishes no figure
 END, RETRIED, BACK, GROW, LOOK, GATHERED = range(6)     # what is due at a queue
 
@@ -43,7 +48,8 @@ class SqsEventSourceMapping(Retrying):
     what AWS advises; the dead-letter queue gets what has been received `max_receives` times. While
     messages wait there are `ramp` more pollers a minute (60 in 2018).
 
-    ParameterError for what CreateEventSourceMapping refuses."""
+    The queue is inside, and so it is in the bill, polls that find nothing included. ParameterError
+    for what CreateEventSourceMapping refuses."""
 
     FAULTS = {"down": DISABLED}
 
@@ -70,6 +76,8 @@ class SqsEventSourceMapping(Retrying):
         self._busiest = 0                   # most batches at a time since the last look
         self._grows = self._looks = False
         self._gathers: float | None = None  # since when a poller gathers a batch, s
+        self._calls = 0                     # to receive and to delete messages
+        self._idle, self._idle_by = 0.0, 0.0    # s of all pollers without a batch, by when
 
     def enter(self, times) -> None:
         """A row for each message that comes at `times` (s, sorted)."""
@@ -82,11 +90,13 @@ class SqsEventSourceMapping(Retrying):
 
     def arrive(self, t: float, i: int) -> None:
         """A new message."""
+        self._wait(t)
         self.visible.append(i)
         self._poll(t)
 
     def happen(self, t: float, what: int, which: Sequence[int] = (), since: float = 0.0) -> None:
         """A batch has ended, is tried again or is back; pollers come, go or have gathered."""
+        self._wait(t)
         if what == RETRIED:
             return self._try(t, which, since)
         if what == END:
@@ -108,9 +118,17 @@ class SqsEventSourceMapping(Retrying):
 
     def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
         """It is disabled: batches under way end, and no other one is received; or it is enabled."""
+        self._wait(self.sim.now)
         self.disabled = bool(amounts)
         self._poll(self.sim.now)
         self.awake()
+
+    def _wait(self, t: float) -> None:
+        """Until `t` s pollers without a batch have waited for one."""
+        if not self.disabled:
+            self._idle += max(min(self.allowed, self.most) - self.running, 0.0) * (
+                t - self._idle_by)
+        self._idle_by = t
 
     def _poll(self, t: float) -> None:
         if not self.visible or self.disabled:
@@ -129,6 +147,7 @@ class SqsEventSourceMapping(Retrying):
             for i in which:
                 self.received[i] += 1
             self.running += 1
+            self._calls += math.ceil(n / RECEIVED)
             self._try(t, which, since)
             most = min(self.allowed, self.most)
         if self.running > self._busiest:
@@ -151,6 +170,7 @@ class SqsEventSourceMapping(Retrying):
             return self.later(self._try, t, which, since)
         end, failed = told
         if not failed:
+            self._calls += math.ceil(len(which) / MOST_ENTRIES) * (end <= self.sim.duration)
             self.settle(which, DONE, end)
             return self.due.put(end, END)
         self.allowed = max(POLLERS_LEAST, self.allowed * (1.0 - BACK_OFF))
@@ -162,3 +182,9 @@ class SqsEventSourceMapping(Retrying):
             self.due.put(t + RETRY, RETRIED, which, since)
         else:
             self.due.put(max(t, back), END, which)
+
+    def cost(self) -> dict[str, float]:
+        """The requests to the queue: sends, receives and deletes, and polls that find nothing."""
+        self._wait(self.sim.duration)
+        requests = len(self.times) + self._calls + self._idle / LONG_POLL
+        return {"SQS requests": requests / 1e6 * PRICE}

@@ -6,7 +6,8 @@ rings first is served first, whatever door the ring comes by.
 *Models:* invocations in order of time from any number of callers, each in an environment of its
 own or throttled; calls to other parts, for which an invocation keeps its environment
 (`invocations`); how long environments live; a timeout; failures by chance; the bill.
-*Leaves out:* other functions, which share the account's limit: who knows of them changes `limit`.
+*Leaves out:* other functions, which share the account's limit: who knows of them changes `limit`;
+a cold start beyond 10 s, which AWS begins again, within the timeout.
 
 Data plane: request-level, exact: in blocks, or on the agenda if somebody waits for answers, or it
 calls others itself (`go_live`).
@@ -30,15 +31,7 @@ from labsim.services.lambda_.callers import Synchronous
 from labsim.services.lambda_.environments import Environments
 from labsim.services.lambda_.invocations import Invocations
 from labsim.services.lambda_.open_ends import OpenEnvironments
-from labsim.services.lambda_.rules import (
-    AT_ONCE,
-    KEEP,
-    LIFE,
-    PER_SECOND,
-    SPARE,
-    fates,
-    shortest,
-)
+from labsim.services.lambda_.rules import AT_ONCE, KEEP, LIFE, PER_SECOND, SPARE, fates, shortest
 
 LONGEST = factbook.value("lambda.timeout_max_s")
 LEAST_MEMORY = factbook.value("lambda.memory_min_mb")
@@ -46,13 +39,17 @@ MOST_MEMORY = factbook.value("lambda.memory_max_mb")
 DOWN = FaultKind("each invocation that begins fails at once")
 THROTTLED = FaultKind("has no more executions than that, as if reserved; 0: none at all",
                       "executions at most")
-SEEN = 600.0            # s for which an environment counts as seen after its last use
 
 
 class Function(kit.Asked):
-    """A function, whose invocations are `work` each. `sim.send` calls it synchronously, and so does
-    who asks it, and what another part gives out by `outlet.to(function)`: by way of its `calls`,
-    whose outlets are its own, `done` and `failed`. Other callers are parts of their own.
+    """A function, for which each request is `work`: an event, message or record too, so that a
+    batch of them takes the sum. `sim.send` calls it synchronously, and so does who asks it, and
+    what another part gives out by `outlet.to(function)`: by way of its `calls`, whose outlets are
+    its own, `done` and `failed`. Other callers are parts of their own.
+
+    An environment's first invocation is `init` s longer, a cold start, which is billed, but does
+    not count against the timeout (AWS: for up to 10 s). What a queue or stream gets meanwhile makes
+    the next batches fuller: ten messages may take longer than the timeout where one never does.
 
     calls: parts that each invocation asks after its own work (a part, a `labsim.ask`, or several,
     in order); it keeps its environment until they have answered. memory: MB. limit: executions that
@@ -100,6 +97,7 @@ class Function(kit.Asked):
         self.callers: list[Caller] = []
         self.runs: list[tuple[float, float, int]] = []      # (start, end, requests in it)
         self.throttles: list[float] = []                    # when
+        self.errors, self.timeouts = [], []     # when invocations failed, s; by the timeout
         self._blocks: list[tuple] = []      # (starts, ends, when throttled) of calls made together
         self.record.level("limit", 0.0, limit)
         self.invocations = calls != () and Invocations(self, calls)
@@ -196,10 +194,19 @@ class Function(kit.Asked):
         for caller in self.callers:
             caller.give(now)
 
-    def ran(self, starts: np.ndarray, ends: np.ndarray, throttled: np.ndarray) -> None:
+    def ran(self, starts: np.ndarray, ends: np.ndarray, throttled: np.ndarray,
+            failed: np.ndarray, late: np.ndarray) -> None:
         """Invocations of a request each from `starts` to `ends`, and others that were `throttled`
-        at these times, s."""
+        at these times, s; ends of those that `failed`, and of those that the timeout ended."""
         self._blocks.append((starts, ends, throttled))
+        self.errors += failed.tolist()
+        self.timeouts += late.tolist()
+
+    def erred(self, end: float, late: bool) -> None:
+        """An invocation fails that ends at `end` s; late: it is the timeout that ends it."""
+        self.errors.append(end)
+        if late:
+            self.timeouts.append(end)
 
     @property
     def is_fed(self) -> bool:
@@ -273,21 +280,8 @@ class Function(kit.Asked):
         return so_far(self.record.t, self.starts) - so_far(self.record.t, self.ends)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
-        """Executions under way and allowed; what was throttled; environments, also as counted by
-        who sees requests only: each from its first until `SEEN` s after its last."""
-        t, started, tick = self.record.t, self.started, self.sim.tick
-        throttled, invoked, cold = (np.diff(so_far(t, times)) for times in (
-            self.refused, self.starts, started[self.provisioned:]))
-        tried = invoked + throttled
-        last, gone = self.ended
-        return {"in_flight": (self.in_flight, "executions"),
-                "limit": (self.record.sampled("limit"), "executions"),
-                "environments": (so_far(t, started) - so_far(t, gone), "environments"),
-                "environments_seen": (so_far(t, started) - so_far(t, last + SEEN), "environments"),
-                "invocations_rate": kit.per_tick(invoked / tick, "req/s"),
-                "cold_starts_rate": kit.per_tick(cold / tick, "req/s"),
-                "throttled_rate": kit.per_tick(throttled / tick, "req/s"),
-                "throttled_share": kit.per_tick(throttled / np.maximum(tried, 1.0))}
+        """See `measures.series`."""
+        return measures.series(self)
 
     def cost(self) -> dict[str, float]:
         """By line, without the free tier. With provisioned concurrency all of the duration is

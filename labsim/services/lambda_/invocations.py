@@ -73,14 +73,16 @@ class Invocations:
     def _cut_off(self, t: float, run: Invocation) -> None:
         """The function's timeout is over."""
         if not run.gone:
-            self._end(t, run, True)
+            self._end(t, run, True, late=True)
 
-    def _end(self, t: float, run: Invocation, failed: bool) -> None:
+    def _end(self, t: float, run: Invocation, failed: bool, late: bool = False) -> None:
         run.gone, run.state = True, OUT
         function = self.function
         function.environments.finish(t, run.held)
         start, _, size = function.runs[run.row]
         function.runs[run.row] = start, t, size
+        if failed:
+            function.erred(t, late)
         caller, method, *what = run.told
         method(*what, (t, failed))
         caller.awake()

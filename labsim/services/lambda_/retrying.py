@@ -24,11 +24,12 @@ DISABLED = FaultKind("is disabled: what is under way ends, and what comes piles 
 class Retrying(Caller):
     """Whatever comes back does so when it is `due`: then `happen(t, *what)` is called. Who asks is
     told at once that it was accepted; `done` is the outlet of what the function has done, `dead`
-    (or `failed`) of what was given up: the dead-letter queue, or the destination on failure.
+    (or `failed`) of what was given up: the dead-letter queue, or the destination on failure. In how
+    many attempts the function failed is told by its own `errors`.
     delivery: whether what comes is on its way to the function for as long as was measured, or there
     at once."""
 
-    METRICS = (*Caller.METRICS, ended(
+    METRICS = (*(metric for metric in Caller.METRICS if metric.name != "errors"), ended(
         "dead_lettered", "failed: given up, in the dead-letter queue", DEAD))
 
     def __init__(self, sim: Simulation, name: str, function, *, delivery: bool = False, **how):

@@ -186,7 +186,8 @@ class Queue(Asked):
         check(self)
         if self.work is None:
             raise LabsimError(f"nobody consumes {self.name}: ec2.Fleet(sim, name, consumes=..., "
-                              f"work=...) does")
+                              "work=...) does; a Lambda function has lambda_.SqsEventSourceMapping("
+                              "sim, name, function) instead, a queue with its pollers")
 
     # -- messages ----------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from labsim.services.lambda_ import (
 from labsim.services.lambda_.bill import bill, gb_seconds
 from labsim.services.lambda_.caller import DEAD, DONE
 from labsim.services.lambda_.environments import CONCURRENCY, RATE, SCALING, Environments
+from labsim.services.lambda_.retrying import Retrying
 
 times_and_works = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 400)), min_size=1,
                            max_size=120)
@@ -272,7 +273,8 @@ def test_a_hundred_stay_unreserved(quota, reserved):
 
 def source(Kind, times, work=1.0, limit=10, chance=None, error_share=0.0, poison=None,
            timeout=900, until=1e6, **how):
-    """A caller that has run to its end, or for days. poison: of the requests, which are bad."""
+    """A caller that has run to its end, or for days, with nothing on its way to it. poison: of the
+    requests, which are bad."""
     sim = Simulation(1, until)
     function = Function(sim, "function", ServiceTimes(work, 0), timeout=timeout, limit=limit,
                         init=0, keep=1e9, spare=1e9, life=1e9, error_share=error_share)
@@ -281,6 +283,8 @@ def source(Kind, times, work=1.0, limit=10, chance=None, error_share=0.0, poison
     if poison is not None:
         how["luck"] = Given([-1.0 if i in poison else 0.5 for i in range(len(times))])
         function.poison_share = 1e-9
+    if issubclass(Kind, Retrying):
+        how.setdefault("delivery", False)
     made = Kind(sim, "callers", function, **how)
     made.feed([np.array(times, dtype=float)])
     sim.run()
@@ -338,6 +342,35 @@ def test_pollers_begin_with_five_and_grow():
         starts = np.array([start for start, _, _ in made.function.runs])
         # The small step is for rounding of sums of fifths of a second.
         assert [int((starts <= t + 1e-6).sum()) for t in (0, 1, 2, 3)] == due
+
+
+def requests(made):
+    """Of the queue that is inside."""
+    return made.cost()["SQS requests"] / 0.4e-6
+
+
+def test_an_idle_queue_before_a_function_is_polled_all_the_same():
+    """Five long polls at a time of twenty seconds each: 648,000 requests in thirty days, and three
+    for the one message."""
+    made = source(SqsEventSourceMapping, [0.0], work=0.0, until=30 * 86_400.0)
+    assert requests(made) == pytest.approx(648_000 + 3)
+
+
+def test_messages_before_a_function_are_received_and_deleted_by_tens():
+    """The first two alone, a thousand behind them; two pollers, who have a batch for 50.1 s each,
+    and wait for another one for 0.9 s."""
+    made = source(SqsEventSourceMapping, [0.0] * 1_002, work=0.1, max_concurrency=2, until=51.0)
+    assert made.counted[DONE] == 1_002
+    assert requests(made) == pytest.approx(1_002 + 102 + 102 + 2 * 0.9 / 20)
+
+
+def test_what_fails_before_a_function_is_received_again_and_deleted_by_nobody():
+    """Ten messages, three receives, no deletes; meanwhile the other pollers wait, as far as errors
+    have left them."""
+    made = source(SqsEventSourceMapping, [0.0] * 10, work=0.1, error_share=1.0, max_receives=3,
+                  window=1, timeout=30, visibility=30, until=100.0)
+    assert made.counted[DEAD] == 10
+    assert 10 + 3 + 0.95 * 5 * 100 / 20 < requests(made) < 10 + 3 + 5 * 100 / 20
 
 
 def test_a_throttled_batch_is_retried_until_its_visibility_timeout_has_run_out():

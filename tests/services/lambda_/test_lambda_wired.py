@@ -273,3 +273,150 @@ def enabled(sim, mapping, at):
     """It is enabled then."""
     yield sim.env.timeout(at)
     mapping.mend("mapping", "down", 0.0)
+
+
+# -- what fails -------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("calls", [False, True])
+@pytest.mark.parametrize("caller, tries", [("sqs", 2), ("kinesis", 2), ("asynchronous", 3)])
+def test_a_function_that_times_out_says_so_whoever_calls_it(caller, tries, calls):
+    """Each attempt takes longer than the timeout: errors as CloudWatch counts them, one for each
+    invocation that has ended, all of them timeouts; their rate adds up to as many."""
+    def slow(sim):
+        function = lambda_.Function(sim, "fn", labsim.fixed(2), timeout=1, init=0,
+                                    calls=database(sim, calls))
+        source = {
+            "sqs": lambda: lambda_.SqsEventSourceMapping(
+                sim, "jobs", function, visibility=20, max_receives=tries, batch_size=1),
+            "kinesis": lambda: lambda_.KinesisEventSourceMapping(
+                sim, "jobs", function, attempts=tries, batch_size=1),
+            "asynchronous": lambda: lambda_.Asynchronous(sim, "jobs", function)}[caller]()
+        sim.send(0.1, to=source)
+    r = labsim.simulate(slow, duration=900)
+    s, rate = r.summary, r.series["fn.errors_rate"]
+    assert s["jobs.completed"] == 0 < s["jobs.dead_lettered"]
+    assert s["fn.invocations"] - 1 <= s["fn.errors"] == s["fn.timeouts"] <= s["fn.invocations"]
+    assert s["fn.errors"] >= tries * s["jobs.dead_lettered"]
+    assert rate.value[1:].sum() * rate.t[1] == pytest.approx(s["fn.errors"])
+    assert "jobs.errors" not in s       # nothing of that name which stays 0
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_errors_of_calls_are_the_requests_that_fail(live):
+    """A call is an invocation: as many errors as failed requests, half of them here, none late."""
+    def shaky(sim):
+        function = lambda_.Function(sim, "fn", labsim.fixed(0.1), error_share=0.5)
+        sim.send(10, to=function, retry=labsim.retry() if live else None)
+    s = run(shaky)
+    assert s["fn.errors"] == s["fn calls.errors"] == pytest.approx(1_500, rel=0.1)
+    assert s["fn.timeouts"] == 0
+
+
+def test_errors_under_a_fault_are_the_functions():
+    """Half of the attempts fail for a while: each record is tried again until it is done, and each
+    failure is one of the function's errors."""
+    def pipe(sim):
+        function = lambda_.Function(sim, "fn", labsim.fixed(0.01))
+        sim.send(5, to=lambda_.KinesisEventSourceMapping(sim, "records", function, shards=20))
+    r = labsim.simulate(pipe, duration=600, faults=[("fn", "errors", 100, 100, 0.5)])
+    rate = r.series["fn.errors_rate"]
+    assert r.summary["records.failed"] == 0 < r.summary["fn.errors"]
+    assert rate.value[(rate.t < 100) | (rate.t > 202)].max() == 0.0
+
+
+def test_a_cold_start_does_not_count_against_the_timeout():
+    """Ten seconds of it, a timeout of one: the call is answered, late, and all of it is billed."""
+    def cold(sim):
+        function = lambda_.Function(sim, "fn", labsim.fixed(0.5), timeout=1, init=10)
+        sim.send(1, to=function)
+    r = labsim.simulate(cold, duration=100)
+    assert r.summary["fn.errors"] == 0 < r.summary["fn calls.completed"]
+    assert r.summary["fn calls.latency_p99"] == 10.5
+    assert r.summary["fn.gb_seconds"] > r.summary["fn.cold_starts"] * 10.5 * 128 / 1_024
+
+
+# -- a stream and its mapping -----------------------------------------------------------------
+
+def polled(rate, shards, calls=False, reshard=None, mapped=None, **how):
+    """Producers, a stream of so many shards, and a function behind it that takes next to no time,
+    by a mapping that is told nothing of the stream unless `mapped` says so."""
+    def pipe(sim):
+        stream = kinesis.Stream(sim, "stream", shards, **how)
+        sim.send(rate, to=stream)
+        function = lambda_.Function(sim, "fn", labsim.fixed(1e-5), init=0,
+                                    calls=database(sim, calls))
+        mapping = lambda_.KinesisEventSourceMapping(sim, "mapping", function, **(mapped or {}))
+        stream.done.to(mapping)
+        if reshard:
+            reshard(stream)
+    return pipe
+
+
+@pytest.mark.parametrize("calls", [False, True])
+@pytest.mark.parametrize("duration", [60, 900])
+def test_a_poll_a_second_of_each_shard_is_an_invocation(duration, calls):
+    """However long the steps of the stream are, which counts: 25 records in each, not one."""
+    s = run(polled(50, 2, calls), duration=duration)
+    assert s["fn.invocations"] == pytest.approx(2 * duration, abs=2)
+    assert s["mapping.completed"] + s["mapping.waiting_end"] == s["stream.completed"]
+    assert s["mapping.latency_mean"] == pytest.approx(0.627, abs=0.05)
+
+
+def test_a_poll_that_finds_more_than_a_batch_is_several():
+    """1,000 records a second of each shard by hundreds, and the rest of each poll."""
+    s = run(polled(3_000, 2), duration=60)
+    assert s["stream.completed"] == 120_000
+    assert s["fn.invocations"] == pytest.approx(2 * 60 * 10.5, rel=0.05)
+
+
+def test_a_mapping_reads_as_many_shards_as_its_stream_has():
+    """A record takes 0.15 s, and each of four shards has one batch at a time: 20 a second are done,
+    of one shard it would be less than seven."""
+    def pipe(sim):
+        stream = kinesis.Stream(sim, "stream", 4)
+        sim.send(20, to=stream)
+        mapping = lambda_.KinesisEventSourceMapping(
+            sim, "mapping", lambda_.Function(sim, "fn", labsim.fixed(0.15), timeout=60))
+        stream.done.to(mapping)
+    s = run(pipe)
+    assert s["mapping.completed"] == pytest.approx(20 * 300, rel=0.05)
+    assert s["fn.concurrency_max"] == 4
+
+
+@pytest.mark.parametrize("reshard, polls", [
+    (lambda stream: kinesis.split_shards(stream, 100, "all", 0.5), 4),
+    (lambda stream: kinesis.merge_shards(stream, 100, 0.5), 1)])
+def test_a_mapping_follows_when_its_stream_is_resharded(reshard, polls):
+    """Two shards, and two polls a second, are four, or one, from 100 s on."""
+    r = labsim.simulate(polled(60, 2, reshard=reshard), duration=200)
+    rate = r.series["fn.invocations_rate"]
+    assert rate.value[(rate.t > 10) & (rate.t < 99)].mean() == pytest.approx(2, abs=0.1)
+    assert rate.value[rate.t > 105].mean() == pytest.approx(polls, abs=0.15)
+
+
+def test_a_mapping_is_pushed_to_where_its_stream_has_enhanced_fan_out():
+    """Some 50 ms instead of a poll's 627."""
+    s = run(polled(50, 2, fan_out="enhanced"))
+    assert s["mapping.latency_mean"] == pytest.approx(0.0522, rel=0.1)
+
+
+@pytest.mark.parametrize("what, given, has", [
+    ("shards", 3, "2"), ("fan_out", "enhanced", "shared")])
+def test_a_mapping_that_contradicts_its_stream(what, given, has):
+    """Refused before the run, with what the stream has; the same as that is fine."""
+    with pytest.raises(ParameterError, match=f"{what}: given .*{given}.*{has}, as stream has"):
+        labsim.simulate(polled(50, 2, mapped={what: given}), duration=60)
+    run(polled(50, 2, mapped={"shards": 2, "fan_out": "shared"}), duration=60)
+
+
+def test_a_mapping_reads_one_stream():
+    """AWS knows no other; two are an error."""
+    def two(sim):
+        mapping = lambda_.KinesisEventSourceMapping(
+            sim, "mapping", lambda_.Function(sim, "fn", labsim.fixed(0.1)))
+        for name in ("a", "b"):
+            stream = kinesis.Stream(sim, name)
+            sim.send(1, to=stream)
+            stream.done.to(mapping)
+    with pytest.raises(LabsimError, match="mapping reads one stream, and a and b feed it"):
+        labsim.simulate(two, duration=60)
