@@ -17,7 +17,7 @@ from collections import deque
 from labsim.declare.adaptive import ClientRate
 from labsim.declare.client_report import ABANDONED, COMPLETED, FAILED, ClientReport
 from labsim.declare.faults import LATER, LOST, together
-from labsim.declare.retry import Budget, Retry, Switch
+from labsim.declare.retry import Budget, OfEach, Retry, Switch
 from labsim.declare.users import Request
 from labsim.engine import ServiceTimes, Simulation, one_by_one
 from labsim.engine.agenda import ARRIVE, GIVE_UP, Call
@@ -44,10 +44,9 @@ class Asking(ClientReport):
         self.trip, self.lost = trip / 2, 0.0        # s one way; share of what is sent that is lost
         self._timers: deque[tuple[float, Call]] = deque()   # of one timeout, by when
         r = self.retry
-        self._budgets = [Budget(r.budget) for _ in range(r.clients)] if r.budget < math.inf else ()
-        self._switches = [Switch(r.breaker) for _ in range(r.clients)] if r.breaker else ()
-        self._rates = [ClientRate(sim.agenda, self._make) for _ in range(r.clients)] if (
-            r.adaptive) else ()
+        self._budgets = r.budget < math.inf and OfEach(lambda: Budget(r.budget))
+        self._switches = r.breaker and OfEach(lambda: Switch(r.breaker))
+        self._rates = r.adaptive and OfEach(lambda: ClientRate(sim.agenda, self._make))
         self._under_way, self._line = 0, deque()    # attempts, and who waits for a connection
         self._letting = False               # those are being let in
         self._dice = self._drawn("retries", lambda n, rng: rng.random(n))

@@ -177,7 +177,11 @@ def estimate(p: DynamodbCapacityParams) -> Estimate:
 
 def split(p: DynamodbCapacityParams, parts: int) -> tuple[float, float]:
     """How many partitions splits add to these, at most, and at how many times."""
-    full = float((np.array(most_wanted(p)) / rules.PARTITION).sum())     # partitions near a limit
+    served = np.array(most_wanted(p))
+    if p.mode not in (ON_DEMAND, SCALED):       # no more than is bought, and its tank
+        tank = 1 + rules.BURST_WINDOW / p.split_after
+        served = np.minimum(served, np.array(bought(p)[1:]) * tank)
+    full = float((served / rules.PARTITION).sum())      # partitions near a limit
     times = min(p.duration / p.split_after, math.log2(p.keys + parts) + math.log2(1 + full))
     if full < NEAR or not (p.adaptive or p.mode == ON_DEMAND):
         return 0.0, 0.0

@@ -30,6 +30,8 @@ from labsim.services.elb.rules import RANDOM
 
 POINTS = 90
 COST = 130.0        # what an attempt takes, in requests of a station
+BEHIND = 0.3        # what an attempt at the database takes, in those of clients
+FULL = 0.8          # share of what servers can do from which clients wait too long
 LAST = 0.25         # part of the run, its last, in which it is seen whether it came back
 WELL = 0.9          # share of what is wanted: if less is answered, that is an outage
 WINDOW = 5          # s over which that is looked at
@@ -126,10 +128,14 @@ class Storm(kit.Outcome):
 
 def estimate(p: RetryStormsParams) -> Estimate:
     """What a run will take: attempts, half of those that there may be at most where something
-    breaks."""
+    breaks, is too full or is waited for too shortly, a part of each of them at the database."""
     wanted = p.request_rate * (p.duration + (p.spike_factor - 1) * min(
         p.spike_duration, max(p.duration - p.spike_start, 0)))
-    again = p.retry_mode != "none" and (p.faults or kit.spikes(p))
-    attempts = wanted * (1 + (p.max_attempts - 1) / 2 * bool(again))
+    full = max(p.request_rate * p.query_time / p.vcpus,
+               p.request_rate * p.work_time / (p.targets * p.threads))
+    hasty = p.query_time > min(p.database_timeout or math.inf, p.client_timeout or math.inf) / 3
+    trouble = bool(p.faults or kit.spikes(p) or full > FULL or hasty)
+    more = (p.max_attempts - 1) * (p.retry_mode != "none")
+    attempts = wanted * (1 + trouble * (more + BEHIND * (p.database_attempts - 1)) / 2)
     keys = p.keys * 5 if p.cached else 0
     return Estimate(requests=COST * attempts + keys, events=32, lower="request_rate")
