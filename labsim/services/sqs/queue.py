@@ -180,13 +180,15 @@ class Queue(Asked):
         return bool(self.sources or self.backlog) or super().is_fed
 
     def wired(self) -> None:
-        """It has to have somebody else who sends, and its messages some work."""
+        """It has to have somebody else who sends, and its messages some work and an end."""
         if not (self.sources or self.fed_by or self.askers or self.backlog):
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
         check(self)
         if self.work is None:
             raise LabsimError(f"nobody consumes {self.name}: ec2.Fleet(sim, name, consumes=..., "
                               f"work=...) does")
+        if self.onward:
+            super().wired()
 
     # -- messages ----------------------------------------------------------------------------
 
