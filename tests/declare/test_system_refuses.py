@@ -8,7 +8,7 @@ import labsim as ls
 from labsim.declare import Component
 from labsim.engine import Simulation
 from labsim.errors import LabsimError, ParameterError
-from labsim.services import autoscaling, cloudwatch, ec2, sqs
+from labsim.services import autoscaling, cloudwatch, dynamodb, ebs, ec2, elb, s3, sqs
 
 
 def shop(sim, boot=120):
@@ -225,3 +225,28 @@ def test_a_figure_that_is_too_small_says_so():
     assert len(result.lab.panels) == 12
     assert result.notes == ("the figure has room for 12 panels: 16 more are not drawn; their "
                             "series are in the result",)
+
+
+@pytest.mark.parametrize("made, says", [
+    (lambda sim: dynamodb.Table(sim, "part"), "to=part.reads or to=part.writes"),
+    (lambda sim: s3.Bucket(sim, "part"), "to=part.gets or to=part.puts")])
+def test_a_part_with_several_ways_in_names_them(made, says):
+    """Whether clients send to it, wait for it, or another part gives out to it."""
+    def given(sim):
+        shop(sim)
+        sim.parts["orders"].done.to(made(sim))
+    for build in (lambda sim: sim.send(1, to=made(sim)), given,
+                  lambda sim: sim.send(1, to=made(sim), retry=ls.retry()),
+                  lambda sim: sim.send(ls.users(3, 1), to=made(sim))):
+        with pytest.raises(LabsimError, match=says):
+            ls.simulate(build, duration=60)
+
+
+@pytest.mark.parametrize("made", [lambda sim: ebs.Volume(sim, "part"),
+                                  lambda sim: elb.WebTier(sim, "part", 10.0)])
+def test_nobody_waits_for_a_part_that_gives_no_answers(made):
+    """It says so, whatever its way in."""
+    for load, retry in ((1, ls.retry()), (ls.users(3, 1), None)):
+        sim = Simulation(1, 60.0)
+        with pytest.raises(ParameterError, match="part: .*none that waits for answers, since a"):
+            sim.send(load, to=made(sim), retry=retry)
