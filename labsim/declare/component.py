@@ -15,7 +15,7 @@ import numpy as np
 
 from labsim.declare import arguments
 from labsim.declare.drawing import Panel
-from labsim.declare.faults import FaultKind
+from labsim.declare.faults import FaultKind, as_said
 from labsim.declare.invariants import Invariant
 from labsim.declare.metrics import Count, Metric
 from labsim.declare.users import nobody_waits
@@ -143,16 +143,17 @@ class Component(metaclass=Plated):
         self.advance(self.sim.now)
         self.mended_at = until
         self.struck.setdefault((piece, what), []).append(amount)
-        self.sim.log("fault", f"{piece}: {what}" + (f" ({amount:g})" if amount else ""), None,
-                     self.name)
+        self.sim.log("fault", f"{piece}: {as_said(what, [amount])}", None, self.name)
         self.suffer(piece, what, self.struck[piece, what])
 
     def mend(self, piece: str, what: str, amount: float) -> None:
-        """From now on it holds no more."""
+        """From now on it holds no more; others of its kind may."""
         self.advance(self.sim.now)
-        self.struck[piece, what].remove(amount)
-        self.sim.log("mended", f"{piece}: no longer {what}", None, self.name)
-        self.suffer(piece, what, self.struck[piece, what])
+        left = self.struck[piece, what]
+        left.remove(amount)
+        said = f"still {as_said(what, left)}" if left else f"no longer {what}"
+        self.sim.log("mended", f"{piece}: {said}", None, self.name)
+        self.suffer(piece, what, left)
 
     def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
         """Faults of these amounts hold from now on for a piece of this part; none of an empty
