@@ -5,7 +5,7 @@ importing labsim is quick.
 """
 
 from labsim import hooks
-from labsim.errors import BudgetError, LabsimError, ParameterError, ResultError
+from labsim.errors import BudgetError, LabsimError, ParameterError, ResultError, require
 from labsim.version import __version__
 
 __all__ = [
@@ -48,7 +48,7 @@ def sweep(lab, over: dict, **options):
     may be given, and the columns: `labsim.study.sweeps.sweep`.
     """
     from labsim.study.sweeps import sweep
-    return sweep(_declared(lab, options), over, **options)
+    return sweep(_declared(lab, options, over), over, **options)
 
 
 def compare(first, second):
@@ -108,41 +108,27 @@ def use_course(file=None) -> None:
 def simulate(build, duration: float, seed: int = 1, **parameters):
     """Run a system without a lab: `build(sim, **parameters)` wires its parts, see README.
 
-    duration: s. Returns a `Result` like a lab's: figure, summary ("part.metric"), series, cost,
-    events, report, JSON. `ParameterError` for two parts of one name, or a parameter that `build`
-    does not take.
+    duration: s. seed: the same one rolls the same dice. parameters: those of `build`, each of which
+    has a default there, and two that every run has: `faults`, what breaks when, a list of (part,
+    what, from when on (s), for how long (s; 0: to the end), how badly) or the same as a text, see
+    `labsim.declare.faults`; `facts`, "today" or "notes", which says for a lab whose numbers its
+    parameters start from, and changes nothing in a system, whose own defaults they are.
+
+    `build` is called twice, so it had better do nothing but wire. Returns a `Result` like a lab's:
+    figure, summary ("part.metric"), series, cost, events, report, JSON. `ParameterError` for two
+    parts of one name, a parameter that `build` does not take, or one that a run has itself.
     """
     from labsim.declare.system import system
-    declared = system(build, duration=duration)
+    declared = system(build, duration=duration, **parameters)
     return declared.run(declared.Params(**parameters), seed)
-
-
-def retry(**how):
-    """What clients do when no answer comes, for `sim.send(load, to=part, retry=...)`.
-
-    timeout: s that they wait for an answer (a number, or `labsim.exponential(2)`); attempts: in
-    all; backoff: "none", "fixed", "exponential", "full-jitter" or "decorrelated-jitter", from
-    `base` to at most `cap` s; budget: retry tokens (500 in the SDKs; a retry takes 5, after a
-    timeout 10, a success brings 1 back, or what its retry took); breaker: a `labsim.breaker`;
-    hedge: s after which a second request is sent; adaptive: they keep to a rate that falls when
-    they get errors; clients: so many there are, each with its own
-    tokens and breaker.
-    """
-    from labsim.declare import Retry
-    return Retry.made(**how)
-
-
-def breaker(**how):
-    """A circuit breaker for `labsim.retry`: it opens when a share `failures` of the last `window`
-    answers are failures, lets nothing through for `open_for` s, then `trials` requests."""
-    from labsim.declare import Breaker
-    return Breaker.made(**how)
 
 
 def users(count: int, think):
     """So many users, each of whom thinks (`think`, s, or such as `labsim.exponential(5)`), asks,
     waits for the answer, and thinks again: a load for `sim.send`."""
     from labsim.declare import Users
+    if not hasattr(think, "draw"):
+        require("think", think, unit="s")
     return Users(count, think if hasattr(think, "draw") else fixed(think))
 
 
@@ -198,6 +184,9 @@ def __getattr__(name: str):
     if name == "Result":
         from labsim.declare.result import Result
         return Result
+    if name in ("breaker", "retry"):
+        import labsim.declare.retry as declared
+        return getattr(declared, name)
     if name == "theory":
         import labsim.theory as theory
         return theory
@@ -208,16 +197,17 @@ def __dir__():
     return __all__
 
 
-def _declared(lab_or_build, options: dict):
-    """The `Lab` that a name, a `Lab` or a building function stands for."""
+def _declared(lab_or_build, options: dict, over=None):
+    """The `Lab` that a name, a `Lab` or a building function stands for, in a study `over` some of
+    its parameters."""
     if isinstance(lab_or_build, str):
         return lab(lab_or_build)
     if hasattr(lab_or_build, "Params"):
         return lab_or_build
-    from labsim.declare.system import system
+    from labsim.declare.system import swept
     if callable(lab_or_build) and "duration" not in options:
         raise ParameterError("duration", None, "how long a run of the system is, s")
-    return system(lab_or_build, duration=options.pop("duration", None))
+    return swept(lab_or_build, options.pop("duration", None), over or {}, options)
 
 
 def _of_result(lab_or_build, params: dict):

@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 GROUND = ("errors", "tables", "text", "theory", "version", "hooks", "plugins", "statistics",
           "factbook", "measurements")
 ROOMS = (*GROUND, "engine", "traces", "declare", "services", "builtin", "catalogue", "study",
-         "view", "course", "cli", "__init__")
+         "view", "course", "cli", "__main__", "__init__")
 # Notebooks are read by learners: they use what the labs are used by.
 SOURCES = {"notebook.py", "start_here.py", "build_your_own.py"}
 # Where modules are found by name: optional packages, and labs and facts of other packages.

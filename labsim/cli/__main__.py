@@ -1,4 +1,4 @@
-"""`python -m labsim.cli`: the command where its script is not on the path.
+"""`python -m labsim.cli`: the same as `python -m labsim`.
 
 Picture the side door of the same shop.
 """

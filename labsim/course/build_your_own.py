@@ -174,14 +174,18 @@ quiet = ls.simulate(site, duration=120)
 
 # %% [markdown]
 # A call may have a timeout, retries and a pool of connections of its own: `calls=ls.ask(database,
-# retry=ls.retry(timeout=0.3), pool=10)`. `a.then(b)` passes a request on instead, so that `b`
-# answers it. `sim.send(ls.users(200, think=5), to=web)` is a closed loop: so many users, who think
-# between an answer and the next request.
+# retry=ls.retry(timeout=0.3), pool=10)`. Several are made one after the other: `calls=[app,
+# ls.ask(database)]`; a cache is asked by way of its application. `a.then(b)` passes a request on
+# instead, so that `b` answers it. Target groups are shared out by weight with several of those,
+# `a.then(b, share=0.3)` and `a.then(c, share=0.7)`, or served in turn by a balancer with
+# `targets=[b, c]`. `sim.send(ls.users(200, think=5), to=web)` is a closed loop: so many users, who
+# think between an answer and the next request.
 #
 # ## Break it
 #
 # Any part can be broken at any moment: a list of who, how, from when on (s), for how long (s), and
-# how badly. Here the database takes twelve times as long for a while.
+# how badly. Faults may overlap: times as long multiply, shares are struck each for itself. Here the
+# database takes twelve times as long for a while.
 
 # %%
 broken = ls.simulate(site, duration=120, faults=[("database", "slow", 20, 20, 12)])

@@ -119,6 +119,14 @@ def check(given: Iterable[tuple[str, object]], takes: dict[str, Test | None]) ->
             raise ParameterError(name, value, test[1])
 
 
+def complete(given: Iterable[str], needs: Iterable[str], takes: dict[str, Test | None]) -> None:
+    """ParameterError for the first parameter that has no default and is not `given`."""
+    for name in needs:
+        if name not in given:
+            said = takes[name][1] if takes[name] else "a value"
+            raise ParameterError(name, None, said, f"{name} is missing: {said}")
+
+
 def numbers(name: str, values: object, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """`values` as an array of floats, each at least 0 and finite, of that shape; ParameterError."""
     try:

@@ -18,7 +18,7 @@ from labsim.declare.users import Users
 from labsim.declare.wiring import settle
 from labsim.engine import Load, Simulation, one_by_one
 from labsim.engine.agenda import Call, to_nobody
-from labsim.errors import ParameterError
+from labsim.errors import LabsimError, ParameterError
 
 
 class AnswerOutlet(Outlet):
@@ -120,6 +120,14 @@ class Asked(Component):
         """Somebody has to ask it, and what is asked has to come to an end."""
         settle(self)
 
+    def heard(self) -> None:
+        """For a part that follows only what somebody waits for: `LabsimError` if nobody does, and
+        yet something is to go on from here."""
+        if not self.askers and (self._onward or self.done.connected or self.failed.connected):
+            raise LabsimError(
+                f"nobody waits for the answers of {self.name}, and only what somebody waits for "
+                f"goes on from it: a part that `calls` it, or sim.send(labsim.users(...), to=...)")
+
     def advance(self, now: float) -> None:
         """Let everything happen until `now`."""
         self.sim.agenda.advance(now, self)
@@ -147,8 +155,8 @@ class Asked(Component):
         before = self._onward[-1][0] if self._onward else 0.0
         self.require("share", share, 0, 1.0 - before + 1e-12)
         if not self._onward:
-            self._lots = one_by_one(lambda n, rng: rng.random(n),
-                                    lambda: self.sim.stream(f"{self.name} ways"))
+            self._onward_dice = one_by_one(lambda n, rng: rng.random(n),
+                                           lambda: self.sim.stream(f"{self.name} ways"))
         self._onward.append((before + share, other))
         other.asked_by(self)
         self.link(other)
@@ -159,7 +167,7 @@ class Asked(Component):
         if outlet.asked or outlet._takers:
             outlet.leave(t)
         if ok and self._onward:
-            die = self._lots() if self._onward[0][0] < 1 else 0.0
+            die = self._onward_dice() if self._onward[0][0] < 1 else 0.0
             for upto, other in self._onward:
                 if die < upto:
                     onward = Call(pass_back, call)

@@ -15,10 +15,10 @@ import numpy as np
 
 from labsim.declare import arguments
 from labsim.declare.drawing import Panel
-from labsim.declare.faults import FaultKind
+from labsim.declare.faults import FaultKind, as_said
 from labsim.declare.invariants import Invariant
 from labsim.declare.metrics import Count, Metric
-from labsim.declare.users import Users
+from labsim.declare.users import nobody_waits
 from labsim.engine import Load, Recorder, Simulation
 from labsim.errors import ParameterError, require, unknown
 
@@ -35,7 +35,9 @@ class Plated(type):
             for name in values:
                 if name not in takes:
                     raise unknown("parameter", name, takes)
-            arguments.check([*zip(cls._places, args), *values.items()], takes)
+            given = {**dict(zip(cls._places, args)), **values}
+            arguments.check(given.items(), takes)
+            arguments.complete(given, cls._needs, takes)
             return super().__call__(*args, **values)
         except ParameterError as error:
             if error.name == "name":
@@ -46,13 +48,15 @@ class Plated(type):
         """The parameters that it takes, also those that it hands on to the class above, each with
         a test of what it may be."""
         if "_takes" not in vars(cls):       # parts are made in every run
-            takes, cls._places = {}, None
+            takes, cls._places, cls._needs = {}, None, []
             for made in (c for c in cls.__mro__ if "__init__" in vars(c)):
                 own = made.__signature__.parameters.values()
                 kinds = {p.kind for p in own}
-                takes.update({p.name: arguments.test_of(p, kind) for p in own
-                              if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-                              and p.name not in takes and p.name not in cls.sets})
+                new = [p for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+                       and p.name not in takes and p.name not in cls.sets]
+                takes.update((p.name, arguments.test_of(p, kind)) for p in new)
+                cls._needs += [p.name for p in new if p.default is p.empty and (
+                    cls._places is None or p.kind is p.KEYWORD_ONLY)]   # others it hands on itself
                 if cls._places is None and Parameter.VAR_POSITIONAL not in kinds:
                     cls._places = [p.name for p in own]
                 if Parameter.VAR_KEYWORD not in kinds:
@@ -85,6 +89,7 @@ class Component(metaclass=Plated):
     FAULTS: ClassVar[dict[str, FaultKind]] = {}     # what can be done to it
     sets: ClassVar[tuple[str, ...]] = ()    # parameters of the class above that it sets itself
     counted: bool = False               # what it takes comes out in a later step
+    ways: ClassVar[tuple[str, ...]] = ()    # into it, by name, where there are several
     quiet: bool = False                 # one of many alike, of which the event log tells nothing
 
     def __init__(self, sim: Simulation, name: str):
@@ -138,16 +143,17 @@ class Component(metaclass=Plated):
         self.advance(self.sim.now)
         self.mended_at = until
         self.struck.setdefault((piece, what), []).append(amount)
-        self.sim.log("fault", f"{piece}: {what}" + (f" ({amount:g})" if amount else ""), None,
-                     self.name)
+        self.sim.log("fault", f"{piece}: {as_said(what, [amount])}", None, self.name)
         self.suffer(piece, what, self.struck[piece, what])
 
     def mend(self, piece: str, what: str, amount: float) -> None:
-        """From now on it holds no more."""
+        """From now on it holds no more; others of its kind may."""
         self.advance(self.sim.now)
-        self.struck[piece, what].remove(amount)
-        self.sim.log("mended", f"{piece}: no longer {what}", None, self.name)
-        self.suffer(piece, what, self.struck[piece, what])
+        left = self.struck[piece, what]
+        left.remove(amount)
+        said = f"still {as_said(what, left)}" if left else f"no longer {what}"
+        self.sim.log("mended", f"{piece}: {said}", None, self.name)
+        self.suffer(piece, what, left)
 
     def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
         """Faults of these amounts hold from now on for a piece of this part; none of an empty
@@ -157,23 +163,25 @@ class Component(metaclass=Plated):
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """Requests come at the times of `blocks` (arrays, s, sorted), whatever happens here."""
-        raise ParameterError("to", self.name, f"a part that takes requests; a {kind(self)} takes "
-                             "none from clients")
+        raise self._refused("clients")
 
     def take(self, times: np.ndarray) -> None:
         """Requests come at `times` (s, sorted), which another part has just given out."""
-        raise ParameterError("to", self.name, f"a part that takes requests; a {kind(self)} takes "
-                             "none from another part")
+        raise self._refused("another part")
+
+    def _refused(self, whose: str) -> ParameterError:
+        ways = " or ".join(f"to={self.name}.{way}" for way in self.ways)
+        return ParameterError("to", self.name, f"one of its ways in: {ways}" if ways else (
+            f"a part that takes requests; a {kind(self)} takes none from {whose}"))
 
     def advance(self, now: float) -> None:
         """Let what flows through this part flow until `now`."""
 
     def sent(self, load: Load | float, name: str = "", retry=None) -> "Producers":
         """Clients send requests to this part at the rate of `load`; see `Simulation.send`."""
-        for what, given in (("retry", retry), ("load", load)):
-            if what == "retry" and given is not None or isinstance(given, Users):
-                raise ParameterError(what, given, f"none that waits for answers, since a "
-                                                  f"{kind(self)} gives none").of(self.name)
+        if self.ways:
+            raise self._refused("clients")
+        nobody_waits(self, kind(self), load, retry)
         return Producers(self.sim, name or producers_name(self), load, self)
 
     def wired(self) -> None:

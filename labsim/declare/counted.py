@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from labsim.declare.component import Component, Outlet, Port, Producers, producers_name
+from labsim.declare.component import Component, Outlet, Port, Producers, kind, producers_name
 from labsim.declare.drawing import per_tick
 from labsim.declare.metrics import Count
+from labsim.declare.users import nobody_waits
 from labsim.engine import Arrivals, Coming, Load, Step, merged
 
 
@@ -42,8 +43,9 @@ class Inlet(Port):
         """Whether somebody sends this way, be it nothing."""
         return self._sent or bool(self.fed_by)
 
-    def sent(self, load: Load | float, name: str = "") -> "CountedProducers":
+    def sent(self, load: Load | float, name: str = "", retry=None) -> "CountedProducers":
         """Clients send requests this way at the rate of `load`; see `Simulation.send`."""
+        nobody_waits(self, kind(self.part), load, retry)
         return CountedProducers(self.sim, name or producers_name(self), load, self)
 
     def expect(self, arrivals: Arrivals | np.ndarray) -> None:

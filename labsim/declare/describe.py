@@ -3,6 +3,7 @@
 import shutil
 import textwrap
 
+from labsim.declare.faults import checked
 from labsim.text import format_value
 
 EVENTS = 10     # rows of the event log that a report shows
@@ -85,11 +86,14 @@ def changed(lab, params) -> dict:
 
 
 def without_effect(lab, params) -> tuple[str, ...]:
-    """A note for each parameter that is not as it comes and has no effect beside the others."""
+    """A note for each parameter that is not as it comes and has no effect beside the others, and
+    for each fault that would strike when the run has ended."""
     idle = params.idle()
-    return tuple(f"{name} has no effect while {idle[name]} is "
-                 f"{in_full(lab.Params.specs()[idle[name]], getattr(params, idle[name]))}"
-                 for name in changed(lab, params) if name in idle)
+    return (*(f"{name} has no effect while {idle[name]} is "
+              f"{in_full(lab.Params.specs()[idle[name]], getattr(params, idle[name]))}"
+              for name in changed(lab, params) if name in idle),
+            *(f'the fault "{fault.text}" has no effect: the run ends at {params.duration:,g} s'
+              for fault in checked(params.faults) if fault.at >= params.duration))
 
 
 def to_say(lab, params) -> dict:

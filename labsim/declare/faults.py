@@ -4,8 +4,12 @@ Picture a fire drill's script: at ten past two the lift stops, for five minutes;
 telephone line hisses. Who is named in it has to exist, and nobody reads from it twice.
 
 *Models:* a list of faults, each of which strikes one part (or a piece of it, such as one target of
-a balancer) from a moment on, and is mended after a while; several may hold at a time. What a fault
-does, the part says. *Leaves out:* faults that come by chance, as with a mean time between them.
+a balancer) from a moment on, and is mended after a while. What a fault does, the part says. Several
+may hold at a time, also of one kind on one piece, each until its own end: a piece is down, or
+hangs, as long as any of them holds; shares that fail, get lost or are gone are struck by each for
+itself (two halves make three quarters); times as long multiply, s longer and copies lost add up,
+and of limits the lowest holds.
+*Leaves out:* faults that come by chance, as with a mean time between them.
 """
 
 import math
@@ -48,18 +52,23 @@ def together(shares: Iterable[float]) -> float:
 
 class Fault(NamedTuple):
     """What is done to a part or a piece of it: of which kind, from `at` s on, for `lasts` s (0: to
-    the end), and by how much."""
+    the end), and by how much (None: not said, as it must be where a kind has an amount)."""
 
     part: str
     what: str
     at: float
     lasts: float = 0.0
-    amount: float = 0.0
+    amount: float | None = None
 
     @property
     def end(self) -> float:
         """When it is mended, s."""
         return self.at + self.lasts if self.lasts else math.inf
+
+    @property
+    def text(self) -> str:
+        """As a row of a text."""
+        return " ".join([self.part, self.what, *(f"{x:.12g}" for x in self[2:] if x is not None)])
 
 
 def checked(faults) -> tuple[Fault, ...]:
@@ -76,8 +85,7 @@ def checked(faults) -> tuple[Fault, ...]:
 
 def as_text(faults) -> str:
     """The same as a text, always in the same words; "" for none."""
-    return "; ".join(" ".join([fault.part, fault.what, *(f"{x:.12g}" for x in fault[2:])])
-                     for fault in checked(faults))
+    return "; ".join(fault.text for fault in checked(faults))
 
 
 def _row(text: str) -> list:
@@ -101,19 +109,25 @@ def _fault(row) -> Fault:
     row = tuple(row)
     if not (3 <= len(row) <= 5 and isinstance(row[0], str) and isinstance(row[1], str)):
         raise _refused(row)
-    fault = Fault(*row)
-    for name in ("at", "lasts", "amount"):
+    for name, given in zip(Fault._fields[2:], row[2:]):
         try:
-            require(name, getattr(fault, name), unit="" if name == "amount" else "s")
+            if name != "amount" or given is not None:
+                require(name, given, unit="" if name == "amount" else "s")
         except ParameterError as error:
             raise ParameterError("faults", row, str(error),
                                  f"faults: {short(row)}: {error}") from None
-    return Fault(fault.part, fault.what, *map(float, fault[2:]))
+    return Fault(*row[:2], *(given if given is None else float(given) for given in row[2:]))
 
 
 def _refused(given) -> ParameterError:
     return ParameterError("faults", given, 'a list of (part, what, at, lasts, amount), such as '
                           '("db", "slow", 600, 120, 5.0)')
+
+
+def as_said(what: str, amounts: Iterable[float]) -> str:
+    """Faults of a kind, and by how much: "slow (3, 5)"."""
+    said = ", ".join(f"{amount:g}" for amount in amounts if amount)
+    return f"{what} ({said})" if said else what
 
 
 def places(sim: Simulation) -> dict[str, tuple]:
@@ -127,7 +141,8 @@ def places(sim: Simulation) -> dict[str, tuple]:
 
 def schedule(sim: Simulation, faults: Sequence[Fault]) -> None:
     """Have these faults strike in a run that is about to begin. `ParameterError` for one that names
-    no part, or does something to it that can't be; it suggests the nearest."""
+    no part, does something to it that can't be, or doesn't say how badly; it suggests the nearest.
+    """
     found = places(sim) if faults else {}
     for fault in faults:
         if not found:
@@ -142,8 +157,10 @@ def schedule(sim: Simulation, faults: Sequence[Fault]) -> None:
             try:
                 require(kind.amount, fault.amount, kind.least, kind.most, kind.unit)
             except ParameterError as error:
+                said = error if fault.amount is not None else (
+                    f"how badly is missing: {kind.amount}, {error.allowed}")
                 raise ParameterError("faults", fault, error.allowed,
-                                     f"faults: {fault.part} {fault.what}: {error}") from None
+                                     f"faults: {fault.part} {fault.what}: {said}") from None
         elif fault.amount:
             raise ParameterError("faults", fault, "no amount", f"faults: {fault.part} {fault.what} "
                                  f"takes no amount, given {fault.amount:g}")
@@ -159,7 +176,8 @@ def _unknown(what: str, name: str, known) -> ParameterError:
 
 def _striking(sim: Simulation, part, fault: Fault):
     yield sim.until(min(fault.at, sim.duration), Order.CAPACITY)
-    part.strike(fault.part, fault.what, fault.amount, fault.end)
+    amount = fault.amount or 0.0
+    part.strike(fault.part, fault.what, amount, fault.end)
     if fault.end < sim.duration:
         yield sim.until(fault.end, Order.CAPACITY)
-        part.mend(fault.part, fault.what, fault.amount)
+        part.mend(fault.part, fault.what, amount)

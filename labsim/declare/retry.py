@@ -11,15 +11,17 @@ many answers, closed, open, half open (as Resilience4j has it).
 to.
 """
 
+import functools
+import inspect
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from labsim import factbook
 from labsim.engine import ServiceTimes
-from labsim.errors import ParameterError, require, unknown
+from labsim.errors import ParameterError, require, short, unknown
 
 NONE, FIXED, EXPONENTIAL, FULL_JITTER, DECORRELATED = BACKOFFS = (
     "none", "fixed", "exponential", "full-jitter", "decorrelated-jitter")
@@ -46,14 +48,6 @@ def wait(backoff: str, retry: int, base: float, cap: float, die: float, last: fl
     return longest if backoff == EXPONENTIAL else die * longest
 
 
-def _made(cls: type, how: dict):
-    known = [field.name for field in fields(cls)]
-    for name in how:
-        if name not in known:
-            raise unknown("parameter", name, known)
-    return cls(**how)
-
-
 @dataclass(frozen=True)
 class Breaker:
     """A circuit breaker: open as soon as `failures` (a share) of the last `window` answers are
@@ -70,11 +64,6 @@ class Breaker:
         require("window", self.window, 1, whole=True)
         require("open_for", self.open_for, unit="s", above=True)
         require("trials", self.trials, 1, whole=True)
-
-    @classmethod
-    def made(cls, **how) -> "Breaker":
-        """One of these fields; `ParameterError` suggests the nearest for an unknown one."""
-        return _made(cls, how)
 
 
 @dataclass(frozen=True)
@@ -117,15 +106,52 @@ class Retry:
         if not isinstance(self.adaptive, bool):
             raise ParameterError("adaptive", self.adaptive, "True or False")
 
-    @classmethod
-    def made(cls, **how) -> "Retry":
-        """One of these fields; `ParameterError` suggests the nearest for an unknown one."""
-        return _made(cls, how)
-
     def wait(self, retry: int, die: float, last: float) -> float:
         """The wait before retry number `retry` (from 1), s; die: from 0 to 1; last: the one before.
         """
         return wait(self.backoff, retry, self.base, self.cap, die, last)
+
+
+def _asks_for(cls: type):
+    """A function that makes one of `cls` of its fields by name, and shows these with their
+    defaults; an unknown one is a `ParameterError` that suggests the nearest."""
+    fields = [p.replace(kind=p.KEYWORD_ONLY)
+              for p in inspect.signature(cls, eval_str=True).parameters.values()]
+    known = [field.name for field in fields]
+
+    def written(function):
+        def made(**how):
+            for name in how:
+                if name in known:
+                    continue
+                if "attempts" in known and ("retr" in name or "tries" in name):
+                    raise ParameterError("parameter", name, "attempts", (
+                        f"unknown parameter {short(name)}: did you mean attempts, which counts the "
+                        "first one, too?"))
+                raise unknown("parameter", name, known)
+            return cls(**how)
+        made.__signature__ = inspect.Signature(fields, return_annotation=cls)
+        return functools.wraps(function)(made)
+    return written
+
+
+@_asks_for(Breaker)
+def breaker():
+    """A circuit breaker for `labsim.retry`: it opens when a share `failures` of the last `window`
+    answers are failures, lets nothing through for `open_for` s, then `trials` requests."""
+
+
+@_asks_for(Retry)
+def retry():
+    """What clients do when no answer comes, for `sim.send(load, to=part, retry=...)`.
+
+    timeout: s that they wait for an answer (a number, or `labsim.exponential(2)`); attempts: in
+    all; backoff: "none", "fixed", "exponential", "full-jitter" or "decorrelated-jitter", from
+    `base` to at most `cap` s; budget: retry tokens (500 in the SDKs; a retry takes 5, after a
+    timeout 10, a success brings 1 back, or what its retry took); breaker: a `labsim.breaker`;
+    hedge: s after which a second request is sent; adaptive: they keep to a rate that falls when
+    they get errors; clients: so many there are, each with its own tokens and breaker.
+    """
 
 
 class Budget:

@@ -9,8 +9,10 @@ picture has a box per part. So plot, report, compare, sweep and JSON work as for
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 from types import MappingProxyType, SimpleNamespace
 
@@ -27,10 +29,12 @@ from labsim.declare.params import Params, flag, number, path
 from labsim.declare.plan import drawn
 from labsim.declare.result import Result
 from labsim.engine import Estimate, Simulation
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, ParameterError, short
 
 LENGTHS = 0.001, 1e8    # s, of a run
 MOST = 1e15             # of a parameter that is a number
+DEFAULTS = "a default that is a number, a text, True or False, such as boot=120"
+TAKEN = {"build", "self", "seed", "duration", *Params.specs(), *dir(Params)}    # by a run
 PANELS = 12             # in a figure
 HEADLINES = 4
 TELLING = ("latency_p95", "wait_p95", "latency_p99", "failed", "throttled", "utilization")
@@ -75,16 +79,17 @@ class SystemLab(Lab):
         return Lab.result(declared, outcome, params, seed)
 
     def __reduce__(self):
-        """To another process go the function and how long a run is."""
-        return system, (self.build, self.Params().duration)
+        """To another process go the function, how long a run is, and for what it is declared."""
+        return partial(system, self.build, self.Params().duration, **self.simulate.values), ()
 
 
 def system(build: Callable, duration: float, **values) -> SystemLab:
     """The lab that `build(sim, **parameters)` stands for. Its parameters are those of `build`,
-    each with a default (a number, a text, True or False), and `duration`, s.
+    each with a default (a number, a text, True or False) and a name that a run has no use of its
+    own for, and `duration`, s.
 
-    values: for which of them its parts are declared; by default as `build` says. ParameterError,
-    LabsimError for what can't be wired.
+    values: for which of them its parts are declared, and `build` is called; by default as `build`
+    says. ParameterError, LabsimError for what can't be wired.
     """
     if not callable(build):
         raise ParameterError("build", build, "a lab, its name, or a function build(sim, ...)")
@@ -99,7 +104,7 @@ def system(build: Callable, duration: float, **values) -> SystemLab:
             part.wired()
         return Wired(p, sim)
 
-    simulate.__wrapped__ = build
+    simulate.__wrapped__, simulate.values = build, values
     title = name.replace("-", " ")
     lab = SystemLab(
         slug=name, title=title[:1].upper() + title[1:], topics=(), order=0, simulate=simulate,
@@ -112,6 +117,20 @@ def system(build: Callable, duration: float, **values) -> SystemLab:
     return replace(lab, **_declared(list(sim.parts.values())))
 
 
+def swept(build: Callable, duration: float, over: Mapping, options: dict) -> SystemLab:
+    """The lab that `build` stands for in a study `over` some of its parameters, with others among
+    the `options`: declared for these, or else for the first point that can be wired, or else as
+    `build` says."""
+    own = inspect.signature(build).parameters if callable(build) else ()
+    values = {name: given for name, given in options.items() if name in own}
+    rows = zip(*(given for given in over.values() if isinstance(given, Iterable)))
+    tries = [values, *({**values, **dict(zip(over, row))} for row in rows), {}]
+    for some in tries:
+        with suppress(Exception):       # what is wrong with a point, its run tells
+            return system(build, duration, **some)
+    return system(build, duration, **values)
+
+
 # -- parameters ----------------------------------------------------------------------------------
 
 
@@ -119,10 +138,23 @@ def _defaults(build: Callable, name: str) -> dict:
     """{parameter: default} of a building function."""
     _, *arguments = inspect.signature(build).parameters.values() or [None]
     for argument in arguments:
-        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD) or not isinstance(
-                argument.default, (bool, int, float, str)):
-            raise ParameterError(argument.name, argument.default, f"in {name}(sim, ...): a default "
-                                 "that is a number, a text, True or False")
+        called, default = argument.name, argument.default
+        wrong = ""
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+            wrong = "is any number of parameters, of which none has a default"
+        elif default is argument.empty:
+            wrong = "has no default"
+        elif not isinstance(default, (bool, int, float, str)):
+            wrong = f"has the default {short(default)}"
+        if wrong:
+            raise ParameterError(called, None, DEFAULTS, f"{called}: {wrong} in {name}(sim, ...), "
+                                 f"allowed {DEFAULTS}")
+        if called.startswith("_") or called in TAKEN:
+            raise ParameterError(called, None, "another name", (
+                f"{called}: a parameter of {name}(sim, ...) can't be called so, since " + (
+                    "names with _ in front are not its callers' to set"
+                    if called.startswith("_") else f"a run has a {called} of its own")
+                + "; give it another name"))
     return {argument.name: argument.default for argument in arguments}
 
 

@@ -41,3 +41,12 @@ class Request:
         self.gone, self.wants = False, None
         self.tries = self.out = 0
         self.wait = self.paid = 0.0
+
+
+def nobody_waits(part, what: str, load, retry) -> None:
+    """ParameterError for clients who wait for answers of a part, or a way into one, that gives
+    none; what: of which kind it is."""
+    for name, given in (("retry", retry), ("load", load)):
+        if name == "retry" and given is not None or isinstance(given, Users):
+            raise ParameterError(name, given, f"none that waits for answers, since a {what} gives "
+                                              "none").of(part.name)

@@ -62,8 +62,11 @@ def _ends(part, path: tuple) -> bool:
 
 
 def _returns(part, to, seen: set) -> bool:
-    """Whether all that is done at a part comes to `to`, which answers, too, by `done` alone."""
-    for other in getattr(part.done, "asked", ()):
+    """Whether all that is done at a part comes to `to`, which answers, too: by `done`, or by
+    `then` where nothing is done otherwise."""
+    outlet = getattr(part, "done", None)        # of a way into a counted part none
+    for other in [*getattr(outlet, "asked", ()),
+                  *(other for share, other in getattr(part, "onward", ()) if share > 1.0 - 1e-9)]:
         if other is to:
             return True
         if other not in seen:

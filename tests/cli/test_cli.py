@@ -53,6 +53,14 @@ def elsewhere(*words, **how):
 # -- looking around ------------------------------------------------------------------------------
 
 
+def test_it_is_also_a_module_to_run(says):
+    """`python -m labsim`, where the script is not on the path; `labsim.cli`, as before."""
+    for module in ("labsim", "labsim.cli"):
+        told = subprocess.run([sys.executable, "-m", module, "list"], capture_output=True,
+                              text=True, check=True)
+        assert told.stdout == says("list")
+
+
 def test_list_names_every_lab(says):
     """In course order, each with its title."""
     first_words = [line.split()[0] for line in says("list").splitlines() if line[0] != " "]

@@ -1,5 +1,6 @@
 """The client and the server, request by request, against plain SimPy on the same draws."""
 
+import inspect
 import math
 import random
 
@@ -12,6 +13,7 @@ from random_calls import DURATION, plan, run, told
 import labsim as ls
 from labsim.declare import Asked, Client
 from labsim.engine import Simulation, one_by_one
+from labsim.errors import ParameterError
 
 
 def plain(p, seed):
@@ -165,3 +167,26 @@ def test_nothing_is_lost_in_ten_thousand(monkeypatch):
     for seed in range(20_000, 30_000):
         with monkeypatch.context() as patch:
             kept(seed, patch)
+
+
+@pytest.mark.parametrize("make, says", [
+    (lambda: ls.retry(retries=3), "did you mean attempts, which counts the first one, too"),
+    (lambda: ls.retry(max_retries=3), "did you mean attempts, which"),
+    (lambda: ls.retry(atempts=3), "unknown parameter 'atempts': did you mean attempts"),
+    (lambda: ls.breaker(windw=3), "unknown parameter 'windw': did you mean window"),
+    (lambda: ls.users(3, think=-1), "think: given -1, allowed a number, at least 0 s"),
+    (lambda: ls.users(3, think="5"), "think: given '5', allowed a number, at least 0 s")])
+def test_what_clients_can_not_be_is_said_by_its_name(make, says):
+    """As the caller wrote it."""
+    with pytest.raises(ParameterError, match=says):
+        make()
+
+
+def test_help_shows_what_may_be_said():
+    """Each option with its default; what every run takes is in the text of `simulate`."""
+    for make, made in ((ls.retry, ls.retry()), (ls.breaker, ls.breaker())):
+        shown = inspect.signature(make).parameters
+        assert {name: p.default for name, p in shown.items()} == vars(made)
+        assert make.__doc__ and not [name for name in shown if name not in make.__doc__]
+    assert all(f"`{name}`" in ls.simulate.__doc__ for name in ("faults", "facts"))
+    assert "seed: " in ls.simulate.__doc__

@@ -8,7 +8,7 @@ import labsim as ls
 from labsim.declare import Component
 from labsim.engine import Simulation
 from labsim.errors import LabsimError, ParameterError
-from labsim.services import autoscaling, cloudwatch, ec2, sqs
+from labsim.services import autoscaling, cloudwatch, dynamodb, ebs, ec2, elb, s3, sqs
 
 
 def shop(sim, boot=120):
@@ -152,11 +152,74 @@ def a_list(sim, boot=(1, 2)):
     """A parameter that is no number, text or flag."""
 
 
-@pytest.mark.parametrize("build", [no_default, any_number, a_list])
-def test_parameters_have_defaults(build):
-    """Each a number, a text, True or False."""
-    with pytest.raises(ParameterError, match="boot: given .* a default that is a number"):
-        ls.simulate(build, duration=60)
+def any_name(sim, **boot):
+    """Whatever parameters."""
+
+
+@pytest.mark.parametrize("build, says", [
+    (no_default, "has no default in no"), (any_number, "is any number of parameters"),
+    (any_name, "is any number of parameters"), (a_list, r"has the default \(1, 2\) in a-list")])
+def test_parameters_have_defaults(build, says):
+    """Each a number, a text, True or False; in words without Python's inside."""
+    with pytest.raises(ParameterError, match=f"boot: {says}.*, allowed a default that is a num"):
+        ls.simulate(build, duration=60, boot=1)
+
+
+def duration(sim, duration=10.0):
+    """A parameter that every run has."""
+    shop(sim)
+
+
+def seed(sim, seed=1):
+    """Another."""
+    shop(sim)
+
+
+def faults(sim, faults=""):
+    """And one more."""
+    shop(sim)
+
+
+def check(sim, check=True):
+    """What a run does with its parameters."""
+    shop(sim)
+
+
+def inner(sim, _boot=1):
+    """A name that Python's habits keep from callers."""
+    shop(sim)
+
+
+@pytest.mark.parametrize("build, says", [
+    (duration, "duration: .* a run has a duration of its own; give it another name"),
+    (seed, "seed: .* a run has a seed of its own"),
+    (faults, "faults: .* a run has a faults of its own"),
+    (check, "check: .* a run has a check of its own"), (inner, "_boot: .* names with _ in front")])
+def test_a_parameter_of_a_name_that_a_run_has(build, says):
+    """It took the place of the run's own, without a word."""
+    with pytest.raises(ParameterError, match=says):
+        ls.simulate(build, duration=600)
+
+
+def halves(sim, first=0.6, second=0.7):
+    """Shares that are too much as they come."""
+    part = ec2.Service(sim, "part", ls.fixed(0.1))
+    for name, share in (("a", first), ("b", second)):
+        part.then(ec2.Service(sim, name, ls.fixed(0.1)), share)
+    sim.send(1, to=part)
+
+
+def test_defaults_that_can_not_be_are_no_matter_where_others_are_given():
+    """In a run, a study of them, one beside them, in a kept result."""
+    r = ls.simulate(halves, duration=60, first=0.3, second=0.3)
+    assert ls.Result.from_json(r.to_json(), halves).summary == r.summary
+    table = ls.sweep(halves, over={"second": [0.7, 0.2, 0.4]}, duration=60, replications=2)
+    assert set(table[table.error != ""].second) == {0.7}
+    assert set(table[table.metric == "b.offered"].second) == {0.2, 0.4}
+    table = ls.sweep(halves, over={"second": [0.7]}, first=0.1, duration=60, replications=2)
+    assert set(table.error) == {""}
+    with pytest.raises(ParameterError, match="share: given 0.7"):
+        ls.simulate(halves, duration=60)
 
 
 @pytest.mark.parametrize("build", ["sqs", 3, None, sqs])
@@ -225,3 +288,28 @@ def test_a_figure_that_is_too_small_says_so():
     assert len(result.lab.panels) == 12
     assert result.notes == ("the figure has room for 12 panels: 16 more are not drawn; their "
                             "series are in the result",)
+
+
+@pytest.mark.parametrize("made, says", [
+    (lambda sim: dynamodb.Table(sim, "part"), "to=part.reads or to=part.writes"),
+    (lambda sim: s3.Bucket(sim, "part"), "to=part.gets or to=part.puts")])
+def test_a_part_with_several_ways_in_names_them(made, says):
+    """Whether clients send to it, wait for it, or another part gives out to it."""
+    def given(sim):
+        shop(sim)
+        sim.parts["orders"].done.to(made(sim))
+    for build in (lambda sim: sim.send(1, to=made(sim)), given,
+                  lambda sim: sim.send(1, to=made(sim), retry=ls.retry()),
+                  lambda sim: sim.send(ls.users(3, 1), to=made(sim))):
+        with pytest.raises(LabsimError, match=says):
+            ls.simulate(build, duration=60)
+
+
+@pytest.mark.parametrize("made", [lambda sim: ebs.Volume(sim, "part"),
+                                  lambda sim: elb.WebTier(sim, "part", 10.0)])
+def test_nobody_waits_for_a_part_that_gives_no_answers(made):
+    """It says so, whatever its way in."""
+    for load, retry in ((1, ls.retry()), (ls.users(3, 1), None)):
+        sim = Simulation(1, 60.0)
+        with pytest.raises(ParameterError, match="part: .*none that waits for answers, since a"):
+            sim.send(load, to=made(sim), retry=retry)

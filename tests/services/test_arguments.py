@@ -261,3 +261,16 @@ def test_what_a_source_may_send(load):
     """A load, or a number of requests per second."""
     sim = Simulation(1, 60.0)
     assert sim.send(load, to=sqs.Queue(sim, "orders", work=WORK)).curve.rate[0] > 0
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: f"{part.__module__}.{part.__name__}")
+def test_what_no_part_can_do_without(part):
+    """Each argument that has no default: the error names it, and says what belongs there."""
+    args, named = PARTS[part](Simulation(1, 3_600.0))
+    places = list(arguments(part))
+    for name in (name for name, p in arguments(part).items() if p.default is Parameter.empty):
+        given = {**dict(zip(places, args)), **named}
+        if name in given:
+            del given[name]
+            with pytest.raises(ParameterError, match=f"{name} is missing: ."):
+                part(**given)

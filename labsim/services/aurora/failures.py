@@ -43,7 +43,7 @@ WRITER = {"down": FaultKind("it fails, and another takes over; it is back as a r
           "slow": SLOW}
 REPLICA = {"down": FaultKind("it is gone, and its connections drop"), "slow": SLOW}
 STORAGE = {"lost": FaultKind("copies are lost: writes need four of six, reads three", "copies lost",
-                             "copies", 1, COPIES)}
+                             "copies", 1, COPIES, 3)}
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ class Endpoint(Answering):
     """An endpoint of `cluster`, used by `clients` with a pool of `pool_size` connections each.
 
     Reads come by `sim.send(load, to=endpoint)` or from another part, counted by tick, and at `rate`
-    per second beside (the cluster draws how many these are).
+    per second beside (the cluster draws how many these are). `done`, `failed` and what goes on by
+    `then` are reads of parts and users who wait for the answer.
     lifetime: s, of a connection; ttl: s, of a DNS answer. big: whether it names the big replicas
     only, or (False) the others only. retry: what clients do when a read fails or is not answered in
     time (`labsim.retry`); by default nobody comes back. random: by default a stream of its own.
@@ -136,7 +137,8 @@ class Endpoint(Answering):
         return bool(self.rate or self.counted.used) or super().is_fed
 
     def wired(self) -> None:
-        """Somebody has to read through it."""
+        """Somebody has to read through it, and to wait if something is to go on."""
+        self.heard()
         if not (self.rate or self.counted.used or self.askers):
             raise LabsimError(f"nobody reads through {self.name}: sim.send(load, to=...) does")
 

@@ -38,7 +38,7 @@ class Delivery(Asked):
     by `sim.send(load, to=delivery)`, from another part's outlet, or from parts and clients that
     wait for the answer; all but the first come from all over the world. `misses` is the outlet of
     those that the origin is asked; `done` and `failed` are those of whoever waits for the answer,
-    who has it with its first byte.
+    who has it with its first byte; so is what goes on by `then`.
 
     places: edges or buckets per region. serving: the region that serves each. random(use): the
     generator for each use.
@@ -109,7 +109,8 @@ class Delivery(Asked):
         return bool(self._sources or self.visitors) or super().is_fed
 
     def wired(self) -> None:
-        """It has to have somebody who asks."""
+        """It has to have somebody who asks, and who waits if something is to go on."""
+        self.heard()
         if self.askers:
             super().wired()
         elif not self._sources and not self.fed_by and not self.visitors:

@@ -11,7 +11,8 @@ record is written.
 import numpy as np
 
 from labsim import declare as kit
-from labsim.declare.component import producers_name
+from labsim.declare.component import kind, producers_name
+from labsim.declare.users import nobody_waits
 from labsim.engine import Load, RateCurve
 
 SLOPE_STEPS = 60        # of a piece whose rate rises or falls
@@ -44,8 +45,9 @@ class IoInlet(kit.Inlet):
         super().__init__(part, name)
         self.curves: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def sent(self, load: Load | float, name: str = "") -> "IoProducers":
+    def sent(self, load: Load | float, name: str = "", retry=None) -> "IoProducers":
         """Applications send I/Os at the rate of `load`; see `Simulation.send`."""
+        nobody_waits(self, kind(self.part), load, retry)
         return IoProducers(self.sim, name or producers_name(self), load, self)
 
     def follow(self, curve: RateCurve, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -67,9 +67,9 @@ class Storage(kit.Component):
 
     # -- I/Os come and go --------------------------------------------------------------------
 
-    def sent(self, load, name: str = "") -> kit.Component:
+    def sent(self, load, name: str = "", retry=None) -> kit.Component:
         """Applications send I/Os at the rate of `load`; see `Simulation.send`."""
-        return self.ios.sent(load, name)
+        return self.ios.sent(load, name, retry)
 
     def keep(self, outstanding: float | Load) -> None:
         """An application keeps so many I/Os outstanding, and sends the next when one is done (a

@@ -59,6 +59,7 @@ class Table(Results):
     shows = (("partitions", "partitions"), ("units saved", "burst"))
     bars = "load", "partitions"
     alarm = "throttled_rate"
+    ways = "reads", "writes"
 
     def __init__(self, sim: Simulation, name: str, mode: str = rules.ON_DEMAND,
                  read_capacity: float = 0.0, write_capacity: float = 0.0, *,
@@ -140,12 +141,6 @@ class Table(Results):
         """What comes goes to the partitions that there are."""
         for inlet, share, die in zip((self.reads, self.writes), self.partitions.shares, self._dice):
             inlet.lead(share / share.sum(), die)
-
-    def feed(self, blocks) -> None:
-        """A table has two ways in."""
-        raise TypeError(f"{self.name}: send to its reads or its writes, to={self.name}.reads")
-
-    take = feed
 
     def wired(self) -> None:
         """Somebody has to read or write."""

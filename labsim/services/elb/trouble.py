@@ -20,7 +20,7 @@ EVICTION = 30.0     # s until DNS drops the node of a lost zone; an assumption
 DEAF = FaultKind("nobody is sent anywhere, and what is under way is cut off")
 LOST = FaultKind("its node and its targets are lost")
 FAILS = FaultKind("a share of its answers is a 5xx, at once; it passes its health checks",
-                  "share that fails", "", 0.0, 1.0)
+                  "share that fails", "", 0.0, 1.0, 0.5)
 WEIGHS = SLOW._replace(meaning="requests that come take so many times as long")
 
 

@@ -22,7 +22,8 @@ import numpy as np
 
 from labsim.declare import Component, Count, Line, Metric, Panel, conserved, per_tick, share
 from labsim.declare.arguments import numbers
-from labsim.declare.component import Producers, producers_name
+from labsim.declare.component import Producers, kind, producers_name
+from labsim.declare.users import nobody_waits
 from labsim.engine import Load, RateCurve, Simulation
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
@@ -115,8 +116,9 @@ class WebTier(Component):
 
     # -- wiring ------------------------------------------------------------------------------
 
-    def sent(self, load: Load | float, name: str = "") -> "Clients":
+    def sent(self, load: Load | float, name: str = "", retry=None) -> "Clients":
         """Clients send requests at the rate of `load`; see `Simulation.send`."""
+        nobody_waits(self, kind(self), load, retry)
         return Clients(self.sim, name or producers_name(self), load, self)
 
     def receive(self, rates: np.ndarray) -> None:

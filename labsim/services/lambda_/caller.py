@@ -140,8 +140,8 @@ class Caller(kit.Asked):
 
     @property
     def meets_agenda(self) -> bool:
-        """Whether it is wired to parts that follow requests one by one."""
-        return (self.done.asks or self.failed.asks
+        """Whether it is wired to parts that follow requests one by one, or passes them on."""
+        return (bool(self.onward) or self.done.asks or self.failed.asks
                 or any(isinstance(part, kit.Asked) for part in self.fed_by))
 
     def asked_by(self, asker: kit.Component) -> None:

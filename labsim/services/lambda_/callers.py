@@ -21,7 +21,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim import factbook
 from labsim.engine.agenda import Call
-from labsim.errors import ParameterError
+from labsim.errors import LabsimError, ParameterError
 from labsim.services.lambda_.caller import (
     ANSWERED,
     DEAD,
@@ -190,3 +190,15 @@ class Asynchronous(Retrying):
         if again - self.times[i] > self.age:
             return self.settle([i], DEAD, again)
         self.due.put(again, i, errors, throttles)
+
+
+def called(function, own: Synchronous | None) -> None:
+    """`LabsimError` if nobody calls `function`, or nothing comes to its `own` calls and yet what
+    they have done is to go on."""
+    if (function.done.connected or function.failed.connected or function.onward) and not (
+            own and (own.is_fed or own.fed_by or own.askers)):
+        raise LabsimError(f"nothing leaves {function.name} but what its own calls have done: of "
+                          "other callers it leaves by their done and dead")
+    if not function.callers:
+        raise LabsimError(f"nobody calls {function.name}: sim.send(load, to=...) does, or a caller "
+                          "such as lambda_.Asynchronous(sim, name, function)")

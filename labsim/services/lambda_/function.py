@@ -23,11 +23,11 @@ from labsim import factbook
 from labsim.declare.faults import ERRORS, SLOW, FaultKind
 from labsim.engine import ServiceTimes, Simulation, so_far
 from labsim.engine.agenda import Call
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import ParameterError
 from labsim.services.lambda_ import measures
 from labsim.services.lambda_.bill import bill
 from labsim.services.lambda_.caller import Caller
-from labsim.services.lambda_.callers import Synchronous
+from labsim.services.lambda_.callers import Synchronous, called
 from labsim.services.lambda_.environments import Environments
 from labsim.services.lambda_.invocations import Invocations
 from labsim.services.lambda_.open_ends import OpenEnvironments
@@ -110,7 +110,8 @@ class Function(kit.Asked):
     def calls(self) -> Synchronous:
         """Who calls it synchronously."""
         calls = Synchronous(self.sim, f"{self.name} calls", self)
-        calls.done, calls.failed, calls.fed_by = self.done, self.failed, self.fed_by
+        for what in ("done", "failed", "fed_by", "_onward"):
+            setattr(calls, what, getattr(self, what))
         return calls
 
     def sent(self, load, name: str = "", retry=None) -> kit.Component:
@@ -219,12 +220,8 @@ class Function(kit.Asked):
             self.take(np.empty(0))      # by way of its calls
         if any(caller.meets_agenda for caller in self.callers):
             self.go_live()
-        if (self.done.connected or self.failed.connected) and "calls" not in vars(self):
-            raise LabsimError(f"nothing leaves {self.name} but what its own calls have done: of "
-                              f"other callers it leaves by their done and dead")
-        if not self.callers:
-            raise LabsimError(f"nobody calls {self.name}: sim.send(load, to=...) does, or a caller "
-                              "such as lambda_.Asynchronous(sim, name, function)")
+        called(self, vars(self).get("calls"))
+        super().wired()
 
     # -- at the end of the run -------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from labsim import declare as kit
 from labsim.declare.faults import FaultKind
 from labsim.engine import Due, Simulation
 from labsim.engine.agenda import ARRIVE, Call
+from labsim.errors import ParameterError
 from labsim.services.lambda_.caller import DEAD, PATIENCE, Caller, ended
 
 DISABLED = FaultKind("is disabled: what is under way ends, and what comes piles up")
@@ -127,6 +128,12 @@ class Retrying(Caller):
         if self.function.live:
             self.gather()
             self.awake()
+
+    def then(self, other: kit.Asked, share: float = 1.0) -> None:
+        """Nothing can: who asks has had his answer before anything is done. `ParameterError`."""
+        raise ParameterError("other", getattr(other, "name", other), (
+            f"none: who asks {self.name} is told at once that it was accepted, so nobody else can "
+            f"answer; what is done goes on by {self.name}.done.to(...)")).of(self.name)
 
     def ask(self, t: float, call: Call) -> None:
         """A request comes at `t` s, and is accepted at once."""

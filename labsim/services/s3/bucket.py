@@ -24,14 +24,13 @@ from labsim import factbook
 from labsim.declare import (
     MOST_BARS,
     AskedInlet,
-    Component,
     CountedOutlet,
     CountedPart,
     bars,
     per_tick,
     single,
 )
-from labsim.engine import STILL, Attempts, Load, Simulation, Step, held_at_first
+from labsim.engine import STILL, Attempts, Simulation, Step, held_at_first
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services import kms as kms_
 from labsim.services.common.retries import RetryQuota, standard_waits
@@ -71,6 +70,7 @@ class Bucket(CountedPart):
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
     shows = (("partitions", "partitions"), ("of limit", "load_max"))
     alarm = "throttled_rate"
+    ways = "gets", "puts"
 
     def __init__(self, sim: Simulation, name: str, prefixes: int = 1, *,
                  scheme: str = rules.HASHED, key_ranges: int = 1,
@@ -122,11 +122,6 @@ class Bucket(CountedPart):
             sim.pace.join(self.step)
         if not self.places.fixed:
             sim.pace.look_closely()
-
-    def sent(self, load: Load | float, name: str = "") -> Component:
-        """Requests are GETs or PUTs: say which, `sim.send(load, to=bucket.gets)`."""
-        raise LabsimError(f"requests to {self.name} are GETs or PUTs: send to {self.name}'s "
-                          f"`gets` or `puts`, such as sim.send(100, to=bucket.gets)")
 
     def wired(self) -> None:
         """It has to have somebody who sends."""

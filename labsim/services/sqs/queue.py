@@ -180,7 +180,7 @@ class Queue(Asked):
         return bool(self.sources or self.backlog) or super().is_fed
 
     def wired(self) -> None:
-        """It has to have somebody else who sends, and its messages some work."""
+        """It has to have somebody else who sends, and its messages some work and an end."""
         if not (self.sources or self.fed_by or self.askers or self.backlog):
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
         check(self)
@@ -188,6 +188,8 @@ class Queue(Asked):
             raise LabsimError(f"nobody consumes {self.name}: ec2.Fleet(sim, name, consumes=..., "
                               "work=...) does; a Lambda function has lambda_.SqsEventSourceMapping("
                               "sim, name, function) instead, a queue with its pollers")
+        if self.onward:
+            super().wired()
 
     # -- messages ----------------------------------------------------------------------------
 

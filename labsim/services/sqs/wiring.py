@@ -4,8 +4,9 @@ Picture a sorting office. Parcels come by the lorry load, or each with a messeng
 room behind takes them as they come, but a lorry can't leave before it is loaded.
 
 *Models:* a queue's messages are followed on the agenda if it, or a queue before it, has been asked
-for what needs that, or if somebody before it works on the agenda. *Leaves out:* a part that hands
-over in blocks between two on the agenda: it would have to know what comes before it comes.
+for what needs that or passes them on (`then`), or if somebody before it works on the agenda.
+*Leaves out:* a part that hands over in blocks between two on the agenda: it would have to know what
+comes before it comes.
 """
 
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ def followed(queue) -> bool:
     it does."""
     before = [queue]
     for part in before:     # queues only
-        if part.follow or part.askers:
+        if part.follow or part.askers or part.onward:
             return True
         for other in part.fed_by:
             if hasattr(other, "follow"):

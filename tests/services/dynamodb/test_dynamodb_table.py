@@ -324,5 +324,5 @@ def test_what_is_not_wired_says_so():
         ls.simulate(lambda sim: Table(sim, "lonely"), 60)
     with pytest.raises(LabsimError, match="stands before no table"):
         ls.simulate(lambda sim: sim.send(1, to=dynamodb.Dax(sim, "cache", np.ones(3), 1).reads), 60)
-    with pytest.raises(TypeError, match="reads or its writes"):
+    with pytest.raises(ParameterError, match="one of its ways in: to=table.reads or to=table.wri"):
         ls.simulate(lambda sim: sim.send(1, to=Table(sim, "table")), 60)

@@ -224,7 +224,7 @@ def test_a_quota_below_zero_is_refused():
 def test_requests_say_whether_they_are_gets_or_puts():
     """And a bucket that nobody asks anything is an error before the run."""
     sim = Simulation(1, 60.0)
-    with pytest.raises(LabsimError, match="GETs or PUTs"):
+    with pytest.raises(LabsimError, match="one of its ways in: to=x.gets or to=x.puts"):
         sim.send(5, to=s3.Bucket(sim, "x"))
     with pytest.raises(LabsimError, match="nothing comes to x"):
         labsim.simulate(lambda sim: s3.Bucket(sim, "x"), duration=60)
