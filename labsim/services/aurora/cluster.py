@@ -176,16 +176,17 @@ class Cluster(Failures):
     def average_cpu(self, period: float = STANDARD_RESOLUTION, name: str = "") -> CloudWatchMetric:
         """The metric to track: CPU of the replicas on average, percent."""
         return self._watched(name or f"CPU of {self.name}", period, "%",
-                             lambda: self.reads.recent_cpu(period))
+                             lambda: self.reads.recent_cpu(period),
+                             lambda: self.reads.recent_replicas(period))
 
     def connections_per_replica(self, period: float = STANDARD_RESOLUTION,
                                 name: str = "") -> CloudWatchMetric:
         """The other metric to track: connections per replica."""
         return self._watched(name or f"connections of {self.name}", period, "connections",
-                             self.reads.recent_connections)
+                             self.reads.recent_connections, lambda: self.in_service)
 
-    def _watched(self, name: str, period: float, unit: str, read) -> CloudWatchMetric:
-        metric = CloudWatchMetric(self.sim, name, read, period, unit)
+    def _watched(self, name: str, period: float, unit: str, read, over) -> CloudWatchMetric:
+        metric = CloudWatchMetric(self.sim, name, read, period, unit, over)
         self.link(metric, "metric")
         return metric
 

@@ -126,17 +126,29 @@ class Reads:
 
     # -- CloudWatch metrics ----------------------------------------------------------------
 
-    def recent_cpu(self, period: float) -> float | None:
-        """Mean CPU of the replicas over the last `period` s, in percent; None without replicas."""
+    def _recent(self, period: float) -> slice:
+        """The steps of the last `period` s."""
         self.advance(self.sim.now)
         since, first = self.sim.now - max(period, self.sim.tick) + BLINK, len(self._rows)
         while first and self._rows[first - 1][1] + self._rows[first - 1][2] > since:
             first -= 1
-        if first == len(self._rows):
+        return slice(first, len(self._rows))
+
+    def recent_cpu(self, period: float) -> float | None:
+        """Mean CPU of the replicas over the last `period` s, in percent; None without replicas."""
+        steps = self._recent(period)
+        if steps.start == steps.stop:
             return None
-        cpu, there = self._cpu(slice(first, None))
+        cpu, there = self._cpu(steps)
         seconds = float(there.sum())
         return 100.0 * float((cpu * there).sum()) / seconds if seconds else None
+
+    def recent_replicas(self, period: float) -> float:
+        """How many replicas there were on average over the last `period` s."""
+        steps = self._recent(period)
+        if steps.start == steps.stop:
+            return 0.0
+        return float(self._cpu(steps)[1].sum()) / sum(row[2] for row in self._rows[steps])
 
     def recent_connections(self) -> float | None:
         """Connections per replica now; None without replicas."""

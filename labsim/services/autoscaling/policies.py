@@ -143,8 +143,9 @@ class Policy(Component):
         self.low_alarm.link(self, "alarm")
 
     def _note(self, value: float | None) -> None:
-        """The metric has been read, on so many instances: what does it say of the load?"""
-        self._read.append(None if value is None else value * max(self.group.in_service, 1))
+        """The metric has been read: what does it say of the load, on the instances it was over?"""
+        count = self.metric.over() if self.metric.over else max(self.group.in_service, 1)
+        self._read.append(None if value is None else value * count)
         real = [load for load in self._read if load is not None]
         self._loads.append(mean(real) if real else 0.0)
 
@@ -202,7 +203,8 @@ def _known(kind: str, magnitude: int) -> None:
 
 
 class TargetTracking(Policy):
-    """Capacity in proportion to the metric, from the instances that the datapoint was measured on.
+    """Capacity in proportion to the metric, from the instances that the datapoint was measured on:
+    those that the metric names (`cloudwatch.Metric.over`), else those in service as it was read.
 
     Out at once; in by a tenth of the group at a datapoint, never below what the load to expect
     needs at the target, not while instances warm up, and only where all target tracking policies of

@@ -34,6 +34,7 @@ from labsim.services.cloudwatch.rules import (
 class Metric(Component):
     """A value in `unit`, read every `resolution` seconds; `read()` gives None for no data.
 
+    over: of a value per instance, over how many instances the latest one was taken (`over()`).
     on_read: what is called with each value as it is read.
     """
 
@@ -41,11 +42,12 @@ class Metric(Component):
     control = True
 
     def __init__(self, sim: Simulation, name: str, read: Callable[[], float | None],
-                 period: float = STANDARD_RESOLUTION, unit: str = ""):
+                 period: float = STANDARD_RESOLUTION, unit: str = "",
+                 over: Callable[[], float] | None = None):
         super().__init__(sim, name)
         if not is_period(period):
             raise ParameterError("period", period, PERIODS)
-        self.period, self.unit, self._read = period, unit, read
+        self.period, self.unit, self._read, self.over = period, unit, read, over
         self.resolution = min(period, STANDARD_RESOLUTION)
         self._per_period = round(period / self.resolution)
         self.samples: list[float | None] = []

@@ -37,6 +37,9 @@ from labsim.engine.center import FIFO
 from labsim.errors import require
 from labsim.services.common.crew import Crew, Manner, lines
 
+UTILIZATION = Metric("utilization", "of capacity", "share of the servers' time in use", "lower",
+                     lambda s: s.busy_seconds / (s.server_seconds or 1.0))
+
 
 class Serving(Asked):
     """`servers` that work on a request each, for `work` (a `ServiceTimes`); then they make the
@@ -64,8 +67,7 @@ class Serving(Asked):
               lambda s: s.center.waiting + len(s.center.working) + len(s._stuck)),
         Count("queue_max", "requests", "most that waited at a recorded instant", "lower",
               lambda s: s.told["queue"][0].max()),
-        Metric("utilization", "of capacity", "share of the servers' time in use", "lower",
-               lambda s: s.busy_seconds / (s.server_seconds or 1.0)),
+        UTILIZATION,
         Metric("wasted_share", "of answers", "part of what it did for clients who had given up",
                "lower", lambda s: s.count["wasted"] / max(len(s.ended), 1)),
         Metric("wait_mean", "s", "mean time in the queue, of those who were served", "lower",

@@ -5,7 +5,8 @@ others they all got a wrong form, and whatever they work on fails.
 
 *Models:* each instance in service is a consumer of the group's queues; an instance that is drained
 or lost; all instances broken, slow or failing for a time; a zone that is down: its instances are
-gone, and an Auto Scaling group launches others in the zones that are left.
+gone, and nobody pays for them; an Auto Scaling group launches others in the zones that are left,
+and without one as many are back when the zone is.
 *Leaves out:* how long it takes until a group knows; which instance holds which message.
 """
 
@@ -59,6 +60,7 @@ class Consuming:
         self.crew = Crew(kept, fleet) if kept else Kept(keepers[0], fleet.sim)
         self._drain, self._drain_time, self._rng = drain, drain_time, rng
         self._at_work: set = set()      # instances
+        self._lost: dict[str, list[bool]] = {}  # by zone, without a group: whether each had booted
 
     def enter(self, instance) -> None:
         """An instance in service starts to receive, unless its zone is down."""
@@ -108,8 +110,13 @@ class Consuming:
                     self.crew.remove(self._rng, False)
                 if fleet.group is not None:
                     fleet.group.lose(instance)
+                else:
+                    self._lost.setdefault(zone, []).append(instance.state == "in service")
+                    fleet.terminate(instance, fleet.sim.now)
         elif not amounts:
             shut.remove(zone)
             for instance in there:
                 if instance.state == "in service":
                     self.enter(instance)
+            for booted in self._lost.pop(zone, ()):
+                fleet.launch(ready=booted)

@@ -233,17 +233,17 @@ class Fleet(Component):
         """The metric to track that AWS predefines as ASGAverageCPUUtilization: percent of the time
         in service that was spent on work since the last look. An instance works on one thing at a
         time, so it is at 0 or 100."""
-        before = [0.0, 0.0]
-
+        last = [0.0, 0.0, 0.0]      # instance-seconds worked, there by the last look; there since
         def read() -> float | None:
             now = self.sim.now
             busy = self.consuming.busy_seconds() if self.consuming else 0.0
             there = sum(min(i.left_at, now) - i.in_service_at
                         for i in self.all if i.in_service_at < now)
-            worked, served = busy - before[0], there - before[1]
-            before[:] = busy, there
+            worked, served = busy - last[0], there - last[1]
+            last[:] = busy, there, served
             return min(max(100 * worked / served, 0.0), 100.0) if served > 0 else None
-        metric = CloudWatchMetric(self.sim, name or f"{self.name} CPU", read, period, "%")
+        metric = CloudWatchMetric(self.sim, name or f"{self.name} CPU", read, period, "%",
+                                  lambda: last[2] / metric.resolution)
         self.link(metric, "metric")
         return metric
 

@@ -3,8 +3,9 @@
 Picture the librarian's book of loans: when each reader came and went, whether the shelf had it,
 and how old the edition was.
 
-*Models:* hits, failures, latencies, staleness, by read and over time. *Leaves out:* writes, but for
-their number.
+*Models:* hits, failures, latencies, staleness, by read and over time. What the cache gives out
+counts as it does, what a reader gets as he has it: who has no answer when the run ends, though it
+be on its way, is under way. *Leaves out:* writes, but for their number.
 """
 
 from functools import cached_property
@@ -12,7 +13,6 @@ from functools import cached_property
 import numpy as np
 
 from labsim.declare import Count, Invariant, Line, Metric, Panel, adds_up, mean, per_tick, quantiles
-from labsim.services.elasticache.requests import Miss
 from labsim.services.rds.measures import NEVER, per_interval
 
 
@@ -20,12 +20,11 @@ class Answers:
     """The reads of `app` as arrays, (reads,): times and ends, s, hit, stale, s; and how many."""
 
     def __init__(self, app):
-        foresee(app)
         self.sim = app.sim
         self.times, self.ends, self.stale = (np.array(a) for a in (app.times, app.ends, app.stale))
         self.hit = np.array(app.hit, dtype=bool)
         self.failed = self.ends == NEVER
-        answered = np.isfinite(self.ends)
+        answered = self.ends <= self.sim.duration
         self.latency, self._answered = (self.ends - self.times)[answered], answered
         ages = self.stale[self.stale > 0]       # how long they had been out of date, s
         self.offered, self.completed, self.hits = len(self.times), len(self.latency), self.hit.sum()
@@ -56,18 +55,6 @@ class Answers:
         return curves(tick, asked, hits, failed, outdated, latency)
 
 
-def foresee(app) -> None:
-    """What is under way when the run ends will be answered when the database says so, if that is
-    known."""
-    for call, end in getattr(app.database, "inside", {}).items() if app.plain else ():
-        miss = call.asker
-        if isinstance(miss, Miss) and miss.row is not None and miss.app is app and end < NEVER:
-            app.ends[miss.row] = app.answered_at(end, miss)
-    for miss in app.fetching.values():
-        for row, _ in miss.waiting if miss.there else ():
-            app.ends[row] = miss.there + app.back
-
-
 def curves(tick: float, offered: np.ndarray, hits: np.ndarray, failed: np.ndarray,
            outdated: np.ndarray, latency: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
     """{name: (values at the record's instants, unit)} of so many reads in each tick of `tick` s,
@@ -88,8 +75,8 @@ METRICS = (
           aliases=("reads",)),
     Count("completed", "requests", "reads that were answered", "higher",
           lambda a: a.answers.completed),
-    Count("hits", "requests", "reads that the cache answered", "higher", lambda a: a.answers.hits),
-    Metric("hit_ratio", "", "part of the reads that the cache answered", "higher",
+    Count("hits", "requests", "reads of what the cache had", "higher", lambda a: a.answers.hits),
+    Metric("hit_ratio", "", "part of the reads that asked for what the cache had", "higher",
            lambda a: a.answers.hits / max(a.answers.offered, 1)),
     Count("failed", "requests", "reads that the database turned away or did not answer", "lower",
           lambda a: a.answers.failures),

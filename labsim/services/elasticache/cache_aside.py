@@ -49,7 +49,7 @@ class Application(Asked):
     has expired and is still there is the answer. warm: the most popular are loaded at the start.
     random(use): the generator for a use; by default streams of its own.
 
-    Results, a row per read: `ends` (infinity: failed), `hit`, `stale` (s out of date; 0: not).
+    Results, a row per read: `ends` (s; infinity: failed), `hit`, `stale` (s out of date; 0: not).
     """
 
     METRICS, PANELS, INVARIANTS = METRICS, PANELS, INVARIANTS
@@ -81,9 +81,8 @@ class Application(Asked):
         self._drawn = drawn(self, "reads").__next__
         self.client = Inner(sim, f"{name} to {database.name}", database, retry=retry, pool=pool,
                             owner=self)
-        self.plain = retry is None and pool == math.inf     # one attempt each
         self._told = True                       # somebody hears of each answer
-        self.fetching: dict[int, Miss] = {}    # key: who asked the database last
+        self._fetching: dict[int, Miss] = {}    # key: who asked the database last
         self._seen: dict[int, float] = {}       # sessions: when last used
         cache.users.append(self)
         self.link(cache)
@@ -174,46 +173,40 @@ class Application(Asked):
     def _fetch(self, t: float, key: int, work: float, die: float, call: Call,
                old: list | None = None) -> None:
         """A miss: a way to the cache, one to the database, and one to fill the cache."""
-        row, other = self._open(), self.fetching.get(key)
+        row, other = self._open(), self._fetching.get(key)
         if other is not None:
             if self.lock:
                 other.waiting.append((row, call))
                 return
             self.duplicate_fetches += 1
-        miss = Miss(self, t, call, key, work, die, row, old, shared=self.lock)
+        miss = Miss(t, call, key, work, die, row, old, shared=self.lock)
         self.fetches += 1
         if self._cached:
-            miss.before, self.fetching[key] = other, miss
+            miss.before, self._fetching[key] = other, miss
         self.client.request(t, self._fetched, miss)
 
-    def way(self, miss: Miss) -> float:
+    def _way(self, miss: Miss) -> float:
         """The way to the cache, in vain, of which the database knows nothing, s."""
         return (miss.came + self.back) - miss.came
-
-    def answered_at(self, t: float, miss: Miss) -> float:
-        """When a read is answered that the database answers at `t` s."""
-        if miss.login:
-            return t + 2 * self.back
-        if not self._cached:
-            return t
-        miss.there = t + self.way(miss)
-        return miss.there + self.back
 
     def _fetched(self, t: float, request, ok: bool) -> None:
         """The database has answered, or not."""
         miss = request.asker
         if not ok:
             return self._failed(t, miss)
-        self.ends[miss.row] = self.answered_at(t, miss)
+        end = t
         if self._cached:
-            self.sim.agenda.at(miss.there, self._filled, miss)
-        self._reply_at(self.ends[miss.row], miss.asked)
+            there = t + self._way(miss)
+            self.sim.agenda.at(there, self._filled, miss)
+            end = there + self.back
+        self.ends[miss.row] = end
+        self._reply_at(end, miss.asked)
 
     def _filled(self, t: float, miss: Miss) -> None:
         """Its answer is in the cache."""
         miss.over = True
-        if self.fetching.get(miss.key) is miss:
-            del self.fetching[miss.key]
+        if self._fetching.get(miss.key) is miss:
+            del self._fetching[miss.key]
         self.fill(miss.key, t, miss.die)
         for row, call in miss.waiting:
             self.ends[row] = end = t + self.back
@@ -222,14 +215,14 @@ class Application(Asked):
     def _failed(self, t: float, miss: Miss) -> None:
         """No answer: those who wait for it fail with it, or all get what was kept before."""
         miss.over = True
-        if self.fetching.get(miss.key) is miss:
+        if self._fetching.get(miss.key) is miss:
             other = miss.before
             while other is not None and other.over:
                 other = other.before
             if other is None:
-                del self.fetching[miss.key]
+                del self._fetching[miss.key]
             else:
-                self.fetching[miss.key] = other
+                self._fetching[miss.key] = other
         for row, call in [(miss.row, miss.asked), *miss.waiting]:
             if miss.old is None:
                 self.ends[row] = NEVER
@@ -237,7 +230,7 @@ class Application(Asked):
                 continue
             self.served_stale += 1
             self.stale[row] = max(t - miss.old[0], 0.0)
-            self.ends[row] = end = t + self.way(miss)
+            self.ends[row] = end = t + self._way(miss)
             self._reply_at(end, call)
 
     # -- sessions ------------------------------------------------------------------------------
@@ -252,7 +245,7 @@ class Application(Asked):
         seen = self._seen.get(key)
         if seen is not None and t < self.expiry(seen, 1.0):
             self.sessions_lost += 1
-        miss = Miss(self, t, call, key, work, die, self._open(), login=True)
+        miss = Miss(t, call, key, work, die, self._open())
         self.fetches += 1
         self.client.request(t, self._logged_in, miss)
         if not miss.over:
@@ -262,7 +255,7 @@ class Application(Asked):
         miss, cluster = request.asker, self.cluster
         miss.over = True
         if ok:
-            self.ends[miss.row] = end = self.answered_at(t, miss)
+            self.ends[miss.row] = end = t + 2 * self.back
             self._reply_at(end, miss.asked)
             return
         if t > miss.came:       # nothing has come of it
@@ -274,7 +267,7 @@ class Application(Asked):
 
     def write(self, t: float, key: int, work: float, die: float, call: Call) -> None:
         """A write at `t` s: to the database, and with write-through to the cache."""
-        self.client.request(t, self._wrote, Miss(self, t, call, key, work, die))
+        self.client.request(t, self._wrote, Miss(t, call, key, work, die))
 
     def _wrote(self, t: float, request, ok: bool) -> None:
         miss = request.asker

@@ -29,22 +29,19 @@ class Read(Call):
 
 
 class Miss(Query):
-    """A read or write that goes to the database for `app`: what was `asked`, for which `key`, with
-    which `die`; a read's `row` in the results; whether it is a `login`. `before`: who was fetching
-    the same then; `there`: when the answer is in the cache, s; `over`: nothing comes of it any
-    more; `waiting`: rows of others that wait for it, and what they asked; `old`: an expired value
-    to fall back on. shared: it is wanted though who began it has gone."""
+    """A read or write that goes to the database: what was `asked`, for which `key`, with which
+    `die`; a read's `row` in the results. `before`: who was fetching the same then; `over`: nothing
+    comes of it any more; `waiting`: rows of others that wait for it, and what they asked; `old`: an
+    expired value to fall back on. shared: it is wanted though who began it has gone."""
 
-    __slots__ = ("app", "asked", "key", "die", "row", "login", "before", "there", "over",
-                 "waiting", "old")
+    __slots__ = ("asked", "key", "die", "row", "before", "over", "waiting", "old")
 
-    def __init__(self, app, t: float, asked: Call, key: int, takes: float, die: float,
-                 row: int | None = None, old: list | None = None, shared: bool = False,
-                 login: bool = False):
+    def __init__(self, t: float, asked: Call, key: int, takes: float, die: float,
+                 row: int | None = None, old: list | None = None, shared: bool = False):
         super().__init__(asked.back, None if shared else asked)
-        self.app, self.came, self.asked, self.key, self.takes = app, t, asked, key, takes
-        self.die, self.row, self.old, self.login = die, row, old, login
-        self.before, self.there, self.over = None, None, False
+        self.came, self.asked, self.key, self.takes = t, asked, key, takes
+        self.die, self.row, self.old = die, row, old
+        self.before, self.over = None, False
         self.waiting: list[tuple[int, Call]] = []
 
 

@@ -4,8 +4,8 @@ Picture a tally sheet: so many came in this minute, so many had what they wanted
 had to wait, and how long, as far as a few of them were asked.
 
 *Models:* each read of a step is a hit, a query or a wait for another's query by chance, with the
-shares that are expected; latencies of a few queries a step stand for all. *Leaves out:* the order
-of the reads in a step.
+shares that are expected; latencies of a few queries a step stand for all, and say who is under way
+when the run ends. *Leaves out:* the order of the reads in a step.
 """
 
 from functools import cached_property
@@ -86,10 +86,12 @@ class Tally:
         return round(self._columns[list(columns)].sum())
 
     offered = property(lambda self: self._sum(OFFERED), doc="Reads that came.")
-    completed = property(lambda self: self._sum(HITS, WAITS, ANSWERED), doc="Reads answered.")
+    completed = property(lambda self: self._sum(HITS, WAITS, ANSWERED) - self.open,
+                         doc="Reads answered.")
     hits = property(lambda self: self._sum(HITS), doc="Reads that the cache answered.")
     failures = property(lambda self: self._sum(FAILED), doc="Reads turned away.")
-    open = served_stale = 0
+    served_stale = 0
+    open = property(lambda self: round(self._latency[2].sum()), doc="Reads under way at the end.")
     outdated = property(lambda self: self._sum(OUTDATED), doc="Answers that were out of date.")
 
     @property
@@ -98,8 +100,9 @@ class Tally:
         return self._ages / max(self.outdated, 1)
 
     @cached_property
-    def _latency(self) -> tuple[np.ndarray, np.ndarray]:
-        """Latencies, s, and how many reads each stands for: (steps, 1 + 2 ASKED)."""
+    def _latency(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Latencies, s, how many reads each stands for that were answered, and how many that were
+        not when the run ended: (steps, 1 + 2 ASKED)."""
         columns, dice = self._columns, self.sim.stream("sampled latencies")
         shape = columns.shape[1], ASKED
         standing, delayed, ripple, left, slow, trip = (
@@ -110,18 +113,22 @@ class Tally:
         wait = trip + 2 * left * dice.random(shape)
         took = np.concatenate([trip, query, wait], axis=1)
         each = [np.repeat(columns[which][:, None] / ASKED, ASKED, 1) for which in (ANSWERED, WAITS)]
-        return took, np.concatenate([columns[HITS][:, None], *each], axis=1)
+        reads = np.concatenate([columns[HITS][:, None], *each], axis=1)
+        begin, end = columns[BEGIN], np.append(columns[BEGIN][1:], self.sim.duration)
+        late = (end[:, None] + took - self.sim.duration) / (end - begin)[:, None]
+        open_ = reads * np.clip(late, 0.0, 1.0)     # they come evenly in a step
+        return took, reads - open_, open_
 
     @property
     def latency_mean(self) -> float:
         """Mean latency of the reads that were answered, s."""
-        took, reads = self._latency
+        took, reads, _ = self._latency
         return float((took * reads).sum() / max(reads.sum(), 1.0))
 
     @cached_property
     def latency_quantiles(self) -> dict[int, float]:
         """{50: median latency, 95: ..., 99: ...}, s."""
-        took, reads = (x.ravel() for x in self._latency)
+        took, reads, _ = (x.ravel() for x in self._latency)
         order = np.argsort(took, kind="stable")
         upto = np.cumsum(reads[order])
         at = np.searchsorted(upto, upto[-1] * np.array(QUANTILES) / 100)
@@ -133,7 +140,7 @@ class Tally:
         tick, ticks = self.sim.tick, len(self.sim.record.t) - 1
         columns = self._columns
         slot = np.searchsorted(self.sim.record.t, columns[BEGIN], side="right") - 1
-        took, reads = self._latency
+        took, reads, _ = self._latency
 
         def each(values):
             return np.bincount(slot, values, ticks)[:ticks]

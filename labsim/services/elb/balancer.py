@@ -224,7 +224,8 @@ class Balancer(Changed):
             came, healthy = self.traffic.routed, self.record.current("in_service")
             new, before[0] = came - before[0], came
             return new * 60 / metric.resolution / healthy if healthy else None
-        metric = Metric(self.sim, name or f"{self.name} per target", read, period, "requests")
+        metric = Metric(self.sim, name or f"{self.name} per target", read, period, "requests",
+                        lambda: self.record.current("in_service"))
         self.link(metric, "metric")
         return metric
 

@@ -139,12 +139,19 @@ class WebTier(Component):
 
     def cpu_metric(self, period: float = STANDARD_RESOLUTION, name: str = "") -> CloudWatchMetric:
         """The metric to track, in percent: what `cloudwatch` publishes every `period` s."""
-        def read():
+        def recent(values: np.ndarray) -> float:
             end = round(self.sim.now / CELL)
-            self.fill(end)
-            mean = self.cpu[end - round(metric.resolution / CELL):end].mean()
-            return None if np.isnan(mean) else float(100 * mean)
-        metric = CloudWatchMetric(self.sim, name or f"{self.name} CPU", read, period, "%")
+            return float(values[end - round(metric.resolution / CELL):end].mean())
+
+        def read() -> float | None:
+            self.fill(round(self.sim.now / CELL))
+            mean = recent(self.cpu)
+            return None if np.isnan(mean) else 100 * mean
+
+        def over() -> float:
+            cpu = recent(self.cpu)
+            return recent(self.served) / self.each / cpu if cpu else self._count
+        metric = CloudWatchMetric(self.sim, name or f"{self.name} CPU", read, period, "%", over)
         self.link(metric, "metric")
         return metric
 

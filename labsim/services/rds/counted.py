@@ -26,8 +26,8 @@ from labsim.services.rds import measures
 from labsim.services.rds.measures import NEVER, PRICE
 
 # The columns of what is kept: until when a step went; requests admitted and turned away; inside at
-# its end and in the mean; how long it was and a request took, s.
-END, ADMITTED, TURNED, INSIDE, MEAN, LENGTH, TIME = range(7)
+# its end and in the mean; how long it was and a request took, and servers were busy, s.
+END, ADMITTED, TURNED, INSIDE, MEAN, LENGTH, TIME, BUSY = range(8)
 
 
 class CountedDatabase(Component):
@@ -78,7 +78,7 @@ class CountedDatabase(Component):
         length, servers, work = end - begin, self.servers, self.work_mean
         if self.down:
             self.admits = 0.0
-            self.rows.append((end, 0, requests, 0.0, 0.0, length, 0.0))
+            self.rows.append((end, 0, requests, 0.0, 0.0, length, 0.0, 0.0))
             return 0
         load = requests / length * work                     # servers that they keep busy
         turned = self.delayed * math.exp(-self.timeout / self.ripple) if self.ripple else 0.0
@@ -93,7 +93,7 @@ class CountedDatabase(Component):
         waiting = self.delayed * self.ripple * requests / length
         self.rows.append((end, admitted, requests - admitted, self.inside + waiting,
                           mean + waiting, length,
-                          self.stood + self.delayed * self.ripple + work))
+                          self.stood + self.delayed * self.ripple + work, served * work))
         wrong = round(admitted * self.errors)
         self.mistakes += wrong
         return admitted - wrong
@@ -173,7 +173,7 @@ class CountedDatabase(Component):
 
     @cached_property
     def _columns(self) -> np.ndarray:
-        return np.array(self.rows, dtype=float).reshape(-1, TIME + 1).T.copy()
+        return np.array(self.rows, dtype=float).reshape(-1, BUSY + 1).T.copy()
 
     @property
     def accepted(self) -> int:
@@ -189,6 +189,16 @@ class CountedDatabase(Component):
     def failures(self) -> int:
         """Those, and those answered with an error."""
         return self.turned_away + self.mistakes
+
+    @property
+    def busy_seconds(self) -> float:
+        """Seconds that servers were kept by requests."""
+        return float(self._columns[BUSY].sum())
+
+    @property
+    def server_seconds(self) -> float:
+        """Seconds of all servers."""
+        return self.servers * self.sim.duration
 
     def time_mean(self) -> float:
         """Mean time from arrival to answer, s."""

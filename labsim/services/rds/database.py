@@ -79,11 +79,6 @@ class Database(Serving):
         self._free = Servers(servers)           # when servers will have done what is in line, s
         self._stays: list[tuple[float, float]] = []     # from when to when others were inside, s
 
-    @property
-    def rate(self) -> float:
-        """Requests per second that it can do."""
-        return self.most_servers / self.work.mean
-
     # -- a request -----------------------------------------------------------------------------
 
     def work_of(self, call: Call) -> float:

@@ -6,11 +6,14 @@ line at most, and what it cost.
 *Models:* metrics, panels and laws that both have. *Leaves out:* how their values come about.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from labsim import factbook
 from labsim.declare import Count, Line, Metric, Panel, conserved
 from labsim.engine import so_far
+from labsim.services.common.serving import UTILIZATION
 
 NEVER = float("inf")
 PRICE = factbook.value("rds.t3_large_price")    # USD per hour
@@ -21,8 +24,7 @@ METRICS = (
           lambda d: d.accepted, aliases=("database_requests",)),
     Count("failed", "requests", "requests turned away, lost or answered with an error", "lower",
           lambda d: d.failures),
-    Metric("utilization", "of capacity", "what it was given to do, of what it can do", "lower",
-           lambda d: d.accepted / d.sim.duration / d.rate, aliases=("database_load",)),
+    replace(UTILIZATION, aliases=("database_load",)),
     Metric("in_flight_mean", "requests", "requests that wait or are worked on, mean", "lower",
            lambda d: d.in_flight_mean(), aliases=("database_number",)),
     Count("queue_max", "requests", "most that waited at a recorded instant", "lower",

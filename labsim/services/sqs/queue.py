@@ -161,16 +161,19 @@ class Queue(Asked):
                     name: str = "") -> CloudWatchMetric:
         """The metric to track: visible messages per instance in service (fact
         asg.backlog_rule); with none in service, per one."""
-        return self._metric(name or f"{self.name} per instance", lambda: (
-            self.visible / max(fleet.count("in service"), 1)), period)
+        def there() -> int:
+            return max(fleet.count("in service"), 1)
+        return self._metric(name or f"{self.name} per instance",
+                            lambda: self.visible / there(), period, there)
 
     def depth(self, period: float = STANDARD_RESOLUTION, name: str = "") -> CloudWatchMetric:
         """The metric that most people alarm on: ApproximateNumberOfMessagesVisible, however many
         work on them (fact sqs.alarm_scaling)."""
         return self._metric(name or f"{self.name} depth", lambda: self.visible, period)
 
-    def _metric(self, name: str, value: Callable[[], float], period: float) -> CloudWatchMetric:
-        metric = CloudWatchMetric(self.sim, name, value, period, "messages")
+    def _metric(self, name: str, value: Callable[[], float], period: float,
+                over: Callable[[], float] | None = None) -> CloudWatchMetric:
+        metric = CloudWatchMetric(self.sim, name, value, period, "messages", over)
         self.link(metric, "metric")
         return metric
 

@@ -140,6 +140,26 @@ def test_a_policy_moves_the_replicas():
     assert r.summary["orders.replicas_max"] == 3 and r.summary["orders.scale_outs"] == 1
 
 
+@pytest.mark.parametrize("metric, load", [("average_cpu", 30), ("connections_per_replica", 60)])
+def test_a_metric_of_replicas_says_over_how_many_it_was_taken(metric, load):
+    """Times those it is the load, 300/s of 1,000 and 60 connections, though a replica comes in the
+    middle of a minute."""
+    seen = []
+
+    def build(sim):
+        cluster = aurora.Cluster(sim, "orders", capacity=1_000, replicas=1)
+        reader = aurora.Endpoint(sim, "reader", cluster, clients=6, pool_size=10, lifetime=30)
+        sim.send(300.0, to=reader)
+        cluster.auto_scale(1, 5, creation_time=150)
+        cluster.scale_to(2, "a second one")
+        read = getattr(cluster, metric)()
+        read.on_read.append(lambda value: seen.append((value * read.over(), read.over())))
+    labsim.simulate(build, 600)
+    loads, counts = zip(*seen)
+    assert loads == pytest.approx([load] * 9, rel=0.05)
+    assert counts[1] == 1 and 1 < counts[2] <= 2 and counts[-1] == 2
+
+
 def test_what_is_answered_is_given_to_the_next_part():
     """Reads of one cluster make as many reads of another, but for those that fail and the last
     tick's."""

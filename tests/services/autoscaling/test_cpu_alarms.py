@@ -193,6 +193,22 @@ def test_plain_alarms_on_the_tiers_metric_ring_first_when_the_quick_ones_do():
     assert first[0] == first[1]
 
 
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("boot", [20, 55, 60, 90])
+def test_a_tier_comes_to_what_the_load_needs_whenever_its_instances_enter_service(boot, quick):
+    """2,000/s of 400 each at 60% are 9 instances: the CPU of a minute in which some come is of
+    those who were there."""
+    def build(sim):
+        web = WebTier(sim, "web", each=400)
+        servers = Fleet(sim, "servers", boot, consumes=web)
+        group = Group(sim, "group", servers, min_size=2, max_size=100)
+        policy = TargetTracking(group, None if quick else web.cpu_metric(), target=60)
+        if quick:
+            CpuAlarms(sim, "CPU", group, web, [policy])
+        sim.send(ls.spike(400, 5, start=300, length=1_500), to=web)
+    assert ls.simulate(build, 1_800).summary["servers.instances_max"] == 9
+
+
 def test_two_policies_with_thresholds_of_their_own():
     """The larger wish wins; an alarm is on while any of its direction is."""
     one, two = (ls.simulate(shop, duration=7_200, policies=n) for n in (1, 2))

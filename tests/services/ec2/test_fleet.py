@@ -81,6 +81,34 @@ def test_a_terminated_instance_is_paid_while_its_hook_works():
     assert (instance.left_at, instance.ended, fleet.billed_seconds()) == (100, 150, 150)
 
 
+def test_what_a_zone_that_is_down_takes_along_is_neither_there_nor_paid():
+    """Four of ten instances are gone for a tenth of the run, and back after it: 9.6 on average,
+    and so many are billed; utilization is what they worked of the time that they were there."""
+    def build(sim):
+        ec2.Fleet(sim, "w", size=10, work=ls.fixed(1), consumes=(queue := sqs.Queue(sim, "q")))
+        sim.send(2, to=queue)
+    r = ls.simulate(build, 10_000, faults=[("w-a", "down", 1_000, 1_000)])
+    s, there = r.summary, r.series["w.in_service"]
+    assert s["w.instances_mean"] == pytest.approx(9.6)
+    assert s["w.instance_hours"] == pytest.approx(96_000 / 3_600)
+    assert s["w.utilization"] == pytest.approx(s["q.completed"] / 96_000, rel=1e-3)
+    assert set(there.value[(there.t >= 1_000) & (there.t < 2_000)]) == {6}
+    assert set(there.value[(there.t < 1_000) | (there.t >= 2_000)]) == {10}
+
+
+def test_who_still_booted_when_its_zone_went_down_boots_again_when_it_is_back():
+    """Of two in the zone the one that was there is there at once, the other a boot later."""
+    def build(sim):
+        fleet = ec2.Fleet(sim, "w", 50, size=3, work=ls.fixed(1),
+                          consumes=(queue := sqs.Queue(sim, "q")))
+        fleet.launch()
+        sim.send(1, to=queue)
+    r = ls.simulate(build, 300, faults=[("w-a", "down", 20, 100)])
+    there = r.series["w.in_service"]
+    assert [int(there.value[there.t.searchsorted(t)]) for t in (10, 30, 110, 130, 160, 180)] == [
+        3, 2, 2, 3, 3, 4]
+
+
 def test_zones_are_filled_evenly_and_add_up():
     """Seven instances in three zones: three, two, two."""
     sim = Simulation(1, 60.0)

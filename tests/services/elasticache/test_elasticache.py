@@ -49,6 +49,41 @@ def test_request_by_request_as_plain_simpy_has_it(steps, strategy, servers, room
     assert app.stale == pytest.approx([stale for _, _, stale in plain], abs=1e-9)
 
 
+@pytest.mark.parametrize("strategy", ["no-cache", "lazy-loading", "write-through", "sessions"])
+@pytest.mark.parametrize("lock", [False, True])
+@pytest.mark.parametrize("how", [{}, {"retry": labsim.retry()}])
+def test_who_has_no_answer_when_the_run_ends_is_under_way(strategy, lock, how):
+    """One server that takes 5 s answers 19 in 100 s, whoever stands in line, foreseen or not; and
+    of those who were answered none waited for longer than the run."""
+    def build(sim):
+        database = rds.Database(sim, "db", servers=1, work=labsim.fixed(5))
+        cache = elasticache.Cluster(sim, "cache", keys=100_000, room=1)
+        app = elasticache.Application(sim, "app", cache, database, strategy=strategy, lock=lock,
+                                      **how)
+        sim.send(1, to=app)
+    s = labsim.simulate(build, 100).summary
+    assert s["app.completed"] == s["db.completed"] == 19
+    assert s["app.open_end"] == s["db.in_flight_end"] == s["app.offered"] - 19
+    assert s["app.latency_mean"] == pytest.approx(s["app to db.latency_mean"], abs=0.01)
+    assert s["app.latency_p99"] < 100
+
+
+def test_an_answer_of_the_cache_on_its_way_is_no_answer_yet():
+    """Ten seconds each way: who found his value in the last ten has not got it. So says who waits
+    for it, and what is given on, too."""
+    def build(sim):
+        cache = elasticache.Cluster(sim, "cache", keys=1, room=1)
+        app = elasticache.Application(sim, "app", cache, rds.Database(
+            sim, "db", servers=1, work=labsim.fixed(5)), trip=10, warm=True)
+        app.done.to(rds.Database(sim, "next", servers=99, work=labsim.fixed(1)))
+        sim.send(1, to=app, name="users", retry=labsim.retry())
+    s = labsim.simulate(build, 100).summary
+    assert s["app.hits"] == s["app.offered"] and 0 < s["app.open_end"] < 25
+    assert s["app.completed"] == s["users.completed"] == s["next.offered"]
+    assert s["app.open_end"] == s["users.open_end"]
+    assert [s["app.latency_mean"], s["app.latency_p99"]] == pytest.approx([10, 10])
+
+
 @given(st.integers(1, 30), st.integers(1, 30))
 def test_modulo_moves_all_but_equal_remainders(before, after):
     """The closed form is what very many keys do."""

@@ -99,6 +99,30 @@ def test_an_application_stands_alone(strategy):
     assert labsim.Result.from_json(r.to_json(), one).summary == s
 
 
+@pytest.mark.parametrize("rate, answered", [(40, 40), (120, 80)])
+def test_who_has_no_answer_when_the_run_ends_is_under_way(rate, answered):
+    """40 servers, half a second each, can do 80 a second: what comes above that is in line at the
+    end, counted or request by request; below, as many as Little has at work."""
+    work, got = ServiceTimes(0.5), []
+
+    def counted(sim):
+        elasticache.SampledApplication(
+            sim, "app", elasticache.SampledCluster(sim, "cache", keys=1, room=1),
+            rds.CountedDatabase(sim, "db", servers=40, work=work), reads=rate, strategy="no-cache")
+
+    def followed(sim):
+        sim.send(rate, to=elasticache.Application(
+            sim, "app", elasticache.Cluster(sim, "cache", keys=1, room=1),
+            rds.Database(sim, "db", servers=40, work=work), strategy="no-cache"))
+    for build in (counted, followed):
+        s = labsim.simulate(build, 100).summary
+        assert s["app.completed"] + s["app.open_end"] == s["app.offered"]
+        assert s["app.completed"] == pytest.approx(answered * 100, rel=0.05)
+        got.append(s)
+    assert got[0]["app.open_end"] == pytest.approx(got[1]["app.open_end"], rel=0.15, abs=12)
+    assert got[0]["app.latency_mean"] == pytest.approx(got[1]["app.latency_mean"], rel=0.1)
+
+
 def test_a_burst_is_a_burst():
     """Ten times the reads for ten seconds: the database's queue grows then, and is gone after."""
     def one(sim):

@@ -225,3 +225,20 @@ def test_requests_per_target_is_what_a_policy_tracks():
                          threshold=1, n=3, m=3, action=lambda value: None,
                          missing="breaching")
     assert ls.simulate(dead, 1_200).summary["alarm.alarms"] == 1
+
+
+@pytest.mark.parametrize("boot", [20, 55, 60, 120])
+@pytest.mark.parametrize("metric, target", [("requests", 600), ("cpu", 6)])
+def test_a_group_comes_to_what_the_load_needs_whenever_its_instances_enter_service(
+        boot, metric, target):
+    """100/s are 6,000 a minute, of 600 each, and 5 instances' work of 0.05 s by threads of 8, at
+    6%: ten or eleven by chance. What a minute says was measured on those who had it, not on those
+    who enter service in it or as it ends, nor on whom no health check has passed."""
+    def build(sim):
+        web = elb.Balancer(sim, "web", threads=8, work=ls.exponential(0.05))
+        fleet = ec2.Fleet(sim, "fleet", boot, consumes=web)
+        group = autoscaling.Group(sim, "group", fleet, min_size=2, max_size=100)
+        autoscaling.TargetTracking(
+            group, fleet.cpu() if metric == "cpu" else web.requests_per_target(), target=target)
+        sim.send(100, to=web)
+    assert ls.simulate(build, 1_000).summary["fleet.instances_max"] in (10, 11)

@@ -11,7 +11,7 @@ from labsim.declare.faults import checked, schedule
 from labsim.engine import ServiceTimes, Simulation
 from labsim.engine.agenda import ARRIVE, Call
 from labsim.errors import LabsimError, ParameterError
-from labsim.services import elasticache, rds
+from labsim.services import ec2, elasticache, rds
 from labsim.statistics import half_width
 
 WORK = ServiceTimes(0.02)
@@ -154,6 +154,28 @@ def run(seed, rate, duration=400, **how):
         sim, "db", servers=3, work=ServiceTimes(0.5), **how)) and None, duration, seed=seed).summary
 
 
+@pytest.mark.parametrize("busy, how, faults", [
+    (None, dict(rate=12.0, max_wait=ServiceTimes(2.0)), ()),
+    (None, dict(rate=12.0, cancels=True, retry=labsim.retry(timeout=3)), ()),
+    (None, dict(rate=9.0, retry=labsim.retry(timeout=2, attempts=3)), [("db", "slow", 200, 50, 5)]),
+    (0.25, dict(rate=5.0), [("db", "hangs", 0, 1_000)]),
+    (0.25, dict(rate=5.0), [("db", "down", 0, 1_000)]),
+    (0.5, dict(rate=2.5), [("db", "slow", 1_000, 1_000, 3)]),
+    (0.8, dict(rate=8.0), ())])
+def test_utilization_is_busy_server_seconds_as_in_every_other_part(busy, how, faults):
+    """Ten servers, a second each: with shedding, cancelled work, retries and faults as busy as an
+    `ec2.Service` of the same requests; by hand load x time at work x how slow. Never above 1."""
+    def build(sim, servers=False):
+        more = {name: value for name, value in how.items() if name not in ("rate", "retry")}
+        part = ec2.Service(sim, "db", ServiceTimes(1.0), threads=10, **more) if servers else (
+            rds.Database(sim, "db", servers=10, work=ServiceTimes(1.0), **more))
+        sim.send(how["rate"], to=part, retry=how.get("retry", labsim.retry()))
+    own, other = (labsim.simulate(build, 2_000, seed=3, faults=list(faults), servers=servers)
+                  .summary["db.utilization"] for servers in (False, True))
+    assert own == other <= 1
+    assert busy is None or own == pytest.approx(busy, rel=0.05)
+
+
 def births(rate, leaves):
     """The chance of each number inside, if who comes at `rate` is let in, and with n inside they
     leave at `leaves[n - 1]`, 1/s."""
@@ -222,6 +244,20 @@ def test_a_counted_database_obeys_its_faults():
         got.append([database.count(0, 10, 60_000) for _ in range(2)][1])
         database.inside = 0.0
     assert got == [26_667, 60_000, 0, 60_000, 30_000, 60_000]
+
+
+@pytest.mark.parametrize("rate, what, amounts, busy", [
+    (4_000, "slow", [], 0.5), (12_000, "slow", [], 1.0), (2_000, "slow", [3.0], 0.75),
+    (4_000, "down", [0.0], 0.0), (4_000, "errors", [0.5], 0.5)])
+def test_a_counted_database_is_as_busy_as_its_servers_are(rate, what, amounts, busy):
+    """40 servers, 0.005 s each: load x work, longer where it is slow, for those who get an error,
+    too, but not for who still stands in line."""
+    database = counted([])
+    database.suffer("db", what, amounts)
+    for k in range(60):
+        database.count(k, k + 1, rate)
+    utilization = next(m for m in rds.CountedDatabase.METRICS if m.name == "utilization")
+    assert utilization.value(database) == pytest.approx(busy, rel=0.01)
 
 
 @pytest.mark.parametrize("load", [0.5, 0.8, 0.9])
