@@ -2,8 +2,8 @@
 
 Picture the ledger that is closed in the evening: sums of columns that were written during the day.
 
-*Models:* units and requests by tick, times to an answer, the bill. *Leaves out:* everything that
-moves: see `table`.
+*Models:* units and requests by tick, times to an answer, the bill; and, while it runs, what is left
+for who asks one by one. *Leaves out:* everything that moves: see `table`.
 """
 
 import math
@@ -100,6 +100,19 @@ class Results(kit.CountedPart):
     def answer_times(self, op: int) -> Callable[[int, np.random.Generator], np.ndarray]:
         """A function that draws so many times of reads (0) or writes (1), s."""
         return lambda n, rng: np.interp(rng.random(n), law(op).below, law(op).times)
+
+    def rooms(self, op: int) -> list[kit.Room]:
+        """Limits of the partitions, of the table, and of its index, in requests of this kind."""
+        flow, each, units = self.capacity_now[op] * self.left, self.limits[op], self.units[op]
+        found = [kit.Room(self._tokens[op] / units, np.full(self.parts, each / units),
+                          np.full(self.parts, each / units)),
+                 kit.Room(*np.array([[self._burst[op]], [flow], [
+                     self.capacity_now[op] * self.window]]) / units)]
+        if not self.adaptive:
+            even = flow / self.parts
+            found.append(kit.Room(self._part_burst[op] / units, np.full(
+                self.parts, even / units), np.full(self.parts, even * self.window / units)))
+        return found + (self.index.rooms() if self.index and op else [])
 
     def utilization(self, op: int) -> float:
         """Units consumed of those allowed: of reads (0) or writes (1)."""

@@ -8,12 +8,15 @@ import numpy as np
 
 from labsim.declare import (
     CLIENT_METRICS,
+    MOST_BARS,
     Count,
     Invariant,
     Line,
     Metric,
     Panel,
     adds_up,
+    bars,
+    per_tick,
     share,
 )
 
@@ -90,3 +93,25 @@ INVARIANTS = (
     Invariant("shares are shares", lambda r: all(
         0 <= r.summary[name] <= 1 + 1e-9
         for name in ("incomplete_share", "hottest_shard_share"))))
+
+
+def series(stream) -> dict[str, tuple[np.ndarray, str]]:
+    """Rates, loads of the shards against their limit, and how far the consumers are behind."""
+    plane, tick = stream.shards, stream.sim.tick
+    first, tried, put = (a.sum(axis=1) for a in (plane.attempts.arrived, stream.asked,
+                                                 plane.accepted))
+    shards, reshards = plane.counts()
+    load = plane.load
+    rates = {"offered": first, "attempts": tried, "completed": put,
+             "read": plane.read.sum(axis=1), "throttled": np.maximum(tried - put, 0.0),
+             "retries": np.maximum(tried - first, 0.0), "expired": plane.lost.sum(axis=1)}
+    return {
+        **{f"{name}_rate": per_tick(n / tick, "records/s") for name, n in rates.items()},
+        "put_limit": per_tick(shards * plane.limit, "records/s"),
+        "reads_throttled_rate": per_tick(stream.calls_refused / tick, "calls/s"),
+        "unread": per_tick(plane.backlog.sum(axis=1), "records"),
+        "shards": per_tick(shards, "shards"), "reshards": per_tick(reshards),
+        "load_max": per_tick(load.max(axis=1)),
+        "load_mean": per_tick(tried / (plane.limit * tick * shards)),
+        "iterator_age": per_tick(plane.ages(), "s"),
+        **bars("load", plane.loads(MOST_BARS))}

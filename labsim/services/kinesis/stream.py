@@ -62,6 +62,7 @@ class Stream(kit.CountedPart):
     FAULTS = {"down": DOWN, "errors": ERRORS, "throttled": THROTTLED}
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
+    series = measures.series
     shows = (("open shards", "shards"), ("unread", "unread"), ("s behind", "iterator_age"))
     alarm = "throttled_rate"
 
@@ -167,6 +168,15 @@ class Stream(kit.CountedPart):
             self.done.count(float(self.shards.read_now.sum()), step.start, step.end)
         return self.on_demand.step(step) if self.on_demand else math.inf
 
+    def rooms(self, op: int) -> list[kit.Room]:
+        """Limits of its shards."""
+        return [self.shards.room]
+
+    @property
+    def well(self) -> np.ndarray | None:
+        """Of what is put to each shard, the share that does not fail."""
+        return self.shards.well
+
     # -- faults ------------------------------------------------------------------------------
 
     def breakable(self) -> dict[str, dict[str, FaultKind]]:
@@ -263,27 +273,6 @@ class Stream(kit.CountedPart):
         t, tick = self.sim.record.t, self.sim.tick
         away = np.diff(np.clip(t, *self.away))
         return self.shards.counts()[0] * self.calls[1] * np.maximum(tick - away - self.silent, 0.0)
-
-    def series(self) -> dict[str, tuple[np.ndarray, str]]:
-        """Rates, loads of the shards against their limit, and how far the consumers are behind."""
-        plane, tick = self.shards, self.sim.tick
-        first, tried, put = (a.sum(axis=1) for a in (plane.attempts.arrived, self.asked,
-                                                     plane.accepted))
-        shards, reshards = plane.counts()
-        load = plane.load
-        rates = {"offered": first, "attempts": tried, "completed": put,
-                 "read": plane.read.sum(axis=1), "throttled": np.maximum(tried - put, 0.0),
-                 "retries": np.maximum(tried - first, 0.0), "expired": plane.lost.sum(axis=1)}
-        return {
-            **{f"{name}_rate": kit.per_tick(n / tick, "records/s") for name, n in rates.items()},
-            "put_limit": kit.per_tick(shards * plane.limit, "records/s"),
-            "reads_throttled_rate": kit.per_tick(self.calls_refused / tick, "calls/s"),
-            "unread": kit.per_tick(plane.backlog.sum(axis=1), "records"),
-            "shards": kit.per_tick(shards, "shards"), "reshards": kit.per_tick(reshards),
-            "load_max": kit.per_tick(load.max(axis=1)),
-            "load_mean": kit.per_tick(tried / (plane.limit * tick * shards)),
-            "iterator_age": kit.per_tick(plane.ages(), "s"),
-            **kit.bars("load", plane.loads(kit.MOST_BARS))}
 
     def cost(self) -> dict[str, float]:
         """The bill of the stream."""

@@ -16,7 +16,16 @@ from typing import Protocol
 
 import numpy as np
 
-from labsim.declare import AskedInlet, Count, CountedPart, Line, Panel, adds_up, per_tick
+from labsim.declare import (
+    AskedInlet,
+    Count,
+    CountedPart,
+    Line,
+    Panel,
+    Room,
+    adds_up,
+    per_tick,
+)
 from labsim.declare.counted_part import DOWN, ERRORS, THROTTLED
 from labsim.engine import Attempts, Simulation, Step
 from labsim.errors import ParameterError
@@ -78,6 +87,8 @@ class Quota(CountedPart):
         self.requests.lead(np.ones(1), sim.stream(f"{name} requests"))
         sim.pace.join(self.step)
         self._users: list[str] = []     # names: who uses it holds it, not it them
+        self._others, self._length = 0.0, math.inf      # calls/s of theirs in the last step; s
+        self._piece = np.zeros(1, dtype=int)
 
     def used_by(self, user: User) -> None:
         """`user` asks for calls in each step from now on."""
@@ -110,8 +121,17 @@ class Quota(CountedPart):
         self.throttled[step.k] += calls * over
         self.erred[step.k] += calls * broken
         if own:
+            self._others = (calls - float(self.crowd.asked[0])) / step.length
+            self._length = step.length
             self.crowd.end()
         return min([user.end() for user in users], default=math.inf)
+
+    def rooms(self, op: int) -> list[Room]:
+        """What others leave of the quota, of which nothing is kept; or, if there is not enough for
+        all, the same share as for all."""
+        quota, own = self.rate * self.left, float(self.crowd.asked[0]) / self._length
+        fair = quota * own / max(own + self._others, 1e-300)
+        return [Room(*np.array([[0.0], [max(quota - self._others, fair)], [0.0]]))]
 
     def answer_times(self, op: int) -> Callable[[int, np.random.Generator], np.ndarray]:
         """A function that gives so many times to the answer to a call, s."""
