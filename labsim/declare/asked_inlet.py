@@ -164,6 +164,11 @@ class AskedInlet(Inlet):
             self._account += float(self._counted @ (1.0 - refused)) - self._so_far
             self._counted = None
 
+    @property
+    def on_its_way(self) -> int:
+        """How many have come, and are not counted yet, those asked one by one among them."""
+        return super().on_its_way + len(self._singles)
+
     def singles(self, step: Step) -> np.ndarray | None:
         """How many that were asked one by one are counted in a step, (keys,); None for none."""
         self._balance()

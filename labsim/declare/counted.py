@@ -74,6 +74,12 @@ class Inlet(Port):
         """Requests come at `times` (s), which another part has just given out."""
         self._taken += len(times)
 
+    @property
+    def on_its_way(self) -> int:
+        """How many have come, and are not counted yet: at the end of a run those of its last step.
+        """
+        return self._taken
+
     def taken(self) -> int:
         """How many were taken since the last call."""
         taken, self._taken = self._taken, 0
@@ -132,13 +138,13 @@ class CountedOutlet(Outlet):
                 other.expect(arrivals)
 
     def count(self, requests: float, start: float, end: float) -> None:
-        """So many leave from `start` to `end` s. Whole ones do; what is left of a request leaves
-        with the next."""
+        """So many leave from `start` to `end` s. Whole ones do, each when half of it has: as many
+        as a metric says, which rounds."""
         if self.connected:
             self._owed += requests
-            whole = int(self._owed + 1e-9)
-            self._owed -= whole
-            self.give(evenly(whole, start, end))
+            some = int(self._owed + 0.5)
+            self._owed -= some
+            self.give(evenly(some, start, end))
 
     def _blocks(self) -> Iterator[np.ndarray]:
         """Times of those who are sure to leave."""

@@ -93,6 +93,11 @@ class CountedPart(Component):
         """The share of the answers that take longer, of a shape like that of the crowd's keys."""
         raise NotImplementedError
 
+    @property
+    def on_its_way(self) -> np.ndarray | int:
+        """How many requests have come, of each kind, and are not counted yet."""
+        raise NotImplementedError
+
     # -- for who asks one by one: see `labsim.declare.asked_inlet` ------------------------------
 
     def answer_times(self, op: int) -> Callable[[int, np.random.Generator], np.ndarray]:
@@ -169,7 +174,8 @@ def so_many(crowd: Attempts) -> tuple[float, float, float, float]:
 
 def _amplified(part: CountedPart) -> float:
     came, made, *_ = so_many(part.crowd)
-    return made / max(came, 1.0)
+    last = float(np.sum(part.on_its_way))
+    return (made + last) / max(came + last, 1.0)
 
 
 CLIENT_METRICS = (

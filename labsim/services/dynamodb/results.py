@@ -41,9 +41,21 @@ class Results(kit.CountedPart):
         return self.attempts.arrived.sum(axis=-1)
 
     @property
+    def on_its_way(self) -> np.ndarray:
+        """Reads and writes that came in the last step, and are not counted yet, (2,)."""
+        return np.array([self.reads.on_its_way, self.writes.on_its_way])
+
+    @property
     def offered(self) -> np.ndarray:
         """Reads and writes that came, (2,)."""
-        return self.arrived.sum(axis=0)
+        return kit.whole(self.arrived.sum(axis=0)) + self.on_its_way
+
+    @cached_property
+    def fates(self) -> np.ndarray:
+        """Requests that were served, given up, and wait or came last, in whole numbers, (3,)."""
+        done, failed, waiting = kit.whole(np.array([
+            self.served.sum(), self.given_up.sum(), self.attempts.waiting.sum()]))
+        return np.array([done, failed, waiting + self.on_its_way.sum()])
 
     @cached_property
     def attempted(self) -> np.ndarray:

@@ -195,10 +195,25 @@ class Stream(kit.CountedPart):
 
     # -- at the end of the run -------------------------------------------------------------
 
+    @property
+    def on_its_way(self) -> int:
+        """Records that came in the last step, and are not counted yet."""
+        return self.records.on_its_way
+
     @cached_property
     def offered(self) -> float:
         """Records that producers wanted to put."""
-        return self.shards.attempts.arrived.sum()
+        return self.shards.attempts.arrived.sum() + self.on_its_way
+
+    @cached_property
+    def fates(self) -> np.ndarray:
+        """Records that were read, are kept, and have expired; that were given up, and that wait or
+        came last: in whole numbers, (5,)."""
+        fates = kit.whole(np.array([
+            self.read, self.shards.unread.sum(), self.shards.lost.sum(), self.given_up,
+            self.crowd.waiting.sum()]))
+        fates[-1] += self.on_its_way
+        return fates
 
     @cached_property
     def put(self) -> float:
@@ -232,13 +247,13 @@ class Stream(kit.CountedPart):
 
     @cached_property
     def attempts(self) -> float:
-        """Attempts to put, and those that a breaker stopped."""
-        return self.asked.sum(axis=1).sum() + self.crowd.stopped.sum()
+        """Attempts to put, those that came last and those that a breaker stopped among them."""
+        return self.asked.sum(axis=1).sum() + self.crowd.stopped.sum() + self.on_its_way
 
     @property
     def throttled(self) -> float:
         """Attempts that a shard refused, for it had no room."""
-        others = self.shards.erred.sum() + self.crowd.stopped.sum()
+        others = self.shards.erred.sum() + self.crowd.stopped.sum() + self.on_its_way
         return max(0.0, self.attempts - self.put - others)
 
     @cached_property

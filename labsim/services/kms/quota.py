@@ -12,6 +12,7 @@ Data plane: counted per step.
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +26,7 @@ from labsim.declare import (
     Room,
     adds_up,
     per_tick,
+    whole,
 )
 from labsim.declare.counted_part import DOWN, ERRORS, THROTTLED
 from labsim.engine import Attempts, Simulation, Step
@@ -60,17 +62,18 @@ class Quota(CountedPart):
     s until a request that is asked one by one is answered."""
 
     METRICS = (
-        Count("calls", "calls", "KMS requests asked for", "", lambda q: q.calls.sum()),
+        Count("calls", "calls", "KMS requests asked for", "", lambda q: q.fates.sum()),
         Count("throttled", "calls", "KMS requests beyond the quota", "lower",
-              lambda q: q.throttled.sum()),
-        Count("completed", "calls", "KMS requests answered", "",
-              lambda q: (q.calls - q.throttled - q.erred).sum()),
+              lambda q: q.fates[1]),
+        Count("completed", "calls", "KMS requests answered", "", lambda q: q.fates[0]),
         Count("errors", "calls", "KMS requests that failed since it was broken", "lower",
-              lambda q: q.erred.sum()))
+              lambda q: q.fates[2]),
+        Count("waiting_end", "calls", "KMS requests that came last, at the end", "",
+              lambda q: q.fates[3]))
     PANELS = (Panel("KMS requests", (
         Line("asked for", "calls_rate"), Line("throttled", "throttled_rate"),
         Line("quota", limit=lambda q: q.rate))),)
-    INVARIANTS = (adds_up("calls", "completed", "throttled", "errors"),)
+    INVARIANTS = (adds_up("calls", "completed", "throttled", "errors", "waiting_end"),)
     FAULTS = {"down": DOWN, "errors": ERRORS, "throttled": THROTTLED}
     shows = (("calls/s", "calls_rate"), ("throttled/s", "throttled_rate"))
     alarm = "throttled_rate"
@@ -142,6 +145,19 @@ class Quota(CountedPart):
         return np.array([float(self.call_time > seconds)])
 
     # -- at the end of the run -------------------------------------------------------------
+
+    @property
+    def on_its_way(self) -> int:
+        """Requests that came in the last step, and are not counted yet."""
+        return self.requests.on_its_way
+
+    @cached_property
+    def fates(self) -> np.ndarray:
+        """Calls that were answered, throttled, failed since it was broken, and that came last: in
+        whole numbers, (4,)."""
+        throttled, erred = self.throttled.sum(), self.erred.sum()
+        return np.append(whole(np.array([
+            self.calls.sum() - throttled - erred, throttled, erred])), self.on_its_way)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Calls per second."""

@@ -38,11 +38,11 @@ METRICS = (
           lambda b: b.offered.sum() - b.completed[0] - b.completed[1],
           aliases=("failed_after_retries",)),
     Count("attempts", "attempts", "requests offered and retries made", "lower",
-          lambda b: b.tried.sum()),
+          lambda b: b.tried.sum() + b.on_its_way.sum()),
     Count("retries", "attempts", "attempts beyond the first", "lower",
-          lambda b: b.tried.sum() - b.offered.sum()),
+          lambda b: b.tried.sum() - b.arrived.sum()),
     Metric("attempts_per_request", "", "attempts / requests", "lower",
-           lambda b: share(b.tried.sum(), b.offered.sum())),
+           lambda b: share(b.tried.sum() + b.on_its_way.sum(), b.offered.sum())),
     Metric("latency_p50", "s", "half of the answers come within this, waits included", "lower",
            lambda b: b.latencies[0]),
     Metric("latency_p95", "s", "95 of 100 answers come within this, waits included", "lower",
@@ -70,7 +70,7 @@ INVARIANTS = (
         r.summary["gets_offered"] + r.summary["puts_offered"],
         r.summary["gets_completed"] + r.summary["puts_completed"] + r.summary["failed"])),
     adds_up("attempts", "gets_completed", "puts_completed", "throttled", "throttled_kms",
-            "errors", "timed_out", "short_circuited"),
+            "errors", "timed_out", "short_circuited", upto="failed"),
     adds_up("attempts", "gets_offered", "puts_offered", "retries"),
     Invariant("no more is served than the partitions may", lambda r: bool((
         r.series["gets_completed_rate"].value <= r.series["get_limit"].value
