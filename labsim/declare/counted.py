@@ -108,11 +108,12 @@ class Inlet(Port):
 
 
 class CountedOutlet(Outlet):
-    """Where requests leave a counted part, step by step."""
+    """Where requests leave a counted part, step by step; all that is done of those that come by
+    the ways `of`, which may be added to while it is wired."""
 
-    def __init__(self, part: Component):
+    def __init__(self, part: Component, *of: Inlet | Component):
         super().__init__(part)
-        part.counted = True
+        part.counted, self.of = True, list(of)
         self._expected: list[Arrivals] = []
         self._owed = 0.0
 

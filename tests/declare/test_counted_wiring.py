@@ -3,12 +3,18 @@
 import pytest
 
 import labsim as ls
-from labsim.services import dynamodb, ebs, ec2, kinesis, kms, s3, sqs
+from labsim.errors import LabsimError
+from labsim.services import aurora, dynamodb, ebs, ec2, kinesis, kms, s3, sqs
 
 
 def table(sim, name="table", writes=1_000.0):
     """A table that writes so much a second, with nothing saved at first."""
     return dynamodb.Table(sim, name, "provisioned", 10.0, writes, saved=0)
+
+
+def endpoint(sim):
+    """A way into a cluster called "part", for all who read."""
+    return aurora.Endpoint(sim, "way", aurora.Cluster(sim, "part", capacity=500.0), lifetime=60.0)
 
 
 def summed(build, **how):
@@ -17,6 +23,104 @@ def summed(build, **how):
     broken = [law.name for law in result.lab.invariants if not law.holds(result)]
     assert not broken
     return result.summary
+
+
+# -- circles -------------------------------------------------------------------------------------
+
+def bucket_itself(sim):
+    """What is written is written."""
+    bucket = s3.Bucket(sim, "bucket")
+    bucket.written.to(bucket.puts)
+    return bucket.puts
+
+
+def table_itself(sim):
+    """What is read or written is written."""
+    t = table(sim)
+    t.done.to(t.writes)
+    return t.reads
+
+
+def stream_itself(sim):
+    """What is read is put."""
+    stream = kinesis.Stream(sim, "stream")
+    stream.done.to(stream)
+    return stream
+
+
+def volume_itself(sim):
+    """What is written is written."""
+    volume = ebs.Volume(sim, "volume")
+    volume.done.to(volume)
+    return volume
+
+
+def endpoint_itself(sim):
+    """What has been read is read."""
+    way = endpoint(sim)
+    way.cluster.done.to(way)
+    return way
+
+
+def table_and_bucket(sim):
+    """One writes into the other."""
+    t, bucket = table(sim), s3.Bucket(sim, "bucket")
+    t.done.to(bucket.puts)
+    bucket.written.to(t.writes)
+    return t.writes
+
+
+def by_a_service(sim):
+    """A service writes for each of its requests, and each write is a request to it."""
+    t = table(sim)
+    web = ec2.Service(sim, "web", ls.fixed(0.01), threads=9, calls=ls.ask(
+        t.writes, retry=ls.retry(timeout=1)))
+    t.done.to(web)
+    return web
+
+
+def by_a_queue(sim):
+    """A queue between."""
+    t, queue = table(sim), sqs.Queue(sim, "queue")
+    ec2.Fleet(sim, "workers", size=9, consumes=queue, work=ls.fixed(0.1))
+    t.done.to(queue)
+    queue.done.to(t.writes)
+    return queue
+
+
+@pytest.mark.parametrize("circle", [
+    bucket_itself, table_itself, stream_itself, volume_itself, endpoint_itself, table_and_bucket,
+    by_a_service, by_a_queue], ids=lambda circle: circle.__name__)
+def test_a_circle_through_counted_parts_is_refused_at_once(circle):
+    """With a line that says what comes back, and what has to go."""
+    with pytest.raises(LabsimError, match="comes back to .*has to go"):
+        ls.simulate(lambda sim: sim.send(1, to=circle(sim)), duration=60)
+
+
+def test_a_circle_names_what_is_on_it_and_nothing_else():
+    """A bucket that the table also writes to is on none."""
+    def build(sim):
+        t = table(sim)
+        t.done.to(s3.Bucket(sim, "aside").puts)
+        bucket = s3.Bucket(sim, "bucket")
+        t.done.to(bucket.puts)
+        bucket.written.to(t.writes)
+        sim.send(1, to=t.writes)
+    with pytest.raises(LabsimError, match="what leaves table comes back to table writes by way of "
+                                          "bucket PUTs: one `to`"):
+        ls.simulate(build, duration=60)
+
+
+def test_what_does_not_come_back_by_the_same_way_is_no_circle():
+    """Each object written is read once; each that is given up is written again."""
+    def build(sim):
+        bucket, t = s3.Bucket(sim, "bucket"), table(sim)
+        bucket.written.to(bucket.gets)
+        t.failed.to(t.writes)
+        sim.send(5, to=bucket.puts)
+        sim.send(5, to=t.writes)
+    told = summed(build, duration=100)
+    assert told["bucket.gets_offered"] == told["bucket.puts_completed"]
 
 
 # -- on the way, at the end ----------------------------------------------------------------------

@@ -87,9 +87,9 @@ class Table(Results):
         self._cost = self.units[:, None]
         self.index = None
         self.reads, self.writes = (kit.AskedInlet(self, to, op) for op, to in enumerate(OPS))
-        self.done, self.failed = kit.CountedOutlet(self), kit.CountedOutlet(self)
-        dice = random or [sim.stream(f"{name} {to} to") for to in OPS]
-        self._dice = dice
+        self.done = kit.CountedOutlet(self, self.reads, self.writes)
+        self.failed = kit.CountedOutlet(self)
+        self._dice = random or [sim.stream(f"{name} {to} to") for to in OPS]
         self._lead()
         ticks = len(self.record.t) - 1
         self.crowd = self.attempts = Attempts(sim, (2, parts), waits, quota)

@@ -107,7 +107,8 @@ class Stream(kit.CountedPart):
         self.interval = poll_interval
         self.calls = rules.call_rates(consumers, fan_out, poll_interval)
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
-        self.records, self.done = kit.AskedInlet(self), kit.CountedOutlet(self)
+        self.records = kit.AskedInlet(self)
+        self.done = kit.CountedOutlet(self, self.records)
         self.silent = np.zeros(len(self.record.t) - 1)      # s without a call
         self.shards = Shards(
             sim, self.records, self.keys, shards, limit=self.puts.limit(), retention=retention,

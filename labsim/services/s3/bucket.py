@@ -115,7 +115,8 @@ class Bucket(CountedPart):
         for inlet, share, use in zip((self.gets, self.puts), shares,
                                      ("get prefixes", "put prefixes")):
             inlet.lead(share, self._random(use))
-        self.done, self.written = CountedOutlet(self), CountedOutlet(self)
+        self.done = CountedOutlet(self, self.gets, self.puts)
+        self.written = CountedOutlet(self, self.puts)
         if self.calls:
             self.link(kms, "a call per object")
             kms.used_by(self)
