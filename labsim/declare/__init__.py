@@ -7,11 +7,12 @@ validation, tables, tests. A lab imports this room as a whole, and `labsim.servi
 """
 
 from labsim.declare.asked import Asked
+from labsim.declare.asked_inlet import AskedInlet, single
 from labsim.declare.client import Client
 from labsim.declare.client_knobs import ClientParams
 from labsim.declare.component import Component, Outlet
 from labsim.declare.counted import CountedOutlet, CountedProducers, Inlet
-from labsim.declare.counted_part import CLIENT_METRICS, AskedInlet, CountedPart, single
+from labsim.declare.counted_part import CLIENT_METRICS, CountedPart, Room
 from labsim.declare.drawing import (
     MOST_BARS,
     Box,
@@ -36,7 +37,7 @@ from labsim.declare.invariants import (
 )
 from labsim.declare.lab import Lab
 from labsim.declare.metrics import VOCABULARY, Count, Metric, Summary, of_part
-from labsim.declare.outcome import Outcome, mean, quantile, quantiles, share
+from labsim.declare.outcome import Outcome, mean, quantile, quantiles, share, whole
 from labsim.declare.params import Params, choice, flag, integer, number, path
 from labsim.declare.result import Result, Series, Span
 from labsim.declare.retry import Breaker, Retry
@@ -50,8 +51,8 @@ __all__ = [
     "CountedPart", "CountedProducers", "Design", "Explain",
     "Feedback", "Inlet", "Invariant", "Lab", "LabsimError", "Line", "Link", "MOST_BARS", "Metric",
     "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Outlet", "Panel", "ParameterError",
-    "Params", "Predict", "Preset", "Result", "ResultError", "Retry", "Series", "Span", "Summary",
-    "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars", "check_spikes", "choice",
-    "conserved", "every_knob", "flag", "integer", "mean", "metric", "near", "number", "of_part",
-    "path", "per_tick", "percent", "quantile", "quantiles", "share", "single", "spike_knobs",
-    "spiked", "spikes"]
+    "Params", "Predict", "Preset", "Result", "ResultError", "Retry", "Room", "Series", "Span",
+    "Summary", "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars", "check_spikes",
+    "choice", "conserved", "every_knob", "flag", "integer", "mean", "metric", "near", "number",
+    "of_part", "path", "per_tick", "percent", "quantile", "quantiles", "share", "single",
+    "spike_knobs", "spiked", "spikes", "whole"]

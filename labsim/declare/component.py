@@ -272,6 +272,11 @@ class Outlet(Port):
         """Whether what leaves here comes to somebody."""
         return bool(self._takers)
 
+    @property
+    def takers(self) -> tuple:
+        """Who takes what leaves here."""
+        return tuple(self._takers)
+
     def to(self, other: Component) -> None:
         """From now on what leaves here comes to `other`, a part or an inlet of one."""
         if not hasattr(other, "take"):

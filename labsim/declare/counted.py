@@ -76,6 +76,12 @@ class Inlet(Port):
         """Requests come at `times` (s), which another part has just given out."""
         self._taken += len(times)
 
+    @property
+    def on_its_way(self) -> int:
+        """How many have come, and are not counted yet: at the end of a run those of its last step.
+        """
+        return self._taken
+
     def taken(self) -> int:
         """How many were taken since the last call."""
         taken, self._taken = self._taken, 0
@@ -104,11 +110,12 @@ class Inlet(Port):
 
 
 class CountedOutlet(Outlet):
-    """Where requests leave a counted part, step by step."""
+    """Where requests leave a counted part, step by step; all that is done of those that come by
+    the ways `of`, which may be added to while it is wired."""
 
-    def __init__(self, part: Component):
+    def __init__(self, part: Component, *of: Inlet | Component):
         super().__init__(part)
-        part.counted = True
+        part.counted, self.of = True, list(of)
         self._expected: list[Arrivals] = []
         self._owed = 0.0
 
@@ -134,13 +141,13 @@ class CountedOutlet(Outlet):
                 other.expect(arrivals)
 
     def count(self, requests: float, start: float, end: float) -> None:
-        """So many leave from `start` to `end` s. Whole ones do; what is left of a request leaves
-        with the next."""
+        """So many leave from `start` to `end` s. Whole ones do, each when half of it has: as many
+        as a metric says, which rounds."""
         if self.connected:
             self._owed += requests
-            whole = int(self._owed + 1e-9)
-            self._owed -= whole
-            self.give(evenly(whole, start, end))
+            some = int(self._owed + 0.5)
+            self._owed -= some
+            self.give(evenly(some, start, end))
 
     def _blocks(self) -> Iterator[np.ndarray]:
         """Times of those who are sure to leave."""

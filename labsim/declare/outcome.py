@@ -80,6 +80,13 @@ class Outcome:
         return per_tick(counted / self.sim.tick, unit)
 
 
+def whole(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Whole numbers instead of shares of requests, of their shape: sums from the first on, along
+    the axis, are those of `values`, rounded."""
+    upto = np.floor(np.cumsum(values, axis=axis) + 0.5)
+    return np.diff(upto, axis=axis, prepend=0.0).astype(np.int64)
+
+
 def share(part: float, whole: float) -> float:
     """`part / whole`; 0 of nothing."""
     return part / whole if whole else 0.0

@@ -28,6 +28,7 @@ from labsim.declare.outcome import Outcome
 from labsim.declare.params import Params, flag, number, path
 from labsim.declare.plan import drawn
 from labsim.declare.result import Result
+from labsim.declare.wiring import comes_to_an_end
 from labsim.engine import Estimate, Simulation
 from labsim.errors import LabsimError, ParameterError, short
 
@@ -102,6 +103,7 @@ def system(build: Callable, duration: float, **values) -> SystemLab:
             raise LabsimError(f"{name} wires no part")
         for part in list(sim.parts.values()):
             part.wired()
+        comes_to_an_end(sim)
         return Wired(p, sim)
 
     simulate.__wrapped__, simulate.values = build, values

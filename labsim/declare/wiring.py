@@ -10,6 +10,8 @@ between take in blocks. *Leaves out:* whether there is room for all that flows (
 
 from collections.abc import Iterator
 
+from labsim.declare.component import Outlet
+from labsim.declare.counted import CountedOutlet
 from labsim.engine.agenda import Stage
 from labsim.errors import LabsimError
 
@@ -74,6 +76,45 @@ def _returns(part, to, seen: set) -> bool:
             if _returns(other, to, seen):
                 return True
     return False
+
+
+# -- what is counted ------------------------------------------------------------------------------
+
+
+def comes_to_an_end(sim) -> None:
+    """LabsimError where what leaves a counted part comes back to it, in a later step: it would come
+    again and again. What fails, and a share that is passed on, may come back."""
+    leads: dict = {}        # by which outlets what comes to a part, or a way in, leaves when done
+    asks: dict = {}         # and whom it asks in the course of that
+    counted = []
+    for part in sim.parts.values():
+        if owner := getattr(part, "owner", None):
+            asks.setdefault(owner, []).append(part.to)
+        for outlet in (value for value in vars(part).values() if isinstance(value, Outlet)):
+            ways = outlet.of if isinstance(outlet, CountedOutlet) else ()
+            counted += ways
+            for way in {*ways, part} if ways or outlet is getattr(part, "done", None) else ():
+                leads.setdefault(way, []).append(outlet)
+    for way in counted:
+        part, paths = getattr(way, "part", way), {way: ()}      # and by whose names each is reached
+        left = [way]
+        for one in left:
+            for other in (*_goes_to(one, leads.get(one, ())), *asks.get(one, ())):
+                if other in (way, part):
+                    between = f" by way of {', '.join(paths[one])}" if paths[one] else ""
+                    raise LabsimError(f"what leaves {part.name} comes back to {way.name}{between}: "
+                                      "one `to` has to go")
+                if other not in paths:
+                    paths[other] = (*paths[one], other.name)
+                    left.append(other)
+
+
+def _goes_to(way, outlets) -> Iterator:
+    """Where what is done of what comes to a part, or a way into one, goes on to, all of it."""
+    for outlet in outlets:
+        yield from outlet.takers
+        yield from getattr(outlet, "asked", ())
+    yield from (other for share, other in getattr(way, "onward", ()) if share > 1.0 - 1e-9)
 
 
 # -- who has to keep in step -----------------------------------------------------------------------

@@ -12,6 +12,8 @@ evenly; who is back within the step is counted in it.
 The cost of a run is steps x keys, whatever the rate. Tests put it beside plain SimPy.
 """
 
+import math
+
 import numpy as np
 
 from labsim.engine.pace import Step
@@ -47,6 +49,7 @@ class Attempts:
         self.arrived, self.asked_by = np.zeros((2, ticks, *keys))
         self.timed_out, self.stopped = np.zeros((2, ticks, *rest))
         self._gone_home, self.refused = np.zeros(rest), np.zeros(keys)
+        self.asked, self._single, self._length = self.refused, None, math.inf   # of the last step
         self.come_back(waits, quota)
 
     def come_back(self, waits: list[tuple[float, float]], quota=None, gate=None) -> None:
@@ -64,8 +67,10 @@ class Attempts:
 
     def widen(self, more: int) -> None:
         """So many keys more, after the last one of a single axis; nothing comes to them yet."""
-        for name in ("arrived", "asked_by", "_share", "refused"):
+        for name in ("arrived", "asked_by", "_share", "refused", "asked"):
             setattr(self, name, widened(getattr(self, name), more))
+        if self._single is not None:
+            self._single = widened(self._single, more)
         self._pool.who = widened(self.pool, more)
 
     @property
@@ -80,6 +85,12 @@ class Attempts:
         return self.pool.sum(axis=(0, 1))
 
     @property
+    def own_rate(self) -> np.ndarray:
+        """Attempts per second in the last step, but for single ones, (*keys)."""
+        own = self.asked if self._single is None else self.asked - self._single
+        return own / self._length
+
+    @property
     def given_up(self) -> np.ndarray:
         """Who has been turned away at the last attempt, (...)."""
         return np.maximum(self._gone_home, 0.0)
@@ -92,7 +103,7 @@ class Attempts:
         """`fresh` first attempts come, (*keys), and those whose wait ends; and `single` ones,
         (*keys), of others, who see for themselves whether they come back."""
         self._step, self._passes, self._fresh, self._due = step, 0, fresh, None
-        self._single = single
+        self._single, self._length = single, step.length
         self._steady = self._steady and step.settled and not self.gate
         if self._steady:
             self.attempts = np.empty((len(self.waits) + 1, *fresh.shape))

@@ -97,6 +97,7 @@ class Endpoint(Answering):
         self.retry: Retry | None = None
         self.crowd: Returning | None = None     # of those who come back
         cluster.endpoints.append(self)
+        cluster.done.of.append(self)
         self.link(cluster)
         self.come_back(retry)
 

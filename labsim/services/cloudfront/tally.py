@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labsim import declare as kit
 from labsim.services.common import regions as world
 
 KINDS = (HIT, REGIONAL, SHIELD, FROM_ORIGIN, FROM_SECOND, EXPIRED, ERROR, REFUSED) = range(8)
@@ -71,8 +72,7 @@ def ratio(part: np.ndarray, of: np.ndarray) -> np.ndarray:
 def whole(shares: np.ndarray) -> np.ndarray:
     """Whole numbers instead of shares of requests, of their shape: sums along the flattened array
     differ by less than one."""
-    upto = np.floor(np.cumsum(shares.ravel()) + 0.5)
-    return np.diff(upto, prepend=0.0).astype(np.int64).reshape(shares.shape)
+    return kit.whole(shares.ravel()).reshape(shares.shape)
 
 
 def followed(delivery) -> Tally:

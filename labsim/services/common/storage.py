@@ -59,7 +59,7 @@ class Storage(kit.Component):
         self.burst = min(each.burst for each in (self.device, *self.taps))
         self.io_size, self.queue_depth, self.timeout = io_size, queue_depth, timeout
         self.ios = IoInlet(self)
-        self.done, self.failed = kit.CountedOutlet(self), kit.CountedOutlet(self)
+        self.done, self.failed = kit.CountedOutlet(self, self.ios), kit.CountedOutlet(self)
         self._kept: RateCurve | None = None
         self._stops: list[tuple[float, float]] = []
         self._told = [False] * (1 + len(self.taps))

@@ -25,13 +25,13 @@ def _littles_law(r) -> bool:
 
 METRICS = (
     Count("offered", "I/Os", "I/Os that the application wanted",
-          value=lambda s: s.wanted.sum(), aliases=("ios",)),
+          value=lambda s: s.wanted.sum() + s.ios.on_its_way, aliases=("ios",)),
     Count("completed", "I/Os", "I/Os done", "higher", lambda s: s.passed.sum(),
           aliases=("done",)),
     Count("failed", "I/Os", "I/Os that waited too long, or came while the instance was stopped",
           "lower", lambda s: s.lost.sum()),
-    Count("queue_end", "I/Os", "I/Os in line when the run ended", "lower",
-          lambda s: s.flow.pieces[-1, col.LEFT], aliases=("waiting_end",)),
+    Count("queue_end", "I/Os", "I/Os that came last, or in line, when the run ended", "lower",
+          lambda s: s.flow.pieces[-1, col.LEFT] + s.ios.on_its_way, aliases=("waiting_end",)),
     Metric("iops_mean", "I/Os/s", "I/Os done per second, mean", "higher",
            lambda s: s.passed.sum() / s.sim.duration),
     Metric("iops_max", "I/Os/s", "I/Os done in the best second",

@@ -59,7 +59,7 @@ class _Counter(Inlet):
         """Reads come at `times` (s)."""
         self.part.answer_at(times)
 
-    # -- single requests: see `labsim.declare.counted_part` ---------------------------------
+    # -- single requests: see `labsim.declare.asked_inlet` ----------------------------------
 
     def asked_by(self, asker: Component) -> None:
         """`asker` is going to ask it."""

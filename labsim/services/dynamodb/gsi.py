@@ -11,7 +11,7 @@ demand that grows.
 
 import numpy as np
 
-from labsim.declare import Component, Line, Metric, Panel, per_tick, share
+from labsim.declare import Component, Line, Metric, Panel, Room, per_tick, share
 from labsim.declare.arguments import numbers
 from labsim.engine import Simulation, Step, held_at_first
 from labsim.errors import ParameterError, require
@@ -77,6 +77,15 @@ class GlobalIndex(Component):
         served *= min(1.0, room / max(float(served.sum()), 1e-9))
         self._served = served
         return min(1.0, float(served.sum()) / max(float(asked.sum()), 1e-9)) if writes else 1.0
+
+    def rooms(self) -> list[Room]:
+        """Its limits for writes, after the last step: those of its partitions, when the first one
+        is used up, and its own."""
+        first = float((self.shares / np.maximum(self._tokens, 1e-9)).max())
+        return [Room(*np.array([[1 / first], [most := rules.PARTITION_WRITES / self.shares.max()], [
+                    most]]) / self.units),
+                Room(*np.array([[self._burst], [self.capacity], [
+                    self.capacity * self.table.window]]) / self.units)]
 
     def end(self, step: Step) -> None:
         """What `through` let through last is written."""

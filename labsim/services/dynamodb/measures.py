@@ -17,7 +17,6 @@ from labsim.declare import (
     Metric,
     Panel,
     bars,
-    near,
     per_tick,
 )
 from labsim.services.dynamodb import rules
@@ -43,7 +42,7 @@ METRICS = (
     Count("reads_offered", "requests", "reads that came", value=lambda t: t.offered[READ]),
     Count("writes_offered", "requests", "writes that came", value=lambda t: t.offered[WRITE]),
     Count("completed", "requests", "requests that the table served", "higher",
-          lambda t: t.served.sum(), aliases=("served",)),
+          lambda t: t.fates[0], aliases=("served",)),
     Count("throttled", "attempts", "attempts that were throttled", "lower",
           lambda t: t.throttled.sum()),
     Count("throttled_reads", "attempts", "reads among them", "lower",
@@ -54,9 +53,9 @@ METRICS = (
           lambda t: t.held_up.sum(), aliases=("held_up",)),
     Count("retries", "attempts", "attempts beyond the first", "lower", lambda t: t.retried),
     Count("failed", "requests", "requests given up after their last attempt", "lower",
-          lambda t: t.given_up.sum()),
-    Count("waiting_end", "requests", "requests that wait to be tried again at the end",
-          value=lambda t: t.attempts.waiting.sum()),
+          lambda t: t.fates[1]),
+    Count("waiting_end", "requests", "requests that came last, or wait to be tried again, at the "
+          "end", value=lambda t: t.fates[2]),
     Metric("read_units", "units", "read units consumed", value=lambda t: t.used[READ]),
     Metric("write_units", "units", "write units consumed", value=lambda t: t.used[WRITE]),
     Metric("read_utilization", "", "read units consumed, of those allowed",
@@ -76,7 +75,7 @@ METRICS = (
     Metric("write_capacity_end", "units/s", "write units allowed at the end",
            value=lambda t: t.allowed[-1, WRITE]),
     Count("attempts", "attempts", "requests offered and retries made", "lower",
-          lambda t: t.attempted.sum() + t.attempts.stopped.sum()),
+          lambda t: t.attempted.sum() + t.attempts.stopped.sum() + t.on_its_way.sum()),
     Count("errors", "attempts", "attempts that failed since something was broken", "lower",
           lambda t: t.erred.sum()),
     *CLIENT_METRICS)
@@ -92,9 +91,9 @@ PANELS = (
     Panel("Busiest partition", (
         Line("asked of it", "partition_load"), Line("limit", limit=lambda p: 1)), unit="of limit"))
 INVARIANTS = (
-    Invariant("offered = completed + failed + waiting", lambda r: near(
-        r.summary["reads_offered"] + r.summary["writes_offered"],
-        r.summary["completed"] + r.summary["failed"] + r.summary["waiting_end"])),
+    Invariant("offered = completed + failed + waiting", lambda r: (
+        r.summary["reads_offered"] + r.summary["writes_offered"]
+        == r.summary["completed"] + r.summary["failed"] + r.summary["waiting_end"])),
     Invariant("never more than capacity and what was saved of it", saved),
     Invariant("never more than the partitions can do", lambda r: bool(
         (r.series["used_writes"].value <= r.series["partitions"].value * rules.PARTITION_WRITES

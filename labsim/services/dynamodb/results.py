@@ -2,8 +2,8 @@
 
 Picture the ledger that is closed in the evening: sums of columns that were written during the day.
 
-*Models:* units and requests by tick, times to an answer, the bill. *Leaves out:* everything that
-moves: see `table`.
+*Models:* units and requests by tick, times to an answer, the bill; and, while it runs, what is left
+for who asks one by one. *Leaves out:* everything that moves: see `table`.
 """
 
 import math
@@ -41,9 +41,21 @@ class Results(kit.CountedPart):
         return self.attempts.arrived.sum(axis=-1)
 
     @property
+    def on_its_way(self) -> np.ndarray:
+        """Reads and writes that came in the last step, and are not counted yet, (2,)."""
+        return np.array([self.reads.on_its_way, self.writes.on_its_way])
+
+    @property
     def offered(self) -> np.ndarray:
         """Reads and writes that came, (2,)."""
-        return self.arrived.sum(axis=0)
+        return kit.whole(self.arrived.sum(axis=0)) + self.on_its_way
+
+    @cached_property
+    def fates(self) -> np.ndarray:
+        """Requests that were served, given up, and wait or came last, in whole numbers, (3,)."""
+        done, failed, waiting = kit.whole(np.array([
+            self.served.sum(), self.given_up.sum(), self.attempts.waiting.sum()]))
+        return np.array([done, failed, waiting + self.on_its_way.sum()])
 
     @cached_property
     def attempted(self) -> np.ndarray:
@@ -100,6 +112,19 @@ class Results(kit.CountedPart):
     def answer_times(self, op: int) -> Callable[[int, np.random.Generator], np.ndarray]:
         """A function that draws so many times of reads (0) or writes (1), s."""
         return lambda n, rng: np.interp(rng.random(n), law(op).below, law(op).times)
+
+    def rooms(self, op: int) -> list[kit.Room]:
+        """Limits of the partitions, of the table, and of its index, in requests of this kind."""
+        flow, each, units = self.capacity_now[op] * self.left, self.limits[op], self.units[op]
+        found = [kit.Room(self._tokens[op] / units, np.full(self.parts, each / units),
+                          np.full(self.parts, each / units)),
+                 kit.Room(*np.array([[self._burst[op]], [flow], [
+                     self.capacity_now[op] * self.window]]) / units)]
+        if not self.adaptive:
+            even = flow / self.parts
+            found.append(kit.Room(self._part_burst[op] / units, np.full(
+                self.parts, even / units), np.full(self.parts, even * self.window / units)))
+        return found + (self.index.rooms() if self.index and op else [])
 
     def utilization(self, op: int) -> float:
         """Units consumed of those allowed: of reads (0) or writes (1)."""

@@ -88,9 +88,9 @@ class Table(Results):
         self._cost = self.units[:, None]
         self.index = None
         self.reads, self.writes = (kit.AskedInlet(self, to, op) for op, to in enumerate(OPS))
-        self.done, self.failed = kit.CountedOutlet(self), kit.CountedOutlet(self)
-        dice = random or [sim.stream(f"{name} {to} to") for to in OPS]
-        self._dice = dice
+        self.done = kit.CountedOutlet(self, self.reads, self.writes)
+        self.failed = kit.CountedOutlet(self)
+        self._dice = random or [sim.stream(f"{name} {to} to") for to in OPS]
         self._lead()
         ticks = len(self.record.t) - 1
         self.crowd = self.attempts = Attempts(sim, (2, parts), waits, quota)
@@ -101,7 +101,7 @@ class Table(Results):
         self._part_burst = np.tile(self.capacity[:, None] * self.saved / parts, parts)
         self._tokens = np.tile(self._each, parts)   # of what the partitions can do
         self._full = [True, True]                   # a tank that may run dry, and hasn't yet
-        self._growth = Growth(self.capacity.copy())  # on demand
+        self._growth, self.capacity_now = Growth(self.capacity.copy()), self.capacity
         self.used_now, self._short = [0.0, 0.0], False     # units of the last step; too few?
         self._used, self._given, self.burst_left = np.zeros((3, ticks, 2))      # units
         self.erred = np.zeros((ticks, 2))           # attempts, since something was broken
@@ -179,8 +179,9 @@ class Table(Results):
         attempts, length, k = self.attempts, step.length, step.k
         attempts.begin(step, np.array([self.reads.during(step), self.writes.during(step)]),
                        kit.single(step, self.reads, self.writes))
-        works = None if self._works is None else self._works[self._piece]
-        capacity = (self._growth.at(step.start) if self.on_demand else self.capacity).tolist()
+        works = self.well
+        now = self._growth.at(step.start) if self.on_demand else self.capacity
+        capacity = self.capacity_now = now.tolist()
         given = [units * length * self.left for units in capacity]
         room = [units + tank for units, tank in zip(given, self._burst)]
         limit = most = self._tokens + self._each * length

@@ -8,32 +8,35 @@ import numpy as np
 
 from labsim.declare import (
     CLIENT_METRICS,
+    MOST_BARS,
     Count,
     Invariant,
     Line,
     Metric,
     Panel,
     adds_up,
+    bars,
+    per_tick,
     share,
 )
 
 METRICS = (
     Count("offered", "records", "records that producers wanted to put, each once", "",
-          lambda s: s.offered, aliases=("records_offered",)),
+          lambda s: s.fates.sum(), aliases=("records_offered",)),
     Count("completed", "records", "records put, at whichever attempt", "higher",
-          lambda s: s.put, aliases=("records_accepted",)),
+          lambda s: s.fates[:3].sum(), aliases=("records_accepted",)),
     Count("incomplete", "records", "records not put: given up or still waiting", "lower",
-          lambda s: s.incomplete, aliases=("records_throttled",)),
+          lambda s: s.fates[3:].sum(), aliases=("records_throttled",)),
     Count("read", "records", "records that each of the consumers has read", "higher",
-          lambda s: s.read, aliases=("records_read",)),
+          lambda s: s.fates[0], aliases=("records_read",)),
     Count("retained_end", "records", "records put and not yet read at the end", "lower",
-          lambda s: s.shards.unread.sum(), aliases=("records_retained",)),
+          lambda s: s.fates[1], aliases=("records_retained",)),
     Count("expired", "records", "records that expired before they were read", "lower",
-          lambda s: s.shards.lost.sum(), aliases=("records_lost",)),
+          lambda s: s.fates[2], aliases=("records_lost",)),
     Count("failed", "records", "records that producers gave up after the last retry", "lower",
-          lambda s: s.given_up, aliases=("records_dropped",)),
-    Count("waiting_end", "records", "records that wait for a retry at the end", "lower",
-          lambda s: s.shards.attempts.waiting.sum(), aliases=("records_waiting",)),
+          lambda s: s.fates[3], aliases=("records_dropped",)),
+    Count("waiting_end", "records", "records that came last, or wait for a retry, at the end",
+          "lower", lambda s: s.fates[4], aliases=("records_waiting",)),
     Metric("incomplete_share", "", "records not put / records offered", "lower",
            lambda s: share(s.incomplete, s.offered), aliases=("throttle_ratio",)),
     Count("attempts", "attempts", "records offered and retries made", "lower",
@@ -83,10 +86,33 @@ INVARIANTS = (
     adds_up("offered", "completed", "incomplete"),
     adds_up("incomplete", "failed", "waiting_end"),
     adds_up("completed", "read", "retained_end", "expired"),
-    adds_up("attempts", "completed", "throttled", "errors", "short_circuited"),
+    adds_up("attempts", "completed", "throttled", "errors", "short_circuited",
+            upto="waiting_end"),
     Invariant("each shard takes no more than its limit", lambda r: bool(
         (r.series["completed_rate"].value <= r.series["put_limit"].value
          * (1 + 1 / min(r.series["completed_rate"].t[1], 1.0)) + 1e-6).all())),
     Invariant("shares are shares", lambda r: all(
         0 <= r.summary[name] <= 1 + 1e-9
         for name in ("incomplete_share", "hottest_shard_share"))))
+
+
+def series(stream) -> dict[str, tuple[np.ndarray, str]]:
+    """Rates, loads of the shards against their limit, and how far the consumers are behind."""
+    plane, tick = stream.shards, stream.sim.tick
+    first, tried, put = (a.sum(axis=1) for a in (plane.attempts.arrived, stream.asked,
+                                                 plane.accepted))
+    shards, reshards = plane.counts()
+    load = plane.load
+    rates = {"offered": first, "attempts": tried, "completed": put,
+             "read": plane.read.sum(axis=1), "throttled": np.maximum(tried - put, 0.0),
+             "retries": np.maximum(tried - first, 0.0), "expired": plane.lost.sum(axis=1)}
+    return {
+        **{f"{name}_rate": per_tick(n / tick, "records/s") for name, n in rates.items()},
+        "put_limit": per_tick(shards * plane.limit, "records/s"),
+        "reads_throttled_rate": per_tick(stream.calls_refused / tick, "calls/s"),
+        "unread": per_tick(plane.backlog.sum(axis=1), "records"),
+        "shards": per_tick(shards, "shards"), "reshards": per_tick(reshards),
+        "load_max": per_tick(load.max(axis=1)),
+        "load_mean": per_tick(tried / (plane.limit * tick * shards)),
+        "iterator_age": per_tick(plane.ages(), "s"),
+        **bars("load", plane.loads(MOST_BARS))}

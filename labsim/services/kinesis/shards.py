@@ -18,7 +18,7 @@ from functools import cached_property
 
 import numpy as np
 
-from labsim.declare import AskedInlet
+from labsim.declare import AskedInlet, Room
 from labsim.engine import Attempts, Simulation, Step, held_at_first, widened
 from labsim.services.kinesis import tape
 from labsim.services.kinesis.routing import Keys, Shard, ShardMap
@@ -74,7 +74,7 @@ class Shards:
         attempts.begin(step, self.records.during(step),
                        self.records.singles(step) if self.records.followed else None)
         room = self._tokens + self.limit * (step.length * self.left)
-        works = None if self.works is None else self.works[self._piece]
+        works = self.well
         while True:
             asked = attempts.asked
             taken = np.minimum(asked if works is None else asked * works, room)
@@ -102,6 +102,17 @@ class Shards:
             if self._kept < self.ticks:
                 self._expire(k)
             self.backlog[k] = self.unread
+
+    @property
+    def well(self) -> np.ndarray | None:
+        """`works`, of each column."""
+        return None if self.works is None else self.works[self._piece]
+
+    @property
+    def room(self) -> Room:
+        """What each can take as of now."""
+        limits = np.full(len(self._tokens), self.limit)
+        return Room(self._tokens, limits * self.left, limits)
 
     def _free(self) -> np.ndarray:
         """1 for a shard that may be read, 0 while a parent of it has unread records."""

@@ -62,6 +62,7 @@ class Stream(kit.CountedPart):
     FAULTS = {"down": DOWN, "errors": ERRORS, "throttled": THROTTLED}
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
+    series = measures.series
     shows = (("open shards", "shards"), ("unread", "unread"), ("s behind", "iterator_age"))
     alarm = "throttled_rate"
 
@@ -106,7 +107,8 @@ class Stream(kit.CountedPart):
         self.interval = poll_interval
         self.calls = rules.call_rates(consumers, fan_out, poll_interval)
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
-        self.records, self.done = kit.AskedInlet(self), kit.CountedOutlet(self)
+        self.records = kit.AskedInlet(self)
+        self.done = kit.CountedOutlet(self, self.records)
         self.silent = np.zeros(len(self.record.t) - 1)      # s without a call
         self.shards = Shards(
             sim, self.records, self.keys, shards, limit=self.puts.limit(), retention=retention,
@@ -167,6 +169,15 @@ class Stream(kit.CountedPart):
             self.done.count(float(self.shards.read_now.sum()), step.start, step.end)
         return self.on_demand.step(step) if self.on_demand else math.inf
 
+    def rooms(self, op: int) -> list[kit.Room]:
+        """Limits of its shards."""
+        return [self.shards.room]
+
+    @property
+    def well(self) -> np.ndarray | None:
+        """Of what is put to each shard, the share that does not fail."""
+        return self.shards.well
+
     # -- faults ------------------------------------------------------------------------------
 
     def breakable(self) -> dict[str, dict[str, FaultKind]]:
@@ -185,10 +196,25 @@ class Stream(kit.CountedPart):
 
     # -- at the end of the run -------------------------------------------------------------
 
+    @property
+    def on_its_way(self) -> int:
+        """Records that came in the last step, and are not counted yet."""
+        return self.records.on_its_way
+
     @cached_property
     def offered(self) -> float:
         """Records that producers wanted to put."""
-        return self.shards.attempts.arrived.sum()
+        return self.shards.attempts.arrived.sum() + self.on_its_way
+
+    @cached_property
+    def fates(self) -> np.ndarray:
+        """Records that were read, are kept, and have expired; that were given up, and that wait or
+        came last: in whole numbers, (5,)."""
+        fates = kit.whole(np.array([
+            self.read, self.shards.unread.sum(), self.shards.lost.sum(), self.given_up,
+            self.crowd.waiting.sum()]))
+        fates[-1] += self.on_its_way
+        return fates
 
     @cached_property
     def put(self) -> float:
@@ -222,13 +248,13 @@ class Stream(kit.CountedPart):
 
     @cached_property
     def attempts(self) -> float:
-        """Attempts to put, and those that a breaker stopped."""
-        return self.asked.sum(axis=1).sum() + self.crowd.stopped.sum()
+        """Attempts to put, those that came last and those that a breaker stopped among them."""
+        return self.asked.sum(axis=1).sum() + self.crowd.stopped.sum() + self.on_its_way
 
     @property
     def throttled(self) -> float:
         """Attempts that a shard refused, for it had no room."""
-        others = self.shards.erred.sum() + self.crowd.stopped.sum()
+        others = self.shards.erred.sum() + self.crowd.stopped.sum() + self.on_its_way
         return max(0.0, self.attempts - self.put - others)
 
     @cached_property
@@ -263,27 +289,6 @@ class Stream(kit.CountedPart):
         t, tick = self.sim.record.t, self.sim.tick
         away = np.diff(np.clip(t, *self.away))
         return self.shards.counts()[0] * self.calls[1] * np.maximum(tick - away - self.silent, 0.0)
-
-    def series(self) -> dict[str, tuple[np.ndarray, str]]:
-        """Rates, loads of the shards against their limit, and how far the consumers are behind."""
-        plane, tick = self.shards, self.sim.tick
-        first, tried, put = (a.sum(axis=1) for a in (plane.attempts.arrived, self.asked,
-                                                     plane.accepted))
-        shards, reshards = plane.counts()
-        load = plane.load
-        rates = {"offered": first, "attempts": tried, "completed": put,
-                 "read": plane.read.sum(axis=1), "throttled": np.maximum(tried - put, 0.0),
-                 "retries": np.maximum(tried - first, 0.0), "expired": plane.lost.sum(axis=1)}
-        return {
-            **{f"{name}_rate": kit.per_tick(n / tick, "records/s") for name, n in rates.items()},
-            "put_limit": kit.per_tick(shards * plane.limit, "records/s"),
-            "reads_throttled_rate": kit.per_tick(self.calls_refused / tick, "calls/s"),
-            "unread": kit.per_tick(plane.backlog.sum(axis=1), "records"),
-            "shards": kit.per_tick(shards, "shards"), "reshards": kit.per_tick(reshards),
-            "load_max": kit.per_tick(load.max(axis=1)),
-            "load_mean": kit.per_tick(tried / (plane.limit * tick * shards)),
-            "iterator_age": kit.per_tick(plane.ages(), "s"),
-            **kit.bars("load", plane.loads(kit.MOST_BARS))}
 
     def cost(self) -> dict[str, float]:
         """The bill of the stream."""

@@ -12,11 +12,22 @@ Data plane: counted per step.
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
-from labsim.declare import AskedInlet, Count, CountedPart, Line, Panel, adds_up, per_tick
+from labsim.declare import (
+    AskedInlet,
+    Count,
+    CountedPart,
+    Line,
+    Panel,
+    Room,
+    adds_up,
+    per_tick,
+    whole,
+)
 from labsim.declare.counted_part import DOWN, ERRORS, THROTTLED
 from labsim.engine import Attempts, Simulation, Step
 from labsim.errors import ParameterError
@@ -51,17 +62,18 @@ class Quota(CountedPart):
     s until a request that is asked one by one is answered."""
 
     METRICS = (
-        Count("calls", "calls", "KMS requests asked for", "", lambda q: q.calls.sum()),
+        Count("calls", "calls", "KMS requests asked for", "", lambda q: q.fates.sum()),
         Count("throttled", "calls", "KMS requests beyond the quota", "lower",
-              lambda q: q.throttled.sum()),
-        Count("completed", "calls", "KMS requests answered", "",
-              lambda q: (q.calls - q.throttled - q.erred).sum()),
+              lambda q: q.fates[1]),
+        Count("completed", "calls", "KMS requests answered", "", lambda q: q.fates[0]),
         Count("errors", "calls", "KMS requests that failed since it was broken", "lower",
-              lambda q: q.erred.sum()))
+              lambda q: q.fates[2]),
+        Count("waiting_end", "calls", "KMS requests that came last, at the end", "",
+              lambda q: q.fates[3]))
     PANELS = (Panel("KMS requests", (
         Line("asked for", "calls_rate"), Line("throttled", "throttled_rate"),
         Line("quota", limit=lambda q: q.rate))),)
-    INVARIANTS = (adds_up("calls", "completed", "throttled", "errors"),)
+    INVARIANTS = (adds_up("calls", "completed", "throttled", "errors", "waiting_end"),)
     FAULTS = {"down": DOWN, "errors": ERRORS, "throttled": THROTTLED}
     shows = (("calls/s", "calls_rate"), ("throttled/s", "throttled_rate"))
     alarm = "throttled_rate"
@@ -78,6 +90,8 @@ class Quota(CountedPart):
         self.requests.lead(np.ones(1), sim.stream(f"{name} requests"))
         sim.pace.join(self.step)
         self._users: list[str] = []     # names: who uses it holds it, not it them
+        self._others, self._length = 0.0, math.inf      # calls/s of theirs in the last step; s
+        self._piece = np.zeros(1, dtype=int)
 
     def used_by(self, user: User) -> None:
         """`user` asks for calls in each step from now on."""
@@ -110,8 +124,17 @@ class Quota(CountedPart):
         self.throttled[step.k] += calls * over
         self.erred[step.k] += calls * broken
         if own:
+            self._others = (calls - float(self.crowd.asked[0])) / step.length
+            self._length = step.length
             self.crowd.end()
         return min([user.end() for user in users], default=math.inf)
+
+    def rooms(self, op: int) -> list[Room]:
+        """What others leave of the quota, of which nothing is kept; or, if there is not enough for
+        all, the same share as for all."""
+        quota, own = self.rate * self.left, float(self.crowd.asked[0]) / self._length
+        fair = quota * own / max(own + self._others, 1e-300)
+        return [Room(*np.array([[0.0], [max(quota - self._others, fair)], [0.0]]))]
 
     def answer_times(self, op: int) -> Callable[[int, np.random.Generator], np.ndarray]:
         """A function that gives so many times to the answer to a call, s."""
@@ -122,6 +145,19 @@ class Quota(CountedPart):
         return np.array([float(self.call_time > seconds)])
 
     # -- at the end of the run -------------------------------------------------------------
+
+    @property
+    def on_its_way(self) -> int:
+        """Requests that came in the last step, and are not counted yet."""
+        return self.requests.on_its_way
+
+    @cached_property
+    def fates(self) -> np.ndarray:
+        """Calls that were answered, throttled, failed since it was broken, and that came last: in
+        whole numbers, (4,)."""
+        throttled, erred = self.throttled.sum(), self.erred.sum()
+        return np.append(whole(np.array([
+            self.calls.sum() - throttled - erred, throttled, erred])), self.on_its_way)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Calls per second."""

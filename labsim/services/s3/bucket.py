@@ -26,8 +26,7 @@ from labsim.declare import (
     AskedInlet,
     CountedOutlet,
     CountedPart,
-    bars,
-    per_tick,
+    Room,
     single,
 )
 from labsim.engine import STILL, Attempts, Simulation, Step, held_at_first
@@ -68,6 +67,7 @@ class Bucket(CountedPart):
     """
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
+    series = measures.series
     shows = (("partitions", "partitions"), ("of limit", "load_max"))
     alarm = "throttled_rate"
     ways = "gets", "puts"
@@ -95,12 +95,13 @@ class Bucket(CountedPart):
         self.pieces = rules.prefixes_in_use(scheme, prefixes)
         shares = rules.shares(scheme, self.pieces, key_ranges)
         self.ranges, self.first_byte = shares.shape[1], first_byte      # ranges of keys, in all
-        self._prefix = np.arange(self.ranges) // key_ranges
+        self._piece = np.arange(self.ranges) // key_ranges
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.crowd = self.attempts = Attempts(
             sim, (2, self.ranges), standard_waits() if waits is None else waits, quota)
         ticks = len(self.record.t) - 1
         self._none = np.zeros((2, self.ranges))       # the share that is turned away mostly
+        self._throttled = 0.0                         # by KMS, in the last step
         self.busiest = np.zeros((MOST_BARS, ticks))    # most that was asked of these partitions
         self.partitions, self.allowed, self.slow_down, self.kms_throttled = np.zeros((4, ticks))
         self.erred, self.slow_then = np.zeros((2, ticks))   # attempts, while broken; s longer
@@ -114,7 +115,8 @@ class Bucket(CountedPart):
         for inlet, share, use in zip((self.gets, self.puts), shares,
                                      ("get prefixes", "put prefixes")):
             inlet.lead(share, self._random(use))
-        self.done, self.written = CountedOutlet(self), CountedOutlet(self)
+        self.done = CountedOutlet(self, self.gets, self.puts)
+        self.written = CountedOutlet(self, self.puts)
         if self.calls:
             self.link(kms, "a call per object")
             kms.used_by(self)
@@ -166,8 +168,8 @@ class Bucket(CountedPart):
     def _serve(self) -> None:
         # (2, partitions)
         asked = self.attempts.asked
-        if self._works is not None:
-            asked = asked * self._works[self._prefix]
+        if self.well is not None:
+            asked = asked * self.well
         self._asked = np.add.reduceat(asked, self.places.start, axis=1)
         self._served = np.minimum(self._asked, self._room)
         self._unserved = self._asked - self._served
@@ -185,8 +187,8 @@ class Bucket(CountedPart):
         if self._over or throttled:
             lost = self._unserved + self._served * throttled
             share = (lost / np.maximum(self._asked, 1e-9))[:, self.places.partition]
-        if self._works is not None:
-            share = 1.0 - (1.0 - share) * self._works[self._prefix]
+        if self.well is not None:
+            share = 1.0 - (1.0 - share) * self.well
         if self.attempts.turn_away(share):
             return True
         self._serve()
@@ -200,8 +202,8 @@ class Bucket(CountedPart):
             self.slow_down[k] += np.add.reduce(self._unserved, axis=None)
         if self._throttled:
             self.kms_throttled[k] += np.add.reduce(served, axis=None) * self._throttled
-        if self._works is not None:
-            self.erred[k] += (self.attempts.asked * (1.0 - self._works[self._prefix])).sum()
+        if self.well is not None:
+            self.erred[k] += (self.attempts.asked * (1.0 - self.well)).sum()
         if self.slow > 1.0:
             self.slow_then[k] += (self.slow - 1.0) * length / self.sim.tick
         load = np.maximum.reduce(self._asked / np.maximum(self._may, 1e-9), axis=0)
@@ -223,6 +225,15 @@ class Bucket(CountedPart):
             self._tokens = np.minimum(self._room - served, self.places.limits)
         return ahead
 
+    def rooms(self, op: int) -> list[Room]:
+        """Limits of its partitions, if KMS throttles as it did in the last step."""
+        passes, limits = 1.0 - self._throttled, self.places.limits[op]
+        return [Room(self._tokens[op] * passes, limits * (self.left * passes), limits * passes)]
+
+    def by_limit(self, requests: np.ndarray) -> np.ndarray:
+        """Of requests to each range of keys, those to each partition."""
+        return np.add.reduceat(requests, self.places.start)
+
     # -- at the end of the run -------------------------------------------------------------
 
     @property
@@ -241,6 +252,11 @@ class Bucket(CountedPart):
         return (self.attempts.asked_by.sum(axis=-1) + self.attempts.stopped).sum(axis=1)
 
     @property
+    def on_its_way(self) -> np.ndarray:
+        """GETs and PUTs that came in the last step, and are not counted yet, (2,)."""
+        return np.array([self.gets.on_its_way, self.puts.on_its_way])
+
+    @property
     def served(self) -> np.ndarray:
         """Requests answered, (ticks, attempts, 2)."""
         return self.attempts.served_by
@@ -248,7 +264,7 @@ class Bucket(CountedPart):
     @cached_property
     def offered(self) -> np.ndarray:
         """GETs and PUTs that clients wanted, (2,)."""
-        return self.arrived.sum(axis=0)
+        return self.arrived.sum(axis=0) + self.on_its_way
 
     @cached_property
     def completed(self) -> np.ndarray:
@@ -269,26 +285,6 @@ class Bucket(CountedPart):
     def answer_times(self, op: int) -> Callable[[int, np.random.Generator], np.ndarray]:
         """A function that draws so many times to a first byte of a GET or a PUT, s."""
         return lambda n, rng: rules.first_byte(n, rng, op, self.first_byte)
-
-    def series(self) -> dict[str, tuple[np.ndarray, str]]:
-        """Rates, partitions and their loads against their limit, and the mean latency."""
-        by_op = self.served.sum(axis=1)
-        wanted, done = self.arrived.sum(axis=1), by_op.sum(axis=1)
-        rates = {"offered": wanted, "attempts": self.tried, "completed": done,
-                 "gets_completed": by_op[:, GET], "puts_completed": by_op[:, PUT],
-                 "throttled": self.slow_down, "throttled_kms": self.kms_throttled,
-                 "retries": np.maximum(self.tried - wanted, 0.0)}
-        taken, means = (self.served * self.latencies[3]).sum(axis=(1, 2)), self.latencies[3]
-        if self.slow_then.any():        # each attempt takes longer
-            tries = np.arange(1, len(means) + 1)[:, None]
-            taken = taken + self.slow_then * (self.served * tries * means[0]).sum(axis=(1, 2))
-        latency = np.divide(taken, done, out=np.zeros(len(done)), where=done > 0)
-        return {
-            **{f"{name}_rate": per_tick(n / self.sim.tick, "req/s") for name, n in rates.items()},
-            "partitions": per_tick(self.partitions, "partitions"),
-            "get_limit": per_tick(self.allowed / self.sim.tick, "req/s"),
-            "load_max": per_tick(self.busiest.max(axis=0)), "latency": per_tick(latency, "s"),
-            **bars("load", self.busiest)}
 
     def cost(self) -> dict[str, float]:
         """Requests answered."""
