@@ -4,71 +4,21 @@ Picture the parts of a machine in an exploded view: each has a number plate, its
 line in the bill, and pipes that fit the next one.
 """
 
-import inspect
 import weakref
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from inspect import Parameter
 from typing import ClassVar
 
 import numpy as np
 
-from labsim.declare import arguments
 from labsim.declare.drawing import Panel
-from labsim.declare.faults import FaultKind, as_said
+from labsim.declare.faults import FaultKind
 from labsim.declare.invariants import Invariant
 from labsim.declare.metrics import Count, Metric
+from labsim.declare.plate import Plated, kind
 from labsim.declare.users import nobody_waits
 from labsim.engine import Load, Recorder, Simulation
-from labsim.errors import ParameterError, require, unknown
-
-
-class Plated(type):
-    """How parts are made: an error of their parameters says of which part it is."""
-
-    def __call__(cls, *args, **values):
-        part = values.get("name") or (args[1] if len(args) > 1 else "")
-        if not isinstance(part, str) or not part:       # it has one by default
-            part = kind(cls)
-        takes = cls.takes()
-        try:
-            for name in values:
-                if name not in takes:
-                    raise unknown("parameter", name, takes)
-            given = {**dict(zip(cls._places, args)), **values}
-            arguments.check(given.items(), takes)
-            arguments.complete(given, cls._needs, takes)
-            return super().__call__(*args, **values)
-        except ParameterError as error:
-            if error.name == "name":
-                raise
-            raise error.of(part) from None
-
-    def takes(cls) -> dict[str, arguments.Test | None]:
-        """The parameters that it takes, also those that it hands on to the class above, each with
-        a test of what it may be."""
-        if "_takes" not in vars(cls):       # parts are made in every run
-            takes, cls._places, cls._needs = {}, None, []
-            for made in (c for c in cls.__mro__ if "__init__" in vars(c)):
-                own = made.__signature__.parameters.values()
-                kinds = {p.kind for p in own}
-                new = [p for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-                       and p.name not in takes and p.name not in cls.sets]
-                takes.update((p.name, arguments.test_of(p, kind)) for p in new)
-                cls._needs += [p.name for p in new if p.default is p.empty and (
-                    cls._places is None or p.kind is p.KEYWORD_ONLY)]   # others it hands on itself
-                if cls._places is None and Parameter.VAR_POSITIONAL not in kinds:
-                    cls._places = [p.name for p in own]
-                if Parameter.VAR_KEYWORD not in kinds:
-                    break
-            cls._takes = takes
-        return cls._takes
-
-    @property
-    def __signature__(cls) -> inspect.Signature:
-        """What help and editors show: as the class is called."""
-        signature = inspect.signature(cls.__init__)
-        return signature.replace(parameters=list(signature.parameters.values())[1:])
+from labsim.errors import ParameterError, require
 
 
 class Component(metaclass=Plated):
@@ -143,7 +93,8 @@ class Component(metaclass=Plated):
         self.advance(self.sim.now)
         self.mended_at = until
         self.struck.setdefault((piece, what), []).append(amount)
-        self.sim.log("fault", f"{piece}: {as_said(what, [amount])}", None, self.name)
+        said = self.breakable()[piece][what].said(what, [amount])
+        self.sim.log("fault", f"{piece}: {said}", None, self.name)
         self.suffer(piece, what, self.struck[piece, what])
 
     def mend(self, piece: str, what: str, amount: float) -> None:
@@ -151,8 +102,10 @@ class Component(metaclass=Plated):
         self.advance(self.sim.now)
         left = self.struck[piece, what]
         left.remove(amount)
-        said = f"still {as_said(what, left)}" if left else f"no longer {what}"
-        self.sim.log("mended", f"{piece}: {said}", None, self.name)
+        kind = self.breakable()[piece][what]
+        if kind.lasting:
+            said = f"still {kind.said(what, left)}" if left else f"no longer {what}"
+            self.sim.log("mended", f"{piece}: {said}", None, self.name)
         self.suffer(piece, what, left)
 
     def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
@@ -292,10 +245,3 @@ class Outlet(Port):
         if len(times):
             for other in self._takers:
                 other.take(times)
-
-
-def kind(part: object) -> str:
-    """What a part, or a class of parts, is, such as "sqs.Queue"."""
-    made = part if isinstance(part, type) else type(part)
-    room = made.__module__.split(".")[-2:-1]
-    return ".".join([*room, made.__name__])

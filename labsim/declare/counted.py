@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from labsim.declare.component import Component, Outlet, Port, Producers, kind, producers_name
+from labsim.declare.component import Component, Outlet, Port, Producers, producers_name
 from labsim.declare.drawing import per_tick
 from labsim.declare.metrics import Count
+from labsim.declare.plate import kind
 from labsim.declare.users import nobody_waits
 from labsim.engine import Arrivals, Coming, Load, Step, merged
 

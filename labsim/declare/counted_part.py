@@ -26,9 +26,9 @@ from labsim.errors import ParameterError
 
 DOWN = FaultKind("every request fails, with an error of the server")
 ERRORS = FaultKind("a share of the requests fails, with an error of the server",
-                   "share that fails", "", 0.0, 1.0)
-SLOW = FaultKind("answers take so many times as long", "times as long", "x", 1.0, 1e6)
-THROTTLED = FaultKind("a share of its capacity is gone", "share that is gone", "", 0.0, 1.0)
+                   "share that fails", "", 0.0, 1.0, 0.5)
+SLOW = FaultKind("answers take so many times as long", "times as long", "x", 1.0, 1e6, 5.0)
+THROTTLED = FaultKind("a share of its capacity is gone", "share that is gone", "", 0.0, 1.0, 0.5)
 PIECES = 100        # that have names, at most
 
 

@@ -24,7 +24,7 @@ from labsim.errors import ParameterError, nearest, require, short
 
 class FaultKind(NamedTuple):
     """What a fault of one kind does, in words; what its amount is ("" for none), its unit, from
-    where to where it goes, and what is offered first."""
+    where to where it goes, and what is offered first; whether it lasts, or is over at once."""
 
     meaning: str
     amount: str = ""
@@ -32,6 +32,15 @@ class FaultKind(NamedTuple):
     least: float = 0.0
     most: float = math.inf
     usual: float = 0.0
+    lasting: bool = True
+
+    def said(self, what: str, amounts: Iterable[float]) -> str:
+        """Faults of this kind, called `what`, and by how much: "slow (3, 5 times as long)"."""
+        if not self.amount:
+            return what
+        if self.amount.startswith("share"):
+            return f"{what} ({', '.join(f'{100 * x:g}%' for x in amounts)})"
+        return f"{what} ({', '.join(f'{x:g}' for x in amounts)} {self.amount})"
 
 
 DOWN = FaultKind("refuses whatever comes, and loses what it has at hand")
@@ -122,12 +131,6 @@ def _fault(row) -> Fault:
 def _refused(given) -> ParameterError:
     return ParameterError("faults", given, 'a list of (part, what, at, lasts, amount), such as '
                           '("db", "slow", 600, 120, 5.0)')
-
-
-def as_said(what: str, amounts: Iterable[float]) -> str:
-    """Faults of a kind, and by how much: "slow (3, 5)"."""
-    said = ", ".join(f"{amount:g}" for amount in amounts if amount)
-    return f"{what} ({said})" if said else what
 
 
 def places(sim: Simulation) -> dict[str, tuple]:

@@ -70,8 +70,8 @@ def test_the_log_says_which_of_several_faults_hold_still():
         ("db", "slow", 10, 30, 2), ("db", "slow", 20, 10, 3), ("web", "down", 15, 10),
         ("web", "down", 20, 10)])
     assert [(e.t, e.text) for e in r.events if e.kind == "mended"] == [
-        (25.0, "web: still down"), (30.0, "db: still slow (2)"), (30.0, "web: no longer down"),
-        (40.0, "db: no longer slow")]
+        (25.0, "web: still down"), (30.0, "db: still slow (2 times as long)"),
+        (30.0, "web: no longer down"), (40.0, "db: no longer slow")]
 
 
 def test_a_fault_after_the_end_is_named_in_a_note():

@@ -9,7 +9,7 @@ import pytest
 
 import labsim
 from labsim import services
-from labsim.declare.component import Plated
+from labsim.declare.plate import Plated
 from labsim.engine import Load, Simulation
 from labsim.errors import ParameterError
 from labsim.services import (

@@ -11,7 +11,8 @@ record is written.
 import numpy as np
 
 from labsim import declare as kit
-from labsim.declare.component import kind, producers_name
+from labsim.declare.component import producers_name
+from labsim.declare.plate import kind
 from labsim.declare.users import nobody_waits
 from labsim.engine import Load, RateCurve
 

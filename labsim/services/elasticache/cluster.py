@@ -39,7 +39,7 @@ from labsim.services.elasticache.rules import (
 PRICE = 0.034       # USD per node and hour, of a small node; an assumption
 GONE = FaultKind("it is lost with all its items until it is mended; a replica takes over")
 DOWN = FaultKind("no node answers; all items are kept")
-FLUSH = FaultKind("all items are gone at that moment")
+FLUSH = FaultKind("all items are gone at that moment", lasting=False)
 
 
 class Cluster(Component):

@@ -22,7 +22,8 @@ import numpy as np
 
 from labsim.declare import Component, Count, Line, Metric, Panel, conserved, per_tick, share
 from labsim.declare.arguments import numbers
-from labsim.declare.component import Producers, kind, producers_name
+from labsim.declare.component import Producers, producers_name
+from labsim.declare.plate import kind
 from labsim.declare.users import nobody_waits
 from labsim.engine import Load, RateCurve, Simulation
 from labsim.errors import LabsimError, ParameterError
