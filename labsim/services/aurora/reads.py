@@ -39,8 +39,14 @@ class Reads:
         self._queue = [np.zeros(len(cluster.size))]
         self._states: list = []         # each that has held, with what follows from it
         self.returns: Returns | None = None     # of those who come back, if anybody does
-        self.sim.each_tick(lambda k: self.advance(self._t[k]))
+        self.sim.each_tick(self._tick)
         self.sim.on_advance(lambda t: self.advance(t) if t >= self.sim.duration else None)
+
+    def _tick(self, k: int) -> None:
+        """Tick `k` begins, and the one before is over."""
+        self.advance(self._t[k])
+        for endpoint in self.cluster.endpoints:
+            endpoint.begin(k)
 
     def advance(self, until: float) -> None:
         """Let the reads up to `until` s come, and queues grow or shrink."""
@@ -51,9 +57,6 @@ class Reads:
             if endpoint.askers:
                 endpoint.listen(self.now, until)
         while self.now < until - BLINK:
-            if self.now == self._t[self._k]:
-                for endpoint in endpoints:
-                    endpoint.begin(self._k)
             edge = self._t[self._k + 1]
             later = self.now + BLINK
             end = min(until, edge, *(e.changes(later) for e in endpoints),

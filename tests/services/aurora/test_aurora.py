@@ -7,7 +7,7 @@ import labsim
 from labsim import theory
 from labsim.engine import Simulation, Step
 from labsim.errors import LabsimError, ParameterError
-from labsim.services import aurora, autoscaling
+from labsim.services import aurora, autoscaling, ec2, sqs
 from labsim.services.aurora import rules
 
 FOREVER = 604_800.0
@@ -175,6 +175,19 @@ def test_what_is_answered_is_given_to_the_next_part():
     s = labsim.simulate(chain, 600).summary
     assert s["first.failed"] > 0
     assert s["second.offered"] == pytest.approx(s["first.completed"], rel=0.01)
+
+
+def test_a_queue_before_a_cluster():
+    """What its workers have done are reads, but for those of the last tick."""
+    def after(sim):
+        jobs = sqs.Queue(sim, "jobs")
+        ec2.Fleet(sim, "workers", size=4, consumes=jobs, work=labsim.fixed(0.1))
+        cluster = aurora.Cluster(sim, "db", capacity=2_000)
+        jobs.done.to(aurora.Endpoint(sim, "reader", cluster, lifetime=60))
+        sim.send(20, to=jobs)
+    s = labsim.simulate(after, 600).summary
+    assert s["db.offered"] == s["db.completed"]
+    assert s["db.offered"] == pytest.approx(s["jobs.completed"], rel=0.01)
 
 
 def test_two_parts_of_one_name_are_an_error():
