@@ -82,7 +82,7 @@ class Application(Asked):
         self.client = Inner(sim, f"{name} to {database.name}", database, retry=retry, pool=pool,
                             owner=self)
         self._told = True                       # somebody hears of each answer
-        self._fetching: dict[int, Miss] = {}    # key: who asked the database last
+        self.fetching: dict[int, Miss] = {}    # key: who asked the database last
         self._seen: dict[int, float] = {}       # sessions: when last used
         cache.users.append(self)
         self.link(cache)
@@ -173,7 +173,7 @@ class Application(Asked):
     def _fetch(self, t: float, key: int, work: float, die: float, call: Call,
                old: list | None = None) -> None:
         """A miss: a way to the cache, one to the database, and one to fill the cache."""
-        row, other = self._open(), self._fetching.get(key)
+        row, other = self._open(), self.fetching.get(key)
         if other is not None:
             if self.lock:
                 other.waiting.append((row, call))
@@ -182,7 +182,7 @@ class Application(Asked):
         miss = Miss(t, call, key, work, die, row, old, shared=self.lock)
         self.fetches += 1
         if self._cached:
-            miss.before, self._fetching[key] = other, miss
+            miss.before, self.fetching[key] = other, miss
         self.client.request(t, self._fetched, miss)
 
     def _way(self, miss: Miss) -> float:
@@ -205,8 +205,8 @@ class Application(Asked):
     def _filled(self, t: float, miss: Miss) -> None:
         """Its answer is in the cache."""
         miss.over = True
-        if self._fetching.get(miss.key) is miss:
-            del self._fetching[miss.key]
+        if self.fetching.get(miss.key) is miss:
+            del self.fetching[miss.key]
         self.fill(miss.key, t, miss.die)
         for row, call in miss.waiting:
             self.ends[row] = end = t + self.back
@@ -215,14 +215,14 @@ class Application(Asked):
     def _failed(self, t: float, miss: Miss) -> None:
         """No answer: those who wait for it fail with it, or all get what was kept before."""
         miss.over = True
-        if self._fetching.get(miss.key) is miss:
+        if self.fetching.get(miss.key) is miss:
             other = miss.before
             while other is not None and other.over:
                 other = other.before
             if other is None:
-                del self._fetching[miss.key]
+                del self.fetching[miss.key]
             else:
-                self._fetching[miss.key] = other
+                self.fetching[miss.key] = other
         for row, call in [(miss.row, miss.asked), *miss.waiting]:
             if miss.old is None:
                 self.ends[row] = NEVER
