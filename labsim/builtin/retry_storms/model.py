@@ -76,7 +76,6 @@ class Storm(kit.Outcome):
         return {**self.clients.series(), "hit_ratio": hits,
                 "web_in_flight": web["in_flight"], "healthy": web["in_service"],
                 "web_waiting": (np.maximum(at_hand - self.p.targets * self.p.threads, 0), unit),
-                "web_failed_rate": web["failed_rate"],
                 "database_rate": database["accepted_rate"],
                 "database_in_flight": database["in_flight"],
                 "database_queue": database["queue"]}
@@ -101,25 +100,22 @@ class Storm(kit.Outcome):
             self.sim.log("spike ends", "load as before", self.p.spike_start + self.p.spike_duration)
         down = self.down.astype(int)
         for i in np.flatnonzero(np.diff(down, prepend=0)).tolist():
-            what, text = (("outage", "too few are answered") if down[i]
-                          else ("recovered", "nearly all are answered"))
+            what, text = (("outage", "outage: too few are answered in time") if down[i]
+                          else ("recovered", "recovered: nearly all are answered again"))
             self.sim.log(what, text, float(WINDOW * i))
         if len(down) and down[-1]:
-            self.sim.log("end", "still too few are answered", self.p.duration)
+            self.sim.log("end", "not recovered: too few are answered", self.p.duration)
         self.sim.events.sort(key=lambda event: event.t)
 
     @cached_property
     def down(self) -> np.ndarray:
-        """Whether fewer than nine of ten who came in each whole window were answered, (windows,);
-        up to the last moment whose first attempts have been given up."""
-        edges = np.arange(0.0, self.p.duration - self.p.client_timeout, WINDOW)
-        if len(edges) < 2:
-            return np.zeros(0, dtype=bool)
-        ended, waited = (np.array(told[COMPLETED]) for told in (
-            self.clients.ended, self.clients.waited))
-        wanted, answered = (np.histogram(came, edges)[0] for came in (
-            self.clients.sent, ended - waited))
-        return answered < WELL * wanted
+        """Of each whole window whether fewer than nine of ten who came in it were answered, but for
+        those who still wait, (windows,)."""
+        edges = np.arange(0.0, self.p.duration + WINDOW / 2, WINDOW)
+        answered, failed, given_up = (
+            np.histogram(np.array(self.clients.ended[fate]) - self.clients.waited[fate], edges)[0]
+            for fate in (COMPLETED, FAILED, ABANDONED))
+        return answered < WELL * (answered + failed + given_up)
 
     def outage(self) -> float:
         """How long too few were answered, s."""

@@ -80,9 +80,9 @@ PANELS = (
 BOXES = (
     Box("Clients", (0, 0), (("wanted/s", "offered_rate"), ("in time/s", "goodput_rate")),
         alarm="lost_rate", breaks="clients to web"),
-    Box("Load balancer", (1, 0), (("attempts/s", "attempts_rate"), ("healthy", "healthy")),
+    Box("Load balancer", (1, 0), (("attempts/s", "attempts_rate"), ("pass checks", "healthy")),
         breaks="web"),
-    Box("Web servers", (2, 0), (("at hand", "web_in_flight"), ("errors/s", "web_failed_rate")),
+    Box("Web servers", (2, 0), (("at hand", "web_in_flight"), ("errors/s", "refused_rate")),
         alarm="web_waiting", breaks="web-1"),
     Box("Cache", (3, 0), (("hit ratio", "hit_ratio"),), breaks="cache"),
     Box("Database", (4, 0), (("queries/s", "database_rate"), ("waiting", "database_queue")),
