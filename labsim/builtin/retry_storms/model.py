@@ -110,12 +110,14 @@ class Storm(kit.Outcome):
     @cached_property
     def down(self) -> np.ndarray:
         """Of each whole window whether fewer than nine of ten who came in it were answered, but for
-        those who still wait, (windows,)."""
+        those who still wait; where all still do, as in the one before, (windows,)."""
         edges = np.arange(0.0, self.p.duration + WINDOW / 2, WINDOW)
         answered, failed, given_up = (
             np.histogram(np.array(self.clients.ended[fate]) - self.clients.waited[fate], edges)[0]
             for fate in (COMPLETED, FAILED, ABANDONED))
-        return answered < WELL * (answered + failed + given_up)
+        ended = answered + failed + given_up
+        known = np.maximum.accumulate(np.where(ended > 0, np.arange(len(ended)), 0))
+        return (answered < WELL * ended)[known]
 
     def outage(self) -> float:
         """How long too few were answered, s."""
