@@ -35,6 +35,9 @@ from labsim.services.rds.measures import NEVER
 OPEN = math.nan     # the end of a read that is under way
 
 
+STAMPEDE, QUIET = 10, 10.0      # so many more who fetch the same are told of, once in so many s
+
+
 class Application(Asked):
     """Reads and writes of the keys of `cache` by a strategy: "lazy-loading", "write-through",
     "sessions" or "no-cache", before `database`, a part that answers and knows how long its `work`
@@ -83,6 +86,7 @@ class Application(Asked):
                             owner=self)
         self._told = True                       # somebody hears of each answer
         self.fetching: dict[int, Miss] = {}    # key: who asked the database last
+        self._hush = 0.0            # until then the log tells of no more stampedes, s
         self._seen: dict[int, float] = {}       # sessions: when last used
         cache.users.append(self)
         self.link(cache)
@@ -183,6 +187,11 @@ class Application(Asked):
         self.fetches += 1
         if self._cached:
             miss.before, self.fetching[key] = other, miss
+            if other is not None:
+                miss.beside = other.beside + 1
+                if miss.beside == STAMPEDE and t >= self._hush:
+                    self._hush = t + QUIET
+                    self.log("stampede", f"{STAMPEDE} more fetch what is being fetched", t)
         self.client.request(t, self._fetched, miss)
 
     def _way(self, miss: Miss) -> float:

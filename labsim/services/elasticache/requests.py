@@ -34,14 +34,14 @@ class Miss(Query):
     comes of it any more; `waiting`: rows of others that wait for it, and what they asked; `old`: an
     expired value to fall back on. shared: it is wanted though who began it has gone."""
 
-    __slots__ = ("asked", "key", "die", "row", "before", "over", "waiting", "old")
+    __slots__ = ("asked", "key", "die", "row", "before", "beside", "over", "waiting", "old")
 
     def __init__(self, t: float, asked: Call, key: int, takes: float, die: float,
                  row: int | None = None, old: list | None = None, shared: bool = False):
         super().__init__(asked.back, None if shared else asked)
         self.came, self.asked, self.key, self.takes = t, asked, key, takes
         self.die, self.row, self.old = die, row, old
-        self.before, self.over = None, False
+        self.before, self.beside, self.over = None, 0, False
         self.waiting: list[tuple[int, Call]] = []
 
 
