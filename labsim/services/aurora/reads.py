@@ -9,6 +9,8 @@ writes take; reads that would wait longer than a client's timeout fail. A step e
 jumps: a rate, an instance, a dropped connection that is back; within it the queue is a straight
 line that is exact up to where it is empty or full, so that steps may be as long as a tick. On top
 of it waits as in M/M/c at steady state.
+Expected is what comes on average over times long against a read (`offers`): whole numbers that are
+drawn for a step would be chance on top of that of M/M/c, and more of it the shorter a step is.
 *Leaves out:* how waits build up within a step, caches, locks, reads in hand when an instance dies.
 
 Data plane: counted per step and instance; its cost doesn't depend on the rate of reads.
@@ -90,7 +92,15 @@ class Reads:
             answered = offered - failing
             if self.returns:
                 answered = answered * (1.0 - self.returns.late[-1])
-            self.cluster.done.count(float(answered.sum()), step.start, step.end)
+            self.cluster.done.count(float(answered.sum()) * self._luck(length), step.start,
+                                    step.end)
+
+    def _luck(self, length: float) -> float:
+        """How many times as many reads have come in the latest step as are expected."""
+        ends = self.cluster.endpoints
+        expected = sum(e.per_connection * len(e.client) for e in ends) * length
+        came = sum(e.rate * length + e.came[-1] for e in ends)
+        return came / expected if expected else 0.0
 
     def moment(self, endpoint) -> tuple[np.ndarray, ...]:
         """What a read through `endpoint` meets after the latest step, by instance: up to which die
