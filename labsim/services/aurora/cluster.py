@@ -43,15 +43,16 @@ class Cluster(Failures):
 
     METRICS = (
         Count("offered", "reads", "reads that clients wanted", "",
-              lambda c: c.tally.offered.sum(), aliases=("reads",)),
+              lambda c: c.tally.wanted, aliases=("reads",)),
         Count("completed", "reads", "reads that were answered", "higher",
               lambda c: c.tally.completed.sum(), aliases=("reads_served",)),
         Count("failed", "reads", "reads that timed out or found no instance, and were given up",
               "lower", lambda c: c.tally.failed.sum(), aliases=("reads_failed",)),
-        Count("open_end", "reads", "reads whose clients wait to try again as the run ends", "",
+        Count("open_end", "reads", "reads that came last, or whose clients wait to try again, as "
+              "the run ends", "",
               lambda c: c.tally.open_end),
         Count("attempts", "attempts", "times that clients asked: offered and retries", "",
-              lambda c: (c.tally.offered + c.tally.retries).sum()),
+              lambda c: c.tally.attempts),
         Count("retries", "attempts", "attempts after the first of a read", "lower",
               lambda c: c.tally.retries.sum()),
         Count("timed_out", "attempts", "attempts without an answer in time", "lower",

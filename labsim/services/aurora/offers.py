@@ -82,7 +82,8 @@ class Offers:
                         for some in arrivals), np.zeros(len(edges)))
             return np.append(np.diff(came) / seconds, 0.0)
         self._came = rate(arrivals)
-        expected = sum((curve.expected(edges) for _, curve in self._clients), np.zeros(len(seconds)))
+        expected = sum((curve.expected(edges) for _, curve in self._clients),
+                       np.zeros(len(seconds)))
         self._known = np.append(np.maximum(expected, 0.0) / seconds, 0.0)
         self._sure = rate([some for some in arrivals if not any(some is one for one in known)])
         self._ends = np.append(edges[1:], np.inf)[::-1].tolist()

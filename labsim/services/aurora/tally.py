@@ -54,12 +54,15 @@ def whole(values: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 class Tally:
-    """The figures of a run of `cluster`, as arrays by step, and the values of its metrics."""
+    """The figures of a run of `cluster`, as arrays by step, and the values of its metrics. wanted:
+    reads `offered`, and those that other parts gave out last and that are in no step any more."""
 
     def __init__(self, cluster):
         self.cluster, self.sim, self.reads = cluster, cluster.sim, cluster.reads
         self.length, self.readers = self.reads.length, self.reads.during("readers")
         self._count_reads()
+        last = sum(endpoint.counted.on_its_way for endpoint in cluster.endpoints)
+        self.wanted, self.open_end = int(self.offered.sum()) + last, self.open_end + last
         self._draw_latencies(cluster.random("latency"))
         self._count_writes()
         self._draw_staleness()
@@ -141,8 +144,12 @@ class Tally:
     @property
     def amplification(self) -> float:
         """Attempts that were sent, per read."""
-        sent = float((self.offered + self.retries).sum()) - self.short_circuited
-        return sent / max(float(self.offered.sum()), 1.0)
+        return (self.attempts - self.short_circuited) / max(self.wanted, 1)
+
+    @property
+    def attempts(self) -> int:
+        """Times that clients asked."""
+        return self.wanted + int(self.retries.sum())
 
     @property
     def patience(self) -> float:
