@@ -28,7 +28,7 @@ from labsim.declare.users import Users
 from labsim.engine import Load, Simulation, Step
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.aurora.answers import Answering
-from labsim.services.aurora.offers import Mean, Offers
+from labsim.services.aurora.offers import Offers
 from labsim.services.aurora.returns import crowd
 from labsim.services.aurora.rules import SHORTEST_TTL, dns_remainder
 from labsim.services.common.returning import Returning
@@ -62,7 +62,7 @@ class Endpoint(Answering):
                  pool_size: int = 20, lifetime: float, ttl: float = TTL, big: bool | None = None,
                  rate: float = 0.0, retry: Retry | None = None,
                  random: np.random.Generator | None = None):
-        super().__init__(sim, name)
+        super().__init__(sim, name, cluster)
         for what, value in (("clients", clients), ("pool_size", pool_size)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ParameterError(what, value, "a whole number, at least 1")
@@ -72,8 +72,7 @@ class Endpoint(Answering):
             if not value >= 0:
                 raise ParameterError(what, value, "at least 0")
         rng = sim.stream(f"{name} endpoint") if random is None else random
-        self._asked = Mean()
-        self.cluster, self.big, self.nowhere = cluster, big, cluster.nowhere
+        self.big, self.nowhere = big, cluster.nowhere
         self.ttl, self.members = max(ttl, SHORTEST_TTL), cluster.members(big)
         self.lifetime = lifetime
         self.client = np.repeat(np.arange(clients), pool_size)
@@ -92,8 +91,9 @@ class Endpoint(Answering):
         self.all_opened: list[np.ndarray] = []
         self.rate, self.counted = rate, Inlet(self)
         self._offers = Offers(self.counted)
-        self.came: list[float] = []     # reads in each step, beside those at `rate`
-        self.per_connection = rate / len(self.client)   # reads/s that are expected in this step
+        self.came: list[float] = []     # reads in each step, beside those at `rate` and the `asked`
+        self.crowding = rate            # reads/s that are expected in this step, but for the asked
+        self.per_connection = rate / len(self.client)   # and over each connection, with these
         self.retry: Retry | None = None
         self.crowd: Returning | None = None     # of those who come back
         cluster.endpoints.append(self)
@@ -190,10 +190,10 @@ class Endpoint(Answering):
         many of them it has had to open, and `per_connection` how many reads/s come over each.
         """
         came, expected = self._offers.during(step.length)
-        asked = self.asking * step.length
-        self.came.append(came + asked)
-        expected += self._asked.after(asked, step.length) * step.length if self.askers else 0.0
-        self.per_connection = (self.rate + expected / step.length) / len(self.client)
+        self.came.append(came)
+        self.crowding = self.rate + expected / step.length
+        self.note(step.length)
+        self.per_connection = (self.crowding + self.asking) / len(self.client)
         if self._soonest < step.end:
             self._renew(step.start, step.end)
         elif self.opened is not self._none:

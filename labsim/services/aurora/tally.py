@@ -61,6 +61,7 @@ class Tally:
         self.cluster, self.sim, self.reads = cluster, cluster.sim, cluster.reads
         self.length, self.readers = self.reads.length, self.reads.during("readers")
         self._count_reads()
+        self._add_asked()
         last = sum(endpoint.counted.on_its_way for endpoint in cluster.endpoints)
         self.wanted, self.open_end = int(self.offered.sum()) + last, self.open_end + last
         self._draw_latencies(cluster.random("latency"))
@@ -85,7 +86,7 @@ class Tally:
         counts = whole(self.offered[:, None] * weights, axis=1)
         if self.reads.returns:
             return self._count_returns()
-        failing = np.rint(counts * self.reads.failing()).astype(np.int64)
+        failing = np.rint(counts * self.reads.failing).astype(np.int64)
         self.completed, self.failed = counts - failing, failing.sum(axis=1)
         self.answered = self.completed
         self.retries, self.open_end = np.zeros_like(self.offered), 0
@@ -99,7 +100,7 @@ class Tally:
             np.array(one.rows).sum(axis=2) for one in crowds).T
         expected = (attempts - retries).sum()
         self.scale = scale = float(self.offered.sum() / expected) if expected else 0.0
-        self.answered = answered = self.reads.offered * (1.0 - self.reads.failing())
+        self.answered = answered = self.reads.offered * (1.0 - self.reads.failing)
         late = answered * np.array(self.reads.returns.late)
         self.retries = whole(retries * scale)
         self.failed = whole((told + timed) * scale)
@@ -118,13 +119,23 @@ class Tally:
         self.late = min(round(float(late.sum()) * scale), self.timed_out)
         self.short_circuited = round(float((attempts - sent).sum()) * scale)
 
+    def _add_asked(self) -> None:
+        """Reads of those who wait for the answer: what became of each is known."""
+        for endpoint in self.cluster.endpoints:
+            self.offered = self.offered + whole(np.array(endpoint.asked))
+            self.completed = self.completed + whole(np.array(endpoint.answered), axis=0)
+            self.failed = self.failed + whole(np.array(endpoint.refused), axis=0).sum(axis=1)
+            self.open_end += endpoint.open
+            self.timed_out += endpoint.timed_out
+
     def _draw_latencies(self, rng: np.random.Generator) -> None:
         """The mean wait, s, and latencies, s, of `SAMPLE` completed reads: cells (step, instance)
         are drawn in proportion to what they complete, however much that is. The mean latency by
         tick, of all answers, those included for which nobody waits any more."""
         reads, read_time, timeout = self.reads, self.cluster.read_time, self.cluster.timeout
         waiting, rate = reads.waits()
-        expected = np.minimum(reads.mean_behind() + waiting / rate, timeout)
+        behind = reads.mean_behind()        # and beside the queue, but no longer than the timeout
+        expected = behind - waiting / rate * np.expm1(-rate * np.maximum(timeout - behind, 0.0))
         slow = reads.during("slow")
         lasted = (expected + read_time * slow) * self.answered
         self.latency_by_tick = ratio(reads.sums(lasted.sum(axis=1)),
