@@ -90,22 +90,27 @@ class Tally:
         self.completed, self.failed = counts - failing, failing.sum(axis=1)
         self.answered = self.completed
         self.retries, self.open_end = np.zeros_like(self.offered), 0
-        self.timed_out = self.abandoned = int((failing * (self.reads.during("speed") > 0)).sum())
+        self.timed_out = int((failing * (self.reads.during("speed") > 0)).sum())
+        self.abandoned = np.zeros_like(self.offered)
         self.late = self.short_circuited = 0
 
     def _count_returns(self) -> None:
         """The same, where some come back: what was expected, in whole numbers of those who came."""
-        crowds = [endpoint.crowd for endpoint in self.cluster.endpoints]
-        attempts, sent, _, retries, told, timed, timed_out = sum(
-            np.array(one.rows).sum(axis=2) for one in crowds).T
+        endpoints = self.cluster.endpoints
+        crowds = [endpoint.crowd for endpoint in endpoints]
+        each = [np.array(one.rows).sum(axis=2) for one in crowds]
+        attempts, sent, _, retries, told, timed, timed_out = sum(each).T
+        abandoned = sum(rows[:, 5] * (patience(endpoint.retry) <= self.cluster.timeout)
+                        for rows, endpoint in zip(each, endpoints))
         expected = (attempts - retries).sum()
         self.scale = scale = float(self.offered.sum() / expected) if expected else 0.0
         self.answered = answered = self.reads.offered * (1.0 - self.reads.failing)
         late = answered * np.array(self.reads.returns.late)
         self.retries = whole(retries * scale)
-        self.failed = whole((told + timed) * scale)
+        self.failed, self.abandoned = whole((told + timed - abandoned) * scale), whole(
+            abandoned * scale)
         self.open_end = round(float(sum(one.waiting.sum() for one in crowds)) * scale)
-        done = int(self.offered.sum()) - int(self.failed.sum()) - self.open_end
+        done = int(self.offered.sum() - self.failed.sum() - self.abandoned.sum()) - self.open_end
         if done < 0:        # rounding
             self.open_end, done = self.open_end + done, 0
         good = answered - late
@@ -114,7 +119,6 @@ class Tally:
             self.open_end, done = self.open_end + done, 0
         self.completed = whole(good.ravel()).reshape(good.shape)
         self.open_end += done - int(self.completed.sum())
-        self.abandoned = min(round(float(timed.sum()) * scale), int(self.failed.sum()))
         self.timed_out = round(float(timed_out.sum()) * scale)
         self.late = min(round(float(late.sum()) * scale), self.timed_out)
         self.short_circuited = round(float((attempts - sent).sum()) * scale)
@@ -250,6 +254,7 @@ class Tally:
             "offered_rate": rate(self.offered, "reads/s"),
             "completed_rate": rate(self.completed.sum(axis=1), "reads/s"),
             "failed_rate": rate(self.failed, "reads/s"),
+            "lost_rate": rate(self.failed + self.abandoned, "reads/s"),
             "attempts_rate": rate(self.offered + self.retries, "reads/s"),
             "writes_rate": rate(self.writes - self.writes_failed, "writes/s"),
             "writes_failed_rate": rate(self.writes_failed, "writes/s"),

@@ -207,3 +207,25 @@ def test_counted_clients_refuse_what_only_single_ones_can_do():
     for retry in (ls.retry(hedge=1), ls.retry(adaptive=True), ls.retry(attempts=3)):
         with pytest.raises(ParameterError, match="retry"):
             reader.sent(1.0, "more", retry)
+
+
+@pytest.mark.parametrize("retry, fates", [
+    (None, {"failed"}), (ls.retry(attempts=2), {"failed"}),
+    (ls.retry(timeout=9, attempts=2), {"failed"}),
+    (ls.retry(timeout=1, attempts=2), {"abandoned"})])
+def test_who_loses_patience_first_decides_how_a_read_ends(retry, fates):
+    """Twice the load that there is room for: the cluster gives a read up after 5 s, and it has
+    failed; who waits less long abandons it. All that came is counted once (`run` holds the laws).
+    """
+    s = run(rate=4_000.0, retry=retry, duration=300)
+    assert {fate for fate in ("failed", "abandoned") if s[fate] > 0} == fates
+    assert s["offered"] == sum(s[fate] for fate in (
+        "completed", "failed", "abandoned", "open_end"))
+
+
+def test_an_error_and_a_timeout_are_two_ends():
+    """Clients who wait for a second, a replica that is gone for a minute: those who find no
+    instance until their DNS answer expires have failed, those in its neighbour's queue abandon."""
+    s = run(rate=1_800.0, retry=ls.retry(timeout=1, attempts=1),
+            faults=[("cluster-1", "down", 300, 60)])
+    assert 0 < s["failed"] <= 1_800 * 1.5 and s["abandoned"] > 10 * s["failed"]
