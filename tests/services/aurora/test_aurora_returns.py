@@ -229,3 +229,28 @@ def test_an_error_and_a_timeout_are_two_ends():
     s = run(rate=1_800.0, retry=ls.retry(timeout=1, attempts=1),
             faults=[("cluster-1", "down", 300, 60)])
     assert 0 < s["failed"] <= 1_800 * 1.5 and s["abandoned"] > 10 * s["failed"]
+
+
+@pytest.mark.parametrize("high, most", [(0, 2), (4, 4)])
+def test_only_replicas_that_may_exist_can_be_broken(high, most):
+    """Two, or as many as auto scaling may add; one that is not there yet is noted in the log."""
+    def build(sim):
+        part = aurora.Cluster(sim, "au", capacity=100, replicas=2)
+        sim.send(10, to=aurora.Endpoint(sim, "reader", part, lifetime=10))
+        if high:
+            part.auto_scale(2, high, creation_time=60)
+    assert list(ls.simulate(build, duration=60).breakable) == [
+        "au-writer", *(f"au-{i}" for i in range(1, most + 1)), "au-storage"]
+    with pytest.raises(ParameterError, match=f"unknown part 'au-{most + 1}'"):
+        ls.simulate(build, duration=60, faults=[(f"au-{most + 1}", "down", 10, 10)])
+    events = ls.simulate(build, duration=60, faults=[(f"au-{most}", "down", 10, 10)]).events
+    assert any("is not there" in event.text for event in events) == bool(high)
+
+
+def test_a_cluster_s_name_is_answered_with_its_pieces():
+    """Not with whichever of them is spelt most like it."""
+    def build(sim):
+        part = aurora.Cluster(sim, "au", capacity=100, replicas=2)
+        sim.send(10, to=aurora.Endpoint(sim, "reader", part, lifetime=10))
+    with pytest.raises(ParameterError, match="one of au-writer, au-1, au-2, au-storage"):
+        ls.simulate(build, duration=60, faults=[("au", "down", 10, 10)])
