@@ -151,7 +151,8 @@ def schedule(sim: Simulation, faults: Sequence[Fault]) -> None:
         if not found:
             raise ParameterError("faults", fault, "none, since no part here can be broken")
         if fault.part not in found:
-            raise _unknown("part", fault.part, found)
+            part = sim.parts.get(fault.part)        # of which only pieces can be broken
+            raise _unknown("part", fault.part, found, part.breakable() if part else ())
         part, kinds = found[fault.part]
         if fault.what not in kinds:
             raise _unknown(f"fault of {fault.part}", fault.what, kinds)
@@ -172,9 +173,10 @@ def schedule(sim: Simulation, faults: Sequence[Fault]) -> None:
         sim.process(_striking(sim, part, fault))
 
 
-def _unknown(what: str, name: str, known) -> ParameterError:
+def _unknown(what: str, name: str, known, own=()) -> ParameterError:
+    meant = f"one of {', '.join(own)}" if own else nearest(name, known)
     return ParameterError("faults", name, f"one of {', '.join(known)}",
-                          f"faults: unknown {what} {short(name)}: {nearest(name, known)}")
+                          f"faults: unknown {what} {short(name)}: {meant}")
 
 
 def _striking(sim: Simulation, part, fault: Fault):

@@ -284,7 +284,7 @@ rates = range(3_000, 4_700, 100)
 def at_the_end(**change):
     """The share answered in time in the last third of the run, for each rate."""
     for rate in rates:
-        lost = lab.run(storm.changed(read_rate=rate, **change)).series["failed_rate"]
+        lost = lab.run(storm.changed(read_rate=rate, **change)).series["lost_rate"]
         yield 1 - lost.value[lost.t > 1_200].mean() / rate
 
 

@@ -83,7 +83,7 @@ def longest_outage(p) -> float:
 PANELS = (
     Panel("Reads/s", (
         Line("attempts", "attempts_rate"), Line("offered", "offered_rate"),
-        Line("completed", "completed_rate"), Line("failed", "failed_rate")),
+        Line("completed", "completed_rate"), Line("given up", "lost_rate")),
         marks=("failover", "recovered")),
     Panel("CPU", (
         Line("busiest", "cpu_max"), Line("mean", "cpu_mean"), Line("idlest", "cpu_min"),
@@ -98,8 +98,8 @@ PANELS = (
 )
 
 BOXES = (
-    Box("Clients", (0, 0), (("reads/s", "offered_rate"), ("fail/s", "failed_rate")),
-        alarm="failed_rate"),
+    Box("Clients", (0, 0), (("reads/s", "offered_rate"), ("fail/s", "lost_rate")),
+        alarm="lost_rate"),
     Box("Reader endpoint", (1, 0), (("opened/s", "opened_rate"),
                                     ("on the fullest", "connections_max"))),
     Box("Replicas", (2, 0), (("available", "replicas"),), bars=("load", "replicas"),

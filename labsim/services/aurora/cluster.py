@@ -33,6 +33,9 @@ class Cluster(Failures):
     limit). Reads come through an `Endpoint`, at least one, and leave by `done` when they have been
     answered; writes come at `write_rate` per second.
 
+    A read that gets no answer in `timeout` has failed; clients whose own timeout (`retry`) is no
+    longer than that have given up before, and abandon it.
+
     capacity: reads/s of an instance. big: so many replicas, the first, are `big_factor` times as
     large. read_time, timeout: of a read, s. connect_cost, write_cost: in reads. apply_rate, lag:
     writes/s that a replica can take over, and its lag with hardly any, s. items: of which reads
@@ -43,23 +46,25 @@ class Cluster(Failures):
 
     METRICS = (
         Count("offered", "reads", "reads that clients wanted", "",
-              lambda c: c.tally.offered.sum(), aliases=("reads",)),
+              lambda c: c.tally.wanted, aliases=("reads",)),
         Count("completed", "reads", "reads that were answered", "higher",
               lambda c: c.tally.completed.sum(), aliases=("reads_served",)),
-        Count("failed", "reads", "reads that timed out or found no instance, and were given up",
-              "lower", lambda c: c.tally.failed.sum(), aliases=("reads_failed",)),
-        Count("open_end", "reads", "reads whose clients wait to try again as the run ends", "",
+        Count("failed", "reads", "reads that found no instance or took as long as the cluster's "
+              "timeout, and were given up", "lower", lambda c: c.tally.failed.sum(),
+              aliases=("reads_failed",)),
+        Count("open_end", "reads", "reads that came last, or whose clients wait to try again, as "
+              "the run ends", "",
               lambda c: c.tally.open_end),
         Count("attempts", "attempts", "times that clients asked: offered and retries", "",
-              lambda c: (c.tally.offered + c.tally.retries).sum()),
+              lambda c: c.tally.attempts),
         Count("retries", "attempts", "attempts after the first of a read", "lower",
               lambda c: c.tally.retries.sum()),
         Count("timed_out", "attempts", "attempts without an answer in time", "lower",
               lambda c: c.tally.timed_out),
         Count("late", "attempts", "of these, attempts that were answered after all: work for "
               "nothing", "lower", lambda c: c.tally.late),
-        Count("abandoned", "reads", "of the failed reads, those given up after a timeout", "lower",
-              lambda c: c.tally.abandoned),
+        Count("abandoned", "reads", "reads given up after a timeout of the clients' own", "lower",
+              lambda c: c.tally.abandoned.sum()),
         Count("short_circuited", "attempts", "attempts that an open breaker stopped", "lower",
               lambda c: c.tally.short_circuited),
         Metric("amplification", "x", "attempts that were sent, per read", "lower",
@@ -100,17 +105,17 @@ class Cluster(Failures):
     PANELS = (
         Panel("Reads per second", (
             Line("offered", "offered_rate"), Line("attempts", "attempts_rate"),
-            Line("completed", "completed_rate"), Line("failed", "failed_rate")),
+            Line("completed", "completed_rate"), Line("given up", "lost_rate")),
             marks=("failover", "recovered")),
         Panel("CPU", (Line("busiest", "cpu_max"), Line("mean", "cpu_mean"),
                            Line("idlest", "cpu_min")), marks=("scale-out", "replica")),
         Panel("Latency", (Line("mean latency", "latency"),)),
         Panel("Replica lag", (Line("mean lag", "replica_lag"),)))
     INVARIANTS = (
-        adds_up("offered", "completed", "failed", "open_end"),
+        adds_up("offered", "completed", "failed", "abandoned", "open_end"),
         adds_up("attempts", "offered", "retries"),
         Invariant("reads that are given up, late or waiting are counted once", lambda r: (
-            0 <= r.summary["abandoned"] <= r.summary["failed"] and r.summary["open_end"] >= 0
+            r.summary["abandoned"] >= 0 and r.summary["open_end"] >= 0
             and r.summary["late"] <= r.summary["timed_out"] <= r.summary["attempts"])),
         Invariant("no read is answered twice, no write fails twice", lambda r: (
             r.summary["stale_reads"] <= r.summary["completed"]
@@ -123,7 +128,7 @@ class Cluster(Failures):
         Invariant("latencies are in order", lambda r: (
             r.summary["latency_p50"] <= r.summary["latency_p95"] <= r.summary["latency_p99"])))
     shows = (("available", "replicas"), ("reads/s", "completed_rate"))
-    alarm = "failed_rate"
+    alarm = "lost_rate"
 
     def __init__(self, sim: Simulation, name: str, *, capacity: float, engine: str = AURORA,
                  replicas: int = 1, most: int | None = None, multi_az: bool = False, big: int = 0,

@@ -109,9 +109,10 @@ class Failures(Instances):
     # -- faults ----------------------------------------------------------------------------------
 
     def breakable(self) -> dict[str, dict[str, FaultKind]]:
-        """The writer, whichever it is; each instance that may be a replica; Aurora's storage."""
+        """The writer, whichever it is; each replica that there is at first, or that auto scaling
+        may add; Aurora's storage."""
         pieces = {f"{self.name}-writer": WRITER}
-        pieces |= {f"{self.name}-{i}": REPLICA for i in range(1, self.most + 1)}
+        pieces |= {f"{self.name}-{i}": REPLICA for i in range(1, max(self.first, self.high) + 1)}
         return pieces | ({f"{self.name}-storage": STORAGE} if self.engine == AURORA else {})
 
     def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
@@ -123,6 +124,8 @@ class Failures(Instances):
             self.writer if name == "writer" else int(name)))
         if not amounts:
             del self._held[piece, what]
+        elif not self.exists[held]:
+            self.log("replica", f"{piece} is not there: nothing happens unless it is added meanwhile")
         if what == "slow":
             self._slowed[piece] = math.prod(amounts)
             self.slow[:] = 1.0

@@ -86,7 +86,7 @@ class Instances(Component):
         self.up[:1 + replicas] = self.exists[:1 + replicas] = True
         self.broken = np.zeros(self.most + 2, dtype=bool)   # by a fault
         self.slow = np.ones(self.most + 2)                  # takes so many times as long
-        self.writer, self.copies = 0, COPIES
+        self.writer, self.copies, self.first = 0, COPIES, replicas
         self.endpoints: list = []       # each is told when its members change
         self.added: list[int] = []      # replicas of auto scaling, the newest last
         self.creating = self.scale_outs = self.scale_ins = 0

@@ -10,7 +10,7 @@ a phase of its own) and opened to the answer of that moment; connections that an
 come back when their client's answer has expired; custom endpoints for big replicas.
 *Leaves out:* pools that grow and shrink with the load, a proxy's reader endpoint, how long opening
 takes; all connections of an endpoint carry equally many reads, retries too. What comes from another
-counted part comes evenly, a tick later.
+counted part comes evenly, a tick later. How many come, and how many are expected: `offers`.
 
 Data plane: counted. `step` touches only the connections that are due.
 """
@@ -28,6 +28,7 @@ from labsim.declare.users import Users
 from labsim.engine import Load, Simulation, Step
 from labsim.errors import LabsimError, ParameterError
 from labsim.services.aurora.answers import Answering
+from labsim.services.aurora.offers import Offers
 from labsim.services.aurora.returns import crowd
 from labsim.services.aurora.rules import SHORTEST_TTL, dns_remainder
 from labsim.services.common.returning import Returning
@@ -61,7 +62,7 @@ class Endpoint(Answering):
                  pool_size: int = 20, lifetime: float, ttl: float = TTL, big: bool | None = None,
                  rate: float = 0.0, retry: Retry | None = None,
                  random: np.random.Generator | None = None):
-        super().__init__(sim, name)
+        super().__init__(sim, name, cluster)
         for what, value in (("clients", clients), ("pool_size", pool_size)):
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise ParameterError(what, value, "a whole number, at least 1")
@@ -71,7 +72,7 @@ class Endpoint(Answering):
             if not value >= 0:
                 raise ParameterError(what, value, "at least 0")
         rng = sim.stream(f"{name} endpoint") if random is None else random
-        self.cluster, self.big, self.nowhere = cluster, big, cluster.nowhere
+        self.big, self.nowhere = big, cluster.nowhere
         self.ttl, self.members = max(ttl, SHORTEST_TTL), cluster.members(big)
         self.lifetime = lifetime
         self.client = np.repeat(np.arange(clients), pool_size)
@@ -89,11 +90,10 @@ class Endpoint(Answering):
         self.held: list[np.ndarray] = []        # connections of each step, (instances + 1,)
         self.all_opened: list[np.ndarray] = []
         self.rate, self.counted = rate, Inlet(self)
-        self.came: list[float] = []     # reads in each step, beside those at `rate`
-        self.per_connection = rate / len(self.client)   # reads/s, in this step
-        self._edges, self._rates = np.array([np.inf]), np.zeros(1)      # of those who are sure
-        self._ends: list[float] = []    # of these pieces, the next one last
-        self._taken = 0.0               # reads/s from other parts, in this tick
+        self._offers = Offers(self.counted)
+        self.came: list[float] = []     # reads in each step, beside those at `rate` and the `asked`
+        self.crowding = rate            # reads/s that are expected in this step, but for the asked
+        self.per_connection = rate / len(self.client)   # and over each connection, with these
         self.retry: Retry | None = None
         self.crowd: Returning | None = None     # of those who come back
         cluster.endpoints.append(self)
@@ -118,7 +118,7 @@ class Endpoint(Answering):
         if isinstance(load, Users):
             return super().sent(load, name, retry)
         self.come_back(retry)
-        return self.counted.sent(load, name)
+        return self._offers.sent(load, name)
 
     def feed(self, blocks: Iterable[np.ndarray]) -> None:
         """Reads come at the times of `blocks` (arrays, s)."""
@@ -172,22 +172,13 @@ class Endpoint(Answering):
     def begin(self, k: int) -> None:
         """Tick `k` begins: what other parts have given out comes in it."""
         t = self.sim.record.t
-        if k == 0 and self.counted.arrivals:
-            arrivals = self.counted.arrivals
-            self._edges = edges = np.unique(np.concatenate([some.t for some in arrivals]))
-            came = sum(np.interp(edges, some.t, np.append(0, some.counts.cumsum()))
-                       for some in arrivals)
-            self._rates = np.append(np.diff(came) / np.diff(edges), 0.0)
-            self._ends = np.append(edges[1:], np.inf)[::-1].tolist()
         for part in self.fed_by:
             part.advance(t[k])
-        self._taken = self.counted.taken() / (t[k + 1] - t[k])
+        self._offers.begin(t[k], t[k + 1])
 
     def changes(self, now: float) -> float:
         """When the rate through it jumps next, or a dropped connection is back, s."""
-        while self._ends and self._ends[-1] <= now:
-            self._ends.pop()
-        jump = self._ends[-1] if self._ends else np.inf
+        jump = self._offers.changes(now)
         if self._back == np.inf:
             return jump
         return min(jump, max(self._back, now + max(SHORTEST, self.ttl / MOST_RETURNS)))
@@ -198,11 +189,11 @@ class Endpoint(Answering):
         Then `connections` (instances + 1,) says how many each instance holds in it, `opened` how
         many of them it has had to open, and `per_connection` how many reads/s come over each.
         """
-        beside = self._taken + self.asking
-        if self._ends:
-            beside += self._rates[len(self._edges) - len(self._ends)]
-        self.came.append(beside * step.length)
-        self.per_connection = (self.rate + beside) / len(self.client)
+        came, expected = self._offers.during(step.length)
+        self.came.append(came)
+        self.crowding = self.rate + expected / step.length
+        self.note(step.length)
+        self.per_connection = (self.crowding + self.asking) / len(self.client)
         if self._soonest < step.end:
             self._renew(step.start, step.end)
         elif self.opened is not self._none:

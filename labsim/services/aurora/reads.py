@@ -9,6 +9,8 @@ writes take; reads that would wait longer than a client's timeout fail. A step e
 jumps: a rate, an instance, a dropped connection that is back; within it the queue is a straight
 line that is exact up to where it is empty or full, so that steps may be as long as a tick. On top
 of it waits as in M/M/c at steady state.
+Expected is what comes on average over times long against a read (`offers`): whole numbers that are
+drawn for a step would be chance on top of that of M/M/c, and more of it the shorter a step is.
 *Leaves out:* how waits build up within a step, caches, locks, reads in hand when an instance dies.
 
 Data plane: counted per step and instance; its cost doesn't depend on the rate of reads.
@@ -35,7 +37,7 @@ class Reads:
     def __init__(self, cluster):
         self.sim, self.cluster, self.now = cluster.sim, cluster, 0.0
         self._t, self._k = self.sim.record.t.tolist(), 0
-        self._rows: list[tuple] = []    # tick, start, length, state, offered, opened
+        self._rows: list[tuple] = []    # tick, start, length, state, offered, opened, failing
         self._queue = [np.zeros(len(cluster.size))]
         self._states: list = []         # each that has held, with what follows from it
         self.returns: Returns | None = None     # of those who come back, if anybody does
@@ -83,24 +85,38 @@ class Reads:
             offered = self.returns.step(step, self.cluster.state, room, self._queue[-1]
                                         + opened * self.cluster.connect_cost)
         queue = self._queue[-1] + offered + opened * self.cluster.connect_cost - room * length
-        self._rows.append((step.k, step.start, length, state, offered, opened))
+        failing = np.minimum(np.maximum(queue - longest, 0.0), offered)
+        failing = np.divide(failing, offered, out=np.zeros_like(queue), where=offered > 0)
+        self._rows.append((step.k, step.start, length, state, offered, opened, failing))
         self._queue.append(np.minimum(np.maximum(queue, 0.0), longest))
         if self.cluster.done.connected:
-            failing = np.minimum(np.maximum(queue - longest, 0.0), offered)
-            answered = offered - failing
-            if self.returns:
-                answered = answered * (1.0 - self.returns.late[-1])
-            self.cluster.done.count(float(answered.sum()), step.start, step.end)
+            self.cluster.done.count(self._answered(), step.start, step.end)
+
+    def _answered(self) -> float:
+        """How many reads are answered in the latest step."""
+        *_, length, _, offered, _, failing = self._rows[-1]
+        ends = self.cluster.endpoints
+        crowd = offered - sum(e.connections / len(e.client) * e.asking for e in ends) * length
+        answered = crowd * (1.0 - failing)
+        if self.returns:
+            answered = answered * (1.0 - self.returns.late[-1])
+        expected = sum(e.crowding for e in ends) * length
+        came = sum(e.rate * length + e.came[-1] for e in ends)      # chance, and what is expected
+        return float(sum(e.answered[-1].sum() for e in ends)
+                     + (answered.sum() * came / expected if expected else 0.0))
 
     def moment(self, endpoint) -> tuple[np.ndarray, ...]:
         """What a read through `endpoint` meets after the latest step, by instance: up to which die
-        it goes there, reads/s that there is room for, the wait behind its queue, s, and
-        `waits_beside` it."""
+        it goes there, whether it works, the share that fails for the queue is too long, the wait
+        behind it, s, and `waits_beside` it."""
         cluster, (_, room, _) = self.cluster, self._state()
-        offered = self._rows[-1][4] / self._rows[-1][2] if self._rows else np.zeros(len(room))
-        return (np.cumsum(endpoint.connections) / len(endpoint.client), room,
-                self._queue[-1] / np.maximum(room, 1e-9),
-                *waits_beside(offered, room, cluster.read_time * cluster.state.slow))
+        load = failing = np.zeros(len(room))
+        if self._rows:
+            *_, length, _, offered, opened, failing = self._rows[-1]
+            load = (offered + opened * cluster.connect_cost) / length
+        return (np.cumsum(endpoint.connections) / len(endpoint.client), cluster.state.speed > 0,
+                np.where(room > 0, failing, 1.0), self._queue[-1] / np.maximum(room, 1e-9),
+                *waits_beside(load, room, cluster.read_time * cluster.state.slow))
 
     def _state(self) -> tuple[int, np.ndarray, np.ndarray]:
         """Which state holds, how many reads/s each instance has room for beside its writes, and
@@ -229,13 +245,10 @@ class Reads:
         length = self.length.reshape(-1, *[1] * (values.ndim - 1))
         return self.sums(values * length) / self.sums(length)
 
+    @cached_property
     def failing(self) -> np.ndarray:
         """Share of each step's reads that fail at each instance: beyond its longest queue."""
-        room = self.room
-        over = (self._queue_before + self.offered + self.extra - room * self.length[:, None]
-                - room * self.cluster.timeout)
-        failing = np.minimum(np.maximum(over, 0.0), self.offered)
-        return np.divide(failing, self.offered, out=np.zeros_like(over), where=self.offered > 0)
+        return np.array([row[6] for row in self._rows])
 
     @cached_property
     def _queue_before(self) -> np.ndarray:

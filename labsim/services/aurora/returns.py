@@ -69,12 +69,13 @@ class Returns:
         endpoints, timeout = self.cluster.endpoints, self.cluster.timeout
         ways = [endpoint.connections / len(endpoint.client) for endpoint in endpoints]
         for endpoint in endpoints:
-            endpoint.crowd.begin(step.start, step.end, np.array([
-                endpoint.per_connection * len(endpoint.client) * step.length]))
+            endpoint.crowd.begin(step.start, step.end, np.array([endpoint.crowding * step.length]))
+        others = sum(way * (endpoint.asking * step.length)      # who come back in their own way
+                     for endpoint, way in zip(endpoints, ways))
         still = False
         while not still:
             each = [way * endpoint.crowd.asked for endpoint, way in zip(endpoints, ways)]
-            offered = sum(each)
+            offered = sum(each) + others
             growth = offered - room * step.length
             over = np.minimum(np.maximum(queue + growth - room * timeout, 0.0), offered)
             failing = np.divide(over, offered, out=(room <= 0).astype(float), where=offered > 0)

@@ -54,12 +54,16 @@ def whole(values: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 class Tally:
-    """The figures of a run of `cluster`, as arrays by step, and the values of its metrics."""
+    """The figures of a run of `cluster`, as arrays by step, and the values of its metrics. wanted:
+    reads `offered`, and those that other parts gave out last and that are in no step any more."""
 
     def __init__(self, cluster):
         self.cluster, self.sim, self.reads = cluster, cluster.sim, cluster.reads
         self.length, self.readers = self.reads.length, self.reads.during("readers")
         self._count_reads()
+        self._add_asked()
+        last = sum(endpoint.counted.on_its_way for endpoint in cluster.endpoints)
+        self.wanted, self.open_end = int(self.offered.sum()) + last, self.open_end + last
         self._draw_latencies(cluster.random("latency"))
         self._count_writes()
         self._draw_staleness()
@@ -82,26 +86,31 @@ class Tally:
         counts = whole(self.offered[:, None] * weights, axis=1)
         if self.reads.returns:
             return self._count_returns()
-        failing = np.rint(counts * self.reads.failing()).astype(np.int64)
+        failing = np.rint(counts * self.reads.failing).astype(np.int64)
         self.completed, self.failed = counts - failing, failing.sum(axis=1)
         self.answered = self.completed
         self.retries, self.open_end = np.zeros_like(self.offered), 0
-        self.timed_out = self.abandoned = int((failing * (self.reads.during("speed") > 0)).sum())
+        self.timed_out = int((failing * (self.reads.during("speed") > 0)).sum())
+        self.abandoned = np.zeros_like(self.offered)
         self.late = self.short_circuited = 0
 
     def _count_returns(self) -> None:
         """The same, where some come back: what was expected, in whole numbers of those who came."""
-        crowds = [endpoint.crowd for endpoint in self.cluster.endpoints]
-        attempts, sent, _, retries, told, timed, timed_out = sum(
-            np.array(one.rows).sum(axis=2) for one in crowds).T
+        endpoints = self.cluster.endpoints
+        crowds = [endpoint.crowd for endpoint in endpoints]
+        each = [np.array(one.rows).sum(axis=2) for one in crowds]
+        attempts, sent, _, retries, told, timed, timed_out = sum(each).T
+        abandoned = sum(rows[:, 5] * (patience(endpoint.retry) <= self.cluster.timeout)
+                        for rows, endpoint in zip(each, endpoints))
         expected = (attempts - retries).sum()
         self.scale = scale = float(self.offered.sum() / expected) if expected else 0.0
-        self.answered = answered = self.reads.offered * (1.0 - self.reads.failing())
+        self.answered = answered = self.reads.offered * (1.0 - self.reads.failing)
         late = answered * np.array(self.reads.returns.late)
         self.retries = whole(retries * scale)
-        self.failed = whole((told + timed) * scale)
+        self.failed, self.abandoned = whole((told + timed - abandoned) * scale), whole(
+            abandoned * scale)
         self.open_end = round(float(sum(one.waiting.sum() for one in crowds)) * scale)
-        done = int(self.offered.sum()) - int(self.failed.sum()) - self.open_end
+        done = int(self.offered.sum() - self.failed.sum() - self.abandoned.sum()) - self.open_end
         if done < 0:        # rounding
             self.open_end, done = self.open_end + done, 0
         good = answered - late
@@ -110,10 +119,18 @@ class Tally:
             self.open_end, done = self.open_end + done, 0
         self.completed = whole(good.ravel()).reshape(good.shape)
         self.open_end += done - int(self.completed.sum())
-        self.abandoned = min(round(float(timed.sum()) * scale), int(self.failed.sum()))
         self.timed_out = round(float(timed_out.sum()) * scale)
         self.late = min(round(float(late.sum()) * scale), self.timed_out)
         self.short_circuited = round(float((attempts - sent).sum()) * scale)
+
+    def _add_asked(self) -> None:
+        """Reads of those who wait for the answer: what became of each is known."""
+        for endpoint in self.cluster.endpoints:
+            self.offered = self.offered + whole(np.array(endpoint.asked))
+            self.completed = self.completed + whole(np.array(endpoint.answered), axis=0)
+            self.failed = self.failed + whole(np.array(endpoint.refused), axis=0).sum(axis=1)
+            self.open_end += endpoint.open
+            self.timed_out += endpoint.timed_out
 
     def _draw_latencies(self, rng: np.random.Generator) -> None:
         """The mean wait, s, and latencies, s, of `SAMPLE` completed reads: cells (step, instance)
@@ -121,7 +138,8 @@ class Tally:
         tick, of all answers, those included for which nobody waits any more."""
         reads, read_time, timeout = self.reads, self.cluster.read_time, self.cluster.timeout
         waiting, rate = reads.waits()
-        expected = np.minimum(reads.mean_behind() + waiting / rate, timeout)
+        behind = reads.mean_behind()        # and beside the queue, but no longer than the timeout
+        expected = behind - waiting / rate * np.expm1(-rate * np.maximum(timeout - behind, 0.0))
         slow = reads.during("slow")
         lasted = (expected + read_time * slow) * self.answered
         self.latency_by_tick = ratio(reads.sums(lasted.sum(axis=1)),
@@ -141,8 +159,12 @@ class Tally:
     @property
     def amplification(self) -> float:
         """Attempts that were sent, per read."""
-        sent = float((self.offered + self.retries).sum()) - self.short_circuited
-        return sent / max(float(self.offered.sum()), 1.0)
+        return (self.attempts - self.short_circuited) / max(self.wanted, 1)
+
+    @property
+    def attempts(self) -> int:
+        """Times that clients asked."""
+        return self.wanted + int(self.retries.sum())
 
     @property
     def patience(self) -> float:
@@ -232,6 +254,7 @@ class Tally:
             "offered_rate": rate(self.offered, "reads/s"),
             "completed_rate": rate(self.completed.sum(axis=1), "reads/s"),
             "failed_rate": rate(self.failed, "reads/s"),
+            "lost_rate": rate(self.failed + self.abandoned, "reads/s"),
             "attempts_rate": rate(self.offered + self.retries, "reads/s"),
             "writes_rate": rate(self.writes - self.writes_failed, "writes/s"),
             "writes_failed_rate": rate(self.writes_failed, "writes/s"),

@@ -207,3 +207,50 @@ def test_counted_clients_refuse_what_only_single_ones_can_do():
     for retry in (ls.retry(hedge=1), ls.retry(adaptive=True), ls.retry(attempts=3)):
         with pytest.raises(ParameterError, match="retry"):
             reader.sent(1.0, "more", retry)
+
+
+@pytest.mark.parametrize("retry, fates", [
+    (None, {"failed"}), (ls.retry(attempts=2), {"failed"}),
+    (ls.retry(timeout=9, attempts=2), {"failed"}),
+    (ls.retry(timeout=1, attempts=2), {"abandoned"})])
+def test_who_loses_patience_first_decides_how_a_read_ends(retry, fates):
+    """Twice the load that there is room for: the cluster gives a read up after 5 s, and it has
+    failed; who waits less long abandons it. All that came is counted once (`run` holds the laws).
+    """
+    s = run(rate=4_000.0, retry=retry, duration=300)
+    assert {fate for fate in ("failed", "abandoned") if s[fate] > 0} == fates
+    assert s["offered"] == sum(s[fate] for fate in (
+        "completed", "failed", "abandoned", "open_end"))
+
+
+def test_an_error_and_a_timeout_are_two_ends():
+    """Clients who wait for a second, a replica that is gone for a minute: those who find no
+    instance until their DNS answer expires have failed, those in its neighbour's queue abandon."""
+    s = run(rate=1_800.0, retry=ls.retry(timeout=1, attempts=1),
+            faults=[("cluster-1", "down", 300, 60)])
+    assert 0 < s["failed"] <= 1_800 * 1.5 and s["abandoned"] > 10 * s["failed"]
+
+
+@pytest.mark.parametrize("high, most", [(0, 2), (4, 4)])
+def test_only_replicas_that_may_exist_can_be_broken(high, most):
+    """Two, or as many as auto scaling may add; one that is not there yet is noted in the log."""
+    def build(sim):
+        part = aurora.Cluster(sim, "au", capacity=100, replicas=2)
+        sim.send(10, to=aurora.Endpoint(sim, "reader", part, lifetime=10))
+        if high:
+            part.auto_scale(2, high, creation_time=60)
+    assert list(ls.simulate(build, duration=60).breakable) == [
+        "au-writer", *(f"au-{i}" for i in range(1, most + 1)), "au-storage"]
+    with pytest.raises(ParameterError, match=f"unknown part 'au-{most + 1}'"):
+        ls.simulate(build, duration=60, faults=[(f"au-{most + 1}", "down", 10, 10)])
+    events = ls.simulate(build, duration=60, faults=[(f"au-{most}", "down", 10, 10)]).events
+    assert any("is not there" in event.text for event in events) == bool(high)
+
+
+def test_a_cluster_s_name_is_answered_with_its_pieces():
+    """Not with whichever of them is spelt most like it."""
+    def build(sim):
+        part = aurora.Cluster(sim, "au", capacity=100, replicas=2)
+        sim.send(10, to=aurora.Endpoint(sim, "reader", part, lifetime=10))
+    with pytest.raises(ParameterError, match="one of au-writer, au-1, au-2, au-storage"):
+        ls.simulate(build, duration=60, faults=[("au", "down", 10, 10)])
