@@ -182,6 +182,25 @@ def test_what_is_counted_done_has_left():
     assert told["stream.offered"] == told["bucket.puts_completed"]
 
 
+# -- at what pace --------------------------------------------------------------------------------
+
+PLACES = {"table": lambda sim: table(sim, "part", 40.0).writes,
+          "stream": lambda sim: kinesis.Stream(sim, "part").records,
+          "bucket": lambda sim: s3.Bucket(sim, "part").puts}
+
+
+@pytest.mark.parametrize("place, load", [("table", "partition_load"), ("stream", "load_max"),
+                                         ("bucket", "load_max")])
+def test_a_load_is_a_rate_over_a_second(place, load):
+    """45 a second, by clients who come one by one: most in a second, not in a step of a moment."""
+    def build(sim):
+        sim.send(45, to=PLACES[place](sim).one_by_one)
+    r = ls.simulate(build, duration=600, seed=1, faults=[
+        ("part", "throttled", start + start % 7 / 10 + 0.002, 0.01, 0.01)
+        for start in range(60, 600)])
+    assert 0.01 < r.series[f"part.{load}"].value.max() <= 0.08
+
+
 # -- whole numbers -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("seed", range(8))
