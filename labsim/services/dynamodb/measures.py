@@ -44,11 +44,11 @@ METRICS = (
     Count("completed", "requests", "requests that the table served", "higher",
           lambda t: t.fates[0], aliases=("served",)),
     Count("throttled", "attempts", "attempts that were throttled", "lower",
-          lambda t: t.throttled.sum()),
+          lambda t: (t.throttled.sum(axis=0) + t.heard[:, 1]).sum()),
     Count("throttled_reads", "attempts", "reads among them", "lower",
-          lambda t: t.throttled[:, READ].sum()),
+          lambda t: t.throttled[:, READ].sum() + t.heard[READ, 1]),
     Count("throttled_writes", "attempts", "writes among them", "lower",
-          lambda t: t.throttled[:, WRITE].sum()),
+          lambda t: t.throttled[:, WRITE].sum() + t.heard[WRITE, 1]),
     Count("throttled_by_gsi", "attempts", "writes throttled because of the index", "lower",
           lambda t: t.held_up.sum(), aliases=("held_up",)),
     Count("retries", "attempts", "attempts beyond the first", "lower", lambda t: t.retried),
@@ -77,7 +77,7 @@ METRICS = (
     Count("attempts", "attempts", "requests offered and retries made", "lower",
           lambda t: t.attempted.sum() + t.attempts.stopped.sum() + t.on_its_way.sum()),
     Count("errors", "attempts", "attempts that failed since something was broken", "lower",
-          lambda t: t.erred.sum()),
+          lambda t: t.erred.sum() + t.heard[:, 2].sum()),
     *CLIENT_METRICS)
 PANELS = (
     Panel("Reads", (

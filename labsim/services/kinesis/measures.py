@@ -69,7 +69,7 @@ METRICS = (
     Metric("consumer_rate", "records/s", "records that each consumer read per second, on "
            "average", "", lambda s: s.read / s.sim.duration),
     Count("errors", "attempts", "attempts that failed since something was broken", "lower",
-          lambda s: s.shards.erred.sum()),
+          lambda s: s.erred),
     *(metric for metric in CLIENT_METRICS if metric.name != "timed_out"))
 
 PANELS = (

@@ -254,11 +254,6 @@ class Bucket(CountedPart):
         return (self.attempts.asked_by.sum(axis=-1) + self.attempts.stopped).sum(axis=1)
 
     @property
-    def on_its_way(self) -> np.ndarray:
-        """GETs and PUTs that came in the last step, and are not counted yet, (2,)."""
-        return np.array([self.gets.on_its_way, self.puts.on_its_way])
-
-    @property
     def served(self) -> np.ndarray:
         """Requests answered, (ticks, attempts, 2)."""
         return self.attempts.served_by
@@ -271,7 +266,7 @@ class Bucket(CountedPart):
     @cached_property
     def completed(self) -> np.ndarray:
         """GETs and PUTs answered, (2,)."""
-        return np.rint(self.served.sum(axis=1).sum(axis=0))
+        return np.rint(self.served.sum(axis=1).sum(axis=0)) + self.heard[:, 0]
 
     @cached_property
     def latencies(self) -> tuple:
