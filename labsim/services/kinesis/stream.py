@@ -218,7 +218,7 @@ class Stream(kit.CountedPart):
 
     @property
     def incomplete(self) -> float:
-        """Records not put: given up or still waiting."""
+        """Records not put: those given up, and those that wait."""
         return max(0.0, self.offered - self.put)
 
     @cached_property
