@@ -3,8 +3,9 @@
 Picture a crowd at turnstiles, and somebody with a clicker at each door. Nobody is known by name;
 what is handed on is how many came since he last looked at it.
 
-*Models:* Poisson counts at a rate that may change; several ways into one part. *Leaves out:* when
-within a step a request comes; what leaves in a step is spread evenly over it.
+*Models:* Poisson counts at a rate that may change; several ways into one part; what another part
+gives out, at the pace at which it does, a step later. *Leaves out:* when within a step a request
+comes; what leaves in a step is spread evenly over it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,8 +24,9 @@ class Inlet(Port):
     """A way into a counted part, such as a table's reads: `sim.send(load, to=table.reads)`.
 
     What is sure to come is `arrivals`; what another part gives out comes by `take`, and is served
-    in the step that begins next. The part says by `lead` to which of its keys they go, and asks
-    `during` each step.
+    as fast as it comes, but a bit later: by as much as the longest step has been, before whose end
+    nobody knows of it. The part says by `lead` to which of its keys they go, and asks `during` each
+    step.
     """
 
     def __init__(self, part: Component, name: str = ""):
@@ -32,7 +34,9 @@ class Inlet(Port):
         self.sim, self.name = part.sim, f"{part.name} {name}".strip()
         self.arrivals: list[Arrivals] = []
         self.coming: list[Coming] = []
-        self._taken, self._sent = 0, False
+        self._taken, self._sent = np.empty(0), False    # came when, s
+        self._news: list[np.ndarray] = []               # the same, since the last step
+        self._later = 0.0                               # s until they are served
 
     @property
     def fed_by(self) -> list[Component]:
@@ -75,18 +79,29 @@ class Inlet(Port):
 
     def take(self, times: np.ndarray) -> None:
         """Requests come at `times` (s), which another part has just given out."""
-        self._taken += len(times)
+        self._news.append(times)
 
     @property
     def on_its_way(self) -> int:
-        """How many have come, and are not counted yet: at the end of a run those of its last step.
-        """
-        return self._taken
+        """How many have come, and are not counted yet: at the end of a run the last of them."""
+        return len(self._taken) + sum(map(len, self._news))
 
     def taken(self) -> int:
         """How many were taken since the last call."""
-        taken, self._taken = self._taken, 0
+        taken = self.on_its_way
+        self._taken, self._news = np.empty(0), []
         return taken
+
+    def _due(self, step: Step) -> int:
+        """How many that were taken are served in a step: those of a time as long as it is."""
+        if self._news:
+            self._taken, self._news = np.sort(np.concatenate([self._taken, *self._news])), []
+        if not len(self._taken):
+            return 0
+        self._later = max(self._later, step.start - float(self._taken[0]))
+        due = int(np.searchsorted(self._taken, step.end - self._later))
+        self._taken = self._taken[due:]
+        return due
 
     def lead(self, weights: np.ndarray, dice: np.random.Generator) -> None:
         """Each goes to one of several keys with the probability `weights` (keys,), which sum to 1;
@@ -105,8 +120,9 @@ class Inlet(Port):
         for arrivals in self.arrivals[len(self.coming):]:
             self.coming.append(Coming(arrivals, self.weights, self._dice))
         came = [coming.during(step) for coming in self.coming]
-        if self._taken:
-            came.append(self._dice.multinomial(self.taken(), self.weights).astype(float))
+        due = self._due(step)
+        if due:
+            came.append(self._dice.multinomial(due, self.weights).astype(float))
         return sum(came[1:], came[0]) if came else np.zeros(len(self.weights))
 
 

@@ -68,6 +68,10 @@ class CountedPart(Component):
     _piece: np.ndarray                      # to which piece each key belongs, (keys,)
     _paces = None
 
+    def __init__(self, sim, name: str):
+        super().__init__(sim, name)
+        self.inlets: list = []      # `AskedInlet`s
+
     # -- who comes back ------------------------------------------------------------------------
 
     def come_back(self, retry: Retry) -> None:
@@ -94,9 +98,16 @@ class CountedPart(Component):
         raise NotImplementedError
 
     @property
-    def on_its_way(self) -> np.ndarray | int:
-        """How many requests have come, of each kind, and are not counted yet."""
-        raise NotImplementedError
+    def on_its_way(self) -> np.ndarray:
+        """How many requests have come by each of its ways in, and are not counted yet, (inlets,).
+        """
+        return np.array([inlet.on_its_way for inlet in self.inlets])
+
+    @property
+    def heard(self) -> np.ndarray:
+        """Who of these has been told that it's done, that there was no room, and that something was
+        broken, (inlets, 3)."""
+        return np.array([inlet.heard for inlet in self.inlets])
 
     # -- for who asks one by one: see `labsim.declare.asked_inlet` ------------------------------
 
@@ -185,4 +196,4 @@ CLIENT_METRICS = (
           lambda s: s.crowd.stopped.sum()),
     Metric("amplification", "x", "attempts that were made, per request", "lower", _amplified),
     Metric("goodput", "req/s", "requests answered in time, per second", "higher",
-           lambda s: s.crowd.served_by.sum() / s.sim.duration))
+           lambda s: (s.crowd.served_by.sum() + s.heard[:, 0].sum()) / s.sim.duration))

@@ -10,6 +10,7 @@ from labsim.engine.budget import Budget, Estimate
 from labsim.engine.counted import STILL, Attempts, widened
 from labsim.engine.due import Due
 from labsim.engine.key_sample import KeySample, key_sample
+from labsim.engine.last_second import LastSecond
 from labsim.engine.lru_cache import LruCache
 from labsim.engine.pace import FOLLOWED, Step, counted_run
 from labsim.engine.popularity import draw_keys, popularity, scatter
@@ -24,8 +25,8 @@ from labsim.engine.waits import drawn_waits
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, at_once, merged, replay
 
 __all__ = [
-    "FOLLOWED", "STILL", "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due",
-    "Estimate", "Event", "KeySample", "Load", "LruCache", "Order", "RateCurve", "Recorder",
+    "FOLLOWED", "STILL", "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate",
+    "Event", "KeySample", "LastSecond", "Load", "LruCache", "Order", "RateCurve", "Recorder",
     "Rows", "Servers", "ServiceTimes", "Simulation", "Source", "Station", "Step", "TokenBucket",
     "Wake", "at_once", "counted_run", "draw_keys", "drawn_waits", "held_at_first", "key_sample",
     "merged", "one_by_one", "popularity", "replay", "scatter", "so_far", "stream", "together",

@@ -3,7 +3,7 @@
 import pytest
 
 import labsim as ls
-from labsim.services import dynamodb, ec2, kinesis, lambda_, s3
+from labsim.services import api_gateway, dynamodb, ec2, kinesis, kms, lambda_, s3
 
 TOLD = 3        # requests by which the account is off after a burst, at most
 
@@ -23,11 +23,12 @@ def summed(build, **how):
 
 @pytest.mark.parametrize("think", [0.5, 1.0, 2.0, 5.0, 10.0])
 def test_users_who_come_all_at_once_are_told_what_is_counted(think):
-    """12 requests a second, by users in step with each other, of which 5 a second get through."""
+    """12 requests a second, by users in step with each other, of which 5 a second get through; who
+    was told last is served after the end."""
     def build(sim):
         sim.send(ls.users(int(12 * think), think=think), to=table(sim).writes, name="users")
     told = summed(build, duration=1_000)
-    assert 4_900 < told["table.completed"] <= 5_000
+    assert 4_900 < told["table.completed"] <= 5_000 + TOLD
     assert told["users.completed"] == pytest.approx(told["table.completed"], abs=TOLD)
 
 
@@ -105,3 +106,54 @@ def test_fates_are_as_good_as_independent(n):
         sim.send(20, to=ec2.Service(sim, "web", ls.fixed(0.01), threads=50, calls=ask))
     told = summed(build, duration=1_000, faults=[("table", "errors", 0, 0, 0.5)])
     assert told["web to table writes.amplification"] == pytest.approx(2 * (1 - 0.5**n), rel=0.02)
+
+
+# -- when the run ends ---------------------------------------------------------------------------
+
+PARTS = {"table": lambda sim: table(sim, 1_000.0).writes,
+         "stream": lambda sim: kinesis.Stream(sim, "stream").records,
+         "bucket": lambda sim: s3.Bucket(sim, "bucket", waits=[]).puts,
+         "kms": lambda sim: kms.Quota(sim, "kms").requests}
+
+
+@pytest.mark.parametrize("faults", [(), (("down", 0, 0),)])
+@pytest.mark.parametrize("name, done, failed", [
+    ("table", "completed", "failed"), ("stream", "completed", "failed"),
+    ("bucket", "puts_completed", "failed"), ("kms", "completed", "errors")])
+def test_who_was_answered_last_is_counted_as_he_was_told(name, done, failed, faults):
+    """100 a second, all of them done or, where all is down, none: as many as the clients say; who
+    waits has no answer."""
+    def build(sim):
+        sim.send(100, to=PARTS[name](sim).one_by_one, name="c", retry=ls.retry(attempts=1))
+    told = summed(build, duration=60, faults=[(name, *fault) for fault in faults])
+    assert told[f"{name}.{done}"] == told["c.completed"]
+    if name != "bucket":        # where those that are open have failed
+        assert told[f"{name}.{failed}"] == told["c.failed"]
+        assert told[f"{name}.waiting_end"] == (
+            told["c.offered"] - told["c.completed"] - told["c.failed"]) < 10
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_users_behind_a_gateway_and_their_table_count_alike(seed):
+    """Far more than 50 writes a second: but for what the account is off by, all are told the same,
+    and each failure is an attempt that was throttled."""
+    def build(sim):
+        f = lambda_.Function(sim, "f", ls.fixed(0.05), calls=table(sim, 50.0).writes)
+        sim.send(ls.users(200, think=1.0), to=api_gateway.Gateway(sim, "api", f), name="users")
+    told = summed(build, duration=600, seed=seed)
+    assert told["users.completed"] == pytest.approx(told["table.completed"], abs=3 * TOLD)
+    assert told["users.failed"] == pytest.approx(told["table.failed"], abs=3 * TOLD)
+    assert told["table.throttled"] == told["table.failed"] and told["table.waiting_end"] == 0
+
+
+def test_a_shard_that_is_overrun_counts_whom_it_told():
+    """3,000 records a second before a limit of 1,000: attempts add up, though no step counted the
+    last of them."""
+    def build(sim):
+        sim.send(3_000, to=kinesis.Stream(sim, "stream").records.one_by_one, name="c",
+                 retry=ls.retry(attempts=1))
+    told = summed(build, duration=20)
+    assert told["c.completed"] == pytest.approx(told["stream.completed"], rel=1e-3)
+    assert told["stream.throttled"] == pytest.approx(told["stream.failed"], abs=1)
+    assert told["stream.offered"] == (
+        told["stream.completed"] + told["stream.failed"] + told["stream.waiting_end"])

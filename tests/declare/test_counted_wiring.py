@@ -182,6 +182,42 @@ def test_what_is_counted_done_has_left():
     assert told["stream.offered"] == told["bucket.puts_completed"]
 
 
+# -- at what pace --------------------------------------------------------------------------------
+
+PLACES = {"table": lambda sim: table(sim, "part", 40.0).writes,
+          "stream": lambda sim: kinesis.Stream(sim, "part").records,
+          "bucket": lambda sim: s3.Bucket(sim, "part").puts}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("place, load", [("table", "partition_load"), ("stream", "load_max"),
+                                         ("bucket", "load_max")])
+def test_what_workers_give_out_comes_as_fast_as_they_work(place, load, seed):
+    """45 a second before limits of 1,000 and 3,500, though faults cut short steps from the run:
+    never more than 100 in a second."""
+    def build(sim):
+        q = sqs.Queue(sim, "q")
+        ec2.Fleet(sim, "w", size=100, consumes=q, work=ls.exponential(0.5))
+        q.done.to(PLACES[place](sim))
+        sim.send(45, to=q)
+    r = ls.simulate(build, duration=3_600, seed=seed, faults=[
+        ("part", "throttled", start + start % 7 / 10, 0.4, 0.01)
+        for start in range(60, 3_600, 67)])
+    assert r.series[f"part.{load}"].value.max() <= 0.1
+
+
+@pytest.mark.parametrize("place, load", [("table", "partition_load"), ("stream", "load_max"),
+                                         ("bucket", "load_max")])
+def test_a_load_is_a_rate_over_a_second(place, load):
+    """45 a second, by clients who come one by one: most in a second, not in a step of a moment."""
+    def build(sim):
+        sim.send(45, to=PLACES[place](sim).one_by_one)
+    r = ls.simulate(build, duration=600, seed=1, faults=[
+        ("part", "throttled", start + start % 7 / 10 + 0.002, 0.01, 0.01)
+        for start in range(60, 600)])
+    assert 0.01 < r.series[f"part.{load}"].value.max() <= 0.08
+
+
 # -- whole numbers -------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("seed", range(8))

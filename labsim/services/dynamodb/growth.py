@@ -13,6 +13,8 @@ import math
 
 import numpy as np
 
+from labsim.engine import LastSecond
+
 AFTER = 1_800           # s until a new peak is one that is doubled
 EVERY = 60.0            # s, within which a peak that still grows counts as one
 
@@ -22,6 +24,7 @@ class Growth:
 
     def __init__(self, first: np.ndarray):
         self.first, self._grown, self._split = first, np.zeros(2), first
+        self._second = LastSecond(np.zeros(2))
         self.rose = False       # by a peak, since somebody said that it hadn't
         self._peaks = [(-AFTER, np.zeros(2))]       # (since, highest consumption until the next)
 
@@ -41,10 +44,10 @@ class Growth:
             self._grown, self.rose = self._peaks[0][1], True
         return np.maximum(self.first, 2.0 * self._grown)
 
-    def note(self, used: np.ndarray, now: float) -> None:
-        """Until `now` s so many units/s were consumed, (2,)."""
+    def note(self, used: np.ndarray, length: float, now: float) -> None:
+        """In a step of `length` s that ended at `now` s so many units were consumed, (2,)."""
         since, peak = self._peaks[-1]
-        higher = np.maximum(peak, used)
+        higher = np.maximum(peak, self._second.rate(used, length))
         if (higher > peak).any():
             if now - since < EVERY:
                 self._peaks[-1] = since, higher

@@ -41,11 +41,6 @@ class Results(kit.CountedPart):
         return self.attempts.arrived.sum(axis=-1)
 
     @property
-    def on_its_way(self) -> np.ndarray:
-        """Reads and writes that came in the last step, and are not counted yet, (2,)."""
-        return np.array([self.reads.on_its_way, self.writes.on_its_way])
-
-    @property
     def offered(self) -> np.ndarray:
         """Reads and writes that came, (2,)."""
         return kit.whole(self.arrived.sum(axis=0)) + self.on_its_way
@@ -55,7 +50,9 @@ class Results(kit.CountedPart):
         """Requests that were served, given up, and wait or came last, in whole numbers, (3,)."""
         done, failed, waiting = kit.whole(np.array([
             self.served.sum(), self.given_up.sum(), self.attempts.waiting.sum()]))
-        return np.array([done, failed, waiting + self.on_its_way.sum()])
+        well, *badly = self.heard.sum(axis=0)
+        return np.array([done + well, failed + sum(badly),
+                         waiting + self.on_its_way.sum() - well - sum(badly)])
 
     @cached_property
     def attempted(self) -> np.ndarray:

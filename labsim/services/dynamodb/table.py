@@ -24,7 +24,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim import factbook
 from labsim.declare.arguments import numbers
-from labsim.engine import Attempts, Simulation, Step, held_at_first, widened
+from labsim.engine import Attempts, LastSecond, Simulation, Step, held_at_first, widened
 from labsim.errors import LabsimError, ParameterError, require, unknown
 from labsim.services.common.retries import RetryQuota
 from labsim.services.dynamodb import measures, rules
@@ -105,7 +105,7 @@ class Table(Results):
         self.used_now, self._short = [0.0, 0.0], False     # units of the last step; too few?
         self._used, self._given, self.burst_left = np.zeros((3, ticks, 2))      # units
         self.erred = np.zeros((ticks, 2))           # attempts, since something was broken
-        self._asked = np.zeros((ticks, 2, parts))   # units/s of a partition, at most
+        self._asked = np.zeros((ticks, 2, parts))   # units in a second of a partition, at most
         self.parts_then = np.full(ticks, float(parts))
         self.held_up = np.zeros(ticks)                      # writes that the index throttled
         sim.pace.join(self.step)
@@ -162,7 +162,7 @@ class Table(Results):
     def _open(self) -> None:
         """What was not overrun so far has saved a second's worth."""
         before = np.array([self.reads.before, self.writes.before]) * self.units[:, None]
-        self._tokens = held_at_first(self._each, before)
+        self._tokens, self._second = held_at_first(self._each, before), LastSecond(before)
         if self.on_demand:
             self._burst = (self.capacity * (before.sum(axis=1) <= self.capacity)).tolist()
         self.burst_first = list(self._burst)
@@ -222,7 +222,7 @@ class Table(Results):
         if not self.adaptive:
             self._part_burst = np.minimum(np.maximum(even - served, 0.0), np.array(capacity)[
                 :, None] * self.window / self.parts)
-        np.maximum(self._asked[k], asked / length, out=self._asked[k])
+        np.maximum(self._asked[k], self._second.rate(asked, length), out=self._asked[k])
         if self.done.connected or self.failed.connected:
             self.done.count(float(attempts.served.sum()), step.start, step.end)
             self.failed.count(float(np.sum(attempts.lost)), step.start, step.end)
@@ -230,7 +230,7 @@ class Table(Results):
         if self.adaptive and not self.partitions.cool(used, length):
             ahead = self._split_for_heat(served, length, step)
         if self.on_demand:
-            self._growth.note(np.array(used) / max(length, 1.0), step.end)
+            self._growth.note(np.array(used), length, step.end)
             if self._growth.rose:
                 self._make_room(step)
             return min(ahead, self._growth.next() - step.end) if self._short else ahead
@@ -283,7 +283,9 @@ class Table(Results):
         for inlet, share in zip((self.reads, self.writes), stays):
             for coming in inlet.coming:
                 coming.left = divided_among(widened(coming.left, len(old)), old, share)
-        divided_among(self.attempts.pool, old, stays)
+        self._second.widen(len(old))
+        for due in (self.attempts.pool, *self._second.kept):
+            divided_among(due, old, stays)
         self._asked = widened(self._asked, len(old))
         self._tokens = widened(self._tokens, len(old))
         self._part_burst = widened(self._part_burst, len(old))

@@ -25,7 +25,7 @@ METRICS = (
           lambda s: s.fates.sum(), aliases=("records_offered",)),
     Count("completed", "records", "records put, at whichever attempt", "higher",
           lambda s: s.fates[:3].sum(), aliases=("records_accepted",)),
-    Count("incomplete", "records", "records not put: given up or still waiting", "lower",
+    Count("incomplete", "records", "records not put: failed and waiting_end together", "lower",
           lambda s: s.fates[3:].sum(), aliases=("records_throttled",)),
     Count("read", "records", "records that each of the consumers has read", "higher",
           lambda s: s.fates[0], aliases=("records_read",)),
@@ -69,7 +69,7 @@ METRICS = (
     Metric("consumer_rate", "records/s", "records that each consumer read per second, on "
            "average", "", lambda s: s.read / s.sim.duration),
     Count("errors", "attempts", "attempts that failed since something was broken", "lower",
-          lambda s: s.shards.erred.sum()),
+          lambda s: s.erred),
     *(metric for metric in CLIENT_METRICS if metric.name != "timed_out"))
 
 PANELS = (
@@ -85,6 +85,7 @@ PANELS = (
 INVARIANTS = (
     adds_up("offered", "completed", "incomplete"),
     adds_up("incomplete", "failed", "waiting_end"),
+    adds_up("offered", "completed", "failed", "waiting_end"),
     adds_up("completed", "read", "retained_end", "expired"),
     adds_up("attempts", "completed", "throttled", "errors", "short_circuited",
             upto="waiting_end"),

@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from labsim.declare import AskedInlet, Room
-from labsim.engine import Attempts, Simulation, Step, held_at_first, widened
+from labsim.engine import Attempts, LastSecond, Simulation, Step, held_at_first, widened
 from labsim.services.kinesis import tape
 from labsim.services.kinesis.routing import Keys, Shard, ShardMap
 
@@ -44,6 +44,7 @@ class Shards:
         self.records, self.limit, self.retention = records, limit, retention
         self.ticks = len(sim.record.t) - 1
         shape = self.ticks, shards
+        self._second = LastSecond(np.zeros(shards))
         self.attempts = Attempts(sim, (shards,), waits)
         sim.pace.jumps(np.array(away))
         self.accepted, self.read, self.lost, self.backlog, self.load = np.zeros((5, *shape))
@@ -69,6 +70,7 @@ class Shards:
         k, attempts = step.k, self.attempts
         if step.start == 0.0:
             self._tokens = held_at_first(self.limit, self.records.before)
+            self._second = LastSecond(self.records.before)
         if self._settled < len(self.map.all):
             self._settle(step)
         attempts.begin(step, self.records.during(step),
@@ -96,7 +98,8 @@ class Shards:
         self._gone += read
         self.accepted[k] += taken
         self.read[k] += read
-        np.maximum(self.load[k], asked / (self.limit * step.length), out=self.load[k])
+        load = self._second.rate(asked, step.length) / self.limit
+        np.maximum(self.load[k], load, out=self.load[k])
         self.put, self.read_now = taken, read   # in this step
         if step.last:
             if self._kept < self.ticks:
@@ -160,8 +163,9 @@ class Shards:
         return child
 
     def _to_come(self) -> list[np.ndarray]:
-        """What is still to come to each column, (..., columns), to be changed in its place."""
-        return [self._weights, self.attempts.pool,
+        """What is still to come to each column, and came in the last second, (..., columns), to be
+        changed in its place."""
+        return [self._weights, self.attempts.pool, *self._second.kept,
                 *(coming.left for coming in self.records.coming)]
 
     def _make_room(self, children: list[Shard]) -> None:
@@ -170,6 +174,7 @@ class Shards:
         if more > 0:
             more = max(more, len(self.unread) // 2)
             self.attempts.widen(more)
+            self._second.widen(more)
             for coming in self.records.coming:
                 coming.left = widened(coming.left, more)
             for name in ("accepted", "read", "lost", "backlog", "load", "_weights", "_tokens",
@@ -220,7 +225,7 @@ class Shards:
                                                                       lengths)
 
     def loads(self, bars: int) -> np.ndarray:
-        """Attempts as a share of a shard's limit, most in any step, in the order of the hash
+        """Attempts as a share of a shard's limit, most in a second, in the order of the hash
         ranges: the busiest of each of so many groups of neighbours (or each shard alone),
         (bars, ticks)."""
         loads = np.zeros((bars, self.ticks))

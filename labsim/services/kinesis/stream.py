@@ -196,15 +196,10 @@ class Stream(kit.CountedPart):
 
     # -- at the end of the run -------------------------------------------------------------
 
-    @property
-    def on_its_way(self) -> int:
-        """Records that came in the last step, and are not counted yet."""
-        return self.records.on_its_way
-
     @cached_property
     def offered(self) -> float:
         """Records that producers wanted to put."""
-        return self.shards.attempts.arrived.sum() + self.on_its_way
+        return self.shards.attempts.arrived.sum() + self.on_its_way.sum()
 
     @cached_property
     def fates(self) -> np.ndarray:
@@ -213,17 +208,17 @@ class Stream(kit.CountedPart):
         fates = kit.whole(np.array([
             self.read, self.shards.unread.sum(), self.shards.lost.sum(), self.given_up,
             self.crowd.waiting.sum()]))
-        fates[-1] += self.on_its_way
-        return fates
+        put, *not_put = self.heard[0]
+        return fates + [0, put, 0, sum(not_put), self.on_its_way.sum() - put - sum(not_put)]
 
     @cached_property
     def put(self) -> float:
         """Records that the shards took."""
-        return self.shards.accepted.sum()
+        return self.shards.accepted.sum() + self.heard[:, 0].sum()
 
     @property
     def incomplete(self) -> float:
-        """Records not put: given up or still waiting."""
+        """Records not put: those given up, and those that wait."""
         return max(0.0, self.offered - self.put)
 
     @cached_property
@@ -249,13 +244,18 @@ class Stream(kit.CountedPart):
     @cached_property
     def attempts(self) -> float:
         """Attempts to put, those that came last and those that a breaker stopped among them."""
-        return self.asked.sum(axis=1).sum() + self.crowd.stopped.sum() + self.on_its_way
+        return self.asked.sum(axis=1).sum() + self.crowd.stopped.sum() + self.on_its_way.sum()
 
     @property
     def throttled(self) -> float:
         """Attempts that a shard refused, for it had no room."""
-        others = self.shards.erred.sum() + self.crowd.stopped.sum() + self.on_its_way
-        return max(0.0, self.attempts - self.put - others)
+        counted = self.asked.sum() - self.shards.accepted.sum() - self.shards.erred.sum()
+        return max(0.0, counted) + self.heard[:, 1].sum()
+
+    @property
+    def erred(self) -> float:
+        """Attempts that failed since something was broken."""
+        return self.shards.erred.sum() + self.heard[:, 2].sum()
 
     @cached_property
     def made(self) -> tuple[float, float]:

@@ -146,18 +146,13 @@ class Quota(CountedPart):
 
     # -- at the end of the run -------------------------------------------------------------
 
-    @property
-    def on_its_way(self) -> int:
-        """Requests that came in the last step, and are not counted yet."""
-        return self.requests.on_its_way
-
     @cached_property
     def fates(self) -> np.ndarray:
         """Calls that were answered, throttled, failed since it was broken, and that came last: in
         whole numbers, (4,)."""
         throttled, erred = self.throttled.sum(), self.erred.sum()
-        return np.append(whole(np.array([
-            self.calls.sum() - throttled - erred, throttled, erred])), self.on_its_way)
+        counted = whole(np.array([self.calls.sum() - throttled - erred, throttled, erred]))
+        return np.append(counted + self.heard[0], self.on_its_way.sum() - self.heard.sum())
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Calls per second."""

@@ -29,7 +29,7 @@ from labsim.declare import (
     Room,
     single,
 )
-from labsim.engine import STILL, Attempts, Simulation, Step, held_at_first
+from labsim.engine import STILL, Attempts, LastSecond, Simulation, Step, held_at_first
 from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.services import kms as kms_
 from labsim.services.common.retries import RetryQuota, standard_waits
@@ -155,6 +155,7 @@ class Bucket(CountedPart):
         self._step = step
         if step.start == 0.0:
             before = np.array([self.gets.before, self.puts.before])
+            self._second = LastSecond(before)
             self._tokens = held_at_first(self.places.limits, np.add.reduceat(
                 before, self.places.start, axis=1))
         self.attempts.begin(step, np.array([self.gets.during(step), self.puts.during(step)]),
@@ -166,11 +167,10 @@ class Bucket(CountedPart):
         self._serve()
 
     def _serve(self) -> None:
-        # (2, partitions)
-        asked = self.attempts.asked
-        if self.well is not None:
-            asked = asked * self.well
-        self._asked = np.add.reduceat(asked, self.places.start, axis=1)
+        # (2, ranges), and (2, partitions)
+        well, asked = self.well, self.attempts.asked
+        self._reached = asked if well is None else asked * well
+        self._asked = np.add.reduceat(self._reached, self.places.start, axis=1)
         self._served = np.minimum(self._asked, self._room)
         self._unserved = self._asked - self._served
         self._over = bool(np.logical_or.reduce(self._unserved, axis=None))
@@ -206,7 +206,9 @@ class Bucket(CountedPart):
             self.erred[k] += (self.attempts.asked * (1.0 - self.well)).sum()
         if self.slow > 1.0:
             self.slow_then[k] += (self.slow - 1.0) * length / self.sim.tick
-        load = np.maximum.reduce(self._asked / np.maximum(self._may, 1e-9), axis=0)
+        asked = self._second.rate(self._reached, length)
+        load = np.add.reduceat(asked, self.places.start, axis=1) * length
+        load = np.maximum.reduce(load / np.maximum(self._may, 1e-9), axis=0)
         bars = self.busiest[:len(self._groups), k]
         np.maximum(bars, np.maximum.reduceat(load, self._groups), out=bars)
         self.partitions[k] = len(self.places)
@@ -252,11 +254,6 @@ class Bucket(CountedPart):
         return (self.attempts.asked_by.sum(axis=-1) + self.attempts.stopped).sum(axis=1)
 
     @property
-    def on_its_way(self) -> np.ndarray:
-        """GETs and PUTs that came in the last step, and are not counted yet, (2,)."""
-        return np.array([self.gets.on_its_way, self.puts.on_its_way])
-
-    @property
     def served(self) -> np.ndarray:
         """Requests answered, (ticks, attempts, 2)."""
         return self.attempts.served_by
@@ -269,7 +266,7 @@ class Bucket(CountedPart):
     @cached_property
     def completed(self) -> np.ndarray:
         """GETs and PUTs answered, (2,)."""
-        return np.rint(self.served.sum(axis=1).sum(axis=0))
+        return np.rint(self.served.sum(axis=1).sum(axis=0)) + self.heard[:, 0]
 
     @cached_property
     def latencies(self) -> tuple:

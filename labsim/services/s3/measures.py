@@ -52,7 +52,7 @@ METRICS = (
     Count("prefixes_effective", "prefixes", "partitions that share the load at the end", "",
           lambda b: max(1, b.loaded)),
     Count("errors", "attempts", "attempts that failed since something was broken", "lower",
-          lambda b: b.erred.sum()),
+          lambda b: b.erred.sum() + b.heard[:, 2].sum()),
     *CLIENT_METRICS)
 
 PANELS = (

@@ -227,10 +227,14 @@ def test_a_new_table_that_is_hot_doubles_every_ten_minutes(minute, writes):
     assert used(table)[minute] == pytest.approx(writes)
 
 
-def test_twice_the_peak_is_there_half_an_hour_later():
-    """3,000 writes/s make no partition hot, and half an hour later 6,000 are served at once."""
+@pytest.mark.parametrize("followed", [False, True])
+def test_twice_the_peak_is_there_half_an_hour_later(followed):
+    """3,000 writes/s make no partition hot, and half an hour later 6,000 are served at once; also
+    in steps of half a second, as where somebody asks one by one."""
     sim = Simulation(1, 2_700, points=45)
     table = Table(sim, "table")
+    if followed:
+        sim.pace.follow()
     table.writes.expect([60 * 3_000] * 40 + [60 * 20_000] * 5)
     sim.run()
     assert table.parts == 6

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import labsim
-from labsim.declare import AskedInlet, Component
+from labsim.declare import AskedInlet, CountedPart
 from labsim.engine import Simulation
 from labsim.errors import LabsimError, ParameterError
 from labsim.services import ec2, kinesis, sqs
@@ -20,7 +20,7 @@ from labsim.services.kinesis.shards import Shards
 
 def made(sim, totals, keys, shards, **values):
     """Shards to which so many records come in each tick; they step with `sim.pace`."""
-    records = AskedInlet(Component(sim, "records"))
+    records = AskedInlet(CountedPart(sim, "records"))
     records.expect(totals)
     stream = Shards(sim, records, keys, shards, random=sim.stream, **values)
 
