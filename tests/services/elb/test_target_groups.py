@@ -71,3 +71,81 @@ def test_who_is_lost_finishes_nothing(behind):
     s = holds(ls.simulate(build, 7_200))
     assert s["spot.spot_lost"] > 10
     assert (s["front.cut_off"] if behind == "balancer" else s["front.redelivered"]) > 2
+
+
+# -- several groups behind one balancer ------------------------------------------------------------
+
+CHECKS = elb.HealthChecks(interval=10, timeout=5, unhealthy=2, healthy=2)
+
+
+def two_groups(sim, rate=100, kind="alb", each="alb", size=6, direct=0, by_rules=False):
+    """An ALB before groups a and b, which get half each, and what comes to a directly."""
+    groups = [elb.Balancer(sim, name, each, targets=(size // 3,) * 3, work=ls.exponential(0.02),
+                           threads=50, checks=CHECKS) for name in "ab"]
+    if by_rules:
+        front = elb.Balancer(sim, "front", kind, targets=(1, 1, 1), work=ls.fixed(0.001))
+        for group in groups:
+            front.then(group, share=0.5)
+    else:
+        front = elb.Balancer(sim, "front", kind, targets=groups, checks=CHECKS)
+    sim.send(rate, to=front)
+    if direct:
+        sim.send(direct, to=groups[0], name="others")
+
+
+@pytest.mark.parametrize("given, billed", [
+    ({}, {"front"}), ({"by_rules": True}, {"front"}), ({"kind": "nlb", "each": "nlb"}, {"front"}),
+    ({"kind": "nlb"}, {"front", "a", "b"}), ({"direct": 5}, {"front", "a"})])
+def test_hours_and_capacity_units_are_the_balancer_s(given, billed):
+    """Target groups cost nothing but their targets. An ALB behind an NLB is a balancer, and so is
+    what gets requests of its own."""
+    cost = ls.simulate(two_groups, 600, **given).cost
+    for line in ("balancer", "capacity units"):
+        assert {name for name in ("front", "a", "b") if f"{name}: {line}" in cost} == billed
+    assert "a: targets" in cost and ("front: targets" in cost) == ("by_rules" in given)
+
+
+def test_a_lost_zone_of_the_balancer_takes_its_node_only():
+    """A third of the requests is turned away until DNS drops the node; the groups go on."""
+    s = holds(ls.simulate(two_groups, 600, rate=300, faults=[("front-a", "lost", 100, 100)]))
+    assert s["front.failed"] == s["front.rejected"] + s["front.cut_off"]
+    # Names looked up before the eviction, after 30 s, live on for a minute.
+    assert s["front.rejected"] == pytest.approx(100 * (30 + 60 / 2), rel=0.05)
+    assert s["a.offered"] == pytest.approx(s["b.offered"], abs=1)
+    assert s["a.failed"] == s["b.failed"] == 0 and s["front.cross_zone_share"] == 0
+
+
+def test_a_lost_zone_of_a_group_takes_its_targets_only():
+    """A third of this group's targets hangs until its checks have failed; then nobody fails."""
+    r = ls.simulate(two_groups, 600, faults=[("a-a", "lost", 100, 200)])
+    s, in_service, failed = holds(r), r.series["a.in_service"], r.series["front.failed_rate"]
+    assert s["a.rejected"] == s["b.failed"] == 0 and s["a.failed"] == s["front.failed"]
+    assert 50 / 3 * 10 < s["front.failed"] < 50 / 3 * 25
+    assert set(in_service.value[(in_service.t > 130) & (in_service.t < 300)]) == {4}
+    assert not failed.value[failed.t > 200].any()       # beyond the idle timeout
+    said = {name: r.breakable[name]["lost"].meaning for name in ("front-a", "a-a")}
+    assert "node is lost" in said["front-a"] and "targets there" in said["a-a"]
+
+
+def test_a_group_s_share_is_not_sent_to_another():
+    """A group that is down: its half fails as long as it is, for what is checked are targets."""
+    r = ls.simulate(two_groups, 600, faults=[("a", "down", 100, 300)])
+    s = holds(r)
+    assert s["front.failed"] == s["a.rejected"] + s["a.cut_off"]
+    assert s["front.failed"] == pytest.approx(50 * 300, rel=0.02) and s["b.failed"] == 0
+    assert set(r.series["front.in_service"].value) == {2}
+
+
+def test_parts_as_targets_come_and_go_in_no_zone():
+    """One of two groups is deregistered: the other gets all; with cross-zone off both get theirs
+    from each node."""
+    def build(sim, cross="on"):
+        groups = [elb.Balancer(sim, name, targets=(1, 1, 1), work=ls.exponential(0.02))
+                  for name in "ab"]
+        front = elb.Balancer(sim, "front", targets=groups, cross_zone=cross)
+        front.remove(300, 1)
+        sim.send(50, to=front)
+    for cross in ("on", "off"):
+        s = holds(ls.simulate(build, 600, cross=cross))
+        assert s["a.offered"] == pytest.approx(7_500, rel=0.05)
+        assert s["b.offered"] == pytest.approx(22_500, rel=0.05) and s["front.failed"] == 0
