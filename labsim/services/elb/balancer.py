@@ -234,7 +234,8 @@ class Balancer(Changed):
             new, before[0] = came - before[0], came
             return new * 60 / metric.resolution / healthy if healthy else None
         metric = Metric(self.sim, name or f"{self.name} per target", read, period, "requests",
-                        lambda: self.record.current("in_service"))
+                        lambda: self.record.current("in_service"),
+                        lambda: self.record.current("unhealthy"))
         self.link(metric, "metric")
         return metric
 

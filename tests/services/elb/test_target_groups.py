@@ -149,3 +149,36 @@ def test_parts_as_targets_come_and_go_in_no_zone():
         s = holds(ls.simulate(build, 600, cross=cross))
         assert s["a.offered"] == pytest.approx(7_500, rel=0.05)
         assert s["b.offered"] == pytest.approx(22_500, rel=0.05) and s["front.failed"] == 0
+
+
+# -- how many are needed ------------------------------------------------------------------------
+
+def tracked(sim, rate=60, rises=1.0, interval=10):
+    """Six instances at least, at 10 requests/s each."""
+    tg = elb.Balancer(sim, "tg", work=ls.exponential(0.1), threads=50, checks=elb.HealthChecks(
+        interval=interval, timeout=2, unhealthy=2, healthy=2))
+    fleet = ec2.Fleet(sim, "fleet", 60, consumes=tg)
+    group = autoscaling.Group(sim, "group", fleet, min_size=6, max_size=40, warmup=60)
+    autoscaling.TargetTracking(group, tg.requests_per_target(), target=600)
+    sim.send(ls.spike(rate, rises, start=600, length=3_000), to=tg)
+
+
+def test_who_is_unhealthy_comes_on_top_of_what_the_load_needs():
+    """Six instances at 550 of 600 requests a minute each; a zone is lost, and the other four have
+    825: out to six healthy ones beside all that are in the lost zone, newcomers included, and in
+    again when it is back."""
+    r = ls.simulate(tracked, 3_600, rate=55, faults=[("tg-a", "lost", 600, 1_500)])
+    per, healthy, dead, desired = (r.series[name] for name in (
+        "tg per target.value", "tg.in_service", "tg.unhealthy", "group.desired"))
+    settled = (desired.t > 1_000) & (desired.t < 2_000)
+    assert set(healthy.value[settled]) == {6} and set(dead.value[settled]) == {3}
+    assert set(desired.value[settled]) == {9} and per.value[settled].max() < 600
+    assert desired.value[-1] < 9
+
+
+@pytest.mark.parametrize("interval", [5, 10, 60])
+def test_who_is_in_service_and_not_yet_in_the_count_is_not_ordered_twice(interval):
+    """325 requests/s are 33 instances at the target of 10/s each; however late the first check of
+    those who boot comes, no more are launched."""
+    r = ls.simulate(tracked, 3_000, rate=60, rises=5.42, interval=interval)
+    assert r.series["group.desired"].value.max() == 33
