@@ -6,7 +6,9 @@ choice, not his.
 
 *Models:* min, max and desired capacity; warm-up (step, target tracking: warming instances count as
 capacity, and nothing scales in meanwhile); zones kept even; termination policies; whoever is lost
-is replaced; termination at once, or drained by a lifecycle hook.
+is replaced; termination at once, or drained by a lifecycle hook; behind a load balancer only
+when its requests have ended, at the latest after the deregistration delay (EC2 Auto Scaling User
+Guide, autoscaling-load-balancer).
 *Leaves out:* health checks, rebalancing of zones where nothing is launched or terminated.
 
 The policies that call `Group.scale_to` are in `policies` and `predictive`, the arithmetic in
@@ -133,9 +135,7 @@ class Group(Component):
 
     def lose(self, instance: Instance) -> None:
         """An instance is gone, whatever the group wants: it is replaced."""
-        if instance.state == "in service":
-            self.fleet.release(instance)
-        self.fleet.terminate(instance, self.sim.now)
+        self.fleet.lose(instance)
         self._launch_missing()
 
     def _launch_missing(self) -> list[Instance]:

@@ -46,12 +46,13 @@ class Seen:
 
     desired, warming: of the group, now. in_service: the instances that the datapoint was measured
     on. load: metric times instances, the most that is to be expected (see `load_to_expect`); None
-    while too little is known.
+    while too little is known. unhealthy: instances in service that do none of it.
     """
 
-    def __init__(self, desired: int, warming: int, in_service: float, load: float | None):
+    def __init__(self, desired: int, warming: int, in_service: float, load: float | None,
+                 unhealthy: int = 0):
         self.desired, self.warming = desired, warming
-        self.in_service, self.load = in_service, load
+        self.in_service, self.load, self.unhealthy = in_service, load, unhealthy
 
 
 class Policy(Component):
@@ -128,6 +129,7 @@ class Policy(Component):
     def _watch(self, metric: Metric) -> None:
         self._wish: tuple[int, str] | None = None       # what it wants since `_heard`, s
         self._heard = self._acted = -math.inf
+        self._unhealthy = 0
         self._per_period = round(metric.period / metric.resolution)
         self._read: deque = deque(maxlen=self._per_period)      # the load at each reading
         # The load of the period that ends at each reading, as far as anybody looks back.
@@ -145,6 +147,7 @@ class Policy(Component):
     def _note(self, value: float | None) -> None:
         """The metric has been read: what does it say of the load, on the instances it was over?"""
         count = self.metric.over() if self.metric.over else max(self.group.in_service, 1)
+        self._unhealthy = round(self.metric.unhealthy())
         self._read.append(None if value is None else value * count)
         real = [load for load in self._read if load is not None]
         self._loads.append(mean(real) if real else 0.0)
@@ -153,7 +156,7 @@ class Policy(Component):
         group, loads = self.group, list(self._loads)[::-self._per_period]
         enough = len(self._loads) == self._loads.maxlen
         return Seen(group.desired, group.warming, loads[0] / value if value else group.in_service,
-                    load_to_expect(loads) if enough else None)
+                    load_to_expect(loads) if enough else None, self._unhealthy)
 
     def hear(self, value: float, high: bool) -> None:
         """An alarm rings. If this datapoint has not been acted on, do what the group's policies
@@ -205,6 +208,8 @@ def _known(kind: str, magnitude: int) -> None:
 class TargetTracking(Policy):
     """Capacity in proportion to the metric, from the instances that the datapoint was measured on:
     those that the metric names (`cloudwatch.Metric.over`), else those in service as it was read.
+    Who came into service since is not in it, and is part of what was asked for; who is unhealthy
+    serves nothing, for however long, and comes on top of what the load needs.
 
     Out at once; in by a tenth of the group at a datapoint, never below what the load to expect
     needs at the target, not while instances warm up, and only where all target tracking policies of
@@ -219,11 +224,11 @@ class TargetTracking(Policy):
     def decide(self, seen: Seen, value: float, high: bool) -> tuple[int, str] | None:
         why = f"target tracking: {value:,.1f} per instance, target {self.threshold:,g}"
         if high:
-            needed = tracked(max(seen.in_service, 1), value, self.threshold)
+            needed = seen.unhealthy + tracked(max(seen.in_service, 1), value, self.threshold)
             return (needed, why) if needed > seen.desired else None
         if seen.warming or seen.load is None:
             return None
-        wanted = max(tracked(1, seen.load, self.threshold),
+        wanted = max(seen.unhealthy + tracked(1, seen.load, self.threshold),
                      seen.desired + percent_change(seen.desired, -SCALE_IN_STEP))
         return (wanted, why) if wanted < seen.desired else None
 

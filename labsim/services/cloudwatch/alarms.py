@@ -35,6 +35,7 @@ class Metric(Component):
     """A value in `unit`, read every `resolution` seconds; `read()` gives None for no data.
 
     over: of a value per instance, over how many instances the latest one was taken (`over()`).
+    unhealthy: how many in service were left out of these, since they are unhealthy.
     on_read: what is called with each value as it is read.
     """
 
@@ -43,11 +44,13 @@ class Metric(Component):
 
     def __init__(self, sim: Simulation, name: str, read: Callable[[], float | None],
                  period: float = STANDARD_RESOLUTION, unit: str = "",
-                 over: Callable[[], float] | None = None):
+                 over: Callable[[], float] | None = None,
+                 unhealthy: Callable[[], float] = lambda: 0):
         super().__init__(sim, name)
         if not is_period(period):
             raise ParameterError("period", period, PERIODS)
-        self.period, self.unit, self._read, self.over = period, unit, read, over
+        self.period, self.unit, self._read = period, unit, read
+        self.over, self.unhealthy = over, unhealthy
         self.resolution = min(period, STANDARD_RESOLUTION)
         self._per_period = round(period / self.resolution)
         self.samples: list[float | None] = []

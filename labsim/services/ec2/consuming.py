@@ -1,12 +1,13 @@
-"""Amazon EC2 instances that receive messages, and what breaks them.
+"""Amazon EC2 instances that receive messages or requests, and what breaks them.
 
 Picture a shift of clerks. They come and go one by one; on some days a whole floor stays closed, on
 others they all got a wrong form, and whatever they work on fails.
 
-*Models:* each instance in service is a consumer of the group's queues; an instance that is drained
-or lost; all instances broken, slow or failing for a time; a zone that is down: its instances are
-gone, and nobody pays for them; an Auto Scaling group launches others in the zones that are left,
-and without one as many are back when the zone is.
+*Models:* each instance in service is a consumer of the group's queues, or a balancer's target; an
+instance that is drained, or lost with what it has in hand; all instances broken, slow or failing
+for a time (they stay in service); a zone that is down: its instances are gone, and nobody pays for
+them; an Auto Scaling group launches others in the zones that are left, and without one as many are
+back when the zone is.
 *Leaves out:* how long it takes until a group knows; which instance holds which message.
 """
 
@@ -42,8 +43,8 @@ class Kept:
 class Consuming:
     """The instances of a `fleet` as consumers of `parts`, the first named first."""
 
-    def __init__(self, fleet, parts, work: ServiceTimes | None, drain: bool, drain_time: float,
-                 rng: np.random.Generator):
+    def __init__(self, fleet, parts, work: ServiceTimes | None, drain: bool | None,
+                 drain_time: float, rng: np.random.Generator):
         parts = list(parts) if isinstance(parts, (list, tuple)) else [parts]
         kept = [part for part in parts if hasattr(part, "crews")]
         if not (parts and all(hasattr(part, "worked_by") for part in parts)
@@ -58,7 +59,8 @@ class Consuming:
                                      f"{kept[0].name}, for {fleet.name} serves both")
         self.fleet, self.queues = fleet, kept
         self.crew = Crew(kept, fleet) if kept else Kept(keepers[0], fleet.sim)
-        self._drain, self._drain_time, self._rng = drain, drain_time, rng
+        self._drain = not kept if drain is None else drain
+        self._drain_time, self._rng = drain_time, rng
         self._at_work: set = set()      # instances
         self._lost: dict[str, list[bool]] = {}  # by zone, without a group: whether each had booted
 
@@ -74,6 +76,12 @@ class Consuming:
             return self.fleet.sim.now + self._drain_time
         self._at_work.remove(instance)
         return self.crew.remove(self._rng, self._drain) + self._drain_time
+
+    def lose(self, instance) -> None:
+        """An instance is gone, and what it has in hand is cut off."""
+        if instance in self._at_work:
+            self._at_work.remove(instance)
+            self.crew.remove(self._rng, False)
 
     def busy_seconds(self) -> float:
         """Instance-seconds spent on messages by now."""
@@ -105,14 +113,11 @@ class Consuming:
         if amounts and zone not in shut:
             shut.add(zone)
             for instance in there:
-                if instance in self._at_work:
-                    self._at_work.remove(instance)
-                    self.crew.remove(self._rng, False)
                 if fleet.group is not None:
                     fleet.group.lose(instance)
                 else:
                     self._lost.setdefault(zone, []).append(instance.state == "in service")
-                    fleet.terminate(instance, fleet.sim.now)
+                    fleet.lose(instance)
         elif not amounts:
             shut.remove(zone)
             for instance in there:

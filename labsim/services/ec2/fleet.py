@@ -20,7 +20,7 @@ import numpy as np
 from labsim import factbook
 from labsim.declare import Component, Count, Line, Metric, Panel, mean
 from labsim.engine import Order, ServiceTimes, Simulation
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import LabsimError, require, require_each
 from labsim.services.cloudwatch.alarms import STANDARD_RESOLUTION
 from labsim.services.cloudwatch.alarms import Metric as CloudWatchMetric
 from labsim.services.ec2 import bill
@@ -60,18 +60,20 @@ class Fleet(Component):
 
     boot: s from a launch to service; or boots(): the seconds, and whether it ever serves.
     consumes: an `sqs.Queue`, or several, the first named first: each instance in service is a
-    consumer, and `work` is how long a message takes it where a queue of several does not say it.
-    drain: a terminated instance finishes its message.
+    consumer, and `work` is how long a message takes it where a queue of several does not say it; or
+    an `elb.Balancer`, whose targets they are.
+    drain: a terminated instance finishes its message, or its requests, for at most the
+    deregistration delay; by default (None) behind a balancer, as AWS does it, not before a queue.
     drain_time: s that it is still paid after it has left service (a termination hook's work).
     Otherwise `on_service(instance)` is called when one enters service, and `on_release(instance)`
     when one is to leave; it returns when the instance has finished, s.
     spot_share: of the instances alive, rounded down. price: USD per instance and hour;
-    spot_discount: percent off it. detailed: with detailed monitoring, which is paid.
-    random: decides which message a terminated instance holds; by default a stream of its own.
+    spot_discount: percent off it. detailed: with detailed monitoring, which is paid. random:
+    decides which message a terminated instance holds; by default a stream of its own.
     """
 
     METRICS = (
-        Metric("instances_mean", "instances", "instances in service, average over time", "",
+        Metric("instances_mean", "instances", "instances in service, broken or not, on average", "",
                lambda f: f.record.level_mean("in_service")),
         Count("instances_max", "instances", "most instances in service", "",
                lambda f: f.record.level_max("in_service")),
@@ -84,11 +86,10 @@ class Fleet(Component):
     PANELS = (Panel("Instances", (
         Line("in service", "in_service", step=True), Line("booting", "booting", step=True),
         Line("terminating", "terminating", step=True))),)
-    shows = (("in service", "in_service"), ("booting", "booting"),
-             ("terminating", "terminating"))
+    shows = (("in service", "in_service"), ("booting", "booting"), ("terminating", "terminating"))
 
     def __init__(self, sim: Simulation, name: str, boot: float = 0.0, *, size: int = 0,
-                 consumes=None, work: ServiceTimes | None = None, drain: bool = False,
+                 consumes=None, work: ServiceTimes | None = None, drain: bool | None = None,
                  drain_time: float = 0.0,
                  on_service: Callable[[Instance], None] = lambda instance: None,
                  on_release: Callable[[Instance], float] | None = None,
@@ -96,18 +97,13 @@ class Fleet(Component):
                  price: float = PRICE, spot_discount: float = SPOT_DISCOUNT,
                  detailed: bool = False, random=None):
         super().__init__(sim, name)
-        for what, value in (("boot", boot), ("size", size), ("price", price),
-                            ("drain_time", drain_time)):
-            if not value >= 0:
-                raise ParameterError(what, value, "at least 0")
-        for what, value, most in (("spot_share", spot_share, 1),
-                                  ("spot_discount", spot_discount, 100)):
-            if not 0 <= value <= most:
-                raise ParameterError(what, value, f"from 0 to {most}")
+        require_each(boot=boot, size=size, price=price, drain_time=drain_time)
+        require("spot_share", spot_share, 0, 1)
+        require("spot_discount", spot_discount, 0, 100, "%")
         self.boots = boots or (lambda: (boot, True))
-        self.on_service, self.price = on_service, price
-        self.release = on_release or (lambda instance: sim.now)
-        self.spot_share, self.spot_discount, self.detailed = spot_share, spot_discount, detailed
+        self.on_service, self.release = on_service, on_release or (lambda instance: sim.now)
+        self.spot_share, self.spot_discount = spot_share, spot_discount
+        self.price, self.detailed = price, detailed
         self.template = 0           # version of the launch template
         self.group = None           # the Auto Scaling group that owns it, if there is one
         self.shut: set[str] = set()     # zones in which nothing is launched
@@ -115,8 +111,7 @@ class Fleet(Component):
         self.instances: list[Instance] = []
         self.entered: list[Instance] = []   # those that had to boot, as they entered service
         self._ended: list[Instance] = []
-        self._states: Counter[str] = Counter()
-        self._spot = 0              # Spot instances among those alive
+        self._states, self._spot = Counter(), 0     # the second: Spot instances among those alive
         self._zones = Counter(dict.fromkeys(ZONES, 0))
         self._record(*RECORDED)
         self.consuming = None
@@ -189,6 +184,12 @@ class Fleet(Component):
             self.sim.process(self._end(instance))
         else:
             self._gone(instance)
+
+    def lose(self, instance: Instance) -> None:
+        """An instance is gone now, with what it has in hand."""
+        if instance.state == "in service":
+            (self.consuming.lose if self.consuming else self.release)(instance)
+        self.terminate(instance, self.sim.now)
 
     def _end(self, instance: Instance):
         yield self.sim.until(instance.ended, Order.CAPACITY)
@@ -289,8 +290,7 @@ class Fleet(Component):
         def before(zone, moment):
             times = sorted(getattr(i, moment) for i in self.all if i.zone == zone)
             return np.searchsorted(times, self.record.t, side="right")
-        return {zone: (before(zone, "in_service_at") - before(zone, "left_at")).astype(float)
-                for zone in ZONES}
+        return {z: (before(z, "in_service_at") - before(z, "left_at")).astype(float) for z in ZONES}
 
     def cost(self) -> dict[str, float]:
         """What the instances cost, by the second; by line where there are several."""

@@ -6,9 +6,11 @@ is in how he points, and in what he doesn't know.
 
 *Models:* an Application or Network Load Balancer: what `nodes` (who picks), `traffic` (who waits),
 `target_group` (who is there, and who knows it), `trouble` (what breaks) and `users` (who comes)
-say; its bill. Where somebody waits for its answers, or targets have threads, bounded lines or calls
-to make, or are parts themselves, it follows each request from part to part (`wired`).
-*Leaves out:* what these leave out.
+say; whose weight is cut (`weights`); its bill. Where somebody waits for its answers, or targets
+have threads, bounded lines or calls to make, or are parts themselves, it follows each request from
+part to part (`wired`).
+*Leaves out:* what these leave out; through which node a request came to a target group's balancer,
+for the group has it go through any of the nodes.
 
 Data plane: request-level, exact.
 """
@@ -50,16 +52,23 @@ class Balancer(Changed):
     another part that asks it or whose outlet leads to it; but for the users' each is somebody
     else's. `done` and `failed` are the outlets of what was answered, and what got an error.
 
-    targets: how many there are from the start in zones a, b and c; or parts that answer, one in
-    each zone in turn; or `ec2.Fleet`s consume it, and every instance in service is a target. work:
-    how long a request is work for a target. threads: so many it works on at a time; order,
-    max_queue, max_wait, contention: how its line suffers (`crew.Manner`); calls: what each request
-    asks other parts in the course of it (`labsim.ask`), with pools of all targets together.
+    targets: how many there are from the start in zones a, b and c; or parts that answer, each in
+    all zones; or `ec2.Fleet`s consume it, and every instance in service is a target. work: how
+    long a request is work for a target. threads: so many it works on at a time; order, max_queue,
+    max_wait, contention: how its line suffers (`crew.Manner`); calls: what each request asks other
+    parts in the course of it (`labsim.ask`), with pools of all targets together.
     anomaly_mitigation: with weighted_random, less goes to targets with many errors. cross_zone:
-    "on", "off", or "default" for this kind. sticky: a user stays with a target, by
-    cookie (ALB) or address (NLB). connection_time: how long an NLB's user keeps a connection, s.
-    response_size: bytes, for the bill. target_price: USD per hour of a target of its own.
-    random(use): the generator for each use; by default streams of its own.
+    "on", "off", or "default" for this kind. sticky: a user stays with a target, by cookie (ALB) or
+    address (NLB). connection_time: how long an NLB's user keeps a connection, s. response_size:
+    bytes, for the bill. target_price: USD per hour of a target of its own. random(use): the
+    generator for each use; by default streams of its own.
+
+    An ALB with target groups: each of them is a Balancer, and `targets=[a, b]` or `alb.then(a,
+    share=0.3)` sends to them. Whoever gets requests in no other way is a target group
+    (`is_target_group`): it has no hours and capacity units to pay, and no node to lose (`trouble`).
+
+    What is in service are the targets that a node has found healthy, and that have not left; so
+    they are while the balancer itself is down, for they are still well.
     """
 
     METRICS, PANELS = METRICS, PANELS
@@ -87,8 +96,7 @@ class Balancer(Changed):
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
         self.parts = targets if targets and isinstance(targets[0], Asked) else []
-        if self.parts:
-            targets = [len(self.parts[zone::len(rules.ZONES)]) for zone in range(len(rules.ZONES))]
+        targets = [0] * len(rules.ZONES) if self.parts else targets
         require("threads", threads, 1, whole=True)
         self._manner = Manner(order, max_queue, max_wait, contention)
         self.threads, self._calls = threads, lines(self, calls)
@@ -110,7 +118,7 @@ class Balancer(Changed):
         self.follows: bool | None = None    # each request, from part to part; None: not known yet
         self._handed = HandedOn()
         self._sources: list[Iterable[np.ndarray]] = []
-        turns = self.random("turns").random(len(targets)) * sum(targets)
+        turns = self.random("turns").random(len(targets)) * (sum(targets) or len(self.parts))
         nodes = [Node(zone, picks, slow_start, int(first)) for zone, first in enumerate(turns)]
         self.traffic = Traffic(
             sim, nodes, timeout=timeout,
@@ -125,7 +133,7 @@ class Balancer(Changed):
             delay=deregistration_delay, checks=checks or rules.HealthChecks(),
             weighs=anomaly_mitigation, random=self.random, parts=self.parts)
         self.targets.register(
-            [k % len(rules.ZONES) for k in range(len(self.parts))] or
+            [rules.EVERYWHERE for _ in self.parts] or
             [z for z, n in enumerate(targets) for _ in range(n)], ready=True)
         sim.agenda.feeds(self, [self])      # it settles how it works when the others advance
         for part in self.parts:
@@ -209,14 +217,15 @@ class Balancer(Changed):
             self.targets.trouble.watch_parts()
             for fleet in self.fleets:
                 fleet.works(fleet.numbers)
-            if suffers:
-                self.targets.weigh(always=True)
+            if suffers and self.targets.weights:
+                self.targets.weights.begin(always=True)
         for source in self._sources:
             self.traffic.expect(source)
 
     def requests_per_target(self, period: float = STANDARD_RESOLUTION, name: str = "") -> Metric:
         """The metric to track that AWS predefines as ALBRequestCountPerTarget: requests in a
-        minute, per healthy target; no data while there is none."""
+        minute, per healthy target; no data while there is none. Where targets are groups, each of
+        those has its own."""
         before = [0]
 
         def read() -> float | None:
@@ -225,7 +234,8 @@ class Balancer(Changed):
             new, before[0] = came - before[0], came
             return new * 60 / metric.resolution / healthy if healthy else None
         metric = Metric(self.sim, name or f"{self.name} per target", read, period, "requests",
-                        lambda: self.record.current("in_service"))
+                        lambda: self.record.current("in_service"),
+                        lambda: self.record.current("unhealthy"))
         self.link(metric, "metric")
         return metric
 

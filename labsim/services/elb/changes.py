@@ -15,6 +15,13 @@ from labsim.services.elb.trouble import EVICTION
 class Changed(Asked):
     """A load balancer whose `targets` (a `TargetGroup`) change."""
 
+    @property
+    def is_target_group(self) -> bool:
+        """Whether it is but a target group of others of its kind: one whose requests all come from
+        these, as to a target of theirs or by `then`. An ALB behind an NLB is one of its own."""
+        return bool(self.askers) and not (self.is_fed or self.fed_by) and all(
+            isinstance(asker, Changed) and asker.kind == self.kind for asker in self.askers)
+
     def add(self, at: float, how_many: int, cold_factor: float = 1.0, warm_time: float = 0.0
             ) -> None:
         """So many targets are registered at `at` s, where the fewest are. At first they need

@@ -113,8 +113,9 @@ class Readings:
                                 ).reshape(self.ticks, nodes, n)
         self.sent_to = self.flow.sum(axis=(0, 1))[:-1].astype(float)
         # of a node's, those sent to another zone than its own, (ticks, nodes)
-        self.crossed = np.array([self.flow[:, node, :-1][:, self.zone != node].sum(axis=1)
-                                 for node in range(nodes)]).T
+        self.crossed = np.array([
+            self.flow[:, node, :-1][:, ~np.isin(self.zone, (node, rules.EVERYWHERE))].sum(axis=1)
+            for node in range(nodes)]).T
         self.crossing = int(self.crossed.sum())
         self.there = np.minimum(self.left, self.sim.duration) - self.came   # s, each target
 

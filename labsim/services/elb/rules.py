@@ -23,6 +23,7 @@ ALB, NLB = "alb", "nlb"
 ROUND_ROBIN, LEAST, RANDOM = "round_robin", "least_outstanding_requests", "weighted_random"
 KINDS, ALGORITHMS, SETTINGS = (ALB, NLB), (ROUND_ROBIN, LEAST, RANDOM), ("default", "on", "off")
 ZONES = ("a", "b", "c")
+EVERYWHERE = -1         # the zone of a target that spans all of them
 REFUSES, HANGS, ERRORS, ZONE_LOST = FAULTS = (
     "target-refuses", "target-hangs", "target-errors", "zone-lost")
 

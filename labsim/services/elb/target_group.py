@@ -8,11 +8,10 @@ is changed and everybody has looked at it again.
 
 *Models:* registration, the first check, health checks per node and target, each with a phase of
 its own; targets that refuse or hang, or a zone that is lost, and their end; deregistration with its
-delay; DNS that names the nodes of zones with a healthy target, or all if there is none; anomaly
-mitigation: targets with disproportionately many errors get less and less, and win it back slowly.
-*Leaves out:* anomalies in answers that take longer than from one evaluation to the next, and, where
-targets can't be full, anomalies without a fault; checks that fail because a target is busy; the
-boot of new targets, and who decides how many there are (`ec2.Fleet`, `autoscaling`).
+delay; DNS that names the nodes of zones with a healthy target, or all if there is none; whose
+weight is cut is in `weights`.
+*Leaves out:* checks that fail because a target is busy; the boot of new targets, and who decides
+how many there are (`ec2.Fleet`, `autoscaling`).
 
 Control plane: SimPy processes, one event per change. Health checks that change nothing are not
 simulated; when one that does is sent follows from its phase.
@@ -25,10 +24,11 @@ import numpy as np
 from labsim.declare import Component
 from labsim.engine import Order
 from labsim.services.elb import rules
-from labsim.services.elb.fates import ANSWERED, Cut
+from labsim.services.elb.fates import Cut
 from labsim.services.elb.nodes import Node
 from labsim.services.elb.traffic import Traffic
 from labsim.services.elb.trouble import Trouble
+from labsim.services.elb.weights import Weights
 from labsim.text import plural
 
 NEVER = float("inf")
@@ -57,8 +57,8 @@ class TargetGroup:
         self.waits: list[float] = []        # how long it may go on when it has left, s
         self.registered: list[int] = []
         self.draining: list[int] = []
-        self.weighs, self.weight = weighs, {}   # of mitigated targets
-        self._looked = -1                   # the first request not yet weighed; -1: nobody weighs
+        self.weights = Weights(self) if weighs else None
+        self.lost: dict[int, float] = {}    # zones whose targets are gone, since when, s
         self.ends = [NEVER for _ in nodes]  # of the last fault in each zone
         self.trouble = Trouble(self, parts)
         self.detection = 0.0                # longest time from a fault until a node acted on it, s
@@ -66,7 +66,7 @@ class TargetGroup:
     # -- who may be picked -----------------------------------------------------------------
 
     def _scope(self, zone: int, targets: list[int]) -> list[int]:
-        return targets if self.cross else [k for k in targets if self.zone[k] == zone]
+        return [k for k in targets if zone in self._sending(k)]
 
     def refresh(self) -> None:
         """Every node takes note of its targets, DNS of the nodes, the record of both."""
@@ -89,9 +89,9 @@ class TargetGroup:
         record.level("in_service", now, len(usable))
         record.level("unhealthy", now, len(dead))
         record.level("draining", now, len(self.draining))
-        record.level("mitigated", now, len(self.weight))
+        record.level("mitigated", now, len(self.weights.cut) if self.weights else 0)
         for zone, name in enumerate(rules.ZONES):
-            record.level(f"lost_{name}", now, not self.nodes[zone].up)
+            record.level(f"lost_{name}", now, zone in self.lost)
             record.level(f"unhealthy_{name}", now, dead.count(zone))
             record.level(f"targets_{name}", now, self.zone.count(zone))
 
@@ -122,13 +122,15 @@ class TargetGroup:
             self.phase.append(self._phases[zone].random(len(self.nodes)) * self.checks.interval)
             self.came.append(now)
             self.left.append(NEVER)
-            self.died.append(NEVER)
+            self.died.append(now if zone in self.lost else NEVER)
             self.waits.append(self.delay)
             self.traffic.join(now)
         self.registered += new
         for k in new if ready else ():
-            for zone in self.checking(k):
+            for zone in self._sending(k):
                 self.nodes[zone].healthy.add(k)
+        if self.trouble.some:       # some may have come to a zone that is lost
+            self.trouble.change([*new])
         if not ready:
             self.part.log("scale-out", f"{len(new)} {plural(len(new), 'target')} registered")
         self.refresh()
@@ -145,9 +147,14 @@ class TargetGroup:
             counts[chosen[-1]] += 1
         return chosen
 
+    def _sending(self, target: int) -> list[int]:
+        zone = self.zone[target]
+        return self.zones if self.cross or zone == rules.EVERYWHERE else [zone]
+
     def checking(self, target: int) -> list[int]:
-        """The zones whose nodes check this target: those that may send to it."""
-        return self.zones if self.cross else [self.zone[target]]
+        """The zones whose nodes check this target: those that may send to it; none, if it is a
+        target group, for what is checked are the targets in it."""
+        return [] if self.trouble.is_group(target) else self._sending(target)
 
     def _first_checks(self, zone: int, target: int, t: float, cold):
         while t < self.sim.duration:
@@ -156,7 +163,7 @@ class TargetGroup:
             if target not in self.registered:
                 return
             fails = self.traffic.failing.get(target, rules.ERRORS) != rules.ERRORS
-            if fails or not self.nodes[self.zone[target]].up:
+            if fails or self.zone[target] in self.lost:
                 if self.trouble.some:
                     return self.trouble.follow(zone, target)
                 t = self.ends[self.zone[target]]    # dead before it was ever in service
@@ -174,7 +181,7 @@ class TargetGroup:
         for _ in range(min(how_many, len(self.registered))):
             here = [k for k in self.registered if among is None or k in among]
             zones = [self.zone[k] for k in here]
-            most = max(self.zones, key=zones.count)
+            most = max([*self.zones, rules.EVERYWHERE], key=zones.count)
             leaving.append(here[zones.index(most)])
             self.registered.remove(leaving[-1])
         for k in leaving:
@@ -199,6 +206,7 @@ class TargetGroup:
         5xx and pass their checks, or all of it is lost. evict: how long DNS goes on naming the
         node of a lost zone, s."""
         t, all_of_it = self.sim.now, what == rules.ZONE_LOST
+        node_too = all_of_it and zone in self.zones and not self.part.is_target_group
         here = [k for k in (*self.registered, *self.draining) if self.zone[k] == zone]
         dead = here if all_of_it else here[:how_many]
         self.ends[zone] = end = t + lasts if lasts else NEVER
@@ -206,16 +214,19 @@ class TargetGroup:
             self.died[k] = t
         self.traffic.fail(dead, rules.HANGS if all_of_it else what, t)
         self.part.log("fault", f"{what}: {len(dead)} targets in zone {rules.ZONES[zone]}")
-        self.weigh()
+        if self.weights:
+            self.weights.begin()
         for k in dead if what != rules.ERRORS else ():
             for z in self.checking(k):
-                if not all_of_it or z != zone:      # nobody is left there to check
+                if not node_too or z != zone:       # nobody is left there to check
                     self.sim.process(self._watch(z, k, t, end, what))
         if all_of_it and zone in self.zones:
-            self.traffic.cut(Cut(t, node=zone))
-            self.nodes[zone].up = False
+            self.lost[zone] = t
+            if node_too:
+                self.traffic.cut(Cut(t, node=zone))
+                self.nodes[zone].up = False
+                self.sim.process(self.evict(zone, evict, end))
             self.refresh()
-            self.sim.process(self._evict(zone, t, end, evict))
         if end < self.sim.duration:
             self.sim.process(self._heal(zone, dead, end))
 
@@ -224,6 +235,7 @@ class TargetGroup:
         for k in dead:
             self.traffic.heal(k, end)
         self.nodes[zone].up = self.nodes[zone].in_dns = True
+        self.lost.pop(zone, None)
         self.part.log("fault", f"zone {rules.ZONES[zone]} answers again")
         self.refresh()
 
@@ -242,54 +254,18 @@ class TargetGroup:
             yield from self.at(passed + (checks.healthy - 1) * checks.interval)
             self.tell(zone, target, True)
 
-    def weigh(self, always: bool = False) -> None:
-        """From now on targets are weighed, where there is anomaly mitigation."""
-        if self.weighs and self._looked < 0:
-            self.sim.process(self._weighing(always))
-
-    def _weighing(self, always: bool):
-        """Every few seconds the weights, from a fault until all is well and has its full weight."""
-        self._looked = self.traffic.routed
-        while always or self.weight or self.traffic.failing:
-            seconds = rules.WEIGHED_EVERY
-            yield from self.at((self.sim.now // seconds + 1) * seconds)
-            self._weigh(self.sim.now)
-            self._looked = self.traffic.routed
-        self._looked = -1
-
     def tell(self, zone: int, target: int, healthy: bool) -> None:
         """A node has found out how a target is."""
         how = "healthy" if healthy else "unhealthy"
         self.part.log(how, f"node {rules.ZONES[zone]} finds target {target + 1} {how}")
         self._mark(zone, target, healthy)
 
-    def _weigh(self, now: float) -> None:
-        """Weigh the targets by the requests since the last time that have ended by `now`, s."""
-        fates = self.traffic.fates(self._looked)
-        ended = (fates.ended <= now) & fates.went
-        count = np.bincount(fates.target[ended], minlength=len(self.zone))
-        bad = ended & (fates.kind != ANSWERED)
-        errors = np.bincount(fates.target[bad], minlength=len(self.zone))
-        usable = {k for zone in self.zones for k in self.nodes[zone].healthy}
-        for zones in ([self.zones] if self.cross else [[zone] for zone in self.zones]):
-            here = [k for k in self.registered if self.zone[k] in zones and k in usable]
-            found = rules.anomalous([int(errors[k]) for k in here], [int(count[k]) for k in here])
-            worst = {here[place] for place in found}
-            for k in here:
-                if k in worst and k not in self.weight:
-                    self.part.log("anomaly", f"target {k + 1} is anomalous, its weight is cut")
-                    if self.traffic.failing.get(k) == rules.ERRORS:     # no check will notice
-                        self.detection = max(self.detection, now - self.died[k])
-                self.weight[k] = rules.reweighed(self.weight.get(k, 1.0), k in worst)
-        self.weight = {k: w for k, w in self.weight.items() if w < 1.0 and k in self.registered}
-        for zone in self.zones:
-            self.nodes[zone].picker.weight = self.weight
-        self.part.record.level("mitigated", now, len(self.weight))
-
-    def _evict(self, zone: int, t: float, end: float, after: float):
-        """DNS stops naming a lost zone's node."""
-        if t + after < end:
-            yield from self.at(t + after)
-            self.detection = max(self.detection, t + after - t)
-            self.nodes[zone].in_dns = False
-            self.refresh()
+    def evict(self, zone: int, after: float, end: float = NEVER):
+        """DNS stops naming the node of a zone that is lost now and until `end`, in so many s."""
+        since = self.sim.now
+        if since + after < end:
+            yield from self.at(since + after)
+            if self.lost.get(zone) == since:
+                self.detection = max(self.detection, after)
+                self.nodes[zone].in_dns = False
+                self.refresh()

@@ -6,7 +6,11 @@ the tills, as they always do, and count.
 
 *Models:* faults that begin and end when somebody says so (`labsim.declare.faults`), several at a
 time; health checks one by one while they matter: in a row, from each node, each with its phase; a
-part that stands as a target and is down or hangs.
+part that stands as a target and is down or hangs. A target group (`Balancer.is_target_group`) has
+no node and isn't checked, but each of its targets is, by what it has of checks: what comes to it
+while it is down, or has nobody healthy, is not sent to another group. A lost zone takes a
+balancer's node and the targets there; of a balancer before groups the node, of a group the targets.
+So a zone that is lost altogether is a fault of each of them.
 *Leaves out:* checks that fail because a target is busy.
 """
 
@@ -17,8 +21,10 @@ from labsim.services.elb import rules
 from labsim.services.elb.fates import Cut
 
 EVICTION = 30.0     # s until DNS drops the node of a lost zone; an assumption
-DEAF = FaultKind("nobody is sent anywhere, and what is under way is cut off")
+DEAF = FaultKind("nobody is sent anywhere, and what is under way is cut off; targets stay healthy")
 LOST = FaultKind("its node and its targets are lost")
+NODE_LOST = LOST._replace(meaning="its node is lost; parts that are its targets span all zones")
+TARGETS_LOST = LOST._replace(meaning="its targets there are lost; the node is its balancer's")
 FAILS = FaultKind("a share of its answers is a 5xx, at once; it passes its health checks",
                   "share that fails", "", 0.0, 1.0, 0.5)
 WEIGHS = SLOW._replace(meaning="requests that come take so many times as long")
@@ -30,22 +36,18 @@ class Trouble:
     def __init__(self, group, parts=()):
         self.group, self.part, self.sim, self.parts = group, group.part, group.sim, parts
         self._holds: dict[tuple[int, str], list[float]] = {}    # of targets, by kind
-        self._lost: dict[int, float] = {}       # zones that are or were lost: since when, s
+        self.some = False       # whether there was any so far
         self._asked: set[tuple[int, int]] = set()   # (zone, target) whose checks are followed
 
     def breakable(self) -> dict[str, dict[str, FaultKind]]:
         """{piece: what can be done to it}."""
         name, group = self.part.name, self.group
         own = {"down": DOWN, "hangs": HANGS, "errors": FAILS}
+        lost = TARGETS_LOST if self.part.is_target_group else NODE_LOST if self.parts else LOST
         return {name: {"down": DEAF}, **{
             f"{name}-{k + 1}": own if k < len(self.parts) else {**own, "slow": WEIGHS}
             for k in range(len(group.zone))}, **{
-            f"{name}-{rules.ZONES[zone]}": {"lost": LOST} for zone in group.zones}}
-
-    @property
-    def some(self) -> bool:
-        """Whether there was any so far."""
-        return bool(self._holds or self._lost)
+            f"{name}-{rules.ZONES[zone]}": {"lost": lost} for zone in group.zones}}
 
     def suffer(self, piece: str, what: str, amounts: list[float]) -> None:
         """Faults of these amounts hold from now on for a piece; none of an empty list."""
@@ -55,13 +57,14 @@ class Trouble:
             for zone in group.zones if amounts else ():
                 self._hang_up(zone)
             return
+        self.some = True
         where = piece.removeprefix(f"{self.part.name}-")
         if where in rules.ZONES:
             return self._lose(rules.ZONES.index(where), bool(amounts))
         k = int(where) - 1
         self._holds[k, what] = [*amounts]
         if what != "slow":
-            return self._change([k])
+            return self.change([k])
         traffic.heavier.pop(k, None)
         if amounts:
             traffic.heavier[k] = math.prod(amounts)
@@ -69,12 +72,16 @@ class Trouble:
     def _lose(self, zone: int, lost: bool) -> None:
         """A zone is lost, or there again."""
         group, node = self.group, self.group.nodes[zone]
-        was, node.up = not node.up, not lost
-        self._change([k for k in (*group.registered, *group.draining) if group.zone[k] == zone])
-        if lost and not was:
-            self._lost[zone] = self.sim.now
+        was = zone in group.lost
+        if lost:
+            group.lost.setdefault(zone, self.sim.now)
+        else:
+            group.lost.pop(zone, None)
+        node.up = not lost or self.part.is_target_group
+        self.change([k for k in (*group.registered, *group.draining) if group.zone[k] == zone])
+        if not was and not node.up:
             self._hang_up(zone)
-            self.sim.process(self._evict(zone, self.sim.now))
+            self.sim.process(group.evict(zone, EVICTION))
         elif not lost:
             node.in_dns = True
         group.refresh()
@@ -86,23 +93,20 @@ class Trouble:
         if node.counts:
             node.picker.settle({*range(len(self.group.zone))}, now, 0.0)
 
-    def _evict(self, zone: int, since: float):
-        """DNS stops naming a lost zone's node."""
-        yield from self.group.at(since + EVICTION)
-        if self._lost[zone] == since and not self.group.nodes[zone].up:
-            self.group.detection = max(self.group.detection, EVICTION)
-            self.group.nodes[zone].in_dns = False
-            self.group.refresh()
-
     def _how(self, k: int) -> str:
         """How a target fails now."""
         def holds(what: str) -> bool:
             return bool(self._holds.get((k, what)))
-        return (rules.HANGS if not self.group.nodes[self.group.zone[k]].up else
+        return (rules.HANGS if self.group.zone[k] in self.group.lost else
                 rules.REFUSES if holds("down") else rules.HANGS if holds("hangs") else
                 rules.ERRORS if holds("errors") else "")
 
-    def _change(self, targets: list[int]) -> None:
+    def is_group(self, k: int) -> bool:
+        """Whether this target is a target group."""
+        return k < len(self.parts) and getattr(self.parts[k], "is_target_group", False)
+
+    def change(self, targets: list[int]) -> None:
+        """What breaks these may have changed."""
         group, traffic, now = self.group, self.group.traffic, self.sim.now
         for k in targets:
             how, was = self._how(k), traffic.failing.get(k, "")
@@ -118,7 +122,8 @@ class Trouble:
             if how:
                 traffic.fail([k], how, now)
                 group.died[k] = now
-                group.weigh()
+                if group.weights:
+                    group.weights.begin()
             if how and how != rules.ERRORS:
                 for zone in group.checking(k):
                     self.follow(zone, k)
