@@ -16,10 +16,10 @@ wrong about then (a fault that strikes or is mended, KMS behind a bucket) is mad
 next ones, a tenth of it with each; not where all are done, for nobody can be told better than that.
 Tests hold that to 3 requests where users come all at once, to 9 where they come by way of a
 function, to 1 in 100 where a limit is behind another one, to 1 in 1,000 over a long run, and to 6
-after a fault of 20 requests/s, whose end makes good what its start did. Who has been told when the run ends, and is not counted yet, is in the sums
-(not in the curves, nor in what was consumed) as he was told: of a part that is overrun these may be
-half a second's worth more than it could do by then. Single requests come back only as their own
-clients say.
+after a fault of 20 requests/s, whose end makes good what its start did. Who has been told when the
+run ends, and is not counted yet, is in the sums (not in the curves, nor in what was consumed) as he
+was told: of a part that is overrun these may be half a second's worth more than it could do by
+then. Single requests come back only as their own clients say.
 *Leaves out:* when within a step a count came.
 """
 
