@@ -125,7 +125,8 @@ class Failures(Instances):
         if not amounts:
             del self._held[piece, what]
         elif not self.exists[held]:
-            self.log("replica", f"{piece} is not there: nothing happens unless it is added meanwhile")
+            self.log("replica", f"{piece} is not there: nothing happens unless it is added "
+                                "meanwhile")
         if what == "slow":
             self._slowed[piece] = math.prod(amounts)
             self.slow[:] = 1.0
