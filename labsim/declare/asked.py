@@ -110,6 +110,12 @@ class Asked(Component):
         return []
 
     @property
+    def in_course(self) -> list[tuple[float, "Asked"]]:
+        """Whom it asks in the course of each request, and of what share of them."""
+        return [(1.0, part.to) for part in self.sim.parts.values()
+                if getattr(part, "owner", None) is self]
+
+    @property
     def onward(self) -> list[tuple[float, "Asked"]]:
         """Where what is done here goes on to, and what share of it."""
         before = [0.0, *(upto for upto, _ in self._onward)]

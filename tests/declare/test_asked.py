@@ -208,7 +208,7 @@ def back_by_a_belt(sim):
     (circle, "a can't answer: what it does goes on in a circle"),
     (to_itself, "a can't answer: what it does goes on in a circle"),
     (calls_in_a_circle, "can't answer: what it does goes on in a circle"),
-    (given_in_a_circle, "what leaves a by `done` comes back to it"),
+    (given_in_a_circle, "what leaves a comes back to a"),
     (fed_by_nobody, "nothing comes to b: "), (fed_by_each_other, "nothing comes to a: "),
     (two_of_one_name, 'two parts are called "a"'),
     (retry_to_a_belt, "q: retry: .* gives none"),

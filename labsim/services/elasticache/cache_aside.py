@@ -97,6 +97,11 @@ class Application(Asked):
         """The database, if it waits for as long as it takes."""
         return [] if self.client.gives_up else [self.database]
 
+    @property
+    def in_course(self) -> list[tuple[float, Asked]]:
+        """The database, of each read only where there is no cache: how many miss, a run says."""
+        return [] if self._cached else super().in_course
+
     def wired(self) -> None:
         """Somebody has to ask it."""
         if not any(way._sent or way.askers or way.fed_by for way in (self, self.writes)):

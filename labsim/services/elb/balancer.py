@@ -169,6 +169,11 @@ class Balancer(Changed):
         """Its targets, where they are parts, and what the others call, for as long as it takes."""
         return [*self.parts, *(client.to for client, _ in self._calls if not client.gives_up)]
 
+    @property
+    def in_course(self) -> list[tuple[float, Asked]]:
+        """Its targets, too, in turn."""
+        return [*super().in_course, *((1.0 / len(self.parts), part) for part in self.parts)]
+
     def wired(self) -> None:
         """It has to have somebody who sends, targets, and work for them."""
         super().wired()

@@ -32,6 +32,7 @@ class Retrying(Caller):
 
     METRICS = (*(metric for metric in Caller.METRICS if metric.name != "errors"), ended(
         "dead_lettered", "failed: given up, in the dead-letter queue", DEAD))
+    batch_size = 1      # of an invocation, at most
 
     def __init__(self, sim: Simulation, name: str, function, *, delivery: bool = False, **how):
         self._turn_at = math.inf        # when it has its next turn on the agenda, s
@@ -48,6 +49,11 @@ class Retrying(Caller):
         """When something comes next, for the first time or again, s."""
         there = self._there[self._next] if self._next < len(self._there) else float("inf")
         return min(there, self.due.first)
+
+    @property
+    def in_course(self) -> list[tuple[float, kit.Asked]]:
+        """Whom its function asks, once for a batch."""
+        return [(share / self.batch_size, part) for share, part in self.function.in_course]
 
     @property
     def dead(self) -> kit.Outlet:

@@ -55,7 +55,8 @@ class Queue(Asked):
     work: how long a message is work, where no fleet says so. backlog: messages that wait at the
     start. threads: messages that a consumer works on at a time. in_flight_limit: the most messages
     in flight. error_share: of the works that fail. max_receives: a message that was received so
-    often is dead at the next receive (inf: there is no dead-letter queue). order: "fifo", or "lifo"
+    often is dead at the next receive (inf: there is no dead-letter queue; its own dead letters may
+    come back, `dead.to(queue)`, and are tried as often again). order: "fifo", or "lifo"
     (SQS has none of that: it stands for consumers that drop what is stale to get at the newest).
     max_age: consumers drop messages older than so many s, unread. price: USD per million requests.
     random: what the work is drawn from; by default a stream of its own.
