@@ -27,7 +27,8 @@ REVERSAL = 1_800        # s: a change of direction within half an hour counts as
 
 
 class Group(Component):
-    """An Auto Scaling group on a `fleet`, from `min_size` to `max_size` instances.
+    """An Auto Scaling group on a `fleet`, from `min_size` to `max_size` instances. A fleet is of one
+    group, and has no more at the start than the group may have.
 
     desired: how many there are at the start, in service at once; by default as many as the fleet
     has, at least `min_size`.
@@ -58,6 +59,13 @@ class Group(Component):
             raise ParameterError("max_size", max_size, f"at least min_size, {min_size}")
         if desired is not None:
             require("desired", desired, min_size, max_size, "instances", whole=True)
+        for what, value in (("max_size", max_size), ("desired", self.desired)):
+            if value < len(fleet.instances):
+                raise ParameterError(what, value, f"at least {len(fleet.instances)}, as many as "
+                                     f"{fleet.name} has at the start")
+        if fleet.group is not None:
+            raise ParameterError("fleet", fleet.name, f"one without a group: it is "
+                                 f"{fleet.group.name}'s")
         if termination not in TERMINATION:
             raise ParameterError("termination", termination, f"one of {', '.join(TERMINATION)}")
         self.fleet, self.warmup = fleet, warmup
