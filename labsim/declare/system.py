@@ -138,7 +138,11 @@ def swept(build: Callable, duration: float, over: Mapping, options: dict) -> Sys
 
 def _defaults(build: Callable, name: str) -> dict:
     """{parameter: default} of a building function."""
-    _, *arguments = inspect.signature(build).parameters.values() or [None]
+    given = inspect.signature(build).parameters
+    if not given:
+        raise ParameterError("build", build, "a function build(sim, ...)", (
+            f"build: {name}() takes nothing, allowed {name}(sim, ...): its parts are made in sim"))
+    _, *arguments = given.values()
     for argument in arguments:
         called, default = argument.name, argument.default
         wrong = ""

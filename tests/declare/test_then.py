@@ -140,7 +140,7 @@ def counted_reads(sim):
     (accepted_before, r"mapping: other: .*what is done goes on by mapping.done.to\("),
     (calls_of_others, "nothing leaves function but what its own calls have done"),
     (counted_viewers, "nobody waits for the answers of cdn"),
-    (counted_reads, "nobody waits for the answers of reader")])
+    (counted_reads, "nobody waits for the answers of reader.* leaves by cluster.done.to")])
 def test_what_can_not_go_on_is_said_at_once(build, says):
     """With what to do instead."""
     with pytest.raises(LabsimError, match=says):

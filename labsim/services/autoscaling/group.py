@@ -15,6 +15,8 @@ The policies that call `Group.scale_to` are in `policies` and `predictive`, the 
 
 from collections.abc import Callable
 
+import numpy as np
+
 from labsim import factbook
 from labsim.declare import Component, Count, Metric
 from labsim.engine import Simulation
@@ -27,8 +29,8 @@ REVERSAL = 1_800        # s: a change of direction within half an hour counts as
 
 
 class Group(Component):
-    """An Auto Scaling group on a `fleet`, from `min_size` to `max_size` instances. A fleet is of one
-    group, and has no more at the start than the group may have.
+    """An Auto Scaling group on a `fleet`, from `min_size` to `max_size` instances. A fleet has one
+    group, and no more instances at the start than that may have.
 
     desired: how many there are at the start, in service at once; by default as many as the fleet
     has, at least `min_size`.
@@ -49,7 +51,7 @@ class Group(Component):
     def __init__(self, sim: Simulation, name: str, fleet: Fleet, *, min_size: int, max_size: int,
                  desired: int | None = None, warmup: float = factbook.value("asg.default_cooldown"),
                  termination: str = "default", changed: Callable[[], None] = lambda: None,
-                 random=None):
+                 random: np.random.Generator | None = None):
         super().__init__(sim, name)
         self.desired = max(min_size, len(fleet.instances)) if desired is None else desired
         for what, value in (("min_size", min_size), ("max_size", max_size), ("warmup", warmup)):

@@ -90,6 +90,10 @@ class Balancer(Changed):
         if self.parts:
             targets = [len(self.parts[zone::len(rules.ZONES)]) for zone in range(len(rules.ZONES))]
         require("threads", threads, 1, whole=True)
+        for what, value, usual in (("work", work, None), ("threads", threads, 1)):
+            if self.parts and value != usual:
+                raise ParameterError(what, value, f"none: {self.parts[0].name}, a target that is a "
+                                     "part, has its own")
         self._manner = Manner(order, max_queue, max_wait, contention)
         self.threads, self._calls = threads, lines(self, calls)
         self.kind = rules.one_of("kind", kind, rules.KINDS)

@@ -71,7 +71,7 @@ class Queue(Asked):
                  work: ServiceTimes | None = None, backlog: int = 0, threads: int = 1,
                  in_flight_limit: int = IN_FLIGHT_LIMIT, error_share: float = 0.0,
                  max_receives: float = math.inf, order: str = FIFO, max_age: float = math.inf,
-                 price: float = PRICE, random=None):
+                 price: float = PRICE, random: np.random.Generator | None = None):
         super().__init__(sim, name)
         require("visibility_timeout", visibility_timeout, 0, LONGEST_HIDDEN, "s", above=True)
         require("price", price)
@@ -162,6 +162,8 @@ class Queue(Asked):
                     name: str = "") -> CloudWatchMetric:
         """The metric to track: visible messages per instance in service (fact
         asg.backlog_rule); with none in service, per one."""
+        if not hasattr(fleet, "staying"):
+            raise ParameterError("fleet", fleet, "an ec2.Fleet").of(self.name)
         def there() -> int:
             return max(fleet.count("in service"), 1)
         return self._metric(name or f"{self.name} per instance",
@@ -189,6 +191,9 @@ class Queue(Asked):
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
         check(self)
         if self.work is None:
+            if self.consumers:
+                raise LabsimError(f"{self.consumers[0].name}: work is missing: how long a message "
+                                  f"of {self.name} takes, such as work=labsim.exponential(4)")
             raise LabsimError(f"nobody consumes {self.name}: ec2.Fleet(sim, name, consumes=..., "
                               "work=...) does; a Lambda function has lambda_.SqsEventSourceMapping("
                               "sim, name, function) instead, a queue with its pollers")
