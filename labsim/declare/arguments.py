@@ -26,7 +26,8 @@ Test = tuple[Callable[[object], bool], str]     # of a value, and what is allowe
 PLAIN = str, bytes, Real, types.NoneType, list, tuple, set, dict    # no generator of numbers
 UNTESTED = np.ndarray, object, Load     # a load says itself what is wrong with it
 SAID = {bool: "True or False", int: "a whole number", float: "a number", str: "a text",
-        types.NoneType: "None", Simulation: "the simulation",
+        types.NoneType: "None", np.random.Generator: "a generator of numbers",
+        Simulation: "the simulation",
         ServiceTimes: "how long work takes, such as labsim.fixed(4), labsim.exponential(4) or "
                       "labsim.gamma(4, cv=0.5)"}
 
@@ -42,16 +43,21 @@ def a_whole_number(value: object) -> bool:
     return isinstance(value, (int, Integral)) and not isinstance(value, bool)
 
 
+def a_generator(value: object) -> bool:
+    """Whether it may draw numbers: nothing plain, and no part; one may stand for another that
+    behaves like it."""
+    return not (isinstance(value, PLAIN) or hasattr(value, "sim"))
+
+
 def lots(value: object) -> bool:
-    """Whether it may be one or several generators of numbers: nothing plain, and no part."""
-    values = value if isinstance(value, (list, tuple)) else [value]
-    return not any(isinstance(one, PLAIN) or hasattr(one, "sim") for one in values)
+    """The same of one or several."""
+    return all(map(a_generator, value if isinstance(value, (list, tuple)) else [value]))
 
 
 FITS: dict[object, Callable] = {
     float: a_number, int: a_whole_number, bool: lambda value: isinstance(value, bool | np.bool_),
     str: lambda value: isinstance(value, str), types.NoneType: lambda value: value is None,
-    Callable: callable}
+    Callable: callable, np.random.Generator: a_generator}
 MANY = {Sequence, list, tuple}
 
 
@@ -61,7 +67,7 @@ def test_of(parameter: Parameter, name_of: Callable[[type], str]) -> Test | None
     said, default = parameter.annotation, parameter.default
     if said is parameter.empty:
         return None if default is not None else (
-            lambda value: value is None or lots(value), "an object that is no part, or None")
+            lambda value: value is None or lots(value), "generators of numbers or None")
     kinds = typing.get_args(said) if isinstance(said, types.UnionType) else (said,)
     if any(kind in UNTESTED for kind in kinds):
         return None

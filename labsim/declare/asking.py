@@ -64,6 +64,12 @@ class Asking(ClientReport):
         self.link(to)
         sim.on_advance(self.advance)
 
+    def notes(self) -> tuple[str, ...]:
+        if self._timeout <= self.retry.hedge < math.inf:
+            return (f"{self.name} hedges no request: it gives up after {self._timeout:g} s, before "
+                    f"{self.retry.hedge:g} s have gone",)
+        return ()
+
     def _drawn(self, use: str, draw):
         return one_by_one(draw, lambda: self.sim.stream(f"{self.name} {use}"))
 

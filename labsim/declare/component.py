@@ -161,6 +161,10 @@ class Component(metaclass=Plated):
         """{line item: USD}."""
         return {}
 
+    def notes(self) -> tuple[str, ...]:
+        """What was said when it was wired, and has no effect."""
+        return ()
+
     def summary(self) -> dict[str, float]:
         """{metric: value} of METRICS."""
         return {metric.name: metric.of(self) for metric in self.METRICS}
@@ -180,8 +184,12 @@ class Producers(Component):
                  to: "Component | Port"):
         super().__init__(sim, name)
         self.curve = (load if isinstance(load, Load) else Load.steady(load)).curve(sim.duration)
+        self.load = load
         self._send(to)
         self.link(to)
+
+    def notes(self) -> tuple[str, ...]:
+        return too_late(self)
 
     def _send(self, to: Component) -> None:
         to.feed(self._blocks())
@@ -195,6 +203,13 @@ class Producers(Component):
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests sent per second."""
         return {"offered_rate": (self.record.rate("offered"), "req/s")}
+
+
+def too_late(sender: Component) -> tuple[str, ...]:
+    """A note if the load of who sends would change when the run has ended."""
+    changes, ends = getattr(sender.load, "changes", 0.0), sender.sim.duration
+    return (f"the load of {sender.name} does not change: that begins at {changes:,g} s, and the "
+            f"run ends at {ends:,g} s",) if changes >= ends else ()
 
 
 def producers_name(part: Component) -> str:

@@ -74,6 +74,7 @@ class SystemLab(Lab):
         parts = list(outcome.sim.parts.values())
         declared = replace(self, **_declared(parts))
         left = sum(len(part.PANELS) for part in parts) - len(declared.panels)
+        outcome.notes += tuple(note for part in parts for note in part.notes())
         if left:
             outcome.notes = (*outcome.notes, f"the figure has room for {PANELS} panels: {left} "
                              "more are not drawn; their series are in the result")

@@ -53,3 +53,36 @@ def test_whether_a_call_is_optional_is_true_or_false():
     part = ec2.Service(Simulation(1, 60.0), "web", ls.fixed(1))
     with pytest.raises(ParameterError, match="optional: given 'no', allowed True or False"):
         ls.ask(part, optional="no")
+
+
+# -- what has no effect, and is noted ------------------------------------------------------------
+
+
+def notes_of(load=1, retry=None, max_receives=float("inf")):
+    """The notes of a run of 60 s of a queue with a dead-letter queue."""
+    def build(sim):
+        a, b = (sqs.Queue(sim, name, work=ls.fixed(0.1), max_receives=max_receives)
+                for name in "ab")
+        ec2.Fleet(sim, "workers", size=1, consumes=a)
+        ec2.Fleet(sim, "others", size=1, consumes=b)
+        a.dead.to(b)
+        sim.send(load, to=a, retry=retry, name="senders")
+    return ls.simulate(build, duration=60).notes
+
+
+DEAD = "nothing leaves a by dead: it has no max_receives"
+
+
+@pytest.mark.parametrize("how, notes", [
+    ({}, (DEAD,)), ({"max_receives": 3}, ()),
+    ({"max_receives": 3, "load": ls.spike(1, 4, start=30, length=10)}, ()),
+    ({"max_receives": 3, "load": ls.spike(1, 4, start=60, length=10)},
+     ("the load of senders does not change: that begins at 60 s, and the run ends at 60 s",)),
+    ({"max_receives": 3, "load": ls.ramp(1, 4, start=90, length=10), "retry": ls.retry(timeout=1)},
+     ("the load of senders does not change: that begins at 90 s, and the run ends at 60 s",)),
+    ({"max_receives": 3, "retry": ls.retry(timeout=1, hedge=0.5)}, ()),
+    ({"max_receives": 3, "retry": ls.retry(timeout=1, hedge=2)},
+     ("senders hedges no request: it gives up after 1 s, before 2 s have gone",))])
+def test_what_has_no_effect_is_noted(how, notes):
+    """As a fault after the end is."""
+    assert notes_of(**how) == notes

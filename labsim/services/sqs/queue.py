@@ -200,6 +200,10 @@ class Queue(Asked):
         if self.onward:
             super().wired()
 
+    def notes(self) -> tuple[str, ...]:
+        return (f"nothing leaves {self.name} by dead: it has no max_receives",) if (
+            self.dead.connected and self.max_receives == math.inf) else ()
+
     # -- messages ----------------------------------------------------------------------------
 
     def advance(self, now: float | None = None) -> None:
