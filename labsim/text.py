@@ -17,6 +17,11 @@ def format_value(value: float, unit: str = "") -> str:
     return f"{text} {unit}".strip()
 
 
+def a_or_an(thing: str) -> str:
+    """"a queue", "an instance": by its first letter."""
+    return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing}"
+
+
 def plural(number: int, thing: str) -> str:
     """"target" for 1 (or -1) of them, else "targets"."""
     return thing if abs(number) == 1 else f"{thing}s"

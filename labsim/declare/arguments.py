@@ -3,11 +3,12 @@
 Picture plugs and sockets: a plug of another shape does not go in, and the socket has a plate that
 says which one does. How far a knob may be turned, each part says itself.
 
-A number is no bool and not NaN, and finite unless the default is not or it is one of several; where
-a part belongs, no number or text does. How large a number may be, and what a text, is left to the
-part.
+A number is no bool and not NaN, and finite unless the default is not or it is one of several; a
+part is of the class that is annotated, or can do what a `Protocol` asks for, which says itself in
+its docstring what that is. How large a number may be, and what a text, is left to the part.
 """
 
+import inspect
 import math
 import types
 import typing
@@ -19,12 +20,14 @@ import numpy as np
 
 from labsim.engine import Load, ServiceTimes, Simulation
 from labsim.errors import ParameterError
+from labsim.text import a_or_an
 
 Test = tuple[Callable[[object], bool], str]     # of a value, and what is allowed in words
-PLAIN = str, bytes, Real, types.NoneType, list, tuple, set, dict    # no object of any part's kind
+PLAIN = str, bytes, Real, types.NoneType, list, tuple, set, dict    # no generator of numbers
 UNTESTED = np.ndarray, object, Load     # a load says itself what is wrong with it
 SAID = {bool: "True or False", int: "a whole number", float: "a number", str: "a text",
-        types.NoneType: "None", Simulation: "the simulation",
+        types.NoneType: "None", np.random.Generator: "a generator of numbers",
+        Simulation: "the simulation",
         ServiceTimes: "how long work takes, such as labsim.fixed(4), labsim.exponential(4) or "
                       "labsim.gamma(4, cv=0.5)"}
 
@@ -40,20 +43,21 @@ def a_whole_number(value: object) -> bool:
     return isinstance(value, (int, Integral)) and not isinstance(value, bool)
 
 
-def an_object(value: object) -> bool:
-    """Whether it may be a part or the like: one may stand for another that behaves like it."""
-    return not isinstance(value, PLAIN)
+def a_generator(value: object) -> bool:
+    """Whether it may draw numbers: nothing plain, and no part; one may stand for another that
+    behaves like it."""
+    return not (isinstance(value, PLAIN) or hasattr(value, "sim"))
 
 
-def objects(value: object) -> bool:
+def lots(value: object) -> bool:
     """The same of one or several."""
-    return all(map(an_object, value)) if isinstance(value, (list, tuple)) else an_object(value)
+    return all(map(a_generator, value if isinstance(value, (list, tuple)) else [value]))
 
 
 FITS: dict[object, Callable] = {
     float: a_number, int: a_whole_number, bool: lambda value: isinstance(value, bool | np.bool_),
     str: lambda value: isinstance(value, str), types.NoneType: lambda value: value is None,
-    Callable: callable}
+    Callable: callable, np.random.Generator: a_generator}
 MANY = {Sequence, list, tuple}
 
 
@@ -61,10 +65,9 @@ def test_of(parameter: Parameter, name_of: Callable[[type], str]) -> Test | None
     """How to test what is given for a parameter; None if nothing is known of it. `name_of` says
     what a class is called."""
     said, default = parameter.annotation, parameter.default
-    if said is parameter.empty or isinstance(said, str):    # what is plain is annotated
-        if default is None:
-            return (lambda value: value is None or objects(value)), "an object or None"
-        return (an_object, "a part") if default is parameter.empty else None
+    if said is parameter.empty:
+        return None if default is not None else (
+            lambda value: value is None or lots(value), "generators of numbers or None")
     kinds = typing.get_args(said) if isinstance(said, types.UnionType) else (said,)
     if any(kind in UNTESTED for kind in kinds):
         return None
@@ -79,7 +82,7 @@ def _fits(kind) -> Callable[[object], bool]:
     """The test of one annotation."""
     origin, inside = typing.get_origin(kind) or kind, typing.get_args(kind)
     if origin not in MANY:
-        return FITS.get(origin, an_object)
+        return FITS.get(origin) or (lambda value: isinstance(value, origin))
     tests = [_within(one) for one in inside if one is not ...]
     fixed = origin is tuple and ... not in inside
 
@@ -109,7 +112,9 @@ def _said(kind, name_of: Callable[[type], str]) -> str:
         return f"({', '.join(_said(one, name_of) for one in inside)})"
     if origin in MANY:
         return f"a sequence, of each {_said(inside[0], name_of)}"
-    return SAID.get(kind) or f"a {name_of(kind)}"
+    if getattr(kind, "_is_protocol", False):
+        return inspect.getdoc(kind).splitlines()[0].strip("`.").replace("`", "")
+    return SAID.get(kind) or a_or_an(name_of(kind))
 
 
 def check(given: Iterable[tuple[str, object]], takes: dict[str, Test | None]) -> None:

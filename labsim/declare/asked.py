@@ -14,7 +14,7 @@ import numpy as np
 
 from labsim.declare.client import Client
 from labsim.declare.component import Component, Outlet, Producers, producers_name
-from labsim.declare.users import Users
+from labsim.declare.users import Answering, Users
 from labsim.declare.wiring import settle
 from labsim.engine import Load, Simulation, one_by_one
 from labsim.engine.agenda import Call, to_nobody
@@ -65,6 +65,7 @@ class Asked(Component):
     its part. `done` and `failed` are the outlets of what it has answered well and badly."""
 
     cancels = False     # whether it drops work whose client has given up
+    all_leave = ""      # of one that follows only what somebody waits for: where all go on
 
     def __init__(self, sim: Simulation, name: str):
         super().__init__(sim, name)
@@ -110,6 +111,12 @@ class Asked(Component):
         return []
 
     @property
+    def in_course(self) -> list[tuple[float, "Asked"]]:
+        """Whom it asks in the course of each request, and of what share of them."""
+        return [(1.0, part.to) for part in self.sim.parts.values()
+                if getattr(part, "owner", None) is self]
+
+    @property
     def onward(self) -> list[tuple[float, "Asked"]]:
         """Where what is done here goes on to, and what share of it."""
         before = [0.0, *(upto for upto, _ in self._onward)]
@@ -126,7 +133,8 @@ class Asked(Component):
         if not self.askers and (self._onward or self.done.connected or self.failed.connected):
             raise LabsimError(
                 f"nobody waits for the answers of {self.name}, and only what somebody waits for "
-                f"goes on from it: a part that `calls` it, or sim.send(labsim.users(...), to=...)")
+                f"goes on from it: a part that `calls` it, or sim.send(labsim.users(...), to=...)"
+                f"{self.all_leave}")
 
     def advance(self, now: float) -> None:
         """Let everything happen until `now`."""
@@ -149,9 +157,9 @@ class Asked(Component):
 
     def then(self, other: "Asked", share: float = 1.0) -> None:
         """What is done here, a `share` of it, goes on to `other`, which answers instead."""
-        if not hasattr(other, "ask"):
-            raise ParameterError("other", getattr(other, "name", other), "a part that answers; what"
-                                 " nobody waits for goes on by done.to(...)").of(self.name)
+        if not isinstance(other, Answering):
+            raise ParameterError("other", other, "a part that answers; what nobody waits for goes "
+                                 "on by done.to(...)").of(self.name)
         before = self._onward[-1][0] if self._onward else 0.0
         self.require("share", share, 0, 1.0 - before + 1e-12)
         if not self._onward:

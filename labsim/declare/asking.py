@@ -18,7 +18,7 @@ from labsim.declare.adaptive import ClientRate
 from labsim.declare.client_report import ABANDONED, COMPLETED, FAILED, ClientReport
 from labsim.declare.faults import LATER, LOST, together
 from labsim.declare.retry import Budget, OfEach, Retry, Switch
-from labsim.declare.users import Request
+from labsim.declare.users import Answering, Request
 from labsim.engine import ServiceTimes, Simulation, one_by_one
 from labsim.engine.agenda import ARRIVE, GIVE_UP, Call
 from labsim.errors import ParameterError, require
@@ -33,8 +33,8 @@ class Asking(ClientReport):
     def __init__(self, sim: Simulation, name: str, to, *, retry: Retry | None, pool: float,
                  trip: float, owner):
         super().__init__(sim, name)
-        if not hasattr(to, "ask"):
-            raise ParameterError("to", getattr(to, "name", to), "a part that answers requests, "
+        if not isinstance(to, Answering):
+            raise ParameterError("to", to, "a part that answers requests, "
                                  "since clients wait for the answer")
         require("pool", pool, 1, endless=True)
         require("trip", trip, unit="s")
@@ -63,6 +63,12 @@ class Asking(ClientReport):
         to.asked_by(self)
         self.link(to)
         sim.on_advance(self.advance)
+
+    def notes(self) -> tuple[str, ...]:
+        if self._timeout <= self.retry.hedge < math.inf:
+            return (f"{self.name} hedges no request: it gives up after {self._timeout:g} s, before "
+                    f"{self.retry.hedge:g} s have gone",)
+        return ()
 
     def _drawn(self, use: str, draw):
         return one_by_one(draw, lambda: self.sim.stream(f"{self.name} {use}"))

@@ -13,6 +13,7 @@ Data plane: request-level, exact, on the `Agenda`; some microseconds for each at
 import math
 
 from labsim.declare.asking import Asking
+from labsim.declare.component import Component, too_late
 from labsim.declare.retry import Retry
 from labsim.declare.users import Users
 from labsim.engine import Load, Simulation
@@ -30,7 +31,7 @@ class Client(Asking):
 
     def __init__(self, sim: Simulation, name: str, to, load: Load | Users | float | None = None, *,
                  retry: Retry | None = None, pool: float = math.inf, trip: float = 0.0,
-                 owner=None):
+                 owner: Component | None = None):
         super().__init__(sim, name, to, retry=retry, pool=pool, trip=trip, owner=owner)
         self.load = load
         if isinstance(load, Users):
@@ -40,6 +41,9 @@ class Client(Asking):
         elif load is not None:
             curve = (load if isinstance(load, Load) else Load.steady(load)).curve(sim.duration)
             self._agenda.arrivals(curve.arrivals(sim.stream(f"{name} arrivals")), self._come)
+
+    def notes(self) -> tuple[str, ...]:
+        return (*super().notes(), *too_late(self))
 
     def _come(self, t: float) -> None:
         self.request(t, None)

@@ -19,6 +19,7 @@ from labsim.declare.plate import Plated, kind
 from labsim.declare.users import nobody_waits
 from labsim.engine import Load, Recorder, Simulation
 from labsim.errors import ParameterError, require
+from labsim.text import a_or_an
 
 
 class Component(metaclass=Plated):
@@ -58,6 +59,10 @@ class Component(metaclass=Plated):
         self.struck: dict[tuple[str, str], list[float]] = {}    # faults that hold, by piece, kind
         self.mended_at = np.inf     # when the one that has struck last will be mended, s
         sim.parts[name] = self
+
+    def __repr__(self) -> str:
+        """As errors say what was given: its name, and what it is."""
+        return f"{vars(self).get('name', '')!r}, {a_or_an(kind(self))}"
 
     def link(self, other: "Component", label: str = "") -> None:
         """An arrow from this part to another, or to the inlet of one, in the system picture."""
@@ -156,6 +161,10 @@ class Component(metaclass=Plated):
         """{line item: USD}."""
         return {}
 
+    def notes(self) -> tuple[str, ...]:
+        """What was said when it was wired, and has no effect."""
+        return ()
+
     def summary(self) -> dict[str, float]:
         """{metric: value} of METRICS."""
         return {metric.name: metric.of(self) for metric in self.METRICS}
@@ -171,11 +180,16 @@ class Producers(Component):
         Count("offered", "requests", "requests sent", value=lambda s: s.record.total("offered")),)
     shows = (("req/s", "offered_rate"),)
 
-    def __init__(self, sim: Simulation, name: str, load: Load | float, to: Component):
+    def __init__(self, sim: Simulation, name: str, load: Load | float,
+                 to: "Component | Port"):
         super().__init__(sim, name)
         self.curve = (load if isinstance(load, Load) else Load.steady(load)).curve(sim.duration)
+        self.load = load
         self._send(to)
         self.link(to)
+
+    def notes(self) -> tuple[str, ...]:
+        return too_late(self)
 
     def _send(self, to: Component) -> None:
         to.feed(self._blocks())
@@ -189,6 +203,13 @@ class Producers(Component):
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Requests sent per second."""
         return {"offered_rate": (self.record.rate("offered"), "req/s")}
+
+
+def too_late(sender: Component) -> tuple[str, ...]:
+    """A note if the load of who sends would change when the run has ended."""
+    changes, ends = getattr(sender.load, "changes", 0.0), sender.sim.duration
+    return (f"the load of {sender.name} does not change: that begins at {changes:,g} s, and the "
+            f"run ends at {ends:,g} s",) if changes >= ends else ()
 
 
 def producers_name(part: Component) -> str:
@@ -207,6 +228,10 @@ class Port:
     def part(self) -> Component:
         """Whose it is."""
         return self._part()
+
+    def __repr__(self) -> str:
+        """As errors say what was given."""
+        return f"{'an outlet' if isinstance(self, Outlet) else 'a way'} of {self.part!r}"
 
 
 class Outlet(Port):

@@ -61,5 +61,5 @@ class Plated(type):
     @property
     def __signature__(cls) -> inspect.Signature:
         """What help and editors show: as the class is called."""
-        signature = inspect.signature(cls.__init__)
+        signature = inspect.signature(cls.__init__, eval_str=True)
         return signature.replace(parameters=list(signature.parameters.values())[1:])

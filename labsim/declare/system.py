@@ -74,6 +74,7 @@ class SystemLab(Lab):
         parts = list(outcome.sim.parts.values())
         declared = replace(self, **_declared(parts))
         left = sum(len(part.PANELS) for part in parts) - len(declared.panels)
+        outcome.notes += tuple(note for part in parts for note in part.notes())
         if left:
             outcome.notes = (*outcome.notes, f"the figure has room for {PANELS} panels: {left} "
                              "more are not drawn; their series are in the result")
@@ -138,7 +139,11 @@ def swept(build: Callable, duration: float, over: Mapping, options: dict) -> Sys
 
 def _defaults(build: Callable, name: str) -> dict:
     """{parameter: default} of a building function."""
-    _, *arguments = inspect.signature(build).parameters.values() or [None]
+    given = inspect.signature(build).parameters
+    if not given:
+        raise ParameterError("build", build, "a function build(sim, ...)", (
+            f"build: {name}() takes nothing, allowed {name}(sim, ...): its parts are made in sim"))
+    _, *arguments = given.values()
     for argument in arguments:
         called, default = argument.name, argument.default
         wrong = ""

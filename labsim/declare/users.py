@@ -5,8 +5,10 @@ been answered: however slow the teacher gets, there are never more hands than pu
 """
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from labsim.engine import ServiceTimes
+from labsim.engine.agenda import Call
 from labsim.errors import ParameterError, require
 
 
@@ -23,6 +25,20 @@ class Users:
         if not isinstance(self.think, ServiceTimes):
             raise ParameterError("think", self.think, "how long users think, such as "
                                  "labsim.exponential(5)")
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """a part that answers requests one by one, or a way into one"""
+
+    def asked_by(self, asker) -> None:
+        """`asker` is going to ask it."""
+
+    def ask(self, t: float, call: Call) -> None:
+        """A request comes at `t` s."""
+
+    def give_up(self, t: float, call: Call) -> None:
+        """Whoever has made the call waits no more."""
 
 
 class Request:

@@ -10,6 +10,8 @@ between take in blocks. *Leaves out:* whether there is room for all that flows (
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from labsim.declare.component import Outlet
 from labsim.declare.counted import CountedOutlet
 from labsim.engine.agenda import Stage
@@ -18,7 +20,7 @@ from labsim.errors import LabsimError
 
 def settle(part) -> None:
     """The wiring of `part` (an `Asked`) and of all that has to do with it. `LabsimError` if nothing
-    comes to it, or if what comes can't be answered, or goes round for ever."""
+    comes to it, or if what comes can't be answered."""
     seen: set = set()
     if not _fed(part, seen):
         first = next((other for other in seen if not other.askers and not other.fed_by), part)
@@ -26,9 +28,6 @@ def settle(part) -> None:
     if not _ends(part, ()):
         raise LabsimError(f"{part.name} can't answer: what it does goes on in a circle, of which "
                           "there is no way out; one `then(..., share)` needs a share below 1")
-    if _returns(part, part, set()):
-        raise LabsimError(f"what leaves {part.name} by `done` comes back to it, all of it, again "
-                          "and again: one `done.to` has to go")
     agenda = part.sim.agenda
     if not agenda.settled:
         agenda.settled = True
@@ -63,58 +62,62 @@ def _ends(part, path: tuple) -> bool:
         share > 0 and _ends(other, path) for share, other in onward)
 
 
-def _returns(part, to, seen: set) -> bool:
-    """Whether all that is done at a part comes to `to`, which answers, too: by `done`, or by
-    `then` where nothing is done otherwise."""
-    outlet = getattr(part, "done", None)        # of a way into a counted part none
-    for other in [*getattr(outlet, "asked", ()),
-                  *(other for share, other in getattr(part, "onward", ()) if share > 1.0 - 1e-9)]:
-        if other is to:
-            return True
-        if other not in seen:
-            seen.add(other)
-            if _returns(other, to, seen):
-                return True
-    return False
-
-
-# -- what is counted ------------------------------------------------------------------------------
+# -- circles --------------------------------------------------------------------------------------
 
 
 def comes_to_an_end(sim) -> None:
-    """LabsimError where what leaves a counted part comes back to it, in a later step: it would come
-    again and again. What fails, and a share that is passed on, may come back."""
-    leads: dict = {}        # by which outlets what comes to a part, or a way in, leaves when done
-    asks: dict = {}         # and whom it asks in the course of that
-    counted = []
+    """LabsimError where all that is done of what comes to a part comes back to it, be it by way of
+    several others, each of which gets a share: it would come again and again.
+
+    What fails may come back, and so may what is dead: a queue's own dead letters are tried
+    `max_receives` times more, and leave as they are done. A part is taken as if nothing failed, and
+    as if a batch were always full.
+    """
+    leads = _leads(sim)
+    while ends := [way for way, to in leads.items() if not to.keys() & leads.keys()]:
+        for way in ends:
+            del leads[way]
+    reached = {way: _reached(way, leads) for way in leads}
+    for way in leads:
+        circle = [other for other in reached[way] if other in leads and way in reached[other]]
+        shares = np.array([[leads[one].get(other, 0.0) for other in circle] for one in circle])
+        # The largest: how many come after each one, in the long run, from one part to the next.
+        if circle and np.abs(np.linalg.eigvals(shares)).max() > 1.0 - 1e-9:
+            between = ", ".join(other.name for other in circle if other is not way)
+            raise LabsimError(
+                f"what leaves {getattr(way, 'part', way).name} comes back to {way.name}"
+                f"{f' by way of {between}' if between else ''}: one `to` has to go")
+
+
+def _leads(sim) -> dict:
+    """{part or way into one: {other: how many go on to it of each that is done}}."""
+    leads: dict = {}
     for part in sim.parts.values():
-        if owner := getattr(part, "owner", None):
-            asks.setdefault(owner, []).append(part.to)
         for outlet in (value for value in vars(part).values() if isinstance(value, Outlet)):
             ways = outlet.of if isinstance(outlet, CountedOutlet) else ()
-            counted += ways
             for way in {*ways, part} if ways or outlet is getattr(part, "done", None) else ():
-                leads.setdefault(way, []).append(outlet)
-    for way in counted:
-        part, paths = getattr(way, "part", way), {way: ()}      # and by whose names each is reached
-        left = [way]
-        for one in left:
-            for other in (*_goes_to(one, leads.get(one, ())), *asks.get(one, ())):
-                if other in (way, part):
-                    between = f" by way of {', '.join(paths[one])}" if paths[one] else ""
-                    raise LabsimError(f"what leaves {part.name} comes back to {way.name}{between}: "
-                                      "one `to` has to go")
-                if other not in paths:
-                    paths[other] = (*paths[one], other.name)
-                    left.append(other)
+                for other in (*outlet.takers, *getattr(outlet, "asked", ())):
+                    _add(leads, way, other)
+        for share, other in (*getattr(part, "onward", ()), *getattr(part, "in_course", ())):
+            _add(leads, part, other, share)
+    return leads
 
 
-def _goes_to(way, outlets) -> Iterator:
-    """Where what is done of what comes to a part, or a way into one, goes on to, all of it."""
-    for outlet in outlets:
-        yield from outlet.takers
-        yield from getattr(outlet, "asked", ())
-    yield from (other for share, other in getattr(way, "onward", ()) if share > 1.0 - 1e-9)
+def _add(leads: dict, way, other, share: float = 1.0) -> None:
+    to = leads.setdefault(way, {})
+    to[other] = to.get(other, 0.0) + share
+
+
+def _reached(way, leads: dict) -> dict:
+    """All that is reached from a way, the nearest first."""
+    reached = dict.fromkeys(leads[way])
+    left = list(reached)
+    for one in left:
+        for other in leads.get(one, ()):
+            if other not in reached:
+                reached[other] = None
+                left.append(other)
+    return reached
 
 
 # -- who has to keep in step -----------------------------------------------------------------------

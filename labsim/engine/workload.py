@@ -126,11 +126,13 @@ class RateCurve:
 @dataclass(frozen=True)
 class Load:
     """Requests per second over a run of any length; `curve(duration)` is the `RateCurve`.
+    changes: when its spike or ramp begins, s; minus infinity without one.
 
     ParameterError for a rate, factor or time below zero, or that is no finite number.
     """
 
     curve: Callable[[float], RateCurve]
+    changes: float = -math.inf
 
     @classmethod
     def steady(cls, rate: float) -> "Load":
@@ -146,13 +148,13 @@ class Load:
         require_each(rate=rate, factor=factor, start=start, length=length, every=every)
         if 0 < every <= length:
             raise ParameterError("every", every, f"0, or more than {length:g} s, a spike")
-        return cls(partial(RateCurve.spike, rate, factor, start, length, every=every))
+        return cls(partial(RateCurve.spike, rate, factor, start, length, every=every), start)
 
     @classmethod
     def ramp(cls, rate: float, factor: float, start: float, length: float) -> "Load":
         """`rate` until `start`, then in `length` seconds linearly to `factor` times as much."""
         require_each(rate=rate, factor=factor, start=start, length=length)
-        return cls(partial(RateCurve.ramp, rate, factor, start, length))
+        return cls(partial(RateCurve.ramp, rate, factor, start, length), start)
 
 
 def merged(sources: list[Iterator[np.ndarray]]) -> Iterator[np.ndarray]:

@@ -171,9 +171,9 @@ def wrong(parameter: Parameter) -> list:
     return bad
 
 
-def make(part: type, name: str, value) -> None:
+def make(part: type, name: str, value, sim=None) -> None:
     """A part with one argument changed."""
-    args, named = PARTS[part](Simulation(1, 3_600.0))
+    args, named = PARTS[part](sim or Simulation(1, 3_600.0))
     places = [p.name for p in arguments(part).values() if p.kind is p.POSITIONAL_OR_KEYWORD]
     if name in places[:len(args)]:
         args[places.index(name)] = value

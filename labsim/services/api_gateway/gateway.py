@@ -56,7 +56,7 @@ class Gateway(Synchronous):
 
     def __init__(self, sim: Simulation, name: str, function: Function, *, rate: float = RATE,
                  burst: float = BURST, cache_ttl: float = 0.0, keys: int = 1,
-                 timeout: float = TIMEOUT, lots=None, **how):
+                 timeout: float = TIMEOUT, lots: np.random.Generator | None = None, **how):
         super().__init__(sim, name, function, **how)
         for what, value, least in (("rate", rate, 0), ("burst", burst, 1),
                                    ("cache_ttl", cache_ttl, 0), ("keys", keys, 1),

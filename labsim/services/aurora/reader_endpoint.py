@@ -16,6 +16,7 @@ Data plane: counted. `step` touches only the connections that are due.
 """
 
 from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -39,6 +40,13 @@ SHORTEST = 0.05         # s of such a step
 TTL = factbook.value("aurora.endpoint_ttl")
 
 
+@runtime_checkable
+class Instanced(Protocol):
+    """an aurora.Cluster"""
+
+    nowhere: int
+
+
 class Endpoint(Answering):
     """An endpoint of `cluster`, used by `clients` with a pool of `pool_size` connections each.
 
@@ -58,7 +66,7 @@ class Endpoint(Answering):
     PANELS = (Panel("Connections", (Line("on the fullest", "connections_max"),)),)
     shows = (("opened/s", "opened_rate"), ("on the fullest", "connections_max"))
 
-    def __init__(self, sim: Simulation, name: str, cluster, *, clients: int = 10,
+    def __init__(self, sim: Simulation, name: str, cluster: Instanced, *, clients: int = 10,
                  pool_size: int = 20, lifetime: float, ttl: float = TTL, big: bool | None = None,
                  rate: float = 0.0, retry: Retry | None = None,
                  random: np.random.Generator | None = None):
@@ -131,6 +139,11 @@ class Endpoint(Answering):
     def take(self, times: np.ndarray) -> None:
         """Reads come at `times` (s), given out by another part; they count in the next tick."""
         self.counted.take(times)
+
+    @property
+    def all_leave(self) -> str:
+        """Of all that is read through it, followed or not, the cluster knows."""
+        return f"; what is read, by anybody, leaves by {self.cluster.name}.done.to(...)"
 
     @property
     def is_fed(self) -> bool:

@@ -17,6 +17,8 @@ The policies that call `Group.scale_to` are in `policies` and `predictive`, the 
 
 from collections.abc import Callable
 
+import numpy as np
+
 from labsim import factbook
 from labsim.declare import Component, Count, Metric
 from labsim.engine import Simulation
@@ -29,7 +31,8 @@ REVERSAL = 1_800        # s: a change of direction within half an hour counts as
 
 
 class Group(Component):
-    """An Auto Scaling group on a `fleet`, from `min_size` to `max_size` instances.
+    """An Auto Scaling group on a `fleet`, from `min_size` to `max_size` instances. A fleet has one
+    group, and no more instances at the start than that may have.
 
     desired: how many there are at the start, in service at once; by default as many as the fleet
     has, at least `min_size`.
@@ -50,7 +53,7 @@ class Group(Component):
     def __init__(self, sim: Simulation, name: str, fleet: Fleet, *, min_size: int, max_size: int,
                  desired: int | None = None, warmup: float = factbook.value("asg.default_cooldown"),
                  termination: str = "default", changed: Callable[[], None] = lambda: None,
-                 random=None):
+                 random: np.random.Generator | None = None):
         super().__init__(sim, name)
         self.desired = max(min_size, len(fleet.instances)) if desired is None else desired
         for what, value in (("min_size", min_size), ("max_size", max_size), ("warmup", warmup)):
@@ -60,6 +63,13 @@ class Group(Component):
             raise ParameterError("max_size", max_size, f"at least min_size, {min_size}")
         if desired is not None:
             require("desired", desired, min_size, max_size, "instances", whole=True)
+        for what, value in (("max_size", max_size), ("desired", self.desired)):
+            if value < len(fleet.instances):
+                raise ParameterError(what, value, f"at least {len(fleet.instances)}, as many as "
+                                     f"{fleet.name} has at the start")
+        if fleet.group is not None:
+            raise ParameterError("fleet", fleet.name, f"one without a group: it is "
+                                 f"{fleet.group.name}'s")
         if termination not in TERMINATION:
             raise ParameterError("termination", termination, f"one of {', '.join(TERMINATION)}")
         self.fleet, self.warmup = fleet, warmup

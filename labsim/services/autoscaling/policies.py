@@ -16,12 +16,12 @@ from collections import deque
 from collections.abc import Sequence
 from operator import itemgetter
 from statistics import fmean as mean
+from typing import Protocol, runtime_checkable
 
 from labsim import factbook
 from labsim.declare import Component
 from labsim.engine import Order
 from labsim.errors import LabsimError, ParameterError, require
-from labsim.services.autoscaling.group import Group
 from labsim.services.autoscaling.rules import (
     ADJUSTMENTS,
     CHANGE,
@@ -39,6 +39,14 @@ from labsim.services.cloudwatch.rules import ALARM, STANDARD_RESOLUTION
 # tt_low_threshold.
 HIGH_POINTS, LOW_POINTS, LOW = 3, 15, 0.7
 SCALE_IN_STEP = factbook.value("asg.tt_scale_in_step")      # % of the group at a datapoint
+
+
+@runtime_checkable
+class Scalable(Protocol):
+    """an autoscaling.Group or an aurora.Cluster"""
+
+    def scale_to(self, wanted: int, why: str) -> float | None:
+        """Set its desired capacity."""
 
 
 class Seen:
@@ -69,7 +77,7 @@ class Policy(Component):
     alarm = "high"
     agrees = False      # it scales in only where all others of this kind do
 
-    def __init__(self, group: Group, metric: Metric | None, *, target: float, name: str = "",
+    def __init__(self, group: Scalable, metric: Metric | None, *, target: float, name: str = "",
                  high_points: int = HIGH_POINTS, low_points: int = LOW_POINTS, low: float = LOW):
         super().__init__(group.sim, name or f"{group.name} policy")
         if not target > 0:
@@ -217,7 +225,7 @@ class TargetTracking(Policy):
     Facts: asg.tt_capacity_rule, asg.tt_no_flap_rule, asg.tt_scale_in_step.
     """
 
-    def __init__(self, group: Group, metric: Metric | None, *, scale_in: bool = True, **how):
+    def __init__(self, group: Scalable, metric: Metric | None, *, scale_in: bool = True, **how):
         self.agrees = scale_in
         super().__init__(group, metric, **(how if scale_in else {**how, "low": 0.0}))
 
@@ -240,8 +248,9 @@ class SimpleScaling(Policy):
     MinAdjustmentMagnitude.
     """
 
-    def __init__(self, group: Group, metric: Metric | None, *, kind: str = CHANGE, out: float = 1,
-                 in_: float = -1, cooldown: float = factbook.value("asg.default_cooldown"),
+    def __init__(self, group: Scalable, metric: Metric | None, *, kind: str = CHANGE,
+                 out: float = 1, in_: float = -1,
+                 cooldown: float = factbook.value("asg.default_cooldown"),
                  magnitude: int = 0, **how):
         super().__init__(group, metric, **how)
         _known(kind, magnitude)
@@ -268,7 +277,7 @@ class StepScaling(Policy):
     threshold.
     """
 
-    def __init__(self, group: Group, metric: Metric | None, *, kind: str = CHANGE,
+    def __init__(self, group: Scalable, metric: Metric | None, *, kind: str = CHANGE,
                  out_steps: Sequence[tuple[float, float, float]] = (),
                  in_steps: Sequence[tuple[float, float, float]] = (), magnitude: int = 0, **how):
         super().__init__(group, metric, **how)

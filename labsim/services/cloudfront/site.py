@@ -55,8 +55,9 @@ class Site(Component):
 
     def __init__(self, sim: Simulation, name: str, objects: int = 100, size: float = 5e6, *,
                  size_cv: float = 1.0, skew: float = 1.0, change_every: float = 0.0,
-                 change_share: float = 0.3, versioned: bool = False, sizes_random=None,
-                 changes_random=None):
+                 change_share: float = 0.3, versioned: bool = False,
+                 sizes_random: np.random.Generator | None = None,
+                 changes_random: np.random.Generator | None = None):
         super().__init__(sim, name)
         for what, value, least, most in (
                 ("objects", objects, 1, np.inf), ("size", size, 0, np.inf),

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -38,6 +39,13 @@ class Requests(Rows):
     age: np.ndarray
 
 
+@runtime_checkable
+class Delivering(Protocol):
+    """a cloudfront.Distribution or cloudfront.Buckets"""
+
+    visitors: list
+
+
 class Viewers(Component):
     """Viewers who send `rate` requests per second to a delivery, in the mean of a day.
 
@@ -53,7 +61,7 @@ class Viewers(Component):
     PANELS = (Panel("Offered", (Line("offered", "offered_rate"),)),)
     shows = (("req/s", "offered_rate"),)
 
-    def __init__(self, sim: Simulation, name: str, rate: float, to, *,
+    def __init__(self, sim: Simulation, name: str, rate: float, to: Delivering, *,
                  shares: tuple[float, ...] = SHARES, swing: float = 0.0, warm_up: float = 0.0,
                  follow: bool = False, retry: Retry | None = None,
                  random: Callable[[str], np.random.Generator] | None = None):

@@ -12,6 +12,7 @@ a datapoint takes to become visible.
 """
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 from labsim.declare import Component, Count
 from labsim.engine import Order, Simulation
@@ -85,6 +86,14 @@ class Metric(Component):
         return {"value": (self.record.sampled("value"), self.unit)}
 
 
+@runtime_checkable
+class Published(Protocol):
+    """a cloudwatch.Metric"""
+
+    def datapoints(self, count: int) -> list[float | None]:
+        """The last ones, oldest first."""
+
+
 class Alarm(Component):
     """Compares the datapoints of `metric` with `threshold`, and calls `action(value)`.
 
@@ -97,7 +106,7 @@ class Alarm(Component):
     boxed = False       # whoever acts on it shows it
     control = True
 
-    def __init__(self, sim: Simulation, name: str, metric: Metric, *, threshold: float,
+    def __init__(self, sim: Simulation, name: str, metric: Published, *, threshold: float,
                  above: bool, m: int, n: int, action: Callable[[float], None],
                  missing: str = "missing", extra: int = 2):
         super().__init__(sim, name)

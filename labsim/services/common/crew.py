@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from labsim.declare import Asked, Client, Component, Retry
+from labsim.declare.users import Answering
 from labsim.engine import ServiceTimes, Simulation, one_by_one
 from labsim.engine.agenda import Agenda, Call
 from labsim.engine.center import FIFO, ORDERS, WORKS, Center
@@ -33,6 +34,10 @@ class Ask:
     pool: float = math.inf
     trip: float = 0.0
     optional: bool = False
+
+    def __post_init__(self):
+        if not isinstance(self.optional, bool):
+            raise ParameterError("optional", self.optional, "True or False")
 
 
 class Inner(Client):
@@ -55,8 +60,8 @@ def asks(calls) -> list[Ask]:
     """The calls that each request makes, each as an `Ask`; `ParameterError`."""
     calls = calls if isinstance(calls, (list, tuple)) else [calls]
     for one in calls:
-        if not hasattr(one.to if isinstance(one, Ask) else one, "ask"):
-            raise ParameterError("calls", getattr(one, "name", one), "a part that answers, such as "
+        if not isinstance(one.to if isinstance(one, Ask) else one, Answering):
+            raise ParameterError("calls", one, "a part that answers, such as "
                                  "a service or a table's reads, or labsim.ask(part, ...), or "
                                  "several of them")
     return [one if isinstance(one, Ask) else Ask(one) for one in calls]

@@ -92,7 +92,7 @@ class Serving(Asked):
     def __init__(self, sim: Simulation, name: str, servers: int, work: ServiceTimes, *,
                  calls=(), order: str = FIFO, max_queue: float = math.inf,
                  max_wait: float | ServiceTimes = math.inf, contention: float = 0.0,
-                 cancels: bool = False, random=None):
+                 cancels: bool = False, random: np.random.Generator | None = None):
         super().__init__(sim, name)
         require("servers", servers, 1, whole=True)
         manner = Manner(order, max_queue, max_wait, contention)

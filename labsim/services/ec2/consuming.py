@@ -45,12 +45,12 @@ class Consuming:
 
     def __init__(self, fleet, parts, work: ServiceTimes | None, drain: bool | None,
                  drain_time: float, rng: np.random.Generator):
-        parts = list(parts) if isinstance(parts, (list, tuple)) else [parts]
+        given, parts = parts, list(parts) if isinstance(parts, (list, tuple)) else [parts]
         kept = [part for part in parts if hasattr(part, "crews")]
         if not (parts and all(hasattr(part, "worked_by") for part in parts)
                 and len(kept) in (0 if len(parts) == 1 else len(parts), len(parts))):
-            raise ParameterError("consumes", parts, "a queue, or several queues, the first named "
-                                                    "first")
+            raise ParameterError("consumes", given, "a queue, a balancer or a web tier, or several "
+                                             "queues, the first named first")
         keepers = [part.worked_by(fleet, None if len(parts) > 1 and part.work is not None
                                   else work) or part for part in parts]
         for queue in kept:

@@ -89,13 +89,13 @@ class Fleet(Component):
     shows = (("in service", "in_service"), ("booting", "booting"), ("terminating", "terminating"))
 
     def __init__(self, sim: Simulation, name: str, boot: float = 0.0, *, size: int = 0,
-                 consumes=None, work: ServiceTimes | None = None, drain: bool | None = None,
-                 drain_time: float = 0.0,
+                 consumes: object = None, work: ServiceTimes | None = None,
+                 drain: bool | None = None, drain_time: float = 0.0,
                  on_service: Callable[[Instance], None] = lambda instance: None,
                  on_release: Callable[[Instance], float] | None = None,
                  boots: Callable[[], tuple[float, bool]] | None = None, spot_share: float = 0.0,
                  price: float = PRICE, spot_discount: float = SPOT_DISCOUNT,
-                 detailed: bool = False, random=None):
+                 detailed: bool = False, random: np.random.Generator | None = None):
         super().__init__(sim, name)
         require_each(boot=boot, size=size, price=price, drain_time=drain_time)
         require("spot_share", spot_share, 0, 1)

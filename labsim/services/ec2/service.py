@@ -9,6 +9,8 @@ rings up the storehouse while he waits.
 
 import math
 
+import numpy as np
+
 from labsim import factbook
 from labsim.engine import ServiceTimes, Simulation
 from labsim.engine.center import FIFO
@@ -28,7 +30,8 @@ class Service(Serving):
     def __init__(self, sim: Simulation, name: str, work: ServiceTimes, *, instances: int = 1,
                  threads: int = 1, calls=(), order: str = FIFO, max_queue: float = math.inf,
                  max_wait: float | ServiceTimes = math.inf, contention: float = 0.0,
-                 cancels: bool = False, price: float = PRICE, random=None):
+                 cancels: bool = False, price: float = PRICE,
+                 random: np.random.Generator | None = None):
         require("instances", instances, 1, whole=True)
         require("threads", threads, 1, whole=True)
         require("price", price)

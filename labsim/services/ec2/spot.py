@@ -10,13 +10,15 @@ is gone.
 capacity, rebalance recommendations that come before the notice, notices that come late.
 """
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 
 from labsim import factbook
 from labsim.declare import Component, Count
 from labsim.engine import Order, Simulation
 from labsim.errors import ParameterError
-from labsim.services.ec2.fleet import ZONES
+from labsim.services.ec2.fleet import ZONES, Instance
 
 NOTICE = factbook.value("ec2.spot_interruption_notice")
 
@@ -25,6 +27,14 @@ def reclaim_times(per_day: float, duration: float, rng: np.random.Generator) -> 
     """When a zone's Spot capacity is wanted back: Poisson, so many a day on average."""
     count = int(rng.poisson(per_day * duration / 86_400))
     return sorted((rng.random(count) * duration).tolist())
+
+
+@runtime_checkable
+class Scaled(Protocol):
+    """an autoscaling.Group"""
+
+    def lose(self, instance: Instance) -> None:
+        """An instance is gone."""
 
 
 class Reclaims(Component):
@@ -40,7 +50,7 @@ class Reclaims(Component):
               "lower", lambda r: r.lost),)
     control = True
 
-    def __init__(self, sim: Simulation, name: str, group, per_day: float, *,
+    def __init__(self, sim: Simulation, name: str, group: Scaled, per_day: float, *,
                  rebalance: bool = False, random: str = ""):
         super().__init__(sim, name)
         if not per_day >= 0:

@@ -33,8 +33,6 @@ from labsim.services.elasticache.rules import LAZY, NONE, SESSIONS, THROUGH, ref
 from labsim.services.rds.measures import NEVER
 
 OPEN = math.nan     # the end of a read that is under way
-
-
 STAMPEDE, QUIET = 10, 10.0      # so many more who fetch the same are told of, once in so many s
 
 
@@ -74,10 +72,7 @@ class Application(Asked):
         self.serve_stale = serve_stale and self._cached
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.shares = popularity(cache.keys, skew)
-        self.times: list[float] = []
-        self.ends: list[float] = []
-        self.hit: list[bool] = []
-        self.stale: list[float] = []
+        self.times, self.ends, self.hit, self.stale = [], [], [], []    # a row per read
         self.duplicate_fetches = self.fetches = self.written = self.sessions_lost = 0
         self.served_stale = 0
         self.writes = Writes(self, drawn(self, "writes").__next__)
@@ -100,6 +95,11 @@ class Application(Asked):
     def waits_for(self) -> list[Asked]:
         """The database, if it waits for as long as it takes."""
         return [] if self.client.gives_up else [self.database]
+
+    @property
+    def in_course(self) -> list[tuple[float, Asked]]:
+        """The database, of each read only where there is no cache: how many miss, a run says."""
+        return [] if self._cached else super().in_course
 
     def wired(self) -> None:
         """Somebody has to ask it."""

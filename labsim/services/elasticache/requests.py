@@ -54,6 +54,11 @@ class Writes(Asked):
         super().__init__(app.sim, f"{app.name} writes")
         self.part, self._drawn = app, drawn     # part: where arrows to it end
 
+    @property
+    def in_course(self) -> list[tuple[float, Asked]]:
+        """The database, of each write."""
+        return [(1.0, self.part.database)]
+
     def wired(self) -> None:
         """Nobody need write."""
         if self._sent or self.askers or self.fed_by:

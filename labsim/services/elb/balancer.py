@@ -98,6 +98,10 @@ class Balancer(Changed):
         self.parts = targets if targets and isinstance(targets[0], Asked) else []
         targets = [0] * len(rules.ZONES) if self.parts else targets
         require("threads", threads, 1, whole=True)
+        for what, value, usual in (("work", work, None), ("threads", threads, 1)):
+            if self.parts and value != usual:
+                raise ParameterError(what, value, f"none: {self.parts[0].name}, a target that is a "
+                                     "part, has its own")
         self._manner = Manner(order, max_queue, max_wait, contention)
         self.threads, self._calls = threads, lines(self, calls)
         self.kind = rules.one_of("kind", kind, rules.KINDS)
@@ -176,6 +180,11 @@ class Balancer(Changed):
     def waits_for(self) -> list[Asked]:
         """Its targets, where they are parts, and what the others call, for as long as it takes."""
         return [*self.parts, *(client.to for client, _ in self._calls if not client.gives_up)]
+
+    @property
+    def in_course(self) -> list[tuple[float, Asked]]:
+        """Its targets, too, in turn."""
+        return [*super().in_course, *((1.0 / len(self.parts), part) for part in self.parts)]
 
     def wired(self) -> None:
         """It has to have somebody who sends, targets, and work for them."""

@@ -18,6 +18,7 @@ matter who comes, so a sample of the users is asked about visits, some 20,000 re
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -73,6 +74,14 @@ def strangers(blocks: Iterable[np.ndarray], ttl: float, random: np.random.Genera
                        sent - random.random(n) * ttl, random.random(n))
 
 
+@runtime_checkable
+class Welcoming(Protocol):
+    """an elb.Balancer"""
+
+    def welcome(self, users: "Users") -> int:
+        """These people use it; the number of the first of them."""
+
+
 class Users(Component):
     """`count` people at any time who send Poisson requests to a load balancer, at the rate of
     `load` (a `Load`, or requests/s) all together.
@@ -87,8 +96,8 @@ class Users(Component):
     PANELS = (Panel("Offered", (Line("offered", "offered_rate"),)),)
     shows = (("req/s", "offered_rate"),)
 
-    def __init__(self, sim: Simulation, name: str, load: Load | float, to, *, count: int = PEOPLE,
-                 cv: float = 1.0, visit: float = 1_200.0,
+    def __init__(self, sim: Simulation, name: str, load: Load | float, to: Welcoming, *,
+                 count: int = PEOPLE, cv: float = 1.0, visit: float = 1_200.0,
                  retry: Retry | None = None,
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)

@@ -17,6 +17,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim.declare import Count, Line, Metric, Panel
 from labsim.engine import Simulation, merged, so_far
+from labsim.services.lambda_.invocations import Invoked
 
 WAITS, DONE, THROTTLED, FAILED, DEAD, TIMED_OUT, CACHED, REJECTED = range(8)     # fates
 # Of each fate, whether it is known at the moment of the call, and whether it is an answer.
@@ -56,14 +57,15 @@ class Caller(kit.Asked):
                lambda c: c.latencies[99]))
     PANELS = (
         Panel("Requests", (
-            Line("offered", "offered_rate"), Line("completed", "completed_rate"),
-            Line("failed", "failed_rate"))),
+            *(Line(what, f"{what}_rate") for what in ("offered", "completed", "failed")),)),
         Panel("Time to an answer", (Line("mean", "latency"),)))
     INVARIANTS = (kit.adds_up("offered", "completed", "failed", "waiting_end"),)
     shows = (("req/s", "offered_rate"), ("waiting", "waiting"))
     alarm = "failed_rate"
 
-    def __init__(self, sim: Simulation, name: str, function, *, random=None, luck=None):
+    def __init__(self, sim: Simulation, name: str, function: Invoked, *,
+                 random: np.random.Generator | None = None,
+                 luck: np.random.Generator | None = None):
         super().__init__(sim, name)
         self.function = function
         self._random = sim.stream(f"{name} work") if random is None else random
@@ -74,15 +76,13 @@ class Caller(kit.Asked):
         self.fate: list[int] = []
         self.end: list[float] = []      # s
         self._given = -1.0              # s; what ended by then has been given out,
-        self._open = 0                  # and so has all that came before this one
-        self._next = 0                  # who comes next
+        self._open = self._next = 0     # and so has all that came before this one; who comes next
         self._sources: list[Iterable[np.ndarray]] = []
         self._taken: list[np.ndarray] = []      # what other parts have given out, s, still to enter
         function.callers.append(self)
         function.askers.append(self)
         self.link(function)
-        self._environments = function.environments
-        self._poison = sim.stream(f"{name} poison")
+        self._environments, self._poison = function.environments, sim.stream(f"{name} poison")
         if function.live:
             self.go_live()
 

@@ -88,6 +88,11 @@ class Synchronous(Caller):
     # -- one by one, on the agenda -------------------------------------------------------------
 
     @property
+    def in_course(self) -> list[tuple[float, kit.Asked]]:
+        """Whom its function asks."""
+        return self.function.in_course
+
+    @property
     def meets_agenda(self) -> bool:
         """Whether it is wired to parts that follow requests one by one, or in two ways at once."""
         return super().meets_agenda or bool(self._sources and self.fed_by)

@@ -14,10 +14,20 @@ calls once); connections that idle environments keep.
 Data plane: request-level, exact, on the agenda.
 """
 
+from typing import Protocol, runtime_checkable
+
 from labsim.engine.agenda import GIVE_UP, Call, to_nobody
 from labsim.engine.center import OUT, WORKS
 from labsim.services.common.crew import Errands, lines
+from labsim.services.lambda_.environments import Environments
 from labsim.services.lambda_.open_ends import Held
+
+
+@runtime_checkable
+class Invoked(Protocol):
+    """a lambda_.Function"""
+
+    environments: Environments
 
 
 class Invocation(Call):

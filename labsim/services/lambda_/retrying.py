@@ -18,6 +18,7 @@ from labsim.engine import Due, Simulation
 from labsim.engine.agenda import ARRIVE, Call
 from labsim.errors import ParameterError
 from labsim.services.lambda_.caller import DEAD, PATIENCE, Caller, ended
+from labsim.services.lambda_.invocations import Invoked
 
 DISABLED = FaultKind("is disabled: what is under way ends, and what comes piles up")
 
@@ -32,8 +33,10 @@ class Retrying(Caller):
 
     METRICS = (*(metric for metric in Caller.METRICS if metric.name != "errors"), ended(
         "dead_lettered", "failed: given up, in the dead-letter queue", DEAD))
+    batch_size = 1      # of an invocation, at most
 
-    def __init__(self, sim: Simulation, name: str, function, *, delivery: bool = False, **how):
+    def __init__(self, sim: Simulation, name: str, function: Invoked, *,
+                 delivery: bool = False, **how):
         self._turn_at = math.inf        # when it has its next turn on the agenda, s
         super().__init__(sim, name, function, **how)
         self.due = Due()
@@ -48,6 +51,11 @@ class Retrying(Caller):
         """When something comes next, for the first time or again, s."""
         there = self._there[self._next] if self._next < len(self._there) else float("inf")
         return min(there, self.due.first)
+
+    @property
+    def in_course(self) -> list[tuple[float, kit.Asked]]:
+        """Whom its function asks, once for a batch."""
+        return [(share / self.batch_size, part) for share, part in self.function.in_course]
 
     @property
     def dead(self) -> kit.Outlet:
@@ -131,7 +139,7 @@ class Retrying(Caller):
 
     def then(self, other: kit.Asked, share: float = 1.0) -> None:
         """Nothing can: who asks has had his answer before anything is done. `ParameterError`."""
-        raise ParameterError("other", getattr(other, "name", other), (
+        raise ParameterError("other", other, (
             f"none: who asks {self.name} is told at once that it was accepted, so nobody else can "
             f"answer; what is done goes on by {self.name}.done.to(...)")).of(self.name)
 

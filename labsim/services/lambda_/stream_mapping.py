@@ -54,7 +54,7 @@ class KinesisEventSourceMapping(Retrying):
     def __init__(self, *args, shards: int | None = None, parallelization: int = 1,
                  batch_size: int = 100, window: float = 0.0, attempts: int = 0,
                  bisect: bool = False, age: float = RETENTION, fan_out: str | None = None,
-                 delivery: bool = True, lots=None, **how):
+                 delivery: bool = True, lots: np.random.Generator | None = None, **how):
         super().__init__(*args, delivery=delivery, **how)
         if fan_out not in (None, SHARED, ENHANCED):
             raise unknown("fan_out", fan_out, (SHARED, ENHANCED))

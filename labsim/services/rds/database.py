@@ -59,7 +59,8 @@ class Database(Serving):
 
     def __init__(self, sim: Simulation, name: str, *, servers: int, work: ServiceTimes,
                  timeout: float = NEVER, connections: float = math.inf, price: float = PRICE,
-                 random=None, order: str = FIFO, max_wait: float | ServiceTimes = math.inf,
+                 random: np.random.Generator | None = None,
+                 order: str = FIFO, max_wait: float | ServiceTimes = math.inf,
                  contention: float = 0.0, cancels: bool = False, calls=(), **how):
         super().__init__(sim, name, servers, work, calls=calls, order=order, max_wait=max_wait,
                          contention=contention, cancels=cancels, random=random, **how)

@@ -71,7 +71,8 @@ class Client(Component):
     def __init__(self, sim: Simulation, name: str, queue: MessageQueue, *, most: int = 1,
                  wait: float = factbook.value("sqs.long_poll_default_s"), pause: float = 0.0,
                  call_time: float = CALL, rate: float | None = None, sees: float = 1.0,
-                 size: float = 1.0, groups: int = 1, price: float | None = None, random=None):
+                 size: float = 1.0, groups: int = 1, price: float | None = None,
+                 random: np.random.Generator | None = None):
         super().__init__(sim, name)
         rate = (FIFO_RATE if queue.fifo else math.inf) if rate is None else rate
         price = (FIFO_PRICE if queue.fifo else PRICE) if price is None else price

@@ -85,7 +85,8 @@ class Consumers(kit.Component):
                  crashes: float | Callable[[Work], float] = 0.0, restart: float = 0.0,
                  heartbeat: float = 0.0, heartbeat_timeout: float = VISIBILITY,
                  delete_batch: bool = False, release_failed: bool = False,
-                 made: Callable[[Message], float] = lambda message: message.sent, random=None):
+                 made: Callable[[Message], float] = lambda message: message.sent,
+                 random: np.random.Generator | None = None):
         super().__init__(sim, name)
         for what, value, most in (
                 ("count", count, math.inf), ("restart", restart, math.inf),

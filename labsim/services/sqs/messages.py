@@ -79,7 +79,7 @@ class MessageQueue(MessageRecord):
                  dead_letters: "MessageQueue | None" = None,
                  in_flight_limit: int = IN_FLIGHT_LIMIT, fifo_scan: int = LOOKS,
                  order_window: int = 1, duplicates: float = 0.0,
-                 old_receipts: float = 0.0, random=None):
+                 old_receipts: float = 0.0, random: np.random.Generator | None = None):
         super().__init__(sim, name)
         for what, value, least, most in (
                 ("visibility_timeout", visibility_timeout, 0, LONGEST_HIDDEN),

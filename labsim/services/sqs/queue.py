@@ -55,7 +55,8 @@ class Queue(Asked):
     work: how long a message is work, where no fleet says so. backlog: messages that wait at the
     start. threads: messages that a consumer works on at a time. in_flight_limit: the most messages
     in flight. error_share: of the works that fail. max_receives: a message that was received so
-    often is dead at the next receive (inf: there is no dead-letter queue). order: "fifo", or "lifo"
+    often is dead at the next receive (inf: there is no dead-letter queue; its own dead letters may
+    come back, `dead.to(queue)`, and are tried as often again). order: "fifo", or "lifo"
     (SQS has none of that: it stands for consumers that drop what is stale to get at the newest).
     max_age: consumers drop messages older than so many s, unread. price: USD per million requests.
     random: what the work is drawn from; by default a stream of its own.
@@ -70,7 +71,7 @@ class Queue(Asked):
                  work: ServiceTimes | None = None, backlog: int = 0, threads: int = 1,
                  in_flight_limit: int = IN_FLIGHT_LIMIT, error_share: float = 0.0,
                  max_receives: float = math.inf, order: str = FIFO, max_age: float = math.inf,
-                 price: float = PRICE, random=None):
+                 price: float = PRICE, random: np.random.Generator | None = None):
         super().__init__(sim, name)
         require("visibility_timeout", visibility_timeout, 0, LONGEST_HIDDEN, "s", above=True)
         require("price", price)
@@ -161,6 +162,8 @@ class Queue(Asked):
                     name: str = "") -> CloudWatchMetric:
         """The metric to track: visible messages per instance in service (fact
         asg.backlog_rule); with none in service, per one."""
+        if not hasattr(fleet, "staying"):
+            raise ParameterError("fleet", fleet, "an ec2.Fleet").of(self.name)
         def there() -> int:
             return max(fleet.count("in service"), 1)
         return self._metric(name or f"{self.name} per instance",
@@ -188,11 +191,18 @@ class Queue(Asked):
             raise LabsimError(f"nothing comes to {self.name}: sim.send(load, to=...) sends to it")
         check(self)
         if self.work is None:
+            if self.consumers:
+                raise LabsimError(f"{self.consumers[0].name}: work is missing: how long a message "
+                                  f"of {self.name} takes, such as work=labsim.exponential(4)")
             raise LabsimError(f"nobody consumes {self.name}: ec2.Fleet(sim, name, consumes=..., "
                               "work=...) does; a Lambda function has lambda_.SqsEventSourceMapping("
                               "sim, name, function) instead, a queue with its pollers")
         if self.onward:
             super().wired()
+
+    def notes(self) -> tuple[str, ...]:
+        return (f"nothing leaves {self.name} by dead: it has no max_receives",) if (
+            self.dead.connected and self.max_receives == math.inf) else ()
 
     # -- messages ----------------------------------------------------------------------------
 
