@@ -21,7 +21,7 @@ lab = Lab(
     estimate=model.estimate, points=model.TICKS, metrics=story.METRICS, presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES,
-    headline=("imbalance", "failed", "latency_p99", "cost_usd"),
+    headline=("imbalance", "lost", "latency_p99", "cost_usd"),
     facts=("aurora.reader_lb_rule", "aurora.endpoint_ttl", "aurora.replicas_max",
            "rds.read_replicas_max", "aurora.replica_lag", "rds.replica_rule",
            "aurora.custom_endpoint_rule", "aurora.as_rule", "aurora.as_cooldown",

@@ -65,6 +65,8 @@ class Cluster(Failures):
               "nothing", "lower", lambda c: c.tally.late),
         Count("abandoned", "reads", "reads given up after a timeout of the clients' own", "lower",
               lambda c: c.tally.abandoned.sum()),
+        Count("lost", "reads", "reads without an answer: failed and abandoned", "lower",
+              lambda c: c.tally.failed.sum() + c.tally.abandoned.sum()),
         Count("short_circuited", "attempts", "attempts that an open breaker stopped", "lower",
               lambda c: c.tally.short_circuited),
         Metric("amplification", "x", "attempts that were sent, per read", "lower",
