@@ -3,7 +3,6 @@
 import shutil
 import textwrap
 
-from labsim.declare.faults import checked
 from labsim.text import format_value
 
 EVENTS = 10     # rows of the event log that a report shows
@@ -88,6 +87,8 @@ def changed(lab, params) -> dict:
 def without_effect(lab, params) -> tuple[str, ...]:
     """A note for each parameter that is not as it comes and has no effect beside the others, and
     for each fault that would strike when the run has ended."""
+    from labsim.declare.faults import checked  # it wants NumPy; a link has to do without
+
     idle = params.idle()
     return (*(f"{name} has no effect while {idle[name]} is "
               f"{in_full(lab.Params.specs()[idle[name]], getattr(params, idle[name]))}"

@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from labsim.errors import LabsimError, unknown
+from labsim.errors import LabsimError, ParameterError, unknown
 from labsim.measurements import measurement
 from labsim.statistics import standard_error
 from labsim.study.comparison import Comparison, Figure, MeasuredTable
@@ -68,6 +68,9 @@ def about(topic: str, labs: Iterable) -> MeasuredTable:
     wanted, known, found, labs = str(topic).strip().casefold(), {}, [], [*labs]
     if own := [lab for lab in labs if lab.slug == wanted and cases(lab.original or lab)]:
         return MeasuredTable(comparisons(own[0]))
+    if any(lab.slug == wanted for lab in labs):
+        raise ParameterError("topic", topic, "a lab of which something was measured", (
+            f"nothing that the lab {wanted} shows has been measured on AWS, as far as we know"))
     for lab in labs:
         for case in cases(lab.original or lab):
             of = measurement(case["set"])

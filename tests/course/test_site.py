@@ -160,6 +160,8 @@ def test_the_site_says_which_numbers_may_be_relied_on(made):
     page = Words.of(text_of(made, "measured/index.html"))
     shown = " ".join(page.split())
     for chapter in LABS:
+        if not (chapter.lab.home / "measured.yaml").is_file():
+            continue
         beside = labsim.measured(chapter.lab.slug)
         assert all(f"{one.name} ({one.how_far()})" in shown for one in beside)
         assert all(said in shown for one in beside

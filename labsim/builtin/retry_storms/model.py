@@ -111,7 +111,7 @@ class Storm(kit.Outcome):
     def down(self) -> np.ndarray:
         """Of each whole window whether fewer than nine of ten who came in it were answered, but for
         those who still wait; where all still do, as in the one before, (windows,)."""
-        edges = np.arange(0.0, self.p.duration + WINDOW / 2, WINDOW)
+        edges = WINDOW * np.arange(int(self.p.duration // WINDOW) + 1)
         answered, failed, given_up = (
             np.histogram(np.array(self.clients.ended[fate]) - self.clients.waited[fate], edges)[0]
             for fate in (COMPLETED, FAILED, ABANDONED))

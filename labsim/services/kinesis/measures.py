@@ -97,7 +97,7 @@ INVARIANTS = (
         for name in ("incomplete_share", "hottest_shard_share"))))
 
 
-def series(stream) -> dict[str, tuple[np.ndarray, str]]:
+def curves(stream) -> dict[str, tuple[np.ndarray, str]]:
     """Rates, loads of the shards against their limit, and how far the consumers are behind."""
     plane, tick = stream.shards, stream.sim.tick
     first, tried, put = (a.sum(axis=1) for a in (plane.attempts.arrived, stream.asked,

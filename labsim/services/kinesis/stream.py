@@ -38,8 +38,7 @@ RECORD_BYTES = int(factbook.value("kinesis.record_size_max_bytes"))
 MODES = rules.PROVISIONED, rules.ON_DEMAND
 AWAY = FaultKind("reads nothing")
 PUT_TIME = 0.015    # s to the answer to a put; an assumption: AWS publishes none
-FAN_OUTS = rules.SHARED, rules.ENHANCED
-READERS = rules.LIBRARY, rules.MAPPING
+FAN_OUTS, READERS = (rules.SHARED, rules.ENHANCED), (rules.LIBRARY, rules.MAPPING)
 
 
 class Stream(kit.CountedPart):
@@ -62,7 +61,6 @@ class Stream(kit.CountedPart):
     FAULTS = {"down": DOWN, "errors": ERRORS, "throttled": THROTTLED}
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
-    series = measures.series
     shows = (("open shards", "shards"), ("unread", "unread"), ("s behind", "iterator_age"))
     alarm = "throttled_rate"
 
@@ -100,12 +98,10 @@ class Stream(kit.CountedPart):
         self.put_time, self.pieces = put_time, shards
         self.keys = keys if isinstance(keys, Keys) else Keys(keys)
         self.puts = rules.Puts(record_size, batch_size, aggregation, call_bytes)
-        self.consumers, self.fan_out, self.retention = consumers, fan_out, retention
-        self.read_by = read_by
-        self.mode, self.away = mode, (outage[0], outage[0] + outage[1])
-        # s between two calls, and calls/s that a shard gets and refuses
-        self.interval = poll_interval
-        self.calls = rules.call_rates(consumers, fan_out, poll_interval)
+        self.consumers, self.fan_out, self.read_by = consumers, fan_out, read_by
+        self.mode, self.retention, self.away = mode, retention, (outage[0], sum(outage))
+        self.interval = poll_interval       # s between two calls
+        self.calls = rules.call_rates(consumers, fan_out, poll_interval)    # that come; refused
         self._random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.records = kit.AskedInlet(self)
         self.done = kit.CountedOutlet(self, self.records)
@@ -118,6 +114,10 @@ class Stream(kit.CountedPart):
         self.on_demand = mode == rules.ON_DEMAND and OnDemand(
             self.shards, self.puts.limit(SPLIT_RECORDS, SPLIT_BYTES), split_after, log=self.log)
         sim.pace.join(self.step)
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Records per second, the shards and their loads, and the consumers' lag."""
+        return measures.curves(self)
 
     def _readable(self) -> float:
         """Records/s that each consumer can read of a shard."""

@@ -67,7 +67,6 @@ class Bucket(CountedPart):
     """
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
-    series = measures.series
     shows = (("partitions", "partitions"), ("of limit", "load_max"))
     alarm = "throttled_rate"
     ways = "gets", "puts"
@@ -237,6 +236,10 @@ class Bucket(CountedPart):
         return np.add.reduceat(requests, self.places.start)
 
     # -- at the end of the run -------------------------------------------------------------
+
+    def series(self) -> dict[str, tuple[np.ndarray, str]]:
+        """Requests per second, partitions and their loads, and the mean latency."""
+        return measures.curves(self)
 
     @property
     def loaded(self) -> int:

@@ -79,7 +79,7 @@ INVARIANTS = (
         (r.series["partitions"].value >= 1).all())))
 
 
-def series(bucket) -> dict[str, tuple[np.ndarray, str]]:
+def curves(bucket) -> dict[str, tuple[np.ndarray, str]]:
     """Rates, partitions and their loads against their limit, and the mean latency."""
     by_op = bucket.served.sum(axis=1)
     wanted, done = bucket.arrived.sum(axis=1), by_op.sum(axis=1)
