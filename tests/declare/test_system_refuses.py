@@ -93,7 +93,7 @@ def test_nothing_is_wired():
     (lambda sim: sqs.Queue(sim, "orders", visibility_timeout=-3),
      "orders: visibility_timeout: given -3, allowed a number above 0, at most 43,200 s"),
     (lambda sim: ec2.Fleet(sim, name="workers", size=-2),
-     "workers: size: given -2, allowed at least 0"),
+     "workers: size: given -2, allowed a number, at least 0"),
     (lambda sim: sim.send(-2, to=sqs.Queue(sim, "orders"), name="buyers"),
      "buyers: rate: given -2, allowed a number, at least 0"),
     (lambda sim: autoscaling.StepScaling(autoscaling.Group(

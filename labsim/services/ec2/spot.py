@@ -33,8 +33,8 @@ def reclaim_times(per_day: float, duration: float, rng: np.random.Generator) -> 
 class Scaled(Protocol):
     """an autoscaling.Group"""
 
-    def lose(self, instance: Instance) -> None:
-        """An instance is gone."""
+    def replace(self, instance: Instance) -> None:
+        """A successor is launched for an instance that will go."""
 
 
 class Reclaims(Component):
