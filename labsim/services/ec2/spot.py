@@ -36,6 +36,9 @@ class Scaled(Protocol):
     def replace(self, instance: Instance) -> None:
         """A successor is launched for an instance that will go."""
 
+    def lose(self, instance: Instance) -> None:
+        """An instance is gone."""
+
 
 class Reclaims(Component):
     """EC2 takes back the Spot instances of `group` (an `autoscaling.Group`), `per_day` times a day
