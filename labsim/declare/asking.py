@@ -12,12 +12,12 @@ Data plane: request-level, exact, on the `Agenda`; some microseconds for each at
 """
 
 import math
-from collections import deque
+from collections import defaultdict, deque
 
 from labsim.declare.adaptive import ClientRate
 from labsim.declare.client_report import ABANDONED, COMPLETED, FAILED, ClientReport
 from labsim.declare.faults import LATER, LOST, together
-from labsim.declare.retry import Budget, OfEach, Retry, Switch
+from labsim.declare.retry import Budget, Retry, Switch
 from labsim.declare.users import Answering, Request
 from labsim.engine import ServiceTimes, Simulation, one_by_one
 from labsim.engine.agenda import ARRIVE, GIVE_UP, Call
@@ -44,9 +44,11 @@ class Asking(ClientReport):
         self.trip, self.lost = trip / 2, 0.0        # s one way; share of what is sent that is lost
         self._timers: deque[tuple[float, Call]] = deque()   # of one timeout, by when
         r = self.retry
-        self._budgets = r.budget < math.inf and OfEach(lambda: Budget(r.budget))
-        self._switches = r.breaker and OfEach(lambda: Switch(r.breaker))
-        self._rates = r.adaptive and OfEach(lambda: ClientRate(sim.agenda, self._make))
+        # By client, made when it first comes: of a million few ever do. None: they have none.
+        self._budgets = defaultdict(lambda: Budget(r.budget)) if r.budget < math.inf else None
+        self._switches = defaultdict(lambda: Switch(r.breaker)) if r.breaker else None
+        self._rates = defaultdict(lambda: ClientRate(sim.agenda, self._make)) if (
+            r.adaptive) else None
         self._under_way, self._line = 0, deque()    # attempts, and who waits for a connection
         self._letting = False               # those are being let in
         self._dice = self._drawn("retries", lambda n, rng: rng.random(n))
@@ -114,7 +116,7 @@ class Asking(ClientReport):
     def _attempt(self, t: float, request: Request) -> None:
         request.tries += 1
         self.attempts.append(t)
-        if self._rates:
+        if self._rates is not None:
             self._rates[request.client].acquire(t, request)
         else:
             self._make(t, request)
@@ -123,7 +125,7 @@ class Asking(ClientReport):
         if request.gone:                    # answered by the other one of two
             return
         attempt = Call(self._answered, request)
-        if self._switches:
+        if self._switches is not None:
             switch = self._switches[request.client]
             if not switch.lets(t):
                 self.moments["short_circuited"].append(t)
@@ -176,12 +178,12 @@ class Asking(ClientReport):
             self.moments["late"].append(t)
             return
         self._close(t, attempt, ok)
-        if self._rates:
+        if self._rates is not None:
             self._rates[request.client].told(t, not ok)
         if request.gone:                    # the other one of two was there before
             self.moments["late"].append(t)
         elif ok:
-            if self._budgets:
+            if self._budgets is not None:
                 self._budgets[request.client].give_back(request.paid)
             self._end(t, request, COMPLETED)
         else:
@@ -204,7 +206,7 @@ class Asking(ClientReport):
             return
         request, sent = attempt.asker, attempt.sent
         self._close(t, attempt, False)
-        if self._rates:
+        if self._rates is not None:
             self._rates[request.client].told(t, False)
         if sent is not None:
             if self.trip:
@@ -222,7 +224,7 @@ class Asking(ClientReport):
         attempt.gone = True
         request = attempt.asker
         request.out -= 1
-        if self._switches:
+        if self._switches is not None:
             self._switches[request.client].tell(t, ok, attempt.what)
         if attempt.sent is not None:
             self._under_way -= 1
@@ -255,7 +257,7 @@ class Asking(ClientReport):
             return
         if request.tries >= retry.attempts or not self._goes_on(request):
             return self._end(t, request, fate)
-        if self._budgets:
+        if self._budgets is not None:
             request.paid = self._budgets[request.client].take(fate == ABANDONED)
             if not request.paid:
                 return self._end(t, request, fate)

@@ -15,9 +15,7 @@ import functools
 import inspect
 import math
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from labsim import factbook
 from labsim.engine import ServiceTimes
@@ -217,19 +215,3 @@ class Switch:
         self.epoch += 1
         trials = self.breaker.trials if state == HALF_OPEN else self.breaker.window
         self._told = deque(maxlen=trials)
-
-
-class OfEach(dict):
-    """{client: its budget, switch or rate}, each made when it is first looked at: of a million
-    clients few ever come."""
-
-    def __init__(self, make: Callable[[], Any]):
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, client: int):
-        self[client] = made = self._make()
-        return made
-
-    def __bool__(self) -> bool:
-        return True

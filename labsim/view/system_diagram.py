@@ -68,7 +68,8 @@ def picture(lab, result, t: float, *, dark: bool = False, plan: Plan = PAGE) -> 
     parts = [_link(link, places, result, t, style, plan) for link in lab.links]
     held = {fault.part for fault in checked(result.params.faults) if fault.at <= t < fault.end}
     parts += [_box(box, result, t, style, plan, held) for box in lab.boxes]
-    role = "group" if any("<g data-piece" in part for part in parts) else "img"
+    clicked = plan.touch and any(box.breaks in result.breakable for box in lab.boxes)
+    role = "group" if clicked else "img"
     return (f'<svg viewBox="0 0 {width} {height}" role="{role}" xmlns="http://www.w3.org/2000/svg" '
             f'style="width:100%;max-width:{width}px;background:{style.paper}" '
             f'font-family="sans-serif" font-size="{plan.text}" fill="{style.ink}">'

@@ -1,6 +1,7 @@
 """Single requests to counted parts: they share the fate that the part counts."""
 
 import pytest
+from test_counted_part import summed, table
 
 import labsim as ls
 from labsim.services import api_gateway, dynamodb, ec2, kinesis, kms, lambda_, s3
@@ -8,25 +9,12 @@ from labsim.services import api_gateway, dynamodb, ec2, kinesis, kms, lambda_, s
 TOLD = 3        # requests by which the account is off after a burst, at most
 
 
-def table(sim, writes=5.0, **how):
-    """A table that writes so much a second, with nothing saved at first."""
-    return dynamodb.Table(sim, "table", "provisioned", 10.0, writes, saved=0, **how)
-
-
-def summed(build, **how):
-    """The summary of a run, of which all laws hold."""
-    result = ls.simulate(build, **how)
-    broken = [law.name for law in result.lab.invariants if not law.holds(result)]
-    assert not broken
-    return result.summary
-
-
 @pytest.mark.parametrize("think", [0.5, 1.0, 2.0, 5.0, 10.0])
 def test_users_who_come_all_at_once_are_told_what_is_counted(think):
     """12 requests a second, by users in step with each other, of which 5 a second get through; who
     was told last is served after the end."""
     def build(sim):
-        sim.send(ls.users(int(12 * think), think=think), to=table(sim).writes, name="users")
+        sim.send(ls.users(int(12 * think), think=think), to=table(sim, 5.0).writes, name="users")
     told = summed(build, duration=1_000)
     assert 4_900 < told["table.completed"] <= 5_000 + TOLD
     assert told["users.completed"] == pytest.approx(told["table.completed"], abs=TOLD)
@@ -36,7 +24,7 @@ def test_users_who_come_all_at_once_are_told_what_is_counted(think):
 def test_a_function_that_asks_an_overrun_table_is_told_what_is_counted(seed):
     """Over 100 minutes: as many of 72,000 as the table has room for, within a thousandth."""
     def build(sim):
-        f = lambda_.Function(sim, "f", ls.fixed(0.01), calls=table(sim).writes)
+        f = lambda_.Function(sim, "f", ls.fixed(0.01), calls=table(sim, 5.0).writes)
         sim.send(12, to=f, retry=ls.retry(attempts=1), name="clients")
     told = summed(build, duration=6_000, seed=seed)
     assert told["clients.completed"] == pytest.approx(told["table.completed"], rel=1e-3)
@@ -45,7 +33,8 @@ def test_a_function_that_asks_an_overrun_table_is_told_what_is_counted(seed):
 def test_a_burst_that_empties_the_tank_is_told_so():
     """From 1 to 60 writes a second for five seconds: more than the table had saved."""
     def build(sim):
-        sim.send(ls.spike(1, 60, start=10, length=5), to=table(sim).writes.one_by_one, name="c")
+        load, writes = ls.spike(1, 60, start=10, length=5), table(sim, 5.0).writes
+        sim.send(load, to=writes.one_by_one, name="c")
     told = summed(build, duration=300)
     assert told["table.failed"] > 100
     assert told["c.failed"] == pytest.approx(told["table.failed"], abs=TOLD)
