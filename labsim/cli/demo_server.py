@@ -25,7 +25,7 @@ HOST, PORT, TRIES = "localhost", 8866, 20
 IDLE = 240      # seconds after which a kernel without a page is stopped
 NEEDED = ("voila", "anywidget")
 CELL = ("import os\nos.chdir({cwd!r})\nimport labsim\n"
-        "from labsim.view.demo import opened\nopened(labsim.labs(), {slug!r})")
+        "from labsim.view.explorer import opened\nopened(labsim.labs(), {slug!r})")
 EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "@voila-dashboards/widgets-manager8",
               "anywidget"]      # all that the page uses
 

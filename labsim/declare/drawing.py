@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+FATES = ("sent", "served", "waiting", "retried", "lost")
 MOST_BARS = 16          # columns in a box of the system picture
 
 
@@ -42,6 +43,9 @@ class Preset:
     title: str
     say: str
     values: dict[str, Any] = field(default_factory=dict)
+    headline: tuple[str, ...] = ()      # metrics to show at this step; empty: the lab's
+    hand: tuple[str, ...] = ()          # parameters to have at hand first, beside what it sets
+    moment: float | None = None         # s, where it opens; None: where most is wrong
 
     @property
     def name(self) -> str:
@@ -124,7 +128,8 @@ class Box:
     Series in instances are also drawn as little squares. `bars` draws a row of columns, one per
     shard, partition or replica: (prefix, count) for the series prefix00, prefix01, ... (1: at its
     limit), of which the series count says how many there are. breaks: the piece that a click breaks
-    (see `labsim.declare.faults`); empty: none.
+    (see `labsim.declare.faults`); empty: none. burst: of a source, what a burst at a moment changes:
+    {parameter: value} from the parameters and the moment, s.
     """
 
     name: str
@@ -133,6 +138,7 @@ class Box:
     alarm: str = ""                             # a series: the box is marked while it is above 0
     bars: tuple[str, str] | None = None
     breaks: str = ""
+    burst: Callable[[Any, float], dict[str, Any]] | None = None
 
     @property
     def series(self) -> list[str]:
@@ -144,10 +150,16 @@ class Box:
 
 @dataclass(frozen=True)
 class Link:
-    """An arrow of the system picture between two boxes, with a series as its number."""
+    """An arrow of the system picture between two boxes, with a series as its number.
+
+    flows: what travels along it, (series, fate) each: dots in the density of the series (a rate,
+    or a count that grows), in the look of one of FATES. By default its number or a rate of the box
+    where it ends or begins.
+    """
 
     start: str
     end: str
     label: str = ""
     series: str = ""
     control: bool = False       # a control action, drawn dashed
+    flows: tuple[tuple[str, str], ...] = ()

@@ -108,7 +108,7 @@ def state(lab: Lab, query: str, budget: Budget | None = None) -> State:
             problems.append(" ".join(str(error).split()))
             return default
     preset = scenes(lab)[read("preset", lambda text: step(lab, text), 0)]
-    seed, theme = read("seed", _seed, 1), read("theme", _theme, "")
+    seed, theme = read("seed", seed_of, 1), read("theme", _theme, "")
     values = {}
     for name in words:
         if name not in OWN:
@@ -159,7 +159,8 @@ def _read(lab: Lab, name: str, text: str):
     return value
 
 
-def _seed(text: str) -> int:
+def seed_of(text: str) -> int:
+    """The seed that a text means; `ParameterError` for none."""
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) < 2**31):
         raise ParameterError("seed", text, f"a whole number from 0 to {2**31 - 1}")
     return int(text)

@@ -1,57 +1,71 @@
-"""A run on show: what the explorer and the demo have in common.
+"""A run on show: what a hand may ask of it, with or without a stage.
 
-Picture a stage hand who is told what to set, runs it, and puts up the figure, the system picture
-and the log of one moment. A change asks for one run; however many changes come before it, the
-latest values win. Run and drawing happen in plain calls, so that an error is never swallowed: it
-becomes one line, the last good picture stays, and `error` holds it.
+Picture a stage hand who is told what to set, runs it, and has the record ready. A change asks for
+one run; however many changes come before it, the latest values win. It runs in plain calls, so
+that an error is never swallowed: it becomes one line, the last good run stays, and `error` holds
+it. What was changed can be taken back, step by step.
 """
 
 import asyncio
 
-import ipywidgets as w
-
+from labsim.declare.describe import as_code
+from labsim.declare.faults import as_text, checked
 from labsim.engine import Budget
-from labsim.errors import LabsimError, ParameterError
-from labsim.view.controls import Controls, named
-from labsim.view.figure import LiveFigure
-from labsim.view.style import Style
-from labsim.view.system_diagram import PAGE, Plan, picture
+from labsim.errors import LabsimError, ParameterError, unknown
+from labsim.view import links
 
 LIVE = Budget(seconds=1.5)  # what a slider may start; a run by hand may take more
-DELAY = 0.002       # seconds in which further changes join the same render
-MOST_FIGURES = 4    # looks whose printed forms are kept
+DELAY = 0.002       # seconds in which further changes join the same run
+SHARE = 10          # a fault lasts such a part of the run, if nothing else is said
+MOST_BACK = 100     # changes that can be taken back
 
 
 class Session:
-    """A run of `lab` on show; `values` are what the controls begin with.
+    """A run of `lab` on show, from `values` on.
 
-    `result` is the run shown, `pinned` the one compared with, `error` the last failure or None.
-    A subclass has `share`, the part of the run that has passed at the moment shown (0 to 1), and
-    says how to show a run (`_show`) and a line of text (`_say`).
+    `result` is the run shown, `pinned` the one compared with, `error` the last failure or None;
+    `values` what the knobs show; `step` the place in the story, from 0; `at` the moment shown (s),
+    None where the stage chooses. A subclass shows it all (`_show`).
     """
 
-    def __init__(self, lab, values: dict):
-        self.lab, self.result, self.pinned, self.error = lab, None, None, None
+    def __init__(self, lab, values: dict, step: int = 0, seed: int = 1):
+        self.lab, self.values, self.step, self.seed = lab, values, step, seed
+        self.result = self.pinned = self.error = self.at = None
+        self.notice = ""
+        self._history: list[tuple[dict, int, int]] = []
         self._waiting = None
-        self._figures: dict[Style, LiveFigure] = {}
-        self.seed = w.BoundedIntText(1, 0, 2**31 - 1, layout=w.Layout(width="86px"),
-                                     tooltip="Another seed: the same system, other luck")
-        named(self.seed, "Seed").observe(self._changed, "value")
-        self.controls = Controls(lab.Params.specs(), values, self._changed,
-                                 hidden=() if lab.facts_differ else ("facts",))
 
-    @property
-    def t(self) -> float:
-        """The moment shown, in seconds from the start of the run."""
-        return self.share * self.result.params.duration
+    # -- what a learner, a test and a button do alike ----------------------------------------------
 
     def set(self, **values) -> None:
-        """Set some parameters, and render."""
-        self.lab.Params.refuse_unknown(values)
-        shown = self.controls.values
-        side = values.get("facts", shown["facts"])
-        self.controls.set({**self.lab.Params.as_of(side, shown), **values})
+        """Set some parameters, and render. `ParameterError` for an unknown name."""
+        self._put(values)
         self.render()
+
+    def go(self, step: int) -> None:
+        """The step of the story at this place, from 0, with its own parameters."""
+        scenes = links.scenes(self.lab)
+        self._keep()
+        self.step = min(max(int(step), 0), len(scenes) - 1)
+        self.values = self.lab.Params(**scenes[self.step].values).model_dump()
+        self.at = None
+        self.render()
+
+    def apply_preset(self, title: str) -> None:
+        """A step of the story by its title or number."""
+        self.go(links.step(self.lab, str(title)))
+
+    def reseed(self, seed: int) -> None:
+        """The same system, other luck."""
+        self._keep()
+        self.seed = seed
+        self.render()
+
+    def undo(self) -> None:
+        """Take the last change back."""
+        if self._history:
+            self.values, self.step, self.seed = self._history.pop()
+            self.render()
 
     def pin(self) -> None:
         """Keep the run shown, to compare the next ones with it."""
@@ -63,54 +77,87 @@ class Session:
         self.pinned = None
         self._show()
 
+    def scrub(self, t: float) -> None:
+        """Show the moment `t` (s)."""
+        self.at = min(max(float(t), 0.0), self.result.params.duration)
+        self._show()
+
+    def strike(self, part: str, what: str, lasts: float, amount: float, at: float) -> None:
+        """A part breaks at `at` s, in the way `what`, for so many s, by so much."""
+        row = (part, what, round(at, 3), lasts, amount)
+        self.set(faults=as_text([*checked(self.values["faults"]), row]))
+
+    def touch(self, piece: str, at: float) -> None:
+        """`piece` fails in the first of its ways from `at` s on, for a part of the run; if it is
+        broken then, it is mended."""
+        faults = checked(self.values["faults"])
+        well = [fault for fault in faults if fault.part != piece or not fault.at <= at < fault.end]
+        if len(well) < len(faults):
+            self.set(faults=as_text(well))
+            return
+        if piece not in self.result.breakable:
+            raise unknown("part", piece, self.result.breakable)
+        what, kind = next(iter(self.result.breakable[piece].items()))
+        lasts = float(f"{self.result.params.duration / SHARE:.2g}")
+        self.strike(piece, what, lasts, kind.usual, at)
+
+    def mend(self) -> None:
+        """Nothing is broken."""
+        self.set(faults="")
+
+    def burst(self, box: str, at: float) -> None:
+        """The source called `box` sends a burst at `at` s: the parameters that say so change."""
+        sources = {one.name: one.burst for one in self.lab.boxes if one.burst}
+        if box not in sources:
+            raise unknown("source", box, sources)
+        self.set(**sources[box](self.result.params, at))
+
+    # -- what it is, in words ----------------------------------------------------------------------
+
+    @property
+    def changed(self) -> bool:
+        """Whether the run shown is not the step's own."""
+        scene = links.scenes(self.lab)[self.step]
+        return self.result.params != self.lab.Params(**scene.values)
+
+    def code(self) -> str:
+        """The line of Python that makes the run shown."""
+        return as_code(self.lab, self.result)
+
+    def link(self) -> str:
+        """The end of the link, "?lab=...", that opens a demo of the run shown."""
+        title = links.scenes(self.lab)[self.step].title
+        return links.query(self.lab, self.result.params, title, self.result.seed)
+
+    # -- running -----------------------------------------------------------------------------------
+
     def render(self) -> None:
-        """Run the model with the values shown, and draw; on an error say so and keep the last."""
+        """Run the model with the values shown, and show it; on an error say so, keep the last."""
         if self._waiting is not None:
-            self._waiting.cancel()      # this is the render that others wait for
+            self._waiting.cancel()      # this is the run that others wait for
             self._waiting = None
-        self.controls.show()
         try:
-            params = self.lab.Params(**self.controls.values)
-            self.result = self.lab.run(params, self.seed.value, budget=LIVE)
-            self.error = None
-            self.controls.complain("", "")
-            self._say("")
-            self._show()
-        except ParameterError as error:
-            self.error = error
-            if not self.controls.complain(error.name, str(error)):
-                self._say(str(error))
+            self.result = self.lab.run(self.lab.Params(**self.values), self.seed, budget=LIVE)
+            self.error, self.notice = None, ""
         except Exception as error:      # shown, and kept in self.error
-            self.error = error
-            kind = "" if isinstance(error, LabsimError) else f"{type(error).__name__}: "
-            self._say(f"{kind}{error}")
+            self._failed(error)
+        self._show()
 
-    def draw(self, style: Style, bands=None, plan: Plan = PAGE) -> tuple[bytes, str]:
-        """Figure (PNG) and system picture (SVG) of the moment shown, in this style.
+    def _failed(self, error: Exception) -> None:
+        self.error = error
+        kind = "" if isinstance(error, LabsimError) else f"{type(error).__name__}: "
+        known = isinstance(error, ParameterError) and error.name in self.lab.Params.specs()
+        self.notice = "" if known else f"{kind}{error}"
 
-        The figure has a cursor at the moment, but none at the end of the run.
-        """
-        if style not in self._figures:
-            if len(self._figures) >= MOST_FIGURES:
-                self._figures.pop(next(iter(self._figures)))
-            self._figures[style] = LiveFigure(self.lab, style)
-        t = self.t if self.share < 1 else None
-        return (self._figures[style].update(self.result, self.pinned, t, bands),
-                picture(self.lab, self.result, self.t, dark=style.dark, plan=plan))
+    def _keep(self) -> None:
+        self._history = [*self._history, (self.values, self.step, self.seed)][-MOST_BACK:]
 
-    def _show(self) -> None:
-        raise NotImplementedError
-
-    def _say(self, text: str) -> None:
-        raise NotImplementedError
-
-    def _changed(self, name=None) -> None:
-        """A value changed: render soon, once. The facts switch takes the facts' knobs with it."""
-        if name == "facts":
-            side = self.controls.values["facts"]
-            self.controls.set(self.lab.Params.as_of(side, {
-                **self.controls.values, "facts": self.result.params.facts}))
-        self._soon()
+    def _put(self, values: dict) -> None:
+        """Take other values; what goes with another side of the facts comes along."""
+        self.lab.Params.refuse_unknown(values)
+        side = values.get("facts", self.values["facts"])
+        self._keep()
+        self.values = {**self.lab.Params.as_of(side, self.values), **values}
 
     def _soon(self) -> None:
         """Render once what has been asked for by now is all in."""
@@ -122,3 +169,6 @@ class Session:
             self.render()
         else:
             self._waiting = loop.call_later(DELAY, self.render)
+
+    def _show(self) -> None:
+        raise NotImplementedError

@@ -91,9 +91,12 @@ BOXES = (
     Box("503 Slow Down", (1, 1), (("per second", "throttled_rate"),), alarm="throttled_rate"),
 )
 LINKS = (
-    Link("Clients", "Partitions", "", "attempts_rate"), Link("Partitions", "KMS"),
+    Link("Clients", "Partitions", "", "attempts_rate",
+         flows=(("offered_rate", "sent"), ("retries_rate", "retried"))),
+    Link("Partitions", "KMS", flows=(("completed_rate", "sent"),)),
     Link("KMS", "Answered", "", "completed_rate"), Link("Partitions", "503 Slow Down"),
-    Link("503 Slow Down", "Clients", "try again", control=True),
+    Link("503 Slow Down", "Clients", "try again", control=True,
+         flows=(("retries_rate", "retried"),)),
 )
 
 INVARIANTS = Bucket.INVARIANTS

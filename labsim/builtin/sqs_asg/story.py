@@ -113,7 +113,8 @@ BOXES = (
     Box("Scaling policy", (2, 1), (("desired", "desired"),)),
 )
 LINKS = (
-    Link("Producers", "SQS queue"), Link("SQS queue", "Auto Scaling group"),
+    Link("Producers", "SQS queue"),
+    Link("SQS queue", "Auto Scaling group", flows=(("completed_rate", "sent"),)),
     Link("Auto Scaling group", "Done"), Link("SQS queue", "CloudWatch", "metric", control=True),
     Link("CloudWatch", "Scaling policy", "alarm", control=True),
     Link("Scaling policy", "Auto Scaling group", "launch, terminate", control=True),

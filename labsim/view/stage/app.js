@@ -1,0 +1,427 @@
+// -- the stage: steps, sentence, numbers, picture, knobs -----------------------------------------
+// The model has `plan` (what there is to show, once), `run` and `ghost` (recordings) and `state`;
+// without a kernel it is a plain object, and the recordings of all steps are in `plan.runs`.
+
+const PATIENCE = 6000;      // milliseconds after which a kernel that says nothing counts as gone
+const AT_HAND = 6;
+const GONE = 'Run this cell to turn the knobs.';
+const LIGHT = {ink: '#222', faintInk: '#595959', faint: '#777', edge: '#8a8a8a', soft: '#f5f7f9',
+  paper: '#fff', grid: '#e6e6e6', alarm: '#c24100', ghost: '#8c8c8c',
+  lines: ['#0072B2', '#D55E00', '#009E73', '#CC79A7'],
+  fates: {sent: '#0072B2', served: '#009E73', waiting: '#b36b00', retried: '#9a3d86',
+    lost: '#c24100'}};
+const DARK = {ink: '#eee', faintInk: '#bdbdbd', faint: '#999', edge: '#777', soft: '#262626',
+  paper: '#161616', grid: '#333', alarm: '#ff8a4c', ghost: '#9a9a9a',
+  lines: ['#56B4E9', '#E69F00', '#35C494', '#E4A3C6'],
+  fates: {sent: '#56B4E9', served: '#35C494', waiting: '#f0b429', retried: '#e08bd0',
+    lost: '#ff8a4c'}};
+const PAGE = `
+<header>
+  <nav aria-label="Steps of the story"><button class="back" title="The step before">\u25c0</button>
+  <ol></ol><button class="next" title="The next step">\u25b6</button></nav>
+  <h2></h2>
+  <div class="menu"><button class="pin" aria-pressed="false" title="Keep this run to compare with">Pin</button>
+  <button class="undo" title="Take the last change back (Z)">Undo</button>
+  <button class="more" aria-expanded="false">All knobs</button></div>
+  <p class="say" aria-live="polite"></p>
+</header>
+<p class="notice" role="alert" hidden></p>
+<dl class="cards"></dl>
+<section class="show" aria-label="What happens">
+  <div class="scene"><canvas role="img"></canvas></div>
+  <div class="curves"><canvas role="img"></canvas></div>
+</section>
+<div class="bar">
+  <button class="play" aria-label="Play" title="Space">\u25b6</button>
+  <button class="was" aria-label="To what happened before" title="What happened before">\u2039</button>
+  <button class="will" aria-label="To what happens next" title="What happens next">\u203a</button>
+  <input class="scrub" type="range" min="0" max="1000" aria-label="Moment of the run">
+  <output class="clock"></output>
+  <select class="speed" aria-label="Speed">${SPEEDS.map(v =>
+    `<option value="${v}"${v === 1 ? ' selected' : ''}>${v}\u00d7</option>`).join('')}</select>
+  <button class="loop" aria-pressed="false" title="Again and again">Loop</button>
+  <span class="event"></span>
+</div>
+<section class="hand" aria-label="Knobs at hand"></section>
+<aside class="drawer" aria-label="All knobs and numbers" hidden></aside>
+<p class="words" aria-live="polite"></p>`;
+
+class Stage {
+  constructor(model, host) {
+    Object.assign(this, {model, host, plan: model.get('plan'), gone: new AbortController()});
+    const shadow = this.shadow = host.shadowRoot ?? host.attachShadow({mode: 'open'});
+    host.setAttribute('data-lm-suppress-shortcuts', 'true');    // no key reaches JupyterLab
+    this.root = node('div', {className: 'stage', innerHTML: PAGE});
+    this.root.classList.toggle('wall', Boolean(model.get('wall')));
+    shadow.replaceChildren(node('style', {textContent: CSS}), this.root);
+    this.kept = new Map((this.plan.runs ?? []).map((text, i) => [i, () => opened(fromText(text))]));
+    this.scene = new Boxes(this.part('.scene canvas'), this.plan);
+    this.curves = new Curves(this.part('.curves canvas'), this.plan);
+    this.player = new Player(t => this.draw(t), yes => this.played(yes));
+    this.live = Boolean(model.send);
+    this.step = 0;
+    this.build();
+    this.listen();
+    this.themed();
+    this.fit();
+    if (this.live) this.changed(); else this.go(0);
+  }
+
+  part(selector) { return this.root.querySelector(selector); }
+
+  // -- what the kernel says ----------------------------------------------------------------------
+  changed() {
+    const state = this.state = this.model.get('state') ?? {};
+    this.answered();
+    this.part('.notice').hidden = !state.notice;
+    this.part('.notice').textContent = state.notice ?? '';
+    const moved = state.step !== this.step || !this.run;
+    this.before = moved && this.run ? this.run : this.before;
+    this.step = state.step ?? 0;
+    const data = this.model.get('run');
+    if (data && data !== this.data && data.byteLength) {
+      this.data = data;
+      const run = opened(data), first = !this.run;
+      if (!state.changed) { this.kept.set(this.step, () => run); }
+      const ghost = this.model.get('ghost');
+      const pinned = state.pinned && ghost?.byteLength ? opened(ghost) : null;
+      const own = state.changed ? this.kept.get(this.step)?.() : this.before;
+      this.show(run, pinned ?? own ?? null, first || moved, state.at);
+    }
+    this.values = state.values ?? this.run.params;
+    this.knobs(state.error);
+    this.told();
+    this.drawer?.refresh();
+  }
+
+  answered() { clearTimeout(this.waiting); this.waiting = null; if (this.dead) this.die(false); }
+
+  tell(what, more = {}) {
+    if (!this.live) return;
+    try { this.model.send({do: what, ...more}); } catch { this.die(true); return; }
+    this.waiting ??= setTimeout(() => this.die(true), PATIENCE);
+  }
+
+  // Without a kernel the last picture stays, and plays.
+  die(yes) {
+    this.dead = yes;
+    this.root.classList.toggle('dead', yes);
+    this.part('.notice').hidden = !yes;
+    this.part('.notice').textContent = yes ? GONE : '';
+    if (yes) { this.waiting = null; this.knobs(); }
+  }
+
+  // -- showing -----------------------------------------------------------------------------------
+  show(run, ghost, anew, at) {
+    const was = this.run ? this.player.t / this.run.duration : 0;
+    this.run = run;
+    this.ghost = ghost;
+    this.values = run.params;
+    const scene = this.plan.steps[this.step];
+    this.scene.show(run);
+    this.curves.show(run, ghost, new Set(run.series.map(([name]) => name)
+      .filter(name => name.endsWith('|low')).map(name => name.slice(0, -4))));
+    const t = typeof at === 'number' ? at : anew ? scene.moment ?? worst(this.plan, run)
+      : was * run.duration;
+    this.player.load(run, moments(this.plan, run), t);
+    this.cards();
+    this.touchable();
+  }
+
+  go(step) {
+    if (step < 0 || step >= this.plan.steps.length) return;
+    if (this.live && !this.dead) { this.tell('step', {value: step}); return; }
+    const found = this.kept.get(step);
+    if (!found) return;
+    this.before = this.run;
+    this.step = step;
+    this.show(found(), this.before ?? null, true);
+    this.knobs();
+    this.told();
+  }
+
+  told() {
+    const {plan, step} = this, scene = plan.steps[step];
+    this.part('h2').textContent = scene.title;
+    if (this.part('.say').textContent !== scene.say) this.part('.say').textContent = scene.say;
+    this.part('ol').querySelectorAll('button').forEach((button, i) => {
+      if (i === step) button.setAttribute('aria-current', 'step');
+      else button.removeAttribute('aria-current');
+      button.disabled = (!this.live || this.dead) && !this.kept.has(i);
+    });
+    this.part('.back').disabled = step === 0;
+    this.part('.next').disabled = step === plan.steps.length - 1;
+    const {pinned, undo} = this.state ?? {};
+    this.part('.pin').setAttribute('aria-pressed', Boolean(pinned));
+    this.part('.pin').textContent = pinned ? 'Unpin' : 'Pin';
+    this.part('.undo').disabled = !undo;
+  }
+
+  draw(t) {
+    if (!this.root.isConnected) { this.player.play(false); return; }
+    if (!this.run) return;
+    this.scene.draw(t, this.look, this.player.pace);
+    this.curves.draw(t, this.look);
+    const {run} = this;
+    if (!this.held) this.part('.scrub').value = Math.round(1000 * t / run.duration);
+    const moment = `${clock(t)} of ${clock(run.duration)}`;
+    this.part('.clock').textContent = moment;
+    const last = run.events.findLast(event => event[0] <= t);
+    const said = last ? `${clock(last[0])} ${last[2]}` : '';
+    if (this.part('.event').textContent !== said) this.part('.event').textContent = said;
+    this.host.dataset.t = t;
+    if (!this.player.playing) this.describe(t);
+  }
+
+  describe(t) {
+    clearTimeout(this.describing);
+    this.describing = setTimeout(() => {
+      const words = this.scene.described(t);
+      this.part('.scene canvas').setAttribute('aria-label', words);
+      this.part('.curves canvas').setAttribute('aria-label', this.plan.panels.map(panel =>
+        `${panel.title}: ` + panel.lines.filter(line => this.run.has(line.series)).map(line =>
+          `${line.label} ${said(this.run.at(line.series, t), this.run.unit(line.series))}`)
+          .join(', ')).join('; '));
+      this.part('.words').textContent = words;
+      this.part('.scrub').setAttribute('aria-valuetext', this.part('.clock').textContent);
+    }, 250);
+  }
+
+  cards() {
+    const {plan, run, ghost} = this, many = this.state?.many ?? {};
+    const names = plan.steps[this.step].headline;
+    this.part('.cards').replaceChildren(...names.filter(name => name in run.summary).map(name => {
+      const metric = plan.metrics[name], value = run.summary[name];
+      const before = ghost?.summary[name];
+      const small = many[name] ?? (before === undefined || before === value ? ''
+        : `was ${said(before, metric.unit)}`.replace(` ${metric.unit}`, ''));
+      return node('div', {title: `${name}: ${metric.meaning}`},
+        node('dt', {textContent: metric.label}),
+        node('dd', {}, node('b', {textContent: said(value, metric.unit)}),
+          node('small', {textContent: small})));
+    }));
+  }
+
+  played(yes) {
+    const button = this.part('.play');
+    button.textContent = yes ? '\u23f8' : '\u25b6';
+    button.setAttribute('aria-label', yes ? 'Pause' : 'Play');
+    if (!yes) this.player.soon();
+  }
+
+  // -- knobs -------------------------------------------------------------------------------------
+  atHand() {
+    const {plan, values, step} = this;
+    return plan.steps[step].ranked.filter(name => matters(plan.knobs, values, name))
+      .slice(0, AT_HAND);
+  }
+
+  knobs(error = null) {
+    const hand = this.part('.hand'), {plan} = this, scene = plan.steps[this.step];
+    if (!this.live || this.dead) {
+      hand.replaceChildren(...(this.dead ? [] : [node('p', {className: 'gone', textContent: GONE})]),
+        node('dl', {className: 'set'}, ...scene.set.flatMap(([label, text]) => [
+          node('dt', {textContent: label}), node('dd', {textContent: text})])));
+      this.handed = '';
+      return;
+    }
+    const names = this.atHand(), key = `${this.step} ${names}`;
+    if (key !== this.handed) {
+      const focused = this.shadow.activeElement?.closest?.('.hand') && this.rows
+        && Object.keys(this.rows).find(name => this.rows[name].row.contains(
+          this.shadow.activeElement));
+      const field = this.shadow.activeElement?.type;
+      this.handed = key;
+      this.rows = Object.fromEntries(names.map(name => [name, this.rows?.[name]
+        ?? new Knob(name, plan.knobs[name], (...turn) => this.turn(...turn))]));
+      hand.replaceChildren(...Object.values(this.rows).map(knob => knob.row));
+      if (focused && this.rows[focused])
+        this.rows[focused].row.querySelector(`[type=${field}]`)?.focus();
+    }
+    for (const [name, knob] of Object.entries({...this.rows, ...this.drawer?.rows}))
+      this.put(knob, name, error);
+    for (const [name, knob] of Object.entries(this.drawer?.rows ?? {}))
+      this.put(knob, name, error);
+  }
+
+  put(knob, name, error) {
+    const scene = this.plan.steps[this.step];
+    knob.show(this.values[name], scene.values[name], scene.moved.includes(name));
+    knob.complain(error?.name === name ? error.text : '');
+  }
+
+  // A hand has turned a knob: the last value wins, one run at a time.
+  turn(name, value) {
+    this.wanted = {...this.wanted, [name]: value};
+    if (!this.turning) this.ask();
+  }
+
+  ask() {
+    if (!this.wanted) { this.turning = false; return; }
+    this.turning = true;
+    const values = this.wanted;
+    this.wanted = null;
+    this.tell('set', {values});
+    const heard = () => { clearTimeout(late); this.model.off('change:state', heard); this.ask(); };
+    const late = setTimeout(heard, PATIENCE);
+    this.model.on('change:state', heard);
+  }
+
+  // Buttons over the boxes that a hand can touch.
+  touchable() {
+    const scene = this.part('.scene');
+    scene.querySelectorAll('button').forEach(button => button.remove());
+    if (!this.live || this.dead) return;
+    for (const [box, x, y, w, h] of this.scene.places()) {
+      const breaks = box.breaks && this.run.breakable[box.breaks];
+      if (!breaks && !box.bursts) continue;
+      const button = node('button', {className: 'touch'});
+      Object.assign(button.style, {left: `${x}px`, top: `${y}px`, width: `${w}px`,
+        height: `${h}px`});
+      const does = box.bursts ? `Send a burst from ${box.name}` : `Break or mend ${box.name}`;
+      button.setAttribute('aria-label', does);
+      button.title = `${does}, at the moment shown`;
+      button.onclick = () => this.tell(box.bursts ? 'burst' : 'touch', {
+        value: box.bursts ? box.name : box.breaks, at: this.player.t});
+      scene.append(button);
+    }
+  }
+
+  // -- hands, keys, the window -------------------------------------------------------------------
+  build() {
+    this.part('ol').append(...this.plan.steps.map((scene, i) => {
+      const button = node('button', {textContent: i + 1, title: scene.title,
+        'aria-label': `${i + 1} ${scene.title}`});
+      button.onclick = () => this.go(i);
+      return node('li', {}, button);
+    }));
+    const click = (name, action) => { this.part(name).onclick = action; };
+    click('.back', () => this.go(this.step - 1));
+    click('.next', () => this.go(this.step + 1));
+    click('.play', () => this.player.play());
+    click('.was', () => { this.player.play(false); this.player.step(-1); });
+    click('.will', () => { this.player.play(false); this.player.step(1); });
+    click('.pin', () => this.tell(this.state?.pinned ? 'unpin' : 'pin'));
+    click('.undo', () => this.tell('undo'));
+    click('.more', () => this.unfold());
+    click('.loop', event => {
+      this.player.loop = !this.player.loop;
+      event.target.setAttribute('aria-pressed', this.player.loop);
+    });
+    this.part('.speed').onchange = event => this.player.faster(Number(event.target.value));
+    const scrub = this.part('.scrub');
+    scrub.oninput = () => {
+      this.player.play(false);
+      this.player.seek(scrub.value / 1000 * this.run.duration);
+    };
+    scrub.onpointerdown = () => { this.held = true; };
+    scrub.onpointerup = scrub.onchange = () => { this.held = false; };
+    const curves = this.part('.curves canvas');
+    const point = event => {
+      if (!event.buttons) return;
+      const box = curves.getBoundingClientRect(), zoom = box.width / this.curves.width;
+      const t = this.curves.moment((event.clientX - box.left) / zoom,
+        (event.clientY - box.top) / zoom);
+      if (t !== null) { this.player.play(false); this.player.seek(t); }
+    };
+    curves.onpointerdown = curves.onpointermove = point;
+    this.root.classList.toggle('static', !this.live);
+  }
+
+  unfold(yes = this.part('.drawer').hidden) {
+    if (yes) this.drawer ??= new Drawer(this);
+    this.part('.drawer').hidden = !yes;
+    this.part('.more').setAttribute('aria-expanded', yes);
+    this.part('.more').textContent = yes ? 'Close' : 'All knobs';
+    if (yes) { this.drawer.refresh(); this.part('.drawer input')?.focus(); }
+  }
+
+  listen() {
+    const on = {signal: this.gone.signal}, {model} = this;
+    if (this.live) {
+      this.hear = () => {     // one redraw for all that has changed
+        if (this.due) return;
+        this.due = true;
+        queueMicrotask(() => { this.due = false; this.changed(); });
+      };
+      model.on('change:state', this.hear);
+      model.on('change:run', this.hear);
+      this.lost = () => { if (model.comm_live === false) this.die(true); };
+      model.on('comm_live_update', this.lost);
+      this.got = message => { if (message.file) save(message.file, message.type, message.data); };
+      model.on('msg:custom', this.got);
+    }
+    const keys = {ArrowRight: '.next', PageDown: '.next', ArrowLeft: '.back', PageUp: '.back',
+      ' ': '.play', p: '.pin', P: '.pin', z: '.undo', Z: '.undo'};
+    const where = model.get('wall') ? document : this.root;
+    where.addEventListener('keydown', event => {
+      const inside = event.composedPath()[0];
+      if (event.key === 'Escape' && !this.part('.drawer').hidden) this.unfold(false);
+      const plain = !event.ctrlKey && !event.altKey && !event.metaKey;
+      const undo = (event.ctrlKey || event.metaKey) && event.key === 'z';
+      const keeps = inside.matches?.('input, select, textarea')
+        || event.key === ' ' && inside.matches?.('button');
+      const button = undo ? '.undo' : plain && keys[event.key];
+      if (button && (!keeps || undo && inside.type !== 'text')) {
+        event.preventDefault();
+        if (!this.part(button).disabled) this.part(button).click();
+      }
+      if (!undo || inside.type !== 'text') event.stopPropagation();
+    }, on);
+    this.watch = new ResizeObserver(() => this.fit());
+    this.watch.observe(this.root);
+    const themes = new MutationObserver(() => this.themed());
+    for (const element of [document.documentElement, document.body])
+      themes.observe(element, {attributes: true});
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.themed(), on);
+    on.signal.addEventListener('abort', () => { this.watch.disconnect(); themes.disconnect(); });
+  }
+
+  // Light or dark as what lies behind it.
+  themed() {
+    let dark = this.model.get('dark') ?? null;
+    for (let el = this.host; dark === null && el; el = el.parentElement ?? el.getRootNode().host) {
+      const [r, g, b, a = 1] = (getComputedStyle(el).backgroundColor.match(/[\d.]+/g) ?? [0, 0, 0,
+        0]).map(Number);
+      if (a > 0.5) dark = 0.299 * r + 0.587 * g + 0.114 * b < 128;
+    }
+    dark ??= matchMedia('(prefers-color-scheme: dark)').matches;
+    this.root.classList.toggle('dark', dark);
+    this.look = {...(dark ? DARK : LIGHT), face: getComputedStyle(this.root).fontFamily};
+    if (this.run) this.player.soon();
+  }
+
+  // Canvases as large as their places; scene and curves beside or above each other.
+  fit() {
+    const {root} = this, font = parseFloat(getComputedStyle(root).fontSize);
+    root.classList.toggle('narrow', root.clientWidth < 69 * font);
+    const show = this.part('.show'), {clientWidth: w, clientHeight: h} = show;
+    if (!w || !h) return;
+    const {columns, rows} = this.scene;
+    const size = (width, height) => Math.min(width / columns / 150, height / rows / 96);
+    const beside = size(w * 0.5, h) > size(w, h * 0.44) * 1.05;
+    show.classList.toggle('beside', beside);
+    for (const part of [this.scene, this.curves]) {
+      const place = part.canvas.parentElement;
+      part.size(place.clientWidth, place.clientHeight, devicePixelRatio, font);
+    }
+    if (this.run) { this.touchable(); this.player.soon(); }
+  }
+
+  close() {
+    this.gone.abort();
+    this.player.play(false);
+    if (!this.live) return;
+    this.model.off('change:state', this.hear);
+    this.model.off('change:run', this.hear);
+    this.model.off('comm_live_update', this.lost);
+    this.model.off('msg:custom', this.got);
+  }
+}
+
+function save(name, type, text) {
+  const bytes = type.startsWith('text') ? text : fromText(text);
+  const link = node('a', {download: name, href: URL.createObjectURL(new Blob([bytes], {type}))});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}

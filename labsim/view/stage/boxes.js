@@ -1,0 +1,174 @@
+// -- boxes: what is in a part of the system -------------------------------------------------------
+
+class Boxes extends Scene {
+  part(box) {
+    const {g, look, font, run, t} = this;
+    const [x, y] = this.corner(box), [w, h] = this.box, pad = 0.5 * font;
+    const rings = Boolean(box.alarm) && run.at(box.alarm, t) > 0;
+    g.fillStyle = look.soft;
+    g.strokeStyle = rings ? look.alarm : look.edge;
+    g.lineWidth = rings ? 3 : 1.2;
+    g.beginPath();
+    g.roundRect(x, y, w, h, 6);
+    g.fill();
+    g.stroke();
+    let line = y + 1.25 * font;
+    this.words(box.name, x + pad, line, {bold: true, size: 0.95, room: w - 2 * pad
+      - (rings ? 0.9 * font : 0)});
+    if (rings) this.words('!', x + w - pad, line, {bold: true, align: 'right', ink: look.alarm});
+    const heap = this.isHeap(box), drawn = this.glyphs(box).length || box.bars || heap;
+    const entries = box.show.map(([label, name]) => [this.number(name), label]);
+    if (heap) entries.push([figures(between(run, run.passed(box.alarm), t)), 'so far']);
+    const beside = drawn && !this.narrow, room = (beside ? 0.6 * w : w) - 2 * pad;
+    const left = y + h - line - 0.4 * font - (drawn && !beside ? 1.7 * font : 0);
+    const step = Math.min(this.narrow ? 2.1 * font : 1.5 * font, left / Math.max(1, entries.length));
+    for (const [number, label] of entries) {
+      line += step;
+      if (this.narrow && step > 1.9 * font) {
+        this.words(number, x + pad, line - 0.85 * font, {bold: true, room});
+        this.words(label, x + pad, line, {size: 0.8, room, ink: look.faintInk});
+      } else {
+        const used = this.words(number, x + pad, line, {bold: true, size: 1.08,
+          room: room * 0.75}) + 0.35 * font;
+        this.words(label, x + pad + used, line, {size: 0.85, room: room - used,
+          ink: look.faintInk});
+      }
+    }
+    if (beside) this.picture(box, x + 0.6 * w, y + 1.7 * font, 0.4 * w - pad, h - 2.1 * font);
+    else if (y + h - line > 1.1 * font)
+      this.picture(box, x + pad, line + 0.45 * font, w - 2 * pad, y + h - line - 0.8 * font);
+    this.broken(box, x, y, w, h);
+  }
+
+  number(name) {
+    const {run, t} = this, unit = run.unit(name), value = run.at(name, t);
+    if (isShare(unit) || !unit && run.top(name) <= 1) return `${figures(100 * value)}%`;
+    return ['s', 'bytes', 'USD'].includes(unit) ? said(value, unit) : figures(value);
+  }
+
+  // What of a box can be drawn as things: [series, kind].
+  glyphs(box) {
+    const {run} = this, found = [];
+    if (this.idle.has(box)) return found;       // it only controls: its numbers are no things
+    for (const [label, name] of box.show) {
+      const unit = run.unit(name);
+      if (isPile(unit)) found.push([name, /flight|work|way|hand|under/.test(label) ? 'sent'
+        : 'waiting']);
+      else if (isMachine(unit)) found.push([name, /boot|creat|pend|warm/.test(label) ? 'boots'
+        : /termin|drain/.test(label) ? 'drains' : /down|unheal/.test(label) ? 'down' : 'works']);
+      else if (unit === '%' || isShare(unit) || !unit && run.top(name) <= 1 && run.has(name))
+        found.push([name, 'level']);
+    }
+    return found;
+  }
+
+  picture(box, x, y, w, h) {
+    const {run, t} = this, glyphs = this.glyphs(box);
+    if (box.bars && this.columnsOf(box, x, y, w, h)) return;
+    if (this.isHeap(box)) {
+      const sums = run.passed(box.alarm), total = sums[run.n - 1];
+      this.pieces([[between(run, sums, t), 'lost']], total, x, y, w, h);
+    } else if (glyphs.length && glyphs.every(([, kind]) => kind === 'level')) {
+      glyphs.forEach(([name], i) => this.level(run.at(name, t) / (run.unit(name) === '%' ? 100
+        : 1), x, y + i * h / glyphs.length, w, Math.min(h / glyphs.length - 2, 0.9 * this.font)));
+    } else {
+      const things = glyphs.filter(([, kind]) => kind !== 'level');
+      let most = 0;
+      if (things.length) {
+        const all = things.map(([name]) => run.values(name));
+        for (let i = 0; i < run.n; i++) most = Math.max(most, all.reduce((a, v) => a + v[i], 0));
+        this.pieces(things.map(([name, kind]) => [run.at(name, t), kind]), most, x, y, w, h);
+      }
+    }
+  }
+
+  // Things in rows from the bottom up; each stands for so many that the most there ever are fit.
+  pieces(kinds, most, x, y, w, h) {
+    const {g, look, font} = this;
+    const machines = kinds.some(([, kind]) => ['works', 'boots', 'drains', 'down'].includes(kind));
+    const pitch = (machines ? 0.78 : 0.6) * font, across = Math.max(1, Math.floor(w / pitch));
+    const room = across * Math.max(1, Math.floor(h / pitch)), each = nice(most / room);
+    let i = 0;
+    for (const [count, kind] of kinds)
+      for (let k = 0; k < Math.ceil(count / each - 1e-6) && i < room; k++, i++) {
+        const px = x + (i % across + 0.5) * pitch, py = y + h - (Math.floor(i / across) + 0.5) * pitch;
+        if (!machines) { this.dot(px, py, kind); continue; }
+        const r = 0.32 * pitch;
+        g.strokeStyle = g.fillStyle = kind === 'down' ? look.alarm : look.fates.sent;
+        g.lineWidth = 1.3;
+        g.setLineDash(kind === 'boots' ? [2, 2] : []);
+        g.beginPath();
+        if (kind === 'down') {
+          g.moveTo(px - r, py - r); g.lineTo(px + r, py + r);
+          g.moveTo(px + r, py - r); g.lineTo(px - r, py + r);
+        } else g.rect(px - r, py - r, 2 * r, 2 * r);
+        if (kind === 'works') g.fill(); else g.stroke();
+        if (kind === 'drains') g.fillRect(px - r, py, 2 * r, r);
+        g.setLineDash([]);
+      }
+  }
+
+  level(share, x, y, w, h) {
+    const {g, look} = this;
+    g.fillStyle = look.fates.sent;
+    g.fillRect(x, y, w * Math.max(0, Math.min(1, share)), h);
+    g.strokeStyle = look.edge;
+    g.lineWidth = 1;
+    g.strokeRect(x, y, w, h);
+  }
+
+  columnsOf(box, x, y, w, h) {
+    const {g, look, run, t} = this, [prefix, count] = box.bars;
+    const n = Math.min(Math.round(run.at(count, t)), this.plan.most_bars);
+    if (!n) return false;
+    const wide = w / Math.max(n, this.plan.most_bars / 2), full = (h - 2) / 1.2;
+    for (let i = 0; i < n; i++) {
+      const load = run.at(prefix + String(i).padStart(2, '0'), t), over = load > 1.001;
+      const tall = Math.max(0.03, Math.min(load, 1.2)) * full;
+      g.fillStyle = over ? look.alarm : look.fates.sent;
+      g.fillRect(x + i * wide, y + h - tall, Math.max(wide - 2, 1), tall);
+      if (over && wide > 5) this.words('!', x + i * wide + wide / 2 - 1, y + h - 3,
+        {bold: true, size: 0.8, align: 'center', ink: look.paper});
+    }
+    g.strokeStyle = look.ink;
+    g.lineWidth = 1;
+    g.setLineDash([3, 3]);
+    g.beginPath();
+    g.moveTo(x - 2, y + h - full);
+    g.lineTo(x + w + 2, y + h - full);
+    g.stroke();
+    g.setLineDash([]);
+    return true;
+  }
+
+  // Faults that hold: the box crossed out, or a tag if only a part of it is broken.
+  broken(box, x, y, w, h) {
+    const {g, look, run, t, font} = this;
+    if (!box.breaks) return;
+    const stem = piece => piece.replace(/-[^-]*$/, '');
+    const several = /-\d+$/.test(box.breaks);
+    const held = run.faults.filter(([part, , from, to]) => from <= t && t < to
+      && (part === box.breaks || several && stem(part) === stem(box.breaks)));
+    if (!held.length) return;
+    if (!several) {
+      g.strokeStyle = look.alarm;
+      g.globalAlpha = 0.5;
+      g.lineWidth = 5;
+      g.beginPath();
+      g.moveTo(x + 6, y + 6); g.lineTo(x + w - 6, y + h - 6);
+      g.moveTo(x + w - 6, y + 6); g.lineTo(x + 6, y + h - 6);
+      g.stroke();
+      g.globalAlpha = 1;
+    }
+    const text = '\u2715 ' + held.map(([part, what]) => several ? `${part} ${what}` : what)
+      .join(', ');
+    g.font = `bold ${0.85 * font}px ${look.face}`;
+    const wide = Math.min(g.measureText(text).width + 0.8 * font, w);
+    g.fillStyle = look.alarm;
+    g.beginPath();
+    g.roundRect(x + w - wide - 3, y - 0.7 * font, wide, 1.3 * font, 4);
+    g.fill();
+    this.words(text, x + w - wide + 0.4 * font - 3, y + 0.28 * font,
+      {bold: true, size: 0.85, room: wide - 0.8 * font, ink: look.paper});
+  }
+}
