@@ -28,6 +28,8 @@ COUNTED = ("day", "byte")       # names in a family that have a plural
 CLOSE = ("%", "x")              # units that stand close to their number
 SHARE = "share"                 # the unit of a part of 1; "of requests" says of what
 FIGURES, EXACT = 3, 12          # significant figures
+RULE = {"families": FAMILIES, "numbers": NUMBERS, "share": SHARE, "counted": COUNTED,
+        "close": CLOSE}         # as JSON for labsim/view/said.js
 
 
 def said(value: float, unit: str = "") -> tuple[str, str]:

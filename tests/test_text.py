@@ -2,11 +2,14 @@
 
 import json
 import math
+import random
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from labsim.text import format_value, in_full, is_share, said
+from labsim.text import RULE, format_value, in_full, is_share, said
 
 CASES = json.loads((Path(__file__).parent / "said.json").read_text())
 
@@ -45,3 +48,20 @@ def test_only_parts_of_something_are_shares():
     """A number without a unit is a number."""
     assert is_share("share") and is_share("of limit")
     assert not is_share("") and not is_share("offers") and not is_share("%")
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node runs the page's own version")
+def test_the_page_says_the_same(tmp_path):
+    """A number changes in the browser, without the kernel: its rule gives the same text."""
+    rng = random.Random(1)
+    units = [*RULE["families"], *RULE["close"], "share", "of reads", "", "batches", "req/s", "USD"]
+    cases = [(-value if rng.random() < 0.2 else value, rng.choice(units)) for _ in range(2000)
+             for value in (10 ** rng.uniform(-9, 14), rng.randrange(10 ** rng.randrange(1, 12)),
+                           rng.randrange(1, 4000) / 8)]
+    cases += [case[:2] for case in CASES if math.isfinite(case[0])]
+    module = Path(__file__).parents[1] / "labsim" / "view" / "said.js"
+    (tmp_path / "all.mjs").write_text(f"""{module.read_text()}
+        const [rule, cases] = {json.dumps([RULE, cases])};
+        console.log(JSON.stringify(cases.map(([value, unit]) => format(value, unit, rule))));""")
+    told = json.loads(subprocess.check_output(["node", tmp_path / "all.mjs"], text=True))
+    assert told == [format_value(*case) for case in cases]
