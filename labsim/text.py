@@ -29,7 +29,7 @@ CLOSE = ("%", "x")              # units that stand close to their number
 SHARE = "share"                 # the unit of a part of 1; "of requests" says of what
 FIGURES, EXACT = 3, 12          # significant figures
 RULE = {"families": FAMILIES, "numbers": NUMBERS, "share": SHARE, "counted": COUNTED,
-        "close": CLOSE}         # as JSON for labsim/view/said.js
+        "close": CLOSE}         # as JSON for labsim/view/stage/said.js
 
 
 def said(value: float, unit: str = "") -> tuple[str, str]:

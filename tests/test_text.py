@@ -59,7 +59,7 @@ def test_the_page_says_the_same(tmp_path):
              for value in (10 ** rng.uniform(-9, 14), rng.randrange(10 ** rng.randrange(1, 12)),
                            rng.randrange(1, 4000) / 8)]
     cases += [case[:2] for case in CASES if math.isfinite(case[0])]
-    module = Path(__file__).parents[1] / "labsim" / "view" / "said.js"
+    module = Path(__file__).parents[1] / "labsim" / "view" / "stage" / "said.js"
     (tmp_path / "all.mjs").write_text(f"""{module.read_text()}
         const [rule, cases] = {json.dumps([RULE, cases])};
         console.log(JSON.stringify(cases.map(([value, unit]) => format(value, unit, rule))));""")

@@ -9,9 +9,12 @@ the knobs, the player, and what holds them together. Nothing in them knows any l
 """
 
 import functools
+import json
 from importlib.resources import files
 
-SCRIPTS = ("text", "recording", "scene", "boxes", "curves", "knobs", "drawer", "player", "app",
+from labsim.text import RULE
+
+SCRIPTS = ("said", "text", "recording", "scene", "boxes", "curves", "knobs", "drawer", "player", "app",
            "main")
 
 
@@ -24,7 +27,8 @@ def read(name: str) -> str:
 def script() -> str:
     """All of it, as the text of a module that exports nothing yet."""
     css = read("stage.css").replace("\\", "\\\\").replace("`", "\\`")
-    return "\n".join([f"const CSS = `{css}`;", *(read(f"{name}.js") for name in SCRIPTS)])
+    parts = [read(f"{name}.js").replace("export ", "") for name in SCRIPTS]
+    return "\n".join([f"const CSS = `{css}`, RULE = {json.dumps(RULE)};", *parts])
 
 
 def module() -> str:

@@ -180,7 +180,7 @@ class Stage {
       this.part('.scene canvas').setAttribute('aria-label', words);
       this.part('.curves canvas').setAttribute('aria-label', this.plan.panels.map(panel =>
         `${panel.title}: ` + panel.lines.filter(line => this.run.has(line.series)).map(line =>
-          `${line.label} ${said(this.run.at(line.series, t), this.run.unit(line.series))}`)
+          `${line.label} ${amount(this.run.at(line.series, t), this.run.unit(line.series))}`)
           .join(', ')).join('; '));
       this.part('.words').textContent = words;
       this.part('.scrub').setAttribute('aria-valuetext', this.part('.clock').textContent);
@@ -194,10 +194,10 @@ class Stage {
       const metric = plan.metrics[name], value = run.summary[name];
       const before = ghost?.summary[name];
       const small = many[name] ?? (before === undefined || before === value ? ''
-        : `was ${said(before, metric.unit)}`.replace(` ${metric.unit}`, ''));
+        : `was ${amount(before, metric.unit)}`.replace(` ${metric.unit}`, ''));
       return node('div', {title: `${name}: ${metric.meaning}`},
         node('dt', {textContent: metric.label}),
-        node('dd', {}, node('b', {textContent: said(value, metric.unit)}),
+        node('dd', {}, node('b', {textContent: amount(value, metric.unit)}),
           node('small', {textContent: small})));
     }));
   }

@@ -42,8 +42,8 @@ class Boxes extends Scene {
 
   number(name) {
     const {run, t} = this, unit = run.unit(name), value = run.at(name, t);
-    if (isShare(unit) || !unit && run.top(name) <= 1) return `${figures(100 * value)}%`;
-    return ['s', 'bytes', 'USD'].includes(unit) ? said(value, unit) : figures(value);
+    if (isShare(unit)) return amount(value, RULE.share);
+    return unit in RULE.families ? amount(value, unit) : figures(value);
   }
 
   // What of a box can be drawn as things: [series, kind].
@@ -56,7 +56,7 @@ class Boxes extends Scene {
         : 'waiting']);
       else if (isMachine(unit)) found.push([name, /boot|creat|pend|warm/.test(label) ? 'boots'
         : /termin|drain/.test(label) ? 'drains' : /down|unheal/.test(label) ? 'down' : 'works']);
-      else if (unit === '%' || isShare(unit) || !unit && run.top(name) <= 1 && run.has(name))
+      else if (unit === '%' || isShare(unit))
         found.push([name, 'level']);
     }
     return found;

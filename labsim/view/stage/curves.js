@@ -151,7 +151,7 @@ class Curves {
       for (let v = 0; v <= top * 1.0001; v += step) {
         const at = y + h - h * v / top;
         g.beginPath(); g.moveTo(x, at); g.lineTo(x + w, at); g.stroke();
-        this.text(share ? `${figures(100 * v)}%` : compact(Number(v.toPrecision(6))), x - 4,
+        this.text(share ? amount(v, RULE.share) : compact(Number(v.toPrecision(6))), x - 4,
           at + 0.3 * font, {size: 0.82, align: 'right', ink: look.faintInk});
       }
     }
@@ -291,7 +291,7 @@ class Curves {
     const lines = panel.lines.filter(l => l.series && run.has(l.series));
     const words = lines.map(l => {
       const value = run.at(l.series, t);
-      return [l.label, isShare(unit) ? `${figures(100 * value)}%` : compact(value)];
+      return [l.label, isShare(unit) ? amount(value, RULE.share) : compact(value)];
     });
     g.font = `${0.82 * font}px ${look.face}`;
     const wide = words.reduce((sum, pair) => sum + g.measureText(pair.join(' ')).width

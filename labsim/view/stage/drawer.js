@@ -69,8 +69,8 @@ class Drawer {
     const ghost = stage.ghost, many = state.many ?? {};
     this.numbers.replaceChildren(table(Object.entries(plan.metrics)
       .filter(([name]) => name in run.summary).map(([name, metric]) => [metric.label,
-        said(run.summary[name], metric.unit), many[name] ?? (ghost && name in ghost.summary
-          ? `was ${said(ghost.summary[name], metric.unit)}` : ''), metric.meaning])));
+        amount(run.summary[name], metric.unit), many[name] ?? (ghost && name in ghost.summary
+          ? `was ${amount(ghost.summary[name], metric.unit)}` : ''), metric.meaning])));
     this.log.replaceChildren(...run.events.map(([t, , text]) => {
       const at = node('button', {textContent: clock(t)});
       at.onclick = () => { stage.unfold(false); stage.player.seek(t); };
@@ -87,7 +87,7 @@ class Drawer {
       ...options.map(option => new Option(option, option)));
     const part = choose('What breaks', Object.keys(breakable)), what = choose('How it breaks', []);
     const lasts = node('input', {type: 'text', className: 'value', 'aria-label': 'For how long',
-      value: said(Number((stage.run.duration / 10).toPrecision(2)), 's')});
+      value: amount(Number((stage.run.duration / 10).toPrecision(2)), 's')});
     const amount = node('input', {type: 'text', className: 'value', 'aria-label': 'How badly'});
     const unit = node('span');
     const how = () => {

@@ -33,7 +33,7 @@ class Knob {
     }
     if (spec.kind === 'choice') {
       this.field = node('select', {id}, ...spec.choices.map(c => new Option(
-        typeof c === 'number' ? said(c, spec.unit) : c, c)));
+        typeof c === 'number' ? amount(c, spec.unit) : c, c)));
       this.field.onchange = () => this.turned(name,
         spec.choices.find(c => String(c) === this.field.value));
       return [this.field];
@@ -78,7 +78,7 @@ class Knob {
     this.row.classList.toggle('changed', changed);
     this.row.classList.toggle('moved', moved);
     this.reset.hidden = !changed;
-    const text = this.spec.kind === 'number' ? said(base, this.spec.unit) : String(base);
+    const text = this.spec.kind === 'number' ? amount(base, this.spec.unit) : String(base);
     this.reset.title = `Back to ${text}`;
     this.reset.setAttribute('aria-label', `${this.spec.label}: back to ${text}`);
   }
@@ -88,10 +88,10 @@ class Knob {
     this.value = value;
     if (spec.kind === 'flag') field.checked = value;
     else if (spec.kind === 'choice') {
-      if (!spec.choices.includes(value)) field.append(new Option(said(value, spec.unit), value));
+      if (!spec.choices.includes(value)) field.append(new Option(amount(value, spec.unit), value));
       field.value = value;
     } else if (field !== field.getRootNode().activeElement || sliding || field.value === this.shown) {
-      this.shown = field.value = spec.kind === 'number' ? said(value, spec.unit) : value;
+      this.shown = field.value = spec.kind === 'number' ? amount(value, spec.unit) : value;
     }
     if (!slider) return;
     if (!sliding) {
@@ -101,7 +101,7 @@ class Knob {
       });
       slider.value = best;
     }
-    slider.setAttribute('aria-valuetext', said(value, spec.unit));
+    slider.setAttribute('aria-valuetext', amount(value, spec.unit));
   }
 
   complain(text) {

@@ -120,7 +120,3 @@ function worst(plan, run) {
   for (let i = 1; i < run.n; i++) if (score[i] > score[best] + 1e-9) best = i;
   return best * run.duration / (run.n - 1);
 }
-const isPile = unit => /^(messages|requests|records|I\/Os|reads|writes|executions|connections)$/
-  .test(unit ?? '');
-const isMachine = unit => /^(instances|replicas|targets|servers|consumers|copies)$/
-  .test(unit ?? '');

@@ -133,7 +133,7 @@ class Scene {
       }
     }
     const number = link.series && run.has(link.series)
-      ? said(run.at(link.series, t), isRate(run.unit(link.series)) ? '' : run.unit(link.series))
+      ? amount(run.at(link.series, t), isRate(run.unit(link.series)) ? '' : run.unit(link.series))
       : '';
     const text = `${link.label} ${isRate(run.unit(link.series)) ? number && number + '/s' : number}`
       .trim();
