@@ -14,7 +14,7 @@ import traitlets as t
 
 from labsim.declare.amounts import amount
 from labsim.declare.describe import csv_text
-from labsim.errors import LabsimError, ParameterError
+from labsim.errors import ParameterError
 from labsim.text import format_value
 from labsim.view import links
 from labsim.view.compare import compare
@@ -183,7 +183,8 @@ class Explorer(Session):
     def _do_set(self, _, content) -> None:
         specs = self.lab.Params.specs()
         self._put({name: specs[name].parse(value) if isinstance(value, str) and name in specs
-                   else value for name, value in content["values"].items()})
+                   else value for name, value in content["values"].items()},
+                  content.get("fresh", True))
         self._soon()
 
     def _do_step(self, value, _) -> None:
@@ -253,6 +254,3 @@ def opened(labs: dict, slug: str, query: str | None = None) -> Explorer:
     return Explorer(lab, step=links.scenes(lab).index(asked.preset), seed=asked.seed, wall=True,
                     dark={"dark": True, "light": False}.get(asked.theme), notice=notice,
                     **asked.params.model_dump())
-
-
-__all__ = ["Explorer", "LabsimError", "opened"]

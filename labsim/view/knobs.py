@@ -25,7 +25,7 @@ def ranked(lab, step: int) -> list[str]:
 
     def weight(name):
         return (wanted.index(name) - len(wanted) if name in wanted else 0, name in LAST,
-                -2 * (name in scenes[step].values) - 2 * (here[name] != before[name])
+                -4 * (here[name] != before[name]) - 2 * (name in scenes[step].values)
                 - (here[name] != after[name]))
     names = sorted((name for name in specs if shown(lab, name)), key=weight)
     load = next((n for n in names if specs[n].slider and n not in LAST and n in list(specs)[:6]),

@@ -18,6 +18,7 @@ import numpy as np
 
 from labsim.declare.faults import checked
 from labsim.declare.result import Result, Series
+from labsim.text import format_value
 
 LEVELS = 50_000     # into which a series that is no whole number is divided; a pixel shows fewer
 MOST_EVENTS = 400   # of the log; a stage shows the last ones before the moment
@@ -54,7 +55,7 @@ def recording(result: Result, bands=None) -> bytes:
         "breakable": {piece: {what: [kind.usual, kind.amount, kind.meaning]
                               for what, kind in kinds.items()}
                       for piece, kinds in result.breakable.items()},
-        "notes": list(result.notes),
+        "notes": list(result.notes), "theory": list(_theory(result)),
     }
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     return struct.pack("<I", len(text)) + text + b"".join(chunks)
@@ -68,7 +69,8 @@ def as_text(data: bytes) -> str:
 def drawn_series(lab) -> list[str]:
     """The names of all series that a stage of this lab shows."""
     names = [name for box in lab.boxes for name in box.series]
-    names += [name for link in lab.links for name in (link.series, *(flow for flow, _ in link.flows))]
+    names += [name for link in lab.links
+              for name in (link.series, *(flow for flow, _ in link.flows))]
     names += [line.series for panel in lab.panels for line in panel.lines]
     return list(dict.fromkeys(filter(None, names)))
 
@@ -95,6 +97,16 @@ def _short(value: float) -> float:
 def _limit(line, params):
     value = line.limit(params) if line.limit else None
     return None if value is None else _short(value)
+
+
+def _theory(result):
+    """What the closed forms say about these parameters, or why they don't."""
+    for panel in result.lab.panels:
+        if panel.theory:
+            value, why = panel.theory.applied(result.params)
+            told = f"does not apply: {why}" if value is None else (
+                f"{format_value(value, panel.unit_in(result))}, the dashed line in {panel.title}")
+            yield f"Theory, {panel.theory.label}: {told}."
 
 
 def _packed(values: np.ndarray) -> tuple[float, bytes]:

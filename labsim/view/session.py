@@ -152,11 +152,14 @@ class Session:
     def _keep(self) -> None:
         self._history = [*self._history, (self.values, self.step, self.seed)][-MOST_BACK:]
 
-    def _put(self, values: dict) -> None:
-        """Take other values; what goes with another side of the facts comes along."""
+    def _put(self, values: dict, fresh: bool = True) -> None:
+        """Take other values; what goes with another side of the facts comes along. fresh: they are
+        a change of their own, which can be taken back."""
         self.lab.Params.refuse_unknown(values)
         side = values.get("facts", self.values["facts"])
-        self._keep()
+        self.at = None
+        if fresh:
+            self._keep()
         self.values = {**self.lab.Params.as_of(side, self.values), **values}
 
     def _soon(self) -> None:

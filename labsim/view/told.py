@@ -30,12 +30,14 @@ def told(lab, *, still: bool = False) -> dict:
                    "alarm": b.alarm, "bars": list(b.bars) if b.bars else None,
                    "breaks": b.breaks, "bursts": b.burst is not None} for b in lab.boxes],
         "links": [{"start": k.start, "end": k.end, "label": k.label, "series": k.series,
-                   "control": k.control, "flows": [list(flow) for flow in k.flows]} for k in lab.links],
+                   "control": k.control, "flows": [list(flow) for flow in k.flows]}
+                  for k in lab.links],
         "panels": [{"title": p.title, "unit": p.unit, "marks": list(p.marks), "part": p.part,
                     "bars": list(p.bars), "moments": list(p.moments),
                     "lines": [{"label": line.label, "series": line.series, "step": line.step}
                               for line in p.drawn]} for p in lab.panels],
-        "metrics": {m.name: {"label": m.label, "unit": m.unit, "meaning": m.meaning}
+        "metrics": {m.name: {"label": m.label, "unit": m.unit, "meaning": m.meaning,
+                             "better": m.better}
                     for m in lab.metrics},
     }
 

@@ -14,8 +14,8 @@ from importlib.resources import files
 
 from labsim.text import RULE
 
-SCRIPTS = ("said", "text", "recording", "scene", "boxes", "curves", "knobs", "drawer", "player", "app",
-           "main")
+SCRIPTS = ("said", "text", "recording", "scene", "boxes", "curves", "knobs", "drawer", "player",
+           "app", "main")
 
 
 def read(name: str) -> str:

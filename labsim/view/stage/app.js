@@ -4,6 +4,7 @@
 
 const PATIENCE = 6000;      // milliseconds after which a kernel that says nothing counts as gone
 const AT_HAND = 6;
+const LEAVE = 4000;         // milliseconds after which a slider on a wall lets go of the keys
 const GONE = 'Run this cell to turn the knobs.';
 const LIGHT = {ink: '#222', faintInk: '#595959', faint: '#777', edge: '#8a8a8a', soft: '#f5f7f9',
   paper: '#fff', grid: '#e6e6e6', alarm: '#c24100', ghost: '#8c8c8c',
@@ -22,6 +23,8 @@ const PAGE = `
   <h2></h2>
   <div class="menu"><button class="pin" aria-pressed="false" title="Keep this run to compare with">Pin</button>
   <button class="undo" title="Take the last change back (Z)">Undo</button>
+  <button class="large" aria-pressed="false" title="Large type">Aa</button>
+  <button class="night" aria-pressed="false" title="Dark or light">\u25d0</button>
   <button class="more" aria-expanded="false">All knobs</button></div>
   <p class="say" aria-live="polite"></p>
 </header>
@@ -47,14 +50,15 @@ const PAGE = `
 <p class="words" aria-live="polite"></p>`;
 
 class Stage {
-  constructor(model, host) {
+  constructor(model, host, runs) {
     Object.assign(this, {model, host, plan: model.get('plan'), gone: new AbortController()});
     const shadow = this.shadow = host.shadowRoot ?? host.attachShadow({mode: 'open'});
     host.setAttribute('data-lm-suppress-shortcuts', 'true');    // no key reaches JupyterLab
-    this.root = node('div', {className: 'stage', innerHTML: PAGE});
+    this.root = node('div', {className: 'stage', innerHTML: PAGE, tabIndex: -1});
     this.root.classList.toggle('wall', Boolean(model.get('wall')));
     shadow.replaceChildren(node('style', {textContent: CSS}), this.root);
-    this.kept = new Map((this.plan.runs ?? []).map((text, i) => [i, () => opened(fromText(text))]));
+    this.kept = new Map((runs ?? []).flatMap((text, i) => text ? [[i,
+      () => opened(fromText(text))]] : []));
     this.scene = new Boxes(this.part('.scene canvas'), this.plan);
     this.curves = new Curves(this.part('.curves canvas'), this.plan);
     this.player = new Player(t => this.draw(t), yes => this.played(yes));
@@ -71,27 +75,45 @@ class Stage {
 
   // -- what the kernel says ----------------------------------------------------------------------
   changed() {
-    const state = this.state = this.model.get('state') ?? {};
+    const state = this.model.get('state') ?? {};
     this.answered();
-    this.part('.notice').hidden = !state.notice;
-    this.part('.notice').textContent = state.notice ?? '';
-    const moved = state.step !== this.step || !this.run;
-    this.before = moved && this.run ? this.run : this.before;
+    if (this.going !== undefined && state.step !== this.going) return;  // of a step left since
+    this.going = undefined;
+    this.state = state;
+    this.plan = this.model.get('plan');
+    const moved = state.step !== this.step || !this.run, data = this.model.get('run');
+    if (moved) this.before = this.run;
     this.step = state.step ?? 0;
-    const data = this.model.get('run');
-    if (data && data !== this.data && data.byteLength) {
+    this.notice(state.notice);
+    const key = `${state.pinned} ${state.at}`;
+    if (data?.byteLength && (data !== this.data || key !== this.key)) {
+      const run = data === this.data ? this.run : opened(data);
       this.data = data;
-      const run = opened(data), first = !this.run;
-      if (!state.changed) { this.kept.set(this.step, () => run); }
-      const ghost = this.model.get('ghost');
-      const pinned = state.pinned && ghost?.byteLength ? opened(ghost) : null;
-      const own = state.changed ? this.kept.get(this.step)?.() : this.before;
-      this.show(run, pinned ?? own ?? null, first || moved, state.at);
+      if (!state.changed) this.kept.set(this.step, () => run);
+      const ghost = state.pinned ? opened(this.model.get('ghost'))
+        : state.changed ? this.kept.get(this.step)?.() : this.before;
+      this.show(run, ghost ?? null, moved, key !== this.key ? state.at : null);
+      this.key = key;
     }
     this.values = state.values ?? this.run.params;
     this.knobs(state.error);
     this.told();
     this.drawer?.refresh();
+    this.address(state.link);
+  }
+
+  notice(text) {
+    this.part('.notice').hidden = !text;
+    this.part('.notice').textContent = text ?? '';
+  }
+
+  // A page of its own comes back to this state when it is loaded again.
+  address(link) {
+    if (!link || !document.body.dataset.labsimPage || link === this.linked) return;
+    this.linked = link;
+    clearTimeout(this.linking);
+    this.linking = setTimeout(() => history.replaceState(null, '', link + (
+      this.root.classList.contains('dark') ? '&theme=dark' : '')), 500);
   }
 
   answered() { clearTimeout(this.waiting); this.waiting = null; if (this.dead) this.die(false); }
@@ -106,9 +128,12 @@ class Stage {
   die(yes) {
     this.dead = yes;
     this.root.classList.toggle('dead', yes);
-    this.part('.notice').hidden = !yes;
-    this.part('.notice').textContent = yes ? GONE : '';
-    if (yes) { this.waiting = null; this.knobs(); }
+    this.notice(yes ? this.model.get('wall') ? 'The demo\'s kernel does not answer. Reload this '
+      + 'page to go on at this step.' : GONE : this.state?.notice);
+    if (yes) this.waiting = null;
+    this.handed = '';
+    this.knobs();
+    this.told();
   }
 
   // -- showing -----------------------------------------------------------------------------------
@@ -130,9 +155,10 @@ class Stage {
 
   go(step) {
     if (step < 0 || step >= this.plan.steps.length) return;
-    if (this.live && !this.dead) { this.tell('step', {value: step}); return; }
-    const found = this.kept.get(step);
-    if (!found) return;
+    const found = this.kept.get(step), live = this.live && !this.dead;
+    if (live) this.tell('step', {value: step});
+    if (!found || live && (this.state.pinned || this.state.seed !== 1)) return;
+    if (live) this.going = step;    // what is known is shown at once
     this.before = this.run;
     this.step = step;
     this.show(found(), this.before ?? null, true);
@@ -192,9 +218,7 @@ class Stage {
     const names = plan.steps[this.step].headline;
     this.part('.cards').replaceChildren(...names.filter(name => name in run.summary).map(name => {
       const metric = plan.metrics[name], value = run.summary[name];
-      const before = ghost?.summary[name];
-      const small = many[name] ?? (before === undefined || before === value ? ''
-        : `was ${amount(before, metric.unit)}`.replace(` ${metric.unit}`, ''));
+      const small = many[name] ?? was(metric, value, ghost?.summary[name]);
       return node('div', {title: `${name}: ${metric.meaning}`},
         node('dt', {textContent: metric.label}),
         node('dd', {}, node('b', {textContent: amount(value, metric.unit)}),
@@ -219,7 +243,8 @@ class Stage {
   knobs(error = null) {
     const hand = this.part('.hand'), {plan} = this, scene = plan.steps[this.step];
     if (!this.live || this.dead) {
-      hand.replaceChildren(...(this.dead ? [] : [node('p', {className: 'gone', textContent: GONE})]),
+      hand.replaceChildren(...(this.dead ? [] : [node('p', {className: 'gone',
+        textContent: plan.gone ?? GONE})]),
         node('dl', {className: 'set'}, ...scene.set.flatMap(([label, text]) => [
           node('dt', {textContent: label}), node('dd', {textContent: text})])));
       this.handed = '';
@@ -252,6 +277,10 @@ class Stage {
 
   // A hand has turned a knob: the last value wins, one run at a time.
   turn(name, value) {
+    const now = performance.now();
+    this.fresh ||= name !== this.turned || now - this.last > 1000;  // a change of its own to undo
+    this.turned = name;
+    this.last = now;
     this.wanted = {...this.wanted, [name]: value};
     if (!this.turning) this.ask();
   }
@@ -261,7 +290,8 @@ class Stage {
     this.turning = true;
     const values = this.wanted;
     this.wanted = null;
-    this.tell('set', {values});
+    this.tell('set', {values, fresh: this.fresh});
+    this.fresh = false;
     const heard = () => { clearTimeout(late); this.model.off('change:state', heard); this.ask(); };
     const late = setTimeout(heard, PATIENCE);
     this.model.on('change:state', heard);
@@ -304,6 +334,12 @@ class Stage {
     click('.pin', () => this.tell(this.state?.pinned ? 'unpin' : 'pin'));
     click('.undo', () => this.tell('undo'));
     click('.more', () => this.unfold());
+    click('.night', () => { this.chosen = !this.root.classList.contains('dark'); this.themed();
+      this.linked = ''; this.address(this.state?.link); });
+    click('.large', event => {
+      event.currentTarget.setAttribute('aria-pressed', this.root.classList.toggle('large'));
+      this.fit();
+    });
     click('.loop', event => {
       this.player.loop = !this.player.loop;
       event.target.setAttribute('aria-pressed', this.player.loop);
@@ -351,9 +387,10 @@ class Stage {
       this.got = message => { if (message.file) save(message.file, message.type, message.data); };
       model.on('msg:custom', this.got);
     }
-    const keys = {ArrowRight: '.next', PageDown: '.next', ArrowLeft: '.back', PageUp: '.back',
-      ' ': '.play', p: '.pin', P: '.pin', z: '.undo', Z: '.undo'};
-    const where = model.get('wall') ? document : this.root;
+    const wall = model.get('wall'), where = wall ? document : this.root;
+    const keys = {ArrowRight: '.next', ArrowLeft: '.back', ' ': '.play', p: '.pin', P: '.pin',
+      z: '.undo', Z: '.undo', ...(wall ? {PageDown: '.next', ArrowDown: '.next',
+        PageUp: '.back', ArrowUp: '.back'} : {})};
     where.addEventListener('keydown', event => {
       const inside = event.composedPath()[0];
       if (event.key === 'Escape' && !this.part('.drawer').hidden) this.unfold(false);
@@ -368,6 +405,7 @@ class Stage {
       }
       if (!undo || inside.type !== 'text') event.stopPropagation();
     }, on);
+    if (wall) this.letGo(on);
     this.watch = new ResizeObserver(() => this.fit());
     this.watch.observe(this.root);
     const themes = new MutationObserver(() => this.themed());
@@ -377,9 +415,19 @@ class Stage {
     on.signal.addEventListener('abort', () => { this.watch.disconnect(); themes.disconnect(); });
   }
 
+  // On a wall a slider that has rested lets go of the keys: a remote control wants them.
+  letGo(on) {
+    for (const kind of ['pointerup', 'keydown'])
+      this.root.addEventListener(kind, () => {
+        clearTimeout(this.leaving);
+        this.leaving = setTimeout(() => this.shadow.activeElement?.matches('[type=range], select')
+          && this.shadow.activeElement.blur(), LEAVE);
+      }, on);
+  }
+
   // Light or dark as what lies behind it.
   themed() {
-    let dark = this.model.get('dark') ?? null;
+    let dark = this.chosen ?? this.model.get('dark') ?? null;
     for (let el = this.host; dark === null && el; el = el.parentElement ?? el.getRootNode().host) {
       const [r, g, b, a = 1] = (getComputedStyle(el).backgroundColor.match(/[\d.]+/g) ?? [0, 0, 0,
         0]).map(Number);
@@ -387,6 +435,7 @@ class Stage {
     }
     dark ??= matchMedia('(prefers-color-scheme: dark)').matches;
     this.root.classList.toggle('dark', dark);
+    if (document.body.dataset.labsimPage) document.body.classList.toggle('labsim-night', dark);
     this.look = {...(dark ? DARK : LIGHT), face: getComputedStyle(this.root).fontFamily};
     if (this.run) this.player.soon();
   }
@@ -417,6 +466,14 @@ class Stage {
     this.model.off('comm_live_update', this.lost);
     this.model.off('msg:custom', this.got);
   }
+}
+
+// What a number was before, and whether that is better.
+function was(metric, now, before) {
+  if (before === undefined || before === now) return '';
+  const better = metric.better && ((now < before) === (metric.better === 'lower') ? ', better'
+    : ', worse');
+  return `was ${amount(before, metric.unit)}`.replace(` ${metric.unit}`, '') + (better || '');
 }
 
 function save(name, type, text) {

@@ -69,8 +69,9 @@ class Drawer {
     const ghost = stage.ghost, many = state.many ?? {};
     this.numbers.replaceChildren(table(Object.entries(plan.metrics)
       .filter(([name]) => name in run.summary).map(([name, metric]) => [metric.label,
-        amount(run.summary[name], metric.unit), many[name] ?? (ghost && name in ghost.summary
-          ? `was ${amount(ghost.summary[name], metric.unit)}` : ''), metric.meaning])));
+        amount(run.summary[name], metric.unit), many[name] ?? was(metric, run.summary[name],
+          ghost?.summary[name]), metric.meaning])), ...run.theory.map(textContent =>
+      node('p', {textContent})));
     this.log.replaceChildren(...run.events.map(([t, , text]) => {
       const at = node('button', {textContent: clock(t)});
       at.onclick = () => { stage.unfold(false); stage.player.seek(t); };
@@ -88,12 +89,12 @@ class Drawer {
     const part = choose('What breaks', Object.keys(breakable)), what = choose('How it breaks', []);
     const lasts = node('input', {type: 'text', className: 'value', 'aria-label': 'For how long',
       value: amount(Number((stage.run.duration / 10).toPrecision(2)), 's')});
-    const amount = node('input', {type: 'text', className: 'value', 'aria-label': 'How badly'});
+    const badly = node('input', {type: 'text', className: 'value', 'aria-label': 'How badly'});
     const unit = node('span');
     const how = () => {
       const [usual, word, meaning] = breakable[part.value]?.[what.value] ?? [0, '', ''];
-      amount.hidden = !word;
-      amount.value = usual;
+      badly.hidden = !word;
+      badly.value = usual;
       unit.textContent = word;
       what.title = meaning;
     };
@@ -106,11 +107,11 @@ class Drawer {
     whose();
     const strike = node('button', {textContent: 'Break it', title: 'From the moment shown on'});
     strike.onclick = () => stage.tell('strike', {value: [part.value, what.value, lasts.value,
-      amount.hidden ? 0 : amount.value], at: stage.player.t});
+      badly.hidden ? 0 : badly.value], at: stage.player.t});
     const mend = node('button', {textContent: 'Mend all'});
     mend.onclick = () => stage.tell('mend');
     this.faults.replaceChildren(...(Object.keys(breakable).length
-      ? [part, what, amount, unit, ' for ', lasts, strike, mend] : ['Nothing here can be broken.']));
+      ? [part, what, badly, unit, ' for ', lasts, strike, mend] : ['Nothing here can be broken.']));
   }
 }
 

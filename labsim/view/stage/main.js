@@ -12,7 +12,7 @@ function raise(model, place) {
   place.stage?.close();
   const host = node('div');
   place.replaceChildren(host);
-  place.stage = new Stage(model, host);
+  place.stage = new Stage(model, host, place.runs);
   host.stage = place.stage;
   return place.stage;
 }
@@ -22,12 +22,12 @@ function awake() {
   for (const place of document.querySelectorAll('.labsim-stage:not([data-awake])')) {
     place.dataset.awake = '';
     const id = place.dataset.live, data = place.querySelector('script[type="application/json"]');
-    if (id) live.places.set(id, [...(live.places.get(id) ?? []), place]);
-    if (id && live.models.has(id)) meet(id);
-    else if (data) {
-      const plan = JSON.parse(data.textContent);
-      raise({get: name => name === 'plan' ? plan : undefined}, place);
-    }
+    const plan = data ? JSON.parse(data.textContent) : null;
+    place.runs = plan?.runs;
+    if (id) live.places.set(id, [...(live.places.get(id) ?? []).filter(one => one.isConnected),
+      place]);
+    if (id && live.models.has(id)) raise(live.models.get(id), place);
+    else if (plan) raise({get: name => name === 'plan' ? plan : undefined}, place);
   }
 }
 
