@@ -37,6 +37,11 @@ MODEL = """([source, traits]) => {
         window.stage = document.querySelector('#place').stage;
     });
 }"""
+# A second view of the model, in `window.second`.
+SECOND = """source => {
+    const url = URL.createObjectURL(new Blob([source], {type: 'text/javascript'}));
+    return import(url).then(({default: widget}) => widget.render({model, el: window.second}));
+}"""
 PAGE = ("<!DOCTYPE html><html lang=en><title>stage</title><body style='margin:0;background:{}'>"
         "<main id=place></main>")
 

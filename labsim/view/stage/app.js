@@ -201,7 +201,7 @@ class Stage {
 
   describe(t) {
     clearTimeout(this.describing);
-    this.describing = setTimeout(() => {
+    this.describing = setTimeout(() => {    // who listens hears it once it stands still
       const words = this.scene.described(t);
       this.part('.scene canvas').setAttribute('aria-label', words);
       this.part('.curves canvas').setAttribute('aria-label', this.plan.panels.map(panel =>
@@ -210,7 +210,7 @@ class Stage {
           .join(', ')).join('; '));
       this.part('.words').textContent = words;
       this.part('.scrub').setAttribute('aria-valuetext', this.part('.clock').textContent);
-    }, 250);
+    }, this.part('.words').textContent ? 250 : 0);
   }
 
   cards() {
@@ -218,10 +218,11 @@ class Stage {
     const names = plan.steps[this.step].headline;
     this.part('.cards').replaceChildren(...names.filter(name => name in run.summary).map(name => {
       const metric = plan.metrics[name], value = run.summary[name];
+      const [number, unit] = said(value, metric.unit, RULE);
       const small = many[name] ?? was(metric, value, ghost?.summary[name]);
       return node('div', {title: `${name}: ${metric.meaning}`},
         node('dt', {textContent: metric.label}),
-        node('dd', {}, node('b', {textContent: amount(value, metric.unit)}),
+        node('dd', {}, node('b', {textContent: number}), ` ${unit}`,
           node('small', {textContent: small})));
     }));
   }
@@ -297,24 +298,24 @@ class Stage {
     this.model.on('change:state', heard);
   }
 
-  // Buttons over the boxes that a hand can touch.
+  // Buttons over the boxes that a hand can touch; those that stay keep the focus.
   touchable() {
-    const scene = this.part('.scene');
-    scene.querySelectorAll('button').forEach(button => button.remove());
-    if (!this.live || this.dead) return;
-    for (const [box, x, y, w, h] of this.scene.places()) {
-      const breaks = box.breaks && this.run.breakable[box.breaks];
-      if (!breaks && !box.bursts) continue;
-      const button = node('button', {className: 'touch'});
-      Object.assign(button.style, {left: `${x}px`, top: `${y}px`, width: `${w}px`,
-        height: `${h}px`});
+    const kept = this.touch ?? new Map(), scene = this.part('.scene');
+    this.touch = new Map();
+    for (const [box, x, y, w, h] of this.live && !this.dead ? this.scene.places() : []) {
+      if (!box.bursts && !this.run.breakable[box.breaks]) continue;
       const does = box.bursts ? `Send a burst from ${box.name}` : `Break or mend ${box.name}`;
+      const button = kept.get(box.name) ?? node('button', {className: 'touch'});
       button.setAttribute('aria-label', does);
       button.title = `${does}, at the moment shown`;
       button.onclick = () => this.tell(box.bursts ? 'burst' : 'touch', {
         value: box.bursts ? box.name : box.breaks, at: this.player.t});
-      scene.append(button);
+      Object.assign(button.style, {left: `${x}px`, top: `${y}px`, width: `${w}px`,
+        height: `${h}px`});
+      if (!button.isConnected) scene.append(button);
+      this.touch.set(box.name, button);
     }
+    for (const [name, button] of kept) if (!this.touch.has(name)) button.remove();
   }
 
   // -- hands, keys, the window -------------------------------------------------------------------
