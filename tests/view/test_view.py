@@ -145,7 +145,7 @@ def test_comparing_two_runs(slug):
     one, two = labsim.run(slug), labsim.run(slug, **{spec.name: spec.type(spec.slider[1])})
     comparison = labsim.compare(one, two)
     assert list(comparison.parameters()) == [spec.name]
-    assert [row[0] for row in comparison.rows()] == list(one.summary)
+    assert [row[0] for row in comparison.rows()] == [m.label for m in LABS[slug].metrics]
     assert comparison.plot()._repr_png_() and "<table>" in comparison._repr_html_()
     same = labsim.compare(one, labsim.run(slug))
     assert all(row[-1] == "same" for row in same.rows()) and same.parameters() == {}
@@ -407,7 +407,7 @@ def test_theory_is_drawn_where_it_applies_and_says_why_not():
     assert "does not apply: the load or the number of instances changes" in explorer.theory.value
     explorer.apply_preset("1")
     wait = labsim.theory.mmc_wait_mean(2, 4, 10)
-    assert f"{wait:.3g} s, the dashed line" in explorer.theory.value
+    assert f"{1000 * wait:.3g} ms, the dashed line" in explorer.theory.value
     line = explorer._figures[Style()]._panels[3].lines[-1]
     assert line.get_ydata() == pytest.approx([wait, wait])
     explorer.set(arrival_rate=3.0)
