@@ -63,6 +63,15 @@ def in_full(value: float, unit: str = "") -> str:
     return " ".join(_told(value, unit, row, EXACT)).strip()
 
 
+def scale(largest: float, unit: str) -> tuple[float, str]:
+    """How an axis up to `largest` is told: what one of its units is in `unit`, and its name."""
+    rows, behind, size = _measured(largest, unit)
+    if rows is NUMBERS:
+        return 1, unit
+    factor, name = next(_fitting(rows, size, float(_rounded(size))))
+    return factor / FAMILIES[unit][1], name + "s" * (name in COUNTED) + behind
+
+
 def is_share(unit: str) -> bool:
     """Whether values of this unit are parts of 1, said in percent."""
     return unit == SHARE or unit.startswith("of ")
