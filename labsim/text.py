@@ -44,6 +44,15 @@ def format_value(value: float, unit: str = "") -> str:
     return " ".join(said(value, unit)).strip()
 
 
+def two(first: float, between: str, second: float, unit: str = "") -> str:
+    """Two values with a sign or a word between them, in the unit of the larger, which is said
+    once: "4 to 7 min", "12.3 \u00b1 0.3 ms"."""
+    rows, _, size = _measured(max(abs(first), abs(second)), unit)
+    row = next(_fitting(rows, size, float(_rounded(size))))
+    (one, its), (other, unit) = (_told(value, unit, row) for value in (first, second))
+    return f"{one} {between} {other} {unit or its}".strip()
+
+
 def in_full(value: float, unit: str = "") -> str:
     """The same, not rounded: in the largest unit in which three figures say it, or in its own."""
     rows, _, size = _measured(value, unit)
@@ -52,6 +61,15 @@ def in_full(value: float, unit: str = "") -> str:
     row = next((row for row in fitting if _rounded(size / row[0]) == _rounded(
         size / row[0], EXACT)), fitting[-1])
     return " ".join(_told(value, unit, row, EXACT)).strip()
+
+
+def scale(largest: float, unit: str) -> tuple[float, str]:
+    """How an axis up to `largest` is told: what one of its units is in `unit`, and its name."""
+    rows, behind, size = _measured(largest, unit)
+    if rows is NUMBERS:
+        return 1, unit
+    factor, name = next(_fitting(rows, size, float(_rounded(size))))
+    return factor / FAMILIES[unit][1], name + "s" * (name in COUNTED) + behind
 
 
 def is_share(unit: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labsim.text import RULE, format_value, in_full, is_share, said
+from labsim.text import RULE, format_value, in_full, is_share, said, two
 
 CASES = json.loads((Path(__file__).parent / "said.json").read_text())
 
@@ -42,6 +42,14 @@ def test_what_is_no_number_is_said_to_be_unknown():
 def test_what_was_set_is_told_in_full(value, unit, text):
     """A parameter's value is not rounded."""
     assert in_full(value, unit) == text
+
+
+def test_two_values_say_their_unit_once():
+    """A range, and a value with what is to be added and taken away."""
+    assert two(240, "to", 420, "s") == "4 to 7 min"
+    assert two(0.0123, "\u00b1", 0.0003, "s") == "12.3 \u00b1 0.3 ms"
+    assert two(0.6, "to", 0.68, "of requests") == "60% to 68% of requests"
+    assert two(1, "to", 5, "messages") == "1 to 5 messages"
 
 
 def test_only_parts_of_something_are_shares():

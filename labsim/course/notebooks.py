@@ -27,7 +27,7 @@ from labsim.course import in_effect
 from labsim.course.course_model import Chapter
 from labsim.course.coursefile import NAME
 from labsim.errors import LabsimError
-from labsim.text import format_value
+from labsim.text import format_value, in_full
 from labsim.version import __version__
 
 MOST_LINES = 15
@@ -123,7 +123,7 @@ def _value(name: str, lab) -> str:
         side, id = name.split(":", 1)
         fact = in_effect.book().fact(id)
         try:
-            return format_value(fact.number("notes" if side == "notes" else "today"), fact.unit)
+            return in_full(fact.number("notes" if side == "notes" else "today"), fact.unit)
         except ValueError:      # a rule, in words
             first, second = fact.today, fact.notes
             words = (second or first) if side == "notes" else (first or second)
@@ -140,7 +140,7 @@ def _value(name: str, lab) -> str:
     if name not in specs:
         raise BuildError("no such parameter")
     default = specs[name].default
-    return format_value(default, specs[name].unit) if isinstance(default, (int, float)) else default
+    return in_full(default, specs[name].unit) if isinstance(default, (int, float)) else default
 
 
 def finish(notebook) -> str:

@@ -11,6 +11,8 @@ powers of either.
 import re
 from decimal import Decimal
 
+from labsim.text import is_share
+
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 TIMES = {word: Decimal(size) for size, words in {
     "1e-9": "ns", "1e-6": "us µs", "0.001": "ms", 1: "s sec secs second seconds",
@@ -39,6 +41,8 @@ def amount(text: str, unit: str = "", share: bool = False) -> float:
     share: it is from 0 to 1, so that "50%" is 0.5.
     """
     text = text.strip()
+    if is_share(unit):          # "50%", "50% of requests" or "0.5"
+        text, unit = text.removesuffix(unit).strip(), ""
     bare = text[:-len(unit)] if unit and text.casefold().endswith(unit.casefold()) else text
     try:
         return float(bare)

@@ -51,8 +51,9 @@ class ClientReport(Component):
                lambda c: c.sent_attempts / max(len(c.sent), 1)),
         Metric("goodput", "req/s", "requests answered in time, per second", "higher",
                lambda c: c.fates[COMPLETED] / c.sim.duration),
-        Metric("goodput_share", "", "part of the requests that ended which was answered in time",
-               "higher", lambda c: c.fates[COMPLETED] / max(sum(c.fates[COMPLETED:]), 1)),
+        Metric("goodput_share", "of requests", "part of the requests that ended which was "
+               "answered in time", "higher",
+               lambda c: c.fates[COMPLETED] / max(sum(c.fates[COMPLETED:]), 1)),
         Metric("latency_mean", "s", "mean time from the first attempt to the answer", "lower",
                lambda c: mean(c.latency)),
         *(Metric(f"latency_p{q}", "s", f"{some} of the answers come within this", "lower",

@@ -3,7 +3,8 @@
 import shutil
 import textwrap
 
-from labsim.text import format_value
+from labsim import text
+from labsim.text import format_value, said
 
 EVENTS = 10     # rows of the event log that a report shows
 
@@ -38,8 +39,9 @@ def report(lab, result) -> str:
                      + "; everything else as default.")]
     lines += [wrapped(f"Note: {note}") for note in result.notes]
     lines.append("")
-    lines += [f"{m.name:18} {format_value(result.summary[m.name]):>12} {m.unit:10} {m.meaning}"
-              for m in lab.metrics]
+    for m in lab.metrics:
+        value, unit = said(result.summary[m.name], m.unit)
+        lines.append(f"{m.name:18} {value:>12} {unit:10} {m.meaning}")
     if result.cost:
         lines += ["", "Cost"]
         lines += [f"  {item:16} {format_value(usd):>12} USD" for item, usd in result.cost.items()]
@@ -111,10 +113,10 @@ def as_code(lab, result) -> str:
 
 
 def in_full(spec, value) -> str:
-    """A parameter's value, unrounded, with its unit."""
+    """A parameter's value, unrounded, with its unit, as people say it."""
     if isinstance(value, (bool, str)):
         return str(value) or "none"
-    return f"{f'{value:,}'.removesuffix('.0')} {spec.unit}".strip()
+    return text.in_full(value, spec.unit)
 
 
 def condition(spec) -> str:

@@ -25,12 +25,13 @@ def per_tick(values: np.ndarray, unit: str = "") -> tuple[np.ndarray, str]:
     return np.append(values[:1], values), unit
 
 
-def bars(prefix: str, columns) -> dict[str, tuple[np.ndarray, str]]:
+def bars(prefix: str, columns,
+         unit: str = "of limit") -> dict[str, tuple[np.ndarray, str]]:
     """The series of the columns of a box, from a value per tick each, (ticks,): the first
     MOST_BARS of them; where there are fewer, the rest stand at nothing."""
     columns = list(columns)[:MOST_BARS]
     columns += [np.zeros(len(columns[0]))] * (MOST_BARS - len(columns))
-    return {bar_name(prefix, i): per_tick(column) for i, column in enumerate(columns)}
+    return {bar_name(prefix, i): per_tick(column, unit) for i, column in enumerate(columns)}
 
 
 @dataclass(frozen=True)

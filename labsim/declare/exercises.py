@@ -11,8 +11,9 @@ from typing import Any
 
 from labsim.declare.result import Result
 from labsim.errors import LabsimError
-from labsim.text import format_value
+from labsim.text import FAMILIES, format_value, in_full
 
+AT = {"<=": "at most", ">=": "at least"}        # a goal in words
 BLANK = "Not answered yet."
 
 
@@ -43,7 +44,7 @@ class Exercise:
     def told(self, lab, text: str) -> str:
         """`text` with its numbers filled in."""
         params = self.params(lab)
-        words = {name: format_value(value, spec.unit) if isinstance(value, (int, float)) else value
+        words = {name: in_full(value, spec.unit) if isinstance(value, (int, float)) else value
                  for name, spec in lab.Params.specs().items()
                  for value in [getattr(params, name)]}
         answer = self._answer_text(lab) if "{answer}" in text else ""
@@ -97,17 +98,32 @@ class Predict(Exercise):
     def _judge(self, lab, answer):
         number = isinstance(answer, (int, float)) and not isinstance(answer, bool)
         if not number or not abs(answer) <= sys.float_info.max:     # nor infinite, nor NaN
-            return False, f"The answer is a number in {self.unit or 'no unit'}."
+            return False, f"The answer is {self.asked}."
         truth = self.answer(lab)
         if abs(answer - truth) <= self.within * abs(truth) + 1e-9:
-            return True, f"The model gives {format_value(truth, self.unit)}."
-        return False, f"{answer:g} is too {'high' if answer > truth else 'low'}."
+            return True, f"The model gives {self._answer_text(lab)}."
+        return False, f"{answer:,.10g} is too {'high' if answer > truth else 'low'}."
 
     def _values(self):
         return self.runs[0]
 
+    @property
+    def asked(self) -> str:
+        """What is to be answered, in words: "a number in s"."""
+        return {"": "a number", "%": "a number in percent", "x": "a number of times"}.get(
+            self.unit, f"a number in {self.unit}")
+
+    @property
+    def tolerance(self) -> str:
+        """How near is right, in words."""
+        return f"right within {format_value(self.within, 'share')}" if self.within else (
+            "to be met exactly")
+
     def _answer_text(self, lab) -> str:
-        return format_value(self.answer(lab), self.unit)
+        """In the unit that is asked for, and as people say it."""
+        value = self.answer(lab)
+        plain, told = f"{format_value(value)} {self.unit}", format_value(value, self.unit)
+        return f"{plain} ({told})" if self.unit in FAMILIES and plain != told else told
 
 
 @dataclass(frozen=True)
@@ -170,9 +186,9 @@ class Design(Exercise):
             for name, sign, goal in self.goals:
                 met = summary[name] <= goal if sign == "<=" else summary[name] >= goal
                 if not met:
-                    unit = lab.metric(name).unit
-                    missed.append(f"{name} is {format_value(summary[name], unit)} with seed "
-                                  f"{seed}, goal {sign} {format_value(goal, unit)}.")
+                    told, unit = lab.metric(name).label, lab.metric(name).unit
+                    missed.append(f"{told}: {format_value(summary[name], unit)} with seed {seed}, "
+                                  f"goal {AT[sign]} {in_full(goal, unit)}.")
         return sum(costs) / len(costs), missed
 
     def _judge(self, lab, answer):

@@ -122,7 +122,7 @@ def _body(r: Result) -> dict:
 
 
 def _units(lab) -> dict[str, str]:
-    """{metric: unit}, "" for a share or a plain number."""
+    """{metric: unit}, "" for a plain number."""
     return {m.name: m.unit for m in lab.metrics}
 
 
@@ -162,7 +162,9 @@ def _read(cls, text, lab) -> Result:
                    for name, value in _numbers_of(data["summary"]).items()}
         _need(set(summary) == {m.name for m in declared.metrics}, "other metrics")
         units = {declared.metric(name).name: unit for name, unit in data.get("units", {}).items()}
-        _need(units in ({}, _units(declared)), "other units")   # {}: written before they were
+        now = _units(declared)          # "" and {}: written before they were
+        _need(units == {} or units.keys() == now.keys() and all(
+            unit in ("", now[name]) for name, unit in units.items()), "other units")
         _need(type(data["seed"]) is int, "seed is not a whole number")
         return cls(lab=declared, params=declared.Params(**data["params"]),
                    seed=data["seed"], summary=Summary(summary, declared.metrics), series=series,

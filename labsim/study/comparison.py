@@ -11,7 +11,7 @@ from html import escape
 from labsim import hooks
 from labsim.measurements import Measurement
 from labsim.tables import as_html, as_text
-from labsim.text import format_value
+from labsim.text import format_value, two
 
 NEAR = 0.2          # error of the model, a share of what was measured
 ERRORS = 2.0        # or so many standard errors of the measurement
@@ -94,12 +94,11 @@ class Comparison:
         """The "measured" figure with its standard error, or the "model"'s; of many their range."""
         values, unit = [getattr(figure, side) for figure in self.figures], self.unit
         se = self.figures[0].se if side == "measured" and len(values) == 1 else math.nan
-        if unit == "s" and max(abs(f.measured) for f in self.figures) < 1:
-            values, unit, se = [1_000 * value for value in values], "ms", 1_000 * se
-        least, most = format_value(min(values)), format_value(max(values))
-        told = least if least == most else f"{least} to {most}"
-        more = "" if math.isnan(se) else f" \u00b1 {format_value(se)}"
-        return f"{told}{more} {unit}".strip()
+        if not math.isnan(se):
+            return two(values[0], "\u00b1", se, unit)
+        least, most = min(values), max(values)
+        single = format_value(least, unit) == format_value(most, unit)
+        return format_value(most, unit) if single else two(least, "to", most, unit)
 
 
 class MeasuredTable(tuple):

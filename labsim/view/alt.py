@@ -8,7 +8,7 @@ import io
 
 import numpy as np
 
-from labsim.text import format_value
+from labsim.text import format_value, said
 
 KEY = "Description"     # the PNG standard's name of a text that says what a picture shows
 
@@ -17,14 +17,18 @@ def alt(lab, result, pinned=None) -> str:
     """What the figure of `result` shows, in a few sentences, with the units of its panels."""
     told = [f"{lab.title}, over {format_value(result.params.duration, 's')}, seed {result.seed}."]
     for panel in lab.panels:
-        unit = panel.unit_in(result)
-        unit = "" if unit in panel.title.lower().split() else unit
-        curves = [f"{line.label} up to {format_value(_top(result, line), unit)}"
+        curves = [f"{line.label} up to {_told(_top(result, line), panel.unit_in(result), panel)}"
                   for line in panel.lines if line.series in result.series]
         told.append(f"{panel.title}: {', '.join(curves)}.")
     if pinned is not None:
         told.append("The run that it is compared with is dotted.")
     return " ".join(told)
+
+
+def _told(value: float, unit: str, panel) -> str:
+    """With its unit, unless that is what the panel is called."""
+    number, said_unit = said(value, unit)
+    return number if unit in panel.title.lower().split() else f"{number} {said_unit}".strip()
 
 
 def _top(result, line) -> float:

@@ -5,7 +5,7 @@ from html import escape
 from labsim import hooks
 from labsim.errors import ParameterError
 from labsim.tables import as_html, as_text
-from labsim.text import format_value
+from labsim.text import format_value, is_share, said
 from labsim.view.figure import LiveFigure
 
 
@@ -13,20 +13,29 @@ def change(metric, now: float, before: float) -> str:
     """How a metric changed, in words: nothing is told by colour alone."""
     if now == before:
         return "same"
-    if abs(before) > 1e-12:
+    if is_share(metric.unit):
+        text = f"{'+' if now > before else ''}{format_value(100 * (now - before))} points"
+    elif abs(before) > 1e-12:
         percent = 100 * (now - before) / abs(before)
         text = f"{percent:+,.0f}%" if abs(percent) >= 1 else f"{percent:+.1g}%"
     else:
-        text = f"{'+' if now > before else ''}{format_value(now - before)}"
+        text = f"{'+' if now > before else ''}{format_value(now - before, metric.unit)}"
     if metric.better:
         text += " better" if (now < before) == (metric.better == "lower") else " worse"
     return text
 
 
+def from_to(metric, before: float, now: float) -> str:
+    """Two values of a metric, with their unit once where they share it."""
+    (first, one), (second, other) = (said(value, metric.unit) for value in (before, now))
+    first = first if one == other else f"{first} {one}".strip()
+    return f"{first} \u2192 {second} {other}".strip()
+
+
 class Comparison:
     """`second` against `first`; shows itself as a table and a figure in a notebook."""
 
-    columns = ("metric", "first", "second", "unit", "change")
+    columns = ("metric", "first", "second", "change")
 
     def __init__(self, first, second):
         if first.slug != second.slug:
@@ -46,10 +55,10 @@ class Comparison:
         """The metrics of both: of a system, other parameters may wire other parts."""
         return [m for m in self.lab.metrics if m.name in self.first.summary]
 
-    def rows(self) -> list[tuple[str, str, str, str, str]]:
+    def rows(self) -> list[tuple[str, str, str, str]]:
         """One row per metric, as text."""
-        return [(m.name, format_value(self.first.summary[m.name]),
-                 format_value(self.second.summary[m.name]), m.unit,
+        return [(m.label, format_value(self.first.summary[m.name], m.unit),
+                 format_value(self.second.summary[m.name], m.unit),
                  change(m, self.second.summary[m.name], self.first.summary[m.name]))
                 for m in self.metrics]
 

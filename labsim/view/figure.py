@@ -19,7 +19,7 @@ from PIL import Image
 from labsim.declare.faults import checked
 from labsim.text import format_value
 from labsim.view.alt import KEY, alt
-from labsim.view.scales import compact, nice_top, time_unit
+from labsim.view.scales import Axis, time_unit
 from labsim.view.style import DASHES, Style
 from labsim.view.timeline import Timeline
 
@@ -127,7 +127,7 @@ class _Panel:
     def __init__(self, axes, panel, style: Style, live: bool):
         self.axes, self.panel, self.style = axes, panel, style
         self._drawn = panel.drawn
-        self.top = -1.0             # nothing is printed yet
+        self.top = self._told = -1.0    # nothing is printed yet
         self._shaded = 0.0      # where the axis ended before there were shades; 0 without any
         self._unit = None
         self._legend = None
@@ -169,13 +169,14 @@ class _Panel:
         for name, spine in axes.spines.items():
             spine.set_visible(name in ("left", "bottom"))
             spine.set_color(style.faint)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_locator(MaxNLocator(7))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: compact(y)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_value(x)))
 
-    def _entitle(self, unit: str) -> None:
-        title, style = self.panel.title, self.style
+    def _entitle(self, axis: Axis) -> None:
+        if not self.timeline:       # whose rows have names
+            self.axes.yaxis.set_major_locator(axis)
+            self.axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: axis.told(y)))
+        title, style, unit = self.panel.title, self.style, axis.name
         said = not unit or unit in title.lower().split()
         self.axes.set_title(title if said else f"{title} ({unit})", loc="left",
                             fontsize=style.font + 0.5, color=style.ink, fontweight="bold",
@@ -184,9 +185,7 @@ class _Panel:
     def fill(self, result, pinned, t, unit, bands, faults) -> tuple:
         """Put the data in; returns all that the printed form depends on."""
         seconds, name = unit
-        highest = 0.0
-        if not self.axes.get_title(loc="left"):     # the unit is known now
-            self._entitle(self.panel.unit_in(result))
+        highest, own = 0.0, self.panel.unit_in(result)
         shown = []
         for line, artist, ghost, shade in zip(self._drawn, self.lines, self.pinned,
                                               self.bands):
@@ -226,7 +225,10 @@ class _Panel:
         elif shaded and not self._shaded:
             self._shaded = self.top
         if highest > self.top or highest < 0.3 * self.top:
-            self.top = nice_top(highest)
+            self.top = Axis(own, 1.06 * highest).top(highest)
+        if self._told != self.top:
+            self._told = self.top
+            self._entitle(Axis(own, self.top))
         self.axes.set_ylim(0, self.top)
         self.axes.set_xlim(0, result.params.duration / seconds)
         self.cursor.set_visible(t is not None)

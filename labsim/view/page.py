@@ -7,9 +7,9 @@ where every number is from, and how to make it again.
 from dataclasses import dataclass
 
 from labsim.declare.describe import as_code, changed, in_full
-from labsim.text import format_value
+from labsim.text import format_value, said
 from labsim.version import __version__
-from labsim.view.compare import Comparison, change
+from labsim.view.compare import Comparison, change, from_to
 from labsim.view.figure import LiveFigure
 from labsim.view.style import Style
 
@@ -84,7 +84,7 @@ def _card(metric, run, before) -> Card:
     if before is not None:
         was = before.summary[metric.name]
         small = f"was {format_value(was, metric.unit)}: {change(metric, now, was)}"
-    return Card(metric.name, format_value(now), metric.unit, small)
+    return Card(metric.label, *said(now, metric.unit), small)
 
 
 def _grids(lab, run, before) -> dict[str, list[tuple[str, str, str]]]:
@@ -94,7 +94,7 @@ def _grids(lab, run, before) -> dict[str, list[tuple[str, str, str]]]:
     def said(name, value):
         text = in_full(specs[name], value)
         return text if len(text) <= LONGEST else f"{text[:LONGEST - 3]}..."
-    metrics = [(m.name, format_value(run.summary[m.name], m.unit), "") for m in lab.metrics]
+    metrics = [(m.label, format_value(run.summary[m.name], m.unit), "") for m in lab.metrics]
     if before is None:
         rows = [(name, said(name, value), "no effect, " * (name in idle)
                  + f"default {said(name, specs[name].default)}")
@@ -109,8 +109,7 @@ def _grids(lab, run, before) -> dict[str, list[tuple[str, str, str]]]:
         differ.append(("seed", f"{before.seed} \u2192 {run.seed}", ""))
     both = [(name, said(name, value), "no effect" * (name in idle)) for name, value in mine.items()
             if other[name][0] == other[name][1]]
-    metrics = [(m.name, f"{format_value(before.summary[m.name])} \u2192 "
-                f"{format_value(run.summary[m.name], m.unit)}",
+    metrics = [(m.label, from_to(m, before.summary[m.name], run.summary[m.name]),
                 change(m, run.summary[m.name], before.summary[m.name])) for m in lab.metrics
                if m.name in before.summary]
     return {"What differs" if differ else "No parameter differs": differ,

@@ -6,7 +6,9 @@ no number longer than its place.
 
 import math
 
-from labsim.text import format_value
+from matplotlib.ticker import MaxNLocator
+
+from labsim.text import SHARE, format_value, is_share, scale
 
 TIME_UNITS = ((7200 * 24, 86_400, "d"), (3 * 3600 + 1, 3600, "h"), (600, 60, "min"), (0, 1, "s"))
 
@@ -31,3 +33,28 @@ def compact(value: float) -> str:
         if abs(value) >= size:
             return f"{value / (1e3 if letter == 'k' else size):g}{letter}"
     return format_value(value)
+
+
+class Axis(MaxNLocator):
+    """An axis that is told in the unit that people use: round numbers of it, percent of a part."""
+
+    def __init__(self, unit: str = "", top: float = 1.0):
+        self.percent = "%" * (unit == "%" or is_share(unit))
+        super().__init__(5, steps=[1, 2, 2.5, 5, 10] if self.percent else None)
+        self._full = {"%": 100.0}.get(unit, 1.0)        # all there is, where it is a part
+        self.one, name = (self._full / 100, unit) if self.percent else scale(top, unit)
+        self.name = "" if name in ("%", SHARE) else name
+
+    def tick_values(self, low, high):
+        """Where the ticks are."""
+        return super().tick_values(low / self.one, high / self.one) * self.one
+
+    def told(self, value: float) -> str:
+        """The label of a tick."""
+        return compact(value / self.one) + self.percent
+
+    def top(self, highest: float) -> float:
+        """Where it ends: a part that is worth it at 100%, else at a round number."""
+        if self.percent and 0.3 * self._full <= highest <= self._full:
+            return self._full
+        return nice_top(highest / self.one) * self.one

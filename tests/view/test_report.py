@@ -63,7 +63,7 @@ def test_the_page_says_all_there_is_to_know(slug, two, pairs):
     source = html(labsim.compare(first, second) if two else second)
     said = text(source)
     for word in (lab.title, f"labsim {labsim.__version__}", str(second.seed), lab.slug,
-                 *(m.name for m in lab.metrics)):
+                 *(m.label for m in lab.metrics)):
         assert word in said
     turned = source.split("All metrics")[0]     # a line of the bill may be called the same
     for name in lab.Params.specs():

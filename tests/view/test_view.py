@@ -18,7 +18,7 @@ from labsim.errors import BudgetError, ParameterError
 from labsim.text import format_value
 from labsim.view.controls import Control
 from labsim.view.figure import LiveFigure
-from labsim.view.scales import nice_top, time_unit
+from labsim.view.scales import Axis, nice_top, time_unit
 from labsim.view.style import Style
 from labsim.view.system_diagram import at, picture
 
@@ -145,7 +145,7 @@ def test_comparing_two_runs(slug):
     one, two = labsim.run(slug), labsim.run(slug, **{spec.name: spec.type(spec.slider[1])})
     comparison = labsim.compare(one, two)
     assert list(comparison.parameters()) == [spec.name]
-    assert [row[0] for row in comparison.rows()] == list(one.summary)
+    assert [row[0] for row in comparison.rows()] == [m.label for m in LABS[slug].metrics]
     assert comparison.plot()._repr_png_() and "<table>" in comparison._repr_html_()
     same = labsim.compare(one, labsim.run(slug))
     assert all(row[-1] == "same" for row in same.rows()) and same.parameters() == {}
@@ -407,7 +407,7 @@ def test_theory_is_drawn_where_it_applies_and_says_why_not():
     assert "does not apply: the load or the number of instances changes" in explorer.theory.value
     explorer.apply_preset("1")
     wait = labsim.theory.mmc_wait_mean(2, 4, 10)
-    assert f"{wait:.3g} s, the dashed line" in explorer.theory.value
+    assert f"{1000 * wait:.3g} ms, the dashed line" in explorer.theory.value
     line = explorer._figures[Style()]._panels[3].lines[-1]
     assert line.get_ydata() == pytest.approx([wait, wait])
     explorer.set(arrival_rate=3.0)
@@ -432,3 +432,19 @@ def test_even_replicas_read_as_theory_says():
     value, why = lab.panels[2].theory.applied(p)
     assert lab.run(p).series["latency"].value.mean() == pytest.approx(value, rel=0.05) and not why
     assert "changes" in lab.panels[2].theory.applied(p.changed(autoscaling=True))[1]
+
+
+@pytest.mark.parametrize("unit, highest, top, labels, name", [
+    ("of reads", 0.81, 1, ["0%", "20%", "40%", "60%", "80%", "100%"], "of reads"),
+    ("of limit", 2.4, 3, ["0%", "100%", "200%", "300%"], "of limit"),
+    ("share", 0.02, 0.03, ["0%", "1%", "2%", "3%"], ""),
+    ("%", 97, 100, ["0%", "20%", "40%", "60%", "80%", "100%"], ""),
+    ("s", 290, 480, ["0", "2", "4", "6", "8"], "min"),
+    ("s", 0.04, 0.05, ["0", "10", "20", "30", "40", "50"], "ms"),
+    ("messages", 12_000, 15_000, ["0", "3,000", "6,000", "9,000", "12k", "15k"], "messages")])
+def test_an_axis_is_told_in_units_that_people_use(unit, highest, top, labels, name):
+    """A part ends at 100%, a load goes on behind it; times are told in what reads well."""
+    end = Axis(unit, 1.06 * highest).top(highest)
+    axis = Axis(unit, end)
+    assert (end, axis.name) == (pytest.approx(top), name)
+    assert [axis.told(tick) for tick in axis.tick_values(0, end)] == labels

@@ -179,7 +179,7 @@ class SixGroups(kit.Outcome):
         """Those of the chosen group, and what is compared of all six."""
         nothing, t = np.zeros(len(self.record.t)), self.record.t
         told = {**self.tier.told, **self.fleet.told, **self.group.told,
-                "groups": (nothing + len(POLICIES), "")}
+                "groups": (nothing + len(POLICIES), "groups")}
         told |= {f"zone_{zone}": (n, "instances") for zone, n in self.fleet.zones().items()}
         told |= self.alarms.told if self.alarms else {
             "alarm_high": (nothing, "on"), "alarm_low": (nothing, "on"),

@@ -47,7 +47,7 @@ class AsgPoliciesParams(Params):
         1, unit="x", bounds=(0, 50), slider=(0.2, 3), step=0.1, label="Today against history",
         group=TRAFFIC, help="All of today's traffic in multiples of what it was on other days.")
     variability: float = number(
-        0.05, unit="", bounds=(0, 0.3), slider=(0, 0.3), step=0.01, label="Variability",
+        0.05, unit="of rate", bounds=(0, 0.3), slider=(0, 0.3), step=0.01, label="Variability",
         group=TRAFFIC, help="Coefficient of variation of a minute's rate around the curve.")
     duration: float = number(
         86_400, unit="s", bounds=(600, LONGEST), slider=(3_600, LONGEST), step=3_600,

@@ -84,7 +84,7 @@ class AuroraReplicasParams(ClientParams):
         help="Opening a connection takes an instance as long as so many reads.")
 
     custom_endpoint_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of the reads",
+        0, unit="of reads", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of the reads",
         group=CUSTOM, fact="aurora.custom_endpoint_rule", when=ON_AURORA,
         help="Reads that use a custom endpoint with bigger replicas; the others then use the "
              "remaining replicas. Aurora only.")
@@ -159,8 +159,8 @@ class AuroraReplicasParams(ClientParams):
         help="When a pool parts with a connection to the old writer, now read-only: at the end of "
              "its lifetime, on the first error, or by a test before each use.")
     surviving_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Survive a failover",
-        group=WRITERS, fact="rds.pool_read_only_rule", when=ON_AURORA,
+        0, unit="of connections", bounds=(0, 1), slider=(0, 1), step=0.05,
+        label="Survive a failover", group=WRITERS, fact="rds.pool_read_only_rule", when=ON_AURORA,
         help="Share of the connections to the writer that a failover leaves open, so that they "
              "meet a read-only server. None of a silent failure.")
     connect_timeout: float = number(

@@ -23,7 +23,8 @@ BROWSER_AGE = 60    # s, the max-age that goes with an s-maxage
 def share(default: float, who: str, label: str):
     """The knob for the viewers of a region."""
     return number(
-        default, unit="", bounds=(0, 1), slider=(0, 0.5), step=0.05, label=label, group=VIEWERS,
+        default, unit="of viewers", bounds=(0, 1), slider=(0, 0.5), step=0.05, label=label,
+        group=VIEWERS,
         help=f"Part of the requests that come from {who}; the rest comes from the US.")
 
 
@@ -42,7 +43,8 @@ class CloudfrontCacheParams(ClientParams):
     asia_share: float = share(0.2, "Asia", "From Asia")
     south_america_share: float = share(0.1, "South America", "From S. America")
     day_swing: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.1, label="Day and night", group=VIEWERS,
+        0, unit="of mean", bounds=(0, 1), slider=(0, 1), step=0.1, label="Day and night",
+        group=VIEWERS,
         help="How much more viewers of a region ask in their evening than in the mean of a day.")
     warm_up: float = number(
         0, unit="s", bounds=(0, 8_640_000), slider=(0, 86_400), step=3_600, label="Warm-up",
@@ -134,7 +136,7 @@ class CloudfrontCacheParams(ClientParams):
         21_600, unit="s", bounds=(0, 8_640_000), slider=(0, 43_200), step=1_800,
         label="A release every", group=CHANGES, help="Time between two releases; 0 for none.")
     change_share: float = number(
-        0.3, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Changed objects",
+        0.3, unit="of objects", bounds=(0, 1), slider=(0, 1), step=0.05, label="Changed objects",
         group=CHANGES, help="Part of the objects that a release changes, drawn at random.")
     update: Literal["expire", "invalidate", "wildcard", "versioned"] = choice(
         "expire", label="Old copies", group=CHANGES, when=BY_EDGES, fact="cf.versioned_rule",

@@ -56,7 +56,7 @@ class DynamodbCapacityParams(Params):
         False, label="Write in transactions", group=ITEMS, fact="ddb.write_arith",
         help="Such writes cost twice as much.")
     query_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.1, label="Queries", group=ITEMS,
+        0, unit="of reads", bounds=(0, 1), slider=(0, 1), step=0.1, label="Queries", group=ITEMS,
         help="Part of the reads that are queries; the rest gets one item.")
     query_items: int = integer(
         20, unit="items", bounds=(1, 10_000), slider=(1, 100), step=1, label="Items of a query",
@@ -68,8 +68,8 @@ class DynamodbCapacityParams(Params):
         0, unit="", bounds=(0, 5), slider=(0, 2), step=0.1, label="Skew", group=ITEMS,
         help="Exponent of Zipf's law for their popularity: 0 for all alike.")
     hot_key_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Hot key", group=ITEMS,
-        help="Part of all requests that is for one and the same key.")
+        0, unit="of requests", bounds=(0, 1), slider=(0, 1), step=0.05, label="Hot key",
+        group=ITEMS, help="Part of all requests that is for one and the same key.")
     write_shards: int = integer(
         1, unit="suffixes", bounds=(1, 100), slider=(1, 20), step=1, label="Write sharding",
         group=ITEMS, help="Suffixes that spread the hot key; who reads it reads all of them.")

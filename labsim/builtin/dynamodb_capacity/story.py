@@ -18,7 +18,7 @@ METRICS = (
     Count("writes_offered", "requests", "writes that came", value=lambda o: o.offered[WRITE],
           aliases=("writes",)),
     Count("hits", "requests", "reads that DAX answered", "higher", lambda o: o.hits.sum()),
-    Metric("hit_ratio", "", "part of the reads that DAX answered", "higher",
+    Metric("hit_ratio", "of reads", "part of the reads that DAX answered", "higher",
            lambda o: kit.share(o.hits.sum(), o.offered[READ])),
     *kit.of_part("table", [m for m in measures.METRICS[2:] if m.name not in LATENCY]),
     Count("scale_outs", "times", "how often auto scaling raised a capacity",

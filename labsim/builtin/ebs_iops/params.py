@@ -46,7 +46,7 @@ class EbsIopsParams(Params):
         16, unit="KiB", bounds=(0.5, 16_384), slider=(4, 1_024), step=4, label="I/O size",
         group=LOAD, help="Size of an I/O; a large one counts as several operations.")
     read_share: float = number(
-        0.7, unit="", bounds=(0, 1), slider=(0, 1), step=0.1, label="Reads", group=LOAD,
+        0.7, unit="of I/Os", bounds=(0, 1), slider=(0, 1), step=0.1, label="Reads", group=LOAD,
         help="Part of the I/Os that are reads; it matters to EFS only.")
     sequential: bool = flag(
         False, label="In a row", group=LOAD, when=BLOCKS,

@@ -48,8 +48,8 @@ class KinesisShardsParams(Params):
         0, unit="", bounds=(0, 5), slider=(0, 2), step=0.1, label="Key skew", group=KEYS,
         help="Zipf exponent of how popular keys are; 0 for all alike.")
     hot_key_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Hot key's share", group=KEYS,
-        help="Share of all records that has one and the same key; 0 for no hot key.")
+        0, unit="of records", bounds=(0, 1), slider=(0, 1), step=0.05, label="Hot key's share",
+        group=KEYS, help="Share of all records that has one and the same key; 0 for no hot key.")
     hot_keys: int = integer(
         1, unit="keys", bounds=(1, 100_000), slider=(1, 20), step=1, label="Hot keys", group=KEYS,
         help="How many keys have that share together, all alike. Two of them may meet in a shard.")

@@ -88,8 +88,8 @@ class LambdaConcurrencyParams(ClientParams):
         30, unit="s", bounds=(1, 900), slider=(1, 60), step=1, label="Function timeout",
         group=FUNCTION, help="A request that takes longer fails after it.")
     error_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 0.5), step=0.01, label="Errors", group=FUNCTION,
-        help="Part of the attempts in which the function fails.")
+        0, unit="of invocations", bounds=(0, 1), slider=(0, 0.5), step=0.01, label="Errors",
+        group=FUNCTION, help="Part of the attempts in which the function fails.")
     error_start: float = number(
         0, unit="s", bounds=(0, 864_000), slider=(0, 300), step=10, label="Errors from",
         group=FUNCTION, help="When the function begins to fail.")
@@ -97,8 +97,8 @@ class LambdaConcurrencyParams(ClientParams):
         864_000, unit="s", bounds=(0, 864_000), slider=(0, 600), step=10, label="Errors for",
         group=FUNCTION, help="How long until it is mended; by default never.")
     poison_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 0.1), step=0.001, label="Poison", group=FUNCTION,
-        help="Part of the requests at which the function fails each time.")
+        0, unit="of requests", bounds=(0, 1), slider=(0, 0.1), step=0.001, label="Poison",
+        group=FUNCTION, help="Part of the requests at which the function fails each time.")
 
     account_concurrency: int = integer(
         1_000, unit="executions", bounds=(1, 100_000), slider=(100, 5_000), step=100,

@@ -72,7 +72,7 @@ class Storm(kit.Outcome):
         web, database = self.web.series(), self.database.told
         at_hand, unit = web["in_flight"]
         hits = self.app.series()["hit_ratio"] if self.app else kit.per_tick(
-            np.zeros(len(self.sim.record.t) - 1))
+            np.zeros(len(self.sim.record.t) - 1), "of reads")
         return {**self.clients.series(), "hit_ratio": hits,
                 "web_in_flight": web["in_flight"], "healthy": web["in_service"],
                 "web_waiting": (np.maximum(at_hand - self.p.targets * self.p.threads, 0), unit),

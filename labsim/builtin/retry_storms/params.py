@@ -72,7 +72,7 @@ class RetryStormsParams(ClientParams):
         0, unit="s", bounds=(0, 86_400), slider=(0, 120), step=5, label="TTL", group=CACHE,
         when=CACHED, help="How long an item stays; 0: until there is no room for it.")
     ttl_jitter: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="TTL jitter", group=CACHE,
+        0, unit="of TTL", bounds=(0, 1), slider=(0, 1), step=0.05, label="TTL jitter", group=CACHE,
         when=CACHED, help="By what share each item's TTL is shorter at most, at random.")
     lock: bool = flag(
         False, label="Lock", group=CACHE, when=CACHED,

@@ -11,13 +11,13 @@ METRICS = (
     *kit.of_part("clients", Client.METRICS),
     Metric("outage_s", "s", "time in which fewer than nine of ten requests were answered", "lower",
            lambda o: o.outage(), label="outage"),
-    Metric("goodput_end_share", "", "part of the requests that ended in the last quarter of the "
-           "run which was answered in time", "higher",
+    Metric("goodput_end_share", "of requests", "part of the requests that ended in the last "
+           "quarter of the run which was answered in time", "higher",
            lambda o: o.good((1 - LAST) * o.p.duration)),
     *kit.of_part("web", Balancer.METRICS, "imbalance", "rejected"),
     *kit.of_part("database", Database.METRICS, "accepted", "utilization", "queue_max",
                  prefix="database_"),
-    Metric("hit_ratio", "", "part of the reads that the cache answered", "higher",
+    Metric("hit_ratio", "of reads", "part of the reads that the cache answered", "higher",
            lambda o: o.app.answers.hits / max(o.app.answers.offered, 1) if o.app else 0.0),
     Metric("cost_usd", "USD", "balancer, web servers, cache and database", "lower",
            kit.Outcome.total_cost),

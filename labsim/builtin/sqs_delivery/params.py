@@ -34,7 +34,7 @@ class SqsDeliveryParams(Params):
         slider=(1_024, 262_144), step=1_024, label="Message size", group=SENDING,
         help="Body and attributes; billed by started chunks of 64 KiB per call.")
     delayed_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share delayed",
+        0, unit="of messages", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share delayed",
         group=SENDING, help="Share of the messages sent with a DelaySeconds of their own.",
         fact="sqs.delay_fifo_rule", when=STANDARD)
     message_delay: float = number(
@@ -42,7 +42,7 @@ class SqsDeliveryParams(Params):
         label="Their delay", group=SENDING, help="The DelaySeconds of those messages; it "
         "overrides the queue's.", when=STANDARD)
     resend_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share sent twice",
+        0, unit="of messages", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share sent twice",
         group=SENDING, help="Share of the messages that the producer sends again, since it did "
         "not hear that the first call had gone well.")
     resend_after: float = number(
@@ -61,7 +61,7 @@ class SqsDeliveryParams(Params):
         group=QUEUE, fact="sqs.fifo_group_lock", when=FIFO,
         help="Message group ids, drawn by lot; in each of them one batch is in flight at a time.")
     hot_group: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of one group",
+        0, unit="of messages", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of one group",
         group=QUEUE, when=FIFO, help="Share of the messages that are of one group whatever the "
         "lot says.")
     visibility_timeout: float = number(
@@ -111,17 +111,18 @@ class SqsDeliveryParams(Params):
         group=LUCK, fact="sqs.at_least_once", when=STANDARD,
         help="A receive takes any of so many oldest messages; AWS publishes no number.")
     duplicate_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 0.5), step=0.01, label="Copies that stay",
+        0, unit="of deletes", bounds=(0, 1), slider=(0, 0.5), step=0.01, label="Copies that stay",
         group=LUCK, fact="sqs.at_least_once", when=STANDARD,
         help="Share of receives after which a copy stays visible (at least once); AWS publishes "
              "no number.")
     old_receipts: float = number(
-        0.3, unit="", bounds=(0.2, 1), slider=(0.2, 1), step=0.05, label="Late deletes that work",
+        0.3, unit="of late deletes", bounds=(0.2, 1), slider=(0.2, 1), step=0.05,
+        label="Late deletes that work",
         group=LUCK, when=STANDARD, help="Share of deletes that work although the message has been "
         "received again; AWS says that they may not.")
     short_poll_sees: float = number(
-        0.7, unit="", bounds=(0.1, 1), slider=(0.1, 1), step=0.05, label="A short poll sees",
-        group=LUCK, fact="sqs.short_poll_rule", when=STANDARD,
+        0.7, unit="of messages", bounds=(0.1, 1), slider=(0.1, 1), step=0.05,
+        label="A short poll sees", group=LUCK, fact="sqs.short_poll_rule", when=STANDARD,
         help="Share of the messages on the servers that a short poll asks.")
 
     consumers: int = integer(
@@ -131,7 +132,7 @@ class SqsDeliveryParams(Params):
         6, unit="s", bounds=(0.01, 43_200), slider=(0.5, 60), step=0.5, label="Work takes",
         group=WORK, help="Time a consumer works on one message.")
     slow_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of slow ones",
+        0, unit="of messages", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of slow ones",
         group=WORK, help="Share of the messages that take longer; at least one of them.")
     slow_factor: float = number(
         10, unit="x", bounds=(1, 1_000), slider=(1, 20), step=1, label="Slow ones take",
@@ -154,13 +155,13 @@ class SqsDeliveryParams(Params):
         help="What a heartbeat sets: so long, counted from then.")
 
     crash_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of crashes",
+        0, unit="of receives", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of crashes",
         group=TROUBLE, help="Chance that a consumer crashes while it works on a message.")
     restart_time: float = number(
         20, unit="s", bounds=(0.1, DAY), slider=(1, 120), step=1, label="Restart takes",
         group=TROUBLE, help="Until a consumer that has crashed receives again.")
     poison_share: float = number(
-        0, unit="", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of poison",
+        0, unit="of messages", bounds=(0, 1), slider=(0, 1), step=0.05, label="Share of poison",
         group=TROUBLE, help="Share of the messages whose work always fails at its end; at least "
         "one of them.")
     release_failed: bool = flag(

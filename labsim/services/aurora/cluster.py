@@ -84,8 +84,9 @@ class Cluster(Failures):
                "lower", lambda c: c.tally.over_time(c.tally.cpu_max), aliases=("replica_cpu_max",)),
         Metric("imbalance", "x", "load of the busiest over the mean, each over its time; 1 is even",
                "lower", lambda c: c.tally.imbalance),
-        Metric("connections_max_share", "", "share of all connections at the replica that has "
-               "most, averaged over the run", "lower", lambda c: c.tally.connections_max_share),
+        Metric("connections_max_share", "of connections", "share of all connections at the replica "
+               "that has most, averaged over the run", "lower",
+               lambda c: c.tally.connections_max_share),
         Metric("replica_lag_p95", "s", "19 of 20 times a replica is no further behind than this",
                "lower", lambda c: c.tally.lag_p95, aliases=("lag_p95",)),
         Count("stale_reads", "reads", "reads of an item whose newest write was not there yet",

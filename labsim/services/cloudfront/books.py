@@ -48,7 +48,7 @@ METRICS = (
     Count("completed", "requests", "requests that got the object, in time", "higher",
           lambda d: d.books.completed.sum(), aliases=("answered",)),
     Count("refused", "requests", "403: the signed URL had expired", "lower", went(REFUSED)),
-    Metric("admitted_share", "", "part of the requests whose URL was valid", "higher",
+    Metric("admitted_share", "of requests", "part of the requests whose URL was valid", "higher",
            lambda d: share(d.books.let_in.sum(), d.books.offered.sum())),
     Count("failed", "requests", "5xx: no origin answered, and no copy stood in; or nothing came in "
           "time", "lower", lambda d: d.books.failed.sum()),
@@ -81,10 +81,10 @@ METRICS = (
     Count("from_second", "requests", "answered by the second origin", "", went(FROM_SECOND)),
     Count("expired_served", "requests", "answered by an expired copy, for want of an origin", "",
           went(EXPIRED)),
-    Metric("hit_ratio", "", "part of the admitted requests that an edge had", "higher",
+    Metric("hit_ratio", "of requests", "part of the admitted requests that an edge had", "higher",
            lambda d: share(d.books.kinds[HIT], d.books.let_in.sum())),
-    Metric("offload", "", "part of the admitted requests that needed no origin", "higher",
-           lambda d: share(d.books.kinds[[HIT, REGIONAL, SHIELD]].sum(),
+    Metric("offload", "of requests", "part of the admitted requests that needed no origin",
+           "higher", lambda d: share(d.books.kinds[[HIT, REGIONAL, SHIELD]].sum(),
                            d.books.let_in.sum())),
     Count("collapsed", "requests", "edge hits that waited for a fetch under way", "",
           lambda d: d.books.tally.shared),
@@ -110,12 +110,12 @@ METRICS = (
              ttfb(here), aliases=(f"first_{code}",)) for here, code in enumerate(CODES.values())),
     Count("stale", "requests", "answers that were an old version", "lower",
           lambda d: d.books.tally.old.sum()),
-    Metric("stale_share", "", "part of the answers that were an old version", "lower",
+    Metric("stale_share", "of answers", "part of the answers that were an old version", "lower",
            lambda d: share(d.books.tally.old.sum(), d.books.good.sum())),
     Metric("stale_longest", "s", "longest that a version served had been out of date", "lower",
            lambda d: d.books.tally.oldest),
     Count("paths", "paths", "invalidation paths submitted", "lower", lambda d: d.paths),
-    Count("invocations", "", "runs of the Lambda@Edge function", "", lambda d: d.invocations),
+    Count("invocations", "times", "runs of the Lambda@Edge function", "", lambda d: d.invocations),
     Metric("egress_gb", "GB", "sent to viewers", "",
            lambda d: d.books.tally.sent.sum() / GB),
     Metric("origin_gb", "GB", "sent by origins", "lower",
@@ -210,8 +210,8 @@ class Books:
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Rates, ratios, waits; of each region its viewers, edges and regional cache."""
-        def part(some, of):
-            return per_tick(ratio(rolling(some), rolling(of)))
+        def part(some, of, what="of requests"):
+            return per_tick(ratio(rolling(some), rolling(of)), what)
         tally, count = self.tally, self.tally.count
         all_let_in, everybody = self.let_in.sum(axis=1), count.sum(axis=0)
         found = count[HIT].sum(axis=1)
@@ -222,11 +222,11 @@ class Books:
             "attempts_rate": self._rate(self.attempts),
             "origin_rate": self._rate(self.asked), "failed_rate": self._rate(self.failed),
             "hit_ratio": part(found, all_let_in), "offload": part(near, all_let_in),
-            "stale_share": part(tally.old.sum(axis=1), all_let_in),
+            "stale_share": part(tally.old.sum(axis=1), all_let_in, "of answers"),
             "failed_share": part(self.failed, self.failed + self.completed),
             "refused_share": part(count[REFUSED].sum(axis=1), self.attempts),
             "second_rate": self._rate(count[FROM_SECOND].sum(axis=1)),
-            "shield_share": part(count[SHIELD].sum(axis=1), all_let_in - found),
+            "shield_share": part(count[SHIELD].sum(axis=1), all_let_in - found, "of misses"),
             "edges": (np.full(self.ticks + 1, edges), "edges")}
         ratios = self._hits_by_edge()
         for here, name in enumerate(world.REGIONS):
@@ -238,8 +238,9 @@ class Books:
                     rolling(tally.late[:, here]), rolling(self.let_in[:, here])), "s"),
                 f"viewers_{code}": self._rate(everybody[:, here]),
                 f"hits_{code}": part(hit, came),
-                f"regional_{code}": part(count[REGIONAL][:, there].sum(axis=1), came - hit),
-                **bars(f"hit_{code}", ratios[:, here].T)}
+                f"regional_{code}": part(count[REGIONAL][:, there].sum(axis=1), came - hit,
+                                       "of misses"),
+                **bars(f"hit_{code}", ratios[:, here].T, "of requests")}
         return series
 
     def _hits_by_edge(self) -> np.ndarray:

@@ -62,7 +62,8 @@ class Origin(Component):
               lambda o: o.per_tick.sum()),
         Count("failovers", "requests", "requests that went on to the second origin", "lower",
               lambda o: o.failovers),
-        Metric("utilization", "", "share of its workers' time spent on answers; 0 for a bucket", "",
+        Metric("utilization", "of capacity", "share of its workers' time spent on answers; 0 "
+               "for a bucket", "",
                lambda o: o.worked / (o.workers * o.sim.duration) if o.workers else 0.0))
     PANELS = (Panel("Requests", (Line("asked", "attempts_rate"),), marks=("outage",)),)
     shows = (("req/s", "attempts_rate"),)

@@ -50,7 +50,7 @@ class Site(Component):
     sizes_random, changes_random: by default streams of its own.
     """
 
-    METRICS = (Count("releases", "", "times that the site changed", "", lambda s: s.releases),)
+    METRICS = (Count("releases", "times", "times that the site changed", "", lambda s: s.releases),)
     control = True
 
     def __init__(self, sim: Simulation, name: str, objects: int = 100, size: float = 5e6, *,

@@ -254,7 +254,7 @@ class Storage(kit.Component):
             "depth": kit.per_tick(self.under_way, "I/Os"),
             "credits": kit.per_tick(self.credits, "of bucket"),
             "instance_credits": kit.per_tick(self.tap_credits, "of bucket"),
-            "burst_exhausted": kit.per_tick(self.dry / tick)}
+            "burst_exhausted": kit.per_tick(self.dry / tick, "of time")}
 
     def month_price(self) -> dict[str, float]:
         """What it costs per month, USD by line."""

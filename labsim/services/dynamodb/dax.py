@@ -86,7 +86,7 @@ class Dax(Component):
 
     METRICS = (
         Count("hits", "requests", "reads that DAX answered", "higher", lambda d: d.hits.sum()),
-        Metric("hit_ratio", "", "part of the reads that DAX answered", "higher",
+        Metric("hit_ratio", "of reads", "part of the reads that DAX answered", "higher",
                lambda d: share(d.hits.sum(), d.asked.sum())))
     shows = (("hits/s", "hits_rate"),)
 

@@ -29,7 +29,7 @@ class GlobalIndex(Component):
 
     METRICS = (
         Metric("write_units", "units", "write units consumed", value=lambda i: i.used),
-        Metric("write_utilization", "", "write units consumed, of those allowed",
+        Metric("write_utilization", "of capacity", "write units consumed, of those allowed",
                value=lambda i: share(i.used, i.capacity * i.sim.duration)))
     PANELS = (Panel("Writes", (Line("used", "used"), Line("capacity", "capacity"))),)
     shows = (("units/s", "used"),)

@@ -77,7 +77,7 @@ class Fleet(Component):
                lambda f: f.record.level_mean("in_service")),
         Count("instances_max", "instances", "most instances in service", "",
                lambda f: f.record.level_max("in_service")),
-        Metric("utilization", "", "share of instance time spent working", "higher",
+        Metric("utilization", "of instance time", "share of instance time spent working", "higher",
                lambda f: f.utilization()),
         Metric("instance_hours", "h", "instance hours billed", "lower",
                lambda f: f.billed_seconds() / 3600),

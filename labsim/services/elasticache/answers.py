@@ -63,10 +63,10 @@ def curves(tick: float, offered: np.ndarray, hits: np.ndarray, failed: np.ndarra
     return {
         "offered_rate": per_tick(offered / tick, "req/s"),
         "hits_rate": per_tick(hits / tick, "req/s"),
-        "hit_ratio": per_tick(hits / asked),
+        "hit_ratio": per_tick(hits / asked, "of reads"),
         "failed_rate": per_tick(failed / tick, "req/s"),
         "latency": per_tick(latency, "s"),
-        "stale_share": per_tick(outdated / asked),
+        "stale_share": per_tick(outdated / asked, "of answers"),
     }
 
 
@@ -76,7 +76,7 @@ METRICS = (
     Count("completed", "requests", "reads that were answered", "higher",
           lambda a: a.answers.completed),
     Count("hits", "requests", "reads of what the cache had", "higher", lambda a: a.answers.hits),
-    Metric("hit_ratio", "", "part of the reads that asked for what the cache had", "higher",
+    Metric("hit_ratio", "of reads", "part of the reads that asked for what the cache had", "higher",
            lambda a: a.answers.hits / max(a.answers.offered, 1)),
     Count("failed", "requests", "reads that the database turned away or did not answer", "lower",
           lambda a: a.answers.failures),
@@ -92,7 +92,7 @@ METRICS = (
           "lower", lambda a: a.answers.duplicate_fetches, aliases=("doubled",)),
     Count("stale", "requests", "answers that were out of date", "lower",
           lambda a: a.answers.outdated),
-    Metric("stale_share", "", "part of the answers that were out of date", "lower",
+    Metric("stale_share", "of answers", "part of the answers that were out of date", "lower",
            lambda a: a.answers.outdated / max(a.answers.offered, 1)),
     Metric("stale_age_mean", "s", "how long they had been, mean", "lower",
            lambda a: a.answers.stale_age_mean),

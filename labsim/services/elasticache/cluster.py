@@ -54,13 +54,13 @@ class Cluster(Component):
         Count("evictions", "items", "items thrown out for want of room", "lower",
               lambda c: c.evictions),
         Count("items_end", "items", "items in the cache at the end", "", lambda c: c.items),
-        Metric("keys_moved_share", "", "part of the keys that were looked for elsewhere after a "
-               "loss", "lower", lambda c: c.moved_share),
+        Metric("keys_moved_share", "of keys", "part of the keys that were looked for elsewhere "
+               "after a loss", "lower", lambda c: c.moved_share),
         Metric("replacing_s", "s", "how long lost nodes were away until they were replaced, at "
                "most to the run's end", "lower", lambda c: c.replacing),
         Metric("busiest_node_rate", "req/s", "reads per second of the node that is asked most",
                "lower", lambda c: np.max(c.asked) / c.sim.duration),
-        Metric("busiest_node_share", "", "its part of all reads of the cache", "lower",
+        Metric("busiest_node_share", "of reads", "its part of all reads of the cache", "lower",
                lambda c: share(np.max(c.asked), np.sum(c.asked))))
     PANELS = (Panel("Nodes that answer", (Line("nodes", "nodes", step=True),),
                     marks=("lost", "back")),)

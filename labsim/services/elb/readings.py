@@ -60,14 +60,15 @@ METRICS = (
            lambda b: b.readings.busiest.max()),
     Metric("load_mean", "of capacity", "work sent to a target, mean", "",
            lambda b: b.readings.load_mean()),
-    Metric("imbalance", "", "requests per second of the busiest target over the mean", "lower",
+    Metric("imbalance", "x", "requests per second of the busiest target over the mean", "lower",
            lambda b: b.readings.imbalance()),
-    *(Metric(f"share_{name}", "", f"part of all requests that a target of zone {name} got, mean",
-             "", zone_share(zone)) for zone, name in enumerate(rules.ZONES)),
-    Metric("cross_zone_share", "", "part of the requests sent to another zone", "",
+    *(Metric(f"share_{name}", "of requests", f"part of all requests that a target of zone "
+             f"{name} got, mean", "", zone_share(zone)) for zone, name in enumerate(rules.ZONES)),
+    Metric("cross_zone_share", "of requests", "part of the requests sent to another zone", "",
            lambda b: share(b.readings.crossing, len(b.readings.fates.sent))),
-    Metric("moved_share", "", "part of the requests in a visit that meet another target than the "
-           "one before", "lower", lambda b: share(*b.readings.fates.moved()), aliases=("moved",)),
+    Metric("moved_share", "of requests", "part of the requests in a visit that meet "
+           "another target than the one before", "lower",
+           lambda b: share(*b.readings.fates.moved()), aliases=("moved",)),
     Metric("detection_s", "s", "from a fault until the last node acts on it", "lower",
            lambda b: b.targets.detection, aliases=("noticed_seconds",)),
     Metric("drain_s", "s", "longest time from deregistration to the last answer", "lower",

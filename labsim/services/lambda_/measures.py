@@ -33,7 +33,8 @@ def series(f) -> dict[str, tuple[np.ndarray, str]]:
             "errors_rate": kit.per_tick(failed / tick, "req/s"),
             "cold_starts_rate": kit.per_tick(cold / tick, "req/s"),
             "throttled_rate": kit.per_tick(throttled / tick, "req/s"),
-            "throttled_share": kit.per_tick(throttled / np.maximum(invoked + throttled, 1.0))}
+            "throttled_share": kit.per_tick(throttled / np.maximum(invoked + throttled, 1.0),
+                                            "of attempts")}
 
 
 METRICS = (
@@ -45,7 +46,7 @@ METRICS = (
           lambda f: (np.array(f.timeouts) <= f.sim.duration).sum()),
     Count("throttled", "attempts", "attempts that Lambda throttled", "lower",
           lambda f: len(f.refused), aliases=("throttles",)),
-    Metric("throttled_share", "", "part of the attempts that Lambda throttled", "lower",
+    Metric("throttled_share", "of attempts", "part of the attempts that Lambda throttled", "lower",
            lambda f: len(f.refused) / max(len(f.starts) + len(f.refused), 1),
            aliases=("throttle_share",)),
     Count("throttled_concurrency", "attempts", "throttled: as many under way as allowed",
@@ -57,8 +58,8 @@ METRICS = (
           aliases=("too_often", "throttled_rate")),
     Count("cold_starts", "environments", "environments started for a request", "lower",
           lambda f: f.environments.cold),
-    Metric("cold_start_share", "", "part of the invocations that waited for one", "lower",
-           lambda f: f.environments.cold / max(len(f.starts), 1), aliases=("cold_share",)),
+    Metric("cold_start_share", "of invocations", "part of the invocations that waited for one",
+           "lower", lambda f: f.environments.cold / max(len(f.starts), 1), aliases=("cold_share",)),
     Metric("environments_mean", "environments", "environments, used or idle, mean", "",
            lambda f: f.environments_mean()),
     Count("environments_max", "environments", "environments, used or idle, most", "",

@@ -41,7 +41,7 @@ METRICS = (
           lambda b: b.tried.sum() + b.on_its_way.sum()),
     Count("retries", "attempts", "attempts beyond the first", "lower",
           lambda b: b.tried.sum() - b.arrived.sum()),
-    Metric("attempts_per_request", "", "attempts / requests", "lower",
+    Metric("attempts_per_request", "x", "attempts / requests", "lower",
            lambda b: share(b.tried.sum() + b.on_its_way.sum(), b.offered.sum())),
     Metric("latency_p50", "s", "half of the answers come within this, waits included", "lower",
            lambda b: b.latencies[0]),
@@ -96,5 +96,6 @@ def curves(bucket) -> dict[str, tuple[np.ndarray, str]]:
         **{f"{name}_rate": per_tick(n / bucket.sim.tick, "req/s") for name, n in rates.items()},
         "partitions": per_tick(bucket.partitions, "partitions"),
         "get_limit": per_tick(bucket.allowed / bucket.sim.tick, "req/s"),
-        "load_max": per_tick(bucket.busiest.max(axis=0)), "latency": per_tick(latency, "s"),
+        "load_max": per_tick(bucket.busiest.max(axis=0), "of limit"),
+        "latency": per_tick(latency, "s"),
         **bars("load", bucket.busiest)}

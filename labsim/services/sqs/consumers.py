@@ -233,7 +233,7 @@ class Consumers(kit.Component):
         crashes = [w.end for w in self.works if w.outcome == CRASHED]
         return {"completed": (so_far(t, [w.end for w in self.first]), "messages"),
                 "duplicates": (so_far(t, [w.end for w in self.again]), "messages"),
-                "crashes": (so_far(t, crashes), ""),
+                "crashes": (so_far(t, crashes), "times"),
                 "working": ((busy == 1).sum(axis=0).astype(float), "consumers"),
                 "down": ((busy > 1).sum(axis=0).astype(float), "consumers"),
                 "consumers": (np.full(len(t), float(self.count)), "consumers"),
