@@ -219,8 +219,8 @@ def _of_result(lab_or_build, params: dict):
 
 
 def _plot(result):
-    from labsim.view.figure import plot
-    return plot(result)
+    from labsim.view.figure import draw
+    return draw(result)
 
 
 def _picture(result, t: float):

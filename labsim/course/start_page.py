@@ -15,14 +15,13 @@ SHARPNESS = 160     # dots per inch: sharp on a good screen
 
 def lab_pictures(lab, folder: Path) -> str:
     """Draw a lab's second preset into `folder`, light and dark; returns its description."""
-    from labsim.view.figure import LiveFigure
+    from labsim.view import figure
 
     scenes = [preset.values for preset in lab.presets[:2]]
     result = lab.run(lab.Params(**scenes[-1])) if scenes else lab.run()
-    figure = _both_looks(folder, lab.slug,
-                         lambda style: LiveFigure(lab, style, live=False).draw(result))
+    drawn = _both_looks(folder, lab.slug, lambda style: figure.draw(result, style=style))
     title = f"{lab.presets[min(1, len(lab.presets) - 1)].title}. " if scenes else ""
-    return title + figure.alt
+    return title + drawn.alt
 
 
 def measured_picture(slug: str, table, folder: Path) -> str:

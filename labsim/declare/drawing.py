@@ -129,8 +129,8 @@ class Box:
     Series in instances are also drawn as little squares. `bars` draws a row of columns, one per
     shard, partition or replica: (prefix, count) for the series prefix00, prefix01, ... (1: at its
     limit), of which the series count says how many there are. breaks: the piece that a click breaks
-    (see `labsim.declare.faults`); empty: none. burst: of a source, what a burst at a moment changes:
-    {parameter: value} from the parameters and the moment, s.
+    (see `labsim.declare.faults`); empty: none. burst: of a source, what a burst at a moment (s)
+    changes: {parameter: value} from the parameters and the moment.
     """
 
     name: str

@@ -6,7 +6,7 @@ from labsim import hooks
 from labsim.errors import ParameterError
 from labsim.tables import as_html, as_text
 from labsim.text import format_value, is_share, said
-from labsim.view.figure import LiveFigure
+from labsim.view import figure
 
 
 def change(metric, now: float, before: float) -> str:
@@ -68,7 +68,7 @@ class Comparison:
 
     def plot(self):
         """The second run's figure, with the first dotted behind it."""
-        return LiveFigure(self.lab, live=False).draw(self.second, self.first)
+        return figure.draw(self.second, self.first)
 
     def __repr__(self) -> str:
         changed = ", ".join(f"{n}: {a} -> {b}" for n, (a, b) in self.parameters().items())

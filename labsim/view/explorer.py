@@ -60,7 +60,7 @@ class Explorer(Session):
         self.widget = Stage(plan=told(lab), wall=wall, dark=dark)
         self.widget.on_msg(self._heard)
         self.replications = self._looking = None
-        self._many, self._shown, self._plan_of = False, 0, lab
+        self._repeat, self._shown, self._plan_of = False, 0, lab
         self.render()
         if notice:
             self.notice = notice
@@ -82,7 +82,7 @@ class Explorer(Session):
 
     def many(self, on: bool = True) -> None:
         """Whether each run shown is repeated with other seeds, once nothing changes any more."""
-        self._many = bool(on)
+        self._repeat = bool(on)
         if not on:
             self.stop_replicating()
         self._show()
@@ -124,7 +124,7 @@ class Explorer(Session):
             state["error"] = {"name": self.error.name, "text": str(self.error)}
         if self.result is not None:
             state |= {"changed": self.changed, "code": self.code(), "link": self._address()}
-        if self._many:
+        if self._repeat:
             many = self.replications
             state |= {"many": self._spreads(), "told": "" if many is None else many.error or (
                 f"{many.runs} of {many.wanted} runs"
@@ -152,7 +152,7 @@ class Explorer(Session):
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
-        if self._many:
+        if self._repeat:
             try:
                 loop = asyncio.get_running_loop()
             except RuntimeError:

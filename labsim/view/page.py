@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from labsim.declare.describe import as_code, changed, in_full
 from labsim.text import format_value, said
 from labsim.version import __version__
+from labsim.view import figure
 from labsim.view.compare import Comparison, change, from_to
-from labsim.view.figure import LiveFigure
 from labsim.view.style import Style
 
 LONGEST = 60        # characters of a value; the line of code has all of it
@@ -46,7 +46,7 @@ class Page:
 
     def draw(self, style: Style):
         """The lab's figure for this page."""
-        return LiveFigure(self.runs[0].lab, style, live=False).draw(*self.runs)
+        return figure.draw(*self.runs, style)
 
 
 def page(shown) -> Page:

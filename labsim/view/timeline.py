@@ -22,56 +22,37 @@ SIGNS = "|oXvd+"
 MOST_NAMES = 13                 # rows with a name beside them
 
 
-class Timeline:
-    """The artists of a panel's spans on its `axes`; `fill` puts a run's spans in."""
-
-    def __init__(self, axes, panel, style: Style, live: bool):
-        self.axes, self.style = axes, style
-        self._kinds = (*panel.bars, *panel.moments)
-        self._shown: list[bool] = []
-        self._rows: tuple[str, ...] | None = None
-        axes.tick_params(axis="y", labelsize=style.font - 1.5)
-        self._bars = []
-        for kind, (_, _, hatch), colour in zip(panel.bars, LOOKS, COLOURS):
-            ink = style.faint if colour is None else style.lines[colour]
-            look = dict(facecolor=style.paper if hatch else ink, edgecolor=ink, hatch=hatch,
-                        linewidth=0.7, label=kind, zorder=2)    # above the grid
-            bars = PolyCollection([], animated=live, **look)
-            axes.add_collection(bars, autolim=False)
-            thin = Line2D([], [], color=ink, linewidth=2, label=kind)
-            self._bars.append((bars, Patch(**look) if self._bars else thin))
-        size = style.font * 0.5
-        self._signs = [axes.plot([], [], linestyle="", marker=sign, color=style.ink, label=kind,
-                                 markersize=1.5 * size if sign == "|" else size, animated=live,
-                                 markerfacecolor=style.paper if sign in "od" else style.ink)[0]
-                       for kind, sign in zip(panel.moments, SIGNS)]
-        self.artists = [*(bars for bars, _ in self._bars), *self._signs]
-
-    def fill(self, spans, seconds: float) -> tuple[tuple[str, ...], list[bool]]:
-        """Put the spans in; returns the rows' names from the top, and which kinds there are."""
-        rows = tuple(dict.fromkeys(span.row for span in spans)) or ("",)
-        height = {row: len(rows) - 0.5 - i for i, row in enumerate(rows)}
-        of_kind: dict[str, list] = {kind: [] for kind in self._kinds}
-        for span in spans:
-            of_kind[span.kind].append((span.start / seconds, span.end / seconds,
-                                       height[span.row]))
-        for kind, (bars, _), (below, above, _) in zip(self._kinds, self._bars, LOOKS):
-            start, end, y = np.array(of_kind[kind] or np.empty((0, 3))).T
-            low, high = y + below, y + above
-            bars.set_verts(np.stack([start, low, start, high, end, high, end, low],
-                                    axis=1).reshape(-1, 4, 2))
-        for kind, sign in zip(self._kinds[len(self._bars):], self._signs):
-            start, _, y = np.array(of_kind[kind] or np.empty((0, 3))).T
-            sign.set_data(start, y)
-        self._shown = [bool(of_kind[kind]) for kind in self._kinds]
-        if rows != self._rows:
-            self._rows = rows
-            each = math.ceil(len(rows) / MOST_NAMES)
-            self.axes.yaxis.set_major_locator(FixedLocator([height[r] for r in rows[::each]]))
-            self.axes.yaxis.set_major_formatter(FixedFormatter(rows[::each]))
-        return rows, list(self._shown)
-
-    def handles(self) -> list:
-        """What the legend shows: the kinds that there are."""
-        handles = [*(patch for _, patch in self._bars), *self._signs]
-        return [handle for handle, shown in zip(handles, self._shown) if shown]
+def draw(axes, panel, spans, seconds: float, style: Style) -> tuple[tuple[str, ...], list]:
+    """Put a run's spans on the axes; the rows' names from the top, and what the legend shows: the
+    kinds that there are."""
+    rows = tuple(dict.fromkeys(span.row for span in spans)) or ("",)
+    height = {row: len(rows) - 0.5 - i for i, row in enumerate(rows)}
+    of_kind: dict[str, list] = {kind: [] for kind in (*panel.bars, *panel.moments)}
+    for span in spans:
+        of_kind[span.kind].append((span.start / seconds, span.end / seconds, height[span.row]))
+    found = {kind: np.array(places).T for kind, places in of_kind.items() if places}
+    handles = []
+    for i, (kind, (below, above, hatch), colour) in enumerate(zip(panel.bars, LOOKS, COLOURS)):
+        if kind not in found:
+            continue
+        ink = style.faint if colour is None else style.lines[colour]
+        look = dict(facecolor=style.paper if hatch else ink, edgecolor=ink, hatch=hatch,
+                    linewidth=0.7, label=kind, zorder=2)    # above the grid
+        start, end, y = found[kind]
+        low, high = y + below, y + above
+        axes.add_collection(PolyCollection(np.stack(
+            [start, low, start, high, end, high, end, low], axis=1).reshape(-1, 4, 2), **look),
+            autolim=False)
+        handles.append(Patch(**look) if i else Line2D([], [], color=ink, linewidth=2, label=kind))
+    size = style.font * 0.5
+    for kind, sign in zip(panel.moments, SIGNS):
+        if kind in found:
+            start, _, y = found[kind]
+            handles += axes.plot(start, y, linestyle="", marker=sign, color=style.ink, label=kind,
+                                 markersize=1.5 * size if sign == "|" else size,
+                                 markerfacecolor=style.paper if sign in "od" else style.ink)
+    each = math.ceil(len(rows) / MOST_NAMES)
+    axes.tick_params(axis="y", labelsize=style.font - 1.5)
+    axes.yaxis.set_major_locator(FixedLocator([height[row] for row in rows[::each]]))
+    axes.yaxis.set_major_formatter(FixedFormatter(rows[::each]))
+    return rows, handles

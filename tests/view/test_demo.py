@@ -13,6 +13,7 @@ import alone
 import browser
 import numpy as np
 import pytest
+from labsim.view.demo import MOST_KNOBS, Demo, at_hand, opened
 from over_labs import LABS, each_lab, some_labs
 from PIL import Image
 from test_browser import USUAL, presses
@@ -22,7 +23,6 @@ from labsim.cli import main
 from labsim.errors import LabsimError
 from labsim.factbook import data_folder
 from labsim.view import links
-from labsim.view.demo import MOST_KNOBS, Demo, at_hand, opened
 from labsim.view.session import LIVE
 
 in_browser = pytest.mark.skipif(

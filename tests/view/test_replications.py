@@ -11,6 +11,7 @@ from over_labs import LABS, each_lab, some_labs
 import labsim
 from labsim.engine import Budget, Cancelled
 from labsim.study.sweeps import half_width
+from labsim.view.recording import decoded
 from labsim.view.replications import Replications
 
 
@@ -57,14 +58,20 @@ def test_what_is_refused_is_told():
 def test_the_explorer_shows_intervals_and_bands(slug):
     """Beside each metric, and as a shade; a change of the parameters takes them away."""
     explorer = LABS[slug].explore()
-    before = bytes(explorer.image.value)
+    before = explorer.widget.run
+    explorer.many()
     explorer.replicate(6).wait()
     explorer._show()
-    assert "mean of 6 runs" in explorer.metrics.value and "\u00b1" in explorer.cards.value
-    assert bytes(explorer.image.value) != before
+    assert explorer.widget.state["told"].startswith("6 of 6 runs")
+    spreads = explorer.widget.state["many"]
+    assert set(spreads) == {m.name for m in explorer.lab.metrics}
+    assert all(text.startswith("mean ") for text in spreads.values())
+    assert any(name.endswith("|high") for name in decoded(explorer.widget.run)[1])
     explorer.render()
-    assert explorer.replications is None and "\u00b1" not in explorer.cards.value
-    assert bytes(explorer.image.value) == before
+    assert explorer.replications is None and not explorer.widget.state["many"]
+    assert explorer.widget.run == before
+    explorer.many(False)
+    assert "many" not in explorer.widget.state
 
 
 def test_thirty_runs_are_counted_while_sliders_move():
@@ -78,17 +85,17 @@ def test_thirty_runs_are_counted_while_sliders_move():
                 if condition():
                     return
                 await asyncio.sleep(0.02)
-            raise AssertionError(explorer.many_runs.value)
-        explorer.many.value = True
+            raise AssertionError(explorer.widget.state)
+        explorer.many()
         await until(lambda: explorer.replications and explorer.replications.runs > 2)
         old = explorer.replications
-        explorer.controls.rows["arrival_rate"].set(3.0, tell=True)
+        explorer._heard(explorer.widget, {"do": "set", "values": {"arrival_rate": 3.0}}, [])
         await until(lambda: explorer.result.params.arrival_rate == 3)
         assert explorer.replications is not old and not old._thread.is_alive()
-        await until(lambda: explorer.many_runs.value == "30 of 30 runs")
-        assert "mean of 30 runs" in explorer.metrics.value
-        explorer.many.value = False
-        assert explorer.replications is None and explorer.many_runs.value == ""
+        await until(lambda: explorer.widget.state["told"] == "30 of 30 runs")
+        assert "\u00b1" in explorer.widget.state["many"]["wait_mean"]
+        explorer.many(False)
+        assert explorer.replications is None and "told" not in explorer.widget.state
     asyncio.run(learner())
 
 
@@ -146,23 +153,23 @@ def test_a_run_beyond_the_budget_is_refused_at_once(slug):
 def test_runs_made_while_they_are_drawn_are_shown_in_the_end(monkeypatch):
     """The last look is after the last run, however long the one before it took to draw."""
     explorer = LABS["sqs-asg"].explore(duration=600)
-    draw = explorer._draw
+    show = explorer._show
 
     def slow():
         if explorer.replications:
             explorer.replications.wait()
-        draw()
-    monkeypatch.setattr(explorer, "_draw", slow)
+        show()
+    monkeypatch.setattr(explorer, "_show", slow)
 
     async def learner():
-        explorer.many.value = True
+        explorer.many()
         for _ in range(600):
-            if explorer.many_runs.value == "30 of 30 runs":
+            if explorer.widget.state["told"] == "30 of 30 runs":
                 return
             await asyncio.sleep(0.02)
-        raise AssertionError(explorer.many_runs.value)
+        raise AssertionError(explorer.widget.state["told"])
     asyncio.run(learner())
-    explorer.many.value = False
+    explorer.many(False)
 
 
 @pytest.mark.parametrize("load", [1.0, 2.0, 2.4])

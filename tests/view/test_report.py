@@ -192,20 +192,6 @@ def test_a_report_from_the_command_line(tmp_path, capsys):
     assert cli.main(["run", "s3-prefix", "--report", "a.doc"]) == 2
 
 
-def test_the_explorer_offers_the_page():
-    """Of the run, and of both where one is pinned."""
-    explorer = LABS["s3-prefix"].explore()
-    explorer._export()
-    assert 'download="s3-prefix.html"' in explorer.files.value
-    explorer.pin()
-    explorer.apply_preset("2")
-    explorer._export()
-    import base64
-    (data,) = re.findall('s3-prefix.html" href="data:text/html;base64,(.*?)"',
-                         explorer.files.value)
-    assert "two runs compared" in base64.b64decode(data).decode()
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("two", [False, True], ids=["run", "comparison"])
 def test_a_browser_prints_one_sheet(two, tmp_path, pairs):

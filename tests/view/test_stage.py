@@ -19,10 +19,12 @@ TALLEST = 620       # px, of a laptop's 647 between JupyterLab's bars
 # What leaves its place: parts wider than what holds them, and text that is cut off.
 OUTSIDE = """() => {
     const root = window.stage.root, out = [], box = root.getBoundingClientRect();
-    for (const part of root.querySelectorAll('h2, .say, .cards b, .cards div, .knob, .bar > *, .scene, .curves'))
+    for (const part of root.querySelectorAll(
+        'h2, .say, .cards b, .cards div, .knob, .bar > *, .scene, .curves'))
         if (part.checkVisibility()) {
             const own = part.getBoundingClientRect();
-            if (own.right > box.right + 1 || own.left < box.left - 1) out.push(part.outerHTML.slice(0, 60));
+            if (own.right > box.right + 1 || own.left < box.left - 1)
+                out.push(part.outerHTML.slice(0, 60));
         }
     for (const part of root.querySelectorAll('h2, .cards b, .say'))
         if (part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).display !== 'inline')

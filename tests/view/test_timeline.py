@@ -11,7 +11,7 @@ from labsim.declare import Line, Panel, Span
 from labsim.declare import result as result_module
 from labsim.declare.describe import report, timeline
 from labsim.errors import ResultError
-from labsim.view.figure import LiveFigure, cells
+from labsim.view.figure import cells, draw
 from labsim.view.style import Style
 
 LABS = {slug: lab for slug, lab in labsim.labs().items() if any(p.bars for p in lab.panels)}
@@ -54,11 +54,12 @@ def test_every_kind_of_span_is_drawn(slug):
         result = lab.run(lab.preset(preset.title))
         assert {span.kind for span in result.spans} <= set(kinds), preset.title
         assert all(0 <= s.start <= s.end <= result.params.duration for s in result.spans)
-    live = LiveFigure(lab)
-    live.update(lab.run())
-    for panel in live._panels:
-        if panel.timeline:
-            assert len(panel.timeline.artists) == len(panel.panel.bars + panel.panel.moments)
+    drawn = draw(lab.run())
+    for panel, axes in zip(lab.panels, drawn.axes):
+        if panel.bars:
+            there = {span.kind for span in lab.run().spans}
+            assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+                kind for kind in (*panel.bars, *panel.moments) if kind in there]
 
 
 @each_lab
@@ -66,24 +67,23 @@ def test_every_kind_of_span_is_drawn(slug):
 def test_names_and_legend_of_a_timeline_fit(slug, style):
     """In every preset."""
     lab = LABS[slug]
-    live = LiveFigure(lab, style)
     for preset in lab.presets:
-        live.update(lab.run(lab.preset(preset.title)))
-        for panel in live._panels:
-            legend = panel._legend.get_window_extent()
-            names = [t.get_window_extent().x0 for t in panel.axes.get_yticklabels()]
-            if panel.timeline:
+        drawn = draw(lab.run(lab.preset(preset.title)), style=style)
+        drawn.canvas.draw()
+        for panel, axes in zip(lab.panels, drawn.axes):
+            if panel.bars:
+                legend = axes.get_legend().get_window_extent()
+                names = [t.get_window_extent().x0 for t in axes.get_yticklabels()]
                 assert min(names) >= 0, preset.title
-                assert legend.x1 <= live.figure.bbox.width, preset.title
+                assert legend.x1 <= drawn.bbox.width, preset.title
 
 
 def test_a_bar_is_where_its_span_is():
     """In the unit of the axis, in its row from the top."""
     lab = LABS["sqs-delivery"]
-    live = LiveFigure(lab)
     result = lab.run()
-    live.update(result)
-    bars = live._panels[0].timeline._bars[1][0]
+    kinds = [kind for kind in lab.panels[0].bars if any(s.kind == kind for s in result.spans)]
+    bars = draw(result).axes[0].collections[kinds.index(lab.panels[0].bars[1])]
     spans = [s for s in result.spans if s.kind == lab.panels[0].bars[1]]
     assert len(bars.get_paths()) == len(spans)
     for path, span in zip(bars.get_paths(), spans):

@@ -1,8 +1,6 @@
-"""Pictures and explorer: they show what the result says, quickly, and never swallow an error."""
+"""Pictures: they show what the result says."""
 
-import asyncio
 import io
-import re
 import statistics
 import time
 import xml.etree.ElementTree as ElementTree
@@ -14,10 +12,8 @@ from PIL import Image
 
 import labsim
 from labsim.declare import MOST_BARS, bar_name
-from labsim.errors import BudgetError, ParameterError
 from labsim.text import format_value
-from labsim.view.controls import Control
-from labsim.view.figure import LiveFigure
+from labsim.view.figure import draw
 from labsim.view.scales import Axis, nice_top, time_unit
 from labsim.view.style import Style
 from labsim.view.system_diagram import at, picture
@@ -28,66 +24,35 @@ def pixels(png):
 
 
 @some_labs
-@pytest.mark.parametrize("style", [Style(), Style(large=True), Style(dark=True)])
-def test_a_blitted_picture_is_the_picture_drawn_anew(slug, style):
-    """Filling in the printed form gives the same pixels as printing a new one."""
-    lab = LABS[slug]
-    first, second = (lab.run(lab.Params(), seed) for seed in (1, 2))
-    live, fresh = LiveFigure(lab, style), LiveFigure(lab, style)
-    live.update(first)
-    drawn = live.redraws
-    quick = live.update(second, t=600.0)
-    for old, new in zip(live._panels, fresh._panels):
-        new.top = old.top
-        new.axes.set_ylim(0, old.top)
-    assert live.redraws == drawn
-    assert (pixels(quick) == pixels(fresh.update(second, t=600.0))).all()
-
-
-@some_labs
-@pytest.mark.parametrize("style", [Style(), Style(large=True, dark=True)])
-def test_a_panel_printed_anew_leaves_no_trace_of_the_old(slug, style):
-    """Through all presets: only the panels that changed are printed, to the same pixels."""
-    lab = LABS[slug]
-    live = LiveFigure(lab, style)
-    for preset in lab.presets:
-        result = lab.run(lab.Params(**preset.values))
-        fast = live.update(result)
-        fresh = LiveFigure(lab, style)
-        for old, new in zip(live._panels, fresh._panels):
-            new.top = old.top
-            new.axes.set_ylim(0, old.top)
-        assert (pixels(fast) == pixels(fresh.update(result))).all(), preset.title
-
-
-@some_labs
 def test_every_preset_is_drawn_and_differs(slug):
     """No two scenes of the story look the same; curves lie inside their axes."""
     lab, seen = LABS[slug], set()
     for preset in lab.presets:
-        result = lab.run(lab.Params(**preset.values))
-        live = LiveFigure(lab)
-        seen.add(live.update(result))
-        for panel in live._panels:
-            for line in panel.lines:
-                assert np.max(line.get_ydata(), initial=0.0) <= panel.axes.get_ylim()[1]
+        figure = draw(lab.run(lab.preset(preset.title)))
+        seen.add(figure._repr_png_())
+        for axes in figure.axes:
+            for line in axes.lines:
+                assert np.max(line.get_ydata(), initial=0.0) <= axes.get_ylim()[1]
     assert len(seen) == len(lab.presets)
 
 
 @each_lab
 def test_the_curves_are_the_series(slug):
-    """What is drawn is what the result holds, in the unit of time that reads well."""
+    """What is drawn is what the result holds, in the unit of time that reads well; limits are
+    where the parameters say."""
     lab = LABS[slug]
     result = lab.run()
-    live = LiveFigure(lab)
-    live.update(result)
     seconds, _ = time_unit(result.params.duration)
-    for panel in live._panels:
-        for line, artist in zip(panel.panel.lines, panel.lines):
+    for panel, axes in zip(lab.panels, draw(result).axes):
+        drawn = {line.get_label(): line for line in axes.lines}
+        for line in panel.drawn if not panel.bars else ():
             if line.series:
                 series = result.series[line.series]
-                assert (artist.get_xdata() == series.t / seconds).all()
-                assert (artist.get_ydata() == series.value).all()
+                assert (drawn[line.label].get_xdata() == series.t / seconds).all()
+                assert (drawn[line.label].get_ydata() == series.value).all()
+            elif (limit := line.limit(result.params)) is not None:
+                assert limit in [one.get_ydata()[0] for one in axes.lines
+                                 if one.get_label() == line.label]
 
 
 @some_labs
@@ -103,16 +68,28 @@ def test_a_plot_is_a_figure_that_shows_itself(slug):
 @some_labs
 def test_titles_fit(slug, style):
     """No title leaves its half of the figure or runs into the signs of the marks."""
-    live = LiveFigure(LABS[slug], style)
-    live.update(LABS[slug].run())
-    width = live.figure.bbox.width
-    for panel in live._panels:
-        title = panel.axes._left_title.get_window_extent()
-        signs = panel.axes.texts[0].get_window_extent()
-        column = panel.axes.get_subplotspec().colspan.start
-        columns = panel.axes.get_gridspec().ncols
-        assert title.x1 <= width * (column + 1) / columns + 1, panel.panel.title
-        assert not panel.panel.marks or title.x1 < signs.x0, panel.panel.title
+    figure = draw(LABS[slug].run(), style=style)
+    figure.canvas.draw()
+    width = figure.bbox.width
+    for panel, axes in zip(LABS[slug].panels, figure.axes):
+        title, signs = axes._left_title.get_window_extent(), axes.texts[0].get_window_extent()
+        column = axes.get_subplotspec().colspan.start
+        columns = axes.get_gridspec().ncols
+        assert title.x1 <= width * (column + 1) / columns + 1, panel.title
+        assert not panel.marks or title.x1 < signs.x0, panel.title
+
+
+def test_a_pinned_run_is_dotted_behind_and_faults_are_shaded():
+    """In every panel."""
+    lab = LABS["retry-storms"]
+    steady, storm = lab.run(lab.preset("1")), lab.run(lab.preset("2"))
+    alone, both = draw(storm), draw(storm, steady)
+    for panel, one, two in zip(lab.panels, alone.axes, both.axes):
+        curves = sum(bool(line.series) for line in panel.lines)
+        assert len(two.lines) == len(one.lines) + curves
+        assert sum(line.get_linestyle() == ":" for line in two.lines) >= curves
+        assert len(one.patches) == 1        # the fault
+    assert draw(steady).axes[0].patches[:] == []
 
 
 @pytest.mark.parametrize("value, top", [(0, 1), (0.9, 1), (1, 1.5), (95, 150), (5_000, 8_000),
@@ -151,163 +128,6 @@ def test_comparing_two_runs(slug):
     assert all(row[-1] == "same" for row in same.rows()) and same.parameters() == {}
 
 
-# -- the explorer -----------------------------------------------------------------------------
-
-@some_labs
-def test_a_slider_changes_picture_and_tables(slug):
-    """Every slider in turn moves its parameter to where it points, and to no other place."""
-    explorer = LABS[slug].explore()
-    for name, row in explorer.controls.rows.items():
-        if row.slider is None or name == "duration":
-            continue
-        before = row.slider.value
-        row.slider.value = 1 if before != 1 else 2
-        if explorer.error is None:
-            spec = row.spec
-            value = getattr(explorer.result.params, name)
-            assert value == pytest.approx(spec.slider[0] + row.slider.value * spec.step)
-        row.reset.click()
-        assert explorer.controls.values == LABS[slug].Params().model_dump()
-    assert explorer.error is None
-
-
-@some_labs
-def test_a_value_between_the_steps_of_a_slider_stays(slug):
-    """What the browser says about the slider's position never changes a value by itself."""
-    explorer = LABS[slug].explore()
-    for row in explorer.controls.rows.values():
-        if row.slider is not None:
-            low, high = row.spec.slider
-            odd = row.spec.type(low + (high - low) * 0.37123)
-            row.set(odd)
-            position = row.slider.value
-            row._slid({"new": position})      # an echo
-            assert row.value == odd
-
-
-@some_labs
-def test_presets_pin_scrub_and_code(slug):
-    """The buttons' methods: each changes what it says."""
-    lab = LABS[slug]
-    explorer = lab.explore()
-    for preset in lab.presets:
-        explorer.apply_preset(preset.title)
-        assert explorer.error is None and explorer.result.params == lab.Params(**preset.values)
-        assert preset.say in explorer.say.value
-    explorer.pin()
-    assert explorer.pinned is explorer.result
-    explorer.apply_preset("1")
-    assert "pinned" in explorer.metrics.value
-    picture_before, image_before = explorer.picture.value, bytes(explorer.image.value)
-    explorer.scrub(explorer.result.params.duration / 2)
-    assert explorer.picture.value != picture_before and explorer.image.value != image_before
-    explorer.unpin()
-    assert explorer.pinned is None and "pinned" not in explorer.metrics.value
-
-
-@some_labs
-def test_the_code_makes_the_run_that_is_shown(slug):
-    """Copied and run, it gives the same bytes."""
-    lab = LABS[slug]
-    explorer = lab.explore()
-    explorer.apply_preset("2")
-    explorer.seed.value = 7
-    result = eval(explorer.code(), {"labsim": labsim})
-    assert result.to_json() == explorer.result.to_json()
-
-
-def test_a_refused_value_leaves_the_picture_and_says_why_beside_its_field():
-    """One readable line at the field; the last good picture stays; a good value clears it."""
-    explorer = labsim.lab("sqs-asg").explore()
-    picture_before = bytes(explorer.image.value)
-    rows = explorer.controls.rows
-    for name, value, kind in [("arrival_rate", -1.0, ParameterError), ("max_size", 5,
-                              ParameterError), ("arrival_rate", 1e5, BudgetError)]:
-        good = rows[name].value
-        rows[name].box.value = value
-        assert type(explorer.error) is kind
-        row = rows[explorer.error.name]
-        assert row.error.value == str(explorer.error) and row.error.layout.display == "block"
-        assert "\n" not in row.error.value
-        assert bytes(explorer.image.value) == picture_before
-        rows[name].box.value = good
-        assert explorer.error is None and row.error.layout.display == "none"
-
-
-def test_any_other_error_is_shown_and_kept(monkeypatch):
-    """Nothing vanishes in a callback."""
-    explorer = labsim.lab("sqs-asg").explore()
-
-    def broken(*args, **kwargs):
-        raise RuntimeError("the model broke")
-    monkeypatch.setattr(type(explorer.lab), "run", broken)
-    explorer.controls.rows["arrival_rate"].slider.value = 9
-    assert isinstance(explorer.error, RuntimeError)
-    assert "RuntimeError: the model broke" in explorer.status.value
-
-
-def test_an_unknown_name_suggests_the_nearest():
-    """In explore() as in run()."""
-    with pytest.raises(ParameterError, match="did you mean arrival_rate"):
-        labsim.lab("sqs-asg").explore(arival_rate=3)
-    with pytest.raises(ParameterError, match="did you mean cooldown"):
-        labsim.lab("sqs-asg").explore().set(cooldwn=3)
-
-
-def test_many_changes_make_one_render():
-    """On a running loop twenty quick changes are one run, of the latest values."""
-    explorer = labsim.lab("sqs-asg").explore()
-    runs = []
-    real = explorer.lab.run
-
-    async def drag():
-        for position in range(20):
-            explorer.controls.rows["arrival_rate"].slider.value = position + 5
-        await asyncio.sleep(0.3)
-    object.__setattr__(explorer, "render", lambda render=explorer.render: (
-        runs.append(1), render())[1])
-    asyncio.run(drag())
-    assert len(runs) == 1 and explorer.result.params.arrival_rate == 12
-    assert real is not None
-
-
-def test_rows_without_effect_are_hidden():
-    """The cooldown matters to simple scaling only."""
-    explorer = labsim.lab("sqs-asg").explore()
-    row = explorer.controls.rows["cooldown"].row
-    assert row.layout.display == "none"
-    explorer.set(policy="simple")
-    assert row.layout.display == "flex"
-
-
-def test_the_facts_switch_takes_the_facts_with_it():
-    """To the notes' values and back; a value that is no fact stays."""
-    explorer = LABS["s3-prefix"].explore(encryption="sse-kms")
-    row = explorer.controls.rows["facts"]
-    assert row.row.layout.display == "flex"
-    row.set("notes", tell=True)
-    assert explorer.result.params.kms_quota == 5_500 and "facts='notes'" in explorer.code()
-    row.set("today", tell=True)
-    assert explorer.result.params.kms_quota == 10_000
-    explorer.set(kms_quota=7.0)
-    explorer.set(facts="notes")
-    assert explorer.result.params.kms_quota == 7 and explorer.error is None
-
-
-@each_lab
-def test_the_facts_switch_is_there_where_facts_differ(slug):
-    """And nowhere else."""
-    row = LABS[slug].explore().controls.rows["facts"]
-    assert (row.row.layout.display == "flex") == LABS[slug].facts_differ
-
-
-def test_a_group_without_rows_has_no_heading():
-    """Where all of a group's parameters have no effect."""
-    controls = LABS["sqs-asg"].explore().controls
-    shown = [g.layout.display for g in controls.widget.children]
-    assert "none" in shown and "flex" in shown
-
-
 @pytest.mark.parametrize("slug", [s for s in LABS if any(b.bars for b in LABS[s].boxes)])
 def test_a_bar_per_key_and_a_mark_on_those_over_the_limit(slug):
     """As many columns as there are shards, partitions or replicas, at most sixteen."""
@@ -322,65 +142,6 @@ def test_a_bar_per_key_and_a_mark_on_those_over_the_limit(slug):
                        for (prefix, _), n in zip(bars, counts) for i in range(n))
             assert text.count('class="bar"') == sum(counts)
             assert text.count(">!<") == over
-
-
-def test_the_explorer_has_a_fixed_text_and_a_still_picture():
-    """For strict nbval, and for pages without a kernel."""
-    bundle = labsim.lab("sqs-asg").explore()._repr_mimebundle_()
-    assert bundle["text/plain"] == "Explorer of sqs-asg" and bundle["image/png"]
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-
-
-def test_export_offers_the_run():
-    """CSV, PNG, JSON and a page, as links that need no server; the JSON is a result."""
-    import base64
-    explorer = labsim.lab("sqs-asg").explore()
-    explorer._export()
-    links = dict(re.findall(r'download="sqs-asg\.(\w+)" href="data:[\w/]+;base64,([^"]+)"',
-                            explorer.files.value))
-    assert set(links) == {"csv", "png", "json", "html", "pdf"}
-    again = labsim.Result.from_json(base64.b64decode(links["json"]).decode())
-    assert again.summary == explorer.result.summary
-
-
-def test_an_option_that_is_not_in_the_menu_is_added():
-    """A metric period of 120 s is allowed, so the menu shows it."""
-    explorer = labsim.lab("sqs-asg").explore(metric_period=120)
-    row = explorer.controls.rows["metric_period"]
-    assert isinstance(row, Control) and row.value == 120 and 120 in row.box.options
-
-
-@some_labs
-def test_a_slider_costs_at_most_two_and_a_half_redraws(slug):
-    """Validate, run, update, encode against redrawing the same figure with no simulation: about
-    two in the busiest labs, and machines differ in what drawing costs.
-
-    Medians of 25 in turn, in one process; the best of six tries on a noisy machine.
-    """
-    lab = LABS[slug]
-    explorer = lab.explore()
-    spec = next(k for k in lab.Params.specs().values() if k.type is float and k.slider)
-    base = getattr(explorer.result.params, spec.name)
-
-    def once():
-        with_run, alone = [], []
-        for i in range(25):
-            begin = time.perf_counter()
-            explorer.set(**{spec.name: base * (1 + i / 1_000)})
-            middle = time.perf_counter()
-            explorer._show()
-            with_run.append(middle - begin)
-            alone.append(time.perf_counter() - middle)
-        return statistics.median(with_run), statistics.median(alone)
-    tries = []
-    for _ in range(6):
-        tries.append(once())
-        if tries[-1][0] <= 2.5 * tries[-1][1]:
-            break
-    run, draw = tries[-1]
-    print(f"measured: {slug}: slider {run * 1e3:.1f} ms, redraw {draw * 1e3:.1f} ms, "
-          f"ratio {run / draw:.2f}")
-    assert run <= 2.5 * draw
 
 
 @some_labs
@@ -399,20 +160,6 @@ def test_the_default_run_takes_less_time_than_drawing_its_figure(slug):
     run, draw = median(lab.run), median(lambda: result.plot()._repr_png_())
     print(f"measured: {slug}: run {run * 1e3:.1f} ms, figure {draw * 1e3:.1f} ms")
     assert run < draw
-
-
-def test_theory_is_drawn_where_it_applies_and_says_why_not():
-    """Erlang C beside a steady queue; beside a spike a reason; with too much load another."""
-    explorer = LABS["sqs-asg"].explore()
-    assert "does not apply: the load or the number of instances changes" in explorer.theory.value
-    explorer.apply_preset("1")
-    wait = labsim.theory.mmc_wait_mean(2, 4, 10)
-    assert f"{1000 * wait:.3g} ms, the dashed line" in explorer.theory.value
-    line = explorer._figures[Style()]._panels[3].lines[-1]
-    assert line.get_ydata() == pytest.approx([wait, wait])
-    explorer.set(arrival_rate=3.0)
-    assert "does not apply: utilization" in explorer.theory.value
-    assert len(line.get_ydata()) == 0
 
 
 @pytest.mark.parametrize("number", "2345")

@@ -15,7 +15,7 @@ from importlib.resources import files
 from labsim.text import RULE
 
 SCRIPTS = ("said", "text", "recording", "scene", "boxes", "curves", "knobs", "drawer", "player",
-           "app", "main")
+           "app", "hands", "main")
 
 
 def read(name: str) -> str:

@@ -19,22 +19,25 @@ class Boxes extends Scene {
     const heap = this.isHeap(box), drawn = this.glyphs(box).length || box.bars || heap;
     const entries = box.show.map(([label, name]) => [this.number(name), label]);
     if (heap) entries.push([figures(between(run, run.passed(box.alarm), t)), 'so far']);
-    const beside = drawn && !this.narrow, room = (beside ? 0.6 * w : w) - 2 * pad;
+    const beside = drawn && !this.narrow, split = beside ? this.split(entries, w, pad) : 1;
+    const room = split * w - 2 * pad;
     const left = y + h - line - 0.4 * font - (drawn && !beside ? 1.7 * font : 0);
     const step = Math.min(this.narrow ? 2.1 * font : 1.5 * font, left / Math.max(1, entries.length));
+    const ink = number => number === '0' || number === '0%' ? look.faintInk : look.ink;
     for (const [number, label] of entries) {
       line += step;
       if (this.narrow && step > 1.9 * font) {
-        this.words(number, x + pad, line - 0.85 * font, {bold: true, room});
+        this.words(number, x + pad, line - 0.85 * font, {bold: true, room, ink: ink(number)});
         this.words(label, x + pad, line, {size: 0.8, room, ink: look.faintInk});
       } else {
         const used = this.words(number, x + pad, line, {bold: true, size: 1.08,
-          room: room * 0.75}) + 0.35 * font;
+          room: room * 0.75, ink: ink(number)}) + 0.35 * font;
         this.words(label, x + pad + used, line, {size: 0.85, room: room - used,
           ink: look.faintInk});
       }
     }
-    if (beside) this.picture(box, x + 0.6 * w, y + 1.7 * font, 0.4 * w - pad, h - 2.1 * font);
+    if (beside) this.picture(box, x + split * w, y + 1.7 * font, (1 - split) * w - pad,
+      h - 2.1 * font);
     else if (y + h - line > 1.1 * font)
       this.picture(box, x + pad, line + 0.45 * font, w - 2 * pad, y + h - line - 0.8 * font);
     this.broken(box, x, y, w, h);
@@ -44,6 +47,18 @@ class Boxes extends Scene {
     const {run, t} = this, unit = run.unit(name), value = run.at(name, t);
     if (isShare(unit)) return amount(value, RULE.share);
     return unit in RULE.families ? amount(value, unit) : figures(value);
+  }
+
+  // The share of a box's width for its numbers, beside what is drawn: what they need, if they can.
+  split(entries, w, pad) {
+    const {g, look, font} = this;
+    const wide = entries.map(([number, label]) => {
+      g.font = `bold ${1.08 * font}px ${look.face}`;
+      const first = g.measureText(number.replace(/\d/g, '0')).width;
+      g.font = `${0.85 * font}px ${look.face}`;
+      return first + g.measureText(label).width + 0.35 * font + 2 * pad;
+    });
+    return Math.max(0.5, Math.min(0.74, Math.max(...wide) / w));
   }
 
   // What of a box can be drawn as things: [series, kind].

@@ -161,9 +161,9 @@ class Curves {
       const at = x + w * v / span;
       g.beginPath(); g.moveTo(at, y); g.lineTo(at, y + h); g.stroke();
       const last = v + step > span * 1.0001;
-      this.text(`${figures(Number(v.toPrecision(6)))}${last ? ' ' + name : ''}`, at,
-        y + h + 1.05 * font, {size: 0.82, align: last ? 'right' : 'center', ink: look.faintInk,
-          shift: last ? 0.7 * font : 0});
+      this.text(`${figures(Number(v.toPrecision(6)))}${last ? ' ' + name : ''}`,
+        at + (last ? 0.7 * font : 0), y + h + 1.05 * font,
+        {size: 0.82, align: last ? 'right' : 'center', ink: look.faintInk});
     }
     g.strokeStyle = look.edge;
     g.beginPath(); g.moveTo(x, y); g.lineTo(x, y + h); g.lineTo(x + w, y + h); g.stroke();
@@ -314,18 +314,5 @@ class Curves {
     });
   }
 
-  text(text, x, y, {bold = false, size = 1, room = 1e4, align = 'left', ink = null, halo = false,
-    shift = 0} = {}) {
-    const {g, look, font} = this;
-    g.font = `${bold ? 'bold ' : ''}${size * font}px ${look.face}`;
-    g.textAlign = align;
-    if (halo) {
-      g.strokeStyle = look.paper;
-      g.lineWidth = 3;
-      g.strokeText(text, x + shift, y, Math.max(room, 1));
-    }
-    g.fillStyle = ink ?? look.ink;
-    g.fillText(text, x + shift, y, Math.max(room, 1));
-    return Math.min(g.measureText(text).width, room);
-  }
+  text(text, x, y, how) { return write(this, text, x, y, how); }
 }

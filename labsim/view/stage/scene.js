@@ -177,27 +177,7 @@ class Scene {
     }
   }
 
-  // Text on the canvas, squeezed into its room; gives the width used.
-  words(text, x, y, {bold = false, size = 1, room = 1e4, align = 'left', ink = null,
-    halo = false} = {}) {
-    const {g, look, font} = this;
-    let px = size * font;
-    g.font = `${bold ? 'bold ' : ''}${px}px ${look.face}`;
-    const natural = g.measureText(text).width;
-    if (natural > room) {
-      px = Math.max(px * room / natural, Math.min(px, 0.72 * font));
-      g.font = `${bold ? 'bold ' : ''}${px}px ${look.face}`;
-    }
-    g.textAlign = align;
-    if (halo) {
-      g.strokeStyle = look.paper;
-      g.lineWidth = 4;
-      g.strokeText(text, x, y, Math.max(room, 1));
-    }
-    g.fillStyle = ink ?? look.ink;
-    g.fillText(text, x, y, Math.max(room, 1));
-    return Math.min(g.measureText(text).width, room);
-  }
+  words(text, x, y, how) { return write(this, text, x, y, how); }
 
   // The moment in words, with its numbers.
   described(t) {

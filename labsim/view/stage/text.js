@@ -16,3 +16,21 @@ function clock(t) {             // 12:30 or 1:02:30, with days before it
   const days = d ? `${d} d ` : '';
   return days + (h || d ? `${h}:${two(m)}` : m) + `:${two(t % 60)}`;
 }
+
+// Text on a canvas (`to`: its g, look and font), squeezed into its room; gives the width used.
+function write({g, look, font}, text, x, y, {bold = false, size = 1, room = 1e4, align = 'left',
+  ink = look.ink, halo = false} = {}) {
+  const set = px => { g.font = `${bold ? 'bold ' : ''}${px}px ${look.face}`; };
+  set(size * font);
+  const natural = g.measureText(text).width;
+  if (natural > room) set(Math.max(size * font * room / natural, Math.min(size, 0.75) * font));
+  g.textAlign = align;
+  if (halo) {
+    g.strokeStyle = look.paper;
+    g.lineWidth = 4;
+    g.strokeText(text, x, y, Math.max(room, 1));
+  }
+  g.fillStyle = ink;
+  g.fillText(text, x, y, Math.max(room, 1));
+  return Math.min(g.measureText(text).width, room);
+}
