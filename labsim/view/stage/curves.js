@@ -123,9 +123,11 @@ class Curves {
         h: h - 4.3 * font, left: x};
       frame.top = panel.bars.length ? 1 : this.top(panel, i);
       const unit = panel.unit || this.run.unit(panel.lines.find(l => l.series)?.series ?? '');
-      const told = !unit || panel.title.toLowerCase().split(/\s+/).includes(unit);
+      [frame.one, frame.name] = scaled(frame.top, unit);
       frame.unit = unit;
-      this.text(told ? panel.title : `${panel.title} (${unit})`, x + 0.3 * font, y + font,
+      const told = !frame.name || frame.name === RULE.share
+        || panel.title.toLowerCase().split(/\s+/).includes(frame.name);
+      this.text(told ? panel.title : `${panel.title} (${frame.name})`, x + 0.3 * font, y + font,
         {bold: true, room: w - 0.6 * font});
       this.axes(frame);
       g.save();
@@ -140,18 +142,18 @@ class Curves {
     });
   }
 
-  axes({x, y, w, h, top, unit, panel}) {
+  axes({x, y, w, h, top, unit, one, panel}) {
     const {g, look, font, run} = this;
     const [, seconds, name] = UNITS.find(([least]) => run.duration >= least);
     g.strokeStyle = look.grid;
     g.lineWidth = 1;
     const share = isShare(unit);
     if (!panel.bars.length) {
-      const step = nice(top / (h > 7 * font ? 5 : 3) * 1e6) / 1e6;
+      const step = nice(top / one / (h > 7 * font ? 5 : 3) * 1e6) / 1e6 * one;
       for (let v = 0; v <= top * 1.0001; v += step) {
         const at = y + h - h * v / top;
         g.beginPath(); g.moveTo(x, at); g.lineTo(x + w, at); g.stroke();
-        this.text(share ? amount(v, RULE.share) : compact(Number(v.toPrecision(6))), x - 4,
+        this.text(share ? amount(v, RULE.share) : compact(Number((v / one).toPrecision(6))), x - 4,
           at + 0.3 * font, {size: 0.82, align: 'right', ink: look.faintInk});
       }
     }
@@ -291,7 +293,8 @@ class Curves {
     const lines = panel.lines.filter(l => l.series && run.has(l.series));
     const words = lines.map(l => {
       const value = run.at(l.series, t);
-      return [l.label, isShare(unit) ? amount(value, RULE.share) : compact(value)];
+      return [l.label, isShare(unit) ? amount(value, RULE.share)
+        : unit in RULE.families ? amount(value, unit) : compact(value)];
     });
     g.font = `${0.82 * font}px ${look.face}`;
     const wide = words.reduce((sum, pair) => sum + g.measureText(pair.join(' ')).width

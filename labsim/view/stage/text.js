@@ -2,6 +2,12 @@
 
 const amount = (value, unit = '') => format(value, unit ?? '', RULE);
 const figures = value => amount(value);
+// In which unit people tell values up to `top`: how much of the series' unit it is, and its name.
+function scaled(top, unit) {
+  const [rows, own, behind] = RULE.families[unit] ?? [[], 1, ''];
+  const row = rows.find(([factor, , least]) => least !== null && top * own >= least * factor);
+  return row ? [row[0] / own, row[1] + behind] : [1, unit];
+}
 const isRate = unit => /(\/s|per s)$/.test(unit ?? '');
 const isShare = unit => unit === RULE.share || /^of /.test(unit ?? '');
 const isPile = unit => /^(messages|requests|records|I\/Os|reads|writes|executions|connections)$/
