@@ -190,11 +190,11 @@ class Shown {
     this.curves.draw(t, this.look);
     const {run} = this;
     if (!this.held) this.part('.scrub').value = Math.round(1000 * t / run.duration);
-    const moment = `${clock(t)} of ${clock(run.duration)}`;
+    const moment = `${clock(t, run.duration)} of ${clock(run.duration, run.duration)}`;
     this.part('.clock').textContent = moment;
     const last = run.events.findLast(event => event[0] <= t);
-    const said = last ? `${clock(last[0])} ${last[2]}` : '';
-    if (this.part('.event').textContent !== said) this.part('.event').textContent = said;
+    const told = last ? `${clock(last[0])} ${last[2]}` : '';
+    if (this.part('.event').textContent !== told) this.part('.event').textContent = told;
     this.host.dataset.t = t;
     if (!this.player.playing) this.describe(t);
   }

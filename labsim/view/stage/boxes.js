@@ -18,7 +18,8 @@ class Boxes extends Scene {
     if (rings) this.words('!', x + w - pad, line, {bold: true, align: 'right', ink: look.alarm});
     const heap = this.isHeap(box), drawn = this.glyphs(box).length || box.bars || heap;
     const entries = box.show.map(([label, name]) => [this.number(name), label]);
-    if (heap) entries.push([figures(between(run, run.passed(box.alarm), t)), 'so far']);
+    if (heap && isRate(run.unit(box.alarm)))
+      entries.push([short(between(run, run.passed(box.alarm), t)), 'so far']);
     const beside = drawn && !this.narrow, split = beside ? this.split(entries, w, pad) : 1;
     const room = split * w - 2 * pad;
     const left = y + h - line - 0.4 * font - (drawn && !beside ? 1.7 * font : 0);
@@ -46,7 +47,7 @@ class Boxes extends Scene {
   number(name) {
     const {run, t} = this, unit = run.unit(name), value = run.at(name, t);
     if (isShare(unit)) return amount(value, RULE.share);
-    return unit in RULE.families ? amount(value, unit) : figures(value);
+    return unit === '%' || unit in RULE.families ? amount(value, unit) : short(value);
   }
 
   // The share of a box's width for its numbers, beside what is drawn: what they need, if they can.
@@ -68,7 +69,7 @@ class Boxes extends Scene {
     for (const [label, name] of box.show) {
       const unit = run.unit(name);
       if (isPile(unit)) found.push([name, /flight|work|way|hand|under/.test(label) ? 'sent'
-        : 'waiting']);
+        : /done|deleted|served|answered|completed/.test(label) ? 'served' : 'waiting']);
       else if (isMachine(unit)) found.push([name, /boot|creat|pend|warm/.test(label) ? 'boots'
         : /termin|drain/.test(label) ? 'drains' : /down|unheal/.test(label) ? 'down' : 'works']);
       else if (unit === '%' || isShare(unit))
@@ -81,7 +82,7 @@ class Boxes extends Scene {
     const {run, t} = this, glyphs = this.glyphs(box);
     if (box.bars && this.columnsOf(box, x, y, w, h)) return;
     if (this.isHeap(box)) {
-      const sums = run.passed(box.alarm), total = sums[run.n - 1];
+      const sums = this.sums(box.alarm), total = sums[run.n - 1];
       this.pieces([[between(run, sums, t), 'lost']], total, x, y, w, h);
     } else if (glyphs.length && glyphs.every(([, kind]) => kind === 'level')) {
       glyphs.forEach(([name], i) => this.level(run.at(name, t) / (run.unit(name) === '%' ? 100

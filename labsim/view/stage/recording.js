@@ -24,6 +24,7 @@ function opened(data) {
     const series = lazy.get(name);
     return series ? (series.top ??= run.values(name).reduce((a, b) => Math.max(a, b), 0)) : 0;
   };
+  run.grows = name => run.values(name).every((v, i, all) => !i || v >= all[i - 1]);
   // How much has passed up to each instant: of a rate.
   run.passed = name => {
     const series = lazy.get(name);
@@ -108,7 +109,7 @@ function worst(plan, run) {
   const score = new Float64Array(run.n);
   const add = (name, weight) => {     // a count that only grows says nothing about a moment
     const values = run.values(name), top = run.top(name);
-    if (!values || !(top > 0) || values.every((v, i) => !i || v >= values[i - 1])) return;
+    if (!values || !(top > 0) || run.grows(name)) return;
     for (let i = 0; i < run.n; i++) score[i] += weight * values[i] / top;
   };
   for (const box of plan.boxes) {

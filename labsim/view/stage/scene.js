@@ -20,8 +20,7 @@ class Scene {
   show(run) {
     this.run = run;
     this.flows = this.plan.links.map(link => this.flow(link).filter(([name]) => run.has(name))
-      .map(([name, fate]) => ({fate, sums: isRate(run.unit(name)) ? run.passed(name)
-        : run.values(name)})));
+      .map(([name, fate]) => ({fate, sums: this.sums(name)})));
     this.most = Math.max(...this.flows.flat().map(({sums}) => steepest(run, sums)), 0);
     this.idle = new Set(this.plan.boxes.filter(box => this.plan.links.every(link => link.control
       || link.start !== box.name && link.end !== box.name)));
@@ -41,10 +40,15 @@ class Scene {
       other.start === link.end && !other.control) ? 'sent' : 'served']];
   }
 
-  // Where what was turned away lies.
+  // How many up to each instant: of a rate, or of a count that grows.
+  sums(name) {
+    return isRate(this.run.unit(name)) ? this.run.passed(name) : this.run.values(name);
+  }
+
+  // Where what was turned away lies: a box whose only number is its alarm, and only grows.
   isHeap(box) {
-    return Boolean(box.alarm) && isRate(this.run?.unit(box.alarm) ?? '')
-      && box.show.some(([, name]) => name === box.alarm) && box.show.length === 1;
+    return box.show.length === 1 && box.show[0][1] === box.alarm && this.run.has(box.alarm)
+      && (isRate(this.run.unit(box.alarm)) || this.run.grows(box.alarm));
   }
 
   size(width, height, ratio, font) {
@@ -137,8 +141,9 @@ class Scene {
       : '';
     const text = `${link.label} ${isRate(run.unit(link.series)) ? number && number + '/s' : number}`
       .trim();
-    if (!text) return;
     const level = Math.abs(y2 - y1) < 2, room = level ? Math.abs(x2 - x1) + 0.5 * font : 9 * font;
+    g.font = `${0.82 * font}px ${look.face}`;
+    if (!text || g.measureText(text).width > 1.4 * room) return;    // the boxes say it, too
     this.words(text, (x1 + x2) / 2 + (level ? 0 : 0.5 * font),
       (y1 + y2) / 2 - (level ? 0.75 * font : 0), {size: 0.82, room,
         align: level ? 'center' : 'left', halo: true});
@@ -169,7 +174,7 @@ class Scene {
     let x = 0.3 * font;
     const y = height - 0.35 * font;
     for (const [fate, word] of [['sent', 'on the way'], ['served', 'served'],
-      ['retried', 'again'], ['lost', 'turned away or lost']]) {
+      ['waiting', 'back, waiting'], ['retried', 'again'], ['lost', 'turned away or lost']]) {
       if (!fates.has(fate) || x > width - 6 * font) continue;
       this.dot(x + 0.3 * font, y - 0.28 * font, fate);
       x += 0.8 * font + this.words(word, x + 0.8 * font, y, {size: 0.75, ink: look.faintInk})
@@ -189,6 +194,6 @@ class Scene {
     const faults = run.faults.filter(([, , from, to]) => from <= t && t < to)
       .map(([part, what]) => `${part} is broken (${what})`);
     this.t = held;
-    return [`At ${clock(t)} of ${clock(run.duration)}`, ...faults, ...parts].join('; ') + '.';
+    return [`At ${clock(t, run.duration)} of ${clock(run.duration, run.duration)}`, ...faults, ...parts].join('; ') + '.';
   }
 }

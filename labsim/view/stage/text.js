@@ -2,6 +2,8 @@
 
 const amount = (value, unit = '') => format(value, unit ?? '', RULE);
 const figures = value => amount(value);
+const short = value => Math.abs(value) >= 1e6 ? compact(Number(value.toPrecision(3)))
+  : figures(value);
 // In which unit people tell values up to `top`: how much of the series' unit it is, and its name.
 function scaled(top, unit) {
   const [rows, own, behind] = RULE.families[unit] ?? [[], 1, ''];
@@ -15,7 +17,8 @@ const isPile = unit => /^(messages|requests|records|I\/Os|reads|writes|execution
 const isMachine = unit => /^(instances|replicas|targets|servers|consumers|copies)$/
   .test(unit ?? '');
 
-function clock(t) {             // 12:30 or 1:02:30, with days before it
+function clock(t, duration = Infinity) {    // 12:30 or 1:02:30, with days before it
+  if (duration < 20) return `${t.toFixed(1)} s`;
   t = Math.floor(t);
   const two = n => String(n).padStart(2, '0');
   const d = Math.floor(t / 86400), h = Math.floor(t / 3600) % 24, m = Math.floor(t / 60) % 60;
