@@ -91,8 +91,8 @@ for number in "234":
 
 # %% [markdown]
 # With {{preset:2}} one message in twenty waits longer than {{result:2:wait_p95}}, with {{preset:4}}
-# longer than {{result:4:wait_p95}}. The early group is not only quicker, it is cheaper: it never has
-# to work off the mountain that the late one lets grow.
+# longer than {{result:4:wait_p95}}. The early group is not only quicker, it is cheaper: it never
+# has to work off the mountain that the late one lets grow.
 
 # %%
 lab.run(lab.preset("2")).plot()
