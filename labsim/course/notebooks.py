@@ -125,12 +125,8 @@ def _value(name: str, lab) -> str:
     if name.startswith(("fact:", "notes:")):
         side, id = name.split(":", 1)
         fact = in_effect.book().fact(id)
-        try:
-            return in_full(fact.number("notes" if side == "notes" else "today"), fact.unit)
-        except ValueError:      # a rule, in words
-            first, second = fact.today, fact.notes
-            words = (second or first) if side == "notes" else (first or second)
-            return f"{words} {fact.unit}".strip()
+        sides = ("notes", "today") if side == "notes" else ("today", "notes")
+        return fact.told(next((side for side in sides if getattr(fact, side)), "today"))
     if lab is None:
         raise BuildError("this notebook is no lab's")
     if name.startswith("preset:"):
