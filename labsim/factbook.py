@@ -20,6 +20,7 @@ from pathlib import Path
 from labsim import plugins
 from labsim.errors import unknown
 from labsim.tables import as_html, as_text
+from labsim.text import in_full
 
 KINDS = "facts", "prices"
 
@@ -67,6 +68,15 @@ class Fact:
         """Whether the notes say something else than AWS does today."""
         return bool(self.notes and self.today and self.notes != self.today)
 
+    def told(self, side: str) -> str:
+        """The value of one side to look at, with its unit; a dash for nothing."""
+        text, unit = getattr(self, side), "" if self.unit in ("rule", "count") else self.unit
+        try:
+            return in_full(float(text), unit)
+        except ValueError:      # in words
+            once = "" if unit in text.replace(")", " ").split() else unit
+            return f"{text} {once}".strip() or "-"
+
     def noted(self, notes: str) -> "Fact":
         """The fact with other notes. Today's value stays, also where that is the notes' of old."""
         return replace(self, notes=notes, today=self.today or self.notes)
@@ -75,22 +85,16 @@ class Fact:
 class FactTable(tuple):
     """Facts to look at: text in a terminal, a table in a notebook."""
 
-    columns = ("Fact", "In the notes", "Today", "Unit", "Confidence")
+    columns = ("Fact", "In the notes", "Today", "Confidence")
 
     def _rows(self):
-        return [(f.quantity, _spaced(f.notes), _spaced(f.today), f.unit, f.confidence)
-                for f in self]
+        return [(f.quantity, f.told("notes"), f.told("today"), f.confidence) for f in self]
 
     def __repr__(self) -> str:
         return as_text(self.columns, self._rows())
 
     def _repr_html_(self) -> str:
         return as_html(self.columns, self._rows())
-
-
-def _spaced(text: str) -> str:
-    """A value to look at: thousands separated, a dash for nothing."""
-    return f"{int(text):,}" if text.isdecimal() else text or "-"
 
 
 class FactBook(dict):

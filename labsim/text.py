@@ -2,8 +2,8 @@
 
 Picture a newsreader with a sheet of numbers: "five minutes", "68 percent of requests", "1.2
 billion", never "300 s", "0.68" or "1.2e+09". One rule, which is data: a unit belongs to a family,
-and a family is a list of rows (factor, name, least), largest first. A value takes the first row of
-which it has at least `least`, or a whole number; a row without `least` takes whole numbers only.
+and a family is a list of rows (factor, name, least, whole), largest first. A value takes the first
+row of which it has at least `least`, or a whole number of at least `whole`; None: never.
 Then come three significant figures, thousands separated, halves rounded up.
 """
 
@@ -14,11 +14,13 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 TRUTH = {"true": True, "yes": True, "on": True, "1": True,
          "false": False, "no": False, "off": False, "0": False}
 
-NUMBERS = ((1e12, "trillion", 1), (1e9, "billion", 1), (1e6, "million", 10), (1, "", 0))
-TIMES = ((86_400, "day", 2), (3_600, "h", 2), (60, "min", 5), (1, "s", 1), (0.001, "ms", 1),
-         (1e-6, "\u00b5s", 0))
-SIZES = ((2**40, "TiB", None), (1e12, "TB", 1), (2**30, "GiB", None), (1e9, "GB", 1),
-         (2**20, "MiB", None), (1e6, "MB", 1), (2**10, "KiB", None), (1e3, "KB", 1), (1, "byte", 0))
+NUMBERS = ((1e12, "trillion", 1, 1), (1e9, "billion", 1, 1), (1e6, "million", 10, 1),
+           (1, "", 0, 1))
+TIMES = ((86_400, "day", 2, 1), (3_600, "h", 2, 1), (60, "min", 5, 2), (1, "s", 1, 1),
+         (0.001, "ms", 1, 1), (1e-6, "\u00b5s", 0, 1))
+SIZES = ((2**40, "TiB", None, 1), (1e12, "TB", 1, 1), (2**30, "GiB", None, 1), (1e9, "GB", 1, 1),
+         (2**20, "MiB", None, 1), (1e6, "MB", 1, 1), (2**10, "KiB", None, 1), (1e3, "KB", 1, 1),
+         (1, "byte", 0, 1))
 # Unit -> (family, the unit in that family's factors, what follows the name). Any other unit, such
 # as MB, with which AWS means powers of ten or of two, stays as it is, behind one of NUMBERS.
 FAMILIES = {"s": (TIMES, 1, ""), "ms": (TIMES, 0.001, ""), "min": (TIMES, 60, ""),
@@ -72,6 +74,11 @@ def scale(largest: float, unit: str) -> tuple[float, str]:
     return factor / FAMILIES[unit][1], name + "s" * (name in COUNTED) + behind
 
 
+def without(unit: str) -> str:
+    """The unit for a sentence that says itself what a part is of."""
+    return SHARE if is_share(unit) else unit
+
+
 def is_share(unit: str) -> bool:
     """Whether values of this unit are parts of 1, said in percent."""
     return unit == SHARE or unit.startswith("of ")
@@ -85,8 +92,8 @@ def _measured(value: float, unit: str) -> tuple:
 
 def _fitting(rows: tuple, size: float, rounded: float) -> Iterator[tuple]:
     """The rows in which a size may be told, the best first."""
-    for factor, name, least in rows:
-        if (factor == 1 if size == 0 else size >= factor and size % factor == 0
+    for factor, name, least, whole in rows:
+        if (factor == 1 if size == 0 else size >= whole * factor and size % factor == 0
                 or least is not None and rounded >= least * factor):
             yield factor, name
 

@@ -17,6 +17,11 @@ from labsim.errors import LabsimError
 QUIET = "--no-browser"
 
 
+# What a learner does not want to come across beside the notebooks, in JupyterLab's file browser.
+HIDDEN = [f"--ContentsManager.hide_globs={name}"
+          for name in ("solutions", "conftest.py", "__pycache__")]
+
+
 def take_course_along() -> None:
     """The course in effect is in effect in every process started from now on."""
     if course := in_effect.current():
@@ -38,7 +43,7 @@ def open_lab(args) -> None:
     root = ["--allow-root"] if os.name == "posix" and os.geteuid() == 0 else []
     notebook = find_notebook(go_on(args.slug))
     take_course_along()
-    start([sys.executable, "-m", "jupyterlab", str(notebook), *root,
+    start([sys.executable, "-m", "jupyterlab", str(notebook), *root, *HIDDEN,
            *([QUIET] if args.no_browser else []), *args.rest])
 
 

@@ -15,7 +15,7 @@ In markdown, {{...}} is filled in:
   {{notes:asg.default_cooldown}} as the course notes have it
   {{result:wait_p95}}            a metric of the default run, seed 1
   {{result:2:wait_p95}}          of preset 2
-  {{preset:2}}, {{version}}      a preset's title, the version of labsim
+  {{preset:2}}, {{version}}      a preset's name and step, the version of labsim
 """
 
 import hashlib
@@ -27,10 +27,11 @@ from labsim.course import in_effect
 from labsim.course.course_model import Chapter
 from labsim.course.coursefile import NAME
 from labsim.errors import LabsimError
-from labsim.text import format_value, in_full
+from labsim.text import CLOSE, format_value, in_full, without
 from labsim.version import __version__
 
 MOST_LINES = 15
+TIMES = "ms|s|min|h|days?|seconds?|minutes?|hours?"
 BEGIN, END, BLANK = "# >>> solution", "# <<< solution", "# blank: "
 IN_EFFECT = f'import labsim\n\nlabsim.use_course("{NAME}")'
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -107,8 +108,10 @@ def filled(text: str, lab, where: str) -> str:
         except (LabsimError, ValueError, AttributeError, KeyError, IndexError) as error:
             raise BuildError(f"{where}: {match[0]}: {error}") from None
         last = value.rpartition(" ")[2]
-        if last and re.match(rf"\s+{re.escape(last)}(?!\w)", text[match.end():]):
-            raise BuildError(f"{where}: {match[0]} {last}: {value!r} says {last} already")
+        own = TIMES if re.fullmatch(TIMES, last) else re.escape(last[-1:] if last[-1:] in CLOSE
+                                                                else last)
+        if last and (said := re.match(rf"\s*({own})(?!\w)", text[match.end():])):
+            raise BuildError(f"{where}: {match[0]} {said[1]}: {value!r} has its unit already")
         return value
     text = re.sub(r"\{\{(.*?)\}\}", fill, text)
     if mark := re.search(r".*(\{\{|\}\}).*", text):
@@ -122,25 +125,23 @@ def _value(name: str, lab) -> str:
     if name.startswith(("fact:", "notes:")):
         side, id = name.split(":", 1)
         fact = in_effect.book().fact(id)
-        try:
-            return in_full(fact.number("notes" if side == "notes" else "today"), fact.unit)
-        except ValueError:      # a rule, in words
-            first, second = fact.today, fact.notes
-            words = (second or first) if side == "notes" else (first or second)
-            return f"{words} {fact.unit}".strip()
+        sides = ("notes", "today") if side == "notes" else ("today", "notes")
+        return fact.told(next((side for side in sides if getattr(fact, side)), "today"))
     if lab is None:
         raise BuildError("this notebook is no lab's")
     if name.startswith("preset:"):
-        return lab.scene(name[7:]).title
+        scene = lab.scene(name[7:])
+        number = scene.title.removesuffix(scene.name).strip()
+        return f"*{scene.name}*" + (f" (step {number})" if number else "")
     if name.startswith("result:"):
         *preset, metric = name.split(":")[1:]
         metric, params = lab.metric(metric), lab.preset(preset[0]) if preset else lab.Params()
-        return format_value(lab.run(params).summary[metric.name], metric.unit)
+        return format_value(lab.run(params).summary[metric.name], without(metric.unit))
     specs = lab.Params.specs()
     if name not in specs:
         raise BuildError("no such parameter")
-    default = specs[name].default
-    return in_full(default, specs[name].unit) if isinstance(default, (int, float)) else default
+    default, unit = specs[name].default, without(specs[name].unit)
+    return in_full(default, unit) if isinstance(default, (int, float)) else default
 
 
 def finish(notebook) -> str:

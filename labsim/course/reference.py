@@ -41,8 +41,8 @@ def facts_page(topic: str, rows: list) -> str:
         said = f"<b>{escape(fact.quantity)}</b><br>{code(fact.id)}"
         if fact.comment:
             said += f'<br><span class="labsim-comment">{linked(fact.comment)}</span>'
-        return (f'<span id="{escape(fact.id)}">{said}</span>', _value(fact.notes, fact.unit),
-                _value(fact.today, fact.unit) + (
+        return (f'<span id="{escape(fact.id)}">{said}</span>', _value(fact, "notes"),
+                _value(fact, "today") + (
                     '<br><span class="labsim-differs">differs</span>' if fact.differs else ""),
                 escape(fact.confidence), linked(fact.source))
     columns = "Fact", "In the notes", "Today", "Confidence", "Source"
@@ -52,10 +52,10 @@ def facts_page(topic: str, rows: list) -> str:
         raw(table(columns, map(row, rows), f"Facts about {topic}", "labsim-facts"))])
 
 
-def _value(text: str, unit: str) -> str:
-    if not text:
+def _value(fact, side: str) -> str:
+    if not getattr(fact, side):
         return '<span class="labsim-none">not said</span>'
-    return escape(f"{int(text):,} {unit}" if text.isdecimal() else f"{text} {unit}".strip())
+    return escape(fact.told(side))
 
 
 def fact_link(id: str, up: str = "../") -> str:

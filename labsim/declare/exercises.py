@@ -11,7 +11,7 @@ from typing import Any
 
 from labsim.declare.result import Result
 from labsim.errors import LabsimError
-from labsim.text import FAMILIES, format_value, in_full
+from labsim.text import FAMILIES, format_value, in_full, without
 
 AT = {"<=": "at most", ">=": "at least"}        # a goal in words
 BLANK = "Not answered yet."
@@ -44,7 +44,8 @@ class Exercise:
     def told(self, lab, text: str) -> str:
         """`text` with its numbers filled in."""
         params = self.params(lab)
-        words = {name: in_full(value, spec.unit) if isinstance(value, (int, float)) else value
+        words = {name: in_full(value, without(spec.unit))
+                 if isinstance(value, (int, float)) else value
                  for name, spec in lab.Params.specs().items()
                  for value in [getattr(params, name)]}
         answer = self._answer_text(lab) if "{answer}" in text else ""

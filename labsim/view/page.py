@@ -128,9 +128,9 @@ def _sources(lab, run) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     own = [spec.fact for spec in lab.Params.specs().values() if spec.fact]
     for f in map(lab.Params.book().fact, dict.fromkeys([*own, *lab.facts])):
-        value = f.notes or f.today if run.params.facts == "notes" else f.today or f.notes
-        value = f"{int(value):,}" if value.isdecimal() else value
+        sides = ("notes", "today") if run.params.facts == "notes" else ("today", "notes")
+        value = f.told(next((side for side in sides if getattr(f, side)), "today"))
         unsure = "" if f.confidence == "verified" else f" ({f.confidence})"
         found.setdefault(f.source, []).append(
-            f"{f.quantity}: {value} {f.unit}".strip() + unsure)
+            f"{f.quantity}: {value}{unsure}")
     return found

@@ -444,7 +444,19 @@ def test_open_starts_jupyterlab_on_the_notebook(says, started, slug):
     assert [python, m, module] == [sys.executable, "-m", "jupyterlab"]
     assert Path(path).parent == CHECKOUT / "notebooks" and path.endswith(f"-{slug}.ipynb")
     root = ["--allow-root"] if os.geteuid() == 0 else []
-    assert rest == [*root, "--no-browser", "--ServerApp.token=x_y"]
+    hidden = [f"--ContentsManager.hide_globs={name}"
+              for name in ("solutions", "conftest.py", "__pycache__")]
+    assert rest == [*root, *hidden, "--no-browser", "--ServerApp.token=x_y"]
+
+
+def test_solutions_are_out_of_a_learners_sight(tmp_path):
+    """JupyterLab's file browser, as it is opened, has the notebooks and nothing with answers."""
+    contents = pytest.importorskip("jupyter_server.services.contents.filemanager")
+    from labsim.cli.present import HIDDEN
+    shown = contents.FileContentsManager(root_dir=str(CHECKOUT / "notebooks"), parent=None)
+    shown.hide_globs = [option.partition("=")[2] for option in HIDDEN]
+    names = {entry["name"] for entry in shown.get("")["content"]}
+    assert names == {path.name for path in (CHECKOUT / "notebooks").glob("*.ipynb")}
 
 
 def test_open_alone_starts_at_the_beginning(says, started):

@@ -74,7 +74,7 @@ for clients in (2, 4, 8, 16, 32):
 # %% [markdown]
 # ### Pools that hold on
 #
-# *{{preset:2}}*: a bad start, and nobody ever asks again.
+# {{preset:2}}: a bad start, and nobody ever asks again.
 
 # %%
 burning = lab.run(lab.preset("2"))
@@ -132,7 +132,7 @@ for lifetime in (5, 10, 20, 60, 300):
 # %% [markdown]
 # ### A report moves out
 #
-# A third of the reads belongs to a report. The preset *{{preset:5}}* gives it a custom endpoint
+# A third of the reads belongs to a report. The preset {{preset:5}} gives it a custom endpoint
 # with a replica {{big_factor}} as large, and leaves the others to the rest.
 
 # %%
@@ -207,7 +207,7 @@ for ttl in (1, 5, 30, 60, 300):
 #
 # ### A server that has become read-only
 #
-# *{{preset:10}}*: half of the pooled connections to the writer survive the failover. The old writer
+# {{preset:10}}: half of the pooled connections to the writer survive the failover. The old writer
 # is now a reader; it answers, with an error that is no network error, so the pool keeps the
 # connection. How long?
 
@@ -226,7 +226,7 @@ for validation in ("lifetime", "on-error", "before-use"):
 # lifetime parts them: half an hour, as people have reported it. With a test, or a pool that takes
 # the error for the end of a connection, a failover is as long as for those that are cut.
 #
-# With *{{preset:11}}* the clients' connections end at the proxy. It finds the new writer itself,
+# With {{preset:11}} the clients' connections end at the proxy. It finds the new writer itself,
 # in a third of the time, and holds writes meanwhile. It costs {{proxy_price}} per vCPU of *each*
 # instance.
 

@@ -84,7 +84,7 @@ for number in ("1", "11", "2", "4"):
 
 # %% [markdown]
 # A new connection takes three round trips: TCP, TLS, the request. From Asia to the bucket that is
-# well over half a second. Look at *{{preset:11}}*: nothing is cached, and yet Asia waits little
+# well over half a second. Look at {{preset:11}}: nothing is cached, and yet Asia waits little
 # more than half as long. The three trips are to the edge near by; the edge's connection to the
 # origin is open already. With edges most answers need no more than the way to the nearest of them.
 

@@ -90,9 +90,9 @@ for number in "234":
           f"   cost {s['cost_usd']:.2f} USD")
 
 # %% [markdown]
-# {{preset:2}}: {{result:2:wait_p95}} for the slowest twentieth. With {{preset:4}}:
-# {{result:4:wait_p95}}. The early group is not only quicker, it is cheaper: it never has to work
-# off the mountain that the late one lets grow.
+# With {{preset:2}} one message in twenty waits longer than {{result:2:wait_p95}}, with {{preset:4}}
+# longer than {{result:4:wait_p95}}. The early group is not only quicker, it is cheaper: it never
+# has to work off the mountain that the late one lets grow.
 
 # %%
 lab.run(lab.preset("2")).plot()

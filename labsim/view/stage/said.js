@@ -10,8 +10,8 @@ export function said(value, unit, rule) {
     return [percent(value) + "%", unit === rule.share ? "" : unit];
   }
   const size = Math.abs(value) * own, rounded = Number(size.toPrecision(digits(size, 3)));
-  const [factor, large] = rows.find(([factor, , least]) => size === 0 ? factor === 1
-    : (size >= factor && size % factor === 0) || (least !== null && rounded >= least * factor));
+  const [factor, large] = rows.find(([factor, , least, whole]) => size === 0 ? factor === 1
+    : (size >= whole * factor && size % factor === 0) || (least !== null && rounded >= least * factor));
   let number = text(size / factor, 3, value < 0), name = large;
   const single = number === "1" || number === "-1";
   if (rows === rule.numbers) {
