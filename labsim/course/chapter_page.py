@@ -53,6 +53,7 @@ class ChapterPage:
     def __init__(self, course, chapter, asked: Asked, lite: str = ""):
         self.chapter, self.path = chapter, course.learner(chapter)
         self.lab, self.asked, self.lite = chapter.lab, asked, lite
+        self.chapters = {f"{chapter.name}.ipynb" for chapter in course.chapters}
         self.heading, self.number, self.seen = "", 0, set()
         self.files: set[Path] = set()       # pictures and the like that the text refers to
         self.notebook = self._read()
@@ -99,11 +100,17 @@ class ChapterPage:
         for line in cell.source.splitlines():
             if heading := re.match(r"#+\s+(.*)", line):
                 self.heading = heading[1].strip()
+        cell.source = re.sub(r"\[([^]]*)\]\(([\w.-]+\.ipynb)\)", self._linked, cell.source)
         for name in re.findall(r"\]\(([^)\s#:]+)", cell.source):
             file = self.path.parent / name
             if file.is_file() and file.suffix != ".ipynb":
                 self.files.add(file)
         self._add(cell)
+
+    def _linked(self, link) -> str:
+        """A link to a notebook; only its words where that one is there, but not in this course."""
+        away = link[2] not in self.chapters and (self.path.parent / link[2]).is_file()
+        return link[1] if away else link[0]
 
     def _code(self, cell) -> None:
         if not cell.source.strip():
