@@ -30,8 +30,11 @@ def script(up: str) -> str:
 
 
 def stage(lab, up: str) -> str:
-    """The steps of a lab, as they play on a page."""
-    return still.piece(still.story(lab, SET), still.in_words(lab, lab.run(), "")) + script(up)
+    """The steps of a lab, as they play on a page; it opens at the second, where something happens
+    that does not in the first."""
+    plan = still.story(lab, SET)
+    return still.piece(plan, still.in_words(lab, lab.run(), ""),
+                       step=min(1, len(plan["steps"]) - 1)) + script(up)
 
 
 def output(html: str, up: str) -> str:
