@@ -228,6 +228,11 @@ def _picture(result, t: float):
     return Diagram(result, t)
 
 
+def _stage(result):
+    from labsim.view.still import Still
+    return Still(result)
+
+
 def _report(result, file) -> None:
     from labsim.view.report import save
     save(result, file)
@@ -248,5 +253,5 @@ def _measured(table):
     return draw(table)
 
 
-hooks.answers.update(plot=_plot, picture=_picture, report=_report, explore=_explore, trust=_trust,
-                     measured=_measured, lab=_of_result)
+hooks.answers.update(plot=_plot, picture=_picture, stage=_stage, report=_report,
+                     explore=_explore, trust=_trust, measured=_measured, lab=_of_result)

@@ -15,7 +15,7 @@
 # four services? How do I see what it does, and what it costs? What do clients do who get no answer,
 # and what happens when a part breaks? How do I try a change, and know that it is not luck?
 #
-# Time: about forty minutes. labsim {{version}}.
+# Time: about forty minutes. labsim {{version}}. {{run}}
 
 # %% [markdown]
 # ## Ten lines

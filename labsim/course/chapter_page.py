@@ -1,7 +1,8 @@
 """A chapter's page, from its executed notebook.
 
-Picture a workbook set as a book: the story, the code and the figures stay, the blanks go, and in
-the place of each exercise stands the exercise with its hints and solution folded. What a lab has
+Picture a workbook set as a book: it opens with its stage, which plays; the story, the code and the
+figures stay, the blanks go, and in the place of each exercise stands the exercise with its hints
+and solution folded. What a lab has
 and its notebook leaves out (exercises, quiz, known answers) is added at the end.
 
 A cell's output is recognised by what it shows: an exercise by its text, a blank by what `check`
@@ -13,7 +14,7 @@ import re
 from html import escape
 from pathlib import Path
 
-from labsim.course import collapsible, markup
+from labsim.course import collapsible, markup, played
 from labsim.course.exercises import Question
 from labsim.course.lab_quiz import Quiz
 from labsim.course.notebooks import BuildError
@@ -28,6 +29,8 @@ class Asked:
     """Every exercise and quiz of some labs, to be found by its text."""
 
     def __init__(self, labs, trust=None):
+        labs = tuple(labs)
+        self.labs = {lab.slug: lab for lab in labs}
         self.trust = {repr(table): html for table, html in (trust or {}).values()
                       if table}
         self.exercises = {repr(question): question for lab in labs
@@ -53,12 +56,15 @@ class ChapterPage:
     def __init__(self, course, chapter, asked: Asked, lite: str = ""):
         self.chapter, self.path = chapter, course.learner(chapter)
         self.lab, self.asked, self.lite = chapter.lab, asked, lite
+        self.chapters = {f"{chapter.name}.ipynb" for chapter in course.chapters}
         self.heading, self.number, self.seen = "", 0, set()
         self.files: set[Path] = set()       # pictures and the like that the text refers to
         self.notebook = self._read()
         cells, self.notebook.cells = self.notebook.cells, []
         for self.number, cell in enumerate(cells, 1):
             (self._told if cell.cell_type != "code" else self._code)(cell)
+        self._first = next((cell.source for cell in self.notebook.cells
+                            if cell.cell_type == "markdown"), "")
 
     @property
     def title(self) -> str:
@@ -67,10 +73,6 @@ class ChapterPage:
         if not found:
             raise BuildError(f"{self.path.name}: its first cell of text has no title (# ...)")
         return found[1].strip()
-
-    @property
-    def _first(self) -> str:
-        return next((c.source for c in self.notebook.cells if c.cell_type == "markdown"), "")
 
     @property
     def minutes(self) -> str:
@@ -99,11 +101,17 @@ class ChapterPage:
         for line in cell.source.splitlines():
             if heading := re.match(r"#+\s+(.*)", line):
                 self.heading = heading[1].strip()
+        cell.source = re.sub(r"\[([^]]*)\]\(([\w.-]+\.ipynb)\)", self._linked, cell.source)
         for name in re.findall(r"\]\(([^)\s#:]+)", cell.source):
             file = self.path.parent / name
             if file.is_file() and file.suffix != ".ipynb":
                 self.files.add(file)
         self._add(cell)
+
+    def _linked(self, link) -> str:
+        """A link to a notebook; only its words where that one is there, but not in this course."""
+        away = link[2] not in self.chapters and (self.path.parent / link[2]).is_file()
+        return link[1] if away else link[0]
 
     def _code(self, cell) -> None:
         if not cell.source.strip():
@@ -130,9 +138,11 @@ class ChapterPage:
         """A code cell; every picture after the first in a cell of its own, for its own words."""
         import nbformat
 
-        groups = [[]]
+        groups, explored = [[]], self._explored(texts)
         for output in cell.outputs:
             output = self._output(output)
+            if explored and explored[0] == _plain(output):
+                continue
             if groups[-1] and _png(output) and any(map(_png, groups[-1])):
                 groups.append([])
             groups[-1].append(output)
@@ -144,9 +154,9 @@ class ChapterPage:
                 made.metadata["mystnb"] = {"image": {"alt": self._words(picture),
                                                      "classes": "labsim-figure"}}
             self._add(made)
+        if explored:
+            self.add_html(self._live(explored[1]))
         for text in texts:
-            if explored := re.fullmatch(r"Explorer of ([\w-]+)", text):
-                self.add_html(self._live(explored[1]))
             if _is_table(text, TrustTable.columns):
                 self.seen.add("trust")
             if self.lab and _is_table(text, FactTable.columns):
@@ -156,6 +166,8 @@ class ChapterPage:
 
     def _output(self, output):
         html = output.get("data", {}).get("text/html")
+        if html and 'class="labsim-stage"' in html:
+            output.data["text/html"] = html = played.output(html, "../")
         if html and (ours := self.asked.trust.get(_plain(output))):
             output.data["text/html"] = ours     # with its sources as links
         elif html and "<table" in html:
@@ -172,11 +184,20 @@ class ChapterPage:
         told = description(base64.b64decode(output.data["image/png"]))
         return told or f"Figure: {self.heading or self.path.stem}"
 
+    def _explored(self, texts) -> re.Match | None:
+        """The explorer among a cell's outputs, by its name."""
+        found = (re.fullmatch(r"Explorer of ([\w-]+)", text) for text in texts)
+        return next((match for match in found if match and match[1] in self.asked.labs), None)
+
     def _live(self, slug: str) -> str:
+        """What stands for an explorer: the stage, if it is not the one that the page opens with,
+        and where its knobs turn."""
         here = (f' <a class="reference external" href="{escape(self.lite)}">Try it in the '
                 "browser.</a>" if self.lite else "")
-        return (f'<p class="labsim-note">This is a still. In Jupyter it is live, with sliders, '
-                f"presets and a system picture that plays: "
+        above = self.lab is not None and self.lab.slug == slug
+        shown = "" if above else played.stage(self.asked.labs[slug], "../")
+        plays = ('<a href="#labsim-opening">Above</a> it plays' if above else "Here it plays")
+        return (f'{shown}<p class="labsim-note">{plays}; in Jupyter its knobs turn, too: '
                 f"<code>labsim open {escape(slug)}</code>.{here}</p>")
 
     # -- what is added ---------------------------------------------------------------------------
@@ -195,6 +216,13 @@ class ChapterPage:
     def add_html(self, html: str) -> None:
         """Append a piece of HTML."""
         self.add_text(markup.raw(html))
+
+    def open(self) -> None:
+        """Set the lab's stage below the title."""
+        cell = next(cell for cell in self.notebook.cells if cell.cell_type == "markdown")
+        stage = f'<div id="labsim-opening">{played.stage(self.lab, "../")}</div>'
+        cell.source = re.sub(r"^# .+$", lambda found: f"{found[0]}\n\n{markup.raw(stage)}",
+                             cell.source, count=1, flags=re.M)
 
     def complete(self, trust: str) -> None:
         """Add what the lab has and the notebook leaves out; `trust` is its table as HTML."""

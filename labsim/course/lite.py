@@ -25,7 +25,7 @@ from labsim.course.execute import put
 from labsim.course.notebooks import BuildError
 
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
-WIDGETS = "@jupyter-widgets/jupyterlab-manager"
+WIDGETS = "@jupyter-widgets/jupyterlab-manager", "anywidget"
 # What JupyterLite's kernel installs when it starts (`initKernel` in its worker.js).
 STARTS_WITH = "ipykernel", "comm", "pyodide-kernel", "jedi", "ipython"
 # From a kernel's worker, which is a file of its extension, to the site's own wheels.
@@ -55,13 +55,13 @@ def make(course: Course, out: Path, tell: Callable[[str], None] = lambda text: N
 
 
 def found_extensions() -> dict[str, Path]:
-    """{name: folder} of the two extensions of JupyterLab that the site has, and no others."""
+    """{name: folder} of the extensions of JupyterLab that the site has, and no others."""
     from jupyter_core.paths import jupyter_path
 
     if find_spec("jupyterlite_core") is None or find_spec("jupyterlite_pyodide_kernel") is None:
         raise BuildError('JupyterLite is not installed: pip install "labsim[build]"')
     found = {}
-    for extension in (KERNEL, WIDGETS):
+    for extension in (KERNEL, *WIDGETS):
         folders = [Path(path) / extension for path in jupyter_path("labextensions")]
         found[extension] = next((f for f in folders if (f / "package.json").is_file()), None)
         if found[extension] is None:

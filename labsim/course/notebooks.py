@@ -16,6 +16,8 @@ In markdown, {{...}} is filled in:
   {{result:wait_p95}}            a metric of the default run, seed 1
   {{result:2:wait_p95}}          of preset 2
   {{preset:2}}, {{version}}      a preset's name and step, the version of labsim
+  {{run}}                        how to run a notebook, in one line
+  {{labs}}                       the built-in course's labs, each a link to its notebook
 """
 
 import hashlib
@@ -24,7 +26,7 @@ import re
 from pathlib import Path
 
 from labsim.course import in_effect
-from labsim.course.course_model import Chapter
+from labsim.course.course_model import Chapter, built_in
 from labsim.course.coursefile import NAME
 from labsim.errors import LabsimError
 from labsim.text import CLOSE, format_value, in_full, without
@@ -33,6 +35,8 @@ from labsim.version import __version__
 MOST_LINES = 15
 TIMES = "ms|s|min|h|days?|seconds?|minutes?|hours?"
 BEGIN, END, BLANK = "# >>> solution", "# <<< solution", "# blank: "
+RUN = ("In Jupyter: **Run > Run All Cells**, then turn a knob (in Colab *Runtime > Run all*, in VS "
+       "Code *Run All*).")
 IN_EFFECT = f'import labsim\n\nlabsim.use_course("{NAME}")'
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
@@ -122,6 +126,11 @@ def filled(text: str, lab, where: str) -> str:
 def _value(name: str, lab) -> str:
     if name == "version":
         return __version__
+    if name == "run":
+        return RUN
+    if name == "labs":
+        return "\n".join(f"* [{chapter.title}]({chapter.name}.ipynb): {chapter.lab.summary}"
+                         for chapter in built_in().chapters if chapter.lab)
     if name.startswith(("fact:", "notes:")):
         side, id = name.split(":", 1)
         fact = in_effect.book().fact(id)

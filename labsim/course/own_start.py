@@ -10,7 +10,7 @@ def start_page(file, chapters) -> str:
     title, intro = file.read["title"].strip(), file.read["intro"].strip()
     if any(line.lstrip().startswith("%%") for line in intro.splitlines()):
         raise file.wrong("intro", intro, "text in which no line begins with %%")
-    cells = [_prose(f"# {title}", "*labsim {{version}}*", intro,
+    cells = [_prose(f"# {title}", "*labsim {{version}}*", "{{run}}", intro,
                     "## The chapters", "\n".join(map(_line, chapters)))]
     shown = [chapter.lab for chapter in chapters if chapter.lab]
     cells += _example(shown[0]) if shown else []

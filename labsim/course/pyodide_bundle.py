@@ -211,6 +211,8 @@ def zipped(files: dict[str, bytes], where: str) -> tuple[str, bytes]:
     name, version = info.removesuffix(".dist-info").rsplit("-", 1)
     tags = HeaderParser().parsestr(files[f"{info}/WHEEL"].decode()).get_all("Tag") or []
     if not any(tag.endswith("-none-any") and "py3" in tag for tag in tags):
+        files = uncompiled(files, f"{info}/WHEEL")
+    if files is None:
         raise BuildError(f"{where}: {name} {version} has compiled code, and Pyodide doesn't "
                          "carry it at a version that fits")
     kept = {n: data for n, data in sorted(files.items()) if n.split("/")[-1] not in
@@ -224,6 +226,21 @@ def zipped(files: dict[str, bytes], where: str) -> tuple[str, bytes]:
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             archive.writestr(entry, data)
     return f"{name}-{version}-py3-none-any.whl", buffer.getvalue()
+
+
+def uncompiled(files: dict[str, bytes], wheel: str) -> dict[str, bytes] | None:
+    """The files without what was compiled (by mypyc) from modules that stand beside it; None where
+    something compiled is all that there is."""
+    compiled = {n for n in files if n.endswith((".so", ".pyd", ".dylib"))}
+    stems = {n: n.split("/")[-1].split(".")[0] for n in compiled}
+    if not compiled or any(f"{n.removesuffix(n.split('/')[-1])}{stem}.py" not in files
+                           for n, stem in stems.items() if not stem.endswith("__mypyc")):
+        return None
+    kept = {n: data for n, data in files.items() if n not in compiled}
+    lines = [line for line in kept[wheel].decode().splitlines()
+             if not line.startswith(("Tag:", "Root-Is-Purelib:"))]
+    told = [line for line in lines if line] + ["Root-Is-Purelib: true", "Tag: py3-none-any", ""]
+    return {**kept, wheel: "\n".join(told).encode()}
 
 
 def digest(data: bytes) -> str:

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from labsim.course import markup, reference, start_page
+from labsim.course import markup, played, reference, start_page
 from labsim.course.chapter_page import NUMBER, Asked, ChapterPage, topics_of
 from labsim.course.course_model import Course
 from labsim.course.in_effect import labs
@@ -91,6 +91,7 @@ def _write(course: Course, folder: Path, lite: bool) -> dict[str, list[int]]:
     sources.write("course.json", json.dumps({"title": course.title,
                                              "version": __version__}))
     sources.write("_static/colours.css", colours())
+    sources.write(f"_static/{played.SCRIPT}", played.script_file())
     own = [chapter.lab for chapter in course.chapters if chapter.lab]
     trust = {lab.slug: trusted(lab) for lab in own}
     beside = {slug: start_page.measured_picture(slug, table.measured,
@@ -105,6 +106,7 @@ def _write(course: Course, folder: Path, lite: bool) -> dict[str, list[int]]:
     uses = {slug: reference.modules_of(lab) for slug, lab in shown.items()}
     for page in pages:
         if page.lab:
+            page.open()
             page.complete(trust[page.lab.slug][1])
         page.add_text(_further(page, uses))
         _write_chapter(sources, page)

@@ -9,6 +9,8 @@
 # %% [markdown]
 # # Start here
 #
+# {{run}}
+#
 # labsim {{version}}: labs in which you feel how AWS services behave under load. You move a
 # slider, and a small simulation answers at once: the backlog grows, help comes too late, the
 # bill moves. Under every picture is a model that you can read, change and trust.
@@ -16,16 +18,19 @@
 # **After this page you can** open a lab, run an experiment in one line, compare two runs, and
 # say where a number comes from.
 
+# ## Turn a knob
+#
+# A queue in front of an Auto Scaling group. Go through its steps, turn a knob, press play.
+
 # %%
 import labsim
 
+labsim.lab("sqs-asg").explore()
+
 # %% [markdown]
 # ## The labs there are
-
-# %%
-for lab in labsim.labs().values():
-    print(f"{lab.slug}: {lab.title}")
-    print(f"    {lab.summary}")
+#
+# {{labs}}
 
 # %% [markdown]
 # ## One run

@@ -7,7 +7,7 @@ import dataclasses
 from html import escape
 from pathlib import Path
 
-from labsim.course import markup
+from labsim.course import markup, played
 from labsim.course.markup import code, raw
 
 SHARPNESS = 160     # dots per inch: sharp on a good screen
@@ -78,11 +78,18 @@ def start_page(course, pages, alts: dict[str, str], lite: str) -> str:
         raw('<p class="labsim-lead">Labs in which you feel how AWS services behave under load. '
             "You move a slider, and a small simulation answers at once. Under every picture is a "
             "model that you can read, change and trust.</p>"),
+        raw(played.lever(_first(shown))) if shown else "",
         raw('<p class="labsim-begin">' + "".join(
             f'<a href="chapters/{escape(page.chapter.name)}.html">{escape(page.title)}</a>'
             for page in others) + "</p>") if others else "",
         *(["## The labs", "", raw(f'<div class="labsim-cards">{cards}</div>')] if shown else []),
         "## Where to go", "", raw(ways(pages, lite)), *contents(pages)])
+
+
+def _first(pages):
+    """The lab to begin with: one for which a lever was chosen, or the first."""
+    labs = [page.lab for page in pages]
+    return next((lab for lab in labs if lab.slug in played.LEVERS), labs[0])
 
 
 def ways(pages, lite: str) -> str:

@@ -88,9 +88,15 @@ class Result:
             raise ParameterError("t", t, f"from 0 to {end:g} s")
         return hooks.ring("picture", self, t)
 
+    def stage(self):
+        """This run as a stage that plays: it shows itself in a notebook, and goes on playing where
+        there is no kernel."""
+        return hooks.ring("stage", self)
+
     def report(self, file) -> None:
-        """Write a page about this run into `file`, whose name ends in .html or .pdf: figure,
-        metrics, what was changed, the line that makes it again, the facts used."""
+        """Write a page about this run into `file`, whose name ends in .html or .pdf: figure (in
+        HTML a stage, too, which plays), metrics, what was changed, the line that makes it again,
+        the facts used."""
         hooks.ring("report", self, file)
 
     def to_json(self) -> str:

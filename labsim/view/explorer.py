@@ -48,6 +48,11 @@ class Stage(anywidget.AnyWidget):
     dark = t.Bool(None, allow_none=True).tag(sync=True)     # None: as what is behind it
     live = t.Unicode("").tag(sync=True)                     # its name in the page
 
+    def close(self) -> None:
+        """It goes, with the layout that every widget has."""
+        self.layout.close()
+        super().close()
+
 
 class Explorer(Session):
     """The explorer of `lab`, starting at its defaults (its first step) changed by `values`."""

@@ -4,7 +4,6 @@ Picture a bookmark that remembers not only the page, but where every slider stoo
 """
 
 import sys
-from html import escape
 from urllib.parse import quote
 
 from labsim.declare.describe import to_say
@@ -22,10 +21,11 @@ def lite_link(base: str, lab, params, seed: int = 1) -> str:
 def lite_code(lab, params, seed: int = 1) -> str:
     """Python that shows the explorer of `lab` in this state."""
     words = "".join(f"{name}={value!r}, " for name, value in to_say(lab, params).items())
-    lines = [f"explorer = labsim.lab({lab.slug!r}).explore({words.removesuffix(', ')})"]
     if seed != 1:
-        lines.append(f"explorer.seed.value = {seed:d}")
-    return "\n".join(["import labsim", *lines, "explorer"])
+        words += f"seed={seed:d}"
+    return "\n".join([
+        "import labsim", f"explorer = labsim.lab({lab.slug!r}).explore({words.removesuffix(', ')})",
+        "explorer"])
 
 
 def lite_base() -> str | None:
@@ -36,10 +36,3 @@ def lite_base() -> str | None:
 
     # Where the kernel's worker is, which is a file of a JupyterLab extension.
     return str(js.location.href).split("/extensions/")[0]
-
-
-def anchor(lab, params, seed: int) -> str:
-    """In a JupyterLite site a piece of HTML with the link to a run; elsewhere nothing."""
-    base = lite_base()
-    return "" if base is None else (
-        f'; <a target="_blank" href="{escape(lite_link(base, lab, params, seed))}">as a link</a>')

@@ -10,14 +10,22 @@ import io
 import os
 from html import escape
 
+from PIL import Image
+
 from labsim.errors import ends_in
+from labsim.view import still
 from labsim.view.page import AGAIN, FACTS, Page, more_sources, page
 from labsim.view.pdf_layout import INNER, as_pdf, curves, fit, place
 from labsim.view.style import Style
 
 FORMATS = (".html", ".pdf")
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+# Nothing from a network: the script that plays the run is in the page.
+POLICY = ("default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+          "script-src 'unsafe-inline'")
+COLOURS = 96        # of a figure: half of the bytes, and nobody sees it
+ROOM = 120_000      # characters of recordings: as many of the lab's own steps as fit
 DPI = 200
+AS_SHOWN = "Changed from the defaults:"
 BROWSERS = 0.97     # of a PDF's type: they set lines a little farther apart
 
 
@@ -42,6 +50,8 @@ def html(shown) -> str:
     dark, light = (_png(p, Style(dark=dark, dpi=DPI)) for dark in (True, False))
     alt = escape(f"Curves of {', '.join(p.panels)}; the table below has the metrics")
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in p.notes)
+    played = still.piece(still.plan_of(_scenes(p), room=ROOM, gone=AS_SHOWN),
+                         step=len(_scenes(p)) - 1)
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
@@ -53,14 +63,26 @@ def html(shown) -> str:
 <header><p class="stamp">{escape(p.stamp)}</p>
 <h1>{escape(p.title)}</h1><p>{escape(p.subtitle)}</p></header>
 <div class="cards">{"".join(map(_card, p.cards))}</div>
+{played}
 <picture><source media="screen and (prefers-color-scheme: dark)" srcset="{dark}">
 <img alt="{alt}" src="{light}"></picture>
 {"".join(_grid(*grid) for grid in p.grids.items())}
 {notes}
 <h2>{AGAIN}</h2><pre>{escape(p.code)}</pre>
 {_facts(p, sources)}
-</main></body></html>
+</main>{still.alone()}</body></html>
 """
+
+
+def _scenes(p: Page) -> list[still.Scene]:
+    """The runs as steps of the stage: of two, the first stands behind the second."""
+    run, before = p.runs
+    if before is None:
+        return [still.Scene(run, "This run", p.subtitle)]
+    lines = p.grids.get("What differs", ())
+    return [still.Scene(before, "The first run", p.subtitle),
+            still.Scene(run, "The second run, the first behind it", "; ".join(
+                f"{name}: {value}" for name, value, _ in lines) or "No parameter differs.")]
 
 
 def _card(card) -> str:
@@ -90,6 +112,10 @@ def _png(p: Page, style: Style) -> str:
     drawn, buffer, size = p.draw(style), io.BytesIO(), (INNER, curves(p))
     place(drawn, size, (0, 0, *size))
     drawn.savefig(buffer, format="png", dpi=DPI)
+    with Image.open(buffer) as picture:
+        few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    few.save(buffer, format="png", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
@@ -114,6 +140,7 @@ h2 { font-size: 1em; margin: 1.3em 0 .4em; padding-bottom: .15em; color: var(--m
 .value span { font-size: .62em; font-weight: 400 }
 .name { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .85em }
 .small { font-size: .8em }
+.labsim-stage { margin: 1.1em 0 }
 img { display: block; width: 100%; height: auto }
 dl { columns: 3 250px; column-gap: 2em; font-size: .87em }
 .two dl { columns: 2 340px }
@@ -139,6 +166,6 @@ pre { background: var(--tint); padding: .6em .8em; white-space: pre-wrap; overfl
   .cards { margin: .8em 0; grid-template-columns: repeat(4, 1fr) }
   img { height: var(--curves); object-fit: contain }
   dl { columns: 3 } .two dl { columns: 2 } .facts { columns: 2; font-size: .75em }
-  .screen { display: none } .print { display: block; font-size: .8em }
+  .screen, .labsim-stage { display: none } .print { display: block; font-size: .8em }
 }
 """

@@ -1,18 +1,21 @@
-"""A stage without a kernel: a piece of HTML in which the recordings of all steps play.
+"""A stage without a kernel: a piece of HTML in which the recordings of runs play.
 
 Picture a music box: the tune is on its drum, and whoever finds it turns the handle.
 
 Where no script may run (a notebook that is not trusted, a page that shows only text) the same
-piece tells the steps in words, with each curve as a row of little bars.
+piece tells the run in words, with each curve as a row of little bars.
 """
 
 import functools
 import json
 import weakref
+from dataclasses import dataclass
 from html import escape
+from itertools import accumulate
 
 import numpy as np
 
+from labsim.declare.describe import changed, in_full
 from labsim.errors import LabsimError
 from labsim.text import format_value
 from labsim.view import links
@@ -23,27 +26,65 @@ from labsim.view.told import told
 
 BARS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 WIDE = 48       # little bars in a row
+MOST_SET = 9    # changed values that are told beside a run
+# On a phone the curves stand below each other, and need the height.
+PHONE = ("@media (max-width:480px){.stage.narrow{grid-template-rows:auto auto auto 64em auto auto}"
+         ".stage.narrow .show{grid-template-rows:19em minmax(0,1fr)}}\n")
+RUN = "Run this cell to turn the knobs."
 _made: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
 
-def page(lab, result, *, live: str = "", runs: list[str] | None = None) -> str:
+@dataclass(frozen=True)
+class Scene:
+    """A run as a step of a stage: its title, and the sentence to it."""
+
+    result: object
+    title: str
+    say: str
+
+
+def page(lab, result, *, live: str = "") -> str:
     """The piece of HTML for `lab`: `result` in words, and recordings of all its steps.
 
-    live: the name of the model that takes it over where that is in the same page; runs: other
-    recordings (as text), by default those of the lab's steps.
+    live: the name of the model that takes it over where that is in the same page.
     """
+    return piece(story(lab, RUN), in_words(lab, result), live) + alone()
+
+
+def story(lab, gone: str) -> dict:
+    """The plan of a stage that plays the steps of `lab`; `gone`: what is said in place of the
+    knobs."""
     plan = told(lab, still=True)
-    plan["runs"] = steps(lab) if runs is None else runs
+    kept = [(step, run) for step, run in zip(plan["steps"], steps(lab)) if run]
+    return {**plan, "gone": gone, "steps": [step for step, _ in kept],
+            "runs": [run for _, run in kept]}
+
+
+def piece(plan: dict, words: str = "", live: str = "", step: int = 0) -> str:
+    """A stage's place in a page: `words` until a script (`alone`, or a file of the same) finds it,
+    and opens it at `step`."""
     data = json.dumps(plan, separators=(",", ":"), sort_keys=True).replace("<", "\\u003c")
     named = f' data-live="{escape(live)}"' if live else ""
-    return (f'<div class="labsim-stage"{named}>{in_words(lab, result)}'
-            f'<script type="application/json">{data}</script></div>'
-            f'<script type="module">{_inline()}</script>')
+    named += f' data-step="{step}"' if step else ""
+    return (f'<div class="labsim-stage"{named}>{words}'
+            f'<script type="application/json">{data}</script></div>')
+
+
+def alone() -> str:
+    """The script that a page carries itself, once, behind the stages it awakes."""
+    source = player().replace("</script", "<\\/script")
+    return f'<script type="module">{source}</script>'
 
 
 @functools.cache
-def _inline() -> str:
-    return f"{script()}\nawake();\n".replace("</script", "<\\/script")
+def player() -> str:
+    """The text of the script that awakes all stages of a page: for a file, too."""
+    source = script().replace("textContent: GONE}", "textContent: this.plan.gone ?? GONE}")
+    source = source.replace("@media print{", f"{PHONE}@media print{{", 1)
+    return (f"(() => {{\n{source}\nawake();\n"
+            "for (const place of document.querySelectorAll('.labsim-stage[data-step]')) {\n"
+            "  place.stage?.go(Number(place.dataset.step));\n"
+            "  delete place.dataset.step;\n}\n})();\n")
 
 
 def steps(lab) -> list[str]:
@@ -60,8 +101,53 @@ def steps(lab) -> list[str]:
     return _made[lab]
 
 
-def in_words(lab, result) -> str:
-    """Headline numbers and curves of a run, as text in HTML."""
+def plan_of(scenes: list[Scene], *, room: int = 0, gone: str = "") -> dict:
+    """The plan of a stage whose steps are runs of one lab, and then the lab's own steps as far as
+    there is `room` for recordings, in characters. gone: what is said in place of the knobs.
+    """
+    lab = scenes[-1].result.lab
+    plan = story(lab, gone) if room and lab.presets else {
+        **told(lab, still=True), "gone": gone, "steps": [], "runs": []}
+    runs = [*(as_text(recording(scene.result)) for scene in scenes), *plan["runs"]]
+    most = max(len(scenes), sum(size <= room for size in accumulate(map(len, runs))))
+    return {**plan, "steps": [*map(_step, scenes), *plan["steps"]][:most], "runs": runs[:most]}
+
+
+def _step(scene: Scene) -> dict:
+    lab, result = scene.result.lab, scene.result
+    specs = lab.Params.specs()
+    turned = list(changed(lab, result.params).items())[:MOST_SET]
+
+    def said(name, value):
+        return (in_full if isinstance(value, (bool, str)) else _short)(specs[name], value)
+    return {"title": scene.title, "say": scene.say, "moment": None,
+            "headline": list(lab.headline or [m.name for m in lab.metrics[:4]]),
+            "set": [[specs[name].label, said(name, value)] for name, value in turned]}
+
+
+def _short(spec, value) -> str:
+    return format_value(value, spec.unit)
+
+
+class Still:
+    """A run as a stage of its own, which plays wherever HTML is shown."""
+
+    def __init__(self, result):
+        self.result = result
+
+    def __repr__(self) -> str:
+        return f"Stage of {self.result.slug}, seed {self.result.seed}"
+
+    def _repr_html_(self) -> str:
+        lab, result = self.result.lab, self.result
+        preset = next((p for p in lab.presets if lab.Params(**p.values) == result.params), None)
+        scene = Scene(result, preset.name if preset else lab.title,
+                      preset.say if preset else lab.summary)
+        return piece(plan_of([scene]), in_words(lab, result, "")) + alone()
+
+
+def in_words(lab, result, end: str = RUN) -> str:
+    """Headline numbers and curves of a run, as text in HTML; `end`: the last sentence."""
     numbers = "".join(f"<li>{escape(m.label)}: <b>{escape(format_value(value, m.unit))}</b></li>"
                       for m in map(lab.metric, lab.headline) if m.name in result.summary
                       for value in [result.summary[m.name]])
@@ -70,8 +156,9 @@ def in_words(lab, result) -> str:
                    f"<td>up to {escape(_most(result.series[line.series]))}</td></tr>"
                    for panel in lab.panels for line in panel.lines
                    if line.series in result.series)
+    last = f"<p>{escape(end)}</p>" if end else ""
     return (f"<p><b>{escape(lab.title)}.</b> {escape(lab.summary)}</p><ul>{numbers}</ul>"
-            f"<table>{rows}</table><p>Run this cell to turn the knobs.</p>")
+            f"<table>{rows}</table>{last}")
 
 
 def _most(series) -> str:

@@ -13,7 +13,6 @@ import sys
 import tarfile
 import threading
 import zipfile
-from html import escape
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
@@ -41,14 +40,14 @@ import labsim
 from labsim.course import check, exercise, quiz
 
 async def thirty(explorer):
-    explorer.many.value = True
+    explorer.many()
     for _ in range(3000):
-        if explorer.many_runs.value.startswith("30 of 30 runs"):
+        if explorer.widget.state["told"].startswith("30 of 30 runs"):
             break
         await asyncio.sleep(0.01)
-    print(explorer.many_runs.value)
-    assert "mean of 30 runs" in explorer.metrics.value
-    explorer.many.value = False
+    print(explorer.widget.state["told"])
+    assert explorer.widget.state["many"]["wait_p95"].startswith("mean ")
+    explorer.many(False)
 
 for slug, lab in labsim.labs().items():
     explorer = lab.explore()
@@ -99,10 +98,11 @@ def names(wheel):
 
 
 def test_the_site_has_labsim_its_data_and_the_notebooks(site):
-    """labsim's wheel with all modules and data; each learner's notebook, and no solution."""
+    """labsim's wheel with all modules, scripts and data; each learner's notebook, and no solution."""
     course = course_model.built_in()
     wheel = site / "pypi" / f"labsim-{labsim.__version__}-py3-none-any.whl"
-    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "labsim").rglob("*.py")}
+    modules = {path.relative_to(ROOT).as_posix() for kind in ("py", "js", "css", "yaml")
+               for path in (ROOT / "labsim").rglob(f"*.{kind}")}
     data = {f"labsim/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "data").rglob("*")
             if path.is_file()}
     assert names(wheel) >= modules | data
@@ -170,7 +170,9 @@ def test_every_dependency_runs_in_the_browser(site, core):
         assert fits, f"{line}: neither in the site nor, fitting, in Pyodide"
         seen.add(name)
         todo += pyodide_bundle.requirements(fits[0].read_bytes())
-    assert {"labsim", "simpy", "ipywidgets", "jupyterlab-widgets"} <= seen
+    assert {"labsim", "simpy", "anywidget", "ipywidgets", "jupyterlab-widgets"} <= seen
+    for extension in lite.found_extensions():
+        assert (site / "extensions" / extension / "package.json").is_file()
 
 
 # -- what can't run in a browser is told ---------------------------------------------------------
@@ -225,6 +227,18 @@ def test_an_installed_labsim_makes_the_wheel_too(tmp_path, monkeypatch):
     found = next(iter(metadata.distributions(path=[str(tmp_path / "site-packages")])))
     again = pyodide_bundle.from_distribution(found, "here")
     assert again == (name, data)
+
+
+def test_what_is_compiled_from_its_own_python_goes_as_python(tmp_path):
+    """As mypyc does it, and as psygnal is on most machines: it works the same without."""
+    files = made_up(tag="cp311-cp311-linux") | {
+        "madeup/part.py": b"X = 1", "madeup/part.cpython-311.so": b"", "ab12__mypyc.so": b""}
+    name, data = pyodide_bundle.zipped(files, "here")
+    assert name == "madeup-1.0-py3-none-any.whl"
+    (tmp_path / name).write_bytes(data)
+    assert names(tmp_path / name) == {"madeup/__init__.py", "madeup/part.py"}
+    with pytest.raises(notebooks.BuildError, match="compiled"):
+        pyodide_bundle.zipped({**files, "madeup/other.so": b""}, "here")
 
 
 def test_another_pyodide_than_the_tables_is_told(monkeypatch, tmp_path):
@@ -421,12 +435,11 @@ def test_a_link_opens_the_lab_as_it_was(slug):
         assert (result.params, result.seed) == (params, 100 + number)
 
 
-def test_in_a_browser_export_has_the_link(monkeypatch):
-    """Beside the files; outside a browser there is no site to link to."""
+def test_in_a_browser_the_link_leads_to_this_site(monkeypatch):
+    """Elsewhere it is the end of a link of the demo."""
     explorer = labs()["sqs-asg"].explore(arrival_rate=3)
-    explorer._export()
-    assert "as a link" not in explorer.files.value
-    monkeypatch.setattr("labsim.view.lite_links.lite_base", lambda: "https://example.org/lite")
-    explorer._export()
+    assert explorer.widget.state["link"] == explorer.link()
+    monkeypatch.setattr("labsim.view.explorer.lite_base", lambda: "https://example.org/lite")
+    explorer.render()
     link = lite_link("https://example.org/lite", explorer.lab, explorer.result.params)
-    assert f'href="{escape(link)}">as a link' in explorer.files.value
+    assert explorer.widget.state["link"] == link

@@ -340,6 +340,7 @@ def test_the_site_opens_from_a_folder(made):
     with reader(base) as (page, wrong):
         for name in ("index.html", f"chapters/{LABS[0].name}.html"):
             page.goto(base + name, wait_until="networkidle")
+            page.locator(".labsim-stage canvas").first.wait_for()
         page.goto(base + "search.html?q=cooldown", wait_until="networkidle")
         page.locator(f"#search-results a[href*='{LABS[0].name}']").first.wait_for()
         page.wait_for_timeout(300)
@@ -385,6 +386,104 @@ def test_dark_is_dark(served):
         page.wait_for_function(f"Math.min(...{paper}) > 200")
         assert page.evaluate(seen) == ["light"] * len(LABS)
         assert not wrong
+
+
+# -- it plays ------------------------------------------------------------------------------------
+
+
+SHOWN = "document.querySelector('.labsim-stage').stage"
+ROOM = {"index.html": 250_000, "chapters/": 800_000}     # bytes of a page, its recordings included
+
+
+def test_pages_stay_small(made):
+    """The player is one file for all pages; what a page holds of its own are recordings."""
+    assert (made / "_static" / "labsim-stage.js").stat().st_size < 120_000
+    for start, most in ROOM.items():
+        for name in pages(made):
+            if name.startswith(start):
+                text = text_of(made, name)
+                assert len(text) < most and "class Stage" not in text, (name, len(text))
+
+
+@a_browser
+@pytest.mark.parametrize("chapter", LABS, ids=lambda c: c.name)
+def test_a_chapter_opens_with_its_stage_which_plays(chapter, made, served):
+    """Below the title, at the second step; steps, scrubbing and playing ask for nothing."""
+    lab = chapter.lab
+    with reader(served) as (page, wrong):
+        page.goto(served + f"chapters/{chapter.name}.html")
+        stage = page.locator(".labsim-stage").first
+        assert stage.bounding_box()["y"] < 300
+        assert stage.locator("ol button").count() == len(lab.presets)
+        heading = stage.locator("h2")
+        assert heading.inner_text() == lab.presets[min(1, len(lab.presets) - 1)].name
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        stage.get_by_role("button", name=f"1 {lab.presets[0].name}").click()
+        assert heading.inner_text() == lab.presets[0].name
+        assert stage.locator(".say").inner_text().split() == lab.presets[0].say.split()
+        stage.get_by_label("Moment of the run").fill("500")
+        page.wait_for_function(f"Math.abs({SHOWN}.player.t / {SHOWN}.run.duration - .5) < .01")
+        stage.get_by_label("Play", exact=True).click()
+        page.wait_for_function(f"{SHOWN}.player.t / {SHOWN}.run.duration > .52")
+        assert not asked and not wrong
+        words = page.locator("body").inner_text()
+        assert "Run this cell" not in words and "Above it plays" in words
+
+
+@a_browser
+@pytest.mark.parametrize("look, width", [("light", 1280), ("dark", 375)])
+def test_the_start_page_has_a_slider_that_changes_what_is_shown(look, width, served):
+    """Without a kernel: numbers, curves and the sentence follow; the moment shown stays; by mouse
+    and by keys; a screen reader hears the value."""
+    with reader(served, color_scheme=look) as (page, wrong):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(served + "index.html")
+        lever = page.get_by_label("Spike factor")
+        seen, moment = set(), page.evaluate(f"{SHOWN}.player.t")
+        lever.focus()
+        page.keyboard.press("Home")
+        for _ in range(int(lever.get_attribute("max")) + 1):
+            told = lever.get_attribute("aria-valuetext")
+            assert page.locator(".labsim-try output").inner_text() == told
+            stage = page.locator(".labsim-stage")
+            assert stage.locator("h2").inner_text() == f"Spike factor: {told}"
+            seen.add(stage.locator(".cards").inner_text())
+            page.keyboard.press("ArrowRight")
+        assert len(seen) > 5 and page.evaluate(f"{SHOWN}.player.t") == moment
+        assert page.evaluate(f"{SHOWN}.root.classList.contains('dark')") == (look == "dark")
+        assert not stage.locator("nav").is_visible()
+        hrefs = [a.get_attribute("href") for a in page.locator(".labsim-card h3 a").all()]
+        assert hrefs == [f"chapters/{chapter.name}.html" for chapter in LABS] and not wrong
+
+
+@a_browser
+def test_printed_it_is_black_on_white(served):
+    """Also for who reads in the dark; the stage's still is on the sheet, its buttons are not."""
+    with reader(served, color_scheme="dark") as (page, wrong):
+        page.goto(served + f"chapters/{LABS[0].name}.html")
+        page.emulate_media(media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        page.wait_for_function(f"!{SHOWN}.root.classList.contains('dark')")
+        stage = page.locator(".labsim-stage")
+        assert stage.locator("canvas").first.is_visible()
+        assert not stage.get_by_label("Play", exact=True).is_visible()
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        page.wait_for_function(f"{SHOWN}.root.classList.contains('dark')")
+        assert not wrong
+
+
+@a_browser
+def test_without_scripts_it_says_the_same_in_words(served):
+    """Title, headline numbers, each curve as a row of little bars; no slider that does nothing."""
+    lab = LABS[0].lab
+    with reader(served, java_script_enabled=False) as (page, _):
+        page.goto(served + f"chapters/{LABS[0].name}.html")
+        words = page.locator(".labsim-stage").first.inner_text()
+        assert lab.title in words and "\u2588" in words
+        assert all(lab.metric(name).label in words for name in lab.headline)
+        page.goto(served + "index.html")
+        assert not page.locator(".labsim-try input").is_visible()
 
 
 # -- a course of one's own -------------------------------------------------------------------------

@@ -25,6 +25,10 @@ class Without:
         if name.split(".")[0] not in self.missing:
             return self.finder.find_spec(name, path, target)
 
+    def find_distributions(self, *context):
+        """What is installed, with its version."""
+        return getattr(self.finder, "find_distributions", lambda *context: ())(*context)
+
 
 def no_thread(self):
     """What Pyodide says."""

@@ -1,8 +1,10 @@
 """The page about a run, or about two: complete, on one sheet, the same bytes every time."""
 
 import ast
+import base64
 import dataclasses
 import html as htmllib
+import json
 import re
 import zlib
 from html.parser import HTMLParser
@@ -16,9 +18,11 @@ from labsim.declare.describe import as_code
 from labsim.errors import ParameterError
 from labsim.services import ec2, sqs
 from labsim.text import format_value
+from labsim.view import still
 from labsim.view.page import FACTS, page
 from labsim.view.pdf_layout import HEIGHT, MARGIN, PdfLayout, fit, measured, wrapped
-from labsim.view.report import html, pdf
+from labsim.view.recording import decoded
+from labsim.view.report import POLICY, html, pdf
 
 HOSTILE = '<script>alert(1)</script> $x^{ "a" & \\ \u6f22\u5b57 '
 
@@ -45,8 +49,9 @@ def hostile(run):
 
 
 def text(source: str) -> str:
-    """What a reader reads of an HTML page."""
-    return htmllib.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", source, flags=re.S))
+    """What a reader reads of an HTML page in which no script runs."""
+    return htmllib.unescape(re.sub(r"<style>.*?</style>|<script.*?</script>|<[^>]*>", " ", source,
+                                   flags=re.S))
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +130,15 @@ def test_the_same_run_gives_the_same_bytes(two, tmp_path, pairs):
 
 
 class Reader(HTMLParser):
-    """Collects tags and addresses, and checks that tags close."""
+    """Collects tags, addresses and scripts, and checks that tags close."""
 
     def __init__(self):
         super().__init__()
-        self.tags, self.addresses, self.open = [], [], []
+        self.tags, self.addresses, self.open, self.scripts = [], [], [], []
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
@@ -142,7 +151,8 @@ class Reader(HTMLParser):
 
 
 def test_nothing_in_a_page_is_anybody_elses(pairs, tmp_path):
-    """No script comes of a note or of a trace's name, and nothing is fetched."""
+    """The only script is the stage's: none comes of a note or of a trace's name; nothing is
+    fetched."""
     trace = tmp_path / f"{HOSTILE.strip().replace('/', '_')}.csv"
     trace.write_text("".join(f"2026-01-01T00:{5 * i:02}:00Z,{90 * i}\n" for i in range(4)))
     traced = labsim.run("sqs-asg", workload="trace", trace=str(trace))
@@ -150,7 +160,10 @@ def test_nothing_in_a_page_is_anybody_elses(pairs, tmp_path):
     for shown in (hostile(traced), labsim.compare(first, hostile(traced))):
         reader = Reader()
         reader.feed(html(shown))
-        assert not reader.open and "script" not in reader.tags and "link" not in reader.tags
+        assert not reader.open and "link" not in reader.tags
+        data, script = reader.scripts
+        assert script in still.alone() and json.loads(data)["runs"]
+        assert "connect-src" not in POLICY and POLICY.startswith("default-src 'none'")
         assert all(a.startswith("data:image/png;base64,") for a in reader.addresses)
         assert repr(str(trace)) in text(html(shown)) and len(pdf(shown)) > 10_000
 
@@ -190,6 +203,88 @@ def test_a_report_from_the_command_line(tmp_path, capsys):
     assert cli.main(["run", "s3-prefix", "--report", str(tmp_path / "no" / "a.pdf")]) == 2
     assert capsys.readouterr().err.endswith("cannot be written: No such file or directory\n")
     assert cli.main(["run", "s3-prefix", "--report", "a.doc"]) == 2
+
+
+def test_the_explorer_offers_the_page():
+    """Of the run, and of both where one is pinned."""
+    explorer = LABS["s3-prefix"].explore()
+    sent = []
+    explorer.widget.send = sent.append
+    for runs in range(2):
+        explorer._heard(None, {"do": "save", "value": "html"}, None)
+        assert sent[-1]["file"] == "s3-prefix.html"
+        assert ("two runs compared" in sent[-1]["data"]) == bool(runs)
+        explorer.pin()
+        explorer.apply_preset("2")
+
+
+@some_labs
+def test_the_stage_of_a_report_has_the_run_and_the_steps_there_is_room_for(slug, pairs):
+    """Of two runs the first stands behind the second; the page stays small enough to mail."""
+    lab, (first, second) = LABS[slug], pairs[slug]
+    for shown, own in ((second, [second]), (labsim.compare(first, second), [first, second])):
+        source = html(shown)
+        assert len(source) < 400_000
+        plan = json.loads(re.search(r'json">(.*?)</script>', source)[1])
+        assert (f'data-step="{len(own) - 1}"' in source) == (len(own) > 1)
+        assert len(plan["steps"]) == len(plan["runs"]) > len(own)
+        for run, text_of_it in zip(own, plan["runs"]):
+            header, series = decoded(base64.b64decode(text_of_it))
+            assert header["seed"] == run.seed and header["params"] == run.params.model_dump()
+        titles = [step["title"] for step in plan["steps"][len(own):]]
+        assert titles == [preset.name for preset in lab.presets][:len(titles)]
+
+
+def test_a_run_shows_itself_as_a_stage():
+    """Of a lab, of a system of one's own; a step of the story under its own title. In a terminal
+    it is a line, without a script words and little bars."""
+    lab = LABS["sqs-asg"]
+    for run, title in ((lab.run(seed=3), lab.presets[0].name if lab.Params() == lab.Params(
+            **lab.presets[0].values) else lab.title), (labsim.simulate(shop, 600), "Shop"),
+            (lab.run(lab.preset("2")), lab.scene("2").name),
+            (labsim.Result.from_json(lab.run(seed=3).to_json()), None)):
+        shown = run.stage()
+        assert repr(shown) == f"Stage of {run.slug}, seed {run.seed}"
+        source = shown._repr_html_()
+        plan = json.loads(re.search(r'json">(.*?)</script>', source)[1])
+        (step,) = plan["steps"]
+        assert title in (None, step["title"]) and step["say"] and step["headline"]
+        assert run.lab.title in text(source) and "\u2588" in text(source)
+        assert source == run.stage()._repr_html_()
+
+
+@pytest.mark.long
+def test_a_report_plays_and_scrubs_in_a_browser(tmp_path, pairs):
+    """Without anything but the file: its policy lets the script run; of two runs the second is
+    shown, the first behind it. axe finds nothing serious."""
+    browser = pytest.importorskip("browser")
+    if not browser.chromium():
+        pytest.skip("no Chromium")
+    first, second = pairs["sqs-asg"]
+    system = labsim.simulate(shop, 600)
+    other = labsim.simulate(shop, 600, seed=2)
+    for shown in (second, labsim.compare(first, second), system, labsim.compare(system, other)):
+        with browser.page(1280, 900) as tab:
+            failed = []
+            tab.on("console", lambda message, failed=failed: failed.append(message.text))
+            tab.on("pageerror", lambda error, failed=failed: failed.append(str(error)))
+            shown.report(tmp_path / "a.html")
+            tab.goto((tmp_path / "a.html").as_uri())
+            stage = tab.locator(".labsim-stage")
+            two = hasattr(shown, "second")
+            heading = stage.locator("h2").inner_text()
+            assert heading == ("The second run, the first behind it" if two else "This run")
+            ghost = "document.querySelector('.labsim-stage').stage.ghost?.seed ?? null"
+            assert tab.evaluate(ghost) == (shown.first.seed if two else None)
+            before = stage.locator(".clock").inner_text()
+            stage.get_by_label("Play", exact=True).click()
+            tab.wait_for_timeout(500)
+            assert stage.locator(".clock").inner_text() != before
+            stage.get_by_label("Moment of the run").fill("0")
+            stage.locator(".clock", has_text=re.compile("^0:00 of")).wait_for(timeout=5_000)
+            assert not browser.violations(tab) and not failed
+            tab.emulate_media(media="print")
+            assert not stage.is_visible()
 
 
 @pytest.mark.long

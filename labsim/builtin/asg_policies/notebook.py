@@ -12,6 +12,8 @@
 # *labsim {{version}}. About fifty minutes. In the notes: Auto Scaling groups, CloudWatch alarms
 # and detailed monitoring, EC2 Spot, hibernation and user data.*
 #
+# {{run}}
+#
 # Six supermarkets get exactly the same shoppers, minute by minute. They differ in one thing: the
 # rule by which the manager opens and closes tills. In the evening the wages are counted, and the
 # shoppers who walked out. **Afterwards you can answer:**
@@ -41,7 +43,9 @@ lab.fact_table()
 # marked `! ALARM`; the six bars are its load / capacity, in the order of the boxes.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("asg-policies").explore()
 
 # %% [markdown]
 # ## A guided tour

@@ -12,6 +12,8 @@
 # *labsim {{version}}. About fifty-five minutes. In the notes: RDS read replicas and Multi-AZ,
 # Aurora's replicas, endpoints, failover and storage.*
 #
+# {{run}}
+#
 # A kitchen with a desk at its door. Whoever asks gets the name of one cook, each as often as the
 # others. But a waiter asks once and keeps his cook all evening. **Afterwards you can answer:**
 #
@@ -40,7 +42,9 @@ lab.fact_table()
 # columns in the box of the replicas: each is the CPU of one, the dashed line is all of it.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("aurora-replicas").explore()
 
 # %% [markdown]
 # ## A guided tour

@@ -12,6 +12,8 @@
 # *labsim {{version}}. About an hour. In the notes: CloudFront, its price classes, signed URLs
 # and origins; CloudFront against S3 Cross-Region Replication; Lambda@Edge.*
 #
+# {{run}}
+#
 # A factory in America bakes bread, and corner shops in four parts of the world sell it. Each loaf
 # has a date on it. Who finds what he wants around the corner has it at once; every other wish
 # crosses an ocean. **Afterwards you can answer:**
@@ -43,7 +45,9 @@ lab.fact_table()
 # that theory gives, where it says anything.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("cloudfront-cache").explore()
 
 # %% [markdown]
 # ## A guided tour

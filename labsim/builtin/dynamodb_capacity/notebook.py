@@ -12,6 +12,8 @@
 # *labsim {{version}}. About an hour. In the notes: DynamoDB with its capacity modes, global
 # secondary indexes, DAX.*
 #
+# {{run}}
+#
 # A house with one water pipe, many taps, and a tank under the roof. Short showers live on the tank.
 # A long one doesn't; and if all want the same tap, neither pipe nor tank is of any use.
 # **Afterwards you can answer:**
@@ -41,7 +43,9 @@ lab.fact_table()
 # picture are partitions: what is asked of each, and the dashed line is all that it does.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("dynamodb-capacity").explore()
 
 # %% [markdown]
 # ## A guided tour

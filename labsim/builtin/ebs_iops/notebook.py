@@ -12,6 +12,8 @@
 # *labsim {{version}}. About forty-five minutes. In the notes: EBS volume types, Multi-Attach,
 # Nitro, instance store, EFS and its throughput modes.*
 #
+# {{run}}
+#
 # A bath is filled from a cistern on the roof. The mains bring a trickle all day, and nobody notices
 # how little it is, until the cistern is empty at noon. **Afterwards you can answer:**
 #
@@ -41,7 +43,9 @@ lab.fact_table()
 # a limit bites that one doesn't think of, a note says so.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("ebs-iops").explore()
 
 # %% [markdown]
 # ## A guided tour

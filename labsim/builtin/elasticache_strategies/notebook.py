@@ -12,6 +12,8 @@
 # *labsim {{version}}. About forty-five minutes. In the notes: ElastiCache with its patterns, Redis
 # and Memcached, sessions; RDS behind it.*
 #
+# {{run}}
+#
 # A librarian keeps the books that are asked for most on a small shelf behind her. Nearly nobody has
 # to go down to the archive, and its stairs were made narrow accordingly. **Afterwards you can
 # answer:**
@@ -41,7 +43,9 @@ lab.fact_table()
 # hit ratio is theory: what a cache of that size answers in the long run.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("elasticache-strategies").explore()
 
 # %% [markdown]
 # ## A guided tour

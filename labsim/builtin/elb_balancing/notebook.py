@@ -12,6 +12,8 @@
 # *labsim {{version}}. About an hour. In the notes: ELB with ALB and NLB, sticky sessions,
 # cross-zone load balancing, health checks, deregistration delay; stateful web apps.*
 #
+# {{run}}
+#
 # A supermarket has a door per zone, an usher at each door, and tills in every hall. The usher
 # points to a till and never looks back: whoever stands in a line stays there. **Afterwards you can
 # answer:**
@@ -43,7 +45,9 @@ lab.fact_table()
 # that it can do. What is sent and what is worked off differ: a dead target has a bar, too.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("elb-balancing").explore()
 
 # %% [markdown]
 # ## A guided tour

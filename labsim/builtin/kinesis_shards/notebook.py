@@ -12,6 +12,8 @@
 # *labsim {{version}}. About fifty minutes. In the notes: Kinesis Data Streams, producers and
 # consumers, enhanced fan-out.*
 #
+# {{run}}
+#
 # A post office has a row of counters, and the addressee's initials decide which one a letter
 # goes to. One clerk is swamped while the next one reads the paper. Behind each counter runs a
 # tape on which all letters are kept for a day, and readers follow it. **Afterwards you can
@@ -40,7 +42,9 @@ lab.fact_table()
 # bars: each is a shard, and the dashed line is what a shard takes.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("kinesis-shards").explore()
 
 # %% [markdown]
 # ## A guided tour

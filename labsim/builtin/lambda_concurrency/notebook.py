@@ -12,6 +12,8 @@
 # *labsim {{version}}. About an hour. In the notes: serverless, Lambda with its limits and
 # prices, API Gateway.*
 #
+# {{run}}
+#
 # A telephone exchange when the concert tickets go on sale. What counts is not how many people ring
 # in an hour, but how many talk at a time. An operator who has just hung up takes the next call at
 # once; another one has to be fetched first. **Afterwards you can answer:**
@@ -41,7 +43,9 @@ lab.fact_table()
 # executions under way, and where they touch the limit.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("lambda-concurrency").explore()
 
 # %% [markdown]
 # ## A guided tour

@@ -12,6 +12,8 @@
 # *labsim {{version}}. About fifty minutes. Not in the notes, and in every post-mortem: what clients
 # do when no answer comes, and what that does to a load balancer, web servers, a cache, a database.*
 #
+# {{run}}
+#
 # The archive's lift stuck for a quarter of an hour. People waited, went out, and came in again by
 # the other door with the same question. The lift has run again since noon; the office has not: each
 # answer comes when its asker has gone. **Afterwards you can answer:**
@@ -40,7 +42,9 @@ lab.fact_table()
 # something was broken. Then look for what brings the service back: each has its own cure.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("retry-storms").explore()
 
 # %% [markdown]
 # ## A guided tour

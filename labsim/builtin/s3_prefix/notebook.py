@@ -12,6 +12,8 @@
 # *labsim {{version}}. About forty-five minutes. In the notes: S3 performance, S3 with KMS; the
 # SDK's exponential backoff.*
 #
+# {{run}}
+#
 # A cloakroom opens one hatch per range of hooks. Each hatch serves only so many people a second.
 # Where more come than that, another one is being opened, and the rows of hooks are divided anew,
 # but never within one row. Some of those who were sent away come back a second later, all
@@ -41,7 +43,9 @@ lab.fact_table()
 # back to what the course notes say.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("s3-prefix").explore()
 
 # %% [markdown]
 # ## A guided tour

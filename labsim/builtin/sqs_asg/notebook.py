@@ -12,6 +12,8 @@
 # *labsim {{version}}. About forty-five minutes. In the notes: SQS with an Auto Scaling group,
 # CloudWatch alarms, EC2 instances that boot.*
 #
+# {{run}}
+#
 # People line up at a bakery. The foreman looks at the line now and then, and calls more bakers;
 # they take a while to arrive. **Afterwards you can answer:**
 #
@@ -39,7 +41,9 @@ lab.fact_table()
 # queue, the alarm and the group.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("sqs-asg").explore()
 
 # %% [markdown]
 # ## A guided tour

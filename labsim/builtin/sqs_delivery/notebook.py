@@ -12,6 +12,8 @@
 # *labsim {{version}}. About fifty minutes. In the notes: SQS queues, visibility timeout,
 # dead-letter queues, delay queues, long polling, FIFO queues.*
 #
+# {{run}}
+#
 # Order slips hang on the rail of a kitchen. A cook turns one face down, cooks, and spikes it. A
 # cook who is slow, or has walked out of the door, leaves a slip that turns face up again by itself:
 # then somebody else begins the same dish from the start. **Afterwards you can answer:**
@@ -42,7 +44,9 @@ lab.fact_table()
 # and change one thing.
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("sqs-delivery").explore()
 
 # %% [markdown]
 # ## A guided tour

@@ -13,7 +13,9 @@ lab = labsim.lab("coffee-bar")
 lab.fact_table()
 
 # %%
-lab.explore()
+import labsim
+
+labsim.lab("coffee-bar").explore()
 
 # %%
 lab.run(lab.preset("2")).plot()
