@@ -4,7 +4,7 @@ import numpy as np
 
 from labsim.builtin.kinesis_shards.model import puts
 from labsim.builtin.kinesis_shards.story import DAY, HOT, OUTAGE, PRESETS
-from labsim.declare import Choice, Design, Explain, Predict
+from labsim.declare import Back, Choice, Design, Explain, Peak, Predict, Sketch
 from labsim.services.kinesis import rules
 from labsim.text import format_value
 
@@ -53,6 +53,11 @@ def weekend(p) -> dict[str, str]:
     return {"away": format_value(away, "days"), "kept": format_value(kept, "day"),
             "gone": format_value(away - kept, "days"),
             "lost": format_value((p.outage_duration - p.retention) * p.record_rate, "records")}
+
+
+def away(p) -> tuple:
+    """The outage, as it is shaded."""
+    return ((p.outage_start, p.outage_start + p.outage_duration, "consumer away"),)
 
 
 EXERCISES = (
@@ -155,4 +160,17 @@ EXERCISES = (
         solution="The producer library packs the records, so that bytes and not records count; "
                  "then reading, not writing, decides how many shards there must be: {answer}. "
                  "Enhanced fan-out would need fewer shards, but is paid per consumer."),
+    Sketch(
+        id="draw-the-age", run=OUTAGE, series="iterator_age", label="Iterator age", unit="s",
+        top=1_200, end=2_400, known=300, shades=away, numbers=catching_up,
+        rules=(Peak(when=0.06, height=0.15), Back(below=0.05, within=0.07)),
+        question="The consumer is away for {outage_duration}, and then reads as fast as a shard "
+                 "lets it; {write} are put to each shard. Draw the iterator age: how old is the "
+                 "record that it reads next?",
+        hints=("Who stands still before a clock gets later by a second each second.",
+               "At {read} it reads more than is put; by how many seconds per second does it catch "
+               "up?"),
+        solution="A second per second up to {answer}, then down: it reads {read} where {write} "
+                 "were put, so that it gains less than a second each second and needs about "
+                 "{time}."),
 )
