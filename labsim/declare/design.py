@@ -13,6 +13,7 @@ from labsim.declare.exercises import Exercise, Slip, run_of
 from labsim.errors import LabsimError, ParameterError, nearest
 from labsim.text import format_value
 
+SIGNS = {"<=": "at most", ">=": "at least"}
 ALIKE = 0.005       # share of the cost within which two designs cost the same
 
 
@@ -75,9 +76,10 @@ class Design(Exercise):
         return lab.Params(**{**self.start, **(answer or {})})
 
     def _missed(self, lab, goal: Goal) -> str:
-        unit = lab.metric(goal.name).unit
-        return (f"{goal.name} is {format_value(goal.value, unit)} with seed {goal.seed}, goal "
-                f"{goal.sign} {format_value(goal.wanted, unit)}.")
+        metric = lab.metric(goal.name)
+        value, wanted = (format_value(x, metric.unit) for x in (goal.value, goal.wanted))
+        return (f"{metric.label[:1].upper()}{metric.label[1:]}: {value} with seed {goal.seed}; "
+                f"wanted is {SIGNS[goal.sign]} {wanted}.")
 
     def _understood(self, lab, answer):
         """A dict of values, each perhaps as people write it ("5m"); what can't be run is a slip."""

@@ -23,6 +23,7 @@ FINE = 400          # points at which two curves are compared
 POINTS = 40         # intervals of an answer that the model gives
 MOST = 200          # points of an answer
 ENDS = 0.1          # share of the axis that may be left empty at either end
+FLAT = 0.9          # share of its height above which all of a curve without a peak is
 TOP = 0.97          # share of a peak's height from which on a curve is at its peak
 
 
@@ -68,6 +69,8 @@ class Peak:
     def judge(self, drawn: Drawn, truth: Drawn, said: Callable[[float], str]) -> str:
         """What is wrong, in words; nothing if it fits."""
         late, high, tall = drawn.peak - truth.peak, drawn.y.max(), truth.y.max()
+        if drawn.y.min() > FLAT * high:
+            return "Your curve has no peak."
         if abs(late) > self.when * truth.span:
             return f"Your curve is highest too {'late' if late > 0 else 'early'}."
         if abs(high - tall) > self.height * tall:
@@ -219,8 +222,8 @@ class Sketch(Exercise):
                  if (text := rule.judge(drawn, truth, lambda x: self.said(lab, x)))]
         if wrong:
             return False, wrong[0]
-        return True, (f"On average your curve is {100 * distance(drawn, truth):.0f}% of the axis "
-                      "from the model's.")
+        off = max(round(100 * distance(drawn, truth)), 1)
+        return True, f"On average your curve is within {off}% of the axis of the model's."
 
     def _values(self):
         return self.run

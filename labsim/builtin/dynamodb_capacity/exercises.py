@@ -29,7 +29,8 @@ def saved(p) -> dict[str, str]:
     quiet = p.write_rate * model.write_units(p)
     holds = p.write_capacity * rules.BURST_WINDOW
     over, spare = quiet * p.peak_factor - p.write_capacity, p.write_capacity - quiet
-    return {"holds": format_value(holds, "units"), "over": format_value(over, "units/s"),
+    return {"peak": format_value(p.write_rate * p.peak_factor, "req/s"),
+            "holds": format_value(holds, "units"), "over": format_value(over, "units/s"),
             "spare": format_value(spare, "units/s"), "empty": format_value(holds / over, "s"),
             "full": format_value(holds / spare, "s")}
 
@@ -197,9 +198,8 @@ EXERCISES = (
         label="Burst capacity for writes", unit="units", top=50_000, end=5_400, known=1_800,
         shades=busy, numbers=saved,
         rules=(Level(along=1 / 4, within=0.15), Level(along=0.48, within=0.15), Close(0.12)),
-        question="A table with {write_capacity} gets {write_rate} of writes, and {peak_factor} "
-                 "times as many for {peak_duration}. Its tank of unused capacity was full. Draw "
-                 "what is in it.",
+        question="A table with {write_capacity} gets {write_rate} of writes, and {peak} "
+                 "for {peak_duration}. Its tank of unused capacity was full. Draw what is in it.",
         hints=("It holds {holds}. How much is taken out each second when it is busy?",
                "{over} go out of it, and afterwards {spare} come back in. It holds no more than "
                "{holds}."),

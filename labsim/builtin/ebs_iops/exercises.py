@@ -123,7 +123,7 @@ EXERCISES = (
         solution="{holds} at {spends} less {earns}: {answer}. It worked for the whole of the first "
                  "test, too."),
     Explain(
-        id="noon",
+        id="noon", run={"io_rate": 750, "size": 125},
         question="Every day at noon a database becomes slow, though its load hasn't changed since "
                  "morning. At night it recovers. CPU and memory are idle. What do you look at?",
         choices=(
@@ -215,9 +215,9 @@ EXERCISES = (
         id="draw-the-credits", run=LUNCH, series="credits", label="BurstBalance", unit="%",
         scale=100, top=100, known=7_200, shades=lunch, numbers=purse,
         rules=(Level(along=1 / 6, within=0.15), Level(along=1 / 2, within=0.15), Close(0.12)),
-        question="A gp2 volume of {size} with a full bucket does {io_rate} of {io_size}, and "
-                 "{busy_factor} times as many for {busy_duration} at lunch. Draw its burst balance "
-                 "for the rest of the day.",
+        question="A gp2 volume of {size} with a full bucket does {io_rate} of {io_size}, and at "
+                 "lunch, for {busy_duration}, {busy}. Draw its burst balance for the rest of the "
+                 "day.",
         hints=("It does {base} by itself. How much comes out of the bucket while it is busy?",
                "{spends} a second go out while it is busy, {earns} come back afterwards: how much "
                "longer does that take?"),

@@ -106,7 +106,7 @@ EXERCISES = (
         solution="{gone} of {record_rate}: {lost}. The model gives {answer}. An alarm on the "
                  "iterator age at half the retention leaves time to extend the retention."),
     Explain(
-        id="in-vain",
+        id="in-vain", run=PRESETS[2].values,
         question=f"In the preset \"{PRESETS[2].title}\" the hot shard is split, yet nearly as "
                  "much is refused as before. Why?",
         choices=(
@@ -123,7 +123,7 @@ EXERCISES = (
         solution="Only another key helps: add something to it that varies (a suffix, the order "
                  "instead of the customer), and give up the order across what you divide."),
     Explain(
-        id="two-on-one-pipe",
+        id="two-on-one-pipe", run=PRESETS[5].values,
         question=f"In the preset \"{PRESETS[5].title}\" the iterator age hardly falls after the "
                  "outage, although the consumers have nothing else to do. Which explanation "
                  "fits?",

@@ -42,7 +42,7 @@ EXERCISES = (
         solution="{answer}. The load is as before, the database is as before, and the retries "
                  "keep it where it fell: a metastable failure."),
     Explain(
-        id="late",
+        id="late", run=STORY["Retry storm"],
         question="In the storm the database is fully busy, and nobody gets an answer. What is it "
                  "doing?",
         choices=(

@@ -206,11 +206,11 @@ EXERCISES = (
                  "a circuit breaker end it; more instances end it at a price."),
     Sketch(
         id="draw-the-backlog", run={}, series="queue", label="Backlog", unit="messages",
-        top=4_000, end=2_700, known=600, shades=spike,
+        top=4_000, end=2_700, known=600, shades=spike, numbers=flows,
         rules=(Peak(when=0.1, height=0.6), Back(below=0.06, within=0.12)),
-        question="A spike of {spike_factor} times {arrival_rate} for {spike_duration}, and a group "
-                 "of {instances} that follows its backlog per instance. Draw the backlog: when is "
-                 "it highest, and when is it gone?",
+        question="{arrival_rate}, in a spike of {spike_duration} {peak}, and a group of "
+                 "{instances} that follows its backlog per instance. Draw the backlog: when is it "
+                 "highest, and when is it gone?",
         hints=("It grows until help is there. When is that: at the end of the spike, or before?",
                "The alarm and the boot take five or six minutes; then so many instances come that "
                "the backlog is gone while the spike lasts."),

@@ -5,9 +5,8 @@ const PATIENCE = 8000;      // milliseconds until it is said that the kernel doe
 const KEYS = 'data-lm-suppress-shortcuts';
 
 /** What a question of causes is answered with. */
-function choices(ask, changed) {
-  const radios = ask.choices.map((_, i) => h('input', {type: 'radio', name: 'choice', value: i,
-    onchange: changed}));
+function choices(ask) {
+  const radios = ask.choices.map((_, i) => h('input', {type: 'radio', name: 'choice', value: i}));
   const rows = ask.choices.map((words, i) => h('label', {class: 'choice'}, radios[i],
     h('span', {class: 'letter'}, `${'abcdefgh'[i]})`), h('span', {}, words)));
   return {parts: rows, buttons: [], enter: radios,
@@ -15,9 +14,9 @@ function choices(ask, changed) {
 }
 
 /** What a prediction is answered with: a number, or as people write one, and its unit. */
-function number(ask, changed) {
+function number(ask) {
   const field = h('input', {type: 'text', inputmode: 'decimal', autocomplete: 'off', size: 12,
-    oninput: changed, 'aria-describedby': 'within'});
+    'aria-describedby': 'within'});
   return {parts: [h('p', {class: 'number'}, h('label', {}, 'Your answer ', field),
     h('span', {class: 'unit'}, ` ${ask.unit}`), h('span', {class: 'help', id: 'within'},
       ` ${ask.within}`))], buttons: [], enter: [field], value: () => field.value};
@@ -27,16 +26,15 @@ const MADE = {explain: choices, predict: number, design, sketch};
 
 /** One question; `send(do, value)` says something to the kernel. Returns what replies go to. */
 function question(ask, send) {
-  let waits = null, dirty = false, turning = false, latest = null;
+  let waits = null, turning = false, latest = null;
   const said = h('div', {class: 'said', role: 'status', 'aria-live': 'polite'});
   const picture = h('figure', {hidden: true}, h('img', {alt: ''}));
-  const changed = () => { dirty = true; };
   const turn = value => {
     if (turning) { latest = value; return; }
     turning = true;
     send('try', value);
   };
-  const body = MADE[ask.kind](ask, changed, turn);
+  const body = MADE[ask.kind](ask, turn);
   const button = h('button', {type: 'button', class: 'check', onclick: check}, 'Check');
   const run = h('button', {type: 'button', hidden: true, onclick() {
     wait('Running \u2026');
@@ -59,7 +57,6 @@ function question(ask, send) {
       fill(said, h('p', {}, ask.kind === 'sketch' ? 'Draw a curve first.' : 'Not answered yet.'));
       return;
     }
-    dirty = false;
     wait('Checking \u2026');
     send('answer', value);
   }
@@ -123,7 +120,7 @@ function render({model, el}) {
     hidden: asks.length < 2});
   const questions = asks.map((ask, place) => question(ask, (what, value) => {
     n += 1;
-    model.send({do: what, ask: place, value, n});
+    model.send({do: what, ask: place, value, n, dark: dark()});
   }));
   const all = h('div', {class: 'all', role: 'group', 'aria-label': model.get('label')}, score,
     questions.map(one => one.node));

@@ -8,10 +8,10 @@ import base64
 from typing import Any
 
 from labsim.course.answering import axes, knobs
+from labsim.declare.design import SIGNS
 from labsim.declare.exercises import LETTERS
 from labsim.text import format_value
 
-SIGNS = {"<=": "at most", ">=": "at least"}
 NAMED = "Hint", "Another hint", "Solution"
 RUNS = 24           # results that are kept for the next question about them
 
@@ -53,12 +53,13 @@ class ExerciseAsk:
     def answered(self, value: Any) -> dict[str, Any]:
         """Judged, kept, and only then said."""
         feedback, trouble = self.question.judged(value)
+        goals = self.asked.kind == "design" and feedback.right is not None
         head = {True: "Right.", False: "Not yet.", None: "" if feedback.slip else feedback.text}
         return {"right": feedback.right, "slip": feedback.slip, "head": head[feedback.right],
                 "reason": feedback.reason, "more": feedback.more,
                 "named": "" if feedback.right or feedback.level is None else NAMED[feedback.level],
                 "trouble": trouble, "curve": self._curve() if feedback.level == 2 else [],
-                **(self.tried(value) if self.asked.kind == "design" else {})}
+                **(self.tried(value) if goals else {})}
 
     def tried(self, values: Any) -> dict[str, Any]:
         """The goals of a design beside what it gives, and its cost."""
@@ -68,10 +69,14 @@ class ExerciseAsk:
             {"met": goal.met, "now": format_value(goal.value, self.lab.metric(goal.name).unit)}
             for goal in goals]}
 
-    def ran(self, value: Any) -> dict[str, Any]:
+    def ran(self, value: Any, dark: bool) -> dict[str, Any]:
         """The figure of the run in question."""
+        from labsim.view.figure import LiveFigure
+        from labsim.view.style import Style
+
         given = value if self.asked.kind == "design" else None
-        figure = self.lab.run(self.asked.shown_run(self.lab, given)).plot()
+        result = self.lab.run(self.asked.shown_run(self.lab, given))
+        figure = LiveFigure(result.lab, Style(dark=dark), live=False).draw(result)
         png = base64.b64encode(figure._repr_png_()).decode()
         return {"src": f"data:image/png;base64,{png}", "alt": figure.alt or "Figure of the run",
                 "curve": self._curve()}
@@ -130,6 +135,6 @@ class CardAsk:
         """A card has no knobs."""
         return {}
 
-    def ran(self, value: Any) -> dict[str, Any]:
+    def ran(self, value: Any, dark: bool) -> dict[str, Any]:
         """A card has no run."""
         return {}

@@ -1,6 +1,6 @@
 /* A small explorer: the knobs that are free, the goals, each green when it is met. */
 
-function design(ask, changed, turn) {
+function design(ask, turn) {
   const at = ask.knobs.map(knob => knob.start), undo = h('button', {type: 'button', onclick() {
     ask.knobs.forEach((knob, i) => set(i, knob.start));
     turned();
@@ -47,10 +47,10 @@ function design(ask, changed, turn) {
     return {sign, now, row: h('li', {class: 'goal'}, sign, h('span', {}, words, ' ', now))};
   });
   const cost = h('p', {class: 'cost', role: 'status', 'aria-live': 'polite'});
-  function turned() { changed(); turn(value()); }
+  const turned = () => turn(value());
 
   return {
-    parts: [h('div', {class: 'design'}, h('div', {class: 'knobs'}, controls.map(c => c.row)),
+    parts: [h('div', {class: 'bench'}, h('div', {class: 'knobs'}, controls.map(c => c.row)),
       h('div', {class: 'goals'}, h('p', {class: 'head'}, 'Goals'),
         h('ul', {}, goals.map(goal => goal.row)), cost,
         h('p', {class: 'help'}, `At the least ${ask.aim}.`)))],

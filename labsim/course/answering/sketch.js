@@ -3,7 +3,7 @@
 const WIDE = 640, TALL = 300, LEFT = 64, RIGHT = 14, ABOVE = 14, BELOW = 42;
 const LIFT = 40, LEAP = 5;      // steps of the arrow keys from bottom to top, and of a long one
 
-function sketch(ask, changed) {
+function sketch(ask) {
   const axes = ask.axes, places = axes.places.length - 1, heights = new Map();
   const known = axes.known, from = known.length ? known[known.length - 1][0] : axes.left;
   let cursor = 0, hand = null, truth = [];
@@ -51,7 +51,7 @@ function sketch(ask, changed) {
   const clear = h('button', {type: 'button', onclick: () => {
     heights.clear();
     if (known.length) heights.set(0, known[known.length - 1][1]);
-    show(); changed(); board.focus();
+    show(); board.focus();
   }}, 'Clear');
 
   function show() {
@@ -101,7 +101,7 @@ function sketch(ask, changed) {
     put(...next);
   }
   function up() { hand = null; }
-  function put(i, y) { heights.set(i, y); cursor = i; show(); changed(); }
+  function put(i, y) { heights.set(i, y); cursor = i; show(); }
 
   // -- by keys ---------------------------------------------------------------------------------
   function key(event) {
@@ -114,7 +114,6 @@ function sketch(ask, changed) {
       put(cursor, clip(height(cursor) + by * axes.top / LIFT));
     } else if (event.key === 'Delete' || event.key === 'Backspace') {
       if (cursor >= first) heights.delete(cursor);
-      changed();
     } else if (event.key === 'Enter') put(cursor, height(cursor));
     else return;
     event.preventDefault();

@@ -31,7 +31,7 @@ class Ask(Protocol):
     def tried(self, values: dict[str, Any]) -> dict[str, Any]:
         """What knobs that were turned give; nothing is kept."""
 
-    def ran(self, value: Any) -> dict[str, Any]:
+    def ran(self, value: Any, dark: bool) -> dict[str, Any]:
         """The run in question: {src, alt, curve}."""
 
 
@@ -61,7 +61,8 @@ class Answer(anywidget.AnyWidget):
             return
         ask, name = self._asked[place], {"answer": "told", "try": "tried", "run": "ran"}[do]
         try:
-            reply = {"answer": ask.answered, "try": ask.tried, "run": ask.ran}[do](value)
+            reply = (ask.answered(value) if do == "answer" else ask.tried(value) if do == "try"
+                     else ask.ran(value, bool(message.get("dark"))))
         except LabsimError as error:
             reply = {"error": f"{error}."}
         except Exception as error:      # or nobody would hear of it
