@@ -82,7 +82,8 @@ class Design(Exercise):
                 f"wanted is {SIGNS[goal.sign]} {wanted}.")
 
     def _understood(self, lab, answer):
-        """A dict of values, each perhaps as people write it ("5m"); what can't be run is a slip."""
+        """What is changed of the start, each value perhaps as people write it ("5m"); what can't be
+        run is a slip."""
         if not isinstance(answer, Mapping):
             raise Slip("The answer is a dict of parameters.")
         if other := sorted(str(name) for name in set(answer) - set(self.free)):
@@ -93,10 +94,11 @@ class Design(Exercise):
         try:
             values = {name: specs[name].parse(value) if isinstance(value, str) else value
                       for name, value in answer.items()}
-            self.shown_run(lab, values)
+            start, wanted = self.params(lab), self.shown_run(lab, values)
         except ParameterError as error:
             raise Slip(f"{error}.") from None
-        return values
+        return {name: value for name, value in values.items()
+                if getattr(wanted, name) != getattr(start, name)}
 
     def _judge(self, lab, answer):
         try:

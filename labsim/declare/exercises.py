@@ -139,6 +139,8 @@ class Predict(Exercise):
                 raise Slip(f"{form}; {unclear}.") from None
             except ValueError:
                 raise Slip(f"{form}.") from None
+        if getattr(answer, "ndim", None) == 0:      # one of numpy's
+            answer = answer.item()
         number = isinstance(answer, (int, float)) and not isinstance(answer, bool)
         if not number or not abs(answer) <= sys.float_info.max:     # nor infinite, nor NaN
             raise Slip(f"{form}.")

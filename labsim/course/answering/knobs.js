@@ -56,7 +56,15 @@ function design(ask, turn) {
         h('p', {class: 'help'}, `At the least ${ask.aim}.`)))],
     buttons: [undo], value, start: () => turn(value()),
     told({goals: met, cost: paid, error}) {
-      if (error) { cost.textContent = error; return; }
+      if (error) {
+        for (const {row, sign, now} of goals) {
+          row.classList.remove('met', 'missed');
+          sign.textContent = '\u25cb';
+          now.textContent = '';
+        }
+        cost.textContent = error;
+        return;
+      }
       if (!met) return;
       met.forEach((goal, i) => {
         goals[i].row.classList.toggle('met', goal.met);
