@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from labsim.course import in_effect, progress
-from labsim.course.answering.asks import ExerciseAsk
+from labsim.course.answering.asks import ExerciseAsk, Remembering
 from labsim.declare.describe import in_full
 from labsim.declare.exercises import LETTERS, Feedback
 from labsim.errors import LabsimError, ParameterError
@@ -34,7 +34,7 @@ class Question:
         found, self.exercise = _find(slug, number)
         self.lab, self.own = found.original or found, found.Params.own
         self.slug, self.number = slug, number
-        self.remembering: Any = None    # the lab with its last runs, while it is answered
+        self.remembering = Remembering(self.lab)
 
     @property
     def title(self) -> str:
@@ -76,7 +76,7 @@ class Question:
 
         A slip of form and a blank are no answers. The same wrong answer counts once.
         """
-        lab, asked = self.remembering or self.lab, self.exercise
+        lab, asked = self.remembering, self.exercise
         _right[self.slug, self.number] = False      # until it is judged
         if answer is not ...:
             answer = progress.plain(answer)     # what is judged is what is kept and handed in

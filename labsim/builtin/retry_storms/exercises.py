@@ -129,7 +129,7 @@ EXERCISES = (
           "does as well."),
     Sketch(
         id="draw-the-cliff", run=STORY["Retry storm"], metric="goodput_end_share",
-        over="request_rate", values=(2, 5, 7, 8, 9, 10, 11, 12, 14, 17, 20, 24, 28, 32),
+        over="request_rate", values=(2, 6, 8, 9, 10, 11, 12, 16, 22, 32),
         label="Answered in time at the end", unit="%", scale=100, top=100,
         rules=(Level(along=0.05, within=0.15), Back(below=0.5, within=0.12),
                Level(along=0.7, within=0.15)),

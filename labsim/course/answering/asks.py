@@ -5,11 +5,13 @@ what is on the desk; here is written who says what when.
 """
 
 import base64
+import functools
 from typing import Any
 
 from labsim.course.answering import axes, knobs
 from labsim.declare.design import SIGNS
 from labsim.declare.exercises import LETTERS
+from labsim.errors import ParameterError
 from labsim.text import format_value
 
 NAMED = "Hint", "Another hint", "Solution"
@@ -40,7 +42,7 @@ class ExerciseAsk:
 
     def __init__(self, question, solved: bool):
         self.question, self.asked, self.solved = question, question.exercise, solved
-        self.lab = question.remembering = Remembering(question.lab)
+        self.lab = question.remembering
 
     def shown(self) -> dict[str, Any]:
         """Its text, and what it is answered with."""
@@ -104,7 +106,18 @@ class ExerciseAsk:
                          f"{format_value(wanted, metric.unit)}")
         return {"goals": goals, "aim": lab.metric(asked.cost).label, "knobs": [
             knobs.knob(specs[name], getattr(start, name),
-                       (asked.good[name],) if name in asked.good else ()) for name in asked.free]}
+                       (asked.good[name],) if name in asked.good else (),
+                       functools.partial(self._allowed, name)) for name in asked.free]}
+
+    def _allowed(self, name: str, value: Any) -> bool:
+        """Whether a parameter may have a value, beside the start's or the known solution's."""
+        for others in ({}, self.asked.good):
+            try:
+                self.asked.shown_run(self.lab, {**others, name: value})
+                return True
+            except ParameterError:
+                pass
+        return False
 
     def _sketch(self) -> dict[str, Any]:
         return {"axes": axes.axes(self.asked, self.lab)}

@@ -4,6 +4,7 @@ Picture a row of switches with clicks: what lies between two clicks nobody needs
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from labsim.text import format_value
@@ -12,9 +13,9 @@ MOST = 100          # values of a slider
 DECADES = 100.0     # ends so many times apart: even steps would be too coarse at the low end
 
 
-def knob(spec, start: Any, also: tuple = ()) -> dict[str, Any]:
+def knob(spec, start: Any, also: tuple, allowed: Callable[[Any], bool]) -> dict[str, Any]:
     """What is shown of a parameter that starts at `start`: its `values`, and `texts` for them;
-    `also`: values that a slider has to reach, too."""
+    `also`: values that a slider has to reach, too; `allowed` says whether one may be given."""
     shown = {"name": spec.name, "label": spec.label, "help": spec.help}
     if spec.type is bool:
         return {**shown, "kind": "flag", "values": [False, True], "texts": ["no", "yes"],
@@ -23,7 +24,7 @@ def knob(spec, start: Any, also: tuple = ()) -> dict[str, Any]:
         return {**shown, "kind": "menu", "values": list(spec.choices),
                 "texts": [text.replace("_", " ") for text in spec.choices],
                 "start": spec.choices.index(start)}
-    values = numbers(spec, (start, *also))
+    values = [v for v in numbers(spec, (start, *also)) if v in (start, *also) or allowed(v)]
     return {**shown, "kind": "slider", "values": values, "start": values.index(spec.type(start)),
             "texts": [format_value(value, spec.unit) for value in values]}
 
