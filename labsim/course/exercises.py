@@ -15,6 +15,8 @@ from labsim.errors import LabsimError, ParameterError
 from labsim.text import format_value
 
 RUN = "Run this cell to answer."
+TYPE = ("To answer here, install anywidget; or type the answer: check(lab, number, answer), or "
+        "quiz(lab, letters).")
 _right: dict[tuple[str, int], bool] = {}    # the answers checked last in this process
 _widgets: dict[str, Any] = {}   # by what they show: a cell that is run again shows the same one
 
@@ -111,7 +113,7 @@ def answerable(text: str, html: str, label: str, asks) -> dict[str, Any]:
     try:
         from labsim.course.answering.widget import Answer, bundle
     except ImportError:         # anywidget is not there: it can be read, and typed
-        return {"text/plain": text, "text/html": html}
+        return {"text/plain": text, "text/html": html.replace(RUN, TYPE)}
     if text not in _widgets or _widgets[text].comm is None:
         _widgets[text] = Answer(label, asks())
     return bundle(_widgets[text], html, text)

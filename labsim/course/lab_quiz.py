@@ -1,5 +1,6 @@
 """A quiz in a notebook: the questions of a lab's topics, answered where they stand or typed."""
 
+import functools
 from html import escape
 from typing import Any
 
@@ -8,7 +9,7 @@ from labsim.course import questions as cards
 from labsim.course.answering.asks import CardAsk
 from labsim.course.exercises import RUN, answerable
 from labsim.course.in_effect import lab
-from labsim.declare.exercises import LETTERS, Choice
+from labsim.declare.exercises import LETTERS
 from labsim.errors import ParameterError
 
 
@@ -34,14 +35,16 @@ class Quiz:
     def _repr_mimebundle_(self, **kwargs) -> dict[str, Any]:
         def asks():
             known = progress.known()
-            return [CardAsk(self, number, f"quiz:{q.id}" in known)
+            return [CardAsk(number, q.question, [c.text for c in q.choices],
+                            functools.partial(self.judged, q), f"quiz:{q.id}" in known)
                     for number, q in enumerate(self.questions, 1)]
         return answerable(repr(self), self._repr_html_(), f"Quiz: {self.lab.title}", asks)
 
-    def judged(self, question, letter: str) -> tuple[Choice, str]:
-        """The choice that a letter stands for, kept by then; and why it could not be kept."""
+    def judged(self, question, letter: str) -> tuple[bool, str, str]:
+        """Whether the choice of a letter is right, kept by then; why; why it was not kept."""
         choice = question.choices[LETTERS.index(letter)]
-        return choice, progress.noted(self.lab.slug, f"quiz:{question.id}", choice.right, letter)
+        return choice.right, choice.why, progress.noted(
+            self.lab.slug, f"quiz:{question.id}", choice.right, letter)
 
     @staticmethod
     def choices(question) -> list[str]:
@@ -64,9 +67,9 @@ class Quiz:
             if letter not in allowed:
                 raise ParameterError("answers", letter, f"for question {number} one of "
                                      + ", ".join(allowed))
-            choice, unkept = self.judged(q, letter)
-            right, trouble = right + choice.right, unkept or trouble
-            print(f"{number}. {'Right.' if choice.right else 'No.'} {choice.why}")
+            good, why, unkept = self.judged(q, letter)
+            right, trouble = right + good, unkept or trouble
+            print(f"{number}. {'Right.' if good else 'No.'} {why}")
         print(f"{right} of {len(self.questions)} right.")
         if trouble:
             print(trouble)

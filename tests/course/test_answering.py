@@ -10,7 +10,7 @@ import pytest
 from wrong_answers import wrong
 
 import labsim
-from labsim.course import check, exercise, progress, quiz
+from labsim.course import check, exercise, progress, quiz, review
 from labsim.course.answering import knobs
 from labsim.course.answering.asks import Remembering
 from labsim.course.exercises import RUN, _widgets
@@ -239,7 +239,9 @@ def test_without_a_kernel_it_can_be_read(question, capsys):
 def test_without_anywidget_it_can_be_read(monkeypatch):
     """The question, to be typed."""
     monkeypatch.setitem(sys.modules, "labsim.course.answering.widget", None)
-    assert set(exercise("sqs-asg", 1)._repr_mimebundle_()) == {"text/plain", "text/html"}
+    shown = exercise("sqs-asg", 1)._repr_mimebundle_()
+    assert set(shown) == {"text/plain", "text/html"} and RUN not in shown["text/html"]
+    assert "check(lab, number, answer)" in shown["text/html"]
 
 
 def test_what_was_solved_before_is_marked():
@@ -303,6 +305,21 @@ def test_the_quiz_is_answered_card_by_card():
     assert progress.solved("s3-prefix") == {f"quiz:{card.id}" for card in asked_.questions}
     assert said(asked_, "z")["right"] is None and len(progress.answers()) == 2 * len(
         asked_.questions)
+
+
+def test_a_review_is_answered_card_by_card():
+    """In the day's order of the choices, kept by the card's own letter; without a card it says why,
+    and has no widget."""
+    assert set(review()._repr_mimebundle_()) == {"text/plain", "text/html"}
+    progress.record("s3-prefix", "dates", True, "b")
+    asked_ = review()
+    card = asked_.cards[0]
+    assert widget(asked_).asks[0]["choices"][card.letters.index(card.answer)] == next(
+        c.text for c in card.question.choices if c.right)
+    reply = said(asked_, card.answer)
+    assert reply["right"] and reply["reason"] == next(
+        c.why for c in card.question.choices if c.right)
+    assert progress.answers()[-1]["answer"] == card.question.answer
 
 
 # -- design -------------------------------------------------------------------------------------

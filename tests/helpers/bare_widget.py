@@ -43,6 +43,7 @@ def mounted(tab, widget, *, dark: bool = False) -> None:
         widget.hear(message)
         return json.dumps(state())
 
+    tab.goto("about:blank")     # a new document: in a rewritten one Chromium drags no slider
     tab.set_content("<!doctype html><html lang='en'><title>A bare page</title><body "
                     f"style='margin:16px;background:{'#111' if dark else '#fff'}'></body>")
     if dark:

@@ -15,10 +15,14 @@ class Mouse:
         ask.locator("label.choice").nth("abcdefgh".index(letter)).click()
 
     def number(self, digits, ask):
-        """A field needs keys to be filled: the mouse puts the caret there, and pastes."""
-        field = ask.locator("input[type=text]")
-        field.click(click_count=3)
-        self.tab.evaluate("text => document.execCommand('insertText', false, text)", str(digits))
+        """On the keypad; what is there is taken away first."""
+        pad = ask.locator(".pad")
+        if not pad.is_visible():
+            self.press("Keypad", ask)
+        for _ in ask.locator("input[type=text]").input_value():
+            pad.get_by_role("button", name="Delete").click()
+        for digit in str(digits).replace(",", ""):
+            pad.get_by_text(digit, exact=True).click()
 
     def turn(self, place, index, ask):
         """Take a slider's thumb to a value, tick a box or not."""

@@ -17,9 +17,18 @@ function choices(ask) {
 function number(ask) {
   const field = h('input', {type: 'text', inputmode: 'decimal', autocomplete: 'off', size: 12,
     'aria-describedby': 'within'});
+  const pad = h('div', {class: 'pad', hidden: true, role: 'group', 'aria-label': 'Keypad'},
+    [...'789456123', '.', '0', '\u232b'].map(key => h('button', {type: 'button',
+      'aria-label': key === '\u232b' ? 'Delete' : key === '.' ? 'Point' : key,
+      onclick() { field.value = key === '\u232b' ? field.value.slice(0, -1) : field.value + key; }},
+    key)));
+  const keypad = h('button', {type: 'button', class: 'keypad', 'aria-expanded': 'false', onclick() {
+    pad.hidden = !pad.hidden;
+    keypad.setAttribute('aria-expanded', String(!pad.hidden));
+  }}, 'Keypad');
   return {parts: [h('p', {class: 'number'}, h('label', {}, 'Your answer ', field),
     h('span', {class: 'unit'}, ` ${ask.unit}`), h('span', {class: 'help', id: 'within'},
-      ` ${ask.within}`))], buttons: [], enter: [field], value: () => field.value};
+      ` ${ask.within}`)), pad], buttons: [keypad], enter: [field], value: () => field.value};
 }
 
 const MADE = {explain: choices, predict: number, design, sketch};

@@ -6,6 +6,7 @@ what is on the desk; here is written who says what when.
 
 import base64
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from labsim.course.answering import axes, knobs
@@ -124,25 +125,26 @@ class ExerciseAsk:
 
 
 class CardAsk:
-    """A question of the quiz."""
+    """A question of the quiz. `judge(letter)` keeps an answer, and returns whether it is right,
+    why, and why it could not be kept."""
 
-    def __init__(self, quiz, number: int, solved: bool):
-        self.quiz, self.number, self.solved = quiz, number, solved
-        self.card = quiz.questions[number - 1]
+    def __init__(self, number: int, text: str, choices: list[str],
+                 judge: Callable[[str], tuple[bool, str, str]], solved: bool = False):
+        self.number, self.text, self.choices = number, text, choices
+        self.judge, self.solved = judge, solved
 
     def shown(self) -> dict[str, Any]:
         """Its text and choices."""
-        return {"kind": "explain", "title": f"{self.number}.", "text": self.card.question,
-                "notes": [], "solved": self.solved, "runs": False,
-                "choices": [choice.text for choice in self.card.choices]}
+        return {"kind": "explain", "title": f"{self.number}.", "text": self.text, "notes": [],
+                "solved": self.solved, "runs": False, "choices": self.choices}
 
     def answered(self, value: Any) -> dict[str, Any]:
         """Kept, and only then said."""
-        if value not in LETTERS[:len(self.card.choices)]:
+        if value not in tuple(LETTERS[:len(self.choices)]):
             return {"right": None, "slip": True, "head": "Not answered yet."}
-        choice, trouble = self.quiz.judged(self.card, value)
-        return {"right": choice.right, "head": "Right." if choice.right else "No.",
-                "reason": choice.why, "trouble": trouble}
+        right, why, trouble = self.judge(value)
+        return {"right": right, "head": "Right." if right else "No.", "reason": why,
+                "trouble": trouble}
 
     def tried(self, values: Any) -> dict[str, Any]:
         """A card has no knobs."""

@@ -23,6 +23,7 @@ function design(ask, turn) {
       control = h('input', {id, type: 'checkbox',
         onchange() { set(i, Number(control.checked)); turned(); }});
     }
+    control.setAttribute('aria-description', knob.help);
     return {control, said, row: h('div', {class: `knob ${knob.kind}`, title: knob.help},
       label, control, said)};
   });
