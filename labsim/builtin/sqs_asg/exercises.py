@@ -208,8 +208,8 @@ EXERCISES = (
         id="draw-the-backlog", run={}, series="queue", label="Backlog", unit="messages",
         top=4_000, end=2_700, known=600, shades=spike, numbers=flows,
         rules=(Peak(when=0.1, height=0.6), Back(below=0.06, within=0.12)),
-        question="{arrival_rate}, in a spike of {spike_duration} {peak}, and a group of "
-                 "{instances} that follows its backlog per instance. Draw the backlog: when is it "
+        question="{arrival_rate} arrive, and {peak} in a spike of {spike_duration}; a group of "
+                 "{instances} follows its backlog per instance. Draw the backlog: when is it "
                  "highest, and when is it gone?",
         hints=("It grows until help is there. When is that: at the end of the spike, or before?",
                "The alarm and the boot take five or six minutes; then so many instances come that "
