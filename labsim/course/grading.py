@@ -216,7 +216,7 @@ class Examiner:
                 raise ParameterError(name, answer[name], "nothing: a hand-in reads no files")
         self._budget = self._budgets[asked.id]
         feedback = asked.check(self, answer)
-        return feedback.right, feedback.reason or feedback.text
+        return bool(feedback.right), feedback.reason or feedback.text   # a slip is not right
 
 
 def clean(text: str, most: int = 60) -> str:

@@ -1,10 +1,15 @@
-"""A quiz in a notebook: the questions of a lab's topics shown, the answers checked."""
+"""A quiz in a notebook: the questions of a lab's topics, answered where they stand or typed."""
 
+import functools
 from html import escape
+from typing import Any
 
 from labsim.course import progress
 from labsim.course import questions as cards
+from labsim.course.answering.asks import CardAsk
+from labsim.course.exercises import RUN, answerable
 from labsim.course.in_effect import lab
+from labsim.declare.exercises import LETTERS
 from labsim.errors import ParameterError
 
 
@@ -24,17 +29,32 @@ class Quiz:
             f'<p style="margin:8px 0 2px"><b>{number}. {escape(q.question)}</b></p>'
             + "".join(f'<div style="margin-left:1.5em">{escape(c)}</div>' for c in self.choices(q))
             for number, q in enumerate(self.questions, 1))
-        return f'<div style="border-left:4px solid #009E73;padding:4px 12px">{items}</div>'
+        return (f'<div style="border-left:4px solid #009E73;padding:4px 12px">{items}'
+                f"<div><i>{RUN}</i></div></div>")
+
+    def _repr_mimebundle_(self, **kwargs) -> dict[str, Any]:
+        def asks():
+            known = progress.known()
+            return [CardAsk(number, q.question, [c.text for c in q.choices],
+                            functools.partial(self.judged, q), f"quiz:{q.id}" in known)
+                    for number, q in enumerate(self.questions, 1)]
+        return answerable(repr(self), self._repr_html_(), f"Quiz: {self.lab.title}", asks)
+
+    def judged(self, question, letter: str) -> tuple[bool, str, str]:
+        """Whether the choice of a letter is right, kept by then; why; why it was not kept."""
+        choice = question.choices[LETTERS.index(letter)]
+        return choice.right, choice.why, progress.noted(
+            self.lab.slug, f"quiz:{question.id}", choice.right, letter)
 
     @staticmethod
     def choices(question) -> list[str]:
         """The choices with their letters."""
         return [f"   {letter}) {choice.text}"
-                for letter, choice in zip("abcdefgh", question.choices)]
+                for letter, choice in zip(LETTERS, question.choices)]
 
     def check(self, answers: str) -> None:
         """Print, for one letter per question, why it is right or wrong; "." leaves one out."""
-        letters = [c for c in str(answers).casefold() if not c.isspace()]
+        letters = [c for c in str(answers).casefold() if not c.isspace() and c not in ",;()"]
         if len(letters) != len(self.questions):
             raise ParameterError("answers", answers, f"{len(self.questions)} letters, one per "
                                  "question; a dot leaves a question out")
@@ -43,14 +63,13 @@ class Quiz:
             if letter == ".":
                 print(f"{number}. Not answered yet.")
                 continue
-            allowed = "abcdefgh"[:len(q.choices)]
+            allowed = LETTERS[:len(q.choices)]
             if letter not in allowed:
                 raise ParameterError("answers", letter, f"for question {number} one of "
                                      + ", ".join(allowed))
-            choice = q.choices[allowed.index(letter)]
-            right += choice.right
-            trouble = progress.noted(self.lab.slug, f"quiz:{q.id}", choice.right, letter) or trouble
-            print(f"{number}. {'Right.' if choice.right else 'No.'} {choice.why}")
+            good, why, unkept = self.judged(q, letter)
+            right, trouble = right + good, unkept or trouble
+            print(f"{number}. {'Right.' if good else 'No.'} {why}")
         print(f"{right} of {len(self.questions)} right.")
         if trouble:
             print(trouble)

@@ -13,17 +13,16 @@ Nothing but `source/`, `nbgrader_config.py` and `.gitignore` is written: a grade
 that was handed in stay as they are. A course of one's own has its course.toml in every assignment.
 """
 
-import ast
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from labsim.course.course_model import Chapter, Course
 from labsim.course.execute import put
-from labsim.course.notebooks import IN_EFFECT, METADATA, BuildError, generate
+from labsim.course.notebooks import IN_EFFECT, METADATA, BuildError, calls, generate
 
-WORTH = {"predict": 1, "explain": 1, "design": 2}       # points of an exercise, by its kind
+WORTH = {"predict": 1, "explain": 1, "design": 2, "sketch": 1}     # points, by kind
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 CONFIG = '''"""Made by labsim. Settings of your own: nbgrader_config.json beside it, which wins."""
 
@@ -71,7 +70,7 @@ def assignment(chapter: Chapter):
     locked, and after each answer a cell that gives its points."""
     import nbformat
 
-    learner = generate(chapter, solution=False).cells
+    learner = generate(chapter, solution=False, typed=True).cells
     solved = {cell.id: cell for cell in generate(chapter, solution=True).cells}
     cells, graded = [], set()
     for cell in learner:
@@ -79,7 +78,8 @@ def assignment(chapter: Chapter):
         if cell.cell_type != "code":
             continue
         full = solved[cell.id].source
-        checked = [call for call in calls(cell.source, "check") if call[0] == chapter.lab.slug]
+        checked = [call for call in calls(cell.source, "check")
+                   if call[0] == chapter.lab.slug and len(call) == 2]
         if full != cell.source:
             cell.source = f"{cell.source}\n{BEGIN}\n{full}\n{END}"
             mark(cell, cell.id, solution=True)
@@ -116,19 +116,6 @@ def mark(cell, name: str, **what) -> None:
     """Give a cell the metadata that nbgrader reads, schema 3."""
     cell.metadata = {"nbgrader": {"schema_version": 3, "grade_id": name, "grade": False,
                                   "solution": False, "locked": False, "task": False, **what}}
-
-
-def calls(source: str, function: str) -> Iterator[tuple[str, int]]:
-    """(slug, number) of each call such as check("s3-prefix", 3, answer) in a cell."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:     # a magic: no call of labsim's stands in it
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == function:
-            first = [arg.value for arg in node.args[:2] if isinstance(arg, ast.Constant)]
-            if len(first) == 2:
-                yield tuple(first)
 
 
 def write(path: Path, text: str) -> None:

@@ -5,7 +5,9 @@ the other never sees it.
 
 The sources are percent-format scripts. A code cell tagged `solution` holds both forms: what
 stands between `# >>> solution` and `# <<< solution` is the instructor's, the lines that begin
-with `# blank: ` are the learner's. A markdown cell tagged `solution` is the instructor's only.
+with `# blank: ` are for those who type their answers. A learner answers where he is asked, in the
+widget that `exercise(...)` or `quiz(...)` shows; so a cell to type the answer of a question shown
+above is left out, except for nbgrader. A markdown cell tagged `solution` is the instructor's only.
 The course's title for a chapter, if it has one, takes the place of the first heading; a chapter of
 a course of one's own puts its course.toml into effect, in a cell after the first.
 In markdown, {{...}} is filled in:
@@ -20,9 +22,11 @@ In markdown, {{...}} is filled in:
   {{labs}}                       the built-in course's labs, each a link to its notebook
 """
 
+import ast
 import hashlib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from labsim.course import in_effect
@@ -46,8 +50,9 @@ class BuildError(LabsimError):
     """What is wrong, with the notebook and the cell."""
 
 
-def generate(chapter: Chapter | Path, solution: bool):
-    """The notebook of a chapter (or of a source), not executed."""
+def generate(chapter: Chapter | Path, solution: bool, typed: bool = False):
+    """The notebook of a chapter (or of a source), not executed; `typed`: with cells to type the
+    answers that can be given in a widget, too."""
     import jupytext
     import nbformat
 
@@ -56,7 +61,7 @@ def generate(chapter: Chapter | Path, solution: bool):
         notebook = jupytext.reads(chapter.text, fmt="py:percent")
     except (OSError, ValueError) as error:
         raise BuildError(f"{chapter.origin}: cannot be read: {error}") from None
-    cells = []
+    cells, shown = [], set()
     for number, cell in enumerate(notebook.cells, 1):
         where = f"{chapter.origin}, cell {number}"
         tagged = "solution" in cell.metadata.get("tags", ())
@@ -69,6 +74,9 @@ def generate(chapter: Chapter | Path, solution: bool):
                                      count=1, flags=re.M)
         else:
             _check_marks(cell.source, tagged, where)
+            shown |= {*calls(cell.source, "exercise"), *calls(cell.source, "quiz")}
+            if tagged and not solution and not typed and to_type(cell.source, shown):
+                continue
             cell.source = form(cell.source, solution and tagged).strip()
             if cell.source.count("\n") >= MOST_LINES:
                 raise BuildError(f"{where}: a code cell of more than {MOST_LINES} lines")
@@ -93,6 +101,30 @@ def _check_marks(source: str, tagged: bool, where: str) -> None:
         raise BuildError(f"{where}: tagged `solution`, but `{BEGIN}` and `{END}` don't enclose one")
     if not tagged and (marks or any(line.startswith(BLANK) for line in lines)):
         raise BuildError(f"{where}: has marks of a solution but is not tagged `solution`")
+
+
+def to_type(source: str, shown: set) -> bool:
+    """Whether a cell is there only to type the answer to a question that was `shown`."""
+    blank = form(source, solution=False).strip()
+    if all(line.startswith("#") for line in blank.splitlines()):
+        typed = {*calls(form(source, solution=True), "quiz")}
+    else:
+        typed = {*calls(blank, "check")}
+    return bool(typed) and typed <= shown
+
+
+def calls(source: str, function: str) -> Iterator[tuple]:
+    """(slug, number) of each call such as check("s3-prefix", 3, answer) in a cell; (slug,) of
+    quiz("s3-prefix")."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:     # a magic: no call of labsim's stands in it
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == function:
+            slug, number, *_ = [getattr(arg, "value", None) for arg in node.args] + [None, None]
+            if isinstance(slug, str):
+                yield (slug, number) if isinstance(number, int) else (slug,)
 
 
 def form(source: str, solution: bool) -> str:

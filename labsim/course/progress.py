@@ -65,15 +65,28 @@ def answers() -> list[dict]:
     return file.read(journal(), parse)
 
 
-def wrong_before(lab: str, exercise: str) -> int:
-    """Wrong answers to an exercise so far."""
-    return sum(a["lab"] == lab and a["exercise"] == exercise and not a["right"]
-               for a in answers())
+def wrong_answers(lab: str, exercise: str) -> list:
+    """The wrong answers to an exercise so far, each once, in the order in which they first came.
+
+    Those of an older labsim, which was not kept, count one each.
+    """
+    found: list = []
+    for entry in answers():
+        if entry["lab"] == lab and entry["exercise"] == exercise and not entry["right"]:
+            answer = entry.get("answer", object())
+            if answer not in found:
+                found.append(answer)
+    return found
 
 
 def solved(lab: str) -> set[str]:
     """The exercises of a lab that were answered rightly."""
     return {a["exercise"] for a in answers() if a["lab"] == lab and a["right"]}
+
+
+def known() -> set[str]:
+    """The questions of the quiz that were answered rightly: a card belongs to many labs."""
+    return {a["exercise"] for a in answers() if a["right"] and a["exercise"].startswith("quiz:")}
 
 
 def day(entry: dict) -> date:

@@ -31,6 +31,13 @@ class Row:
         """The number of the first exercise that is not solved; None if all are."""
         return next((n for n, id in enumerate(self.exercises, 1) if id not in self.solved), None)
 
+    @property
+    def next(self) -> str:
+        """What is next in it, such as "exercise 3" or "quiz"; empty when both are done."""
+        if self.open:
+            return f"exercise {self.open}"
+        return "quiz" if len(self.known) < len(self.questions) else ""
+
 
 class ProgressReport:
     """All labs, counted from `answers`; shows itself in a terminal and in a notebook."""
@@ -39,7 +46,7 @@ class ProgressReport:
 
     def __init__(self, answers: list[dict]):
         right = [(a["lab"], a["exercise"]) for a in answers if a["right"]]
-        known = {id for _, id in right if id.startswith("quiz:")}   # a card belongs to many labs
+        known = {id for _, id in right if id.startswith("quiz:")}   # a card is of many labs
         started = {a["lab"] for a in answers}
         self.rows = []
         for slug, lab in labs().items():
@@ -58,9 +65,9 @@ class ProgressReport:
 
     @property
     def next(self) -> Row | None:
-        """The lab to go on with: the last one worked in, else the next with an exercise open."""
+        """The lab to go on with: the last one worked in, else the next that is not done."""
         at = [row.lab.slug for row in self.rows].index(self._last) if self.begun else 0
-        return next((row for row in self.rows[at:] + self.rows[:at] if row.open), None)
+        return next((row for row in self.rows[at:] + self.rows[:at] if row.next), None)
 
     def lines(self) -> list[str]:
         """A line per lab begun, and what is next."""
@@ -71,15 +78,16 @@ class ProgressReport:
     def next_step(self) -> str:
         """What is next, in a sentence."""
         if self.next is None:
-            return "Every exercise is solved."
-        asked = Question(self.next.lab.slug, self.next.open)
+            return "Every exercise is solved, and every quiz."
+        row = self.next
+        what = Question(row.lab.slug, row.open).title if row.open else row.next
         start = "Next" if self.begun else "Nothing answered yet. Next"
-        return f"{start}: {self.next.lab.slug}, {asked.title[0].lower()}{asked.title[1:]}."
+        return f"{start}: {row.lab.slug}, {what[0].lower()}{what[1:]}."
 
     def table(self) -> list[tuple[str, str, str, str]]:
         """A row of texts per lab."""
         return [(row.lab.slug, _of(row.solved, row.exercises), _of(row.known, row.questions),
-                 f"exercise {row.open}" if row.open else "done") for row in self.rows]
+                 row.next or "done") for row in self.rows]
 
     def __repr__(self) -> str:
         more = ([f"{self.elsewhere} answers are kept that are of labs not installed here."]

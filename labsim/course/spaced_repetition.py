@@ -18,6 +18,8 @@ from html import escape
 
 from labsim.course import progress
 from labsim.course import questions as cards
+from labsim.course.answering.asks import CardAsk
+from labsim.course.exercises import answerable
 from labsim.course.in_effect import labs
 from labsim.course.questions import Question
 from labsim.errors import ParameterError
@@ -89,6 +91,12 @@ class Card:
                  for other, i in zip(self.letters, self.order) if i != chosen]
         return choices[chosen].right, said + ([trouble] if trouble else [])
 
+    def judged(self, letter: str) -> tuple[bool, str, str]:
+        """The same for the widget: whether it is right, why the chosen one is, and the trouble."""
+        right, said = self.check(letter)
+        why = self.question.choices[self.order[self.letters.index(letter)]].why
+        return right, why, "".join(said[len(self.order):])
+
 
 class Review:
     """The cards of a sitting; shows itself in a notebook and in a terminal.
@@ -132,6 +140,13 @@ class Review:
             + "".join(f'<div style="margin-left:1.5em">{escape(c)}</div>' for c in card.lines())
             for number, card in enumerate(self.cards, 1)) or escape(self.nothing())
         return f'<div style="border-left:4px solid #009E73;padding:4px 12px">{items}</div>'
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        if not self.cards:
+            return {"text/plain": repr(self), "text/html": self._repr_html_()}
+        return answerable(repr(self), self._repr_html_(), "Review", lambda: [
+            CardAsk(number, card.question.question, [line[3:] for line in card.lines()],
+                    card.judged) for number, card in enumerate(self.cards, 1)])
 
     def check(self, answers: str) -> None:
         """Print, for one letter per card, why it is right or wrong; "." leaves one out."""

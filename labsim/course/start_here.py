@@ -85,11 +85,10 @@ standing()
 
 # %% [markdown]
 # Quiz questions of the labs you have begun come again, after longer and longer pauses, before
-# you forget them (`labsim quiz`). To answer, write `cards.check("abc")`, a letter for each:
+# you forget them (`labsim quiz`):
 
 # %%
-cards = review()
-cards
+review()
 
 # %% [markdown]
 # For an instructor, `labsim hand-in sqs-asg` writes your answers to a lab into one file.
@@ -100,7 +99,8 @@ cards
 # 2. The explorer: sliders, pictures, and a system picture that plays.
 # 3. A guided tour of short experiments.
 # 4. The model itself, to read and to change.
-# 5. Exercises: predict, explain, design. Leave them blank as long as you like.
+# 5. Exercises: predict, explain, design, draw; and a quiz. Answer where they are asked, and leave
+#    them blank as long as you like.
 # 6. For the exam, and where the model is wrong.
 #
 # Next: **01-sqs-asg**, a queue in front of an Auto Scaling group.

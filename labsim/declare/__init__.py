@@ -13,6 +13,7 @@ from labsim.declare.client_knobs import ClientParams
 from labsim.declare.component import Component, Outlet
 from labsim.declare.counted import CountedOutlet, CountedProducers, Inlet
 from labsim.declare.counted_part import CLIENT_METRICS, CountedPart, Room
+from labsim.declare.design import Design
 from labsim.declare.drawing import (
     MOST_BARS,
     Box,
@@ -25,7 +26,7 @@ from labsim.declare.drawing import (
     bars,
     per_tick,
 )
-from labsim.declare.exercises import Choice, Design, Explain, Feedback, Predict, metric, percent
+from labsim.declare.exercises import Choice, Explain, Feedback, Predict, metric, percent
 from labsim.declare.invariants import (
     ALWAYS,
     COST_ADDS_UP,
@@ -41,18 +42,19 @@ from labsim.declare.outcome import Outcome, mean, quantile, quantiles, share, wh
 from labsim.declare.params import Params, choice, flag, integer, number, path
 from labsim.declare.result import Result, Series, Span
 from labsim.declare.retry import Breaker, Retry
+from labsim.declare.sketch import Back, Close, Level, Peak, Sketch
 from labsim.declare.spike import check_spikes, every_knob, spike_knobs, spiked, spikes
 from labsim.declare.users import Users
 from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
 
 __all__ = [
-    "ALWAYS", "Asked", "AskedInlet", "Box", "Breaker", "BudgetError", "CLIENT_METRICS",
-    "COST_ADDS_UP", "Choice", "Client", "ClientParams", "Component", "Count", "CountedOutlet",
-    "CountedPart", "CountedProducers", "Design", "Explain",
-    "Feedback", "Inlet", "Invariant", "Lab", "LabsimError", "Line", "Link", "MOST_BARS", "Metric",
+    "ALWAYS", "Asked", "AskedInlet", "Back", "Box", "Breaker", "BudgetError", "CLIENT_METRICS",
+    "COST_ADDS_UP", "Choice", "Client", "ClientParams", "Close", "Component", "Count",
+    "CountedOutlet", "CountedPart", "CountedProducers", "Design", "Explain", "Feedback",
+    "Inlet", "Invariant", "Lab", "LabsimError", "Level", "Line", "Link", "MOST_BARS", "Metric",
     "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Outlet", "Panel", "ParameterError",
-    "Params", "Predict", "Preset", "Result", "ResultError", "Retry", "Room", "Series", "Span",
-    "Summary", "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars", "check_spikes",
-    "choice", "conserved", "every_knob", "flag", "integer", "mean", "metric", "near", "number",
-    "of_part", "path", "per_tick", "percent", "quantile", "quantiles", "share", "single",
-    "spike_knobs", "spiked", "spikes", "whole"]
+    "Params", "Peak", "Predict", "Preset", "Result", "ResultError", "Retry", "Room", "Series",
+    "Sketch", "Span", "Summary", "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars",
+    "check_spikes", "choice", "conserved", "every_knob", "flag", "integer", "mean", "metric",
+    "near", "number", "of_part", "path", "per_tick", "percent", "quantile", "quantiles",
+    "share", "single", "spike_knobs", "spiked", "spikes", "whole"]

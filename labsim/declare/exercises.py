@@ -1,30 +1,44 @@
-"""Exercises: predict, explain, design. The right answer is computed by the model, never typed in.
+"""Exercises: predict and explain. The right answer is computed by the model, never typed in.
 
 Picture a teacher who never says "wrong" twice in the same way: a first wrong answer gets a hint,
-a second another one, a third the worked solution.
+a second another one, a third the worked solution. Who answers "5,000" instead of 5000 is
+understood; who answers in a form that means nothing is told the form, and has lost no hint.
+
+Design and Sketch, the kinds that are drawn or turned rather than written, are next door.
 """
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labsim.declare.amounts import Unclear, amount
 from labsim.declare.result import Result
 from labsim.errors import LabsimError
 from labsim.text import FAMILIES, format_value, in_full, without
 
-AT = {"<=": "at most", ">=": "at least"}        # a goal in words
 BLANK = "Not answered yet."
+LETTERS = "abcdefgh"
+ABOUT = re.compile(r"^(about|circa|ca\.|approx\.|[~\u2248=])\s*", re.I)
+
+
+class Slip(LabsimError):
+    """An answer that means nothing in this form; the message says which form is meant."""
 
 
 @dataclass(frozen=True)
 class Feedback:
-    """What an answer gets: `right` is None for a blank, `text` says all there is to say, and
-    `reason` what the model says of this answer alone, without hint or solution."""
+    """What an answer gets: `right` is None for a blank and for a slip of form, `text` says all
+    there is to say, `reason` what the model says of this answer alone, and `more` the hint or the
+    solution: that of `level` (0, 1: a hint, 2: the solution; None: neither)."""
 
     right: bool | None
     text: str
     reason: str = ""
+    more: str = ""
+    level: int | None = None
+    slip: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +75,38 @@ class Exercise:
     def _answer_text(self, lab) -> str:
         return str(self.answer(lab))
 
+    def understood(self, lab, answer: Any) -> Any:
+        """What `answer` means, in the form in which it is judged and kept; None for a blank, a
+        `Slip` for what means nothing."""
+        if answer is None or answer is ... or isinstance(answer, str) and not answer.strip():
+            return None
+        return self._understood(lab, answer)
+
     def check(self, lab, answer: Any, wrong_before: int = 0) -> Feedback:
         """Feedback for `answer`; `wrong_before` counts earlier wrong answers."""
-        if answer is None or answer == "" or answer is ...:
-            return Feedback(None, BLANK)
-        right, text = self._judge(lab, answer)
+        try:
+            answer = self.understood(lab, answer)
+            if answer is None:
+                return Feedback(None, BLANK)
+            right, text = self._judge(lab, answer)
+        except Slip as slip:
+            return Feedback(None, str(slip), str(slip), slip=True)
+        level = 2 if right else min(wrong_before, 2)
+        more = self.told(lab, (*self.hints, self.solution)[level])
         if right:
-            return Feedback(True, f"Right. {text} {self.told(lab, self.solution)}", text)
-        more = (*self.hints, f"Solution: {self.solution}")[min(wrong_before, 2)]
-        return Feedback(False, f"Not yet. {text} {self.told(lab, more)}", text)
+            return Feedback(True, f"Right. {text} {more}", text, more, level)
+        named = f"Solution: {more}" if level == 2 else more
+        return Feedback(False, f"Not yet. {text} {named}", text, more, level)
 
     def answer(self, lab) -> Any:
         """A right answer, from the model."""
+        raise NotImplementedError
+
+    def shown_run(self, lab, answer: Any = None):
+        """The parameters of the run that shows what the answer is about; None if no run does."""
+        return self.params(lab)
+
+    def _understood(self, lab, answer) -> Any:
         raise NotImplementedError
 
     def _judge(self, lab, answer) -> tuple[bool, str]:
@@ -94,12 +128,26 @@ class Predict(Exercise):
 
     def answer(self, lab) -> float:
         """The number, from the model."""
-        return float(self.ask(*(_run(lab, values) for values in self.runs)))
+        return float(self.ask(*(run_of(lab, values) for values in self.runs)))
 
-    def _judge(self, lab, answer):
+    def _understood(self, lab, answer):
+        """A number; or as people write one, such as "5,000", "about 5 min" or "90%"."""
+        form = f"The answer is {self.asked}"
+        if isinstance(answer, str):
+            try:
+                answer = amount(ABOUT.sub("", answer.strip()), self.unit)
+            except Unclear as unclear:
+                raise Slip(f"{form}; {unclear}.") from None
+            except ValueError:
+                raise Slip(f"{form}.") from None
+        if getattr(answer, "ndim", None) == 0:      # one of numpy's
+            answer = answer.item()
         number = isinstance(answer, (int, float)) and not isinstance(answer, bool)
         if not number or not abs(answer) <= sys.float_info.max:     # nor infinite, nor NaN
-            return False, f"The answer is {self.asked}."
+            raise Slip(f"{form}.")
+        return answer
+
+    def _judge(self, lab, answer):
         truth = self.answer(lab)
         if abs(answer - truth) <= self.within * abs(truth) + 1e-9:
             return True, f"The model gives {self._answer_text(lab)}."
@@ -138,84 +186,50 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Explain(Exercise):
-    """Choose the cause. The answer is a letter; each wrong choice has its reason."""
+    """Choose the cause. The answer is a letter; each wrong choice has its reason.
+
+    run: the parameters of a run in which it can be seen, if there is one.
+    """
 
     kind = "explain"
     choices: tuple[Choice, ...]
+    run: Mapping[str, Any] | None = None
 
     def answer(self, lab=None) -> str:
         """The right letter."""
-        return "abcdefgh"[[c.right for c in self.choices].index(True)]
+        return LETTERS[[c.right for c in self.choices].index(True)]
+
+    def shown_run(self, lab, answer=None):
+        """A run in which the cause can be seen."""
+        return None if self.run is None else self.params(lab)
+
+    def _understood(self, lab, answer):
+        """A letter; or as people write one, such as " B)", or the words of the choice."""
+        return letter(answer, self.choices)
 
     def _judge(self, lab, answer):
-        letters = "abcdefgh"[:len(self.choices)]
-        letter = str(answer).strip().lower()
-        if len(letter) != 1 or letter not in letters:
-            return False, f"The answer is one of the letters {', '.join(letters)}."
-        choice = self.choices[letters.index(letter)]
+        choice = self.choices[LETTERS.index(answer)]
         return choice.right, choice.why
 
-
-@dataclass(frozen=True, kw_only=True)
-class Design(Exercise):
-    """Find parameters that meet `goals` at the least `cost`; scored by running the model.
-
-    start: the parameters given; free: those that the learner may change; goals: (metric, "<=" or
-    ">=", value); good: a known good design, changes to `start`; seeds: every one must meet the
-    goals. A design counts that costs at most `slack` times the good one.
-    """
-
-    kind = "design"
-    start: Mapping[str, Any]
-    free: tuple[str, ...]
-    goals: tuple[tuple[str, str, float], ...]
-    good: Mapping[str, Any]
-    cost: str = "cost_usd"
-    seeds: tuple[int, ...] = (1, 2, 3)
-    slack: float = 1.1
-
-    def answer(self, lab=None) -> dict[str, Any]:
-        """The known good design."""
-        return dict(self.good)
-
-    def score(self, lab, values: Mapping[str, Any]) -> tuple[float, list[str]]:
-        """Mean cost of a design, and the goals that it misses, in words."""
-        missed, costs = [], []
-        for seed in self.seeds:
-            summary = _run(lab, {**self.start, **values}, seed).summary
-            costs.append(summary[self.cost])
-            for name, sign, goal in self.goals:
-                met = summary[name] <= goal if sign == "<=" else summary[name] >= goal
-                if not met:
-                    told, unit = lab.metric(name).label, lab.metric(name).unit
-                    missed.append(f"{told}: {format_value(summary[name], unit)} with seed {seed}, "
-                                  f"goal {AT[sign]} {in_full(goal, unit)}.")
-        return sum(costs) / len(costs), missed
-
-    def _judge(self, lab, answer):
-        if not isinstance(answer, Mapping):
-            return False, "The answer is a dict of parameters."
-        if other := sorted(set(answer) - set(self.free)):
-            return False, f"Only {', '.join(self.free)} may change, not {', '.join(other)}."
-        try:
-            cost, missed = self.score(lab, answer)
-        except LabsimError as error:
-            return False, f"{error}."
-        best, _ = self.score(lab, self.good)
-        unit = lab.metric(self.cost).unit
-        if missed:
-            return False, missed[0]
-        if cost > self.slack * best:
-            return False, (f"All goals are met, for {format_value(cost, unit)}; "
-                           f"it can be done for {format_value(best, unit)}.")
-        return True, (f"All goals are met, for {format_value(cost, unit)} "
-                      f"(a good design: {format_value(best, unit)}).")
-
     def _values(self):
-        return self.start
+        return self.run or {}
 
 
-def _run(lab, values: Mapping[str, Any], seed: int = 1) -> Result:
+def letter(answer: Any, choices: tuple[Choice, ...]) -> str:
+    """The letter that an answer means; `Slip` for none of the choices."""
+    letters = LETTERS[:len(choices)]
+    text = str(answer).strip().casefold()
+    for mine, choice in zip(letters, choices):
+        if text == choice.text.casefold():
+            return mine
+    bare = text.removeprefix("answer").strip(" \t\"'().:,;[]")
+    if len(bare) != 1 or bare not in letters:
+        raise Slip(f"The answer is one of the letters {', '.join(letters)}.")
+    return bare
+
+
+def run_of(lab, values: Mapping[str, Any], seed: int = 1) -> Result:
+    """A run of `lab` with these values; the others are its defaults."""
     return lab.run(lab.Params(**values), seed)
 
 

@@ -6,7 +6,7 @@ in a drawer years later can still read it.
 A widget's view needs its model, and a saved notebook has none: JupyterLab then shows an error in
 its place. So JupyterLab (and what is built on it) gets a page's HTML only. It holds the picture;
 where the widget's model is alive in the same page, its module takes the place over (see
-`stage/main.js`). A program that executes notebooks gets the same, and without any name that differs
+`stage/meet.js`). A program that executes notebooks gets the same, and without any name that differs
 from run to run. All others get the widget's view, as the protocol has it, and the HTML beside it.
 """
 

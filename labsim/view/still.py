@@ -27,9 +27,6 @@ from labsim.view.told import told
 BARS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 WIDE = 48       # little bars in a row
 MOST_SET = 9    # changed values that are told beside a run
-# On a phone the curves stand below each other, and need the height.
-PHONE = ("@media (max-width:480px){.stage.narrow{grid-template-rows:auto auto auto 64em auto auto}"
-         ".stage.narrow .show{grid-template-rows:19em minmax(0,1fr)}}\n")
 RUN = "Run this cell to turn the knobs."
 _made: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
@@ -79,12 +76,7 @@ def alone() -> str:
 @functools.cache
 def player() -> str:
     """The text of the script that awakes all stages of a page: for a file, too."""
-    source = script().replace("textContent: GONE}", "textContent: this.plan.gone ?? GONE}")
-    source = source.replace("@media print{", f"{PHONE}@media print{{", 1)
-    return (f"(() => {{\n{source}\nawake();\n"
-            "for (const place of document.querySelectorAll('.labsim-stage[data-step]')) {\n"
-            "  place.stage?.go(Number(place.dataset.step));\n"
-            "  delete place.dataset.step;\n}\n})();\n")
+    return f"(() => {{\n{script()}\nawaken();\n}})();\n"
 
 
 def steps(lab) -> list[str]:

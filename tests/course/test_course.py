@@ -7,6 +7,7 @@ import statistics
 from pathlib import Path
 
 import pytest
+from wrong_answers import wrong
 
 import labsim
 from labsim.catalogue import is_builtin
@@ -32,14 +33,13 @@ def home(tmp_path, monkeypatch):
 @pytest.mark.parametrize("slug, number", [(slug, n + 1) for slug, lab in labsim.labs().items()
                                           for n in range(len(lab.exercises))])
 def test_hint_hint_solution(slug, number, capsys):
-    """Three wrong answers get three different texts; the right one is right after all."""
-    asked = labsim.lab(slug).exercises[number - 1]
-    said = []
-    for _ in range(3):
-        check(slug, number, "?")
-        said.append(capsys.readouterr().out)
-    assert len(set(said)) == 3 and "Solution:" in said[2] and "Solution:" not in said[0] + said[1]
-    check(slug, number, asked.answer(labsim.lab(slug)))
+    """Three wrong answers get two hints and the solution, of three choices the two wrong ones two
+    hints; the right one is right after all."""
+    lab, asked = labsim.lab(slug), labsim.lab(slug).exercises[number - 1]
+    for answer, more in zip(wrong(lab, asked), (*asked.hints, f"Solution: {asked.solution}")):
+        check(slug, number, answer)
+        assert capsys.readouterr().out.rstrip().endswith(asked.told(lab, more))
+    check(slug, number, asked.answer(lab))
     assert capsys.readouterr().out.startswith("Right.")
     assert progress.solved(slug) == {asked.id}
 
@@ -92,15 +92,21 @@ def test_committed_notebooks_are_what_their_sources_make(chapter):
 
 @pytest.mark.parametrize("slug", [s for s, lab in labsim.labs().items() if is_builtin(lab)])
 def test_blanks_and_solutions(slug):
-    """The learner's checks are unanswered, the instructor's all right, for every exercise."""
+    """The learner's notebook asks every exercise and the quiz, in a line each, and has nothing to
+    type; the instructor's also has the answers, all right."""
     (chapter,) = [c for c in CHAPTERS if c.slug == slug]
-    for kind, word in (("learner", "Not answered yet."), ("instructor", "Right.")):
-        data = json.loads(COURSE.place(chapter, kind).read_text())
-        said = ["".join(o.get("text", "")) for c in data["cells"] if c["cell_type"] == "code"
-                and "check(" in "".join(c["source"]) for o in c["outputs"]]
-        said = [text for text in said if text]
-        assert len(said) == len(labsim.lab(slug).exercises)
-        assert all(text.startswith(word) for text in said)
+    count = len(labsim.lab(slug).exercises)
+    for kind in FORMS:
+        sources = [c.source for c in generate(chapter, kind == "instructor").cells]
+        for call in (*(f'exercise("{slug}", {n + 1})' for n in range(count)), f'quiz("{slug}")'):
+            assert sum(source.endswith(call) for source in sources) == 1, (kind, call)
+        typed = [s for s in sources if "check(" in s or f'quiz("{slug}", ' in s]
+        assert len(typed) == (0 if kind == "learner" else count + 1)
+    data = json.loads(COURSE.place(chapter, "instructor").read_text())
+    said = ["".join(o.get("text", "")) for c in data["cells"] if c["cell_type"] == "code"
+            and "check(" in "".join(c["source"]) for o in c["outputs"]]
+    said = [text for text in said if text]
+    assert len(said) == count and all(text.startswith("Right.") for text in said)
 
 
 @each_chapter

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from wrong_answers import wrong
 
 from labsim.course import course_model, exercises, nbgrader, notebooks
 
@@ -186,13 +187,10 @@ def test_three_learners_get_what_they_earned(course, tool):
     lab = TRIED.lab
     worth = {n: nbgrader.WORTH[e.kind] for n, e in enumerate(lab.exercises, 1)}
     right = {n: repr(e.answer(lab)) for n, e in enumerate(lab.exercises, 1)}
-    wrong = {n: {"predict": "-1e30", "design": "{}"}.get(
-        e.kind, repr("abcdefgh"[([c.right for c in e.choices] if e.kind == "explain"
-                                 else [False]).index(False)]))
-        for n, e in enumerate(lab.exercises, 1)}
+    bad = {n: repr(wrong(lab, e, 1)[0]) for n, e in enumerate(lab.exercises, 1)}
     tool(course, "generate_assignment", TRIED.name)
     released = read(course / "release" / TRIED.name / f"{TRIED.name}.ipynb")
-    blank = notebooks.generate(TRIED, solution=False)
+    blank = notebooks.generate(TRIED, solution=False, typed=True)
     assert [cell.source.rstrip() for cell in released.cells if not marked(cell).get("grade")] == [
         cell.source.rstrip() for cell in blank.cells]
     assert "SOLUTION" not in (course / "release" / TRIED.name / f"{TRIED.name}.ipynb").read_text()
@@ -200,7 +198,7 @@ def test_three_learners_get_what_they_earned(course, tool):
     half = {n: right[n] for n in worth if n % 2}
     hand_in(course, "ada", right)
     hand_in(course, "ben", half)
-    hand_in(course, "cy", {**wrong, 4: "1 / 0"}, spoil)
+    hand_in(course, "cy", {**bad, 4: "1 / 0"}, spoil)
     tool(course, "autograde", TRIED.name)
     tool(course, "export", "--to", "grades.csv")
     with open(course / "grades.csv", newline="") as file:

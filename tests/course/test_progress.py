@@ -15,7 +15,7 @@ import pytest
 import labsim
 from labsim import cli
 from labsim.cli import present
-from labsim.course import check, progress
+from labsim.course import check, progress, quiz
 from labsim.course.append_log import Damaged
 from labsim.course.progress_report import ProgressReport, standing
 from labsim.errors import LabsimError
@@ -313,9 +313,11 @@ def test_an_import_of_what_is_no_file(kind, tmp_path):
 # -- what is done and what is next ------------------------------------------------------------
 
 def solve(slug, number=None):
-    """Answer an exercise of a lab rightly, or all."""
+    """Answer exercises of a lab rightly, or all, and the quiz."""
     for e in labsim.lab(slug).exercises[:number]:
         progress.record(slug, e.id, True, 1)
+    for q in quiz(slug).questions if number is None else ():
+        progress.record(slug, f"quiz:{q.id}", True, q.answer)
 
 
 def test_what_is_next():
@@ -328,7 +330,20 @@ def test_what_is_next():
         solve(slug)
     assert standing().next.lab.slug == slugs[0]
     solve(slugs[0])
-    assert standing().next is None and standing().next_step() == "Every exercise is solved."
+    assert standing().next is None
+    assert standing().next_step() == "Every exercise is solved, and every quiz."
+
+
+def test_a_lab_is_done_when_exercises_and_quiz_are():
+    """Exercises alone leave the quiz, the quiz alone leaves exercises."""
+    slug, lab = next(iter(labsim.labs().items()))
+    solve(slug, len(lab.exercises))
+    assert standing().next_step() == f"Next: {slug}, quiz."
+    assert standing().table()[0][3] == "quiz"
+    for q in quiz(slug).questions:
+        assert standing().rows[0].next == "quiz"
+        progress.record(slug, f"quiz:{q.id}", True, q.answer)
+    assert standing().table()[0][3] == "done" and standing().next.lab.slug != slug
 
 
 def test_a_lab_or_an_exercise_that_is_no_more_is_kept(capsys):
@@ -346,7 +361,8 @@ def test_progress_shows_every_lab(capsys):
     out = capsys.readouterr().out
     for slug, lab in labsim.labs().items():
         assert f"\n{slug} " in out and f"of {len(lab.exercises)} " in out
-    assert "2 of 10" in out and "Next: sqs-asg, exercise 3" in out
+    count = len(labsim.lab("sqs-asg").exercises)
+    assert f"2 of {count}" in out and "Next: sqs-asg, exercise 3" in out
     shared = ProgressReport([{"lab": "quiz", "exercise": "quiz:kms-quota", "right": True}])
     assert isinstance(shared._repr_html_(), str)
 

@@ -249,7 +249,7 @@ def test_exercises_have_folded_hints_and_a_computed_solution(chapter, made):
                        for s, told in folded)
         told = " ".join(e.told(lab, e.solution).split())
         solution = next(t for s, t in folded if s == "Solution" and told in t)
-        if e.kind == "predict":
+        if e.kind in ("predict", "sketch"):
             assert e.told(lab, "{answer}") in solution
         elif e.kind == "explain":
             assert f"The answer is {e.answer()}." in solution

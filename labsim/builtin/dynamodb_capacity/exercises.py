@@ -1,7 +1,7 @@
 """The questions of the lab `dynamodb-capacity`; every number in an answer comes from the model."""
 
 from labsim.builtin.dynamodb_capacity import model
-from labsim.declare import Choice, Design, Explain, Predict, metric
+from labsim.declare import Choice, Close, Design, Explain, Level, Predict, Sketch, metric
 from labsim.services.dynamodb import rules
 from labsim.text import format_value
 
@@ -17,6 +17,22 @@ def tank(p) -> dict[str, str]:
     used = p.write_rate * p.peak_factor * model.write_units(p)
     return {"holds": format_value(p.write_capacity * rules.BURST_WINDOW, "units"),
             "over": format_value(used - p.write_capacity, "units/s")}
+
+
+def busy(p) -> tuple:
+    """The busy time, as it is shaded."""
+    return ((p.peak_start, p.peak_start + p.peak_duration, "busy"),)
+
+
+def saved(p) -> dict[str, str]:
+    """What the tank holds, what goes in and what goes out, in words."""
+    quiet = p.write_rate * model.write_units(p)
+    holds = p.write_capacity * rules.BURST_WINDOW
+    over, spare = quiet * p.peak_factor - p.write_capacity, p.write_capacity - quiet
+    return {"peak": format_value(p.write_rate * p.peak_factor, "req/s"),
+            "holds": format_value(holds, "units"), "over": format_value(over, "units/s"),
+            "spare": format_value(spare, "units/s"), "empty": format_value(holds / over, "s"),
+            "full": format_value(holds / spare, "s")}
 
 
 def hot(p) -> dict[str, str]:
@@ -177,4 +193,17 @@ EXERCISES = (
                "Compare the preset with a hot key and that with a split for heat."),
         solution="A split helps where what is asked for is on both of its sides. Else spread the "
                  "key yourself."),
+    Sketch(
+        id="draw-the-tank", run={"retry_mode": "none"}, series="burst_writes",
+        label="Burst capacity for writes", unit="units", top=50_000, end=5_400, known=1_800,
+        shades=busy, numbers=saved,
+        rules=(Level(along=1 / 4, within=0.15), Level(along=0.48, within=0.15), Close(0.12)),
+        question="A table with {write_capacity} gets {write_rate} of writes, and {peak} "
+                 "for {peak_duration}. Its tank of unused capacity was full. Draw what is in it.",
+        hints=("It holds {holds}. How much is taken out each second when it is busy?",
+               "{over} go out of it, and afterwards {spare} come back in. It holds no more than "
+               "{holds}."),
+        solution="Empty after about {empty}, long before the busy time ends: from then on what "
+                 "is too much is throttled. Afterwards {spare} flow back, so that it is full again "
+                 "after about {full}."),
 )

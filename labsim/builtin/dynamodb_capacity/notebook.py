@@ -488,6 +488,17 @@ exercise("dynamodb-capacity", 11)
 check("dynamodb-capacity", 11, "b")
 # <<< solution
 
+# %%
+exercise("dynamodb-capacity", 12)
+
+# %% tags=["solution"]
+# blank: answer = None    # a list of points (x, y)
+# blank: check("dynamodb-capacity", 12, answer)
+# >>> solution
+answer = [(1_800, 45_000), (2_100, 0), (3_600, 0), (4_500, 45_000), (5_400, 45_000)]
+check("dynamodb-capacity", 12, answer)
+# <<< solution
+
 # %% [markdown]
 # ## Quiz
 

@@ -1,7 +1,7 @@
 """The questions of the lab `ebs-iops`; every number in an answer comes from the model."""
 
 from labsim.builtin.ebs_iops import model
-from labsim.declare import Choice, Design, Explain, Predict, metric
+from labsim.declare import Choice, Close, Design, Explain, Level, Predict, Sketch, metric
 from labsim.services.ebs import rules as ebs
 from labsim.services.efs import rules as efs
 from labsim.text import format_value
@@ -53,6 +53,18 @@ def loop(result) -> float:
     return 1_000 * result.summary["latency_mean"]
 
 
+def lunch(p) -> tuple:
+    """The busy time, as it is shaded."""
+    return ((p.busy_start, p.busy_start + p.busy_duration, "busy"),)
+
+
+def purse(p) -> dict[str, str]:
+    """What a gp2 volume earns and spends while it is busy, in words."""
+    base, busy = ebs.performance(p.volume).iops, p.io_rate * p.busy_factor
+    return {"base": format_value(base, "IOPS"), "busy": format_value(busy, "a second"),
+            "spends": format_value(busy - base), "earns": format_value(base - p.io_rate)}
+
+
 DRY = {"size": 200, "io_rate": 1_500}
 BIG = {"storage": "gp3", "size": 500, "io_size": 256, "io_rate": 2_000}
 ALONE = {"storage": "io2", "size": 125, "provisioned_iops": 20_000, "io_rate": 8_000,
@@ -61,6 +73,7 @@ SCATTERED = {"storage": "st1", "size": 2_048, "io_size": 16, "io_rate": 2_000, "
 SHARED = {"storage": "efs-bursting", "size": 200, "io_rate": 2_000, "io_size": 64,
           "duration": 86_400}
 
+LUNCH = {"io_rate": 300, "busy_factor": 6, "size": 125}
 ATTIC = {"storage": "gp3", "size": 500, "provisioned_iops": 8_000, "io_rate": 5_500,
          "instance_iops": 10_000, "base_iops": 2_500}
 LOOP = {"storage": "gp3", "size": 500, "closed_loop": True, "queue_depth": 24, "duration": 600}
@@ -110,7 +123,7 @@ EXERCISES = (
         solution="{holds} at {spends} less {earns}: {answer}. It worked for the whole of the first "
                  "test, too."),
     Explain(
-        id="noon",
+        id="noon", run={"io_rate": 750, "size": 125},
         question="Every day at noon a database becomes slow, though its load hasn't changed since "
                  "morning. At night it recovers. CPU and memory are idle. What do you look at?",
         choices=(
@@ -198,4 +211,17 @@ EXERCISES = (
                "Little's law: outstanding = rate times latency, the time in line included."),
         solution="{queue_depth} over {provisioned_iops}: {answer}. A deeper queue would not be "
                  "quicker, only later."),
+    Sketch(
+        id="draw-the-credits", run=LUNCH, series="credits", label="BurstBalance", unit="%",
+        scale=100, top=100, known=7_200, shades=lunch, numbers=purse,
+        rules=(Level(along=1 / 6, within=0.15), Level(along=1 / 2, within=0.15), Close(0.12)),
+        question="A gp2 volume of {size} with a full bucket does {io_rate} of {io_size}, and at "
+                 "lunch, for {busy_duration}, {busy}. Draw its burst balance for the rest of the "
+                 "day.",
+        hints=("It does {base} by itself. How much comes out of the bucket while it is busy?",
+               "{spends} a second go out while it is busy, {earns} come back afterwards: how much "
+               "longer does that take?"),
+        solution="Down within the hour to next to nothing ({spends} a second), and up again for "
+                 "several hours ({earns} a second). A second lunch in the afternoon would find it "
+                 "half full."),
 )

@@ -534,6 +534,16 @@ exercise("ebs-iops", 12)
 check("ebs-iops", 12, 8)
 # <<< solution
 
+# %%
+exercise("ebs-iops", 13)
+
+# %% tags=["solution"]
+# blank: answer = None    # a list of points (x, y)
+# blank: check("ebs-iops", 13, answer)
+# >>> solution
+check("ebs-iops", 13, [(7_200, 100), (10_800, 5), (24_600, 100), (28_800, 100)])
+# <<< solution
+
 # %% [markdown]
 # ## Quiz
 

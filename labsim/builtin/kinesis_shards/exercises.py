@@ -4,7 +4,7 @@ import numpy as np
 
 from labsim.builtin.kinesis_shards.model import puts
 from labsim.builtin.kinesis_shards.story import DAY, HOT, OUTAGE, PRESETS
-from labsim.declare import Choice, Design, Explain, Predict
+from labsim.declare import Back, Choice, Design, Explain, Peak, Predict, Sketch
 from labsim.services.kinesis import rules
 from labsim.text import format_value
 
@@ -55,6 +55,11 @@ def weekend(p) -> dict[str, str]:
             "lost": format_value((p.outage_duration - p.retention) * p.record_rate, "records")}
 
 
+def away(p) -> tuple:
+    """The outage, as it is shaded."""
+    return ((p.outage_start, p.outage_start + p.outage_duration, "consumer away"),)
+
+
 EXERCISES = (
     Predict(
         id="how-many-shards", unit="shards", within=0.0, numbers=limits,
@@ -101,7 +106,7 @@ EXERCISES = (
         solution="{gone} of {record_rate}: {lost}. The model gives {answer}. An alarm on the "
                  "iterator age at half the retention leaves time to extend the retention."),
     Explain(
-        id="in-vain",
+        id="in-vain", run=PRESETS[2].values,
         question=f"In the preset \"{PRESETS[2].title}\" the hot shard is split, yet nearly as "
                  "much is refused as before. Why?",
         choices=(
@@ -118,7 +123,7 @@ EXERCISES = (
         solution="Only another key helps: add something to it that varies (a suffix, the order "
                  "instead of the customer), and give up the order across what you divide."),
     Explain(
-        id="two-on-one-pipe",
+        id="two-on-one-pipe", run=PRESETS[5].values,
         question=f"In the preset \"{PRESETS[5].title}\" the iterator age hardly falls after the "
                  "outage, although the consumers have nothing else to do. Which explanation "
                  "fits?",
@@ -155,4 +160,17 @@ EXERCISES = (
         solution="The producer library packs the records, so that bytes and not records count; "
                  "then reading, not writing, decides how many shards there must be: {answer}. "
                  "Enhanced fan-out would need fewer shards, but is paid per consumer."),
+    Sketch(
+        id="draw-the-age", run=OUTAGE, series="iterator_age", label="Iterator age", unit="s",
+        top=1_200, end=2_400, known=300, shades=away, numbers=catching_up,
+        rules=(Peak(when=0.06, height=0.15), Back(below=0.05, within=0.07)),
+        question="The consumer is away for {outage_duration}, and then reads as fast as a shard "
+                 "lets it; {write} are put to each shard. Draw the iterator age: how old is the "
+                 "record that it reads next?",
+        hints=("Who stands still before a clock gets later by a second each second.",
+               "At {read} it reads more than is put; by how many seconds per second does it catch "
+               "up?"),
+        solution="A second per second up to {answer}, then down: it reads {read} where {write} "
+                 "were put, so that it gains less than a second each second and needs about "
+                 "{time}."),
 )

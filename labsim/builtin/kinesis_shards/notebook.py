@@ -430,6 +430,16 @@ exercise("kinesis-shards", 7)
 check("kinesis-shards", 7, {"shards": 4, "aggregation": True})
 # <<< solution
 
+# %%
+exercise("kinesis-shards", 8)
+
+# %% tags=["solution"]
+# blank: answer = None    # a list of points (x, y)
+# blank: check("kinesis-shards", 8, answer)
+# >>> solution
+check("kinesis-shards", 8, [(300, 0), (900, 600), (1_400, 0), (2_400, 0)])
+# <<< solution
+
 # %% [markdown]
 # ## Quiz
 

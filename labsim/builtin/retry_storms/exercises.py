@@ -1,7 +1,7 @@
 """The questions of `retry-storms`; every number in an answer comes from the model."""
 
 from labsim.builtin.retry_storms.story import PRESETS
-from labsim.declare import Choice, Design, Explain, Predict, metric, percent
+from labsim.declare import Back, Choice, Design, Explain, Level, Predict, Sketch, metric, percent
 
 STORY = {preset.name: preset.values for preset in PRESETS}
 ALL_FAIL = {"targets": 1, "faults": "web-1 errors 0 0 1", "retry_mode": "at-once"}
@@ -42,7 +42,7 @@ EXERCISES = (
         solution="{answer}. The load is as before, the database is as before, and the retries "
                  "keep it where it fell: a metastable failure."),
     Explain(
-        id="late",
+        id="late", run=STORY["Retry storm"],
         question="In the storm the database is fully busy, and nobody gets an answer. What is it "
                  "doing?",
         choices=(
@@ -127,4 +127,19 @@ EXERCISES = (
           ("Whom does the web server serve first?", "Somebody who has left. Who is still there?"),
           "{answer}: who came last still waits for the answer. Dropping who has waited too long "
           "does as well."),
+    Sketch(
+        id="draw-the-cliff", run=STORY["Retry storm"], metric="goodput_end_share",
+        over="request_rate", values=(2, 6, 8, 9, 10, 11, 12, 16, 22, 32),
+        label="Answered in time at the end", unit="%", scale=100, top=100,
+        rules=(Level(along=0.05, within=0.15), Back(below=0.5, within=0.12),
+               Level(along=0.7, within=0.15)),
+        question="The same fifteen slow seconds, with less load and with more. Without them the "
+                 "database is busy to the brim at thirty requests a second. Which share is "
+                 "answered in time in the last quarter of the run? Draw it over the load.",
+        hints=("Is there a middle between all and nothing, long after the trouble?",
+               "After it each request is tried three times. Which load is then as much as the "
+               "database can do?"),
+        solution="All, and then none: a cliff, at a third of what the database can do, for each "
+                 "request comes three times. Between the cliff and the brim the service works "
+                 "until something happens."),
 )

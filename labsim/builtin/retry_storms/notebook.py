@@ -370,6 +370,30 @@ exercise("retry-storms", 13)
 check("retry-storms", 13, {"queue_order": "lifo"})
 # <<< solution
 
+# %%
+exercise("retry-storms", 14)
+
+# %% tags=["solution"]
+# blank: answer = None    # a list of points (x, y)
+# blank: check("retry-storms", 14, answer)
+# >>> solution
+check("retry-storms", 14, [(2, 100), (9, 100), (11, 0), (32, 0)])
+# <<< solution
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+from labsim.course import quiz
+
+quiz("retry-storms")
+
+# %% tags=["solution"]
+# blank: # quiz("retry-storms", "...")    # a letter per question
+# >>> solution
+quiz("retry-storms", "bcbdba")
+# <<< solution
+
 # %% [markdown]
 # ## For the exam
 #

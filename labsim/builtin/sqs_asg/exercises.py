@@ -1,6 +1,6 @@
 """The questions of the lab `sqs-asg`; every number in an answer comes from the model."""
 
-from labsim.declare import Choice, Design, Explain, Predict
+from labsim.declare import Back, Choice, Design, Explain, Peak, Predict, Sketch
 from labsim.text import format_value
 
 
@@ -40,6 +40,11 @@ def depths(p) -> dict[str, str]:
     return {"capacity": format_value(p.instances / p.service_time, "msg/s"), "more": "sixty",
             "sooner": format_value(p.backlog * p.service_time / 60, "s"),
             "later": format_value(p.backlog * p.service_time, "s")}
+
+
+def spike(p) -> tuple:
+    """The spike, as it is shaded."""
+    return ((p.spike_start, p.spike_start + p.spike_duration, "spike"),)
 
 
 NOBODY = {"policy": "none", "duration": 14_400}
@@ -199,4 +204,17 @@ EXERCISES = (
                  "all attempts the load is beyond what the instances finish, so the queue never "
                  "gets short again. Dropping what is too old, the newest first, fewer attempts or "
                  "a circuit breaker end it; more instances end it at a price."),
+    Sketch(
+        id="draw-the-backlog", run={}, series="queue", label="Backlog", unit="messages",
+        top=4_000, end=2_700, known=600, shades=spike, numbers=flows,
+        rules=(Peak(when=0.1, height=0.6), Back(below=0.06, within=0.12)),
+        question="{arrival_rate} arrive, and {peak} in a spike of {spike_duration}; a group of "
+                 "{instances} follows its backlog per instance. Draw the backlog: when is it "
+                 "highest, and when is it gone?",
+        hints=("It grows until help is there. When is that: at the end of the spike, or before?",
+               "The alarm and the boot take five or six minutes; then so many instances come that "
+               "the backlog is gone while the spike lasts."),
+        solution="Highest: {answer}, when the new instances begin to work, not when the spike "
+                 "ends. They are more than the load needs, so that the backlog falls as quickly "
+                 "as it grew."),
 )

@@ -440,6 +440,30 @@ exercise("sqs-asg", 10)
 check("sqs-asg", 10, "c")
 # <<< solution
 
+# %%
+exercise("sqs-asg", 11)
+
+# %% tags=["solution"]
+# blank: answer = None    # a list of points (x, y)
+# blank: check("sqs-asg", 11, answer)
+# >>> solution
+check("sqs-asg", 11, [(600, 0), (980, 1_800), (1_320, 0), (2_700, 0)])
+# <<< solution
+
+# %% [markdown]
+# ## Quiz
+
+# %%
+from labsim.course import quiz
+
+quiz("sqs-asg")
+
+# %% tags=["solution"]
+# blank: # quiz("sqs-asg", "...")    # a letter per question
+# >>> solution
+quiz("sqs-asg", "bcbacacbbbaaaaababababacbc")
+# <<< solution
+
 # %% [markdown]
 # ## For the exam
 #

@@ -15,7 +15,7 @@ from importlib.resources import files
 from labsim.text import RULE
 
 SCRIPTS = ("said", "text", "recording", "scene", "boxes", "curves", "knobs", "drawer", "player",
-           "app", "hands", "main")
+           "app", "hands", "meet", "main")
 
 
 def read(name: str) -> str:
