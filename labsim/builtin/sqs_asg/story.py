@@ -76,7 +76,8 @@ PRESETS = (
            moment=795),
     Preset("Simple scaling and its cooldown", "Simple scaling adds a few at a time, then waits out "
            "its cooldown, however long the line.", {"policy": "simple", "user_data_time": 0},
-           ("wait_p95", "queue_max", "scale_outs", "cost_usd"), ("cooldown", "scale_out_by"), 1_515),
+           ("wait_p95", "queue_max", "scale_outs", "cost_usd"),
+           ("cooldown", "scale_out_by"), 1_515),
     Preset("Scale-in on an empty queue", "Steady load, a tiny minimum: no backlog looks like no "
            "work, so the group dismisses the people who keep the line short.",
            {"workload": "steady", "min_size": 1, "user_data_time": 0, "duration": 14_400},
