@@ -116,7 +116,9 @@ class ClientReport(Component):
             slot = np.minimum((np.array(ended) / tick).astype(int), len(t) - 2)
             count = np.bincount(slot, minlength=len(t) - 1)
             return per_tick(np.bincount(slot, waited, len(t) - 1) / np.maximum(count, 1), "s")
-        return {"offered_rate": rate(self.sent), "attempts_rate": rate(self.attempts),
+        offered, attempts = rate(self.sent), rate(self.attempts)
+        return {"offered_rate": offered, "attempts_rate": attempts,
+                "retries_rate": (attempts[0] - offered[0], "req/s"),
                 "goodput_rate": rate(self.ended[COMPLETED]),
                 "lost_rate": rate(self.ended[FAILED] + self.ended[ABANDONED]),
                 "refused_rate": rate(self.moments["refused"]),

@@ -7,11 +7,14 @@
     spike_every: float = every_knob(LOAD)
 """
 
+from typing import Any
+
 from labsim.declare.params import Params, number
 from labsim.engine import RateCurve
 from labsim.errors import ParameterError
 
 LONGEST = 8_640_000     # s
+FEW, PART = 4, 20       # a burst: so many times the load for such a part of the run
 
 
 def spike_knobs(factor: float, start: float, duration: float, *, group: str, name: str = "Spike",
@@ -66,6 +69,27 @@ def spiked(p: Params, rate: float, name: str = "spike") -> RateCurve:
         return RateCurve.steady(rate, p.duration)
     factor, start, lasts, every = _knobs(p, name)
     return RateCurve.spike(rate, factor, start, lasts, p.duration, every)
+
+
+def burst(p: Params, t: float, name: str = "spike") -> dict[str, Any]:
+    """What a hand that asks for a burst at `t` s changes: the spike comes then, or once more, or
+    lasts longer if it is there already. What was before `t` stays as it was where the knobs can say
+    so."""
+    factor, start, lasts, every = _knobs(p, name)
+    part, again = round(p.duration / PART, 1), hasattr(p, f"{name}_every")
+    t = round(min(t, p.duration - part), 1)     # at the end nothing could be seen of it
+    longer = {f"{name}_duration": round(lasts + part, 1)} if not 0 < every <= lasts + part else {
+        f"{name}_factor": 2 * factor}
+    if not spikes(p, name):
+        never = {f"{name}_every": 0.0} if again else {}
+        return {f"{name}_factor": max(factor, FEW), f"{name}_start": t, f"{name}_duration": part,
+                **never}
+    if t < start or not again and t > start + lasts:
+        return {f"{name}_start": t, **longer}
+    if (t - start) % (every or LONGEST) <= lasts:
+        return longer
+    return {f"{name}_every": t - start} if not 0 < every < t - start else {
+        f"{name}_factor": 2 * factor}
 
 
 def _knobs(p: Params, name: str) -> tuple[float, float, float, float]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import labsim
+from labsim.builtin.asg_policies import story
 from labsim.errors import ParameterError
 
 LAB = labsim.lab("asg-policies")
@@ -220,3 +221,11 @@ def test_a_day_takes_no_longer_at_ten_thousand_times_the_rate():
     slow, fast = (LAB.estimate(LAB.Params(arrival_rate=rate, instance_capacity=rate)).seconds
                   for rate in (10, 100_000))
     assert slow == fast
+
+
+def test_what_travels_on_the_stage_adds_up():
+    """To each group comes the same, which it serves or misses."""
+    s = labsim.run("asg-policies").series
+    for name in story.NAMES:
+        served, failed = (s[f"{what}_rate_{name}"].value for what in ("completed", "failed"))
+        assert served + failed == pytest.approx(s["offered_rate"].value)

@@ -389,3 +389,27 @@ def test_too_many_connections_are_refused():
     with pytest.raises(BudgetError) as caught:
         run(clients=1_000, pool_size=1_000, connection_lifetime=1)
     assert caught.value.name == "pool_size"
+
+
+@pytest.mark.parametrize("step", [str(n) for n in range(1, 14)])
+def test_what_travels_on_the_stage_adds_up(step):
+    """Reads are tries of two kinds, answered by replicas or the writer; a write
+    is done or fails."""
+    s = labsim.lab("aurora-replicas").run(labsim.lab("aurora-replicas").preset(step)).series
+    for whole, parts in {"attempts": ("offered", "retries"),
+                         "unanswered": ("lost", "writes_failed"),
+                         "completed": ("replica_reads", "writer_reads"),
+                         "writes_offered": ("writes", "writes_failed")}.items():
+        parts = [s[f"{part}_rate"].value for part in parts]
+        assert s[f"{whole}_rate"].value == pytest.approx(sum(parts))
+        assert all((part >= 0).all() for part in parts)
+
+
+@pytest.mark.parametrize("factor", [0, 0.5, 3])
+def test_a_spike_of_reads(factor):
+    """So many times the reads for five minutes, and no other reads outside."""
+    usual, other = (labsim.run("aurora-replicas", spike_factor=f, spike_start=600,
+                               spike_duration=300).series["offered_rate"] for f in (1, factor))
+    inside = (usual.t > 600) & (usual.t <= 900)
+    assert other.value[inside].mean() == pytest.approx(factor * 3_000, rel=0.02)
+    assert other.value[~inside].mean() == pytest.approx(3_000, rel=0.01)

@@ -410,3 +410,13 @@ def test_ten_times_the_rate_costs_no_more(shards):
             break
     print(f"measured: {shards} shards: {ratios[-1]:.2f}")
     assert ratios[-1] <= 1.2
+
+
+@pytest.mark.parametrize("step", ["2", "8", "10", "12"])
+def test_what_travels_on_the_stage_adds_up(step):
+    """An attempt is the first or a repeat; the shards take it or throttle it."""
+    s = labsim.lab("kinesis-shards").run(labsim.lab("kinesis-shards").preset(step)).series
+    offered, retries, attempts, put, throttled = (s[f"{name}_rate"].value for name in (
+        "offered", "retries", "attempts", "completed", "throttled"))
+    assert offered + retries == pytest.approx(attempts) == put + throttled
+    assert retries.sum() > 0

@@ -104,3 +104,22 @@ def test_the_metrics_of_a_run_without_anybody():
     """No requests: all shares and times are numbers, and nothing is out."""
     s = labsim.run("retry-storms", request_rate=0).summary
     assert s["offered"] == s["outage_s"] == s["goodput_end_share"] == 0
+
+
+@pytest.mark.parametrize("step", ["1", "2", "5"])
+def test_what_travels_on_the_stage_adds_up(step):
+    """A try is the first or a repeat; each retry is counted once."""
+    lab = labsim.lab("retry-storms")
+    r = lab.run(lab.preset(step))
+    offered, retries, attempts = (r.series[f"{name}_rate"].value
+                                  for name in ("offered", "retries", "attempts"))
+    assert offered + retries == pytest.approx(attempts) and (retries >= -1e-9).all()
+    assert retries[1:].sum() * r.series["offered_rate"].t[1] == pytest.approx(r.summary["retries"])
+
+
+def test_a_spike_again_and_again():
+    """Three times the load for five seconds, three times: the log says each."""
+    r = labsim.run("retry-storms", spike_factor=3, spike_start=10, spike_duration=5, spike_every=20)
+    assert [e.t for e in r.events if e.kind == "spike"] == [10, 30, 50]
+    once = labsim.run("retry-storms", spike_factor=3, spike_start=10, spike_duration=5)
+    assert r.summary["offered"] > once.summary["offered"] + 200

@@ -337,3 +337,16 @@ def test_too_many_prefixes_are_refused_before_the_run():
     """With the estimate, and the parameter to lower."""
     with pytest.raises(ParameterError, match="lower prefixes"):
         labsim.run("s3-prefix", prefixes=100_000)
+
+
+@pytest.mark.parametrize("step", ["2", "4", "6"])
+def test_what_travels_on_the_stage_adds_up(step):
+    """A try is the first or a repeat; the partitions pass it or say 503; KMS may refuse the
+    rest."""
+    s = labsim.lab("s3-prefix").run(labsim.lab("s3-prefix").preset(step)).series
+    offered, retries, attempts, passed, throttled, completed, kms = (
+        s[f"{name}_rate"].value for name in ("offered", "retries", "attempts", "passed",
+                                             "throttled", "completed", "throttled_kms"))
+    assert offered + retries == pytest.approx(attempts)
+    assert passed.sum() + throttled.sum() == pytest.approx(attempts.sum(), rel=1e-3)
+    assert completed + kms == pytest.approx(passed)

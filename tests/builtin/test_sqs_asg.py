@@ -155,7 +155,7 @@ def test_a_backlog_waits_from_the_start():
 def test_a_burst_is_the_same_wherever_it_comes(duration, at):
     """3,000 messages at once, a hundred instances of a second each: gone after 30 s; none waits for
     more than 29 s."""
-    r = labsim.run("sqs-asg", workload="burst", policy="none", arrival_rate=0, burst_size=3_000,
+    r = labsim.run("sqs-asg", workload="steady", policy="none", arrival_rate=0, burst_size=3_000,
                    burst_start=at, instances=100, service_time=1, service_cv=0, duration=duration)
     assert r.summary["offered"] == r.summary["completed"] == 3_000
     assert r.summary["oldest_age_max"] == pytest.approx(30, abs=1e-6)
@@ -346,7 +346,7 @@ def test_ten_million_messages_fit_into_memory():
 def test_ten_million_messages_at_once_fit_into_memory():
     """All begin in one moment, and end in the next: under a gigabyte all the same."""
     code = ("import labsim\n"
-            "r = labsim.run('sqs-asg', workload='burst', policy='none', service_time=0.001,\n"
+            "r = labsim.run('sqs-asg', workload='steady', policy='none', service_time=0.001,\n"
             "               instances=1_000, threads=100, arrival_rate=1, burst_size=10_000_000)\n"
             "print(r.summary['completed'])")
     (done,), peak = alone.run(code)
@@ -394,3 +394,29 @@ def test_a_fault_makes_the_wait_longer_and_nothing_gets_lost(fault):
     assert ill.summary["wait_mean"] > well.summary["wait_mean"] or ill.summary["failed"] > 1_000
     assert ill.summary["completed"] + ill.summary["failed"] == pytest.approx(
         ill.summary["offered"], abs=20)
+
+
+@pytest.mark.parametrize("step", ["2", "12", "13"])
+def test_what_travels_on_the_stage_adds_up(step):
+    """First sends and repeats are what is offered; answers and what is done for nobody are what is
+    completed; what is dropped has expired."""
+    r = labsim.lab("sqs-asg").run(labsim.lab("sqs-asg").preset(step))
+    rates = {name: r.series[f"{name}_rate"].value for name in (
+        "first", "retries", "offered", "answered", "stale", "completed", "started", "dropped")}
+    assert rates["first"] + rates["retries"] == pytest.approx(rates["offered"])
+    assert rates["answered"] + rates["stale"] == pytest.approx(rates["completed"])
+    assert all((rate >= -1e-9).all() for rate in rates.values())
+    assert (rates["retries"].sum() > 0) == (step != "2")
+    tick = r.params.duration / (len(rates["first"]) - 1)
+    assert rates["dropped"][1:].sum() * tick == pytest.approx(r.summary["expired"])
+    assert rates["started"][1:].sum() * tick == pytest.approx(
+        r.summary["completed"] + r.summary["in_flight_end"] + r.series["returned"].value[-1])
+
+
+@pytest.mark.parametrize("workload", ["steady", "spike", "ramp", "diurnal"])
+def test_a_burst_comes_beside_any_workload(workload):
+    """A thousand at once, beside whatever comes anyway."""
+    runs = [labsim.run("sqs-asg", workload=workload, burst_size=size, burst_start=900.0)
+            for size in (0, 1_000)]
+    before, after = (run.summary["offered"] for run in runs)
+    assert after == before + 1_000

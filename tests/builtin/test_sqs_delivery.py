@@ -299,3 +299,28 @@ def test_a_parameter_moves_nothing_but_its_own_effect():
         return items.made.tolist(), items.poison
     assert drawn() == drawn(crash_share=0.5, slow_share=0.5, resend_share=0.5, consumers=9)
     assert sum(drawn()[1]) == 8 and sum(drawn(poison_share=0.001)[1]) == 1
+
+
+@pytest.mark.parametrize("step", ["2", "7", "9", "10", "13"])
+def test_what_travels_on_the_stage_adds_up(step):
+    """A receive is the first of a message or another; what was received is in flight, back, deleted
+    or moved aside, but for copies; what is sent is a message or a repeat that is dropped."""
+    r = LAB.run(LAB.preset(step))
+    s = {name: series.value for name, series in r.series.items()}
+    assert s["received_first"][-1] + s["redelivered"][-1] == r.summary["received"]
+    assert (s["sends"] == s["sent"] + s["deduplicated"]).all()
+    if not r.params.duplicate_share:
+        out = s["in_flight"] + s["returned"] + s["deleted"] + s["dead_lettered"]
+        assert (s["received_first"] + s["redelivered"] <= out).all()
+    for name in ("duplicates", "deduplicated"):
+        assert s[f"{name}_rate"][1:].sum() * r.series["sent"].t[1] == pytest.approx(s[name][-1])
+
+
+def test_a_burst_comes_beside_the_others_and_leaves_their_luck():
+    """Ten at once in the second minute: what was before is as it was."""
+    usual, more = (run(crash_share=0.25, consumers=3, burst_size=n, burst_start=60.0)
+                   for n in (0, 10))
+    assert more.summary["offered"] == usual.summary["offered"] + 10
+    before = usual.series["sent"].t < 60
+    for name in ("sent", "in_flight", "deleted", "crashes"):
+        assert (usual.series[name].value[before] == more.series[name].value[before]).all()

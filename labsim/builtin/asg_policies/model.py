@@ -177,10 +177,11 @@ class SixGroups(kit.Outcome):
 
     def series(self) -> dict:
         """Those of the chosen group, and what is compared of all six."""
-        nothing, t = np.zeros(len(self.record.t)), self.record.t
+        nothing, t, zones = np.zeros(len(self.record.t)), self.record.t, self.fleet.zones()
         told = {**self.tier.told, **self.fleet.told, **self.group.told,
-                "groups": (nothing + len(POLICIES), "groups")}
-        told |= {f"zone_{zone}": (n, "instances") for zone, n in self.fleet.zones().items()}
+                "groups": (nothing + len(POLICIES), "groups"),
+                "zone_least": (np.min([*zones.values()], axis=0), "instances")}
+        told |= {f"zone_{zone}": (n, "instances") for zone, n in zones.items()}
         told |= self.alarms.told if self.alarms else {
             "alarm_high": (nothing, "on"), "alarm_low": (nothing, "on"),
             "datapoint": self.tier.published(self.p.metric_period)}
@@ -192,6 +193,7 @@ class SixGroups(kit.Outcome):
             told[f"capacity_{name}"] = there * self.p.instance_capacity, "req/s"
             told[f"in_service_{name}"] = there, "instances"
             told[f"failed_rate_{name}"] = s.tier.per_second(failed)
+            told[f"completed_rate_{name}"] = s.tier.per_second(s.tier.completed)
             told[f"failed_{name}"] = failed, "requests"
             told[f"spent_{name}"] = bill.spent(self.costs[policy], s.fleet.all, t), "USD"
         return told

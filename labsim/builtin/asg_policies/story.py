@@ -54,33 +54,49 @@ NERVOUS = {**EVEN, "metric_period": 300, "high_datapoints": 1, "low_datapoints":
            "low_ratio": 0.95, "warmup": 0, "cooldown": 0, "scale_out_by": 6, "scale_in_by": 14,
            "policy": "step"}
 
+RISES = ("failed_share", "launch_s", "instances_max", "cost_usd")
+HELP = ("metric_period", "boot", "user_data_time", "policy")
+SWINGS = ("reversals", "failed_share", "instances_max", "cost_usd")
+CALM = ("warmup", "cooldown", "low_ratio", "scale_out_by", "metric_period")
+
 PRESETS = (
     Preset("Six scaling policies", "One day and a flash crowd at four, the same for six groups: "
-                                   "watch where the traffic rises above a group's capacity."),
+                                   "watch where the traffic rises above a group's capacity.",
+           headline=tuple(f"failed_{name}" for name in ("tracking", "simple", "scheduled",
+                                                        "predictive")),
+           hand=("policy", "flash_factor", "peak_factor", "target"), moment=58_200),
     Preset("Basic monitoring, user data", "The load rises to five times in a quarter of an hour; "
            "the metric comes every five minutes, and a script installs the software at boot.",
-           LATE),
+           LATE, RISES, HELP, 2_100),
     Preset("Detailed monitoring", "The same rise, seen every minute.",
-           {**LATE, "metric_period": 60, "low_datapoints": 15}),
-    Preset("Golden AMI", "And with everything installed in the image.", RISE),
+           {**LATE, "metric_period": 60, "low_datapoints": 15}, RISES, HELP, 2_100),
+    Preset("Golden AMI", "And with everything installed in the image.", RISE, RISES, HELP,
+           2_100),
     Preset("Hibernated warm pool", "And out of hibernation: a warm pool of sixteen.",
-           {**RISE, "boot": "hibernated", "warm_pool": 16}),
+           {**RISE, "boot": "hibernated", "warm_pool": 16}, RISES,
+           ("warm_pool", *HELP), 2_100),
     Preset("Oscillation", "A steady load. Orders are large, nobody waits for what the last one "
-                          "did, and the low alarm rings just below the target.", NERVOUS),
+                          "did, and the low alarm rings just below the target.", NERVOUS, SWINGS,
+           CALM, 5_400),
     Preset("Warm-up and cooldown", "The same load and the same large orders, but with warm-up, "
                                    "cooldown, and a low alarm far below the target that takes its "
                                    "time.",
-           {**NERVOUS, "warmup": 600, "cooldown": 600, "low_datapoints": 4, "low_ratio": 0.7}),
+           {**NERVOUS, "warmup": 600, "cooldown": 600, "low_datapoints": 4, "low_ratio": 0.7},
+           SWINGS, CALM, 5_400),
     Preset("Forecast too low", "All groups have known quieter days: today brings twice the load "
                                "of the last two weeks.",
-           {"today_factor": 2, "flash_factor": 1, "policy": "together", "max_size": 40}),
+           {"today_factor": 2, "flash_factor": 1, "policy": "together", "max_size": 40},
+           ("failed_scheduled", "failed_predictive", "failed_together", "cost_together"),
+           ("policy", "schedule_size"), 43_200),
     Preset("Spot reclaims", "Four of five instances are Spot; now and then a whole zone is "
                             "wanted back, in two minutes.",
            {"spot_share": 80, "reclaims": 6, "flash_factor": 1, "boot": "user-data",
-            "rebalance": False, "target": 80}),
+            "rebalance": False, "target": 80},
+           ("spot_lost", "failed_share", "zones_uneven", "cost_usd"), ("boot",), 39_600),
     Preset("Launch hook times out", "A launch hook that takes longer than its timeout: instances "
                                     "are paid, given up, launched again.",
-           {**RISE, "hook_time": 300, "hook_timeout": 240}),
+           {**RISE, "hook_time": 300, "hook_timeout": 240},
+           ("launches", "instances_max", "failed_share", "cost_usd"), ("hook_heartbeats",), 3_600),
 )
 
 
@@ -118,20 +134,23 @@ PANELS = (
 TITLES = ("Tracking", "Step", "Simple", "Scheduled", "Predictive", "Together")
 PLACES = ((0, 0), (1, 0), (2, 0), (0, 2), (1, 2), (2, 2))
 BOXES = (
-    *(Box(title, at, (("in service", f"in_service_{name}"), ("failed/s", f"failed_rate_{name}"),
-                      ("USD", f"spent_{name}")), alarm=f"failed_rate_{name}")
+    *(Box(title, at, (("in service", f"in_service_{name}"),), alarm=f"failed_rate_{name}")
       for title, name, at in zip(TITLES, NAMES, PLACES)),
-    Box("Clients", (0, 1), (("req/s", "offered_rate"),)),
+    Box("Clients", (0, 1), (("req/s", "offered_rate"),),
+        burst=lambda p, t: kit.burst(p, t, "flash")),
     Box("Load balancers", (1, 1), (("req/s to each", "offered_rate"),), bars=("load", "groups")),
+    Box("It missed", (3, 0), (("failed/s", "failed_rate"),), alarm="failed_rate"),
     Box("CloudWatch", (2, 1), (("% CPU, chosen", "datapoint"),), alarm="alarm_high"),
-    Box("Chosen group", (3, 1), (("desired", "desired"), ("in service", "in_service"),
-                                 ("booting", "booting"))),
-    Box("Its zones", (3, 2), tuple((f"in {zone}", f"zone_{zone}") for zone in ZONES)),
+    Box("Chosen group", (3, 1), (("in service", "in_service"), ("booting", "booting"))),
+    Box("Its zones", (3, 2), (("in the emptiest", "zone_least"),)),
 )
 LINKS = (
-    Link("Clients", "Load balancers"),
-    *(Link("Load balancers", title) for title in TITLES),
-    Link("CloudWatch", "Chosen group", "alarm", control=True),
+    Link("Clients", "Load balancers", flows=(("offered_rate", "sent"),)),
+    *(Link("Load balancers", title, flows=((f"completed_rate_{name}", "served"),
+                                           (f"failed_rate_{name}", "lost")))
+      for title, name in zip(TITLES, NAMES)),
+    Link("CloudWatch", "Chosen group", control=True),
+    Link("Chosen group", "It missed", flows=(("failed_rate", "lost"),)),
     Link("Chosen group", "Its zones"),
 )
 

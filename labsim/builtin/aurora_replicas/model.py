@@ -18,7 +18,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim.builtin.aurora_replicas.params import AuroraReplicasParams
 from labsim.declare.faults import checked
-from labsim.engine import Estimate, Simulation
+from labsim.engine import Arrivals, Estimate, RateCurve, Simulation
 from labsim.services import aurora, autoscaling
 from labsim.services.aurora.reader_endpoint import MOST_LOOKUPS, MOST_RETURNS, SHORTEST
 from labsim.services.aurora.rules import AURORA, SHORTEST_TTL
@@ -50,11 +50,20 @@ def wire(p: AuroraReplicasParams, sim: Simulation) -> aurora.Cluster:
             rejoin=p.rejoin_time, silent=p.silent_failure))
     for name, big, part in (("reader", False, 1.0 - share), ("custom", True, share)):
         if part or not big:
-            aurora.Endpoint(
+            endpoint = aurora.Endpoint(
                 sim, name, cluster, clients=p.clients, pool_size=p.pool_size,
                 lifetime=p.connection_lifetime, ttl=p.dns_ttl, big=big if share else None,
-                rate=p.read_rate * part, retry=p.retry)
+                rate=always(p) * part, retry=p.retry)
+            if kit.spikes(p):
+                more = kit.spiked(p, p.read_rate * part)
+                more = RateCurve(more.t, more.rate - endpoint.rate)
+                endpoint.expect(Arrivals.drawn(more, sim.record.t, sim.stream(f"{name} spike")))
     return cluster
+
+
+def always(p: AuroraReplicasParams) -> float:
+    """Reads per second that come all the time, in a spike and outside."""
+    return p.read_rate * (min(p.spike_factor, 1.0) if kit.spikes(p) else 1.0)
 
 
 def simulate(p: AuroraReplicasParams, sim: Simulation) -> "Replicas":
@@ -78,10 +87,14 @@ class Replicas(kit.Outcome):
     """A cluster, and who decides how many replicas it has."""
 
     def series(self) -> dict:
-        """Those of the cluster, and the alarm."""
+        """Those of the cluster, the alarm, and who got no answer."""
         alarm = self.policy.high.series()["state"] if self.policy else (
             np.zeros(TICKS + 1), "on")
-        return {**self.cluster.series(), "alarm_high": alarm}
+        told = self.cluster.told
+        lost = told["lost_rate"][0] + told["writes_failed_rate"][0]
+        custom = told["offered_rate"][0] * self.p.custom_share      # so they are shared out
+        return {**told, "alarm_high": alarm, "unanswered_rate": (lost, "req/s"),
+                "custom_rate": (custom, "reads/s")}
 
     def cost(self) -> dict:
         """Instances, and Aurora's writes to its storage or RDS's standby."""
@@ -94,7 +107,7 @@ def estimate(p: AuroraReplicasParams) -> Estimate:
     fails = 0 < p.failover_at < p.duration
     returns = 2 * min(p.clients, MOST_RETURNS, p.dns_ttl / SHORTEST + 1) if fails else 0
     points = p.duration / STANDARD_RESOLUTION if p.scales else 0    # steps end at datapoints
-    ticks = TICKS + points
+    ticks = TICKS + points + 2 * kit.spikes(p)
     again = steps_with_returns(p.retry, p.read_timeout,
                                1 + 4 * fails + 2 * len(checked(p.faults)) + points / 8, p.duration)
     steps = ticks + endpoints * returns + 8

@@ -2,7 +2,16 @@
 
 from typing import Literal
 
-from labsim.declare import ClientParams, choice, flag, integer, number
+from labsim.declare import (
+    ClientParams,
+    check_spikes,
+    choice,
+    every_knob,
+    flag,
+    integer,
+    number,
+    spike_knobs,
+)
 from labsim.errors import ParameterError
 from labsim.services.aurora.rules import (
     AURORA,
@@ -33,6 +42,12 @@ class AuroraReplicasParams(ClientParams):
     write_rate: float = number(
         200, unit="writes/s", bounds=(0, 1_000_000), slider=(0, 2_000), step=50,
         label="Write rate", group=LOAD, help="Writes per second, all to the writer.")
+    spike_factor: float
+    spike_start: float
+    spike_duration: float
+    spike_factor, spike_start, spike_duration = spike_knobs(
+        1, 600, 90, group=LOAD, of="the read rate during the spike")
+    spike_every: float = every_knob(LOAD)
     duration: float = number(
         1_800, unit="s", bounds=(60, 604_800), slider=(600, 7_200), step=300, label="Duration",
         group=LOAD, help="Simulated time; a tick of the model is a part of it.")
@@ -220,7 +235,9 @@ class AuroraReplicasParams(ClientParams):
         group=COST, when=PROXIED, help="What the proxy is charged for; a bigger replica has more.")
 
     def check(self) -> None:
-        """No more replicas than the engine allows; min <= replicas <= max where they are scaled."""
+        """No more replicas than the engine allows; min <= replicas <= max where they are scaled; a
+        spike is over before the next one begins."""
+        check_spikes(self)
         on_aurora = self.engine == AURORA
         most = REPLICAS_MAX[AURORA] if on_aurora else int(self.fact("rds.read_replicas_max"))
         if self.replicas > most:

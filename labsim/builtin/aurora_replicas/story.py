@@ -20,46 +20,62 @@ STORM = {"read_rate": 4_000, "client_timeout": 1, "retry_mode": "full-jitter",
          "faults": "cluster-1 down 600 60"}
 POOLED = {"failover_at": 600, "surviving_share": 0.5, "connection_lifetime": 1_800}
 
+EVEN = ("imbalance", "connections_max_share", "lost", "latency_p99")
+GROWN = ("imbalance", "replicas_max", "lost", "cost_usd")
+FAILED = ("failover_s", "writes_failed", "lost", "cost_usd")
+CLOSED = ("failover_s", "writes_read_only", "writes_failed", "cost_usd")
+
 PRESETS = (
     Preset("Short-lived connections", "Connections live for a minute. Every new one asks the "
-                                      "reader endpoint, so the replicas are about equally busy."),
+                                      "reader endpoint, so the replicas are about equally busy.",
+           headline=EVEN, hand=("connection_lifetime", "clients", "pool_size")),
     Preset("Long-lived pools", "A few more reads, and pools that never let go: one replica burns "
-                               "while another idles.", BUSY),
+                               "while another idles.", BUSY, EVEN,
+           ("connection_lifetime", "pool_size"), 1_200),
     Preset("Replica auto scaling", "Auto scaling adds a replica, and nobody goes there. Who should "
-                                   "tell the pools?", SCALED),
+                                   "tell the pools?", SCALED, GROWN,
+           ("connection_lifetime", "target_cpu"), 1_200),
     Preset("Connection lifetime", "The same, but a connection lives for five minutes: now the new "
                                   "replica gets its share.",
-           {**SCALED, "connection_lifetime": 300}),
+           {**SCALED, "connection_lifetime": 300}, GROWN, ("connection_lifetime", "target_cpu"),
+           1_500),
     Preset("Custom endpoint", "A third of the reads are a report; a custom endpoint sends them to "
                               "a bigger replica of their own.",
-           {"read_rate": 4_000, "custom_endpoint_share": 0.35}),
+           {"read_rate": 4_000, "custom_endpoint_share": 0.35},
+           hand=("big_factor", "big_replicas")),
     Preset("RDS read replicas", "Each replica repeats every write, and is late: seconds instead "
-                                "of milliseconds.", {"engine": "rds", "write_rate": 300}),
+                                "of milliseconds.", {"engine": "rds", "write_rate": 300},
+           ("replica_lag_p95", "stale_reads", "cpu_mean", "cost_usd"), ("apply_rate",), 1_275),
     Preset("Failover to a replica", "A replica takes over within seconds. Its readers have to go "
-                                    "elsewhere, all at once.", {"failover_at": 600}),
+                                    "elsewhere, all at once.", {"failover_at": 600}, FAILED,
+           ("replicas", "dns_ttl", "promotion_time")),
     Preset("No failover target", "No replica: a new writer has to be made, and until then nobody "
                                  "reads either.",
-           {"replicas": 0, "read_rate": 1_000, "failover_at": 600}),
+           {"replicas": 0, "read_rate": 1_000, "failover_at": 600}, FAILED, ("rebuild_time",)),
     Preset("Multi-AZ standby", "RDS Multi-AZ without replicas: the standby takes over the writes, "
                                "but it never took a single read.",
            {"engine": "rds", "multi_az": True, "replicas": 0, "read_rate": 1_400,
-            "failover_at": 600}),
+            "failover_at": 600}, FAILED, ("multi_az_failover_time",)),
     Preset("Read-only server", "Half of the pooled connections to the writer survive the failover, "
-                               "and their server has become read-only. Who closes them?", POOLED),
+                               "and their server has become read-only. Who closes them?", POOLED,
+           CLOSED, ("pool_validation", "proxy"), 900),
     Preset("RDS Proxy", "The same pools behind a proxy: it knows the new writer first, and holds "
-                        "the writes until then.", {**POOLED, "proxy": True}),
+                        "the writes until then.", {**POOLED, "proxy": True}, CLOSED,
+           ("pool_validation", "proxy_borrow_timeout")),
     Preset("Silent failure", "The writer's host is gone without a word: connections hang until "
                              "somebody loses patience.",
-           {"failover_at": 600, "silent_failure": True}),
+           {"failover_at": 600, "silent_failure": True}, FAILED,
+           ("socket_timeout", "connect_timeout", "proxy"), 1_200),
     Preset("Retry storm", "A replica is away for a minute and comes back. Readers give up after a "
                           "second and ask again. Look at what is read at the end, and for whom.",
-           STORM),
+           STORM, ("goodput", "amplification", "late", "lost"),
+           ("client_timeout", "max_attempts", "retry_mode", "read_rate"), 1_500),
 )
 
 
 def even_latency(p) -> float:
     """Mean latency of a read, s, if every replica got the same: M/M/c."""
-    if p.failover_at or p.copies_lost or p.scales or p.custom_share:
+    if p.failover_at or p.copies_lost or p.scales or p.custom_share or kit.spikes(p):
         raise kit.NotApplicable("the cluster changes, or a part of the reads goes its own way")
     writes = p.write_rate if p.engine == RDS or not p.replicas else 0.0
     room = p.instance_capacity - min(writes, p.apply_rate if p.replicas else writes) * p.write_cost
@@ -82,8 +98,8 @@ def longest_outage(p) -> float:
 
 PANELS = (
     Panel("Reads/s", (
-        Line("attempts", "attempts_rate"), Line("offered", "offered_rate"),
-        Line("completed", "completed_rate"), Line("given up", "lost_rate")),
+        Line("tries", "attempts_rate"), Line("wanted", "offered_rate"),
+        Line("read", "completed_rate"), Line("lost", "lost_rate")),
         marks=("failover", "recovered")),
     Panel("CPU", (
         Line("busiest", "cpu_max"), Line("mean", "cpu_mean"), Line("idlest", "cpu_min"),
@@ -98,24 +114,33 @@ PANELS = (
 )
 
 BOXES = (
-    Box("Clients", (0, 0), (("reads/s", "offered_rate"), ("fail/s", "lost_rate")),
-        alarm="lost_rate"),
-    Box("Reader endpoint", (1, 0), (("opened/s", "opened_rate"),
-                                    ("on the fullest", "connections_max"))),
-    Box("Replicas", (2, 0), (("available", "replicas"),), bars=("load", "replicas"),
+    Box("Clients", (0, 0), (("reads/s", "offered_rate"), ("writes/s", "writes_offered_rate")),
+        burst=kit.burst),
+    Box("Reader endpoint", (1, 0), (("reads/s", "attempts_rate"), ("custom/s", "custom_rate"),
+                                    ("opened/s", "opened_rate"))),
+    Box("Replicas", (2, 0), (("available", "replicas"), ("reads/s", "replica_reads_rate")),
+        bars=("load", "replicas"),
         breaks="cluster-1"),
-    Box("Storage", (3, 0), (("copies", "copies"),)),
-    Box("CloudWatch", (1, 1), (("% CPU on average", "cpu_mean"),), alarm="alarm_high"),
-    Box("Auto scaling", (2, 1), (("being created", "creating"),)),
-    Box("Writer", (3, 1), (("writes/s", "writes_rate"), ("% CPU", "writer_cpu")),
+    Box("Auto scaling", (3, 0), (("being created", "creating"),)),
+    Box("No answer", (0, 1), (("lost/s", "unanswered_rate"),), alarm="unanswered_rate"),
+    Box("Writer", (1, 1), (("writes/s", "writes_rate"), ("% CPU", "writer_cpu")),
         alarm="writes_failed_rate", breaks="cluster-writer"),
+    Box("Storage", (2, 1), (("copies", "copies"),)),
+    Box("CloudWatch", (3, 1), (("% CPU, mean", "cpu_mean"),), alarm="alarm_high"),
 )
 LINKS = (
-    Link("Clients", "Reader endpoint", "ask"),
-    Link("Reader endpoint", "Replicas", "", "completed_rate"),
-    Link("Storage", "Replicas", "lag", "replica_lag"), Link("Writer", "Storage"),
+    Link("Clients", "Reader endpoint", flows=(("offered_rate", "sent"),
+                                              ("retries_rate", "retried"))),
+    Link("Reader endpoint", "Replicas",
+         flows=(("replica_reads_rate", "served"), ("late_rate", "lost"))),
+    Link("Reader endpoint", "Writer", flows=(("writer_reads_rate", "served"),)),
+    Link("Clients", "Writer", flows=(("writes_offered_rate", "sent"),)),
+    Link("Clients", "No answer", flows=(("lost_rate", "lost"),)),
+    Link("Writer", "No answer", flows=(("writes_failed_rate", "lost"),)),
+    Link("Writer", "Storage", flows=(("writes_rate", "served"),)),
+    Link("Storage", "Replicas", "lag", "replica_lag", flows=(("writes_rate", "sent"),)),
     Link("CloudWatch", "Auto scaling", "alarm", control=True),
-    Link("Auto scaling", "Replicas", "add, remove", control=True),
+    Link("Auto scaling", "Replicas", "scale", control=True),
 )
 
 INVARIANTS = (

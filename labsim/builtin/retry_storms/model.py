@@ -68,12 +68,17 @@ class Storm(kit.Outcome):
     """The shop: who asked, and what each part had at hand."""
 
     def series(self) -> dict:
-        """Those of the clients; how much each part has to do."""
+        """Those of the clients; how much each part has to do; queries that wait for longer than a
+        client does."""
         web, database = self.web.series(), self.database.told
         at_hand, unit = web["in_flight"]
-        hits = self.app.series()["hit_ratio"] if self.app else kit.per_tick(
-            np.zeros(len(self.sim.record.t) - 1), "of reads")
-        return {**self.clients.series(), "hit_ratio": hits,
+        hits, reads = (self.app.told["hit_ratio"], self.app.told["offered_rate"]) if self.app else (
+            kit.per_tick(
+                np.zeros(len(self.sim.record.t) - 1), "of reads"), database["accepted_rate"])
+        in_time = self.p.vcpus * (self.p.client_timeout or math.inf) / self.p.query_time
+        waiting, of = database["queue"]
+        return {**self.clients.told, "hit_ratio": hits, "reads_rate": reads,
+                "database_overdue": (np.maximum(waiting - in_time, 0), of),
                 "web_in_flight": web["in_flight"], "healthy": web["in_service"],
                 "web_waiting": (np.maximum(at_hand - self.p.targets * self.p.threads, 0), unit),
                 "database_rate": database["accepted_rate"],
@@ -95,9 +100,10 @@ class Storm(kit.Outcome):
     def run(self) -> None:
         """After it the log says when users came in a spike, and when they were without answers."""
         super().run()
-        if kit.spikes(self.p):
-            self.sim.log("spike", f"{self.p.spike_factor:g} times the load", self.p.spike_start)
-            self.sim.log("spike ends", "load as before", self.p.spike_start + self.p.spike_duration)
+        for i in range(math.ceil(kit.spikes(self.p))):
+            start = self.p.spike_start + i * self.p.spike_every
+            self.sim.log("spike", f"{self.p.spike_factor:g} times the load", start)
+            self.sim.log("spike ends", "load as before", start + self.p.spike_duration)
         down = self.down.astype(int)
         for i in np.flatnonzero(np.diff(down, prepend=0)).tolist():
             what, text = (("outage", "outage: too few are answered in time") if down[i]
@@ -128,7 +134,7 @@ def estimate(p: RetryStormsParams) -> Estimate:
     """What a run will take: attempts, half of those that there may be at most where something
     breaks, is too full or is waited for too shortly, a part of each of them at the database."""
     wanted = p.request_rate * (p.duration + (p.spike_factor - 1) * min(
-        p.spike_duration, max(p.duration - p.spike_start, 0)))
+        math.ceil(kit.spikes(p)) * p.spike_duration, max(p.duration - p.spike_start, 0)))
     full = max(p.request_rate * p.query_time / p.vcpus,
                p.request_rate * p.work_time / (p.targets * p.threads))
     hasty = p.query_time > min(p.database_timeout or math.inf, p.client_timeout or math.inf) / 3

@@ -2,7 +2,16 @@
 
 from typing import Literal
 
-from labsim.declare import ClientParams, choice, flag, integer, number, spike_knobs
+from labsim.declare import (
+    ClientParams,
+    check_spikes,
+    choice,
+    every_knob,
+    flag,
+    integer,
+    number,
+    spike_knobs,
+)
 from labsim.declare.client_knobs import CLIENTS
 from labsim.services.elb import rules
 
@@ -22,6 +31,7 @@ class RetryStormsParams(ClientParams):
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(
         1, 20, 10, group=LOAD, starts=(0, 120), lasts=(0, 60), steps=(0.5, 5, 5))
+    spike_every: float = every_knob(LOAD)
     duration: float = number(
         60, unit="s", bounds=(10, 86_400), slider=(30, 300), step=10, label="Duration",
         group=LOAD, help="Simulated time.")
@@ -120,3 +130,7 @@ class RetryStormsParams(ClientParams):
         1, unit="clients", bounds=(1, 1_000_000), slider=(1, 50), step=1, label="Clients",
         group=CLIENTS, help="Programs that ask for the users, each with a retry budget and a "
                             "circuit breaker of its own.")
+
+    def check(self) -> None:
+        """A spike is over before the next one begins."""
+        check_spikes(self)

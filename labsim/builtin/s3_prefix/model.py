@@ -54,8 +54,11 @@ class Requests(kit.Outcome):
         return np.percentile(times, (50, 99))
 
     def series(self) -> dict:
-        """Those of the bucket, and the calls of KMS."""
-        return {**self.bucket.series(), "kms_calls_rate": self.kms.series()["calls_rate"]}
+        """Those of the bucket, what passes its partitions, and the calls of KMS."""
+        told = self.bucket.told
+        passed = told["completed_rate"][0] + told["throttled_kms_rate"][0]
+        return {**told, "passed_rate": (passed, "req/s"),
+                "kms_calls_rate": self.kms.series()["calls_rate"]}
 
     def cost(self) -> dict[str, float]:
         """Requests answered, KMS requests among them."""

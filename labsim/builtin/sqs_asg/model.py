@@ -36,7 +36,7 @@ FOLLOWED, WAITED_FOR = 0.5, 0.4     # events that a message takes on the agenda;
 
 def curve(p: SqsAsgParams) -> RateCurve:
     """The arrival rate over time, for all workloads but the trace; a burst comes beside it."""
-    if p.workload in ("steady", "burst"):
+    if p.workload == "steady":
         return RateCurve.steady(p.arrival_rate, p.duration)
     if p.workload == "diurnal":
         return RateCurve.diurnal(p.arrival_rate, p.spike_factor, p.day_length, p.duration)
@@ -76,7 +76,7 @@ def policy(p: SqsAsgParams, group: autoscaling.Group, metric) -> autoscaling.pol
 def send(p: SqsAsgParams, sim: Simulation, queue: sqs.Queue, blocks) -> kit.Client | None:
     """Messages come; with clients who wait for the result, who are returned."""
     sources = [blocks]
-    if p.workload == "burst" and p.burst_start <= p.duration:
+    if p.burst_size and p.burst_start <= p.duration:
         sources.append(at_once(p.burst_size, p.burst_start))
     if p.retry is None:
         for source in sources:
@@ -117,9 +117,17 @@ class Backlog(kit.Outcome):
     """A queue, its workers, and who decides how many they are; `clients` who wait, or None."""
 
     def series(self) -> dict:
-        """Those of the parts, and what the policy sees."""
+        """Those of the parts; which messages are sent again, and which are done for nobody or not
+        at all; what the policy sees."""
         told = {**self.queue.told, **self.fleet.told, **self.group.told}
         nothing = np.zeros(len(self.record.t))
+        again = self.clients.told["retries_rate"][0] if self.clients else nothing
+        rate, unit = told["offered_rate"]
+        told["retries_rate"], told["first_rate"] = (again, unit), (rate - again, unit)
+        told["answered_rate"] = told["completed_rate"][0] - told["stale_rate"][0], unit
+        told["started_rate"] = self.queue.record.rate("wait"), unit
+        told["dropped_rate"] = self.queue.record.rate("expired"), unit
+        told["threshold"] = nothing + (self.p.target if self.policy else 0), ""
         told["target"] = (nothing + self.p.target if self.p.scale_on == "queue-depth"
                           else self.p.target * told["in_service"][0]), "messages"
         for name, part, of in (("metric", self.metric, "value"),
@@ -153,7 +161,7 @@ def estimate(p: SqsAsgParams) -> Estimate:
     else:
         rate = curve(p)
         messages, lower, peak = float(rate.cumulative[-1]), "arrival_rate", float(rate.rate.max())
-    at_once = p.backlog + (p.burst_size if p.workload == "burst" else 0)
+    at_once = p.backlog + p.burst_size
     messages += at_once
     if at_once > messages / 2:
         lower = "backlog" if p.backlog > at_once / 2 else "burst_size"

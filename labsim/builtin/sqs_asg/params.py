@@ -22,12 +22,12 @@ ADJUSTS = ("policy", ("simple", "step"))
 class SqsAsgParams(ClientParams):
     """Parameters of `sqs-asg`."""
 
-    workload: Literal["steady", "spike", "ramp", "diurnal", "burst", "trace"] = choice(
+    workload: Literal["steady", "spike", "ramp", "diurnal", "trace"] = choice(
         "spike", label="Workload", group=LOAD, help="How the arrival rate changes over time.")
     arrival_rate: float = number(
         2, unit="msg/s", bounds=(0, 100_000), slider=(0, 100), step=0.5, label="Arrival rate",
         group=LOAD, help="Messages sent per second; for a changing workload its lowest rate.",
-        when=("workload", ("steady", "spike", "ramp", "diurnal", "burst")))
+        when=("workload", ("steady", "spike", "ramp", "diurnal")))
     spike_factor: float
     spike_start: float
     spike_duration: float
@@ -39,12 +39,12 @@ class SqsAsgParams(ClientParams):
         label="Length of a day", group=LOAD, help="Period of the diurnal workload.",
         when=("workload", ("diurnal",)))
     burst_size: int = integer(
-        3_000, unit="messages", bounds=(0, 10_000_000), slider=(0, 20_000), step=100,
-        label="Burst of", group=LOAD, when=("workload", ("burst",)),
-        help="Messages that are sent all at once, beside the steady rate.")
+        0, unit="messages", bounds=(0, 10_000_000), slider=(0, 20_000), step=100,
+        label="Burst of", group=LOAD,
+        help="Messages that are sent all at once, beside the workload; 0 for none.")
     burst_start: float = number(
         600, unit="s", bounds=(0, 8_640_000), slider=(0, 3_600), step=60, label="Burst comes at",
-        group=LOAD, help="When they are sent.", when=("workload", ("burst",)))
+        group=LOAD, help="When they are sent.")
     backlog: int = integer(
         0, unit="messages", bounds=(0, 10_000_000), slider=(0, 20_000), step=100,
         label="Backlog at the start", group=LOAD,

@@ -60,7 +60,8 @@ class Delivery(kit.Outcome):
     """A queue, those who send to it and those who receive."""
 
     def series(self) -> dict:
-        """Those of the parts; what was wanted, and of that what has not been sent."""
+        """Those of the parts; what was wanted, and of that what has not been sent; what was sent in
+        vain, and done in vain, per second."""
         t = self.record.t
         sent: dict[int, float] = {}
         for message in self.queue.messages:
@@ -69,6 +70,9 @@ class Delivery(kit.Outcome):
         told = {**self.queue.told, **self.consumers.series(), **self.client.series(),
                 "offered": (offered, "messages"),
                 "unsent": (offered - so_far(t, list(sent.values())), "messages")}
+        told["sends"] = told["sent"][0] + told["deduplicated"][0], "sends"
+        for name in ("deduplicated", "duplicates"):
+            told[f"{name}_rate"] = kit.per_tick(np.diff(told[name][0]) / self.sim.tick, "msg/s")
         dead = self.dead_letters
         told["dead_letters_kept"] = dead.series()["queue"] if dead else (
             np.zeros(len(t)), "messages")
@@ -96,6 +100,8 @@ class Items:
         gaps = sim.stream("arrivals").standard_exponential(n)
         at = {"random": lambda: np.cumsum(gaps) / p.arrival_rate, "at once": lambda: np.zeros(n),
               "even": lambda: np.arange(n) / p.arrival_rate}[p.arrivals]()
+        n += p.burst_size       # they come last, so that the others' luck stays as it was
+        at = np.append(at, np.full(p.burst_size, p.burst_start))
         self.made = at[at < p.duration]
 
         def share(of: float, name: str) -> list[bool]:
@@ -165,10 +171,11 @@ def estimate(p: SqsDeliveryParams) -> Estimate:
     """What a run will take: sends, and deliveries of each message, as many as its fate demands
     and consumers can work on in that time; events of 18 microseconds."""
     n = wanted(p) if p.arrivals == "at once" else min(p.messages, p.arrival_rate * p.duration)
+    n += p.burst_size
     fifo = p.queue_type == "fifo"
     if fifo:
         n = min(n, p.fifo_rate * p.duration * p.send_batch)
-    drawn = 0.1 * wanted(p) * (1 + p.resend_share)
+    drawn = 0.1 * (wanted(p) + p.burst_size) * (1 + p.resend_share)
     n *= 1 + (0 if fifo and p.resend_after < DEDUPLICATION else p.resend_share)
     made = deliveries(p, n)
     crowd = made.waiting > 2 or made.busy > 0.9 * p.consumers * p.duration

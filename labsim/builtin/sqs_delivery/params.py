@@ -25,6 +25,12 @@ class SqsDeliveryParams(Params):
     arrival_rate: float = number(
         0.2, unit="msg/s", bounds=(0, 10_000), slider=(0, 2), step=0.05, label="Arrival rate",
         group=SENDING, help="Messages made per second.", when=("arrivals", ("random", "even")))
+    burst_size: int = integer(
+        0, unit="messages", bounds=(0, 1_000_000), slider=(0, 1_000), step=1, label="Burst of",
+        group=SENDING, help="Messages made all at once, beside the others; 0 for none.")
+    burst_start: float = number(
+        60, unit="s", bounds=(0, 20 * DAY), slider=(0, 3_600), step=10, label="Burst comes at",
+        group=SENDING, help="When they are made.")
     send_batch: int = integer(
         1, unit="messages", bounds=(1, MOST_ENTRIES), slider=(1, MOST_ENTRIES), step=1,
         label="Sent together", group=SENDING,

@@ -93,6 +93,7 @@ class Tally:
         self.timed_out = int((failing * (self.reads.during("speed") > 0)).sum())
         self.abandoned = np.zeros_like(self.offered)
         self.late = self.short_circuited = 0
+        self.late_by_step = np.zeros(len(self.offered))
 
     def _count_returns(self) -> None:
         """The same, where some come back: what was expected, in whole numbers of those who came."""
@@ -121,6 +122,7 @@ class Tally:
         self.open_end += done - int(self.completed.sum())
         self.timed_out = round(float(timed_out.sum()) * scale)
         self.late = min(round(float(late.sum()) * scale), self.timed_out)
+        self.late_by_step = late.sum(axis=1) * scale
         self.short_circuited = round(float((attempts - sent).sum()) * scale)
 
     def _add_asked(self) -> None:
@@ -245,7 +247,8 @@ class Tally:
         readers, means, tick = self.readers, self.reads.means, self.sim.tick
         order = np.argsort(~readers, axis=1, kind="stable")
         load = np.take_along_axis(np.where(readers, self.cpu, 0.0), order, axis=1) / 100.0
-        writer = self.cpu[np.arange(len(self.length)), self.reads.during("writer")]
+        step, index = np.arange(len(self.length)), self.reads.during("writer")
+        writer, by_writer = self.cpu[step, index], self.completed[step, index]
         lag = self.lag.sum(axis=1) / np.maximum(readers.sum(axis=1), 1)
 
         def rate(counts, unit):
@@ -253,9 +256,14 @@ class Tally:
         return {
             "offered_rate": rate(self.offered, "reads/s"),
             "completed_rate": rate(self.completed.sum(axis=1), "reads/s"),
+            "replica_reads_rate": rate(self.completed.sum(axis=1) - by_writer, "reads/s"),
+            "writer_reads_rate": rate(by_writer, "reads/s"),
+            "late_rate": rate(self.late_by_step, "reads/s"),
+            "retries_rate": rate(self.retries, "reads/s"),
             "failed_rate": rate(self.failed, "reads/s"),
             "lost_rate": rate(self.failed + self.abandoned, "reads/s"),
             "attempts_rate": rate(self.offered + self.retries, "reads/s"),
+            "writes_offered_rate": rate(self.writes, "writes/s"),
             "writes_rate": rate(self.writes - self.writes_failed, "writes/s"),
             "writes_failed_rate": rate(self.writes_failed, "writes/s"),
             "read_only_rate": rate(self.writes_read_only, "writes/s"),

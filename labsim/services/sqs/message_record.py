@@ -111,17 +111,24 @@ class MessageRecord(kit.Component):
                     for m in self.messages), default=0.0)
 
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
-        """Messages sent, those in each state, and the sends that were dropped as repeats."""
+        """Messages sent, those in each state, the sends that were dropped as repeats; receives, the
+        first of a message and others, and what came back from them undone."""
+        back: list[float] = []
         into: dict[str, list[float]] = {state: [] for state in STATES}
         out: dict[str, list[float]] = {state: [] for state in STATES}
         for message in self.messages:
             changes = message.history
             for at, state in changes:
                 into[state].append(at)
-            for (_, state), (at, _) in zip(changes, changes[1:]):
+            for (_, state), (at, then) in zip(changes, changes[1:]):
                 out[state].append(at)
+                if state == IN_FLIGHT and then == VISIBLE:
+                    back.append(at)
         t = self.record.t
         told = {SERIES[state]: so_far(t, into[state]) - so_far(t, out[state]) for state in STATES}
         told["sent"] = so_far(t, [m.history[0][0] for m in self.messages])
         told["deduplicated"] = so_far(t, [at for m in self.messages for at in m.repeats])
+        told["received_first"] = so_far(t, [m.received[0] for m in self.messages if m.received])
+        told["redelivered"] = so_far(t, [at for m in self.messages for at in m.received[1:]])
+        told["returned"] = so_far(t, back)
         return {name: (values, "messages") for name, values in told.items()}
