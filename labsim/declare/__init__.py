@@ -41,7 +41,7 @@ from labsim.declare.outcome import Outcome, mean, quantile, quantiles, share, wh
 from labsim.declare.params import Params, choice, flag, integer, number, path
 from labsim.declare.result import Result, Series, Span
 from labsim.declare.retry import Breaker, Retry
-from labsim.declare.spike import check_spikes, every_knob, spike_knobs, spiked, spikes
+from labsim.declare.spike import burst, check_spikes, every_knob, spike_knobs, spiked, spikes
 from labsim.declare.users import Users
 from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
 
@@ -52,7 +52,7 @@ __all__ = [
     "Feedback", "Inlet", "Invariant", "Lab", "LabsimError", "Line", "Link", "MOST_BARS", "Metric",
     "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Outlet", "Panel", "ParameterError",
     "Params", "Predict", "Preset", "Result", "ResultError", "Retry", "Room", "Series", "Span",
-    "Summary", "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars", "check_spikes",
-    "choice", "conserved", "every_knob", "flag", "integer", "mean", "metric", "near", "number",
-    "of_part", "path", "per_tick", "percent", "quantile", "quantiles", "share", "single",
+    "Summary", "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars", "burst",
+    "check_spikes", "choice", "conserved", "every_knob", "flag", "integer", "mean", "metric",
+    "near", "number", "of_part", "path", "per_tick", "percent", "quantile", "quantiles", "share", "single",
     "spike_knobs", "spiked", "spikes", "whole"]

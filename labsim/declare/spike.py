@@ -5,7 +5,11 @@
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(4, 600, 900, group=LOAD)
     spike_every: float = every_knob(LOAD)
+    ...
+    Box("Users", (0, 0), (("req/s", "offered_rate"),), burst=burst)
 """
+
+import math
 
 from labsim.declare.params import Params, number
 from labsim.engine import RateCurve
@@ -66,6 +70,29 @@ def spiked(p: Params, rate: float, name: str = "spike") -> RateCurve:
         return RateCurve.steady(rate, p.duration)
     factor, start, lasts, every = _knobs(p, name)
     return RateCurve.spike(rate, factor, start, lasts, p.duration, every)
+
+
+def burst(p: Params, t: float, name: str = "spike", factor: float = 4) -> dict[str, float]:
+    """What a burst at `t` s changes: where there is no spike, one of `factor` times the rate for a
+    twentieth of the run; one that is to come begins now, and comes again if that leaves a pause;
+    one that is going on is twice as high; one that is over comes again."""
+    high, start, lasts, every = _knobs(p, name)
+    called = {what: f"{name}_{what}" for what in ("factor", "start", "duration", "every")}
+    more = {called["factor"]: min(2 * high, p.specs()[called["factor"]].bounds[1])}
+    again = called["every"] in p.specs()
+    if high <= 1 or not spikes(p, name):
+        return {called["factor"]: factor, called["start"]: t, called["duration"]: p.duration / 20,
+                **({called["every"]: 0.0} if again else {})}
+    if t < start:
+        if again and start - t > lasts:
+            return {called["start"]: t, called["every"]: start - t}
+        longer = min(start + lasts, p.duration) - t
+        return {called["start"]: t, called["duration"]: min(longer, 0.9 * (every or math.inf))}
+    past = math.floor((t - start) / every) if every else 0
+    sooner = (t - start) / (past + 1)
+    if t - start - past * every < lasts or not again or sooner <= lasts:
+        return more
+    return {called["every"]: sooner}
 
 
 def _knobs(p: Params, name: str) -> tuple[float, float, float, float]:
