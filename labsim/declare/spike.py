@@ -74,25 +74,27 @@ def spiked(p: Params, rate: float, name: str = "spike") -> RateCurve:
 
 def burst(p: Params, t: float, name: str = "spike", factor: float = 4) -> dict[str, float]:
     """What a burst at `t` s changes: where there is no spike, one of `factor` times the rate for a
-    twentieth of the run; one that is to come begins now, and comes again if that leaves a pause;
-    one that is going on is twice as high; one that is over comes again."""
+    twentieth of the run. Else one that is to come begins now, and comes again if that leaves a
+    pause; one that is going on is twice as high; one that is over comes again, or is longer if it
+    is only just over."""
     high, start, lasts, every = _knobs(p, name)
-    called = {what: f"{name}_{what}" for what in ("factor", "start", "duration", "every")}
-    more = {called["factor"]: min(2 * high, p.specs()[called["factor"]].bounds[1])}
-    again = called["every"] in p.specs()
+    of = {what: f"{name}_{what}" for what in ("factor", "start", "duration", "every")}
+    again, little = of["every"] in p.specs(), p.duration / 20
     if high <= 1 or not spikes(p, name):
-        return {called["factor"]: factor, called["start"]: t, called["duration"]: p.duration / 20,
-                **({called["every"]: 0.0} if again else {})}
+        return {of["factor"]: factor, of["start"]: t, of["duration"]: little,
+                **({of["every"]: 0.0} if again else {})}
     if t < start:
         if again and start - t > lasts:
-            return {called["start"]: t, called["every"]: start - t}
+            return {of["start"]: t, of["every"]: start - t}
         longer = min(start + lasts, p.duration) - t
-        return {called["start"]: t, called["duration"]: min(longer, 0.9 * (every or math.inf))}
+        return {of["start"]: t, of["duration"]: min(longer, 0.9 * (every or math.inf))}
     past = math.floor((t - start) / every) if every else 0
-    sooner = (t - start) / (past + 1)
-    if t - start - past * every < lasts or not again or sooner <= lasts:
-        return more
-    return {called["every"]: sooner}
+    since, sooner = t - start - past * every, (t - start) / (past + 1)
+    if since < lasts:
+        return {of["factor"]: min(2 * high, p.specs()[of["factor"]].bounds[1])}
+    if again and sooner > lasts:
+        return {of["every"]: sooner}
+    return {of["duration"]: min(since + little, 0.9 * (every or math.inf))}
 
 
 def _knobs(p: Params, name: str) -> tuple[float, float, float, float]:
