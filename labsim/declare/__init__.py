@@ -55,6 +55,6 @@ __all__ = [
     "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Outlet", "Panel", "ParameterError",
     "Params", "Peak", "Predict", "Preset", "Result", "ResultError", "Retry", "Room", "Series",
     "Sketch", "Span", "Summary", "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars",
-    "burst", "check_spikes", "choice", "conserved", "every_knob", "flag", "integer", "mean", "metric",
-    "near", "number", "of_part", "path", "per_tick", "percent", "quantile", "quantiles",
+    "burst", "check_spikes", "choice", "conserved", "every_knob", "flag", "integer", "mean",
+    "metric", "near", "number", "of_part", "path", "per_tick", "percent", "quantile", "quantiles",
     "share", "single", "spike_knobs", "spiked", "spikes", "whole"]

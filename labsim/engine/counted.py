@@ -38,8 +38,8 @@ class Attempts:
     no longer matters: larger where limits move within a step.
 
     By interval of the record: `arrived`, `asked_by`, (ticks, *keys), and, added up over the last of
-    the keys' axes, `served_by`, (ticks, attempts, ...), `timed_out` and `stopped` (by the gate),
-    (ticks, ...).
+    the keys' axes, `served_by`, (ticks, attempts, ...), `timed_out`, `stopped` (by the gate) and
+    `gone` (given up), (ticks, ...).
     """
 
     def __init__(self, sim, keys: tuple[int, ...], waits: list[tuple[float, float]] = (),
@@ -47,8 +47,8 @@ class Attempts:
         self._pace, self.still, self.late, self._let = sim.pace, STILL, None, 1.0
         ticks, rest = len(sim.record.t) - 1, keys[:-1]
         self.arrived, self.asked_by = np.zeros((2, ticks, *keys))
-        self.timed_out, self.stopped = np.zeros((2, ticks, *rest))
-        self._gone_home, self.refused = np.zeros(rest), np.zeros(keys)
+        self.timed_out, self.stopped, self.gone = np.zeros((3, ticks, *rest))
+        self.refused = np.zeros(keys)
         self.asked, self._single, self._length = self.refused, None, math.inf   # of the last step
         self.come_back(waits, quota)
 
@@ -93,7 +93,7 @@ class Attempts:
     @property
     def given_up(self) -> np.ndarray:
         """Who has been turned away at the last attempt, (...)."""
-        return np.maximum(self._gone_home, 0.0)
+        return np.maximum(self.gone.sum(axis=0), 0.0)
 
     # `np.add.reduce` is `sum` without its overhead; BLAS adds up in another order elsewhere.
 
@@ -236,7 +236,7 @@ class Attempts:
                 if self.waits:
                     gone -= self._send_round(failed)
             self.lost = np.add.reduce(gone, axis=-1)
-            self._gone_home += self.lost
+            self.gone[k] += self.lost
         if self._single is not None:
             self._end_single()
 
@@ -272,7 +272,7 @@ class Attempts:
         self.served = self.served + single - away
         self.served_by[k, 0] += np.add.reduce(single - away, axis=-1)
         self.lost = self.lost + np.add.reduce(away, axis=-1)
-        self._gone_home += np.add.reduce(away, axis=-1)
+        self.gone[k] += np.add.reduce(away, axis=-1)
 
     def _count_back(self, share: np.ndarray) -> None:
         """Add to the attempts who is back within the step, if this `share` is turned away."""

@@ -23,6 +23,7 @@ from labsim.text import format_value
 LEVELS = 50_000     # into which a series that is no whole number is divided; a pixel shows fewer
 MOST_EVENTS = 400   # of the log; a stage shows the last ones before the moment
 MOST_SPANS = 3_000
+GLANCE = 60         # such a part of a run a fault is shown that is over at once
 DIGITS = 7          # significant figures of a number in the header
 
 
@@ -50,7 +51,7 @@ def recording(result: Result, bands=None) -> bytes:
         "rows": rows,
         "spans": [[rows.index(s.row), s.kind, _short(s.start), _short(s.end)]
                   for s in result.spans[:MOST_SPANS]],
-        "faults": [[f.part, f.what, _short(f.at), _short(min(f.end, params.duration))]
+        "faults": [[f.part, f.what, _short(f.at), _short(_ends(f, result))]
                    for f in checked(params.faults) if f.at < params.duration],
         "breakable": {piece: {what: [kind.usual, kind.amount, kind.meaning]
                               for what, kind in kinds.items()}
@@ -92,6 +93,14 @@ def _short(value: float) -> float:
     value = float(value)
     return int(value) if value.is_integer() and abs(value) < 2**53 else float(
         f"{value:.{DIGITS}g}")
+
+
+def _ends(fault, result) -> float:
+    """When a fault is no longer shown; one that is over at once is, for a moment."""
+    kind = result.breakable.get(fault.part, {}).get(fault.what)
+    if kind is not None and not kind.lasting:
+        return fault.at + result.params.duration / GLANCE
+    return min(fault.end, result.params.duration)
 
 
 def _limit(line, params):

@@ -15,6 +15,7 @@ from labsim.engine import LruCache, Simulation
 from labsim.errors import NotApplicable, ParameterError
 from labsim.services.cloudfront import Distribution, Origin, Site, bill
 from labsim.services.cloudfront import rules as cloudfront
+from labsim.services.cloudfront.books import CODES
 from labsim.services.cloudfront.origin import FAILED, SECOND
 from labsim.services.cloudfront.tally import ERROR, EXPIRED, FROM_ORIGIN, HIT, REGIONAL, SHIELD
 from labsim.services.cloudfront.viewers import Requests
@@ -590,3 +591,30 @@ def test_no_more_viewers_than_all(values, name):
     with pytest.raises(ParameterError) as caught:
         LAB.Params(**values)
     assert caught.value.name == name
+
+
+# -- what the stage shows ----------------------------------------------------------------------
+
+@pytest.mark.parametrize("preset", LAB.presets, ids=lambda preset: preset.name)
+def test_what_flows_on_the_stage_adds_up(preset):
+    """All attempts go to some region's edges, and their answers come back, in time or not; what is
+    asked of origins comes through Origin Shield or from the regions."""
+    r = LAB.run(LAB.Params(**preset.values))
+    of = {name: series.value for name, series in r.series.items()}
+
+    def ways(*names):
+        return sum(of[name] for name in of if name.split("_")[0] in names and name.count("_") == 2)
+
+    def regions(*names):
+        return sum(of[f"{name}_{code}"] for name in names for code in CODES.values())
+    everybody = regions("viewers")
+    assert np.allclose(ways("first", "again"), everybody)
+    assert np.allclose(ways("good", "bad"), everybody)
+    assert (ways("again") > 0).any() == (r.params.retry_mode != "none")
+    asked = of["origin_rate"] if r.params.delivery != "replicas" else of["viewers_us"]
+    through = of["shield_rate"] if r.params.shield else regions("on")
+    assert np.allclose(through, asked, atol=0.02 * asked.max() + 1e-9)
+    if r.params.shield:
+        assert (regions("shielded") >= of["shield_rate"] - 1e-9).all()
+    if r.params.by_edges:
+        assert (regions("missed") >= regions("on", "shielded") - 0.02 * asked.max()).all()

@@ -1,5 +1,6 @@
 """Tanks, hot keys, an index, on-demand, DAX and three bills in the lab, rule by rule."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -214,3 +215,37 @@ def test_three_bills_of_the_same_traffic():
                                write_capacity=610)).summary
     assert peak["throttled"] == 0 and told["cost_at_peak"] == pytest.approx(peak["cost_usd"],
                                                                             rel=0.05)
+
+
+# -- what the stage shows ----------------------------------------------------------------------
+
+@pytest.mark.parametrize("preset", LAB.presets, ids=lambda preset: preset.name)
+def test_what_flows_on_the_stage_adds_up(preset):
+    """Reads and writes are hits or go on; with the retries they are served or throttled; who has
+    gone or is answered is in the summary."""
+    r = LAB.run(LAB.Params(**preset.values))
+    of = {name: series.value[1:] for name, series in r.series.items()}
+    total = {name: value.sum() * r.series[name].t[1] for name, value in of.items()}
+    near = dict(rel=1e-9, abs=1)
+    assert np.allclose(of["offered_rate"], of["hits_rate"] + of["missed_rate"])
+    assert np.allclose(of["missed_rate"] + of["again_rate"],
+                       of["served_rate"] + of["throttled_rate"])
+    assert np.allclose(of["completed_rate"], of["served_rate"] + of["hits_rate"])
+    assert total["again_rate"] == pytest.approx(r.summary["retries"], **near)
+    assert total["failed_rate"] == pytest.approx(r.summary["failed"], **near)
+    assert total["completed_rate"] == pytest.approx(
+        r.summary["completed"] + r.summary["hits"], **near)
+    assert ((of["tank"] >= 0) & (of["tank"] <= 1)).all()
+    if r.params.index:
+        assert np.allclose(of["index_rate"], of["served_rate"])
+
+
+@pytest.mark.parametrize("preset", LAB.presets, ids=lambda preset: preset.name)
+@pytest.mark.parametrize("part", [0.1, 0.3, 0.9])
+def test_a_burst_raises_the_load(preset, part):
+    """At any moment: before the peak, in it, after it, or where there is none."""
+    p = LAB.Params(**preset.values)
+    burst = LAB.Params(**{**preset.values, **LAB.boxes[0].burst(p, part * p.duration)})
+    calm, busy = (LAB.run(each).summary for each in (p, burst))
+    assert (busy["reads_offered"] + busy["writes_offered"]
+            > 1.02 * (calm["reads_offered"] + calm["writes_offered"]))

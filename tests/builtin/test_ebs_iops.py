@@ -300,3 +300,28 @@ def test_a_day_of_micro_bursts_is_quick():
         begin = time.process_time()
         summary(**values)
         assert time.process_time() - begin < 0.5
+
+
+# -- what the stage shows ----------------------------------------------------------------------
+
+@pytest.mark.parametrize("preset", LAB.presets, ids=lambda preset: preset.name)
+def test_what_flows_on_the_stage_adds_up(preset):
+    """I/Os that come are done, given up, or stand in line; what lives on credits is what is done
+    beyond what they are earned for."""
+    r = LAB.run(LAB.Params(**preset.values))
+    of = {name: series.value[1:] for name, series in r.series.items()}
+    tick = r.series["queue"].t[1]
+    came = (of["completed_rate"] + of["failed_rate"]).cumsum() * tick + of["queue"]
+    assert came == pytest.approx(of["offered_rate"].cumsum() * tick, abs=1e-3 * came[-1] + 1e-6)
+    assert (of["spent_rate"] <= of["completed_rate"] * (1 + 1e-6) + 1e-6).all()
+    assert (of["spent_rate"] > 0).any() == (r.summary["credits_low"] < 1)
+
+
+@pytest.mark.parametrize("preset", LAB.presets, ids=lambda preset: preset.name)
+@pytest.mark.parametrize("part", [0.1, 0.3, 0.9])
+def test_a_burst_raises_the_load(preset, part):
+    """At any moment: before the busy time, in it, after it, or where there is none."""
+    p = LAB.Params(**preset.values)
+    burst = LAB.Params(**{**preset.values, **LAB.boxes[0].burst(p, part * p.duration)})
+    calm, busy = (LAB.run(each).summary["offered"] for each in (p, burst))
+    assert busy > 1.01 * calm

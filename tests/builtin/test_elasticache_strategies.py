@@ -305,3 +305,48 @@ def test_a_flush_that_does_not_recover(seed):
     for cure in ({"faults": ""}, {"lock": True}, {"database_timeout": 0.5},
                  {"retry_mode": "none"}):
         assert at_the_end(seed, **cure) > 0.98, cure
+
+
+# -- what the stage shows ----------------------------------------------------------------------
+
+@pytest.mark.parametrize("preset", LAB.presets, ids=lambda preset: preset.name)
+def test_what_flows_on_the_stage_adds_up(preset):
+    """Attempts are first ones and retries; each is a hit or asks the database, or waits for one
+    that does; answers come from the cache or the database."""
+    p = LAB.Params(**preset.values)
+    r = LAB.run(p)
+    total = {name: float(series.value[1:].sum()) * series.t[1] for name, series in r.series.items()}
+    s = r.summary
+    assert total["attempts_rate"] == pytest.approx(s["attempts"], abs=2)
+    assert total["offered_rate"] + total["again_rate"] == pytest.approx(s["attempts"], rel=1e-3)
+    assert total["queries_rate"] == pytest.approx(s["database_reads"])
+    apart = total["attempts_rate"] - total["hits_rate"] - total["queries_rate"]
+    assert apart > 0 if p.lock else apart == pytest.approx(0, abs=2)
+    assert total["hits_rate"] + total["fetched_rate"] == pytest.approx(
+        total["goodput_rate"], rel=1e-4)
+    assert total["failed_rate"] <= total["queries_rate"] + 1
+    assert total["lost_rate"] == pytest.approx(s["failed"] + s["abandoned"], rel=1e-6, abs=2)
+
+
+def test_what_flows_adds_up_request_by_request():
+    """The same where each read is followed."""
+    p = LAB.Params(read_rate=200, write_rate=20, keys=500, node_items=20, database_servers=2,
+                   database_time=0.05, database_timeout=0.2)
+    assert model.followed(p)
+    r = LAB.run(p)
+    of = {name: series.value for name, series in r.series.items()}
+    assert np.allclose(of["attempts_rate"], of["hits_rate"] + of["queries_rate"])
+    assert np.allclose(of["goodput_rate"], of["hits_rate"] + of["fetched_rate"])
+    assert of["failed_rate"].sum() > 0
+
+
+@pytest.mark.parametrize("preset", LAB.presets, ids=lambda preset: preset.name)
+def test_a_burst_raises_the_load_from_its_moment_on(preset):
+    """Four times the reads for a twentieth of the run; before it nothing comes otherwise."""
+    p = LAB.Params(**preset.values)
+    at = p.duration / 3
+    burst = LAB.Params(**{**preset.values, **LAB.boxes[0].burst(p, at)})
+    calm, busy = (LAB.run(each).series["offered_rate"] for each in (p, burst))
+    before, during = calm.t <= at, (calm.t > at) & (calm.t <= at + p.duration / 20)
+    assert busy.value[during].max() > 3 * calm.value[during].max()
+    assert busy.value[before].mean() == pytest.approx(calm.value[before].mean(), rel=0.02)

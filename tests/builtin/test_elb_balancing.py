@@ -553,3 +553,37 @@ def test_a_thousand_a_second_in_the_time_of_a_figure():
     print(f"measured: {result.summary['offered']:,.0f} requests in {run * 1e3:.0f} ms, "
           f"drawn in {draw * 1e3:.0f} ms")
     assert run < draw
+
+
+# -- what the stage shows ---------------------------------------------------------------------
+
+@pytest.mark.parametrize("preset", LAB.presets, ids=lambda preset: preset.name)
+def test_what_flows_on_the_stage_adds_up(preset):
+    """Attempts are first ones and retries; each goes to a zone or is rejected at its node; answers
+    in time are those of the zones; the others are lost at a zone or a node."""
+    r = LAB.run(LAB.Params(**preset.values))
+    of = {name: series.value for name, series in r.series.items()}
+
+    def zones(*names):
+        return sum(of[f"{name}_{zone}"] for name in names for zone in elb.ZONES)
+    count = r.params.duration / model.TICKS
+    assert np.allclose(zones("first", "again"), of["attempts_rate"])
+    assert np.allclose(zones("done"), of["completed_rate"], atol=1e-9)
+    assert np.allclose(zones("unanswered", "rejected"), of["unanswered_rate"], atol=1e-9)
+    assert zones("again")[1:].sum() * count == pytest.approx(r.summary["retries"])
+    went = [sum(of[f"sent_{one}{other}"][1:].sum() for other in elb.ZONES) for one in elb.ZONES]
+    assert sum(went) * count + r.summary["rejected"] == pytest.approx(r.summary["attempts"])
+    if not r.params.retry:
+        assert zones("open")[-1] == r.summary["in_flight_end"]
+
+
+@pytest.mark.parametrize("preset", LAB.presets, ids=lambda preset: preset.name)
+def test_a_burst_raises_the_load_from_its_moment_on(preset):
+    """Four times the rate for a twentieth of the run; what came before is the same."""
+    p = LAB.Params(**preset.values)
+    at = p.duration / 3
+    burst = LAB.Params(**{**preset.values, **LAB.boxes[0].burst(p, at)})
+    calm, busy = (LAB.run(each).series["offered_rate"] for each in (p, burst))
+    after = (calm.t > at) & (calm.t <= at + p.duration / 20)
+    assert (calm.value[calm.t <= at] == busy.value[calm.t <= at]).all()
+    assert busy.value[after].mean() > 2.5 * calm.value[after].mean()

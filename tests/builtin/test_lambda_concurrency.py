@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import labsim
+from labsim import declare as kit
 from labsim import theory
 from labsim.builtin.lambda_concurrency import story
 from labsim.errors import NotApplicable, ParameterError
@@ -327,3 +328,41 @@ def test_theory_says_why_it_is_silent():
     for values in ({"retry_mode": "fixed"}, {"faults": [("function", "slow", 1, 1, 2)]}):
         with pytest.raises(NotApplicable):
             story.erlang(LAB.Params(spike_factor=1, **values))
+
+
+# -- what the stage shows ----------------------------------------------------------------------
+
+@pytest.mark.parametrize("preset", LAB.presets, ids=lambda preset: preset.name)
+def test_what_flows_on_the_stage_adds_up(preset):
+    """Who calls the function, for the first time or again, is let in or throttled; what leaves the
+    callers is answered or given up."""
+    p = LAB.Params(**preset.values)
+    r = LAB.run(p)
+    total = {name: float(series.value[1:].sum()) * series.t[1] for name, series in r.series.items()}
+    calls, s = total["first_rate"] + total["again_rate"], r.summary
+    assert total["turned_away_rate"] == pytest.approx(s["throttled"] + s["failed_gateway"])
+    assert total["cached_rate"] == pytest.approx(s["cache_hits"])
+    assert total["completed_rate"] == pytest.approx(s["completed"], abs=1e-6)
+    assert total["late_rate"] == pytest.approx(s["late"])
+    if p.caller in ("synchronous", "api-gateway"):
+        assert calls == pytest.approx(s["attempts"])
+        assert total["again_rate"] == pytest.approx(s["retries"])
+        assert calls == pytest.approx(s["invocations"] + s["cache_hits"]
+                                      + total["turned_away_rate"])
+    else:
+        assert total["first_rate"] <= s["offered"]
+        assert p.batch_size > 1 or calls == pytest.approx(s["invocations"] + s["throttled"])
+    assert (r.series["free"].value >= r.series["limit"].value
+            - r.series["in_flight"].value).all()
+
+
+@pytest.mark.parametrize("preset", LAB.presets, ids=lambda preset: preset.name)
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_a_burst_raises_the_load(preset, part):
+    """At any moment: before the spike, in it, after it, or where there is none."""
+    p = LAB.Params(**preset.values)
+    burst = LAB.Params(**{**preset.values, **LAB.boxes[0].burst(p, part * p.duration)})
+    calm, busy = (kit.spiked(each, each.arrival_rate) for each in (p, burst))
+    assert busy.cumulative[-1] > 1.05 * calm.cumulative[-1]
+    later = kit.spiked(burst, 1.0).expected(np.array([part, part + 0.05]) * p.duration)[0]
+    assert later > 1.8 * 0.05 * p.duration

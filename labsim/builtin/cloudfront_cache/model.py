@@ -78,8 +78,10 @@ class Shops(kit.Outcome):
     """A site, its origin, and who delivers it."""
 
     def series(self) -> dict:
-        """Those of who delivers."""
-        return self.delivery.series()
+        """Those of who delivers, with shares told of what."""
+        of = {"hits": "of requests", "regional": "of misses", "shield": "of misses"}
+        return {name: (values, unit or of.get(name.split("_")[0], ""))
+                for name, (values, unit) in self.delivery.series().items()}
 
     def cost(self) -> dict:
         """This run's part of a month's bill."""

@@ -10,7 +10,7 @@ from labsim.declare.faults import checked
 from labsim.engine import popularity
 from labsim.services.cloudfront import Distribution
 from labsim.services.cloudfront import rules as cloudfront
-from labsim.services.cloudfront.books import CODES
+from labsim.services.cloudfront.books import CODES, WAYS
 from labsim.services.cloudfront.distribution import WIDER
 from labsim.services.common import regions as world
 
@@ -32,46 +32,77 @@ SHUT = {"outage": "unreachable", "change_every": 0}
 PRESETS = (
     Preset("No CDN", "A thousand requests a second, and everybody asks a bucket in the US. The "
                      "first byte takes three round trips, and an ocean is wide.",
-           {"delivery": "direct"}),
+           {"delivery": "direct"},
+           headline=("latency_p50", "ttfb_as", "month_usd"),
+           hand=("delivery", "origin_time", "request_rate")),
     Preset("Edge locations", "Four edges in each region. What the shop has is there at once; what "
-                             "it lacks still crosses the ocean.", ALONE),
+                             "it lacks still crosses the ocean.", ALONE,
+           headline=("hit_ratio", "latency_p50", "latency_p95", "origin_requests"),
+           hand=("edges", "regional", "delivery")),
     Preset("More edge locations", "Sixteen edges in each: nearer to everybody, and each knows a "
-                                  "smaller street. Watch the hit ratio.", {**ALONE, "edges": 16}),
+                                  "smaller street. Watch the hit ratio.", {**ALONE, "edges": 16},
+           headline=("hit_ratio", "latency_p50", "latency_p95", "origin_requests"),
+           hand=("edges", "regional", "edge_size")),
     Preset("Regional edge cache", "The same, with a regional cache. What one shop has fetched, the "
-                                  "others find near by.", {"edges": 16}),
+                                  "others find near by.", {"edges": 16},
+           headline=("hit_ratio", "offload", "latency_p95", "origin_requests"),
+           hand=("regional", "edges")),
     Preset("Origin Shield", "And one cache near the origin that all regions ask. The origin is "
                             "asked once for the world; each way through it is paid.",
-           {"edges": 16, "shield": True}),
+           {"edges": 16, "shield": True},
+           headline=("offload", "origin_requests", "shield_requests", "month_usd"),
+           hand=("shield", "regional", "edges")),
     Preset("Cache key", "Tracking parameters in the query string make two hundred copies of each "
                         "object. Most of what viewers ask for is there, under another key.",
-           {"variants": 200}),
+           {"variants": 200},
+           headline=("hit_ratio", "offload", "origin_requests"), hand=("variants", "header_age")),
     Preset("Day and night", "Asia asks while Europe sleeps: the origin sees a flatter day than any "
-                            "region.", {"day_swing": 0.8}),
+                            "region.", {"day_swing": 0.8},
+           headline=("origin_peak", "offload", "latency_p95"), hand=("day_swing", "asia_share")),
     Preset("Long max-age", "A max-age of a day spares the origin, and the bread is old: look what "
-                           "a release does.", LONG),
+                           "a release does.", LONG,
+           headline=("stale_share", "stale_longest", "origin_requests"),
+           hand=("header_age", "change_every", "change_share"), moment=72_000),
     Preset("Invalidation", "The same, and after each release every changed file is invalidated. "
                            "Look at the bill.",
-           {**LONG, "update": "invalidate", "invalidation_time": 300}),
+           {**LONG, "update": "invalidate", "invalidation_time": 300},
+           headline=("stale_share", "paths", "month_usd"),
+           hand=("update", "invalidation_time", "change_every"), moment=45_000),
     Preset("Versioned names", "The same, but what changes gets a new name. Nothing is old, and "
-                              "nothing is paid for that.", {**LONG, "update": "versioned"}),
+                              "nothing is paid for that.", {**LONG, "update": "versioned"},
+           headline=("stale_share", "paths", "month_usd"), hand=("update", "change_every"),
+           moment=45_000),
     Preset("No-cache header", "No-cache, says the origin: each request goes all the way.",
-           {"header": "no-cache"}),
+           {"header": "no-cache"},
+           headline=("hit_ratio", "origin_requests", "latency_p95"), hand=("header", "min_ttl")),
     Preset("Minimum TTL", "No-cache, says the origin; four hours at least, says the behaviour. The "
-                          "behaviour wins.", {"header": "no-cache", "min_ttl": 14_400}),
+                          "behaviour wins.", {"header": "no-cache", "min_ttl": 14_400},
+           headline=("hit_ratio", "origin_requests", "stale_share"), hand=("min_ttl", "header")),
     Preset("Origin outage", "The origin doesn't answer for two hours. What is fresh is still sold; "
-                            "who wants more waits half a minute for an error.", SHUT),
+                            "who wants more waits half a minute for an error.", SHUT,
+           headline=("failed", "latency_max", "hit_ratio"),
+           hand=("outage", "outage_duration", "stale_if_error"), moment=41000),
     Preset("Stale-if-error", "The same, but expired copies may stand in.",
-           {**SHUT, "stale_if_error": 86_400}),
+           {**SHUT, "stale_if_error": 86_400},
+           headline=("failed", "expired_served", "latency_max"),
+           hand=("stale_if_error", "error_ttl", "outage"), moment=41000),
     Preset("Origin group failover", "A second origin, asked after one short try, for every single "
                                     "miss anew.",
-           {**SHUT, "origin_group": True, "connect_attempts": 1, "connect_timeout": 2}),
+           {**SHUT, "origin_group": True, "connect_attempts": 1, "connect_timeout": 2},
+           headline=("failed", "from_second", "latency_max"),
+           hand=("origin_group", "connect_timeout", "connect_attempts"), moment=41000),
     Preset("Price class 100", "Asia and South America travel. Compare their wait and the bill.",
-           {"price_class": "100"}),
+           {"price_class": "100"},
+           headline=("ttfb_as", "ttfb_sa", "month_usd"), hand=("price_class", "asia_share")),
     Preset("Cross-Region Replication", "No cache at all: S3 replicates to every region. All is "
                                        "near, little is old. And the bill?",
-           {"delivery": "replicas"}),
+           {"delivery": "replicas"},
+           headline=("latency_p50", "stale_share", "month_usd"),
+           hand=("delivery", "replication_lag")),
     Preset("Retry storm", "Nothing may be cached, says a small server. It is slow for two minutes; "
-                          "viewers wait for two seconds and ask again. When is it over?", STORM),
+                          "viewers wait for two seconds and ask again. When is it over?", STORM,
+           headline=("goodput", "amplification", "failed", "origin_utilization"),
+           hand=("client_timeout", "retry_mode", "workers")),
 )
 
 
@@ -134,22 +165,29 @@ PANELS = (
 NAMES = {"us": "US", "eu": "Europe", "as": "Asia", "sa": "S. America"}
 BOXES = (
     *(box for row, (region, code) in enumerate(CODES.items()) for box in (
-        Box(NAMES[code], (0, row), (("req/s", f"viewers_{code}"), ("s", f"ttfb_{code}"))),
+        Box(NAMES[code], (0, row), (("req/s", f"viewers_{code}"), ("first byte", f"ttfb_{code}"))),
         Box(f"Edges {NAMES[code]}", (1, row), (("hits", f"hits_{code}"),),
             bars=(f"hit_{code}", "edges"),
             breaks=f"cloudfront-{region}"),
         Box(f"Regional {NAMES[code]}", (2, row), (("hits", f"regional_{code}"),)))),
     Box("Origin Shield", (3, 0), (("hits", "shield_share"),)),
-    Box("Origin", (3, 1), (("req/s", "origin_rate"), ("failed", "failed_rate")),
-        alarm="failed_rate", breaks="origin"),
-    Box("Second origin", (4, 1), (("req/s", "second_rate"),)),
+    Box("Origin", (3, 1), (("req/s", "origin_rate"),), breaks="origin"),
+    Box("Second origin", (3, 2), (("req/s", "second_rate"),)),
+    Box("Failed", (3, 3), (("req/s", "failed_rate"),), alarm="failed_rate"),
 )
 LINKS = (
-    *(link for name in NAMES.values() for link in (
-        Link(name, f"Edges {name}"), Link(f"Edges {name}", f"Regional {name}"),
-        Link(f"Regional {name}", "Origin"))),
-    Link("Origin Shield", "Origin"),
-    Link("Origin", "Second origin", control=True),
+    *(link for who, where in [[list(NAMES)[k] for k in way] for way in WAYS] for link in (
+        Link(NAMES[who], f"Edges {NAMES[where]}", flows=(
+            (f"first_{who}_{where}", "sent"), (f"again_{who}_{where}", "retried"))),
+        Link(f"Edges {NAMES[where]}", NAMES[who], flows=(
+            (f"good_{who}_{where}", "served"), (f"bad_{who}_{where}", "lost"))))),
+    *(link for code, name in NAMES.items() for link in (
+        Link(f"Edges {name}", f"Regional {name}", flows=((f"missed_{code}", "sent"),)),
+        Link(f"Regional {name}", "Origin", flows=((f"on_{code}", "sent"),)),
+        Link(f"Regional {name}", "Origin Shield", flows=((f"shielded_{code}", "sent"),)))),
+    Link("Origin Shield", "Origin", flows=(("shield_rate", "sent"),)),
+    Link("Origin", "Second origin", flows=(("second_rate", "sent"),)),
+    Link("Origin", "Failed", flows=(("failed_rate", "lost"),)),
 )
 
 

@@ -140,10 +140,39 @@ class Capacity(kit.Outcome):
         return bill.on_demand(self.wanted, self.sim.tick)
 
     def series(self) -> dict:
-        """Those of the table, and what the cache answered."""
-        reads = self.table.arrived[:, READ] + self.hits
-        return {**self.table.series(), "reads_offered_rate": self.per_second(reads, "req/s"),
-                "hits_rate": self.per_second(self.hits, "req/s")}
+        """Those of the table, what the cache answered, and what the index has to do."""
+        table, came = self.table, self.table.arrived.sum(axis=1)
+        rates = {
+            "offered_rate": came + self.hits, "missed_rate": came, "hits_rate": self.hits,
+            "reads_offered_rate": table.arrived[:, READ] + self.hits,
+            "again_rate": np.maximum(table.attempted.sum(axis=1) - came, 0.0),
+            "served_rate": table.served.sum(axis=1),
+            "completed_rate": table.served.sum(axis=1) + self.hits,
+            "failed_rate": table.attempts.gone.sum(axis=1)}
+        return {**table.series(), **{name: self.per_second(counts, "req/s")
+                                     for name, counts in rates.items()},
+                "hit_share": kit.per_tick(self.hits / np.maximum(
+                    table.arrived[:, READ] + self.hits, 1e-9), "of reads"),
+                **self.tank(), **self.of_index()}
+
+    def tank(self) -> dict:
+        """How full the emptier one of the tanks for reads and writes is, and how many units per
+        second both give; on demand there are none."""
+        table, most = self.table, rules.BURST_WINDOW * self.table.allowed
+        left = np.vstack([table.burst_first, table.burst_left]) * (not table.on_demand)
+        full = np.minimum(left / np.vstack([most[:1], most]), 1.0).min(axis=1)
+        gives = np.maximum(left[:-1] - left[1:], 0.0).sum(axis=1) / self.sim.tick
+        return {"tank": (full, "of tank"), "tank_rate": kit.per_tick(gives, "units/s")}
+
+    def of_index(self) -> dict:
+        """Writes to the index, and how loaded its partitions are; nothing without one."""
+        load = self.index.load if self.index else np.zeros((TICKS, 1))
+        wrote = self.index.consumed / self.index.units if self.index else np.zeros(TICKS)
+        groups = np.array_split(load, min(kit.MOST_BARS, load.shape[1]), axis=1)
+        count = load.shape[1] if self.index else 0
+        return {"index_rate": kit.per_tick(wrote, "req/s"),
+                "index_partitions": (np.full(TICKS + 1, float(count)), "partitions"),
+                **kit.bars("index", [group.max(axis=1) for group in groups])}
 
     def cost(self) -> dict:
         """Units or capacity, the index, the cache."""

@@ -51,42 +51,74 @@ DAYS = {"workload": "day", "duration": 86_400, "peak_factor": 6}
 
 PRESETS = (
     Preset("Burst capacity", "Three times the load for half an hour. For some minutes nothing "
-                             "happens: the tank."),
-    Preset("Short peak", "Five minutes, short enough for what was saved before.", SHORT),
+                             "happens: the tank.",
+           headline=("throttled", "failed", "latency_p99", "cost_usd"),
+           hand=("peak_factor", "peak_duration", "read_capacity"), moment=1980),
+    Preset("Short peak", "Five minutes, short enough for what was saved before.", SHORT,
+           headline=("throttled", "failed", "latency_p99", "cost_usd"),
+           hand=("peak_factor", "peak_duration", "read_capacity"), moment=2040),
     Preset("Provisioned for the peak", "Enough for the busiest minute, all day long.",
-           {"read_capacity": 650, "write_capacity": 320}),
+           {"read_capacity": 650, "write_capacity": 320},
+           headline=("throttled", "read_utilization", "cost_usd"),
+           hand=("peak_factor", "peak_duration"), moment=2700),
     Preset("Auto scaling", "It looks twice before it buys, and for a quarter of an hour before "
-                           "it sells.", AUTO),
-    Preset("On-demand", "Nobody plans anything. Look at the bill.", {"mode": "on-demand"}),
+                           "it sells.", AUTO,
+           headline=("scale_outs", "scale_ins", "throttled", "cost_usd"),
+           hand=("target", "scaling_delay", "peak_duration"), moment=1380),
+    Preset("On-demand", "Nobody plans anything. Look at the bill.", {"mode": "on-demand"},
+           headline=("throttled", "cost_usd", "on_demand_ratio"),
+           hand=("mode", "peak_factor", "peak_duration"), moment=2700),
     Preset("On-demand's limit", "A new table takes four thousand at once. Then its partitions "
                                 "split for heat, and half an hour later there is twice the peak.",
            {"mode": "on-demand", "read_rate": 0, "write_rate": 1_000, "peak_factor": 7,
-            "peak_start": 900, "peak_duration": 3_600}),
+            "peak_start": 900, "peak_duration": 3_600},
+           headline=("throttled", "failed", "partitions", "write_capacity_end"),
+           hand=("peak_factor", "previous_peak", "split_after")),
     Preset("Hot partition key", "Capacity for twice as much as comes, and half of it is for one "
                                 "key: one partition does a thousand. Splits free its neighbours, "
                                 "but a single item stays where it is.",
-           {**HOT, "hot_key_share": 0.5}),
+           {**HOT, "hot_key_share": 0.5},
+           headline=("failed", "partition_load_max", "partitions", "write_utilization"),
+           hand=("hot_key_share", "sort_keys", "write_shards"), moment=1800),
     Preset("Split for heat", "The same key, but with many items under a sort key: ten minutes "
                              "later the partition is split between them.",
-           {**HOT, "hot_key_share": 0.5, "sort_keys": True}),
+           {**HOT, "hot_key_share": 0.5, "sort_keys": True},
+           headline=("failed", "partition_load_max", "partitions", "write_utilization"),
+           hand=("sort_keys", "split_after", "hot_key_share"), moment=900),
     Preset("Write sharding", "The same key under ten names.",
-           {**HOT, "hot_key_share": 0.5, "write_shards": 10}),
+           {**HOT, "hot_key_share": 0.5, "write_shards": 10},
+           headline=("failed", "partition_load_max", "partitions", "write_utilization"),
+           hand=("write_shards", "hot_key_share")),
     Preset("Hot key, on-demand", "The hot key again, and money is no object: the partition is.",
            {"read_rate": 0, "write_rate": 3_000, "peak_factor": 1, "hot_key_share": 0.5,
-            "mode": "on-demand", "previous_peak": 3_000}),
+            "mode": "on-demand", "previous_peak": 3_000},
+           headline=("failed", "partition_load_max", "partitions", "cost_usd"),
+           hand=("hot_key_share", "write_shards", "mode"), moment=1800),
     Preset("Without adaptive capacity", "How it was: each partition has its part of the capacity, "
                                         "used or not.",
-           {**HOT, "write_rate": 2_000, "hot_key_share": 0.38, "adaptive": False}),
+           {**HOT, "write_rate": 2_000, "hot_key_share": 0.38, "adaptive": False},
+           headline=("failed", "throttled", "write_utilization"),
+           hand=("adaptive", "hot_key_share", "write_capacity")),
     Preset("GSI back-pressure", "An index on a status that is always the same: its partition "
-                                "fills, and the table's writes stop.", {**STATUS, "index_keys": 1}),
-    Preset("GSI with many keys", "The same writes, an index key with many values.", STATUS),
+                                "fills, and the table's writes stop.", {**STATUS, "index_keys": 1},
+           headline=("throttled_by_gsi", "failed", "write_utilization"),
+           hand=("index_keys", "index_capacity", "index"), moment=1800),
+    Preset("GSI with many keys", "The same writes, an index key with many values.", STATUS,
+           headline=("throttled_by_gsi", "failed", "write_utilization"),
+           hand=("index_keys", "index_capacity", "index")),
     Preset("Hot item, read", "Everybody reads one page: nine of ten reads are for one item. Three "
                              "replicas have it, and that is all that ever will.",
-           READERS),
+           READERS,
+           headline=("failed", "throttled_reads", "partition_load_max", "latency_p99"),
+           hand=("hot_key_share", "dax", "read_rate"), moment=1800),
     Preset("DAX", "The same readers with a cache in front: hardly one of them is left.",
-           {**READERS, "dax": True}),
+           {**READERS, "dax": True},
+           headline=("hit_ratio", "failed", "latency_p50", "cost_usd"),
+           hand=("dax", "item_ttl", "dax_items")),
     Preset("Three bills of a day", "A day with six times the traffic at noon. What would each way "
-                                   "of paying cost?", {**DAYS, "mode": "auto-scaling"}),
+                                   "of paying cost?", {**DAYS, "mode": "auto-scaling"},
+           headline=("cost_at_peak", "cost_scaled", "cost_on_demand", "cost_usd"),
+           hand=("mode", "peak_factor", "target")),
 )
 
 
@@ -111,19 +143,35 @@ def allowed(p) -> float:
 PANELS = tuple(replace(panel, theory=kit.Theory("for good", allowed))
                if panel.title == "Writes" else panel for panel in measures.PANELS)
 
+
+def burst(p, t: float) -> dict:
+    """A peak at `t` s more; of a day, twice the height at noon."""
+    if p.workload == "day":
+        return {"peak_factor": min(2 * p.peak_factor, 1_000)}
+    return kit.burst(p, t, "peak")
+
+
 BOXES = (
     Box("Clients", (0, 0), (("reads/s", "reads_offered_rate"),
-                           ("writes/s", "writes_offered_rate"))),
-    Box("DAX", (1, 0), (("hits/s", "hits_rate"),)),
-    Box("Partitions", (2, 0), (("of the table", "partitions"),), bars=("load", "partitions"),
+                           ("writes/s", "writes_offered_rate")), burst=burst),
+    Box("DAX", (1, 0), (("hits/s", "hits_rate"), ("of reads", "hit_share"))),
+    Box("Partitions", (2, 0), (("in the table", "partitions"),), bars=("load", "partitions"),
         breaks="table-1"),
-    Box("Tank", (2, 1), (("units", "burst"),)),
-    Box("Throttled", (1, 1), (("per second", "throttled_rate"),), alarm="throttled_rate"),
+    Box("Tank", (3, 0), (("full", "tank"),)),
+    Box("Given up", (0, 1), (("req/s", "failed_rate"),), alarm="failed_rate"),
+    Box("Answered", (1, 1), (("req/s", "completed_rate"),)),
+    Box("Throttled", (2, 1), (("attempts/s", "throttled_rate"),), alarm="throttled_rate"),
+    Box("Index", (3, 1), (("writes/s", "index_rate"),), bars=("index", "index_partitions")),
 )
 LINKS = (
-    Link("Clients", "DAX"), Link("DAX", "Partitions"),
-    Link("Tank", "Partitions", "unused capacity"), Link("Partitions", "Throttled"),
-    Link("Throttled", "Clients", "try again", control=True),
+    Link("Clients", "DAX", flows=(("offered_rate", "sent"), ("again_rate", "retried"))),
+    Link("DAX", "Partitions", flows=(("missed_rate", "sent"), ("again_rate", "retried"))),
+    Link("DAX", "Answered", flows=(("hits_rate", "served"),)),
+    Link("Partitions", "Answered", flows=(("served_rate", "served"),)),
+    Link("Partitions", "Throttled", flows=(("throttled_rate", "lost"),)),
+    Link("Partitions", "Index", flows=(("index_rate", "sent"),)),
+    Link("Clients", "Given up", flows=(("failed_rate", "lost"),)),
+    Link("Tank", "Partitions", "saved", flows=(("tank_rate", "sent"),)),
 )
 
 

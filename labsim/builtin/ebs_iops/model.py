@@ -12,6 +12,8 @@ of a minute and of a day. A run is a few hundred such pieces, and a few more for
 *Leaves out:* what happens by chance between two changes; see the notebook.
 """
 
+import numpy as np
+
 from labsim import declare as kit
 from labsim.builtin.ebs_iops import limits
 from labsim.builtin.ebs_iops.params import LOCAL, EbsIopsParams
@@ -76,8 +78,11 @@ class Disk(kit.Outcome):
         self.notes = limits.notes(p)
 
     def series(self) -> dict:
-        """Those of the storage."""
-        return self.storage.series()
+        """Those of the storage, and how many I/Os per second live on its credits."""
+        series, device = self.storage.series(), self.storage.device
+        left = np.append(device.start, self.storage.credits)
+        spent = np.maximum(left[:-1] - left[1:], 0.0) * device.bucket / max(device.spend, 1e-9)
+        return {**series, "spent_rate": kit.per_tick(spent / self.sim.tick, "I/Os/s")}
 
     def cost(self) -> dict:
         """That of the storage."""

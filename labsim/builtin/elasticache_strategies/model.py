@@ -22,7 +22,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim import theory
 from labsim.builtin.elasticache_strategies.params import ElasticacheStrategiesParams
-from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, key_sample
+from labsim.engine import Estimate, Load, RateCurve, ServiceTimes, Simulation, key_sample
 from labsim.services import elasticache, rds
 from labsim.services.elasticache.pace import (
     AFTER,
@@ -59,6 +59,7 @@ def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
                warm=p.warm)
     cache = elasticache.Cluster(sim, "cache", **nodes) if follow else (
         elasticache.SampledCluster(sim, "cache", skew=p.skew, **nodes))
+    reads = Load(lambda _: kit.spiked(p, p.read_rate))
     readers = None      # nobody waits for an answer
     database = (rds.Database if follow else rds.CountedDatabase)(sim, "database", **work)
     if p.lost_nodes and cached:
@@ -66,16 +67,16 @@ def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
     if follow:
         app = elasticache.Application(sim, "application", cache, database, skew=p.skew,
                                       random=sim.stream, **how)
-        loads = {"writes": (app.writes, p.write_rate)}
+        curves = {"writes": (app.writes, RateCurve.steady(p.write_rate, sim.duration))}
         if p.retry:
-            readers = sim.send(p.read_rate, to=app, name="readers", retry=p.retry)
+            readers = sim.send(reads, to=app, name="readers", retry=p.retry)
         else:
-            loads["reads"] = app, p.read_rate
-        for what, (way, rate) in loads.items():
-            way.feed(RateCurve.steady(rate, sim.duration).arrivals(sim.stream(what)))
+            curves["reads"] = app, reads.curve(sim.duration)
+        for what, (way, curve) in curves.items():
+            way.feed(curve.arrivals(sim.stream(what)))
     else:
         app = elasticache.SampledApplication(sim, "application", cache, database,
-                                             reads=p.read_rate, writes=p.write_rate,
+                                             reads=reads, writes=p.write_rate,
                                              retry=p.retry, **how)
         readers = app.readers
     return CacheAside(p, sim, cache=cache, database=database, app=app, readers=readers)
@@ -85,7 +86,12 @@ def followed(p: ElasticacheStrategiesParams) -> bool:
     """Whether each request is followed, for there are few."""
     few = p.keys <= LOADED or p.strategy == NONE
     attempts = p.retry.attempts if p.retry else 1
-    return few and (p.read_rate * attempts + p.write_rate) * p.duration <= FOLLOWED
+    return few and asked(p) * attempts + p.write_rate * p.duration <= FOLLOWED
+
+
+def asked(p: ElasticacheStrategiesParams) -> float:
+    """Reads that are to be expected."""
+    return kit.spiked(p, p.read_rate).cumulative[-1]
 
 
 class CacheAside(kit.Outcome):
@@ -109,9 +115,16 @@ class CacheAside(kit.Outcome):
         told = self.app.series()
         asked, failed = told["offered_rate"], told["failed_rate"][0]
         readers = self.readers.told if self.readers else {
-            "offered_rate": asked, "goodput_rate": (asked[0] - failed, asked[1])}
+            "offered_rate": asked, "goodput_rate": (asked[0] - failed, asked[1]),
+            "late_rate": (0.0 * failed, asked[1]), "lost_rate": told["failed_rate"]}
+        wanted, good = readers["offered_rate"][0], readers["goodput_rate"][0]
         return {**told, "attempts_rate": asked, **queue,
-                **{name: readers[name] for name in ("offered_rate", "goodput_rate")}}
+                **{name: readers[name] for name in (
+                    "offered_rate", "goodput_rate", "late_rate", "lost_rate")},
+                "again_rate": (np.maximum(asked[0] - wanted, 0.0), "req/s"),
+                "fetched_rate": (np.maximum(good - told["hits_rate"][0], 0.0), "req/s"),
+                "hit_ratio": (told["hit_ratio"][0], "of reads"),
+                "stale_share": (told["stale_share"][0], "of answers")}
 
     def cost(self) -> dict:
         """Nodes and database."""
@@ -122,7 +135,7 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     """What a run will take: requests, and keys that have to find their node; or steps."""
     if followed(p):
         keys = 0 if p.strategy == NONE else p.keys + LOAD * min(p.keys, p.room) * p.warm
-        return Estimate(requests=COST * (p.read_rate + p.write_rate) * p.duration + keys,
+        return Estimate(requests=COST * (asked(p) + p.write_rate * p.duration) + keys,
                         events=REPORT, lower="read_rate")
     crowded = min(p.duration / CLOSE, STEPS) if p.retry else 0.0    # steps while anybody comes back
     if p.strategy == NONE:
@@ -130,7 +143,7 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
                         lower="read_rate")
     few = key_sample(p.keys, p.skew, 20, 20)
     through = p.write_rate * (p.strategy == THROUGH)
-    reads, fills, stay = few.share * p.read_rate, few.share * through, math.inf
+    reads, fills, stay = few.share * p.busiest_rate, few.share * through, math.inf
     touched = reads + fills
     if touched.any():
         fewest = p.nodes - p.lost_nodes or p.nodes
@@ -140,7 +153,7 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     cycle = shortest_cycle(reads, done * fills, p.ttl * (1 - p.jitter / 2) or math.inf,
                            0.0 if sessions else p.trip_time + p.database_time, sessions)
     replaced = p.failover_time if p.copies else p.replace_time
-    changes = 1.0 + bool(p.lost_nodes) * sum(
+    changes = 1.0 + 2.0 * kit.spikes(p) + bool(p.lost_nodes) * sum(
         at < p.duration for at in (p.lost_at, p.lost_at + replaced))
     longest, settle = plan(p.duration, p.duration / POINTS, stay, cycle, p.ttl or math.inf)
     growing = max(math.log(max(longest, FIRST) / FIRST), 1) / math.log(GROWTH)
@@ -152,8 +165,8 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     slow = min(p.duration, shaken * AFTER) / CLOSE
     missing = few.weight * reads @ (np.exp(-touched * stay) if stay < math.inf else touched * 0)
     if p.ttl:
-        asked = 1 + reads * (0.0 if sessions or p.lock else p.trip_time + p.database_time)
-        missing = max(missing, few.weight * reads @ (asked / (asked + reads * p.ttl)))
+        tries = 1 + reads * (0.0 if sessions or p.lock else p.trip_time + p.database_time)
+        missing = max(missing, few.weight * reads @ (tries / (tries + reads * p.ttl)))
     if p.write_rate + missing > p.database_rate:      # a line that does not end
         slow = min(changes * SETTLING, p.duration / min(longest, CLOSE))
         close = min(p.duration, close + changes * SETTLING * longest)

@@ -2,7 +2,17 @@
 
 from typing import Literal
 
-from labsim.declare import ClientParams, choice, flag, integer, number
+from labsim.declare import (
+    ClientParams,
+    check_spikes,
+    choice,
+    every_knob,
+    flag,
+    integer,
+    number,
+    spike_knobs,
+    spikes,
+)
 from labsim.errors import ParameterError
 from labsim.services.elasticache import cache_aside
 from labsim.services.elasticache.cluster import PRICE
@@ -19,7 +29,15 @@ class ElasticacheStrategiesParams(ClientParams):
 
     read_rate: float = number(
         20_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 100_000), step=1_000,
-        label="Read rate", group=REQUESTS, help="Reads per second, of all keys.")
+        label="Read rate", group=REQUESTS,
+        help="Reads per second, of all keys, outside of a spike.")
+    spike_factor: float
+    spike_start: float
+    spike_duration: float
+    spike_factor, spike_start, spike_duration = spike_knobs(
+        1, 20, 5, group=REQUESTS, of="the read rate during the spike", starts=(0, 120),
+        lasts=(0, 60), steps=(0.5, 5, 1))
+    spike_every: float = every_knob(REQUESTS)
     write_rate: float = number(
         500, unit="req/s", bounds=(0, 1_000_000), slider=(0, 5_000), step=100, label="Write rate",
         group=REQUESTS, help="Writes per second, of keys as popular as those read.")
@@ -115,6 +133,12 @@ class ElasticacheStrategiesParams(ClientParams):
                                  f"{self.engine}, replicas included")
         if self.lost_nodes > self.nodes:
             raise ParameterError("lost_nodes", self.lost_nodes, f"at most nodes, {self.nodes}")
+        check_spikes(self)
+
+    @property
+    def busiest_rate(self) -> float:
+        """Reads per second in a spike, or outside of it, whichever is more."""
+        return self.read_rate * (max(1.0, self.spike_factor) if spikes(self) else 1.0)
 
     @property
     def copies(self) -> int:

@@ -44,48 +44,83 @@ FLUSHED = {"read_rate": 24_000, "client_timeout": 1, "retry_mode": "full-jitter"
 
 PRESETS = (
     Preset("Warm cache", "The most popular fifth is on the shelf when the doors open. It answers "
-                         "far more than a fifth."),
+                         "far more than a fifth.",
+           headline=("hit_ratio", "latency_p95", "database_utilization"),
+           hand=("node_items", "nodes", "skew")),
     Preset("No cache", "The same without a shelf: this is what the database would have to do.",
-           {"strategy": "no-cache"}),
+           {"strategy": "no-cache"},
+           headline=("failed", "latency_p95", "database_utilization", "cost_usd"),
+           hand=("strategy", "read_rate", "database_servers")),
     Preset("Cold cache", "The shelf is new. Each first question goes to the database.",
-           {"warm": False}),
+           {"warm": False},
+           headline=("failed", "hit_ratio", "latency_p95"), hand=("warm", "lock")),
     Preset("Half the memory", "Half of the room. Does it cost half of the hits?",
-           {"node_items": 25_000}),
+           {"node_items": 25_000},
+           headline=("hit_ratio", "evictions", "latency_p95", "database_utilization"),
+           hand=("node_items", "nodes", "skew")),
     Preset("Lazy loading, stale data", "Many writes, lazy loading, no TTL: a popular page is "
-                                       "hardly ever the newest.", NEWS),
+                                       "hardly ever the newest.", NEWS,
+           headline=("stale_share", "stale_age_max", "hit_ratio"),
+           hand=("write_rate", "ttl", "strategy")),
     Preset("TTL", "The same with a TTL of ten seconds: nothing is older than that, and the "
-                  "database pays for it.", {**NEWS, "ttl": 10}),
+                  "database pays for it.", {**NEWS, "ttl": 10},
+           headline=("stale_share", "stale_age_max", "hit_ratio", "database_reads"),
+           hand=("ttl", "write_rate", "strategy")),
     Preset("Write-through", "Who writes also tells the shelf. Nothing is out of date.",
-           {**NEWS, "strategy": "write-through"}),
+           {**NEWS, "strategy": "write-through"},
+           headline=("stale_share", "stale_age_max", "hit_ratio", "database_reads"),
+           hand=("strategy", "write_rate")),
     Preset("Mass expiry", "Everything was loaded at the same moment, with the same TTL. Watch what "
-                          "happens when it has passed.", ALIKE),
+                          "happens when it has passed.", ALIKE,
+           headline=("failed", "queue_max", "latency_p95"), hand=("ttl", "jitter")),
     Preset("TTL jitter", "The same TTL, less up to half of it at random.",
-           {**ALIKE, "jitter": 0.5}),
+           {**ALIKE, "jitter": 0.5},
+           headline=("failed", "queue_max", "latency_p95"), hand=("jitter", "ttl")),
     Preset("Cache stampede", "One page is nearly half of the traffic, and takes half a second to "
-                             "make. When it expires, everybody goes and makes it.", HOT),
+                             "make. When it expires, everybody goes and makes it.", HOT,
+           headline=("duplicate_fetches", "queue_max", "latency_p99"),
+           hand=("lock", "ttl", "database_time")),
     Preset("Stampede, with a lock", "The same, with a lock: the first goes, the others wait for "
-                                    "him.", {**HOT, "lock": True}),
+                                    "him.", {**HOT, "lock": True},
+           headline=("duplicate_fetches", "queue_max", "latency_p99"),
+           hand=("lock", "ttl", "database_time")),
     Preset("Node lost, hash ring", "Memcached, four nodes, one is lost: a quarter of the keys, by "
-                                   "consistent hashing.", {**FULL, "lost_nodes": 1}),
+                                   "consistent hashing.", {**FULL, "lost_nodes": 1},
+           headline=("keys_moved_share", "hit_ratio", "queue_max", "latency_p95"),
+           hand=("ring", "lost_nodes", "nodes")),
     Preset("Node lost, modulo", "The same loss, where clients count modulo the nodes.",
-           {**FULL, "lost_nodes": 1, "ring": False}),
+           {**FULL, "lost_nodes": 1, "ring": False},
+           headline=("keys_moved_share", "hit_ratio", "queue_max", "latency_p95"),
+           hand=("ring", "lost_nodes", "nodes")),
     Preset("Redis failover", "Redis with a replica of each shard: half a minute, and nothing is "
                              "lost.",
-           {**FULL, "lost_nodes": 1, "engine": "redis", "replicas": 1}),
+           {**FULL, "lost_nodes": 1, "engine": "redis", "replicas": 1},
+           headline=("hit_ratio", "failed", "replacing_s", "cost_usd"),
+           hand=("replicas", "failover_time", "engine"), moment=25),
     Preset("Session store lost", "Sessions in a cache without replicas. A node is lost, and with "
                                  "it the visits of a quarter of the users.",
-           {**VISITORS, "lost_nodes": 1}),
+           {**VISITORS, "lost_nodes": 1},
+           headline=("sessions_lost", "hit_ratio", "latency_p95"),
+           hand=("lost_nodes", "engine", "replicas"), moment=32),
     Preset("Flush that does not recover", "Somebody empties the cache. Readers wait for a second "
                                           "and ask again: the flush is over at once, and what it "
-                                          "did is not.", FLUSHED),
+                                          "did is not.", FLUSHED,
+           headline=("goodput", "amplification", "failed", "queue_max"),
+           hand=("client_timeout", "retry_mode", "max_attempts"), moment=90),
     Preset("Flush, nobody retries", "The same flush, the same readers, but nobody asks twice: the "
                                     "shelf is full again by itself.",
-           {**FLUSHED, "retry_mode": "none"}),
+           {**FLUSHED, "retry_mode": "none"},
+           headline=("goodput", "amplification", "failed", "queue_max"),
+           hand=("retry_mode", "client_timeout", "max_attempts"), moment=60),
     Preset("Flush, with a lock", "Readers ask again, but a page that is being fetched is not "
-                                 "fetched twice: the queue drains.", {**FLUSHED, "lock": True}),
+                                 "fetched twice: the queue drains.", {**FLUSHED, "lock": True},
+           headline=("goodput", "amplification", "failed", "duplicate_fetches"),
+           hand=("lock", "retry_mode", "client_timeout"), moment=55),
     Preset("Flush, timeouts that fit", "No lock. The database turns away who would wait for longer "
                                        "than his reader does: nothing is done for nobody.",
-           {**FLUSHED, "database_timeout": 0.5}),
+           {**FLUSHED, "database_timeout": 0.5},
+           headline=("goodput", "amplification", "failed", "queue_max"),
+           hand=("database_timeout", "client_timeout", "retry_mode"), moment=45),
 )
 
 
@@ -96,6 +131,8 @@ def hit_ratio(p) -> float:
         raise kit.NotApplicable("there is no cache that is filled from a database")
     if p.lost_nodes:
         raise kit.NotApplicable("nodes are lost")
+    if kit.spikes(p):
+        raise kit.NotApplicable("the rate changes")
     sample = key_sample(p.keys, p.skew)
     reads, touched = sample.share * p.read_rate, sample.share * p.read_rate
     if p.strategy == cache_aside.THROUGH:
@@ -144,17 +181,26 @@ PANELS = (
 )
 
 BOXES = (
-    Box("Readers", (0, 0), (("reads/s", "offered_rate"), ("s", "latency"))),
+    Box("Readers", (0, 0), (("reads/s", "offered_rate"), ("mean wait", "latency")),
+        burst=kit.burst),
     Box("Cache", (1, 0), (("hits/s", "hits_rate"), ("hit ratio", "hit_ratio")),
         breaks="cache-1"),
-    Box("Database", (2, 0), (("req/s", "accepted_rate"), ("at work", "in_service")),
+    Box("Queue", (2, 0), (("waiting", "queue"),), alarm="queue"),
+    Box("Database", (3, 0), (("req/s", "accepted_rate"), ("at work", "in_service")),
         breaks="database"),
-    Box("Queue", (2, 1), (("requests", "queue"),), alarm="queue"),
-    Box("Failed", (1, 1), (("per second", "failed_rate"),), alarm="failed_rate"),
+    Box("Given up", (0, 1), (("reads/s", "lost_rate"),), alarm="lost_rate"),
+    Box("Answered", (1, 1), (("in time/s", "goodput_rate"), ("out of date", "stale_share"),
+                             ("too late/s", "late_rate"))),
+    Box("Turned away", (2, 1), (("attempts/s", "failed_rate"),), alarm="failed_rate"),
 )
 LINKS = (
-    Link("Readers", "Cache"), Link("Cache", "Database", "misses"),
-    Link("Database", "Queue"), Link("Queue", "Failed", "timeout"),
+    Link("Readers", "Cache", flows=(("offered_rate", "sent"), ("again_rate", "retried"))),
+    Link("Cache", "Answered", flows=(("hits_rate", "served"),)),
+    Link("Cache", "Queue", "misses", flows=(("queries_rate", "sent"),)),
+    Link("Queue", "Database", flows=(("accepted_rate", "sent"),)),
+    Link("Database", "Answered", flows=(("fetched_rate", "served"), ("late_rate", "lost"))),
+    Link("Queue", "Turned away", flows=(("failed_rate", "lost"),)),
+    Link("Readers", "Given up", flows=(("lost_rate", "lost"),)),
 )
 
 INVARIANTS = (

@@ -21,7 +21,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim.builtin.elb_balancing.params import ElbBalancingParams
 from labsim.declare.client_knobs import AT_ONCE
-from labsim.engine import Estimate, ServiceTimes, Simulation
+from labsim.engine import Estimate, Load, ServiceTimes, Simulation
 from labsim.engine.workload import BLOCK
 from labsim.services import elb
 from labsim.services.elb import rules
@@ -51,7 +51,8 @@ def simulate(p: ElbBalancingParams, sim: Simulation) -> "Balancing":
         checks=elb.HealthChecks(p.health_interval, p.health_timeout, p.unhealthy_threshold,
                                 p.healthy_threshold),
         target_price=p.target_price, random=sim.stream)
-    users = elb.Users(sim, "users", p.request_rate, balancer, count=p.users, cv=p.user_cv,
+    load = Load(lambda _: kit.spiked(p, p.request_rate))
+    users = elb.Users(sim, "users", load, balancer, count=p.users, cv=p.user_cv,
                       visit=p.visit_time, retry=p.retry, random=sim.stream)
     if p.fault != "none":
         balancer.fault(p.fault_at, p.fault_duration, p.fault, p.fault_zone, p.fault_targets,
@@ -93,7 +94,7 @@ def estimate(p: ElbBalancingParams) -> Estimate:
     stay while nodes differ, beside targets that start slowly, one by one (as a part of a control
     event each), and each attempt of users who wait for answers; users, ticks times targets, and
     the checks that matter, after each of which every node looks at its targets."""
-    requests = p.request_rate * p.duration
+    requests = asked(p)
     followed = attempts(p) if p.retry else 0.0
     targets, nodes = sum(p.counts) + p.add_targets, sum(n > 0 for n in p.counts)
     in_scope = targets if p.crosses else targets / nodes
@@ -111,7 +112,7 @@ def estimate(p: ElbBalancingParams) -> Estimate:
     changes = (nodes if p.crosses else 1) * (added + 2 * dead)
     if p.slow_start and p.picks == rules.ROUND_ROBIN and (added or dead):
         slow = min(p.slow_start * bool(added) + p.slow_start * bool(dead), p.duration)
-        picking += SLOW_TURN * p.request_rate * slow * targets / max(targets - added - dead, 1)
+        picking += SLOW_TURN * p.busiest_rate * slow * targets / max(targets - added - dead, 1)
     weighings = (p.duration - p.fault_at) / rules.WEIGHED_EVERY if p.mitigates and dead else 0
     if p.fault_duration:
         weighings = min(weighings, p.fault_duration / rules.WEIGHED_EVERY + 20)
@@ -123,12 +124,17 @@ def estimate(p: ElbBalancingParams) -> Estimate:
                     lower="request_rate" if requests > 10 * targets * TICKS else "duration")
 
 
+def asked(p: ElbBalancingParams) -> float:
+    """Requests that are to be expected."""
+    return kit.spiked(p, p.request_rate).cumulative[-1]
+
+
 def attempts(p: ElbBalancingParams) -> float:
     """How often users who come back will ask, about: more than once each where targets fail or are
     full."""
-    requests, left = p.request_rate * p.duration, sum(p.counts)
+    requests, left = asked(p), sum(p.counts)
     if p.fault == rules.ZONE_LOST:
         left -= p.counts[rules.ZONES.index(p.fault_zone)]
-    calm = p.request_rate * p.service_time < FULL * left and not p.faults
+    calm = p.busiest_rate * p.service_time < FULL * left and not p.faults
     most = p.retry.attempts if p.retry_mode == AT_ONCE else min(p.retry.attempts, WAVES)
     return requests if calm else requests * (1 + most) / 2

@@ -2,7 +2,17 @@
 
 from typing import Literal
 
-from labsim.declare import ClientParams, choice, flag, integer, number
+from labsim.declare import (
+    ClientParams,
+    check_spikes,
+    choice,
+    every_knob,
+    flag,
+    integer,
+    number,
+    spike_knobs,
+    spikes,
+)
 from labsim.errors import ParameterError
 from labsim.services.elb import rules as elb
 
@@ -25,7 +35,13 @@ class ElbBalancingParams(ClientParams):
 
     request_rate: float = number(
         200, unit="req/s", bounds=(0, 100_000), slider=(10, 10_000), step=10, label="Request rate",
-        group=LOAD, help="Requests per second of all users together.")
+        group=LOAD, help="Requests per second of all users together, outside of a spike.")
+    spike_factor: float
+    spike_start: float
+    spike_duration: float
+    spike_factor, spike_start, spike_duration = spike_knobs(
+        1, 120, 15, group=LOAD, starts=(0, 900), lasts=(0, 300), steps=(0.5, 10, 5))
+    spike_every: float = every_knob(LOAD)
     service_time: float = number(
         0.02, unit="s", bounds=(0.001, 3_600), slider=(0.005, 0.5), step=0.005,
         label="Service time", group=LOAD,
@@ -177,6 +193,7 @@ class ElbBalancingParams(ClientParams):
                                  f"0, or at least {elb.SLOW_START_LEAST} s")
         if self.sticky and (refusal := elb.no_cookies(self.balancer, self.picks, self.crosses)):
             raise ParameterError("sticky", True, refusal)
+        check_spikes(self)
 
     @property
     def counts(self) -> list[int]:
@@ -207,6 +224,11 @@ class ElbBalancingParams(ClientParams):
     def kept(self) -> float:
         """How long a user stays with his target, s; 0: for a request."""
         return elb.stays(self.balancer, self.sticky, self.cookie_duration, self.connection_time)
+
+    @property
+    def busiest_rate(self) -> float:
+        """Requests per second in a spike, or outside of it, whichever is more."""
+        return self.request_rate * (max(1.0, self.spike_factor) if spikes(self) else 1.0)
 
     @property
     def quiet(self) -> bool:

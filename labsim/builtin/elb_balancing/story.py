@@ -70,40 +70,70 @@ AGAIN = {"request_rate": 175, "fault": "zone-lost", "client_timeout": 2,
 
 PRESETS = (
     Preset("Round robin", "Six targets, each gets every sixth request of an usher: as even as it "
-                          "can be."),
+                          "can be.",
+           headline=("latency_p95", "load_max", "imbalance"),
+           hand=("request_rate", "algorithm", "service_cv")),
     Preset("Heavy-tailed service times", "As much work as before, but a few pages take long: "
-           "whoever stands behind one waits, while other targets idle.", {"service_cv": 3}),
+           "whoever stands behind one waits, while other targets idle.", {"service_cv": 3},
+           headline=("latency_p95", "latency_p50", "load_max"),
+           hand=("service_cv", "algorithm", "request_rate")),
     Preset("Least outstanding requests", "The same pages. Now each usher counts whom he has sent "
                                          "where.",
-           {"service_cv": 3, "algorithm": "least_outstanding_requests"}),
+           {"service_cv": 3, "algorithm": "least_outstanding_requests"},
+           headline=("latency_p95", "latency_p50", "load_max"),
+           hand=("algorithm", "service_cv", "request_rate")),
     Preset("Cross-zone off", "An NLB as it comes. Half of the users meet two targets, the other "
-                             "half eight.", UNEVEN),
+                             "half eight.", UNEVEN,
+           headline=("load_max", "imbalance", "latency_p95", "cost_usd"),
+           hand=("cross_zone", "a_targets", "b_targets")),
     Preset("Cross-zone on", "Every target gets a tenth. Look at the bill, too.",
-           {**UNEVEN, "cross_zone": "on"}),
+           {**UNEVEN, "cross_zone": "on"},
+           headline=("load_max", "cross_zone_share", "latency_p95", "cost_usd"),
+           hand=("cross_zone", "a_targets", "b_targets")),
     Preset("Sticky sessions", "Too much for six targets, so six more come. Who has a cookie stays "
-                              "where he is.", {**REGULARS, "sticky": True}),
+                              "where he is.", {**REGULARS, "sticky": True},
+           headline=("new_share", "moved_share", "load_max", "latency_p95"),
+           hand=("sticky", "add_targets", "visit_time")),
     Preset("Stateless sessions", "The same without cookies: the new targets help at once.",
-           REGULARS),
+           REGULARS,
+           headline=("new_share", "moved_share", "load_max", "latency_p95"),
+           hand=("sticky", "add_targets", "request_rate"), moment=150),
     Preset("Black hole target", "A sick target answers 500 at once, so its line is always the "
                                 "shortest, and its health check is well.",
-           {**GRAY, "algorithm": "least_outstanding_requests"}),
+           {**GRAY, "algorithm": "least_outstanding_requests"},
+           headline=("failed", "completed", "imbalance", "latency_p95"),
+           hand=("algorithm", "fault", "fault_targets")),
     Preset("Anomaly mitigation", "The same target. By a die it gets a sixth, and less each time "
                                  "the balancer looks at who answers with errors.",
-           {**GRAY, "algorithm": "weighted_random", "anomaly_mitigation": True}),
+           {**GRAY, "algorithm": "weighted_random", "anomaly_mitigation": True},
+           headline=("failed", "completed", "imbalance", "latency_p95"),
+           hand=("anomaly_mitigation", "algorithm", "fault"), moment=150),
     Preset("Zone outage", "A third of the targets and a door are gone. Who still has the old "
                           "address runs to it; the others have to do it all.",
-           {"request_rate": 175, "fault": "zone-lost"}),
+           {"request_rate": 175, "fault": "zone-lost"},
+           headline=("failed", "rejected", "detection_s", "latency_p95"),
+           hand=("fault", "dns_ttl", "eviction_time"), moment=90),
     Preset("Cold targets", "New targets are slow at first, and get their full share at once.",
-           COLD),
+           COLD,
+           headline=("failed", "latency_p95", "load_max", "new_share"),
+           hand=("cold_factor", "warm_time", "slow_start"), moment=150),
     Preset("Slow start", "The same, but their share grows from nothing in five minutes.",
-           {**COLD, "slow_start": 300}),
+           {**COLD, "slow_start": 300},
+           headline=("failed", "latency_p95", "load_max", "new_share"),
+           hand=("slow_start", "cold_factor", "warm_time")),
     Preset("Deregistration delay", "Long requests, and a manager who waits only ten seconds before "
-                                   "he puts out the light.", {**LONG, "deregistration_delay": 10}),
+                                   "he puts out the light.", {**LONG, "deregistration_delay": 10},
+           headline=("cut_off", "drain_s", "latency_p95", "target_hours"),
+           hand=("deregistration_delay", "remove_targets", "remove_at")),
     Preset("Retries that help", "The zone outage once more, but users try again, and two zones "
-                                "have room for all: nearly nobody is left with an error.", AGAIN),
+                                "have room for all: nearly nobody is left with an error.", AGAIN,
+           headline=("failed", "retries", "amplification", "latency_p95"),
+           hand=("client_timeout", "max_attempts", "retry_mode"), moment=90),
     Preset("Retry storm", "A fifth more users, too many for two zones. They give up and come back, "
                           "and when the third zone is there again, it doesn't end.",
-           {**AGAIN, "request_rate": 210}),
+           {**AGAIN, "request_rate": 210},
+           headline=("goodput", "amplification", "late", "failed"),
+           hand=("client_timeout", "max_attempts", "retry_budget"), moment=240),
 )
 
 
@@ -111,6 +141,8 @@ def undisturbed(p) -> None:
     """`NotApplicable` unless the same targets serve everybody all the time."""
     if not p.quiet:
         raise kit.NotApplicable("targets come, leave or die")
+    if kit.spikes(p):
+        raise kit.NotApplicable("the rate changes")
     if p.kept:
         raise kit.NotApplicable("users stay with a target")
     if p.retry:
@@ -162,26 +194,28 @@ PANELS = tuple(
 
 def zone_boxes(row: int, zone: str) -> tuple[Box, Box]:
     """The node and the targets of a zone."""
-    return (Box(f"Node {zone}", (1, row), (("req/s", f"node_{zone}"),
-                                           ("to other zones", f"out_{zone}")),
-                alarm=f"lost_{zone}"),
-            Box(f"Zone {zone}", (2, row), (("of capacity", f"zone_load_{zone}"),),
+    return (Box(f"Node {zone}", (1, row), (("req/s", f"node_{zone}"),), alarm=f"lost_{zone}"),
+            Box(f"Zone {zone}", (2, row), (("of capacity", f"zone_load_{zone}"),
+                                           ("under way", f"open_{zone}")),
                 alarm=f"unhealthy_{zone}", bars=(f"load_{zone}", f"targets_{zone}"),
                 breaks=f"balancer-{zone}"))
 
 
 BOXES = (
-    Box("Users", (0, 1), (("req/s", "offered_rate"),)),
+    Box("Users", (0, 1), (("want /s", "offered_rate"), ("ask /s", "attempts_rate"),
+                          ("fail /s", "failed_rate")), burst=kit.burst),
     *(box for row, zone in enumerate(elb.ZONES) for box in zone_boxes(row, zone)),
-    Box("Completed", (3, 1), (("req/s", "completed_rate"), ("s to an answer", "latency"))),
-    Box("Failed", (3, 2), (("req/s", "failed_rate"),), alarm="failed_rate"),
+    Box("Answered", (3, 0), (("req/s", "completed_rate"), ("wait, mean", "latency"))),
+    Box("No answer", (3, 2), (("attempts/s", "unanswered_rate"),), alarm="unanswered_rate"),
 )
 LINKS = (
-    *(Link("Users", f"Node {zone}") for zone in elb.ZONES),
-    *(Link(f"Node {zone}", f"Zone {zone}") for zone in elb.ZONES),
-    *(Link(f"Node {one}", f"Zone {other}", control=True)
-      for one, other in (("a", "b"), ("b", "a"), ("b", "c"), ("c", "b"))),
-    *(Link(f"Zone {zone}", "Completed") for zone in elb.ZONES),
+    *(Link("Users", f"Node {zone}", flows=((f"first_{zone}", "sent"), (f"again_{zone}", "retried")))
+      for zone in elb.ZONES),
+    *(Link(f"Node {one}", f"Zone {other}", flows=((f"sent_{one}{other}", "sent"),))
+      for one in elb.ZONES for other in elb.ZONES),
+    *(Link(f"Zone {zone}", "Answered", flows=((f"done_{zone}", "served"),)) for zone in elb.ZONES),
+    *(Link(f"{what} {zone}", "No answer", flows=((f"{of}_{zone}", "lost"),))
+      for what, of in (("Node", "rejected"), ("Zone", "unanswered")) for zone in elb.ZONES),
 )
 
 

@@ -24,6 +24,8 @@ from labsim.engine import Estimate, Order, ServiceTimes, Simulation
 from labsim.services import api_gateway, lambda_
 from labsim.services.lambda_ import event_source_mappings as mappings
 from labsim.services.lambda_ import rules
+from labsim.services.lambda_.caller import CACHED, REJECTED
+from labsim.services.lambda_.retrying import Retrying
 
 POINTS = 120
 FOLLOWED = 8.0          # microseconds for an attempt of a client who waits for its answer
@@ -106,13 +108,33 @@ class Crowd(kit.Outcome):
         room = p.account_concurrency - np.maximum(self.function.in_flight, max(p.reserved, 0))
         calls = self.caller.series()
         calls["attempts_rate"] = calls["offered_rate"]
-        if self.clients:
-            told = self.clients.told
+        told = self.clients.told if self.clients else {}
+        if told:
             calls |= {"offered_rate": told["offered_rate"], "completed_rate": told["goodput_rate"],
                       "failed_rate": told["lost_rate"], "latency": told["latency"]}
-        return {"iterator_age": (t * 0.0, "s"), **calls, **self.function.series(),
+        function = self.function.series()
+        return {"iterator_age": (t * 0.0, "s"), **calls, **function,
+                **self.ways(calls, function["throttled_rate"][0]),
+                "late_rate": told.get("late_rate", (t * 0.0, "req/s")),
+                "free": (np.maximum(0.0, function["limit"][0] - self.function.in_flight),
+                         "executions"),
                 "others": (p.other_concurrency * busy * 1.0, "executions"),
                 "others_short": (np.maximum(0.0, p.other_concurrency * busy - room), "executions")}
+
+    def ways(self, calls: dict, throttled: np.ndarray) -> dict:
+        """How requests meet the function: called for the first time or again, throttled by it or by
+        a gateway, or answered by the gateway's cache."""
+        caller = self.caller
+        rates = caller.call_rates() if isinstance(caller, Retrying) else {
+            "first_rate": calls["offered_rate"],
+            "again_rate": (calls["attempts_rate"][0] - calls["offered_rate"][0], "req/s")}
+
+        def known(fate: int) -> np.ndarray:
+            times = np.asarray(caller.times)[caller.fates == fate]
+            return np.histogram(times, self.record.t)[0] / self.sim.tick
+        rejected = kit.per_tick(known(REJECTED))[0]
+        return {**rates, "cached_rate": kit.per_tick(known(CACHED), "req/s"),
+                "turned_away_rate": (throttled + rejected, "req/s")}
 
     def cost(self) -> dict:
         """The function, and what stands before it."""
@@ -127,7 +149,7 @@ class Crowd(kit.Outcome):
 
 def estimate(p: LambdaConcurrencyParams) -> Estimate:
     """What a run will take: requests, attempts at them, and batches that wait to be let in."""
-    spike = min(p.spike_duration, max(0.0, p.duration - p.spike_start))
+    spike = min(p.spike_duration * max(1.0, kit.spikes(p)), max(0.0, p.duration - p.spike_start))
     requests = p.arrival_rate * (p.duration + (p.spike_factor - 1) * spike)
     busiest = p.arrival_rate * max(1.0, p.spike_factor if spike else 1.0)
     least = min(p.limit(True), p.limit(False))

@@ -2,7 +2,17 @@
 
 from typing import Literal
 
-from labsim.declare import ClientParams, Retry, choice, flag, integer, number, spike_knobs
+from labsim.declare import (
+    ClientParams,
+    Retry,
+    check_spikes,
+    choice,
+    every_knob,
+    flag,
+    integer,
+    number,
+    spike_knobs,
+)
 from labsim.errors import ParameterError
 from labsim.services.lambda_ import event_source_mappings as mappings
 from labsim.services.lambda_ import rules
@@ -36,6 +46,7 @@ class LambdaConcurrencyParams(ClientParams):
     spike_factor, spike_start, spike_duration = spike_knobs(
         6, 20, 10, group=CALLS, most=10_000, longest=864_000, factors=(1, 25), starts=(0, 120),
         lasts=(0, 120), steps=(1, 5, 5))
+    spike_every: float = every_knob(CALLS)
     duration: float = number(
         60, unit="s", bounds=(1, 864_000), slider=(30, 600), step=10, label="Duration",
         group=CALLS, help="Simulated time.")
@@ -211,6 +222,7 @@ class LambdaConcurrencyParams(ClientParams):
         if self.provisioned > most:
             raise ParameterError("provisioned", self.provisioned,
                                  f"at most {most:g} environments")
+        check_spikes(self)
         if self.caller == rules.SQS:
             rules.checked_batch(batch_size=self.batch_size, batch_window=self.batch_window)
             rules.checked_queue(self.timeout, visibility_timeout=self.visibility_timeout,

@@ -12,6 +12,7 @@ import numpy as np
 from labsim.declare import Count, Invariant, Line, Metric, Panel, bars, per_tick, share
 from labsim.declare.invariants import near
 from labsim.services.cloudfront.bill import GB
+from labsim.services.cloudfront.rules import CLASSES, served_from
 from labsim.services.cloudfront.tally import (
     ERROR,
     EXPIRED,
@@ -29,6 +30,9 @@ from labsim.services.common import regions as world
 
 LOOK = 3            # ticks; a ratio and a time are means over so many
 CODES = {"us": "us", "europe": "eu", "asia": "as", "south_america": "sa"}
+# Which region's viewers may be served by which region's edges, in some price class.
+WAYS = sorted({(here, served_from(here, price_class)) for here in range(REGIONS)
+               for price_class in CLASSES})
 PLACES = {"us": "the US", "eu": "Europe", "as": "Asia", "sa": "South America"}
 
 
@@ -241,7 +245,36 @@ class Books:
                 f"regional_{code}": part(count[REGIONAL][:, there].sum(axis=1), came - hit,
                                        "of misses"),
                 **bars(f"hit_{code}", ratios[:, here].T, "of requests")}
-        return series
+        return series | self._ways(everybody)
+
+    def _ways(self, everybody: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
+        """Requests per second on each way: of viewers of each region to the edges that serve them,
+        for the first time and again, and back, in time or not; from these edges to their regional
+        cache, and on to Origin Shield or an origin; from there to an origin."""
+        tally, count, codes = self.tally, self.tally.count, list(CODES.values())
+        first = np.minimum(tally.fates.first, everybody) if tally.fates else everybody
+        good = count[:ERROR].sum(axis=0)
+        in_time = np.minimum(ratio(self.completed, good.sum(axis=1)), 1.0)[:, None] * good
+        missed = self.let_in - count[HIT]
+        asked = count[[FROM_ORIGIN, FROM_SECOND]].sum(axis=0) + tally.vain
+        further = asked + count[SHIELD]
+        if not self.part.by_edges:      # nobody asks for others
+            missed = further = asked * (np.array(self.part.serving) == 0)
+        through = getattr(self.part, "shield", None) is not None
+        ways = {"shield_rate": self._rate(asked.sum(axis=1) * through)}
+        for here, code in enumerate(codes):
+            there = np.array(self.part.serving) == here
+            if not self.part.by_edges:
+                there = np.arange(len(codes)) == here       # past the edges, that there are not
+            on = further[:, there].sum(axis=1)
+            ways |= {f"missed_{code}": self._rate(missed[:, there].sum(axis=1)),
+                     f"on_{code}": self._rate(on * (not through)),
+                     f"shielded_{code}": self._rate(on * through)}
+            for who in [k for k, other in WAYS if other == here]:
+                for name, n in (("first", first), ("again", everybody - first),
+                                ("good", in_time), ("bad", everybody - in_time)):
+                    ways[f"{name}_{codes[who]}_{code}"] = self._rate(n[:, who] * there[who])
+        return ways
 
     def _hits_by_edge(self) -> np.ndarray:
         """The hit ratio of each edge, (ticks, regions, edges)."""

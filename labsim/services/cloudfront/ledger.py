@@ -171,7 +171,7 @@ class Ledger:
             unchanged=min(round(extras[UNCHANGED].sum()), int(fetched.sum())),
             shielded=round(extras[SHIELDED].sum()), oldest=self.oldest,
             sent=sent, origin_bytes=float(min(extras[FETCHED].sum(), sent.sum())),
-            edges=self._by_edge(count[HIT], let_in),
+            edges=self._by_edge(count[HIT], let_in), vain=extras[UNSERVED],
             fates=self.returns.fates(count, offered) if self.returns else None)
 
     def _latencies(self, count, shared, mine, scale, near) -> tuple:

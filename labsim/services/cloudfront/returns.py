@@ -111,4 +111,4 @@ class Returns:
                      by_tick(told + timed, failed), open_end,
                      min(round(float(timed.sum()) * scale), failed),
                      round(float(timed_out.sum()) * scale),
-                     round(float((attempts - sent).sum()) * scale))
+                     round(float((attempts - sent).sum()) * scale), offered)

@@ -24,6 +24,7 @@ class Fates:
     """What became of requests of which some were tried again: those `offered`, answered in time
     (`completed`) and given up (`failed`), (ticks,), whole numbers; those whose viewers wait to try
     again, and those given up after a timeout; attempts that timed out, and that a breaker stopped.
+    first: the offered by viewers' region, (ticks, regions).
     """
 
     offered: np.ndarray
@@ -33,6 +34,7 @@ class Fates:
     abandoned: int
     timed_out: int
     short_circuited: int
+    first: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Tally:
     waited for a fetch under way, were 304, came to Origin Shield from elsewhere. oldest: the
     longest that a version served was out of date, s. sent: bytes to each region; origin_bytes:
     sent by origins. edges: of each edge, how many requests it had a fresh copy for and how many
-    came, both (ticks, regions, edges). fates: of the requests, where some came back.
+    came, both (ticks, regions, edges). vain: how often an origin was asked and did not answer,
+    (ticks, regions). fates: of the requests, where some came back.
     """
 
     count: np.ndarray
@@ -61,6 +64,7 @@ class Tally:
     sent: np.ndarray
     origin_bytes: float
     edges: tuple[np.ndarray, np.ndarray]
+    vain: np.ndarray
     fates: Fates | None = None
 
 
@@ -114,12 +118,16 @@ def followed(delivery) -> Tally:
     shape, each = (ticks, REGIONS), (ticks, REGIONS, delivery.places)
     asked = np.array(delivery.asked)
     asked = np.minimum((asked[asked >= 0] / length).astype(np.int64), ticks - 1)
+    asked = np.bincount(asked, minlength=ticks)
+    count = binned(now, kind, tick, region, shape=(len(KINDS), *shape))
+    vain = np.maximum(asked - count[[FROM_ORIGIN, FROM_SECOND]].sum(axis=(0, 2)), 0)
+    lost = count[[EXPIRED, ERROR]].sum(axis=0)
     return Tally(
-        count=binned(now, kind, tick, region, shape=(len(KINDS), *shape)),
+        count=count, vain=ratio(lost, lost.sum(axis=1, keepdims=True)) * vain[:, None],
         old=binned(old, tick, region, shape=shape),
         late=binned(came, tick, region, shape=shape, weights=latency),
         latency=(latency[came], np.ones(int(came.sum())), region[came]),
-        asked=np.bincount(asked, minlength=ticks),
+        asked=asked,
         shared=int(now[number[np.array(delivery.shared, dtype=np.int64)]].sum()),
         unchanged=int(unchanged.sum()), shielded=delivery.shielded,
         oldest=max((age for i, age in zip(delivery.old, delivery.old_for) if now[number[i]]),

@@ -59,6 +59,7 @@ class GlobalIndex(Component):
         self._burst = self.capacity * table.saved
         self._tokens = np.full(len(self.shares), float(rules.PARTITION_WRITES))
         self.consumed = np.zeros(len(self.record.t) - 1)
+        self.load = np.zeros((len(self.consumed), len(self.shares)))    # asked, of a limit, at most
         self.link(table, "throttles")
 
     def open(self, before: float) -> None:
@@ -75,7 +76,7 @@ class GlobalIndex(Component):
         served = np.minimum(asked, self._tokens + rules.PARTITION_WRITES * length)
         room = self.capacity * length + self._burst
         served *= min(1.0, room / max(float(served.sum()), 1e-9))
-        self._served = served
+        self._asked, self._served = asked, served
         return min(1.0, float(served.sum()) / max(float(asked.sum()), 1e-9)) if writes else 1.0
 
     def rooms(self) -> list[Room]:
@@ -95,6 +96,8 @@ class GlobalIndex(Component):
         most = self.capacity * self.table.window
         self._burst = min(max(self._burst + self.capacity * step.length - done, 0.0), most)
         self.consumed[step.k] += done / self.sim.tick
+        self.load[step.k] = np.maximum(self.load[step.k], self._asked / (
+            rules.PARTITION_WRITES * step.length))
 
     # -- at the end of the run -----------------------------------------------------------------
 

@@ -68,7 +68,8 @@ class Results(kit.CountedPart):
     def throttled(self) -> np.ndarray:
         """Attempts that were throttled in each tick, (ticks, 2)."""
         others = self.erred + self.attempts.timed_out
-        return np.maximum(self.attempted - self.served - others, 0.0)
+        left = self.attempted - self.served - others
+        return np.where(left > 1e-9 * self.attempted, left, 0.0)    # less is rounding
 
     @property
     def given_up(self) -> np.ndarray:

@@ -33,7 +33,8 @@ class Answers:
         self.open = self.offered - self.completed - self.failures
         self.stale_age_mean, self.stale_age_max = mean(ages), ages.max(initial=0.0)
         self.latency_mean = mean(self.latency)
-        self.written, self.fetches = app.written, app.fetches
+        self.written, self.fetches = app.written, len(app.fetches)
+        self._fetched = np.array(app.fetches)
         self.duplicate_fetches, self.sessions_lost = app.duplicate_fetches, app.sessions_lost
         self.served_stale = app.served_stale
 
@@ -52,18 +53,21 @@ class Answers:
         latency = np.zeros(ticks)
         np.add.at(latency, slot, self.latency)
         latency /= np.maximum(np.bincount(slot, minlength=ticks), 1)
-        return curves(tick, asked, hits, failed, outdated, latency)
+        return curves(tick, asked, hits, failed, outdated, latency,
+                      per_interval(self._fetched, t))
 
 
 def curves(tick: float, offered: np.ndarray, hits: np.ndarray, failed: np.ndarray,
-           outdated: np.ndarray, latency: np.ndarray) -> dict[str, tuple[np.ndarray, str]]:
+           outdated: np.ndarray, latency: np.ndarray, queries: np.ndarray
+           ) -> dict[str, tuple[np.ndarray, str]]:
     """{name: (values at the record's instants, unit)} of so many reads in each tick of `tick` s,
-    and their mean latency, s; all (ticks,)."""
+    their mean latency, s, and for how many of them the database was asked; all (ticks,)."""
     asked = np.maximum(offered, 1.0)
     return {
         "offered_rate": per_tick(offered / tick, "req/s"),
         "hits_rate": per_tick(hits / tick, "req/s"),
         "hit_ratio": per_tick(hits / asked, "of reads"),
+        "queries_rate": per_tick(queries / tick, "req/s"),
         "failed_rate": per_tick(failed / tick, "req/s"),
         "latency": per_tick(latency, "s"),
         "stale_share": per_tick(outdated / asked, "of answers"),

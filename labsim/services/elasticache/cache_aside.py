@@ -73,8 +73,8 @@ class Application(Asked):
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.shares = popularity(cache.keys, skew)
         self.times, self.ends, self.hit, self.stale = [], [], [], []    # a row per read
-        self.duplicate_fetches = self.fetches = self.written = self.sessions_lost = 0
-        self.served_stale = 0
+        self.duplicate_fetches = self.written = self.sessions_lost = self.served_stale = 0
+        self.fetches: list[float] = []          # when it asked the database for a read, s
         self.writes = Writes(self, drawn(self, "writes").__next__)
         self._drawn = drawn(self, "reads").__next__
         self.client = Inner(sim, f"{name} to {database.name}", database, retry=retry, pool=pool,
@@ -184,7 +184,7 @@ class Application(Asked):
                 return
             self.duplicate_fetches += 1
         miss = Miss(t, call, key, work, die, row, old, shared=self.lock)
-        self.fetches += 1
+        self.fetches.append(t)
         if self._cached:
             miss.before, self.fetching[key] = other, miss
             if other is not None:
@@ -255,7 +255,7 @@ class Application(Asked):
         if seen is not None and t < self.expiry(seen, 1.0):
             self.sessions_lost += 1
         miss = Miss(t, call, key, work, die, self._open())
-        self.fetches += 1
+        self.fetches.append(t)
         self.client.request(t, self._logged_in, miss)
         if not miss.over:
             self._use(key, t, die)

@@ -274,4 +274,5 @@ class Readers(Component):
         return {name: per_tick(np.bincount(slot, columns[which], len(t) - 1)[:len(t) - 1]
                                / self.sim.tick, "req/s")
                 for name, which in (("offered_rate", OFFERED), ("attempts_rate", ATTEMPTS),
-                                    ("goodput_rate", COMPLETED), ("lost_rate", LOST))}
+                                    ("goodput_rate", COMPLETED), ("late_rate", LATE),
+                                    ("lost_rate", LOST))}

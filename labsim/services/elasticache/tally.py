@@ -144,7 +144,7 @@ class Tally:
 
         def each(values):
             return np.bincount(slot, values, ticks)[:ticks]
-        offered, hits, failed, outdated = (each(columns[which]) for which in (
-            OFFERED, HITS, FAILED, OUTDATED))
+        offered, hits, failed, outdated, answered = (each(columns[which]) for which in (
+            OFFERED, HITS, FAILED, OUTDATED, ANSWERED))
         latency = each((took * reads).sum(1)) / np.maximum(each(reads.sum(1)), 1.0)
-        return curves(tick, offered, hits, failed, outdated, latency)
+        return curves(tick, offered, hits, failed, outdated, latency, answered + failed)

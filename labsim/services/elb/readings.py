@@ -112,6 +112,9 @@ class Readings:
         # requests of each tick through each node to each target, (ticks, nodes, targets + 1)
         self.flow = np.bincount(self.tick * (nodes * n) + kind, minlength=self.ticks * nodes * n
                                 ).reshape(self.ticks, nodes, n)
+        again = np.array(balancer.traffic.again, dtype=np.int64)
+        self.retried = np.bincount(self.tick[again] * nodes + fates.node[again],
+                                   minlength=self.ticks * nodes).reshape(self.ticks, nodes)
         self.sent_to = self.flow.sum(axis=(0, 1))[:-1].astype(float)
         # of a node's, those sent to another zone than its own, (ticks, nodes)
         self.crossed = np.array([
@@ -210,6 +213,16 @@ class Readings:
     def _rate(self, counts: np.ndarray) -> tuple[np.ndarray, str]:
         return per_tick(counts / self.sim.tick, "req/s")
 
+    def _ends(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each request that has ended, its tick, the zone of its target (of one that was sent to
+        none: that of its node, behind all zones), and whether nobody got an answer."""
+        fates, over = self.fates, self.over
+        lost = ~self.good
+        lost[np.array(self.part.traffic.late, dtype=np.int64)] = True
+        place = np.where(fates.went, np.append(self.zone, 0)[fates.target],
+                         fates.node + len(rules.ZONES))
+        return self._ticks(fates.ended[over]), place[over], lost[over]
+
     def series(self) -> dict[str, tuple[np.ndarray, str]]:
         """Rates, loads, latency, targets; of each zone what its node passes on and what its
         targets have to do."""
@@ -234,12 +247,26 @@ class Readings:
             "in_flight": (offered - over, "requests"),
             **{name: (record.sampled(name), "targets")
                for name in ("in_service", "unhealthy", "draining", "mitigated")}}
+        over, place, lost = self._ends()
+        to = np.append(self.zone, -1)[np.where(fates.went, fates.target, -1)]
+        series["unanswered_rate"] = self._rate(self._counts(over[lost]))
         for zone, name in enumerate(rules.ZONES):
-            here = self.zone == zone
+            here, ours = self.zone == zone, place == zone
             loads, nothing = self.loads[:, here], np.zeros((self.ticks, 1))
             series |= {
                 f"node_{name}": self._rate(self.flow[:, zone].sum(axis=1)),
                 f"out_{name}": self._rate(self.crossed[:, zone]),
+                f"first_{name}": self._rate(self.flow[:, zone].sum(axis=1) - self.retried[:, zone]),
+                f"again_{name}": self._rate(self.retried[:, zone]),
+                **{f"sent_{name}{other}": self._rate(
+                    self.flow[:, zone, :-1][:, self.zone == k].sum(axis=1))
+                    for k, other in enumerate(rules.ZONES)},
+                f"open_{name}": (np.append(0.0, np.cumsum(
+                    self._counts(self.tick[to == zone]) - self._counts(over[ours]))), "requests"),
+                f"done_{name}": self._rate(self._counts(over[ours & ~lost])),
+                f"unanswered_{name}": self._rate(self._counts(over[ours & lost])),
+                f"rejected_{name}": self._rate(self._counts(
+                    over[place == len(rules.ZONES) + zone])),
                 f"targets_{name}": (record.sampled(f"targets_{name}"), "targets"),
                 f"unhealthy_{name}": (record.sampled(f"unhealthy_{name}"), "targets"),
                 f"lost_{name}": (record.sampled(f"lost_{name}"), "on"),

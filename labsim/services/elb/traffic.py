@@ -35,7 +35,11 @@ class Traffic:
     """Requests, routed by `nodes` to targets; each is `work` for its target.
 
     timeout: how long (s) a request may be without an answer. pins: who stays with a target.
+    Nobody comes back, and nobody has gone when his answer comes: `again` and `late`, the numbers of
+    such requests.
     """
+
+    again = late = ()
 
     def __init__(self, sim: Simulation, nodes: list[Node], *, timeout: float, pins: Pins,
                  work_random: np.random.Generator, choice: np.random.Generator,

@@ -60,8 +60,7 @@ class Wired:
         self.failing, self.slower = traffic.failing, traffic.slower
         self.heavier, self.shares, self.down = traffic.heavier, traffic.shares, traffic.down
         self._luck, self._hire, self._ttl = traffic.luck, hire, ttl
-        self._part, self._answer = part, part.answer
-        self._agenda = self.sim.agenda
+        self._part, self._answer, self._agenda = part, part.answer, self.sim.agenda
         self._since = [t for t, _ in self.answers]
         self._works = self.work and one_by_one(
             self.work.draw, lambda: traffic.work_random)
@@ -76,10 +75,11 @@ class Wired:
         self._enter: list[Callable[[float, Call], bool]] = []
         self.open: dict[int, Call] = {}         # calls to targets that are waited for, by row
         self._timers: deque[tuple[float, int]] = deque()
-        # Of each attempt, as `Fates` has it.
+        # Of each attempt, as `Fates` has it; rows of retries, and of answers to nobody.
         self._columns = [array(code) for code in CODES]
         (self.sent, self.ended, self.target, self.node, self.kind, self.works, self.user,
          self.first) = self._columns
+        self.again, self.late = array("q"), array("q")
         for _ in traffic.free:
             self.join(0.0)
 
@@ -112,6 +112,7 @@ class Wired:
         who, tries = call.asker, 1
         if type(who) is Request:
             tries, who = who.tries, who.asker
+            self.again.extend([len(self.sent)] * (tries > 1))
         if type(who) is Visitor and who.users.to is to:
             looked_up, pointer = who.users.looks_up(who.user, t)
             return self._route(t, call, who.users.number + who.user, who.first and tries == 1,
@@ -202,6 +203,8 @@ class Wired:
         node = self.nodes[self.node[row]]
         if node.counts and self.target[row] >= 0:
             node.picker.back(self.target[row])
+        if kind == ANSWERED and not call.asker.wanted:
+            self.late.append(row)
         self._answer(t, call.asker, kind == ANSWERED)
 
     def _ring(self, t: float, _) -> None:
@@ -274,9 +277,8 @@ class Wired:
     def done_at(self, target: int) -> float:
         """When `target` will have done all that it has, s; inf if nobody can say."""
         crew = self.crews[target]
-        if crew.clients and crew.center.working:
-            return FOREVER
-        return crew.center.done_at(self.sim.now)
+        blind = crew.clients and crew.center.working
+        return FOREVER if blind else crew.center.done_at(self.sim.now)
 
     def busy(self, targets) -> float:
         """Server-seconds that requests have kept threads of `targets`, by now."""

@@ -180,7 +180,9 @@ class Asynchronous(Retrying):
 
     def happen(self, t: float, i: int, errors: int, throttles: int, told=None) -> None:
         """An attempt after so many errors and throttles; told: how it has ended."""
-        told = told or self.invoke(t, [i], errors)
+        if not told:
+            (self.calls_again if errors or throttles else self.calls_first).append((t, 1))
+            told = self.invoke(t, [i], errors)
         if told is None:
             return self.later(self.happen, t, i, errors, throttles)
         end, failed = told

@@ -98,6 +98,7 @@ class SqsEventSourceMapping(Retrying):
         """A batch has ended, is tried again or is back; pollers come, go or have gathered."""
         self._wait(t)
         if what == RETRIED:
+            self.calls_again.append((t, len(which)))
             return self._try(t, which, since)
         if what == END:
             self.running -= 1
@@ -146,6 +147,7 @@ class SqsEventSourceMapping(Retrying):
             which = [visible.popleft() for _ in range(n)]
             for i in which:
                 self.received[i] += 1
+            (self.calls_first if self.received[which[0]] == 1 else self.calls_again).append((t, n))
             self.running += 1
             self._calls += math.ceil(n / RECEIVED)
             self._try(t, which, since)

@@ -40,6 +40,8 @@ class Retrying(Caller):
         self._turn_at = math.inf        # when it has its next turn on the agenda, s
         super().__init__(sim, name, function, **how)
         self.due = Due()
+        # When the function was called for the first time or again, s, and for how many.
+        self.calls_first, self.calls_again = [], []
         self.disabled = False
         self.delivery = delivery
         self._there: list[float] = self.times   # when each is at the function, s, in this order
@@ -109,6 +111,14 @@ class Retrying(Caller):
     def happen(self, t: float, *what) -> None:
         """Something is due."""
         raise NotImplementedError
+
+    def call_rates(self) -> dict[str, tuple[np.ndarray, str]]:
+        """For how many requests per second the function was called the first time, and again."""
+        def rate(calls: list[tuple[float, int]]):
+            times, counts = np.array(calls, dtype=float).reshape(-1, 2).T
+            return kit.per_tick(np.histogram(times, self.record.t, weights=counts)[0]
+                                / self.sim.tick, "req/s")
+        return {"first_rate": rate(self.calls_first), "again_rate": rate(self.calls_again)}
 
     # -- on the agenda -------------------------------------------------------------------------
 

@@ -178,7 +178,9 @@ class KinesisEventSourceMapping(Retrying):
             which = which[old:]
             if not which:
                 return self.due.put(t, lane, rest)
-        told = told or self.invoke(t, which, tried)
+        if not told:
+            (self.calls_again if tried or waits else self.calls_first).append((t, len(which)))
+            told = self.invoke(t, which, tried)
         if told is None:
             return self.later(self.happen, t, lane, [(which, tried, errors, waits), *rest])
         end, failed = again, _ = told

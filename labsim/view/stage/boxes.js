@@ -19,10 +19,11 @@ class Boxes extends Scene {
     const heap = this.isHeap(box), drawn = this.glyphs(box).length || box.bars || heap;
     const entries = box.show.map(([label, name]) => [this.number(name), label]);
     if (heap && isRate(run.unit(box.alarm)))
-      entries.push([short(between(run, run.passed(box.alarm), t)), 'so far']);
+      entries.push([short(Math.floor(between(run, run.passed(box.alarm), t))), 'so far']);
     const beside = drawn && !this.narrow, split = beside ? this.split(entries, w, pad) : 1;
     const room = split * w - 2 * pad;
     const left = y + h - line - 0.4 * font - (drawn && !beside ? 1.7 * font : 0);
+    entries.length = Math.min(entries.length, Math.max(1, Math.floor(left / (1.05 * font))));
     const step = Math.min(this.narrow ? 2.1 * font : 1.5 * font, left / Math.max(1, entries.length));
     const ink = number => number === '0' || number === '0%' ? look.faintInk : look.ink;
     for (const [number, label] of entries) {
@@ -70,6 +71,7 @@ class Boxes extends Scene {
       const unit = run.unit(name);
       if (isPile(unit)) found.push([name, /flight|work|way|hand|under/.test(label) ? 'sent'
         : /done|deleted|served|answered|completed/.test(label) ? 'served' : 'waiting']);
+      else if (/desired|wanted/.test(label)) continue;
       else if (isMachine(unit)) found.push([name, /boot|creat|pend|warm/.test(label) ? 'boots'
         : /termin|drain/.test(label) ? 'drains' : /down|unheal/.test(label) ? 'down' : 'works']);
       else if (unit === '%' || isShare(unit))
@@ -166,7 +168,7 @@ class Boxes extends Scene {
     const held = run.faults.filter(([part, , from, to]) => from <= t && t < to
       && (part === box.breaks || several && stem(part) === stem(box.breaks)));
     if (!held.length) return;
-    if (!several) {
+    if (!several && held.some(([, what]) => what === 'down')) {
       g.strokeStyle = look.alarm;
       g.globalAlpha = 0.5;
       g.lineWidth = 5;

@@ -213,8 +213,10 @@ class Stage extends Shown {
     if (!w || !h) return;
     const {columns, rows} = this.scene;
     const size = (width, height) => Math.min(width / columns / 150, height / rows / 96);
-    const beside = size(w * 0.5, h) > size(w, h * 0.44) * 1.05;
+    const share = [0.34, 0.46, 0.6][Math.min(rows, 3) - 1];     // of the height, for the system
+    const beside = size(w * 0.5, h) > size(w, h * share) * 1.05;
     show.classList.toggle('beside', beside);
+    show.style.gridTemplateRows = beside ? '' : `minmax(0,${share}fr) minmax(0,${1 - share}fr)`;
     for (const part of [this.scene, this.curves]) {
       const place = part.canvas.parentElement;
       part.size(place.clientWidth, place.clientHeight, devicePixelRatio, font);

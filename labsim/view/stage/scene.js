@@ -111,6 +111,8 @@ class Scene {
   link(link, flows, speed) {
     const {g, look, font, run, t} = this;
     const [x1, y1, x2, y2] = this.ends(link);
+    const idle = link.flows.length && flows.every(({sums}) => sums[run.n - 1] === 0);
+    g.globalAlpha = idle ? 0.35 : 1;        // nothing ever goes this way in this run
     const angle = Math.atan2(y2 - y1, x2 - x1), tip = 0.55 * font;
     g.strokeStyle = g.fillStyle = look.faint;
     g.lineWidth = 1.3;
@@ -125,6 +127,7 @@ class Scene {
     for (const turn of [0.42, -0.42])
       g.lineTo(x2 - tip * 1.2 * Math.cos(angle + turn), y2 - tip * 1.2 * Math.sin(angle + turn));
     g.fill();
+    g.globalAlpha = 1;
     // So many have set out up to t and up to a flight before: whole numbers between travel now.
     const gone = Math.hypot(x2 - x1, y2 - y1) / (PACE * font) * speed;
     const scale = DENSITY / (this.most * speed || 1);
@@ -143,7 +146,7 @@ class Scene {
       .trim();
     const level = Math.abs(y2 - y1) < 2, room = level ? Math.abs(x2 - x1) + 0.5 * font : 9 * font;
     g.font = `${0.82 * font}px ${look.face}`;
-    if (!text || g.measureText(text).width > 1.4 * room) return;    // the boxes say it, too
+    if (idle || !text || g.measureText(text).width > 1.4 * room) return;    // the boxes say it, too
     this.words(text, (x1 + x2) / 2 + (level ? 0 : 0.5 * font),
       (y1 + y2) / 2 - (level ? 0.75 * font : 0), {size: 0.82, room,
         align: level ? 'center' : 'left', halo: true});

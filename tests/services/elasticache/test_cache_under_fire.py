@@ -39,7 +39,7 @@ def told(reads, faults=(), work=10.0, servers=100, timeout=1e9, writes=(), **how
 def test_a_stampede(lock, queries):
     """Twenty miss the same key at once: twenty queries, or one for which the others wait."""
     came, app = told([(1.0, 3)] * 20, lock=lock)
-    assert app.fetches == queries and set(came) == {(1.0, 12.0, True)}
+    assert len(app.fetches) == queries and set(came) == {(1.0, 12.0, True)}
 
 
 def test_a_hit_is_a_trip_and_a_miss_a_query_and_two():
@@ -50,7 +50,7 @@ def test_a_hit_is_a_trip_and_a_miss_a_query_and_two():
 def test_those_who_wait_for_a_fetch_fail_with_it():
     """The database is down when it would have answered; who comes after that asks it anew."""
     came, app = told([(1.0, 3), (2.0, 3), (30.0, 3)], [("db", "down", 5, 1)], lock=True)
-    assert came == [(1, 5, False), (2, 5, False), (30, 41, True)] and app.fetches == 2
+    assert came == [(1, 5, False), (2, 5, False), (30, 41, True)] and len(app.fetches) == 2
 
 
 def test_an_application_asks_again_and_then_fills():
@@ -58,7 +58,7 @@ def test_an_application_asks_again_and_then_fills():
     came, app = told([(1.0, 3), (60.0, 3)], [("db", "slow", 0, 5, 2.0)],
                      retry=labsim.retry(timeout=12, attempts=2, backoff="fixed", base=1))
     assert came == [(1, 25, True), (60, 60.5, True)]
-    assert (app.client.summary()["attempts"], app.fetches) == (2, 1)
+    assert (app.client.summary()["attempts"], len(app.fetches)) == (2, 1)
 
 
 def test_a_pool_keeps_queries_out_of_the_database():
