@@ -29,7 +29,7 @@ METRICS = (
     *kit.of_part("group", Group.METRICS, "scale_outs", "scale_ins", "reversals"),
     *kit.of_part("reclaims", Reclaims.METRICS),
     Count("zones_uneven", "instances", "largest difference between two zones", "lower",
-          zones_uneven),
+          zones_uneven, label="zones, most apart"),
     Count("old_template", "instances", "instances of the old launch template at the end", "lower",
           lambda o: sum(i.state == "in service" and i.template < o.fleet.template
                         for i in o.fleet.instances)),
@@ -123,7 +123,7 @@ BOXES = (
       for title, name, at in zip(TITLES, NAMES, PLACES)),
     Box("Clients", (0, 1), (("req/s", "offered_rate"),)),
     Box("Load balancers", (1, 1), (("req/s to each", "offered_rate"),), bars=("load", "groups")),
-    Box("CloudWatch", (2, 1), (("% CPU, chosen", "datapoint"),), alarm="alarm_high"),
+    Box("CloudWatch", (2, 1), (("CPU, chosen", "datapoint"),), alarm="alarm_high"),
     Box("Chosen group", (3, 1), (("desired", "desired"), ("in service", "in_service"),
                                  ("booting", "booting"))),
     Box("Its zones", (3, 2), tuple((f"in {zone}", f"zone_{zone}") for zone in ZONES)),

@@ -98,16 +98,16 @@ PANELS = (
 )
 
 BOXES = (
-    Box("Clients", (0, 0), (("reads/s", "offered_rate"), ("fail/s", "lost_rate")),
+    Box("Clients", (0, 0), (("reads/s", "offered_rate"), ("lost/s", "lost_rate")),
         alarm="lost_rate"),
-    Box("Reader endpoint", (1, 0), (("opened/s", "opened_rate"),
-                                    ("on the fullest", "connections_max"))),
+    Box("Reader endpoint", (1, 0), (("connections opened/s", "opened_rate"),
+                                    ("connections on the fullest", "connections_max"))),
     Box("Replicas", (2, 0), (("available", "replicas"),), bars=("load", "replicas"),
         breaks="cluster-1"),
     Box("Storage", (3, 0), (("copies", "copies"),)),
-    Box("CloudWatch", (1, 1), (("% CPU on average", "cpu_mean"),), alarm="alarm_high"),
+    Box("CloudWatch", (1, 1), (("CPU on average", "cpu_mean"),), alarm="alarm_high"),
     Box("Auto scaling", (2, 1), (("being created", "creating"),)),
-    Box("Writer", (3, 1), (("writes/s", "writes_rate"), ("% CPU", "writer_cpu")),
+    Box("Writer", (3, 1), (("writes/s", "writes_rate"), ("CPU", "writer_cpu")),
         alarm="writes_failed_rate", breaks="cluster-writer"),
 )
 LINKS = (

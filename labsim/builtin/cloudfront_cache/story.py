@@ -19,7 +19,7 @@ METRICS = (
     kit.Metric("origin_utilization", "of capacity", "work of a server at the origin; 0 for a "
                "bucket", "lower", lambda o: o.origin_utilization(), aliases=("origin_load",)),
     kit.Metric("direct_usd", "USD/month", "what a bucket in the US alone would cost", "",
-               lambda o: o.direct_usd()),
+               lambda o: o.direct_usd(), label="cost without CloudFront"),
     kit.Metric("cost_usd", "USD", "what this run costs", "lower", kit.Outcome.total_cost),
 )
 ALONE = {"regional": False}
@@ -134,7 +134,8 @@ PANELS = (
 NAMES = {"us": "US", "eu": "Europe", "as": "Asia", "sa": "S. America"}
 BOXES = (
     *(box for row, (region, code) in enumerate(CODES.items()) for box in (
-        Box(NAMES[code], (0, row), (("req/s", f"viewers_{code}"), ("s", f"ttfb_{code}"))),
+        Box(NAMES[code], (0, row), (("req/s", f"viewers_{code}"),
+                                    ("to the first byte", f"ttfb_{code}"))),
         Box(f"Edges {NAMES[code]}", (1, row), (("hits", f"hits_{code}"),),
             bars=(f"hit_{code}", "edges"),
             breaks=f"cloudfront-{region}"),

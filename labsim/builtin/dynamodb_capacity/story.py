@@ -31,12 +31,16 @@ METRICS = (
     Metric("latency_p99", "s", "99 of 100 answers come within this", "lower",
            lambda o: o.latency.p99),
     Metric("cost_at_peak", "USD", "what this traffic costs with capacity for its peak all along",
-           value=lambda o: bill.at_peak(o.wanted, o.hours)),
+           value=lambda o: bill.at_peak(o.wanted, o.hours),
+           label="cost with capacity for the peak"),
     Metric("cost_scaled", "USD", "and with capacity that follows it at the target",
-           value=lambda o: bill.followed(o.wanted, o.p.target / 100, o.hours)),
-    Metric("cost_on_demand", "USD", "and on demand", value=model.Capacity.cost_on_demand),
+           value=lambda o: bill.followed(o.wanted, o.p.target / 100, o.hours),
+           label="cost with auto scaling"),
+    Metric("cost_on_demand", "USD", "and on demand", value=model.Capacity.cost_on_demand,
+           label="cost on demand"),
     Metric("on_demand_ratio", "x", "what it costs on demand, over what this run costs",
-           value=lambda o: kit.share(o.cost_on_demand(), o.total_cost())),
+           value=lambda o: kit.share(o.cost_on_demand(), o.total_cost()),
+           label="on demand over provisioned"),
     Metric("cost_usd", "USD", "what this run costs", "lower", kit.Outcome.total_cost),
 )
 
@@ -117,8 +121,8 @@ BOXES = (
     Box("DAX", (1, 0), (("hits/s", "hits_rate"),)),
     Box("Partitions", (2, 0), (("of the table", "partitions"),), bars=("load", "partitions"),
         breaks="table-1"),
-    Box("Tank", (2, 1), (("units", "burst"),)),
-    Box("Throttled", (1, 1), (("per second", "throttled_rate"),), alarm="throttled_rate"),
+    Box("Tank", (2, 1), (("units saved", "burst"),)),
+    Box("Throttled", (1, 1), (("req/s", "throttled_rate"),), alarm="throttled_rate"),
 )
 LINKS = (
     Link("Clients", "DAX"), Link("DAX", "Partitions"),

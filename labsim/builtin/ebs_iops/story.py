@@ -10,7 +10,7 @@ from labsim.services.common.storage import Storage
 METRICS = (
     *kit.of_part("storage", Storage.METRICS),
     kit.Metric("lost_gib", "GiB", "data lost with a stopped instance", "lower",
-               lambda o: getattr(o.storage, "lost_gib", 0.0)),
+               lambda o: getattr(o.storage, "lost_gib", 0.0), label="lost"),
     kit.Metric("cost_usd", "USD", "storage for the time of the run", "lower",
                kit.Outcome.total_cost),
 )
@@ -96,10 +96,10 @@ PANELS = tuple(replace(panel, theory=THEORIES.get(panel.title)) for panel in Sto
 BOXES = (
     Box("Application", (0, 0), (("wanted/s", "offered_rate"), ("in line", "queue"))),
     Box("Instance", (1, 0), (("under way", "depth"), ("limit/s", "limit"),
-                             ("credits", "instance_credits"))),
+                             ("of credits", "instance_credits"))),
     Box("Storage", (2, 0), (("done/s", "completed_rate"), ("MiB/s", "throughput"))),
     Box("Credits", (2, 1), (("of bucket", "credits"),), alarm="burst_exhausted"),
-    Box("Failed", (0, 1), (("per second", "failed_rate"),), alarm="failed_rate"),
+    Box("Failed", (0, 1), (("I/Os/s", "failed_rate"),), alarm="failed_rate"),
 )
 LINKS = (
     Link("Application", "Instance"), Link("Instance", "Storage", "", "completed_rate"),

@@ -144,13 +144,13 @@ PANELS = (
 )
 
 BOXES = (
-    Box("Readers", (0, 0), (("reads/s", "offered_rate"), ("s", "latency"))),
-    Box("Cache", (1, 0), (("hits/s", "hits_rate"), ("hit ratio", "hit_ratio")),
+    Box("Readers", (0, 0), (("reads/s", "offered_rate"), ("to an answer", "latency"))),
+    Box("Cache", (1, 0), (("hits/s", "hits_rate"), ("hits", "hit_ratio")),
         breaks="cache-1"),
     Box("Database", (2, 0), (("req/s", "accepted_rate"), ("at work", "in_service")),
         breaks="database"),
     Box("Queue", (2, 1), (("requests", "queue"),), alarm="queue"),
-    Box("Failed", (1, 1), (("per second", "failed_rate"),), alarm="failed_rate"),
+    Box("Failed", (1, 1), (("req/s", "failed_rate"),), alarm="failed_rate"),
 )
 LINKS = (
     Link("Readers", "Cache"), Link("Cache", "Database", "misses"),

@@ -52,7 +52,7 @@ METRICS = (
     by_users("amplification", lambda o: 1.0),
     by_users("goodput", lambda o: OF_BALANCER["completed"].value(o.balancer) / o.sim.duration),
     kit.Metric("new_share", "of requests", "part of the requests since that went to added targets",
-               "higher", lambda o: o.new_share()),
+               "higher", lambda o: o.new_share(), label="sent to new targets"),
     kit.Metric("cost_usd", "USD", "targets, balancer, data between zones", "lower",
                kit.Outcome.total_cost),
 )
@@ -173,7 +173,7 @@ def zone_boxes(row: int, zone: str) -> tuple[Box, Box]:
 BOXES = (
     Box("Users", (0, 1), (("req/s", "offered_rate"),)),
     *(box for row, zone in enumerate(elb.ZONES) for box in zone_boxes(row, zone)),
-    Box("Completed", (3, 1), (("req/s", "completed_rate"), ("s to an answer", "latency"))),
+    Box("Completed", (3, 1), (("req/s", "completed_rate"), ("to an answer", "latency"))),
     Box("Failed", (3, 2), (("req/s", "failed_rate"),), alarm="failed_rate"),
 )
 LINKS = (

@@ -8,7 +8,7 @@ from labsim.services.kinesis import Stream
 METRICS = (
     *kit.of_part("stream", Stream.METRICS),
     kit.Count("shards_needed", "shards", "shards that the highest rate needs, spread evenly", "",
-              lambda o: shards_needed(o.p)),
+              lambda o: shards_needed(o.p), label="shards needed"),
     kit.Metric("cost_usd", "USD", "shards and what they carry, or on-demand capacity", "lower",
                kit.Outcome.total_cost),
 )
@@ -69,10 +69,10 @@ BOXES = (
         breaks="stream-1"),
     Box("Kept", (2, 0), (("unread", "unread"), ("expired/s", "expired_rate")),
         alarm="expired_rate"),
-    Box("Consumers", (3, 0), (("read/s", "read_rate"), ("s behind", "iterator_age"),
+    Box("Consumers", (3, 0), (("read/s", "read_rate"), ("behind", "iterator_age"),
                                  ("refused calls/s", "reads_throttled_rate")),
         breaks="stream consumers"),
-    Box("Throttled", (1, 1), (("per second", "throttled_rate"),), alarm="throttled_rate"),
+    Box("Throttled", (1, 1), (("records/s", "throttled_rate"),), alarm="throttled_rate"),
     Box("Resharding", (2, 1), (("splits and merges", "reshards"),)),
 )
 LINKS = (

@@ -88,7 +88,7 @@ BOXES = (
     Box("KMS", (2, 0), (("calls/s", "kms_calls_rate"), ("throttled/s", "throttled_kms_rate")),
         breaks="kms"),
     Box("Answered", (3, 0), (("GET/s", "gets_completed_rate"), ("PUT/s", "puts_completed_rate"))),
-    Box("503 Slow Down", (1, 1), (("per second", "throttled_rate"),), alarm="throttled_rate"),
+    Box("503 Slow Down", (1, 1), (("req/s", "throttled_rate"),), alarm="throttled_rate"),
 )
 LINKS = (
     Link("Clients", "Partitions", "", "attempts_rate"), Link("Partitions", "KMS"),
