@@ -46,6 +46,13 @@ def format_value(value: float, unit: str = "") -> str:
     return " ".join(said(value, unit)).strip()
 
 
+def labelled(value: float, unit: str, label: str) -> str:
+    """A value of a box, whose label says what it is: "100 visible", "80.5% hits", "45 ms to an
+    answer". Of a unit stands what the label leaves open: which one of its family."""
+    number, its = said(value, unit)
+    return " ".join(filter(None, (number, its if unit in FAMILIES else "", label)))
+
+
 def two(first: float, between: str, second: float, unit: str = "") -> str:
     """Two values with a sign or a word between them, in the unit of the larger, which is said
     once: "4 to 7 min", "12.3 \u00b1 0.3 ms"."""

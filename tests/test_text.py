@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labsim.text import RULE, format_value, in_full, is_share, said, two
+from labsim.text import RULE, format_value, in_full, is_share, labelled, said, two
 
 CASES = json.loads((Path(__file__).parent / "said.json").read_text())
 
@@ -42,6 +42,16 @@ def test_what_is_no_number_is_said_to_be_unknown():
 def test_what_was_set_is_told_in_full(value, unit, text):
     """A parameter's value is not rounded."""
     assert in_full(value, unit) == text
+
+
+@pytest.mark.parametrize("value, unit, label, text", [
+    (1200, "messages", "visible", "1,200 visible"), (0.805, "of reads", "hits", "80.5% hits"),
+    (0.69, "of capacity", "of capacity", "69% of capacity"), (52.3, "%", "CPU", "52.3% CPU"),
+    (0.045, "s", "to an answer", "45 ms to an answer"), (12.9, "USD", "USD", "12.9 USD"),
+    (100, "req/s", "req/s", "100 req/s")])
+def test_a_label_says_what_a_value_is(value, unit, label, text):
+    """In a box of the system's picture no unit stands twice, and none is missing."""
+    assert labelled(value, unit, label) == text
 
 
 def test_two_values_say_their_unit_once():

@@ -194,6 +194,7 @@ CLIENT_METRICS = (
           lambda s: s.crowd.timed_out.sum()),
     Count("short_circuited", "attempts", "attempts that an open breaker stopped", "lower",
           lambda s: s.crowd.stopped.sum()),
-    Metric("amplification", "x", "attempts that were made, per request", "lower", _amplified),
+    Metric("amplification", "x", "attempts that were made, per request", "lower", _amplified,
+           label="attempts per request"),
     Metric("goodput", "req/s", "requests answered in time, per second", "higher",
            lambda s: (s.crowd.served_by.sum() + s.heard[:, 0].sum()) / s.sim.duration))

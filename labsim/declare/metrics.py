@@ -34,10 +34,13 @@ STATISTICS = {"mean": "mean", "max": "largest", "min": "smallest", "end": "at th
               "p50": "median", "p95": "95th percentile", "p99": "99th percentile", "usd": "",
               "s": "", "ms": ""}
 
+SHORT = {word: word.upper() for word in ("kms", "cpu", "iops", "ebs", "api", "gsi", "gb")} | {
+    "gets": "GETs", "puts": "PUTs", "ttfb": "first byte"}
+
 
 def spoken(name: str) -> str:
     """A name for code as people say it: "wait_p95" is "wait, 95th percentile"."""
-    words = name.split("_")
+    words = [SHORT.get(word, word) for word in name.split("_")]
     statistic = STATISTICS.get(words[-1]) if len(words) > 1 else None
     if statistic is None:
         return " ".join(words)

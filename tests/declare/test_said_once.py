@@ -10,6 +10,7 @@ from labsim.declare.describe import without_effect
 from labsim.declare.metrics import STATISTICS
 from labsim.declare.result import _digest
 from labsim.errors import LabsimError, ResultError
+from labsim.text import labelled
 
 IN_THE_NAME = {"s", "ms", "usd"}    # a metric that says its unit itself is no series' statistic
 
@@ -90,3 +91,28 @@ def test_no_preset_says_what_has_no_effect(slug):
     for preset in lab.presets:
         assert without_effect(lab, lab.Params(**preset.values)) == (), preset.title
     assert without_effect(lab, lab.Params()) == () and not labsim.run(slug).notes
+
+
+@each_lab
+def test_a_box_says_words_and_no_unit_twice(slug):
+    """What stands beside a value in the system's picture: no bare "s", no "%" behind a percent."""
+    lab = LABS[slug]
+    result = lab.run()
+    for box in lab.boxes:
+        for label, series in box.show:
+            value, unit = float(result.series[series].value.max()), result.series[series].unit
+            told = labelled(value, unit, label).replace(",", "").split()
+            assert all(a != b for a, b in zip(told, told[1:])), (box.name, told)
+            assert len(told) > 1 and "s" not in label.split() and "%" not in label
+
+
+@each_lab
+def test_labels_are_words(slug):
+    """Of metrics and curves: no underscore, no name for code; all metrics' are different."""
+    lab = LABS[slug]
+    labels = [m.label for m in lab.metrics]
+    assert not [label for label in labels if "_" in label or not label.strip()]
+    twice = {(m.label, m.unit) for m in lab.metrics}
+    assert len(twice) == len(labels), sorted(labels)
+    for panel in lab.panels:
+        assert not [line.label for line in panel.lines if "_" in line.label]

@@ -29,7 +29,7 @@ METRICS = (
     *kit.of_part("group", Group.METRICS, "scale_outs", "scale_ins", "reversals"),
     *kit.of_part("reclaims", Reclaims.METRICS),
     Count("zones_uneven", "instances", "largest difference between two zones", "lower",
-          zones_uneven),
+          zones_uneven, label="zones, most apart"),
     Count("old_template", "instances", "instances of the old launch template at the end", "lower",
           lambda o: sum(i.state == "in service" and i.template < o.fleet.template
                         for i in o.fleet.instances)),

@@ -178,8 +178,9 @@ for room in (1_000, 5_000, 10_000, 20_000, 50_000):
     print(f"{room:8,} {s['hit_ratio']:6.0%} {story.steady_offload(p):6.0%} {s['evictions']:10,.0f}")
 
 # %% [markdown]
-# A tenth of the objects takes most of the requests: with Zipf's law the favourites are quickly in.
-# It also means that a copy may be gone long before its date.
+# A tenth of the objects takes most of the requests: with Zipf's law (the second is asked for half
+# as often as the first, the third a third) the favourites are quickly in. It also means that a copy
+# may be gone long before its date.
 
 # %% [markdown]
 # ### Who prints the date?

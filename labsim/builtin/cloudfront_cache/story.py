@@ -19,7 +19,7 @@ METRICS = (
     kit.Metric("origin_utilization", "of capacity", "work of a server at the origin; 0 for a "
                "bucket", "lower", lambda o: o.origin_utilization(), aliases=("origin_load",)),
     kit.Metric("direct_usd", "USD/month", "what a bucket in the US alone would cost", "",
-               lambda o: o.direct_usd()),
+               lambda o: o.direct_usd(), label="cost without CloudFront"),
     kit.Metric("cost_usd", "USD", "what this run costs", "lower", kit.Outcome.total_cost),
 )
 ALONE = {"regional": False}

@@ -10,7 +10,7 @@ from labsim.services.common.storage import Storage
 METRICS = (
     *kit.of_part("storage", Storage.METRICS),
     kit.Metric("lost_gib", "GiB", "data lost with a stopped instance", "lower",
-               lambda o: getattr(o.storage, "lost_gib", 0.0)),
+               lambda o: getattr(o.storage, "lost_gib", 0.0), label="lost"),
     kit.Metric("cost_usd", "USD", "storage for the time of the run", "lower",
                kit.Outcome.total_cost),
 )
@@ -129,7 +129,7 @@ def burst(p, t: float) -> dict:
 BOXES = (
     Box("Application", (0, 0), (("wanted/s", "offered_rate"), ("in line", "queue")), burst=burst),
     Box("Instance", (1, 0), (("under way", "depth"), ("limit/s", "limit"),
-                             ("credits", "instance_credits"))),
+                             ("of credits", "instance_credits"))),
     Box("Storage", (2, 0), (("done/s", "completed_rate"), ("MiB/s", "throughput"))),
     Box("Done", (3, 0), (("I/Os/s", "completed_rate"), ("each takes", "latency"))),
     Box("Given up", (0, 1), (("I/Os/s", "failed_rate"),), alarm="failed_rate"),

@@ -20,7 +20,8 @@
 #
 # * How much of the reads does a small cache answer, and how much does twice the memory help?
 # * How old are its answers with lazy loading, with a TTL, with write-through?
-# * Why do databases die when a cache expires, and what do jitter and a lock do against it?
+# * Why do databases die when a cache expires, and what do jitter (chance in each expiry) and a lock
+#   do against it?
 # * Which share of the keys is gone with a node, of Memcached and of Redis?
 # * What becomes of sessions?
 # * When does a cache that was flushed not recover, though all is as before?

@@ -52,7 +52,7 @@ METRICS = (
     by_users("amplification", lambda o: 1.0),
     by_users("goodput", lambda o: OF_BALANCER["completed"].value(o.balancer) / o.sim.duration),
     kit.Metric("new_share", "of requests", "part of the requests since that went to added targets",
-               "higher", lambda o: o.new_share()),
+               "higher", lambda o: o.new_share(), label="sent to new targets"),
     kit.Metric("cost_usd", "USD", "targets, balancer, data between zones", "lower",
                kit.Outcome.total_cost),
 )

@@ -8,7 +8,7 @@ from labsim.services.kinesis import Stream
 METRICS = (
     *kit.of_part("stream", Stream.METRICS),
     kit.Count("shards_needed", "shards", "shards that the highest rate needs, spread evenly", "",
-              lambda o: shards_needed(o.p)),
+              lambda o: shards_needed(o.p), label="shards needed"),
     kit.Metric("cost_usd", "USD", "shards and what they carry, or on-demand capacity", "lower",
                kit.Outcome.total_cost),
 )

@@ -226,8 +226,8 @@ except ValueError as error:
 # %% [markdown]
 # ### Just enough is not enough
 #
-# Fifty erlangs of work, and so many reserved. Each misses some; Erlang said how many in the year
-# of the first automatic exchanges.
+# Fifty erlangs of work (executions under way if none were missed), and so many reserved. Each
+# misses some; Erlang said how many in the year of the first automatic exchanges.
 
 # %%
 from labsim import theory
@@ -437,8 +437,9 @@ for mode in ("none", "at-once", "fixed", "exponential", "full-jitter", "decorrel
 
 # %% [markdown]
 # Who tries again at once finds what he found. Who waits helps, but all wait for the same time, and
-# come back as the crowd that they were. With jitter they come by ones and twos, and the same limit
-# serves nearly all of them. Dotted the crowd, in full lines the same with jitter:
+# come back as the crowd that they were. With jitter, chance in the wait, they come by ones and
+# twos, and the same limit serves nearly all of them. Dotted the crowd, in full lines the same with
+# jitter:
 
 # %%
 labsim.compare(lab.run(crowd), lab.run(lab.preset("22"))).plot()

@@ -49,11 +49,11 @@ METRICS = (
     *(metric for metric in kit.of_part("function", Function.METRICS) if metric.name not in FAILED),
     *kit.of_part("function", Function.METRICS, *FAILED, prefix="function_"),
     kit.Metric("iterator_age_max", "s", "age of the last record of a stream's batch that is not "
-               "done yet, most", "lower", lambda o: o.top("iterator_age")),
+               "done yet, most", "lower", lambda o: o.top("iterator_age"), label="furthest behind"),
     kit.Metric("concurrency_needed", "executions", "highest rate times mean duration", "",
                lambda o: o.concurrency_needed()),
     kit.Count("others_short", "executions", "what other functions lacked, most", "lower",
-              lambda o: o.top("others_short")),
+              lambda o: o.top("others_short"), label="lacked by others"),
     kit.Metric("cost_usd", "USD", "requests, duration, provisioned concurrency, gateway, queue",
                "lower", kit.Outcome.total_cost),
 )

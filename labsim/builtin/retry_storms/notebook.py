@@ -398,7 +398,7 @@ quiz("retry-storms", "bcbdba")
 # ## For the exam
 #
 # * Retries are for rare failures. When most requests fail they multiply the load: give them a
-#   budget, back off, add jitter. The SDKs' standard mode does all three.
+#   budget, back off, add jitter (chance in the wait). The SDKs' standard mode does all three.
 # * What is inside must give up before what is outside: a chain of timeouts gets shorter inwards.
 # * A queue longer than its clients' patience is work for nobody. Bound it, drop what is stale.
 # * A cache is part of the capacity. What if it is empty?

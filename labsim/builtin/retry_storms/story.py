@@ -13,7 +13,7 @@ METRICS = (
            lambda o: o.outage(), label="outage"),
     Metric("goodput_end_share", "of requests", "part of the requests that ended in the last "
            "quarter of the run which was answered in time", "higher",
-           lambda o: o.good((1 - LAST) * o.p.duration)),
+           lambda o: o.good((1 - LAST) * o.p.duration), label="answered in time, at the end"),
     *kit.of_part("web", Balancer.METRICS, "imbalance", "rejected"),
     *kit.of_part("database", Database.METRICS, "accepted", "utilization", "queue_max",
                  prefix="database_"),
@@ -100,7 +100,7 @@ BOXES = (
         breaks="web"),
     Box("Web servers", (2, 0), (("at hand", "web_in_flight"), ("errors/s", "refused_rate")),
         alarm="web_waiting", breaks="web-1"),
-    Box("Cache", (3, 0), (("hit ratio", "hit_ratio"),), breaks="cache"),
+    Box("Cache", (3, 0), (("hits", "hit_ratio"),), breaks="cache"),
     Box("Database", (4, 0), (("queries/s", "database_rate"), ("waiting", "database_queue")),
         alarm="database_overdue", breaks="database"),
     Box("Lost", (0, 1), (("/s", "lost_rate"),), alarm="lost_rate"),

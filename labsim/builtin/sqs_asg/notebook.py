@@ -51,7 +51,8 @@ labsim.lab("sqs-asg").explore()
 # ### How long is the line when nobody has to scale?
 #
 # {{instances}} work on messages of {{service_time}} each, and {{arrival_rate}} arrive: busy for
-# four fifths of the time. Theory knows the mean wait of such a queue (Erlang C).
+# four fifths of the time. Theory knows the mean wait of such a queue (Erlang C, for one line before
+# several servers).
 
 # %%
 r = lab.run(lab.preset("1"))
@@ -60,7 +61,8 @@ theory = labsim.theory.mmc_wait_mean(p.arrival_rate, p.service_time, p.instances
 print(f"mean wait: model {r.summary['wait_mean']:.2f} s, Erlang C {theory:.2f} s")
 
 # %% [markdown]
-# One hour of one run is a sample, not the truth: other seeds scatter around the theory.
+# One hour of one run is a sample, not the truth: other seeds (throws of the dice) scatter around
+# the theory.
 
 # %%
 waits = [lab.run(p, seed).summary["wait_mean"] for seed in range(20)]

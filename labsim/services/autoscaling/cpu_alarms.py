@@ -81,7 +81,7 @@ class CpuAlarms(Component):
     recorded and written into the event log, unless it is `quiet`.
     """
 
-    shows = (("% CPU", "datapoint"),)
+    shows = (("CPU", "datapoint"),)
     control = True
     alarm = "alarm_high"
 

@@ -46,7 +46,8 @@ class Group(Component):
         Metric("desired_mean", "instances", "desired capacity, average over time", "",
                lambda g: g.record.level_mean("desired")),
         Count("reversals", "times", "changes of direction within half an hour: oscillation",
-              "lower", lambda g: reversals(g.record.changes("desired"), REVERSAL)))
+              "lower", lambda g: reversals(g.record.changes("desired"), REVERSAL),
+              label="changes of direction"))
     shows = (("desired", "desired"),)
     control = True
 

@@ -41,7 +41,7 @@ class Storage(kit.Component):
     """
 
     METRICS, PANELS, INVARIANTS = METRICS, PANELS, INVARIANTS
-    shows = (("done/s", "completed_rate"), ("in line", "queue"), ("credits", "credits"))
+    shows = (("done/s", "completed_rate"), ("in line", "queue"), ("of credits", "credits"))
     alarm = "burst_exhausted"
     emptied = ""            # what is said of it when its instances start again
 

@@ -55,18 +55,18 @@ METRICS = (
     Metric("credits_end", "of bucket", "credits left at the end (BurstBalance); 1: needs none",
            "higher", lambda s: s.credits[-1]),
     Metric("credits_low", "of bucket", "fewest credits", "higher",
-           lambda s: s.fewest(s.flow.pieces[:, col.CREDITS], s.device)),
+           lambda s: s.fewest(s.flow.pieces[:, col.CREDITS], s.device), label="credits, lowest"),
     Metric("burst_exhausted_s", "s", "time without credits that were needed", "lower",
            lambda s: s.dry.sum(), aliases=("dry_time",)),
     Metric("burst_lasts_s", "s", "when the credits were gone; at most the run's end", "higher",
            lambda s: min(s.flow.ran_dry[0], s.sim.duration), aliases=("credits_last",)),
     Metric("ebs_balance_end", "of bucket", "credits of the instance left at the end, the "
            "lower of EBSIOBalance% and EBSByteBalance%; 1: needs none", "higher",
-           lambda s: s.tap_credits[-1]),
+           lambda s: s.tap_credits[-1], label="instance's credits, at the end"),
     Metric("ebs_baseline_s", "s", "time at the instance's baseline, though more was "
            "wanted", "lower", lambda s: s.flow.counted(col.TAPS_DRY).sum()),
     Metric("month_usd", "USD", "storage for a month at this rate", "lower",
-           lambda s: sum(s.cost().values()) * MONTH / s.sim.duration))
+           lambda s: sum(s.cost().values()) * MONTH / s.sim.duration, label="cost of a month"))
 PANELS = (
     Panel("I/Os", (
         Line("wanted", "offered_rate"), Line("done", "completed_rate"),

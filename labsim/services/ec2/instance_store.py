@@ -23,7 +23,8 @@ class InstanceStore(Storage):
     """A disk of `size` GiB that does `iops`. Others: see `Storage`."""
 
     METRICS = (*Storage.METRICS, Metric(
-        "lost_gib", "GiB", "data lost with a stopped instance", "lower", lambda s: s.lost_gib))
+        "lost_gib", "GiB", "data lost with a stopped instance", "lower", lambda s: s.lost_gib,
+                                        label="lost"))
     emptied = ", with an empty instance store"
 
     def __init__(self, sim: Simulation, name: str, size: float = 100.0, *, iops: float = IOPS,

@@ -97,7 +97,7 @@ METRICS = (
     Count("stale", "requests", "answers that were out of date", "lower",
           lambda a: a.answers.outdated),
     Metric("stale_share", "of answers", "part of the answers that were out of date", "lower",
-           lambda a: a.answers.outdated / max(a.answers.offered, 1)),
+           lambda a: a.answers.outdated / max(a.answers.offered, 1), label="out of date"),
     Metric("stale_age_mean", "s", "how long they had been, mean", "lower",
            lambda a: a.answers.stale_age_mean),
     Metric("stale_age_max", "s", "how long they had been, most", "lower",

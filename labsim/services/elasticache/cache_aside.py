@@ -54,7 +54,7 @@ class Application(Asked):
     """
 
     METRICS, PANELS, INVARIANTS = METRICS, PANELS, INVARIANTS
-    shows = (("reads/s", "offered_rate"), ("hit ratio", "hit_ratio"))
+    shows = (("reads/s", "offered_rate"), ("hits", "hit_ratio"))
     alarm = "failed_rate"
 
     def __init__(self, sim: Simulation, name: str, cache: Cluster, database: Asked, *,

@@ -55,13 +55,14 @@ class Cluster(Component):
               lambda c: c.evictions),
         Count("items_end", "items", "items in the cache at the end", "", lambda c: c.items),
         Metric("keys_moved_share", "of keys", "part of the keys that were looked for elsewhere "
-               "after a loss", "lower", lambda c: c.moved_share),
+               "after a loss", "lower", lambda c: c.moved_share, label="looked for elsewhere"),
         Metric("replacing_s", "s", "how long lost nodes were away until they were replaced, at "
                "most to the run's end", "lower", lambda c: c.replacing),
         Metric("busiest_node_rate", "req/s", "reads per second of the node that is asked most",
-               "lower", lambda c: np.max(c.asked) / c.sim.duration),
+               "lower", lambda c: np.max(c.asked) / c.sim.duration,
+               label="at the busiest node, per second"),
         Metric("busiest_node_share", "of reads", "its part of all reads of the cache", "lower",
-               lambda c: share(np.max(c.asked), np.sum(c.asked))))
+               lambda c: share(np.max(c.asked), np.sum(c.asked)), label="at the busiest node"))
     PANELS = (Panel("Nodes that answer", (Line("nodes", "nodes", step=True),),
                     marks=("lost", "back")),)
     FAULTS = {"flush": FLUSH, "down": DOWN, "slow": SLOW}

@@ -56,7 +56,7 @@ class Readers(Component):
             "offered", "attempts", "retries", "completed", "failed", "abandoned", "open_end",
             "timed_out", "refused", "short_circuited")) + (
         Metric("amplification", "x", "attempts that were sent, per request", "lower",
-               lambda r: r.amplification),
+               lambda r: r.amplification, label="attempts per request"),
         Metric("goodput", "req/s", "requests answered in time, per second", "higher",
                lambda r: r.total["completed"] / r.sim.duration))
     PANELS = Client.PANELS[:1]

@@ -39,7 +39,7 @@ class SampledApplication(FollowedKeys):
     for too long (a `labsim.retry`); by default nobody comes back."""
 
     METRICS, PANELS, INVARIANTS = METRICS, PANELS, INVARIANTS
-    shows = (("reads/s", "offered_rate"), ("hit ratio", "hit_ratio"))
+    shows = (("reads/s", "offered_rate"), ("hits", "hit_ratio"))
     alarm = "failed_rate"
 
     def __init__(self, sim: Simulation, name: str, cache: SampledCluster, database: CountedDatabase,

@@ -92,7 +92,8 @@ class WebTier(Component):
         Count("failed", "requests", "requests beyond the capacity", "lower",
               lambda t: t.failed[-1], aliases=("missed",)),
         Metric("failed_share", "%", "failed / offered", "lower",
-               lambda t: share(100 * t.failed[-1], t.offered[-1]), aliases=("missed_share",)),
+               lambda t: share(100 * t.failed[-1], t.offered[-1]), aliases=("missed_share",),
+               label="failed"),
         Metric("cpu_mean", "%", "CPU, average over time", "",
                lambda t: t.percent @ t.lengths / t.sim.duration))
     PANELS = (
@@ -100,7 +101,7 @@ class WebTier(Component):
                                                Line("capacity", "capacity", step=True))),
         Panel("CPU", (Line("CPU", "cpu"),)))
     INVARIANTS = (conserved("offered", "completed", "failed"),)
-    shows = (("req/s", "offered_rate"), ("failed/s", "failed_rate"), ("% CPU", "cpu"))
+    shows = (("req/s", "offered_rate"), ("failed/s", "failed_rate"), ("CPU", "cpu"))
     alarm = "failed_rate"
 
     def __init__(self, sim: Simulation, name: str, each: float, rates: np.ndarray | None = None):

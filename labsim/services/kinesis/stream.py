@@ -61,7 +61,7 @@ class Stream(kit.CountedPart):
     FAULTS = {"down": DOWN, "errors": ERRORS, "throttled": THROTTLED}
 
     METRICS, PANELS, INVARIANTS = measures.METRICS, measures.PANELS, measures.INVARIANTS
-    shows = (("open shards", "shards"), ("unread", "unread"), ("s behind", "iterator_age"))
+    shows = (("open shards", "shards"), ("unread", "unread"), ("behind", "iterator_age"))
     alarm = "throttled_rate"
 
     def __init__(self, sim: Simulation, name: str, shards: int = 1, *, keys: Keys | int = 1_000,

@@ -48,7 +48,7 @@ METRICS = (
           lambda f: len(f.refused), aliases=("throttles",)),
     Metric("throttled_share", "of attempts", "part of the attempts that Lambda throttled", "lower",
            lambda f: len(f.refused) / max(len(f.starts) + len(f.refused), 1),
-           aliases=("throttle_share",)),
+           aliases=("throttle_share",), label="throttled"),
     Count("throttled_concurrency", "attempts", "throttled: as many under way as allowed",
           "lower", lambda f: f.environments.refused[CONCURRENCY], aliases=("too_many",)),
     Count("throttled_scaling", "attempts", "throttled: no more new environments yet", "lower",
@@ -59,7 +59,8 @@ METRICS = (
     Count("cold_starts", "environments", "environments started for a request", "lower",
           lambda f: f.environments.cold),
     Metric("cold_start_share", "of invocations", "part of the invocations that waited for one",
-           "lower", lambda f: f.environments.cold / max(len(f.starts), 1), aliases=("cold_share",)),
+           "lower", lambda f: f.environments.cold / max(len(f.starts), 1), aliases=("cold_share",),
+           label="waited for a cold start"),
     Metric("environments_mean", "environments", "environments, used or idle, mean", "",
            lambda f: f.environments_mean()),
     Count("environments_max", "environments", "environments, used or idle, most", "",
@@ -69,7 +70,7 @@ METRICS = (
     Count("concurrency_max", "executions", "executions under way, most", "",
           lambda f: f.in_flight.max()),
     Metric("gb_seconds", "GB-s", "duration times memory, billed", "",
-           lambda f: gb_seconds(1, f.seconds, f.memory)))
+           lambda f: gb_seconds(1, f.seconds, f.memory), label="memory times time"))
 PANELS = (
     Panel("Executions under way", (
         Line("this function", "in_flight"), Line("environments", "environments"),

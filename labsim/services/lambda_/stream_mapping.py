@@ -47,7 +47,7 @@ class KinesisEventSourceMapping(Retrying):
 
     METRICS = (*Retrying.METRICS, Metric(
         "iterator_age_max", "s", "age of the last record of a batch that isn't done yet, most",
-        "lower", lambda c: c.iterator_age.max()))
+        "lower", lambda c: c.iterator_age.max(), label="furthest behind"))
     PANELS = (*Retrying.PANELS, Panel("IteratorAge", (Line("most", "iterator_age"),)))
     FAULTS = {"down": DISABLED}
 

@@ -62,7 +62,7 @@ class Consumers(kit.Component):
         Count("completed", "messages", "messages whose work was done, each once", "higher",
               lambda c: len(c.first), aliases=("done",)),
         Count("duplicates", "messages", "times that work was done that had been done before",
-              "lower", lambda c: len(c.again), aliases=("done_again",)),
+              "lower", lambda c: len(c.again), aliases=("done_again",), label="done twice"),
         Metric("wasted_work_s", "s", "consumers' time spent on work that failed, broke off or was "
                "a repeat", "lower", lambda c: c.wasted(), aliases=("wasted_work",)),
         Count("out_of_order", "messages", "messages begun after a later one (of their group)",

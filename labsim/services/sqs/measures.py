@@ -33,7 +33,7 @@ METRICS = (
     Count("dead_lettered", "messages", "messages that went to the dead-letter queue", "lower",
           lambda q: q.record.total("dead")),
     Count("expired", "messages", "messages dropped unread, for they were too old", "lower",
-          lambda q: q.record.total("expired")),
+          lambda q: q.record.total("expired"), label="expired unread"),
     Count("failed", "messages", "messages that the queue refused while it was down", "",
           lambda q: q.record.total("failed")),
     Count("stale", "messages", "messages worked on for senders who had given up", "lower",
