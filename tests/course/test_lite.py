@@ -98,7 +98,7 @@ def names(wheel):
 
 
 def test_the_site_has_labsim_its_data_and_the_notebooks(site):
-    """labsim's wheel with all modules, scripts and data; each learner's notebook, and no solution."""
+    """labsim's wheel with all modules, scripts and data; each learner's notebook, no solution."""
     course = course_model.built_in()
     wheel = site / "pypi" / f"labsim-{labsim.__version__}-py3-none-any.whl"
     modules = {path.relative_to(ROOT).as_posix() for kind in ("py", "js", "css", "yaml")
