@@ -36,7 +36,9 @@ def _line(chapter) -> str:
 def _example(lab) -> list[str]:
     name = next(name for name in lab.Params.specs() if name != "facts")
     return [
-        _code("import labsim", "", f'lab = labsim.lab("{lab.slug}")'),
+        _prose("## Turn a knob", f"{lab.title}. Go through its steps, turn a knob, press play."),
+        _code("import labsim", "", f'labsim.lab("{lab.slug}").explore()'),
+        _code(f'lab = labsim.lab("{lab.slug}")'),
         _prose("## One run", "Every parameter has a default, a unit and a range. You change only "
                "what you ask about; the same seed gives the same run, on every machine."),
         _code("r = lab.run(seed=7)", "for name in lab.headline or r.summary:",

@@ -373,7 +373,7 @@ def cdn(core, tmp_path_factory):
 # What needs no numpy: the facts, the journal of progress, widgets, and what is lacking.
 IN_CONSOLE = """
 import asyncio, os, sys, threading, types
-import labsim, labsim.errors, simpy, ipywidgets
+import anywidget, labsim, labsim.errors, simpy, ipywidgets
 package = sys.modules["labsim.declare"] = types.ModuleType("labsim.declare")
 package.__path__ = [f"{labsim.__path__[0]}/declare"]    # without its __init__, which wants numpy
 from labsim.course import progress
@@ -393,14 +393,16 @@ button = ipywidgets.Button(description="Later")
 def later(_):
     asyncio.get_running_loop().call_later(0.01, lambda: setattr(label, "value", "after"))
 button.on_click(later)
-ipywidgets.VBox([button, label])
+class Scripted(anywidget.AnyWidget):
+    _esm = "export default {render({el}) { el.textContent = 'of its own script' }}"
+ipywidgets.VBox([button, label, Scripted()])
 """
 
 
 @needs_chromium
 def test_labsim_is_there_when_the_kernel_is(site, cdn):
-    """In the real Pyodide, with no install: facts, progress beside the notebooks, widgets; and
-    what Python lacks there is what `as_in_browser.py` takes away."""
+    """In the real Pyodide, with no install: facts, progress beside the notebooks, widgets, also
+    such as the stage is; and what Python lacks there is what `as_in_browser.py` takes away."""
     with opened(site, cdn) as (page, base, outside):
         page.goto(f"{base}repl/index.html?kernel=python&toolbar=1&code={quote(IN_CONSOLE)}")
         button = page.get_by_role("button", name="Later")
@@ -410,6 +412,7 @@ def test_labsim_is_there_when_the_kernel_is(site, cdn):
         printed = page.locator(".jp-OutputArea-output pre").first.inner_text().split("\n")
         button.click()
         page.get_by_text("after", exact=True).wait_for(timeout=10_000)
+        page.get_by_text("of its own script", exact=True).wait_for(timeout=10_000)
         assert not [url for url in outside if not url.startswith(CDN)]
     assert printed[:5] == [
         "/drive/progress/progress.jsonl 2 progress",

@@ -275,7 +275,7 @@ def test_every_picture_says_what_it_shows(made):
     for chapter in LABS:
         figures = [p["alt"] for p in Words.read(text_of(
             made, f"chapters/{chapter.name}.html")).pictures if chapter.lab.title in p["alt"]]
-        assert len(figures) >= 2
+        assert figures     # and the stage, which says its own words
         assert all(panel.title in alt for panel in chapter.lab.panels for alt in figures)
 
 

@@ -169,10 +169,10 @@ def main(target: str) -> None:
         notebook(folder / "picture.ipynb",
                  "import labsim\ne = labsim.lab('sqs-asg').explore()\ne.apply_preset('2')\n"
                  "e.pin()\ne.apply_preset('4')\ne.scrub(900)\ne")
-        with jupyter(folder) as address, page(1440, 1500) as tab:
+        with jupyter(folder) as address, page(1366, 900) as tab:
             run_all(tab, address("picture.ipynb"))
-            explorer = tab.locator(".labsim-explorer")
-            explorer.locator("img").wait_for(timeout=60_000)
+            explorer = tab.locator(".labsim-stage")
+            explorer.locator(".knob").first.wait_for(timeout=60_000)
             tab.wait_for_timeout(1_500)
             explorer.screenshot(path=target)
 
