@@ -12,7 +12,7 @@ import numpy as np
 from labsim.declare.drawing import MOST_BARS, bar_name
 from labsim.declare.faults import checked
 from labsim.errors import ends_in
-from labsim.text import format_value
+from labsim.text import format_value, labelled
 from labsim.view.style import Style
 
 MARGIN, COLUMN, ROW, WIDTH, HEIGHT = 8, 236, 132, 176, 88   # pixels: between boxes, of a box
@@ -77,8 +77,12 @@ class Diagram:
 def described(lab, result, t: float) -> str:
     """What the boxes show at `t` seconds."""
     return "; ".join(f"{box.name}: " + ", ".join(
-        f"{format_value(at(result, series, t))} {label}" for label, series in box.show)
-        for box in lab.boxes)
+        labelled(at(result, series, t), _unit(result, series), label)
+        for label, series in box.show) for box in lab.boxes)
+
+
+def _unit(result, name: str) -> str:
+    return result.series[name].unit if name in result.series else ""
 
 
 def _corner(place) -> tuple[int, int]:
@@ -110,7 +114,7 @@ def _box(box, result, t, style, held) -> str:
     first, pitch = BARRED if box.bars else (FIRST, PITCH)
     for i, (label, series) in enumerate(box.show):
         value, line = at(result, series, t), y + first + pitch * i
-        number = format_value(value)
+        number = labelled(value, _unit(result, series), "")
         size = _fitted(label, max(room - (len(number) + 1) * WIDE * TEXT, room / 3))
         out.append(f'<text x="{x + 8}" y="{line}"><tspan font-weight="bold">{number}</tspan> '
                    f'<tspan font-size="{size}">{escape(label)}</tspan></text>')

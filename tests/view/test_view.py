@@ -12,7 +12,7 @@ from PIL import Image
 
 import labsim
 from labsim.declare import MOST_BARS, bar_name
-from labsim.text import format_value
+from labsim.text import labelled
 from labsim.view.figure import draw
 from labsim.view.scales import Axis, nice_top, time_unit
 from labsim.view.style import Style
@@ -109,8 +109,7 @@ def test_the_system_picture_says_the_numbers_of_the_moment(slug):
         words = root.find("{http://www.w3.org/2000/svg}desc").text
         for box in lab.boxes:
             for label, series in box.show:
-                value = format_value(at(result, series, t))
-                assert f"{value} {label}" in words
+                assert labelled(at(result, series, t), result.series[series].unit, label) in words
     assert root.get("role") == "img"
     assert picture(lab, result, 777.0) != picture(lab, result, 0.0)
 

@@ -140,7 +140,7 @@ BOXES = (
         burst=lambda p, t: kit.burst(p, t, "flash")),
     Box("Load balancers", (1, 1), (("req/s to each", "offered_rate"),), bars=("load", "groups")),
     Box("It missed", (3, 0), (("failed/s", "failed_rate"),), alarm="failed_rate"),
-    Box("CloudWatch", (2, 1), (("% CPU, chosen", "datapoint"),), alarm="alarm_high"),
+    Box("CloudWatch", (2, 1), (("CPU, chosen", "datapoint"),), alarm="alarm_high"),
     Box("Chosen group", (3, 1), (("in service", "in_service"), ("booting", "booting"))),
     Box("Its zones", (3, 2), (("in the emptiest", "zone_least"),)),
 )

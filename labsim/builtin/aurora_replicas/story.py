@@ -123,7 +123,7 @@ BOXES = (
         breaks="cluster-1"),
     Box("Auto scaling", (3, 0), (("being created", "creating"),)),
     Box("No answer", (0, 1), (("lost/s", "unanswered_rate"),), alarm="unanswered_rate"),
-    Box("Writer", (1, 1), (("writes/s", "writes_rate"), ("% CPU", "writer_cpu")),
+    Box("Writer", (1, 1), (("writes/s", "writes_rate"), ("CPU", "writer_cpu")),
         alarm="writes_failed_rate", breaks="cluster-writer"),
     Box("Storage", (2, 1), (("copies", "copies"),)),
     Box("CloudWatch", (3, 1), (("% CPU, mean", "cpu_mean"),), alarm="alarm_high"),
