@@ -17,19 +17,21 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 _shown: dict[str, list] = {}    # cell -> the widgets that its last execution showed
 
 
-def bundle(widget, html: str, text: str) -> dict:
-    """The output for a `widget` with a trait `live`: its name in the page.
+def bundle(widget, html: str, text: str) -> tuple[dict, dict]:
+    """The output for a `widget` with a trait `live` (its name in the page), and its metadata: where
+    Colab finds what shows widgets.
 
     html: what is seen without a kernel, {live} where that name goes; text: for a terminal.
     """
-    where = frontend()
+    where, metadata = frontend(), {}
     widget.live = widget.model_id if where == "page" else ""
     found = {"text/plain": text, "text/html": html.replace("{live}", widget.live)}
     if where == "view":
         view = widget._repr_mimebundle_()
-        found[VIEW] = (view[0] if isinstance(view, tuple) else view)[VIEW]
+        data, metadata = view if isinstance(view, tuple) else (view, {})
+        found[VIEW] = data[VIEW]
     _forget(widget)
-    return found
+    return found, metadata
 
 
 def frontend() -> str:
@@ -37,7 +39,8 @@ def frontend() -> str:
     nbval, nbconvert), or "view": anybody else who shows widgets, such as VS Code, Colab, Voila."""
     if sys.platform == "emscripten":
         return "page"
-    if "voila" in os.environ.get("SERVER_SOFTWARE", "").lower():
+    if ("voila" in os.environ.get("SERVER_SOFTWARE", "").lower() or "VSCODE_PID" in os.environ
+            or "google.colab" in sys.modules):
         return "view"
     asked = _parent()
     if "deletedCells" in asked.get("metadata", {}):
