@@ -48,11 +48,11 @@ from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterErro
 __all__ = [
     "ALWAYS", "Asked", "AskedInlet", "Box", "Breaker", "BudgetError", "CLIENT_METRICS",
     "COST_ADDS_UP", "Choice", "Client", "ClientParams", "Component", "Count", "CountedOutlet",
-    "CountedPart", "CountedProducers", "Design", "Explain",
-    "Feedback", "Inlet", "Invariant", "Lab", "LabsimError", "Line", "Link", "MOST_BARS", "Metric",
-    "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Outlet", "Panel", "ParameterError",
-    "Params", "Predict", "Preset", "Result", "ResultError", "Retry", "Room", "Series", "Span",
-    "Summary", "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars",
-    "burst", "check_spikes", "choice", "conserved", "every_knob", "flag", "integer", "mean",
-    "metric", "near", "number", "of_part", "path", "per_tick", "percent", "quantile", "quantiles", "share", "single",
-    "spike_knobs", "spiked", "spikes", "whole"]
+    "CountedPart", "CountedProducers", "Design", "Explain", "Feedback", "Inlet", "Invariant",
+    "Lab", "LabsimError", "Line", "Link", "MOST_BARS", "Metric", "NOTHING_IS_NEGATIVE",
+    "NotApplicable", "Outcome", "Outlet", "Panel", "ParameterError", "Params", "Predict",
+    "Preset", "Result", "ResultError", "Retry", "Room", "Series", "Span", "Summary", "Theory",
+    "Users", "VOCABULARY", "adds_up", "bar_name", "bars", "burst", "check_spikes", "choice",
+    "conserved", "every_knob", "flag", "integer", "mean", "metric", "near", "number", "of_part",
+    "path", "per_tick", "percent", "quantile", "quantiles", "share", "single", "spike_knobs",
+    "spiked", "spikes", "whole"]
