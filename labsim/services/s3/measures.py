@@ -58,7 +58,7 @@ METRICS = (
 
 PANELS = (
     Panel("Requests", (
-        Line("wanted", "offered_rate"), Line("attempted", "attempts_rate"),
+        Line("wanted", "offered_rate"), Line("tried", "attempts_rate"),
         Line("served", "completed_rate")), marks=("split", "merge")),
     Panel("Throttled attempts", (
         Line("503 Slow Down", "throttled_rate"), Line("KMS quota", "throttled_kms_rate"))),
