@@ -112,22 +112,23 @@ class Crowd(kit.Outcome):
         if told:
             calls |= {"offered_rate": told["offered_rate"], "completed_rate": told["goodput_rate"],
                       "failed_rate": told["lost_rate"], "latency": told["latency"]}
-        function = self.function.series()
+        function, wanted = self.function.series(), calls["offered_rate"]
         return {"iterator_age": (t * 0.0, "s"), **calls, **function,
-                **self.ways(calls, function["throttled_rate"][0]),
+                **self.ways(wanted, told.get("attempts_rate", calls["attempts_rate"]),
+                            function["throttled_rate"][0]),
                 "late_rate": told.get("late_rate", (t * 0.0, "req/s")),
                 "free": (np.maximum(0.0, function["limit"][0] - self.function.in_flight),
                          "executions"),
                 "others": (p.other_concurrency * busy * 1.0, "executions"),
                 "others_short": (np.maximum(0.0, p.other_concurrency * busy - room), "executions")}
 
-    def ways(self, calls: dict, throttled: np.ndarray) -> dict:
+    def ways(self, first: tuple, attempts: tuple, throttled: np.ndarray) -> dict:
         """How requests meet the function: called for the first time or again, throttled by it or by
         a gateway, or answered by the gateway's cache."""
         caller = self.caller
         rates = caller.call_rates() if isinstance(caller, Retrying) else {
-            "first_rate": calls["offered_rate"],
-            "again_rate": (calls["attempts_rate"][0] - calls["offered_rate"][0], "req/s")}
+            "first_rate": first,
+            "again_rate": (np.maximum(attempts[0] - first[0], 0.0), "req/s")}
 
         def known(fate: int) -> np.ndarray:
             times = np.asarray(caller.times)[caller.fates == fate]
