@@ -420,3 +420,10 @@ def test_a_burst_comes_beside_any_workload(workload):
             for size in (0, 1_000)]
     before, after = (run.summary["offered"] for run in runs)
     assert after == before + 1_000
+
+
+def test_a_burst_that_is_a_workload_is_one_beside_a_steady_one():
+    """Files and programs that say it as it was once said go on."""
+    old = labsim.run("sqs-asg", workload="burst", duration=1_200)
+    new = labsim.run("sqs-asg", workload="steady", burst_size=3_000, duration=1_200)
+    assert old.to_json() == new.to_json()

@@ -17,6 +17,7 @@ ALARMS = ("policy", ("target-tracking", "simple", "step"))
 PER_INSTANCE = ("scale_on", ("backlog-per-instance",))
 DEPTH = ("scale_on", ("queue-depth",))
 ADJUSTS = ("policy", ("simple", "step"))
+ONCE = 3_000    # messages of a burst whose size is not said
 
 
 class SqsAsgParams(ClientParams):
@@ -190,7 +191,10 @@ class SqsAsgParams(ClientParams):
 
     @classmethod
     def complete(cls, values: dict) -> dict:
-        """A trace says how long it is, unless `duration` says less."""
+        """A trace says how long it is, unless `duration` says less. A burst, which was a workload
+        of its own once, comes beside a steady one."""
+        if values.get("workload") == "burst":
+            values = {"burst_size": ONCE, **values, "workload": "steady"}
         if values.get("workload") != "trace":
             return values
         if not values.get("trace"):
