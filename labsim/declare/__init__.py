@@ -54,5 +54,5 @@ __all__ = [
     "Params", "Predict", "Preset", "Result", "ResultError", "Retry", "Room", "Series", "Span",
     "Summary", "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars", "burst",
     "check_spikes", "choice", "conserved", "every_knob", "flag", "integer", "mean", "metric",
-    "near", "number", "of_part", "path", "per_tick", "percent", "quantile", "quantiles", "share", "single",
-    "spike_knobs", "spiked", "spikes", "whole"]
+    "near", "number", "of_part", "path", "per_tick", "percent", "quantile", "quantiles", "share",
+    "single", "spike_knobs", "spiked", "spikes", "whole"]
