@@ -123,8 +123,8 @@ class CacheAside(kit.Outcome):
                     "offered_rate", "goodput_rate", "late_rate", "lost_rate")},
                 "again_rate": (np.maximum(asked[0] - wanted, 0.0), "req/s"),
                 "fetched_rate": (np.maximum(good - told["hits_rate"][0], 0.0), "req/s"),
-                "hit_ratio": (told["hit_ratio"][0], "of reads"),
-                "stale_share": (told["stale_share"][0], "of answers")}
+                "found_share": (told["hit_ratio"][0], "of reads"),
+                "old_share": (told["stale_share"][0], "of answers")}
 
     def cost(self) -> dict:
         """Nodes and database."""

@@ -183,13 +183,13 @@ PANELS = (
 BOXES = (
     Box("Readers", (0, 0), (("reads/s", "offered_rate"), ("mean wait", "latency")),
         burst=kit.burst),
-    Box("Cache", (1, 0), (("hits/s", "hits_rate"), ("hit ratio", "hit_ratio")),
+    Box("Cache", (1, 0), (("hits/s", "hits_rate"), ("hit ratio", "found_share")),
         breaks="cache-1"),
     Box("Queue", (2, 0), (("waiting", "queue"),), alarm="queue"),
     Box("Database", (3, 0), (("req/s", "accepted_rate"), ("at work", "in_service")),
         breaks="database"),
     Box("Given up", (0, 1), (("reads/s", "lost_rate"),), alarm="lost_rate"),
-    Box("Answered", (1, 1), (("in time/s", "goodput_rate"), ("out of date", "stale_share"),
+    Box("Answered", (1, 1), (("in time/s", "goodput_rate"), ("out of date", "old_share"),
                              ("too late/s", "late_rate"))),
     Box("Turned away", (2, 1), (("attempts/s", "failed_rate"),), alarm="failed_rate"),
 )
