@@ -15,6 +15,7 @@ from labsim.tables import as_text
 from labsim.text import format_value
 
 LONGEST = 90        # characters of a reason why a point is left out
+SEEN = 1e-3         # half an interval, a share of the mean, from which on its number says it
 
 
 @dataclass(frozen=True)
@@ -80,12 +81,14 @@ class Curve:
 
     def frame(self):
         """The numbers as a tidy `pandas.DataFrame`: the column of the axis (the parameter's name,
-        or "preset"), that of the lines, metric, unit, mean, low, high, replications, theory."""
+        "preset" or "case"), that of the lines, metric, unit, mean, low, high, replications,
+        theory."""
         return optional("pandas").DataFrame(self.rows())
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of `frame`."""
-        x, by = (turned and (turned.name or "preset") for turned in (self.axis, self.by))
+        x, by = (turned and (turned.name or turned.label.lower() or "case")
+                 for turned in (self.axis, self.by))
         by = "line" if by == x else by
         return [{x: point.x, **({by: line.label} if by else {}),
                  "metric": line.reading.name, "unit": line.reading.unit, "mean": point.mean,
@@ -127,9 +130,9 @@ class Curve:
     def said(self, reading: Reading, value: float, unit: bool = True) -> str:
         """A value of a reading as people write it, with its unit or without."""
         if self.share(reading):
-            return f"{format_value(100 * value)}%"
+            return percent(100 * value)
         if reading.unit == "%":
-            return f"{format_value(value)}%"
+            return percent(value)
         return format_value(value, reading.unit if unit else "")
 
     @property
@@ -158,7 +161,7 @@ class Curve:
 
     def _table(self, group: list[CurveLine]) -> str:
         """The lines of a group as columns."""
-        head, columns = [self.axis.label or "preset"], []
+        head, columns = [self.over], []
         for line in group:
             head.append(line.label if self.by else self.named(line.reading))
             columns.append({p.x: self._mean(line, p) for p in line.points})
@@ -166,7 +169,8 @@ class Curve:
                 head.append(f"theory: {line.theory}" if len(group) == 1 else "theory")
                 columns.append({x: self.said(line.reading, y, False) for x, y in zip(
                     line.theory_x, line.theory_y)})
-        rows = [[place.label, *(column.get(place.value, "") for column in columns)]
+        rows = [[place.label if self.axis.words else format_value(place.value),
+                 *(column.get(place.value, "") for column in columns)]
                 for place in self.axis.places]
         table = as_text(head, [row for row in rows if any(row[1:])])
         return f"{self.named(group[0].reading)}\n{table}" if self.by else table
@@ -179,7 +183,15 @@ class Curve:
     def _mean(self, line: CurveLine, point: Point) -> str:
         half = point.high - point.mean
         told = self.said(line.reading, point.mean, False)
-        return told if not half > 0 else f"{told} \u00b1 {self.said(line.reading, half, False)}"
+        seen = half > SEEN * abs(point.mean)
+        return f"{told} \u00b1 {self.said(line.reading, half, False)}" if seen else told
 
     def _repr_png_(self) -> bytes:
         return self.plot()._repr_png_()
+
+
+def percent(value: float) -> str:
+    """So many percent: "72.5%", "0.02%", or "<0.01%" of what is nearly nothing."""
+    if 0 < value < 0.01:
+        return "<0.01%"
+    return f"{format_value(value if value >= 1 else round(value, 2))}%"

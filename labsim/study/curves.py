@@ -23,7 +23,7 @@ from labsim.study.turned import Setting, Turned, between, starting_at, turned
 
 POINTS, FEWER, LINES = 10, 6, 8     # of a parameter whose values are not given; lines at most
 FEWEST, MOST = 3, 10                # replications where their number is not given
-QUICK = 3.0     # s that the runs of a curve may take by their estimate, which is on the high side
+QUICK = 1.0     # s that the runs of a curve may take by their estimate, which is on the high side
 LONG = 20.0     # s from which on a curve is worth sending to other processes
 FINE = 60       # points of theory between the first and the last
 

@@ -47,7 +47,8 @@ class Place:
 
 @dataclass(frozen=True)
 class Turned:
-    """A parameter, or presets (`name` empty), and its positions. words: they are no numbers."""
+    """A parameter, or presets or other cases (`name` empty), and its positions. words: they are no
+    numbers."""
 
     name: str
     label: str
@@ -89,7 +90,7 @@ def turned(lab, given, what: str, most: int) -> Turned:
     if _many(given) and len(given) and all(isinstance(scene, (str, int)) for scene in given):
         presets = [lab.scene(str(scene)) for scene in given]
         places = [Place(p.name, p.name, _scene(lab, p.title)) for p in presets]
-        return Turned("", "", "", tuple(places), True)
+        return Turned("", "Preset", "", tuple(places), True)
     raise ParameterError(what, given, FORMS)
 
 
@@ -109,7 +110,10 @@ def _parameter(spec, values: list) -> Turned:
 def _told(spec, value) -> str:
     if isinstance(value, bool):
         return f"{spec.label.lower()}: {'yes' if value else 'no'}"
-    return str(value) or "none" if isinstance(value, str) else format_value(value, spec.unit)
+    if isinstance(value, str):
+        return value or "none"
+    counted = value == 1 and spec.unit.isalpha() and len(spec.unit) > len("min")
+    return format_value(value, spec.unit.removesuffix("s") if counted else spec.unit)
 
 
 def _scene(lab, given) -> Callable[[Setting], Setting]:

@@ -38,8 +38,8 @@ def draw(curve, style: Style | None = None) -> LabFigure:
 def alt(curve) -> str:
     """What the figure shows, in words: of each line where it begins, its highest point, where it
     ends, and what stands beside it."""
-    axis = curve.over or "presets"
-    told = [f"{curve.lab.title}, {curve.how}, over {axis}."]
+    over = f", over {curve.over}" if curve.axis.name else ""
+    told = [f"{curve.lab.title}, {curve.how}{over}."]
     names = {place.value: place.label for place in curve.axis.places}
     for line in curve.lines:
         if not line.points:
@@ -70,7 +70,8 @@ def _lines(axes, curve, group: list, style: Style) -> None:
             axes.fill_between(x, *sure, color=look["color"], alpha=0.18, linewidth=0)
             axes.vlines(x, *sure, color=look["color"], linewidth=style.width * 0.8)
         handles += axes.plot(x, mean, marker=MARKERS[i % len(MARKERS)], linewidth=style.width,
-                             markersize=style.font * 0.55, label=_name(line, group), **look)
+                             markersize=style.font * 0.55, label=_name(line, group),
+                             clip_on=False, zorder=3, **look)
         tops += [*sure[1]]
         if line.theory and (line.theory, line.theory_y) not in theories:
             y = scale * np.array(line.theory_y)
@@ -153,6 +154,7 @@ def _upwards(axes, curve, group: list, scale: float, tops: list, whole: float) -
             axes.set_ylim(top=2 * max(tops))
     else:
         axes.set_ylim(0, limit(group, scale, max(tops), whole))
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=all(
+            float(mean).is_integer() for mean in means) and not whole))
     sign = "%" if whole else ""
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{compact(y)}{sign}"))

@@ -6,6 +6,8 @@ Picture a league table: the names stand on the left, and how far each has got is
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from labsim.study.curve import percent
+from labsim.text import format_value
 from labsim.view.curve_layout import entitle, frame, legend, limit, names_of, scaled
 from labsim.view.scales import compact
 from labsim.view.style import Style
@@ -31,7 +33,7 @@ def bars(axes, curve, group: list, style: Style) -> None:
                 end = scale * point.high
                 axes.plot([scale * point.low, end], [y, y], color=style.ink, linewidth=1.2)
             tops.append(end)
-            numbers.append((end, y, curve.said(line.reading, point.mean, False)))
+            numbers.append((end, y, percent(mean) if whole else format_value(mean)))
             theory = scale * line.theory_at(point.x)
             if theory == theory:
                 drawn, = axes.plot([theory] * 2, [y - each / 2, y + each / 2], color=style.ink,

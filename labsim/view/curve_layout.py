@@ -11,8 +11,8 @@ from labsim.view.style import Style
 PANEL, NARROW = 2.35, 2.1       # height of the axes of one panel, of several, inches
 BAR = 0.23                      # height of a bar, inches
 CHARACTER = 0.55                # mean width of a character, in sizes of the type
-SPELLED = {"s": "Seconds", "ms": "Milliseconds", "min": "Minutes", "h": "Hours", "x": "Times",
-           "": "Numbers", "%": "Shares", "USD": "Cost"}
+SPELLED = {"req/s": "Requests per second", "s": "Seconds", "ms": "Milliseconds", "min": "Minutes",
+           "h": "Hours", "x": "Times", "": "Numbers", "%": "Shares", "USD": "Cost"}
 LONGEST_NAME = 26               # characters of a line of a bar's name
 
 
@@ -31,7 +31,8 @@ def layout(figure, curve, style: Style):
     groups, width = curve.groups, style.size[0]
     columns = min(len(groups), 3 if curve.axis.words else 2)
     longest = max((len(label) for group in groups for label in _labels(group)), default=0)
-    while columns > 1 and inches(longest + 6, style) > width / columns - 1.0:
+    titles = max(len(_title(curve, group, scaled(curve, group)[1])) for group in groups)
+    while columns > 1 and inches(max(longest + 6, 1.08 * titles), style) > width / columns - 1.2:
         columns -= 1
     rows = math.ceil(len(groups) / columns)
     names = names_of(curve)
@@ -100,19 +101,21 @@ def legend(axes, handles: list, style: Style) -> None:
     axes.legend_rows = rows
 
 
-def entitle(axes, curve, group: list, unit: str, style: Style) -> None:
-    """The title of a panel: its reading with its unit, or what several have in common."""
+def _title(curve, group: list, unit: str) -> str:
+    """That of a panel: its reading with its unit, or what several have in common."""
     names = [*dict.fromkeys(line.reading.label for line in group)]
-    if len(names) == 1:
-        title = names[0][:1].upper() + names[0][1:]
-        said = not unit or unit.lower() in title.lower().replace(",", "").split()
-        title = title if said else f"{title} ({unit})"
-    else:
-        title = SPELLED.get(unit) or unit[:1].upper() + unit[1:]
+    if len(names) > 1:
+        return SPELLED.get(unit) or unit[:1].upper() + unit[1:]
+    title = names[0][:1].upper() + names[0][1:]
+    said = not unit or unit.lower() in title.lower().replace(",", "").split()
+    return title if said else f"{title} ({unit})"
+
+
+def entitle(axes, curve, group: list, unit: str, style: Style) -> None:
+    """The title of a panel, above its legend."""
     room = int(axes.panel_inches / inches(1.08, style))
-    title = textwrap.shorten(title, room, placeholder=" \u2026")
-    labels = _labels(group)
-    above = 4 + 13.7 * _rows(labels, axes.panel_inches, style)
+    title = textwrap.shorten(_title(curve, group, unit), room, placeholder=" \u2026")
+    above = 4 + 13.7 * _rows(_labels(group), axes.panel_inches, style)
     axes.set_title(title, loc="left", fontsize=style.font + 0.5, color=style.ink,
                    fontweight="bold", pad=above)
 

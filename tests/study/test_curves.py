@@ -293,6 +293,6 @@ def test_a_study_draws_itself():
             rows["mean"], rows.low, rows.high)]
     assert "left out: 60 s: 50 instances" in curve.not_shown and curve.seeds == range(1, 4)
     other = table.plot("wait_p95", over="cooldown", by="min_size")
-    assert [line.label for line in other.lines if line.points] == ["1 instances", "5 instances"]
+    assert [line.label for line in other.lines if line.points] == ["1 instance", "5 instances"]
     with pytest.raises(ParameterError, match="did you mean cooldown"):
         table.plot("wait_p95", over="cooldwn")

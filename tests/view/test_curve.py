@@ -148,8 +148,8 @@ def test_it_shows_itself_with_its_words():
         "msg/s; theory, Erlang C, is dashed.")
     head, _, columns, _, row, _ = repr(curve).splitlines()
     assert head.endswith("3 runs each, seeds 1 to 3")
-    assert columns.split("  ")[0] == "Arrival rate" and "wait, mean (s)" in columns
-    assert row.split("  ")[0] == "1 msg/s" and f"{first:.3g} \u00b1 " in row
+    assert columns.split("  ")[0] == "Arrival rate (msg/s)" and "wait, mean (s)" in columns
+    assert row.split("  ")[0] == "1" and f"{first:.3g} \u00b1 " in row
 
 
 def cut_off(figure):
