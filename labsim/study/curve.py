@@ -15,6 +15,7 @@ from labsim.tables import as_text
 from labsim.text import format_value
 
 LONGEST = 90        # characters of a reason why a point is left out
+LUCK = 0.05         # so far beyond nothing or all a share may seem to be
 SEEN = 1e-3         # half an interval, a share of the mean, from which on its number says it
 
 
@@ -120,12 +121,13 @@ class Curve:
 
     def share(self, reading: Reading) -> bool:
         """Whether a reading is told in percent: it is a part of something, or has no unit and is
-        nowhere above one."""
+        nowhere above one, but for a little that is luck."""
         if reading.unit.startswith("of "):
             return True
-        points = [p for line in self.lines if line.reading.name == reading.name
-                  for p in line.points]
-        return not reading.unit and all(0 <= p.mean <= 1 + 1e-9 for p in points)
+        means = [p.mean for line in self.lines if line.reading.name == reading.name
+                 for p in line.points]
+        below = any(mean < 1 for mean in means) or all(mean == 1 for mean in means)
+        return not reading.unit and below and all(-LUCK <= mean <= 1 + LUCK for mean in means)
 
     def said(self, reading: Reading, value: float, unit: bool = True) -> str:
         """A value of a reading as people write it, with its unit or without."""

@@ -33,9 +33,10 @@ def curve(lab, *metrics, over, by=None, at=None, seeds: int | None = None, seed:
     """Metrics of a `Lab` over a parameter: a figure that shows itself, and keeps its numbers.
 
     metrics: see `labsim.study.readings`; by default the headline ones. over: a parameter (points
-    over its slider's range), {parameter: values}, presets (titles or numbers), or {label: preset,
-    `Params`, or {parameter: value}}. by: the same, a line for each. at: what else holds, a preset,
-    a `Params`, or the name of a comparison with AWS (`labsim.measured`), with **values.
+    over its slider's range), {parameter: values}, a list of presets (titles or numbers) or of
+    changes {parameter: value}, or {label: preset, `Params`, or change}. by: the same, a line for
+    each. at: what else holds, a preset, a `Params`, or the name of a comparison with AWS
+    (`labsim.measured`), with **values.
 
     Every point runs with the seeds `seed`, `seed` + 1, ...; `seeds` of them, by default from 3 to
     10, so many that it stays quick. theory: a closed form of the parameters for the first metric,

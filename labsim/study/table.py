@@ -38,8 +38,8 @@ class StudyTable(pd.DataFrame):
         if others or over not in sizes or (by and by not in sizes):
             raise LabsimError(f"a figure has an axis and lines: of {', '.join(sizes)}, choose two, "
                               "and take the rows of one value of the others for another study")
-        axis, lines = (name and turned(lab, {name: self[name].drop_duplicates().tolist()}, name, 1)
-                       for name in (over, by))
+        axis, lines = (name and turned(lab, {name: self[name].drop_duplicates().tolist()}, what, 1)
+                       for name, what in ((over, "over"), (by, "by")))
         wanted = readings(lab, metrics)
         made, left = [], []
         for place in lines.places if lines else [None]:

@@ -12,8 +12,8 @@ from labsim.errors import ParameterError
 from labsim.text import format_value
 
 DECADES = 20.0      # a slider whose ends are so many times apart is gone through logarithmically
-FORMS = ('a parameter ("arrival_rate"), {parameter: values}, a list of presets, or {label: '
-         "a preset, a Params, or {parameter: value}}")
+FORMS = ('a parameter ("arrival_rate"), {parameter: values}, a list of presets or of changes '
+         "{parameter: value}, or {label: a preset, a Params, or a change}")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def turned(lab, given, what: str, most: int) -> Turned:
     specs = lab.Params.specs()
     if isinstance(given, str):
         lab.Params.refuse_unknown([given])
-        return _parameter(specs[given], spread(specs[given], most, what))
+        return _parameter(specs[given], spread(specs[given], most, what), what)
     if isinstance(given, Mapping) and any(_many(value) for value in given.values()):
         lab.Params.refuse_unknown(given)
         if len(given) > 1:
@@ -79,7 +79,8 @@ def turned(lab, given, what: str, most: int) -> Turned:
         (name, values), = given.items()
         if not _many(values) or not len(values):
             raise ParameterError(name, values, "a sequence of at least one value")
-        return _parameter(specs[name], [v.item() if hasattr(v, "item") else v for v in values])
+        values = [v.item() if hasattr(v, "item") else v for v in values]
+        return _parameter(specs[name], values, what)
     if isinstance(given, Mapping) and given:
         if len(given) == 1 and (name := next(iter(given))) in specs and not isinstance(
                 given[name], (Mapping, lab.Params)):
@@ -87,10 +88,11 @@ def turned(lab, given, what: str, most: int) -> Turned:
         places = [Place(str(label), str(label), _scene(lab, scene))
                   for label, scene in given.items()]
         return Turned("", "", "", tuple(places), True)
-    if _many(given) and len(given) and all(isinstance(scene, (str, int)) for scene in given):
-        presets = [lab.scene(str(scene)) for scene in given]
-        places = [Place(p.name, p.name, _scene(lab, p.title)) for p in presets]
-        return Turned("", "Preset", "", tuple(places), True)
+    if _many(given) and len(given):
+        names = [_named(lab, scene) for scene in given]
+        places = [Place(name, name, _scene(lab, scene)) for name, scene in zip(names, given)]
+        presets = all(isinstance(scene, (str, int)) for scene in given)
+        return Turned("", "Preset" if presets else "", "", tuple(places), True)
     raise ParameterError(what, given, FORMS)
 
 
@@ -99,10 +101,11 @@ def _many(values) -> bool:
         values, (str, Mapping))
 
 
-def _parameter(spec, values: list) -> Turned:
+def _parameter(spec, values: list, what: str) -> Turned:
     words = spec.type in (str, bool) or not all(
         isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
-    places = (Place(value, _told(spec, value), lambda s, v=value: s.but({spec.name: v}))
+    named = _change if what == "by" and not words else _told
+    places = (Place(value, named(spec, value), lambda s, v=value: s.but({spec.name: v}))
               for value in dict.fromkeys(values))
     return Turned(spec.name, spec.label, spec.unit, tuple(places), words)
 
@@ -114,6 +117,27 @@ def _told(spec, value) -> str:
         return value or "none"
     counted = value == 1 and spec.unit.isalpha() and len(spec.unit) > len("min")
     return format_value(value, spec.unit.removesuffix("s") if counted else spec.unit)
+
+
+def _named(lab, scene) -> str:
+    """What a preset, or a change of parameters, is called."""
+    if isinstance(scene, (str, int)) and not isinstance(scene, bool):
+        return lab.scene(str(scene)).name
+    if not isinstance(scene, Mapping):
+        raise ParameterError("preset", scene, FORMS)
+    lab.Params.refuse_unknown(scene)
+    specs = [(lab.Params.specs()[name], value) for name, value in scene.items()]
+    return ", ".join(_change(spec, value) for spec, value in specs) or "as it is"
+
+
+def _change(spec, value) -> str:
+    """A value with the name of its parameter; a unit that the name says already is not said."""
+    label = spec.label.lower()
+    if isinstance(value, bool):
+        return _told(spec, value)
+    if isinstance(value, str):
+        return f"{label}: {_told(spec, value)}"
+    return f"{label} {format_value(value) if spec.unit in label.split() else _told(spec, value)}"
 
 
 def _scene(lab, given) -> Callable[[Setting], Setting]:

@@ -14,7 +14,7 @@ from labsim.text import format_value
 from labsim.view.curve_bars import bars
 from labsim.view.curve_layout import entitle, frame, layout, legend, limit, scaled
 from labsim.view.figure import LabFigure
-from labsim.view.scales import compact
+from labsim.view.scales import compact, time_unit
 from labsim.view.style import DASHES, Style
 
 MARKERS = "osD^vPX*"
@@ -119,6 +119,9 @@ def _across(axes, curve, style: Style) -> None:
     there = sorted({p.x for line in curve.lines for p in line.points})
     wide = axes.get_position().width > 0.6
     fits = FITS if wide else FITS // 2 + 1
+    seconds, unit = time_unit(max(values)) if curve.axis.unit == "s" else (1, "")
+    if min((value for value in values if value), default=0) < seconds:
+        seconds = 1     # what is shorter reads better in seconds
     if logarithmic(values):
         axes.set_xscale("log")
         axes.xaxis.set_minor_locator(NullLocator())
@@ -128,11 +131,15 @@ def _across(axes, curve, style: Style) -> None:
     elif axes.get_xscale() == "log":
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if wide else (1,)))
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(7 if wide else 5, integer=all(
-            isinstance(value, int) for value in values)))
+        ticks = MaxNLocator(7 if wide else 5, integer=seconds == 1 and all(
+            isinstance(value, int) for value in values))
+        axes.xaxis.set_major_locator(FixedLocator([seconds * tick for tick in ticks.tick_values(
+            min(values) / seconds, max(values) / seconds)]))
+        axes.set_xlim(auto=True)
     axes.xaxis.set_major_formatter(FuncFormatter(
-        lambda x, _: compact(x) if abs(x) >= 1e4 else format_value(x)))
-    axes.set_xlabel(curve.over, fontsize=style.font - 0.5, color=style.ink, labelpad=2)
+        lambda x, _: compact(x) if abs(x) >= 1e4 * seconds else format_value(x / seconds)))
+    axes.set_xlabel(curve.over if seconds == 1 else f"{curve.axis.label} ({unit})",
+                    fontsize=style.font - 0.5, color=style.ink, labelpad=2)
 
 
 def _apart(values: list, log: bool) -> float:

@@ -33,8 +33,9 @@ def bars(axes, curve, group: list, style: Style) -> None:
                 end = scale * point.high
                 axes.plot([scale * point.low, end], [y, y], color=style.ink, linewidth=1.2)
             tops.append(end)
-            numbers.append((end, y, percent(mean) if whole else format_value(mean)))
             theory = scale * line.theory_at(point.x)
+            numbers.append((end if theory != theory else max(end, theory), y,
+                            percent(mean) if whole else format_value(mean)))
             if theory == theory:
                 drawn, = axes.plot([theory] * 2, [y - each / 2, y + each / 2], color=style.ink,
                                    linestyle=(0, (3, 1.5)), linewidth=style.width,

@@ -6,6 +6,8 @@ Picture a compositor at the stone: the type is measured first, and the plate is 
 import math
 import textwrap
 
+from labsim.study.curve import LUCK
+from labsim.view.scales import time_unit
 from labsim.view.style import Style
 
 PANEL, NARROW = 2.35, 2.1       # height of the axes of one panel, of several, inches
@@ -13,6 +15,7 @@ BAR = 0.23                      # height of a bar, inches
 CHARACTER = 0.55                # mean width of a character, in sizes of the type
 SPELLED = {"req/s": "Requests per second", "s": "Seconds", "ms": "Milliseconds", "min": "Minutes",
            "h": "Hours", "x": "Times", "": "Numbers", "%": "Shares", "USD": "Cost"}
+LONG = 3 * 3_600 + 1            # s, from which on hours or days say more
 LONGEST_NAME = 26               # characters of a line of a bar's name
 
 
@@ -131,6 +134,9 @@ def scaled(curve, group: list) -> tuple[float, str, float]:
         return 1.0, "%", 100.0
     if reading.unit == "s" and 0 < highest < 0.5:
         return 1_000.0, "ms", 0.0
+    if reading.unit == "s" and highest >= LONG:
+        seconds, unit = time_unit(highest)
+        return 1 / seconds, unit, 0.0
     return 1.0, reading.unit, 0.0
 
 
@@ -138,7 +144,7 @@ def limit(group: list, scale: float, top: float, whole: float) -> float:
     """Where an axis ends that begins at 0: that of a share at 100%, unless a mean is beyond that,
     or all is within the first tenth; else a little above the highest that is drawn."""
     highest = scale * max((p.mean for line in group for p in line.points), default=0.0)
-    if whole and top >= whole / 10 and highest <= whole * (1 + 1e-9):
+    if whole and top >= whole / 10 and highest <= whole * (1 + LUCK):
         return whole
     return 1.08 * top if top > 0 else 1.0
 

@@ -89,7 +89,8 @@ def test_a_line_for_each_value_of_a_second_parameter():
         alone, = LAB.curve("wait_p95", over={"instances": [6, 8]}, service_cv=cv, seeds=2,
                            **SHORT).lines
         assert line.points == alone.points
-    assert [line.label for line in both.lines] == ["0", "1"]
+    assert [line.label for line in both.lines] == [
+        "service variation 0", "service variation 1"]
 
 
 def test_presets_are_places_and_lines():
@@ -115,6 +116,19 @@ def test_own_names_for_parameters_and_changes():
     assert [point.x for point in curve.lines[0].points] == ["as it is", "half", "golden"]
     for point, run in zip(curve.lines[0].points, expected):
         assert point.values == tuple(LAB.run(run, s).summary["wait_p95"] for s in (1, 2))
+
+
+def test_changes_are_called_as_what_they_change():
+    """By the parameters' labels, with units; none is how it is."""
+    curve = LAB.curve("wait_p95", at="1", seeds=1, duration=600, over=[
+        {}, {"instances": 1, "drain": True}, {"policy": "step"}])
+    points = curve.lines[0].points
+    assert [point.x for point in points] == [
+        "as it is", "instances at start 1, drain before it goes: yes",
+        "scaling policy: step"]
+    start = LAB.preset("1").changed(duration=600)
+    for point, change in zip(points, ({}, {"instances": 1, "drain": True}, {"policy": "step"})):
+        assert point.mean == LAB.run(start.changed(**change)).summary["wait_p95"]
 
 
 # -- what is read -----------------------------------------------------------------------------
@@ -286,13 +300,14 @@ def test_a_study_draws_itself():
                              replications=3, instances=10, duration=600)
     curve = table.plot("wait_p95")
     assert [(line.label, [p.x for p in line.points]) for line in curve.lines] == [
-        ("60 s", [1, 5]), ("300 s", [1, 5])]
+        ("cooldown 60 s", [1, 5]), ("cooldown 300 s", [1, 5])]
     for line, cooldown in zip(curve.lines, (60, 300)):
         rows = table[(table.metric == "wait_p95") & (table.cooldown == cooldown)]
         assert [(p.mean, p.low, p.high) for p in line.points] == [*zip(
             rows["mean"], rows.low, rows.high)]
-    assert "left out: 60 s: 50 instances" in curve.not_shown and curve.seeds == range(1, 4)
+    assert "left out: cooldown 60 s: 50 instances" in curve.not_shown and curve.seeds == range(1, 4)
     other = table.plot("wait_p95", over="cooldown", by="min_size")
-    assert [line.label for line in other.lines if line.points] == ["1 instance", "5 instances"]
+    assert [line.label for line in other.lines if line.points] == ["minimum size 1 instance",
+                                                              "minimum size 5 instances"]
     with pytest.raises(ParameterError, match="did you mean cooldown"):
         table.plot("wait_p95", over="cooldwn")

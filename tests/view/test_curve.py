@@ -1,5 +1,6 @@
 """A curve drawn: its points where they are, its words within the picture."""
 
+import contextlib
 import io
 import math
 
@@ -196,11 +197,15 @@ def test_every_lab_has_curves(slug):
 
 
 @each_lab
-def test_what_is_declared_as_theory_is_met(slug):
-    """Where a metric declares a closed form, it says something in some preset."""
+def test_what_is_declared_as_theory_applies_somewhere(slug):
+    """Where a metric declares a closed form, it says something in a preset, or with a choice."""
     lab = LABS[slug]
+    situations = [lab.Params(), *(lab.preset(preset.title) for preset in lab.presets)]
+    for name, spec in lab.Params.specs().items():
+        for choice in spec.choices:
+            with contextlib.suppress(labsim.ParameterError):    # it wants another one, too
+                situations.append(lab.Params(**{name: choice}))
     for metric in lab.metrics:
         if metric.theory:
-            values = [metric.theory.applied(lab.preset(preset.title))[0]
-                      for preset in lab.presets] + [metric.theory.applied(lab.Params())[0]]
+            values = [metric.theory.applied(params)[0] for params in situations]
             assert any(value is not None and math.isfinite(value) for value in values), metric.name
