@@ -10,8 +10,8 @@ from labsim.version import __version__
 
 __all__ = [
     "BudgetError", "LabsimError", "ParameterError", "Result", "ResultError", "__version__",
-    "ask", "beside", "breaker", "compare", "exponential", "facts", "fixed", "gamma", "lab", "labs",
-    "measured", "ramp", "retry", "run", "simulate", "spike", "steady", "sweep", "theory",
+    "ask", "beside", "breaker", "compare", "curve", "exponential", "facts", "fixed", "gamma", "lab",
+    "labs", "measured", "ramp", "retry", "run", "simulate", "spike", "steady", "sweep", "theory",
     "use_course", "users",
 ]
 
@@ -49,6 +49,19 @@ def sweep(lab, over: dict, **options):
     """
     from labsim.study.sweeps import sweep
     return sweep(_declared(lab, options, over), over, **options)
+
+
+def curve(lab, *metrics, over, **options):
+    """Metrics over a parameter: means of several runs with their interval, theory and measurements
+    beside them where there are any; a figure that shows itself, `frame()` has its numbers.
+
+    lab: a lab's name, a `Lab`, or the function that builds a system (with `duration`). over: a
+    parameter, or {parameter: values}. What else may be given: `labsim.study.curves.curve`.
+    """
+    from labsim.study.curves import curve
+    turned = {name: values for one in (over, options.get("by")) if hasattr(one, "items")
+              for name, values in one.items()}
+    return curve(_declared(lab, options, turned), *metrics, over=over, **options)
 
 
 def compare(first, second):
@@ -238,6 +251,16 @@ def _report(result, file) -> None:
     save(result, file)
 
 
+def _curve(lab, *metrics, **options):
+    from labsim.study.curves import curve
+    return curve(lab, *metrics, **options)
+
+
+def _curve_figure(curve, style=None):
+    from labsim.view.curve import draw
+    return draw(curve, style)
+
+
 def _explore(lab, **values):
     from labsim.view.explorer import Explorer
     return Explorer(lab, **values)
@@ -254,4 +277,5 @@ def _measured(table):
 
 
 hooks.answers.update(plot=_plot, picture=_picture, stage=_stage, report=_report,
-                     explore=_explore, trust=_trust, measured=_measured, lab=_of_result)
+                     explore=_explore, trust=_trust, measured=_measured, lab=_of_result,
+                     curve=_curve, curve_figure=_curve_figure)

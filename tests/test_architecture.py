@@ -150,8 +150,8 @@ def test_the_public_names():
     """What users import, and nothing by accident; each resolves."""
     assert sorted(labsim.__all__) == sorted([
         "BudgetError", "LabsimError", "ParameterError", "Result", "ResultError", "__version__",
-        "ask", "beside", "breaker", "compare", "exponential", "facts", "fixed", "gamma", "lab",
-        "labs", "measured", "ramp", "retry", "run", "simulate", "spike", "steady", "sweep",
+        "ask", "beside", "breaker", "compare", "curve", "exponential", "facts", "fixed", "gamma",
+        "lab", "labs", "measured", "ramp", "retry", "run", "simulate", "spike", "steady", "sweep",
         "theory", "use_course", "users"])
     for name in labsim.__all__:
         assert getattr(labsim, name) is not None

@@ -37,7 +37,7 @@ from labsim.declare.invariants import (
     near,
 )
 from labsim.declare.lab import Lab
-from labsim.declare.metrics import VOCABULARY, Count, Metric, Summary, of_part
+from labsim.declare.metrics import VOCABULARY, Count, Metric, Summary, of_part, with_theory
 from labsim.declare.outcome import Outcome, mean, quantile, quantiles, share, whole
 from labsim.declare.params import Params, choice, flag, integer, number, path
 from labsim.declare.result import Result, Series, Span
@@ -57,4 +57,4 @@ __all__ = [
     "Sketch", "Span", "Summary", "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars",
     "burst", "check_spikes", "choice", "conserved", "every_knob", "flag", "integer", "mean",
     "metric", "near", "number", "of_part", "path", "per_tick", "percent", "quantile", "quantiles",
-    "share", "single", "spike_knobs", "spiked", "spikes", "whole"]
+    "share", "single", "spike_knobs", "spiked", "spikes", "whole", "with_theory"]

@@ -161,6 +161,15 @@ class Lab:
         """Its known answers, checked now: a table that shows itself, `passed` if all agree."""
         return hooks.ring("trust", self)
 
+    def curve(self, *metrics, over, by=None, at=None, **options):
+        """Metrics over a parameter, means of several runs with their interval, theory and
+        measurements beside them where there are any: a figure that shows itself.
+
+        `lab.curve("wait_p95", over={"instances": range(2, 9)})`; what else may be given:
+        `labsim.study.curves.curve`.
+        """
+        return hooks.ring("curve", self, *metrics, over=over, by=by, at=at, **options)
+
     def explore(self, **values):
         """The widget explorer, in a notebook or under Voila; `values` are where it starts."""
         return hooks.ring("explore", self, **values)

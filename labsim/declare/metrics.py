@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from labsim.declare.drawing import Theory
+
 # Word -> how people say it. A name is one of these words, perhaps with what it is about before it
 # and a statistic behind it: orders_offered, wait_p95, queue_max.
 VOCABULARY = {
@@ -53,7 +55,8 @@ class Metric:
     `simulate` returned (in a part: from the part).
 
     better: "lower", "higher" or "". label: for people, by default made of the name. aliases: names
-    that it had; `Result.summary` knows them still.
+    that it had; `Result.summary` knows them still. theory: a `Theory`, the closed form for its
+    value in a whole run; a curve of the metric has it beside the runs.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Metric:
     value: Callable[[Any], float] | None = None
     label: str = ""
     aliases: tuple[str, ...] = ()
+    theory: Theory | None = None
 
     def __post_init__(self):
         if not re.fullmatch(r"[a-zA-Z0-9_. -]+", self.name):
@@ -95,6 +99,15 @@ def of_part(part: str, metrics: Iterable[Metric], *names: str,
     return tuple(replace(metric, value=lambda o, value=metric.value: value(getattr(o, part)),
                          name=prefix + metric.name, label="" if prefix else metric.label)
                  for metric in metrics if not names or metric.name in names)
+
+
+def with_theory(metrics: Iterable[Metric], **theories: Theory) -> tuple[Metric, ...]:
+    """The metrics, those that are named with their closed form."""
+    metrics = tuple(metrics)
+    if missing := set(theories) - {metric.name for metric in metrics}:
+        raise ValueError(f"no metric {', '.join(sorted(missing))}")
+    return tuple(replace(metric, theory=theories[metric.name]) if metric.name in theories
+                 else metric for metric in metrics)
 
 
 class Summary(dict):

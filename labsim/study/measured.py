@@ -31,11 +31,13 @@ import functools
 import math
 import pkgutil
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from labsim.errors import LabsimError, ParameterError, unknown
-from labsim.measurements import measurement
+from labsim.measurements import Measurement, measurement
 from labsim.statistics import standard_error
 from labsim.study.comparison import Comparison, Figure, MeasuredTable
 
@@ -111,6 +113,57 @@ def compare(lab, case: dict, run: Callable) -> Comparison:
                _model(lab, case, row, run)) for row in rows)
     return Comparison(lab.slug, case["name"], case.get("unit", ""), of, over, figures,
                       case.get("why", ""), case.get("fitted", False))
+
+
+# -- beside a curve ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MeasuredCurve:
+    """A comparison that is a metric over one parameter of the lab: the `run` in which it was
+    measured, and its `figures`, (x, measured, standard error or NaN), in the metric's unit."""
+
+    name: str
+    metric: str
+    parameter: str
+    run: dict[str, Any]
+    of: Measurement
+    figures: tuple[tuple[float, float, float], ...]
+
+
+@functools.lru_cache(maxsize=64)
+def over_parameters(lab) -> tuple[MeasuredCurve, ...]:
+    """The comparisons of `lab` that are a metric over one parameter, a row of data a point."""
+    found = []
+    for case in cases(lab.original or lab):
+        taken = case.get("take", {})
+        if "metric" not in case or len(taken) != 1 or not (case.get("over") or case.get("each")):
+            continue
+        (parameter, column), = taken.items()
+        times, of = case.get("times", 1.0), measurement(case["set"])
+        rows = of.rows(**case.get("rows", {}))
+        if lab.Params.specs()[parameter].bounds is None or isinstance(times, str):
+            continue
+        figures = sorted((_value(row, column), _number(row, case["gives"]) / times,
+                          _error(row, case) / times) for row in rows)
+        found.append(MeasuredCurve(case["name"], lab.metric(case["metric"]).name, parameter,
+                                   case.get("run", {}), of, tuple(figures)))
+    return tuple(found)
+
+
+def of_curve(lab, metric: str, parameter: str, setting) -> tuple[MeasuredCurve, ...]:
+    """What was measured of a metric over a parameter in the very situation of a `Setting`: every
+    other parameter is the same."""
+    found = []
+    for curve in over_parameters(lab):
+        if (curve.metric, curve.parameter) == (metric, parameter):
+            x = {parameter: curve.figures[0][0]}
+            try:
+                same = setting.but(x).params() == lab.Params(**{**curve.run, **x})
+            except ParameterError:
+                continue
+            found += [curve] * same
+    return tuple(found)
 
 
 def _mean_row(rows: list[dict], case: dict) -> dict:

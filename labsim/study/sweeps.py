@@ -8,6 +8,7 @@ Runs go through joblib: by default to all cores of this machine, or to whatever 
 `joblib.parallel_config` names (Dask, Ray). The table is the same, bit for bit, wherever it ran.
 """
 
+import functools
 import itertools
 import math
 import sys
@@ -27,7 +28,8 @@ def sweep(lab, over: Mapping[str, Sequence], *, replications: int = 10, design: 
           points: int | None = None, seed: int = 1, until: float | None = None,
           steady: Sequence[str] = (), confidence: float = 0.95, file=None,
           progress: bool | None = None, **parameters):
-    """Run a `Lab` over a set of points, each with several seeds; returns a tidy DataFrame.
+    """Run a `Lab` over a set of points, each with several seeds; returns a tidy DataFrame, which
+    draws itself: `table.plot("wait_p95")`, see `labsim.study.table`.
 
     over: {parameter: values}. design: "grid", every combination; "list", the first values
     together, then the second ...; "latin", `points` points of a Latin hypercube between the
@@ -57,13 +59,14 @@ def sweep(lab, over: Mapping[str, Sequence], *, replications: int = 10, design: 
              "replications": replications, "seed": seed, "until": until, "steady": [*steady],
              "confidence": confidence}
     store = Store(file, study)
+    work = functools.partial(run_once, lab, steady=tuple(steady))
     todo = {i: {**parameters, **point} for i, point in enumerate(chosen) if i not in store.done}
     with _Bar(progress, len(todo) * replications) as bar:
         runs: dict[int, dict] = {i: {} for i in todo}
         while todo:
             tasks = [(i, values, s) for i, values in todo.items()
                      for s in _next_seeds(seed, len(runs[i]), replications, until)]
-            for i, s, summary in _run_all(lab, tasks, steady):
+            for i, s, summary in run_all(work, tasks):
                 runs[i][s] = summary
                 bar.update(1)
                 if len(runs[i]) < replications and not (
@@ -74,7 +77,7 @@ def sweep(lab, over: Mapping[str, Sequence], *, replications: int = 10, design: 
                     bar.update(replications - len(runs[i]))
                     store.add(i, rows)
                     del todo[i], runs[i]
-    return store.frame()
+    return _table(lab, store.frame(), over, range(seed, seed + replications), confidence)
 
 
 # -- the points ------------------------------------------------------------------------------
@@ -126,7 +129,7 @@ def _plain(value):
 # -- the runs --------------------------------------------------------------------------------
 
 
-def run_once(lab, values: dict, seed: int, steady: Sequence[str]) -> dict[str, float] | str:
+def run_once(lab, values: dict, seed: int, *, steady: Sequence[str]) -> dict[str, float] | str:
     """The summary of one run, or in words why there is none; this is what a worker does."""
     try:
         result = lab.run(lab.Params(**values), seed)
@@ -144,8 +147,9 @@ def _series(result, name: str):
     return result.series[name].value
 
 
-def _run_all(lab, tasks: list, steady):
-    """(point, seed, summary) of every task, as they come; a dead worker's tasks are done again."""
+def run_all(work, tasks: list):
+    """(key, seed, `work(given, seed)`) of every task (key, given, seed), as they come, from
+    wherever joblib sends them; a dead worker's tasks are done again."""
     from concurrent.futures import BrokenExecutor
 
     joblib = optional("joblib")
@@ -154,7 +158,7 @@ def _run_all(lab, tasks: list, steady):
     for attempt in range(RESTARTS + 1):
         parallel = joblib.Parallel(**({} if chosen else {"n_jobs": -1}),
                                    return_as="generator_unordered")
-        jobs = (joblib.delayed(_numbered)(lab, i, values, s, tuple(steady))
+        jobs = (joblib.delayed(_numbered)(work, i, values, s)
                 for (i, s), values in list(left.items()))
         try:
             for i, s, summary in parallel(jobs):
@@ -166,8 +170,8 @@ def _run_all(lab, tasks: list, steady):
                 raise LabsimError("worker processes keep dying: out of memory?") from None
 
 
-def _numbered(lab, i, values, seed, steady):
-    return i, seed, run_once(lab, values, seed, steady)
+def _numbered(work, i, values, seed):
+    return i, seed, work(values, seed)
 
 
 # -- the table -------------------------------------------------------------------------------
@@ -186,6 +190,15 @@ def _rows(lab, point: dict, runs: dict, confidence: float):
         mean, half = math.fsum(values) / len(values), half_width(values, confidence)
         yield {**point, "metric": name, "unit": units.get(name, ""), "mean": mean,
                "low": mean - half, "high": mean + half, "replications": len(values), "error": ""}
+
+
+def _table(lab, frame, over, seeds: range, confidence: float):
+    """The rows as a table that draws itself."""
+    from labsim.study.table import StudyTable  # it is made of pandas
+
+    table = StudyTable(frame)
+    table.lab, table.over, table.seeds, table.confidence = lab, [*over], seeds, confidence
+    return table
 
 
 def _narrow(rows: list[dict], until: float | None) -> bool:

@@ -174,7 +174,7 @@ def test_finished_points_never_run_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(study, "run_once", fail)
     assert_frame_equal(sweep(OVER, file=file), first)
     assert {path.name for path in tmp_path.iterdir()} == {"study.parquet"}
-    assert_frame_equal(pd.read_parquet(file).drop(columns="point"), first)
+    assert_frame_equal(first, pd.read_parquet(file).drop(columns="point"))
 
 
 @pytest.mark.parametrize("other", [{"replications": 4}, {"seed": 2}, {"until": 0.1},

@@ -9,7 +9,7 @@ from pathlib import Path
 from labsim.builtin.asg_policies import model, story
 from labsim.builtin.asg_policies.exercises import EXERCISES
 from labsim.builtin.asg_policies.params import AsgPoliciesParams
-from labsim.declare import Lab
+from labsim.declare import Lab, with_theory
 
 lab = Lab(
     home=Path(__file__).parent,
@@ -17,7 +17,9 @@ lab = Lab(
     summary="One day's traffic, mirrored to six groups: tracking, step, simple, scheduled, "
             "predictive and several at once, by what they miss and what they cost.",
     topics=("ASG", "CloudWatch", "EC2"), Params=AsgPoliciesParams, simulate=model.simulate,
-    estimate=model.estimate, points=480, metrics=story.METRICS, presets=story.PRESETS,
+    estimate=model.estimate, points=480,
+    metrics=with_theory(story.METRICS, instances_mean=story.NEEDED),
+    presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES, headline=("failed_share", "cost_usd", "instances_max", "reversals"),
     facts=("asg.target_example", "asg.tt_capacity_rule", "asg.tt_alarm_high", "asg.tt_alarm_low",

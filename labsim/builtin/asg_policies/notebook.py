@@ -94,11 +94,8 @@ table(lab.run(lab.preset("1").changed(flash_factor=1)))
 
 # %%
 plain = lab.Params(flash_factor=1, max_size=40)
-print("target  mean CPU  instances  failed     cost")
-for target in (30, 40, 50, 60, 70, 80, 90, 95):
-    s = lab.run(plain.changed(target=target)).summary
-    print(f"{target:4} %  {s['cpu_mean']:6.0f} %  {s['instances_mean']:9.1f}  "
-          f"{s['failed_share']:6.3f} %  {s['cost_usd']:6.2f} USD")
+lab.curve("instances_mean", "failed_share", "cost_usd", at=plain,
+          over={"target": [30, 40, 50, 60, 70, 80, 90, 95]})
 
 # %% [markdown]
 # The price of headroom falls off like one over the target; requests fail near the end only. The
@@ -140,10 +137,7 @@ figure
 # presets change one thing after another: the metric, then the boot.
 
 # %%
-for number in "2345":
-    s = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:26} tracking fails {s['failed_share']:5.2f} %   "
-          f"cost {s['cost_usd']:.2f} USD")
+lab.curve("failed_share", "cost_usd", over=["2", "3", "4", "5"])
 
 # %% [markdown]
 # Basic monitoring is free and publishes CPU every five minutes; {{high_datapoints}} of those are
@@ -194,14 +188,11 @@ nervous.plot()
 # one at a time.
 
 # %%
-cures = {"as it is": {}, "metric every minute": {"metric_period": 60},
-         "warm-up and cooldown 600 s": {"warmup": 600, "cooldown": 600},
-         "low alarm after four": {"low_datapoints": 4},
-         "low alarm at 0.7 x": {"low_ratio": 0.7},
-         "all but the metric": lab.scene("7").values}
-for name, change in cures.items():
-    s = lab.run(lab.preset("6").changed(**change)).summary
-    print(f"{name:27} reversals {s['reversals']:3}   failed {s['failed_share']:5.2f} %")
+lab.curve("reversals", "failed_share", at="6", over={
+    "as it is": {}, "metric every minute": {"metric_period": 60},
+    "warm-up and cooldown 600 s": {"warmup": 600, "cooldown": 600},
+    "low alarm after four": {"low_datapoints": 4}, "low alarm at 0.7 x": {"low_ratio": 0.7},
+    "all but the metric": lab.scene("7").values})
 
 # %% [markdown]
 # A quicker metric makes it worse: there are more datapoints to act on. **Warm-up** (step, tracking)
@@ -242,11 +233,10 @@ print("20 instances, -2 and -50%: ", both, "so", largest(20, both))
 # than the last two weeks:
 
 # %%
-for factor in (0.5, 1, 2, 3):
-    s = lab.run(plain.changed(today_factor=factor)).summary
-    print(f"{factor:3} x:", "  ".join(
-        f"{n} {s[f'failed_{n}'] / s['offered']:6.2%} {s[f'cost_{n}']:5.2f} USD"
-        for n in ("tracking", "predictive", "together")))
+three = ("tracking", "predictive", "together")
+lab.curve({name: f"failed_{name} / offered" for name in three},
+          {f"{name} (USD)": f"cost_{name}" for name in three}, at=plain,
+          over={"today_factor": [0.5, 1, 1.5, 2, 3]})
 
 # %% [markdown]
 # On a quiet day the forecast makes `together` pay for instances that nobody needs; on a busy one
@@ -259,10 +249,7 @@ for factor in (0.5, 1, 2, 3):
 
 # %%
 small = plain.changed(policy="predictive", max_size=8, schedule_size=8, target=90)
-for behavior in ("honor", "increase"):
-    s = lab.run(small.changed(max_behavior=behavior)).summary
-    print(f"{behavior:9} at most {s['instances_max']:.0f} instances, "
-          f"failed {s['failed_share']:.2f} %")
+lab.curve("instances_max", "failed_share", at=small, over="max_behavior")
 
 # %% [markdown]
 # ### Which instance goes?
@@ -271,10 +258,8 @@ for behavior in ("honor", "increase"):
 # instances, and in it the oldest template; newest-instance sends home whoever came last.
 
 # %%
-for termination in ("default", "oldest-instance", "newest-instance"):
-    s = lab.run(lab.preset("1").changed(termination=termination)).summary
-    print(f"{termination:16} old templates left {s['old_template']}, "
-          f"zones differ by {s['zones_uneven']} at most")
+lab.curve("old_template", "zones_uneven", at="1", over={
+    "termination": ["default", "oldest-instance", "newest-instance"]})
 
 # %% [markdown]
 # With the default, a day's breathing renews the group by itself. All keep the zones even, since
@@ -286,12 +271,11 @@ for termination in ("default", "oldest-instance", "newest-instance"):
 # Spot costs a fraction, and now and then EC2 wants a whole zone back.
 
 # %%
-spot = lab.preset("9")
-for share, boot, rebalance in ((0, "user-data", False), (80, "user-data", False),
-                               (80, "golden-ami", False), (80, "golden-ami", True)):
-    s = lab.run(spot.changed(spot_share=share, boot=boot, rebalance=rebalance)).summary
-    print(f"Spot {share:2} %, {boot:10}, act on notice {rebalance!s:5}  lost {s['spot_lost']:2}"
-          f"   failed {s['failed_share']:5.3f} %   {s['cost_usd']:5.2f} USD")
+lab.curve("spot_lost", "failed_share", "cost_usd", at="9", over={
+    "no Spot": {"spot_share": 0, "boot": "user-data", "rebalance": False},
+    "Spot": {"spot_share": 80, "boot": "user-data", "rebalance": False},
+    "golden AMI": {"spot_share": 80, "boot": "golden-ami", "rebalance": False},
+    "and act on notice": {"spot_share": 80, "boot": "golden-ami", "rebalance": True}})
 
 # %% [markdown]
 # The notice is {{fact:ec2.spot_interruption_notice}}. A successor launched then, from an image
@@ -303,11 +287,8 @@ for share, boot, rebalance in ((0, "user-data", False), (80, "user-data", False)
 # A launch hook whose work takes longer than its timeout:
 
 # %%
-for timeout in (240, 300, 600):
-    r = lab.run(lab.preset("10").changed(hook_timeout=timeout))
-    print(f"timeout {timeout} s: {r.summary['launches']:3} launches, "
-          f"{r.summary['instances_max']:2.0f} in service at most, "
-          f"failed {r.summary['failed_share']:5.2f} %")
+lab.curve("launches", "instances_max", "failed_share", at="10",
+          over={"hook_timeout": [180, 240, 300, 360, 600]})
 
 # %% [markdown]
 # The default result is ABANDON: the launch is given up, and tried again. Heartbeats

@@ -108,6 +108,8 @@ def at_target(p) -> float:
     return min(max(needed(load, p.instance_capacity, p.target), p.min_size), p.max_size)
 
 
+NEEDED = kit.Theory("needed at the target", at_target)
+
 # Where a legend is short of room.
 LABELS = {"tracking": "track", "scheduled": "sched.", "predictive": "pred.", "together": "all"}
 
@@ -128,7 +130,7 @@ PANELS = (
     Panel("Its instances", (
         Line("in service", "in_service", step=True), Line("booting", "booting", step=True),
         Line("desired", "desired", step=True)),
-        marks=("scale-out", "scale-in"), theory=kit.Theory("needed at the target", at_target)),
+        marks=("scale-out", "scale-in"), theory=NEEDED),
 )
 
 TITLES = ("Tracking", "Step", "Simple", "Scheduled", "Predictive", "Together")

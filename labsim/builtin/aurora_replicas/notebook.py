@@ -55,22 +55,16 @@ labsim.lab("aurora-replicas").explore()
 # of {{pool_size}}. Only one number changes: how long a connection lives.
 
 # %%
-print("lifetime   imbalance   CPU of the busiest")
-for lifetime in (30, 60, 300, 900, 3600):
-    s = lab.run(lab.Params(connection_lifetime=lifetime)).summary
-    print(f"{lifetime:6} s {s['imbalance']:9.2f} {s['cpu_max']:15.0f} %")
+lab.curve("imbalance", "cpu_max", over={"connection_lifetime": [30, 60, 300, 900, 3_600]})
 
 # %% [markdown]
-# Over the run short lives come out nearly even, though not at every moment, as the last column
+# Over the run short lives come out nearly even, though not at every moment, as the busiest CPU
 # says: a client keeps its DNS answer for {{dns_ttl}}, and all connections that it opens meanwhile
-# go to the same replica. Long lives keep the luck of the start. Was it good luck or bad?
+# go to the same replica. Long lives keep the luck of the start, good or bad: the
+# bars are as wide as the luck is. Do many clients share it?
 
 # %%
-for clients in (2, 4, 8, 16, 32):
-    runs = [lab.run(lab.Params(clients=clients, connection_lifetime=86_400), seed)
-            for seed in range(10)]
-    worst = max(r.summary["imbalance"] for r in runs)
-    print(f"{clients:2} clients: the worst of ten starts has {worst:.2f} times the mean")
+lab.curve("imbalance", over={"clients": [2, 4, 8, 16, 32]}, connection_lifetime=86_400)
 
 # %% [markdown]
 # The endpoint throws a die per *client*, not per read. Few clients, few throws.
@@ -110,11 +104,11 @@ print(f"its CPU at the end: {scaled.series['load03'].value[-1]:.0%}")
 # before. Now let connections end:
 
 # %%
-for number in "34":
-    r = lab.run(lab.preset(number))
-    late = r.series["failed_rate"].value[-90:].mean()
-    print(f"{lab.scene(number).title:24} imbalance {r.summary['imbalance']:.2f}   "
-          f"failing at the end {late:4.0f}/s   {r.summary['cost_usd']:.2f} USD")
+def failing(r):
+    return r.series["failed_rate"].value[-90:].mean()
+
+
+lab.curve("imbalance", {"failing at the end (reads/s)": failing}, "cost_usd", over=["3", "4"])
 
 # %% [markdown]
 # ### Then why not very short?
@@ -122,12 +116,8 @@ for number in "34":
 # A connection costs as much as {{connect_cost}}: a process or thread, TLS, a login.
 
 # %%
-print("lifetime   CPU mean   CPU busiest   p99")
-for lifetime in (5, 10, 20, 60, 300):
-    s = labsim.run("aurora-replicas", replicas=4, read_rate=5_000,
-                   connection_lifetime=lifetime).summary
-    print(f"{lifetime:6} s {s['cpu_mean']:7.0f} % {s['cpu_max']:10.0f} %"
-          f" {s['latency_p99'] * 1000:9.0f} ms")
+lab.curve("cpu_mean", "cpu_max", "latency_p99", replicas=4, read_rate=5_000,
+          over={"connection_lifetime": [5, 10, 20, 60, 300]})
 
 # %% [markdown]
 # Below some lifetime the replicas work for the logins. Shorter than the DNS answer lives gains
@@ -157,12 +147,8 @@ for title, p in (("together", apart.changed(custom_endpoint_share=0)), ("apart",
 # The same reads on Aurora and on RDS, with ever more writes.
 
 # %%
-print("writes/s   engine   lag p95   stale reads   replica CPU")
-for writes in (100, 500, 900):
-    for engine in ("aurora", "rds"):
-        s = lab.run(lab.Params(engine=engine, write_rate=writes, read_rate=600)).summary
-        print(f"{writes:8} {engine:>8} {s['replica_lag_p95']:7.2f} s "
-              f"{s['stale_reads'] / s['offered']:11.1%} {s['cpu_mean']:12.0f} %")
+lab.curve("replica_lag_p95", {"stale reads": "stale_reads / offered"}, "cpu_mean", read_rate=600,
+          over={"write_rate": [100, 300, 500, 700, 900]}, by="engine")
 
 # %% [markdown]
 # Aurora's replicas read the writer's storage, and only refresh what they hold in memory. Those of
@@ -182,11 +168,7 @@ for minute in (1, 10, 20, 30):
 # reads fail, counted in seconds of the whole load?
 
 # %%
-for number in "789":
-    r = lab.run(lab.preset(number))
-    reads = r.summary["failed"] / r.params.read_rate
-    print(f"{lab.scene(number).title:24} no writer for {r.summary['failover_s']:4.0f} s, "
-          f"reads lost {reads:6.1f} s")
+lab.curve("failover_s", {"reads lost (s of the load)": "failed / read_rate"}, over=["7", "8", "9"])
 
 # %%
 lab.run(lab.preset("7")).plot()
@@ -200,10 +182,8 @@ lab.run(lab.preset("7")).plot()
 # What if the clients cache DNS for longer than they should?
 
 # %%
-for ttl in (1, 5, 30, 60, 300):
-    s = lab.run(lab.Params(failover_at=600, dns_ttl=ttl)).summary
-    print(f"DNS cached for {ttl:3} s: out for {s['failover_s']:4.0f} s, "
-          f"{s['writes_failed']:6.0f} writes fail")
+lab.curve("failover_s", "writes_failed", over={"dns_ttl": [1, 5, 30, 60, 120, 300]},
+          failover_at=600)
 
 # %% [markdown]
 # With the longest it is more than that: after {{rejoin_time}} the old writer is back, as a replica,
@@ -216,14 +196,8 @@ for ttl in (1, 5, 30, 60, 300):
 # connection. How long?
 
 # %%
-pooled = lab.preset("10")
-print("parted with   lifetime   writes fail   read-only   the slowest is out for")
-for validation in ("lifetime", "on-error", "before-use"):
-    for lifetime in (60, 1_800):
-        s = lab.run(pooled.changed(pool_validation=validation,
-                                   connection_lifetime=lifetime)).summary
-        print(f"{validation:11} {lifetime:8} s {s['writes_failed']:13,} "
-              f"{s['writes_read_only']:11,} {s['failover_s']:20,.0f} s")
+lab.curve("failover_s", "writes_failed", at="10", over="pool_validation",
+          by={"connection_lifetime": [60, 1_800]})
 
 # %% [markdown]
 # A pool tests whether a connection is alive, not whether it may write, so that only the end of its
@@ -235,10 +209,7 @@ for validation in ("lifetime", "on-error", "before-use"):
 # instance.
 
 # %%
-for number in ("10", "11"):
-    r = lab.run(lab.preset(number))
-    print(f"{lab.scene(number).title:18} out for {r.summary['failover_s']:5,.0f} s, "
-          f"{r.summary['writes_failed']:7,} writes fail   {r.summary['cost_usd']:.2f} USD")
+lab.curve("failover_s", "writes_failed", "cost_usd", over=["10", "11"])
 
 # %% [markdown]
 # ### A server that says nothing
@@ -248,11 +219,8 @@ for number in ("10", "11"):
 # after {{fact:rds.tcp_gives_up}}.
 
 # %%
-silent = lab.preset("12")
-for timeout in (5, 30, 60, 300, silent.socket_timeout):
-    s = lab.run(silent.changed(socket_timeout=timeout)).summary
-    print(f"socket timeout {timeout:4.0f} s: out for {s['failover_s']:4.0f} s, "
-          f"{s['writes_failed']:7,} writes fail")
+lab.curve("failover_s", "writes_failed", at="12",
+          over={"socket_timeout": [5, 30, 60, 300, lab.preset("12").socket_timeout]})
 
 # %% [markdown]
 # ### A replica is away for a minute
@@ -270,37 +238,24 @@ lab.run(storm).plot()
 # askers have gone: a **metastable failure**. What would have ended it?
 
 # %%
-for cure in ({}, {"max_attempts": 1}, {"retry_quota": True}, {"breaker": True}, {"replicas": 4}):
-    s = lab.run(storm.changed(**cure)).summary
-    print(f"{str(cure):22} in time {s['goodput'] / storm.read_rate:4.0%}, "
-          f"attempts each {s['amplification']:.2f}, {s['cost_usd']:.2f} USD")
+lab.curve({"in time": "goodput / read_rate"}, "amplification", "cost_usd", at=storm,
+          over=[{}, {"max_attempts": 1}, {"retry_quota": True}, {"breaker": True}, {"replicas": 4}])
 
 # %% [markdown]
 # How much load is safe? For each, the share of the reads that end well in the last third of the
 # run, with and without that minute:
 
 # %%
-from labsim.view.figure import LabFigure
-
-rates = range(3_000, 4_700, 100)
-
-
-def at_the_end(**change):
-    """The share answered in time in the last third of the run, for each rate."""
-    for rate in rates:
-        lost = lab.run(storm.changed(read_rate=rate, **change)).series["lost_rate"]
-        yield 1 - lost.value[lost.t > 1_200].mean() / rate
+def at_the_end(r):
+    lost = r.series["lost_rate"]
+    return 1 - lost.value[lost.t > 1_200].mean() / r.params.read_rate
 
 
-# %%
-axes = LabFigure(figsize=(7, 3), layout="constrained").subplots()
-for name, change, line in (("nothing happens", {"faults": ""}, "-"),
-                           ("a replica is away", {}, "--"),
-                           ("the same, with a retry budget", {"retry_quota": True}, ":")):
-    axes.plot(rates, list(at_the_end(**change)), line, label=name)
-axes.set(xlabel="reads per second", ylabel="answered in time, at the end", ylim=(0, 1.05))
-axes.legend()
-axes.figure
+lab.curve({"answered in time, at the end": at_the_end}, at=storm, seeds=1,
+          over={"read_rate": range(3_000, 4_700, 100)},
+          by={"nothing happens": {"faults": ""}, "a replica is away": {},
+              "the same, with a retry budget": {"retry_quota": True}})
+
 
 # %% [markdown]
 # Where the first two lines part there are two states at one and the same load, and which it is

@@ -9,7 +9,7 @@ from pathlib import Path
 from labsim.builtin.cloudfront_cache import model, story
 from labsim.builtin.cloudfront_cache.exercises import EXERCISES
 from labsim.builtin.cloudfront_cache.params import CloudfrontCacheParams
-from labsim.declare import Lab
+from labsim.declare import Lab, with_theory
 
 lab = Lab(
     home=Path(__file__).parent,
@@ -17,7 +17,8 @@ lab = Lab(
     summary="Who prints the date on a copy, how many edges share the viewers and who may serve "
             "them decide how near, how old and how dear each byte is.",
     topics=("CloudFront", "Lambda@Edge", "S3"), Params=CloudfrontCacheParams,
-    simulate=model.simulate, estimate=model.estimate, points=model.TICKS, metrics=story.METRICS,
+    simulate=model.simulate, estimate=model.estimate, points=model.TICKS,
+    metrics=with_theory(story.METRICS, offload=story.OFFLOAD),
     presets=story.PRESETS, panels=story.PANELS, boxes=story.BOXES, links=story.LINKS,
     invariants=story.INVARIANTS, exercises=EXERCISES,
     headline=("offload", "latency_p95", "stale_share", "month_usd"),

@@ -59,14 +59,9 @@ labsim.lab("cloudfront-cache").explore()
 
 # %%
 server = lab.Params(origin="server", workers=100, duration=14_400, change_every=0)
-print("  req/s   direct: load    p95  failed   CloudFront: load    p95  failed")
-for rate in (100, 500, 900, 1_000, 1_100, 2_000, 10_000, 100_000):
-    direct, cached = (lab.run(server.changed(request_rate=rate, delivery=way)).summary
-                      for way in ("direct", "cloudfront"))
-    failed = (s["failed"] / s["offered"] for s in (direct, cached))
-    print(f"{rate:7,} {direct['origin_utilization']:14.0%} {direct['latency_p95']:5.1f} s "
-          f"{next(failed):6.0%} {cached['origin_utilization']:18.0%} "
-          f"{cached['latency_p95']:5.1f} s {next(failed):6.0%}")
+lab.curve("origin_utilization", {"failed": "failed / offered"}, "latency_p95", at=server,
+          over={"request_rate": [100, 500, 900, 1_100, 2_000, 10_000, 100_000]},
+          by={"delivery": ["direct", "cloudfront"]})
 
 # %% [markdown]
 # At a thousand requests per second the server is at its end, and beyond it viewers wait half a
@@ -80,11 +75,8 @@ for rate in (100, 500, 900, 1_000, 1_100, 2_000, 10_000, 100_000):
 # No load at all, a quick bucket. When does the first byte come?
 
 # %%
-print(f"{'':20}    US  Europe   Asia  S. America")
-for number in ("1", "11", "2", "4"):
-    s = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:20} {s['ttfb_us']:5.2f} {s['ttfb_eu']:6.2f} "
-          f"{s['ttfb_as']:7.2f} {s['ttfb_sa']:8.2f} s")
+lab.curve({"US": "ttfb_us", "Europe": "ttfb_eu", "Asia": "ttfb_as", "South America": "ttfb_sa"},
+          over=["1", "11", "2", "4"])
 
 # %% [markdown]
 # A new connection takes three round trips: TCP, TLS, the request. From Asia to the bucket that is
@@ -99,16 +91,8 @@ for number in ("1", "11", "2", "4"):
 # rate times TTL hits, at each edge for itself.
 
 # %%
-from labsim.builtin.cloudfront_cache import story
-
-print("edges  regional   hits   no origin  (theory)   mean wait   origin asked")
-for regional in (False, True):
-    for edges in (1, 4, 16, 64):
-        p = lab.Params(edges=edges, regional=regional, warm_up=43_200, change_every=0)
-        s = lab.run(p).summary
-        print(f"{edges:5} {str(regional):>9} {s['hit_ratio']:6.0%} {s['offload']:11.1%} "
-              f"{story.steady_offload(p):9.1%} {s['latency_mean']:9.3f} s "
-              f"{s['origin_requests']:10,.0f}")
+lab.curve("offload", "hit_ratio", "latency_mean", "origin_requests", warm_up=43_200,
+          change_every=0, over={"edges": [1, 4, 16, 64]}, by="regional")
 
 # %% [markdown]
 # Sixteen edges see a sixteenth of the viewers each, and a TTL passes with fewer of them. Without
@@ -121,12 +105,8 @@ for regional in (False, True):
 # And one cache for the world? All regions ask it before the origin.
 
 # %%
-print("                   hits   no origin   origin asked   at the shield   mean wait      month")
-for shield in (False, True):
-    s = labsim.run("cloudfront-cache", edges=16, shield=shield).summary
-    print(f"{'Origin Shield' if shield else 'four regions':14} {s['hit_ratio']:8.0%} "
-          f"{s['offload']:11.2%} {s['origin_requests']:14,} {s['shield_requests']:15,} "
-          f"{s['latency_mean']:9.3f} s {s['month_usd']:8,.0f} USD")
+lab.curve("offload", "origin_requests", "latency_mean", "month_usd", edges=16,
+          over={"four regions": {"shield": False}, "Origin Shield": {"shield": True}})
 
 # %% [markdown]
 # The origin is asked less than a third as often. Edges hit as before, and who goes on to the shield
@@ -140,16 +120,12 @@ for shield in (False, True):
 # even if the origin doesn't care. So many copies of each object:
 
 # %%
-print("copies    hits   no origin  (theory)   thrown out   origin asked")
-for variants in (1, 2, 10, 50, 200, 1_000):
-    p = lab.Params(variants=variants, change_every=0, warm_up=43_200, edge_size=10_000)
-    s, little = lab.run(p).summary, lab.run(p.changed(edge_size=20)).summary
-    print(f"{variants:6,} {s['hit_ratio']:7.0%} {s['offload']:11.1%} "
-          f"{story.steady_offload(p):9.1%} {little['evictions']:12,} {s['origin_requests']:14,}")
+lab.curve("offload", "hit_ratio", change_every=0, warm_up=43_200, edge_size=10_000,
+          over={"variants": [1, 2, 10, 50, 200, 1_000]})
 
 # %% [markdown]
 # Each copy is asked for that much more rarely, so that its TTL passes with fewer hits. And all of
-# them take room: with the edges of the default many are thrown out before their time. Leave out of
+# them take room: smaller edges throw many out before their time. Leave out of
 # the key whatever the origin doesn't need.
 
 # %% [markdown]
@@ -158,29 +134,23 @@ for variants in (1, 2, 10, 50, 200, 1_000):
 # What everybody wants is there, what nobody wants is not.
 
 # %%
-for skew in (0, 0.5, 1, 1.5):
-    s = labsim.run("cloudfront-cache", skew=skew).summary
-    print(f"skew {skew:3}: hits {s['hit_ratio']:.0%}, no origin {s['offload']:.0%}")
-for objects in (1_000, 10_000, 100_000, 1_000_000):
-    s = labsim.run("cloudfront-cache", objects=objects).summary
-    print(f"{objects:9,} objects: hits {s['hit_ratio']:.0%}, no origin {s['offload']:.0%}")
+lab.curve("hit_ratio", "offload", over={"skew": [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5]})
+
+# %%
+lab.curve("hit_ratio", "offload", over={"objects": [1_000, 10_000, 100_000, 1_000_000]})
 
 # %% [markdown]
 # And if there is no room? An edge throws out what nobody has asked for the longest. How much room
 # is enough for {{objects}} of one size? Beside it Che's approximation.
 
 # %%
-print("room for   hits  (Che)   thrown out")
-for room in (1_000, 5_000, 10_000, 20_000, 50_000):
-    p = lab.Params(edges=1, regional=False, header_age=1e8, size_cv=0, edge_size=room / 1e4,
-               warm_up=86_400, change_every=0)
-    s = lab.run(p).summary
-    print(f"{room:8,} {s['hit_ratio']:6.0%} {story.steady_offload(p):6.0%} {s['evictions']:10,.0f}")
+lab.curve("offload", edges=1, regional=False, header_age=1e8, size_cv=0, warm_up=86_400,
+          change_every=0, seeds=1, over={"edge_size": [0.1, 0.5, 1.0, 2.0, 3.5, 5.0]})
 
 # %% [markdown]
-# A tenth of the objects takes most of the requests: with Zipf's law (the second is asked for half
-# as often as the first, the third a third) the favourites are quickly in. It also means that a copy
-# may be gone long before its date.
+# Each GB has room for a tenth of the objects. The first takes most of the requests: with Zipf's
+# law (the second is asked for half as often as the first, the third a third) the favourites are
+# quickly in. It also means that a copy may be gone long before its date.
 
 # %% [markdown]
 # ### Who prints the date?
@@ -203,9 +173,9 @@ for header in ("", "max-age=60", "max-age=40000000", "max-age=60, s-maxage=10", 
 # What is the same page worth in the simulation?
 
 # %%
-for number in ("11", "12"):
-    s = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:17} no origin {s['offload']:4.0%}, old {s['stale_share']:.1%}")
+lab.curve({"no origin": "offload", "old": "stale_share"}, over=["11", "12"])
+
+# %%
 expires = labsim.run("cloudfront-cache", header="expires", header_age=43_200)
 hits = expires.series["hit_ratio"].value
 print(f"one date for all copies: hits {hits[29]:.0%} before it, {hits[-1]:.0%} at the end")
@@ -216,13 +186,12 @@ print(f"one date for all copies: hits {hits[29]:.0%} before it, {hits[-1]:.0%} a
 
 # %% [markdown]
 # ### How long a date?
+#
+# The longer, the less the origin is asked, and the older is what viewers get. Where would you stop?
 
 # %%
-print("max-age      no origin   old answers   out of date at most")
-for age in (10, 60, 600, 3_600, 14_400, 86_400):
-    s = labsim.run("cloudfront-cache", header_age=age, duration=172_800).summary
-    print(f"{age:7,} s {s['offload']:10.0%} {s['stale_share']:12.1%} "
-          f"{s['stale_longest'] / 3_600:14.1f} h")
+lab.curve({"no origin": "offload", "old answers": "stale_share"}, "stale_longest",
+          duration=172_800, over={"header_age": [10, 60, 600, 3_600, 14_400, 86_400]})
 
 # %% [markdown]
 # Every doubling spares the origin and lets bread get older: at most one TTL, for the date counts
@@ -235,11 +204,8 @@ for age in (10, 60, 600, 3_600, 14_400, 86_400):
 # Four ways to a new version, all with a date of a day.
 
 # %%
-print("                old   no origin    paths        month")
-for update in ("expire", "invalidate", "wildcard", "versioned"):
-    s = labsim.run("cloudfront-cache", header_age=86_400, update=update, duration=172_800).summary
-    print(f"{update:11} {s['stale_share']:7.2%} {s['offload']:10.0%} {s['paths']:9,} "
-          f"{s['month_usd']:8,.0f} USD")
+lab.curve({"no origin": "offload", "old": "stale_share"}, "month_usd", over="update",
+          header_age=86_400, duration=172_800)
 
 # %%
 lab.run(lab.preset("8")).plot()
@@ -259,10 +225,8 @@ ways = {"alone": {}, "stale-if-error": {"stale_if_error": 86_400},
         "second origin": {"origin_group": True},
         "and one short try": {"origin_group": True, "connect_attempts": 1, "connect_timeout": 1},
         "and 503 at once": {"origin_group": True, "outage": "errors"}}
-for name, values in ways.items():
-    s = lab.run(lab.preset("13").changed(**values)).summary
-    print(f"{name:18} {s['failed']:7,} failed, {s['expired_served']:7,} expired copies, "
-          f"{s['from_second']:6,} by the second origin, longest wait {s['latency_max']:4.1f} s")
+lab.curve("failed", {"expired copies": "expired_served"}, {"by the second": "from_second"},
+          "latency_max", over=ways, at="13")
 
 # %% [markdown]
 # Most viewers notice nothing: what is fresh is served. Each miss waits until all tries are over,
@@ -286,12 +250,9 @@ lab.run(storm).plot()
 # %%
 cures = {"the storm": {}, "no slow server": {"faults": ""}, "nobody retries": {"max_attempts": 1},
          "retry budget": {"retry_quota": True}, "breaker": {"breaker": True},
-         "half as many workers again": {"workers": 60}, "kept for a second": {"min_ttl": 1},
+         "more workers": {"workers": 60}, "kept for a second": {"min_ttl": 1},
          "kept for five": {"min_ttl": 5}, "kept for a minute": {"min_ttl": 60}}
-for name, change in cures.items():
-    s = lab.run(storm.changed(**change)).summary
-    print(f"{name:26} in time {s['goodput'] / storm.request_rate:4.0%}, "
-          f"attempts each {s['amplification']:.2f}, server busy {s['origin_utilization']:4.0%}")
+lab.curve({"in time": "goodput / request_rate"}, "amplification", over=cures, at=storm, seeds=1)
 
 # %% [markdown]
 # A second in a cache is enough to end it: of those who ask for a page at the same time one goes to
@@ -309,10 +270,15 @@ import math
 
 from labsim.services.cloudfront.rules import admitted
 
-for lifetime in (60, 300, 600, 3_600):
-    s = labsim.run("cloudfront-cache", url_lifetime=lifetime).summary
-    print(f"valid for {lifetime:5,} s: {s['refused'] / s['offered']:6.1%} refused "
-          f"(theory {math.exp(-lifetime / 120):.1%})")
+
+def too_late(p):
+    return math.exp(-p.url_lifetime / p.click_delay)
+
+
+lab.curve({"refused": "refused / offered"}, theory=too_late,
+          over={"url_lifetime": [60, 120, 300, 600, 1_800, 3_600]})
+
+# %%
 print("parts asked for at 0, 40, 80 s, URL until 60 s:", admitted([0, 40, 80], until=60))
 
 # %% [markdown]
@@ -323,10 +289,12 @@ print("parts asked for at 0, 40, 80 s, URL until 60 s:", admitted([0, 40, 80], u
 # ### Lambda@Edge: at which trigger?
 
 # %%
-for trigger in ("viewer-request", "origin-request"):
-    r = labsim.run("cloudfront-cache", trigger=trigger)
-    print(f"{trigger}: {r.summary['invocations']:,} runs, {r.cost['functions']:.2f} USD, "
-          f"median wait {r.summary['latency_p50']:.2f} s")
+def functions(r):
+    return r.cost["functions"]
+
+
+lab.curve("invocations", {"functions (USD)": functions}, "latency_p50",
+          over={"trigger": ["viewer-request", "origin-request"]})
 
 # %% [markdown]
 # At a viewer's trigger everybody waits for it and every request is paid; at an origin's only
@@ -365,10 +333,7 @@ busy = lab.Params(change_every=3_600, change_share=1)
 offers = {"CloudFront, 4 h": {}, "CloudFront, 10 min": {"header_age": 600},
           "replicas": {"delivery": "replicas"},
           "replicas, 10 min lag": {"delivery": "replicas", "replication_lag": 600}}
-for name, values in offers.items():
-    s = lab.run(busy.changed(**values)).summary
-    print(f"{name:21} old {s['stale_share']:6.1%}, Asia waits {s['ttfb_as']:.2f} s, "
-          f"{s['month_usd']:,.0f} USD a month")
+lab.curve({"old": "stale_share"}, {"Asia waits (s)": "ttfb_as"}, "month_usd", over=offers, at=busy)
 
 # %% [markdown]
 # Copies follow each change, asked for or not, and each is paid for. Only what has not arrived yet

@@ -157,8 +157,9 @@ def steady_offload(p) -> float:
 
 
 REQUESTS, FOUND, TIMES, TROUBLE = Distribution.PANELS
+OFFLOAD = kit.Theory("steady state", steady_offload)
 PANELS = (
-    REQUESTS, replace(FOUND, theory=kit.Theory("steady state", steady_offload)),
+    REQUESTS, replace(FOUND, theory=OFFLOAD),
     replace(TIMES, lines=(*TIMES.lines, Line(
         "client timeout", limit=lambda p: p.client_timeout or None))), TROUBLE)
 

@@ -79,25 +79,25 @@ print("an item:", rules.item_size(shirt), "bytes,", rules.write_units(shirt), "u
 # Half an hour of more and more, on a table with {{write_capacity}} for writes.
 
 # %%
-print("peak   asked for   throttled after   failed")
-for factor in (1, 1.4, 1.6, 2, 3, 5):
-    r = labsim.run("dynamodb-capacity", read_rate=0, peak_factor=factor)
+def carried(r):
     series = r.series["throttled_writes_rate"]
-    late = (series.value > 0).any()
-    after = f"{(series.t[(series.value > 0).argmax()] - 1_800) / 60:.0f} min" if late else "never"
-    print(f"x{factor:3} {100 * factor:8.0f}/s {after:>14} {r.summary['failed']:12,.0f}")
+    late = series.value > 0
+    return (series.t[late.argmax()] - 1_800) / 60 if late.any() else 30
+
+
+lab.curve({"carried for (min)": carried}, "failed", read_rate=0,
+          over={"peak_factor": [1, 1.4, 1.6, 2, 3, 5]})
 
 # %% [markdown]
-# What isn't used is kept for {{fact:ddb.burst_window_s}}. A little too much is carried for
+# (A peak that is carried to its end is never throttled.) What isn't used is kept for
+# {{fact:ddb.burst_window_s}}. A little too much is carried for
 # long, much too much for minutes. Whoever tests for one minute sees nothing, unless the table is
 # new: its tank is empty. Here nobody has come for {{saved}} before the run; with the peak right at
 # its start:
 
 # %%
-for saved in (0, 30, 120, 300):
-    s = labsim.run("dynamodb-capacity", read_rate=0, peak_factor=4, peak_start=60,
-                   peak_duration=60, retry_mode="none", saved=saved).summary
-    print(f"unused for {saved:3} s before: {s['throttled']:6,.0f} of a minute's peak throttled")
+lab.curve("throttled", over={"saved": [0, 30, 60, 120, 200, 300]}, read_rate=0, peak_factor=4,
+          peak_start=60, peak_duration=60, retry_mode="none")
 
 # %% [markdown]
 # The tank in the first preset:
@@ -111,21 +111,17 @@ lab.run(lab.preset("Burst capacity")).plot()
 # Twice the capacity that is needed, and more and more of it for one key.
 
 # %%
-print("hot key   asked of its partition   throttled   used of the capacity")
-for share in (0, 0.2, 0.3, 0.4, 0.5, 0.8):
-    s = lab.run(lab.preset("Hot partition key").changed(hot_key_share=share)).summary
-    print(f"{share:6.0%} {s['partition_load_max']:18.1f} x {s['throttled'] / 7_200:15,.0f}/s "
-          f"{s['write_utilization']:15.0%}")
+lab.curve("partition_load_max", {"throttled (attempts/s)": "throttled / duration"},
+          "write_utilization", at="Hot partition key",
+          over={"hot_key_share": [0, 0.2, 0.3, 0.4, 0.5, 0.8]})
 
 # %% [markdown]
 # A partition does a thousand writes a second, and so does an item. More capacity changes nothing:
 
 # %%
-hot = lab.preset("Hot partition key")
-for change in ({"write_capacity": 20_000}, {"mode": "on-demand", "previous_peak": 20_000},
-               {"write_shards": 2}, {"write_shards": 3}, {"write_shards": 10}):
-    s = lab.run(hot.changed(**change)).summary
-    print(f"throttled {s['throttled'] / 7_200:6,.0f}/s, {s['cost_usd']:6.2f} USD   {change}")
+lab.curve({"throttled (attempts/s)": "throttled / duration"}, "cost_usd", at="Hot partition key",
+          over=[{}, {"write_capacity": 20_000}, {"mode": "on-demand", "previous_peak": 20_000},
+                {"write_shards": 2}, {"write_shards": 3}, {"write_shards": 10}])
 
 # %% [markdown]
 # Suffixes spread the key over several partitions, at no charge for the writer. Who reads the key
@@ -151,12 +147,15 @@ for sort_keys in (False, True):
 # over before:
 
 # %%
-for minutes in (2, 5, 9, 15, 30, 60):
-    p = hot.changed(sort_keys=True, write_rate=1_000, peak_factor=3, peak_start=600,
-                    peak_duration=60 * minutes)
-    s = lab.run(p).summary
-    print(f"a rush of {minutes:2} min: {s['partitions'] - 7} splits, "
-          f"failed {s['failed']:8,.0f} of {2_000 * 60 * minutes:9,} more than before")
+rushes = {f"{m} minutes": {"peak_duration": 60 * m} for m in (2, 5, 9, 15, 30, 60)}
+
+
+def failed(r):
+    return r.summary["failed"] / (2_000 * r.params.peak_duration)
+
+
+lab.curve("partitions", {"of the rush failed": failed}, over=rushes, at=hot.changed(
+    sort_keys=True, write_rate=1_000, peak_factor=3, peak_start=600))
 
 # %% [markdown]
 # Partitions are never merged: who has once been hot stays divided. A local index keeps the items of
@@ -169,12 +168,8 @@ for minutes in (2, 5, 9, 15, 30, 60):
 # Until some years ago a partition had its part of the capacity and no more.
 
 # %%
-for adaptive in (False, True):
-    for share in (0.1, 0.3, 0.38):
-        p = lab.preset("Without adaptive capacity").changed(adaptive=adaptive, hot_key_share=share)
-        s = lab.run(p).summary
-        print(f"adaptive {adaptive!s:5}, hot key {share:.0%}: "
-              f"throttled {s['throttled'] / 7_200:5,.0f}/s")
+lab.curve({"throttled (attempts/s)": "throttled / duration"}, at="Without adaptive capacity",
+          over={"hot_key_share": [0.0, 0.1, 0.2, 0.3, 0.38]}, by="adaptive")
 
 # %% [markdown]
 # Adaptive capacity lets a partition use what others leave, at once. It doesn't raise the
@@ -186,13 +181,15 @@ for adaptive in (False, True):
 # Each write also goes to the index. How many values does its key have?
 
 # %%
-print("values of the index key   throttled because of it")
-for keys in (1, 2, 3, 10, 500):
-    s = lab.run(lab.preset("GSI with many keys").changed(index_keys=keys)).summary
-    print(f"{keys:10} {s['throttled_by_gsi'] / 7_200:25,.0f}/s")
-for capacity in (500, 1_000, 2_000):
-    s = lab.run(lab.preset("GSI with many keys").changed(index_capacity=capacity)).summary
-    print(f"capacity of the index {capacity:5,}: held up {s['throttled_by_gsi'] / 7_200:6,.0f}/s")
+lab.curve({"held up by the index (attempts/s)": "throttled_by_gsi / duration"},
+          at="GSI with many keys", over={"index_keys": [1, 2, 3, 10, 50, 500]})
+
+# %% [markdown]
+# Or the index has less capacity than the table:
+
+# %%
+lab.curve({"held up by the index (attempts/s)": "throttled_by_gsi / duration"},
+          at="GSI with many keys", over={"index_capacity": [500, 750, 1_000, 1_500, 2_000]})
 
 # %% [markdown]
 # Reports on a status with few values are a classic way to stop a shop.
@@ -204,30 +201,24 @@ for capacity in (500, 1_000, 2_000):
 # eventual ones:
 
 # %%
-for consistency in ("strong", "eventual"):
-    s = labsim.run("dynamodb-capacity", mode="on-demand", read_rate=20_000, write_rate=0,
-                   item_size=4_096, hot_key_share=1, consistency=consistency, peak_factor=1,
-                   retry_mode="none", duration=600).summary
-    print(f"{consistency:8}: {s['completed'] / 600:6,.0f} reads/s of one item of four KB, "
-          f"{s['read_units'] / 600:6,.0f} units/s")
+lab.curve({"reads (req/s)": "completed / duration"}, {"units (1/s)": "read_units / duration"},
+          over="consistency", mode="on-demand", read_rate=20_000, write_rate=0, item_size=4_096,
+          hot_key_share=1, peak_factor=1, retry_mode="none", duration=600)
 
 # %%
 readers = lab.preset("Hot item, read")
-for change in ({}, {"read_capacity": 50_000}, {"dax": True}, {"dax": True, "item_ttl": 5},
-               {"dax": True, "consistency": "strong"}):
-    s = lab.run(readers.changed(**change)).summary
-    print(f"throttled {s['throttled'] / 7_200:7,.0f}/s, hits {s['hit_ratio']:4.0%}, "
-          f"{s['cost_usd']:6.2f} USD   {change}")
+lab.curve({"throttled (attempts/s)": "throttled / duration"}, "hit_ratio", "cost_usd", at=readers,
+          over={"as it is": {}, "more capacity": {"read_capacity": 50_000}, "DAX": {"dax": True},
+                "DAX, five seconds": {"dax": True, "item_ttl": 5},
+                "DAX, strong reads": {"dax": True, "consistency": "strong"}})
 
 # %% [markdown]
 # A cache is made for hot keys: the more popular, the better. It answers eventually consistent reads
 # only. Queries have a cache of their own, by the whole query, and a write doesn't touch it:
 
 # %%
-for ttl in (0, 10, 300):
-    s = lab.run(readers.changed(dax=True, query_share=0.5, query_ttl=ttl)).summary
-    print(f"half of the reads are queries, kept {ttl:3} s: hits {s['hit_ratio']:4.0%}, "
-          f"{s['read_units'] / 7_200:6,.0f} units/s")
+lab.curve("hit_ratio", {"units (1/s)": "read_units / duration"}, dax=True, query_share=0.5,
+          at=readers, over={"query_ttl": [0, 5, 10, 60, 300]})
 
 # %% [markdown]
 # ### Auto scaling
@@ -235,12 +226,8 @@ for ttl in (0, 10, 300):
 # How long does it take until there is enough, and what if the change takes longer?
 
 # %%
-for factor in (1.5, 2, 3, 5):
-    for delay in (60, 300):
-        p = lab.preset("Auto scaling").changed(peak_factor=factor, scaling_delay=delay)
-        s = lab.run(p).summary
-        print(f"x{factor:3}, change takes {delay:3} s: throttled {s['throttled']:10,.0f}, "
-              f"{s['scale_outs']:.0f} raised, {s['scale_ins']:.0f} lowered")
+lab.curve("throttled", "scale_outs", at="Auto scaling", over={"peak_factor": [1.5, 2, 3, 4, 5]},
+          by={"scaling_delay": [60, 300]})
 
 # %% [markdown]
 # Two minutes above the target, then the change; the tank bridges just that, if the peak isn't too
@@ -260,11 +247,8 @@ print("140 consumed: new capacity", round(rules.scaled(140, 0.7)))
 # Twice the highest peak at once; a new table has a start of its own, four partitions.
 
 # %%
-for peak in (0, 50_000, 100_000):
-    print(f"highest peak {peak:7,}: takes {rules.on_demand(peak):9,.0f} writes/s at once")
-for peak in (0, 3_500, 7_000):
-    s = lab.run(lab.preset("On-demand's limit").changed(previous_peak=peak)).summary
-    print(f"seven thousand writes/s after a peak of {peak:5,}: throttled {s['throttled']:12,.0f}")
+lab.curve("throttled", at="On-demand's limit",
+          over={"previous_peak": [0, 1_750, 3_500, 5_000, 7_000]})
 
 # %% [markdown]
 # What if more comes than that, for long? Partitions that are hot split, so that it doesn't take
@@ -285,12 +269,10 @@ for minute in (5, 15, 25, 55):
 
 # %%
 alone = {"peak_factor": 1, "duration": 600, "read_capacity": 1_000, "write_capacity": 1_000}
-for what, change in (("reads", {"write_rate": 0}), ("writes", {"read_rate": 0}),
-                     ("with DAX", {"write_rate": 0, "dax": True, "skew": 1.2}),
-                     ("throttled", {"read_rate": 0, "write_rate": 1_200, "saved": 0})):
-    s = lab.run(lab.Params(**{**alone, **change})).summary
-    print(f"{what:10} half within {1_000 * s['latency_p50']:4.1f} ms, 99 of 100 within "
-          f"{1_000 * s['latency_p99']:7.1f} ms, mean {1_000 * s['latency_mean']:6.1f} ms")
+lab.curve("latency_p50", "latency_mean", "latency_p99", **alone, over={
+    "reads": {"write_rate": 0}, "writes": {"read_rate": 0},
+    "with DAX": {"write_rate": 0, "dax": True, "skew": 1.2},
+    "throttled": {"read_rate": 0, "write_rate": 1_200, "saved": 0}})
 
 # %% [markdown]
 # ### A partition is down. Do retries help?
@@ -301,11 +283,10 @@ for what, change in (("reads", {"write_rate": 0}), ("writes", {"read_rate": 0}),
 # %%
 down = lab.Params(read_rate=0, write_rate=2_000, write_capacity=3_500, peak_factor=1,
                   duration=600, max_attempts=8, faults="table-1 down 120 120")
-for how, quota in (("none", False), ("at-once", False), ("full-jitter", False),
-                   ("decorrelated-jitter", False), ("full-jitter", True)):
-    s = lab.run(down.changed(retry_mode=how, retry_quota=quota)).summary
-    print(f"{how + (', quota' if quota else ''):20} {s['failed']:7,.0f} fail, {s['errors']:8,.0f} "
-          f"attempts on what is down, {s['throttled']:7,.0f} throttled when it is back")
+how = {mode: {"retry_mode": mode, "retry_quota": False}
+       for mode in ("none", "at-once", "full-jitter", "decorrelated-jitter")}
+lab.curve("failed", {"on what is down": "errors"}, {"throttled when it is back": "throttled"},
+          at=down, over={**how, "full-jitter, quota": {"retry_quota": True}})
 
 # %% [markdown]
 # Retries save only whoever waits long enough: those who come at once make eight times the attempts
@@ -318,11 +299,9 @@ for how, quota in (("none", False), ("at-once", False), ("full-jitter", False),
 # The same day, by how high its noon is.
 
 # %%
-print("noon    bought for the peak   auto scaling   on demand")
-for factor in (1, 2, 6, 20, 60):
-    s = lab.run(lab.preset("Three bills of a day").changed(peak_factor=factor)).summary
-    print(f"x{factor:3} {s['cost_at_peak']:17.2f} USD {s['cost_scaled']:10.2f} USD "
-          f"{s['cost_on_demand']:8.2f} USD")
+lab.curve({"for the peak": "cost_at_peak", "auto scaling": "cost_scaled",
+           "on demand": "cost_on_demand"}, at="Three bills of a day",
+          over={"peak_factor": [1, 2, 6, 20, 60]})
 
 # %%
 from labsim.services.dynamodb import bill
@@ -337,12 +316,9 @@ print(f"a unit on demand costs {ratio:.2f} times as much as one that is provisio
 # want to think of it:
 
 # %%
-for busy in (600, 1_800, 3_600, 7_200):
-    p = lab.Params(duration=14_400, peak_factor=100, read_rate=4, write_rate=1,
-                   peak_duration=busy, read_capacity=250, write_capacity=110)
-    s = lab.run(p).summary
-    print(f"busy {busy / 14_400:4.0%} of the time: provisioned {s['cost_at_peak']:.3f} USD, "
-          f"on demand {s['cost_on_demand']:.3f} USD")
+lab.curve({"provisioned": "cost_at_peak", "on demand": "cost_on_demand"}, duration=14_400,
+          peak_factor=100, read_rate=4, write_rate=1, read_capacity=250, write_capacity=110,
+          over={"peak_duration": [600, 1_200, 1_800, 2_700, 3_600, 5_400, 7_200]})
 
 # %% [markdown]
 # ## Read the model

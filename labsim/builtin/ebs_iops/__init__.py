@@ -9,7 +9,7 @@ from pathlib import Path
 from labsim.builtin.ebs_iops import model, story
 from labsim.builtin.ebs_iops.exercises import EXERCISES
 from labsim.builtin.ebs_iops.params import EbsIopsParams
-from labsim.declare import Lab
+from labsim.declare import Lab, with_theory
 
 lab = Lab(
     home=Path(__file__).parent,
@@ -17,7 +17,9 @@ lab = Lab(
     summary="Fine all morning, dead at noon: credits, I/O size, queue depth and the instance "
             "decide what a volume does, and the cure is often the cheaper type.",
     topics=("EBS", "EFS", "Instance store"), Params=EbsIopsParams, simulate=model.simulate,
-    estimate=model.estimate, points=model.TICKS, metrics=story.METRICS, presets=story.PRESETS,
+    estimate=model.estimate, points=model.TICKS,
+    metrics=with_theory(story.METRICS, iops_mean=story.SUSTAINED),
+    presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES,
     headline=("latency_p99", "failed", "month_usd", "credits_end"),

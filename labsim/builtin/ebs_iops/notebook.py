@@ -55,15 +55,18 @@ labsim.lab("ebs-iops").explore()
 # A `gp2` volume of {{size}} for eight hours, from eight in the morning to four.
 
 # %%
-print("I/Os/s   credits gone after   left at the end     p99")
-for rate in (300, 375, 400, 500, 600, 750, 1_500):
-    s = labsim.run("ebs-iops", io_rate=rate).summary
-    gone = f"{s['burst_lasts_s'] / 3600:.1f} h" if s["burst_exhausted_s"] else "never"
-    print(f"{rate:6,} {gone:>20} {s['credits_end']:17.0%} {s['latency_p99']:7.3f} s")
+def lasts(r):
+    s = r.summary
+    return (s["burst_lasts_s"] if s["burst_exhausted_s"] else r.params.duration) / 3_600
+
+
+lab.curve({"credits last for (h)": lasts}, "credits_end", "latency_p99",
+          over={"io_rate": [300, 375, 400, 500, 600, 750, 1_500]})
 
 # %% [markdown]
-# Nothing is slow until everything is. Its baseline is three IOPS per GiB; all above that comes out
-# of the bucket, and the more there is above, the earlier is noon.
+# (Eight hours: to the end of the day.) Nothing is slow until everything is. Its baseline is three
+# IOPS per GiB; all above that comes out of the bucket, and the more there is above, the earlier is
+# noon.
 
 # %% [markdown]
 # ### When is the bucket empty?
@@ -90,10 +93,8 @@ print(f"by the rule {disk.seconds_of_burst(3_000):,.0f} s, in the run "
 # database's `gp2` over four volumes, each with a bucket of its own:
 
 # %%
-for stripes in (1, 4):
-    s = labsim.run("ebs-iops", size=400, io_rate=20_000, stripes=stripes).summary
-    print(f"{stripes} volumes: {s['burst_limit']:6,.0f} I/Os/s with credits, "
-          f"{s['steady_limit']:,.0f} without")
+lab.curve({"with credits": "burst_limit", "without": "steady_limit"}, size=400, io_rate=20_000,
+          over={"stripes": [1, 2, 3, 4]})
 
 # %%
 lab.run(lab.preset("gp2 burst credits")).plot()
@@ -104,10 +105,8 @@ lab.run(lab.preset("gp2 burst credits")).plot()
 # For a lunch hour: less work than before on the whole, and much more for a while.
 
 # %%
-for factor in (1, 4, 6, 8):
-    s = lab.run(lab.preset("Burst at lunch").changed(busy_factor=factor)).summary
-    print(f"x{factor}: fewest credits {s['credits_low']:4.0%}, {s['failed']:9,.0f} failed, "
-          f"at the end {s['credits_end']:4.0%}")
+lab.curve({"fewest credits": "credits_low", "at the end": "credits_end"}, "failed",
+          at="Burst at lunch", over={"busy_factor": [1, 2, 4, 5, 6, 7, 8]})
 
 # %% [markdown]
 # An hour at six times the rate is just about what the bucket holds, and by the evening it is full
@@ -119,11 +118,9 @@ for factor in (1, 4, 6, 8):
 # The noon of before; each of these holds the load all day.
 
 # %%
-noon = lab.preset("gp2 burst credits")
-for change in ({"size": 250}, {"storage": "gp3"},
-               {"storage": "io2", "provisioned_iops": 800}):
-    s = lab.run(noon.changed(**change)).summary
-    print(f"{s['month_usd']:6.2f} USD a month, p99 {1000 * s['latency_p99']:.1f} ms   {change}")
+lab.curve("month_usd", "latency_p99", at="gp2 burst credits", over={
+    "more room": {"size": 250}, "gp3": {"storage": "gp3"},
+    "io2": {"storage": "io2", "provisioned_iops": 800}})
 
 # %% [markdown]
 # The old cure was to buy room for the sake of its baseline. A `gp3` has three thousand IOPS at any
@@ -136,11 +133,8 @@ for change in ({"size": 250}, {"storage": "gp3"},
 # A `gp3` as it comes; larger and larger I/Os, as many as it takes.
 
 # %%
-flat_out = lab.Params(storage="gp3", size=500, io_rate=5_000)
-print("KiB per I/O   I/Os/s    MiB/s")
-for size in (4, 16, 32, 64, 256, 1_024):
-    s = lab.run(flat_out.changed(io_size=size)).summary
-    print(f"{size:11,} {s['iops_mean']:8,.0f} {s['throughput_mean']:8.0f}")
+lab.curve("iops_mean", "throughput_mean", storage="gp3", size=500, io_rate=5_000,
+          over={"io_size": [4, 16, 32, 64, 256, 1_024]})
 
 # %% [markdown]
 # Small I/Os run into the IOPS, large ones into the throughput; in between there is a size at which
@@ -152,9 +146,8 @@ for size in (4, 16, 32, 64, 256, 1_024):
 # An `io2` with ten thousand IOPS, and an application that keeps so many I/Os under way:
 
 # %%
-for depth in (1, 2, 4, 8, 16):
-    s = lab.run(lab.preset("Queue depth of one").changed(queue_depth=depth, io_rate=12_000)).summary
-    print(f"queue depth {depth:2}: {s['iops_mean']:7,.0f} I/Os/s")
+lab.curve("iops_mean", at="Queue depth of one", over={"queue_depth": [1, 2, 4, 8, 16]},
+          io_rate=12_000)
 
 # %% [markdown]
 # Little's law: under way = rate times latency. With one at a time, half a millisecond each, it is
@@ -168,12 +161,8 @@ for depth in (1, 2, 4, 8, 16):
 # latency follows the queue depth.
 
 # %%
-loop = lab.preset("Closed loop")
-print("outstanding   I/Os/s   latency   of it in line")
-for depth in (1, 2, 3, 4, 8, 32):
-    s = lab.run(loop.changed(queue_depth=depth)).summary
-    print(f"{depth:11} {s['iops_mean']:8,.0f} {1000 * s['latency_mean']:6.2f} ms "
-          f"{1000 * s['wait_mean']:9.2f} ms")
+lab.curve("iops_mean", "latency_mean", "wait_mean", at="Closed loop",
+          over={"queue_depth": [1, 2, 3, 4, 8, 16, 32]})
 
 # %% [markdown]
 # The device takes its millisecond always; all else is the line before it. Somebody measured a small
@@ -196,10 +185,11 @@ print(f"in the model   {s['iops_mean']:,.0f} I/Os/s at {1000 * s['latency_mean']
 # %%
 wide = lab.Params(storage="io2", size=500, provisioned_iops=60_000, io_rate=50_000,
                   queue_depth=128, duration=3_600)
-for change in ({}, {"instance_iops": 40_000}, {"instance_iops": 80_000},
-               {"instance_iops": 80_000, "instance_throughput": 2_000},
-               {"instance_iops": 80_000, "instance_throughput": 2_000, "nitro": False}):
-    print(f"{lab.run(wide.changed(**change)).summary['iops_mean']:8,.0f} I/Os/s   {change}")
+lab.curve("iops_mean", at=wide, over={
+    "as it is": {}, "40,000 IOPS": {"instance_iops": 40_000},
+    "80,000 IOPS": {"instance_iops": 80_000},
+    "and 2,000 MiB/s": {"instance_iops": 80_000, "instance_throughput": 2_000},
+    "not on Nitro": {"instance_iops": 80_000, "instance_throughput": 2_000, "nitro": False}})
 
 # %% [markdown]
 # Read the table of the instance type before the price of the volume. Who doesn't is told:
@@ -215,11 +205,14 @@ print(lab.run(wide).notes[0])
 
 # %%
 small = lab.preset("Instance burst credits")
-print("I/Os/s   at its baseline after")
-for rate in (3_600, 4_000, 5_000, 8_000):
-    s = lab.run(small.changed(io_rate=rate, duration=86_400)).summary
-    quick = (86_400 - s["ebs_baseline_s"]) / 60
-    print(f"{rate:6,} {f'{quick:,.0f} min' if s['ebs_baseline_s'] else 'never':>20}")
+
+
+def quick(r):
+    return (86_400 - r.summary["ebs_baseline_s"]) / 60
+
+
+lab.curve({"quick for (min of a day)": quick}, at=small, duration=86_400,
+          over={"io_rate": [3_800, 4_000, 4_500, 5_000, 6_000, 8_000]})
 
 # %%
 lab.run(small).plot()
@@ -242,13 +235,8 @@ print(ebs.rules.multi_attach(50_000, [30_000, 40_000], [99_999, 99_999]), "both"
 # Logs on `st1`, written here and there or one behind the other.
 
 # %%
-for storage in ("st1", "sc1"):
-    for in_a_row in (False, True):
-        logs = lab.preset("Random I/O on st1").changed(storage=storage, sequential=in_a_row)
-        s = lab.run(logs).summary
-        print(f"{storage} {'in a row' if in_a_row else 'anywhere':9} "
-              f"{s['throughput_mean']:5.1f} MiB/s, credits at the end {s['credits_end']:4.0%}, "
-              f"{s['month_usd']:.2f} USD a month")
+lab.curve("throughput_mean", "credits_end", "month_usd", at="Random I/O on st1",
+          over={"storage": ["st1", "sc1"]}, by="sequential")
 
 # %% [markdown]
 # A small random I/O is charged as a whole MiB. In a row they are merged, and a hard disk is the
@@ -286,11 +274,9 @@ for load in (Load(100, 300), Load(100, 300, peak=1_800, peak_seconds=3_600), Loa
 
 # %%
 day = lab.preset("EFS bursting")
-for change in ({}, {"storage": "efs-provisioned", "provisioned_throughput": 45},
-               {"storage": "efs-elastic"}):
-    s = lab.run(day.changed(**change)).summary
-    print(f"{change.get('storage', 'efs-bursting'):16} {s['failed']:12,.0f} failed, "
-          f"{s['month_usd']:8,.0f} USD a month")
+lab.curve("failed", "month_usd", at=day, over={
+    "bursting": {}, "elastic": {"storage": "efs-elastic"},
+    "provisioned": {"storage": "efs-provisioned", "provisioned_throughput": 45}})
 
 # %% [markdown]
 # Bursting lives on a bucket that is full on the first day and never again: what little data there
@@ -298,11 +284,9 @@ for change in ({}, {"storage": "efs-provisioned", "provisioned_throughput": 45},
 # one that stays.
 
 # %%
-quiet = day.changed(io_rate=20)
-for change in ({"storage": "efs-provisioned", "provisioned_throughput": 45},
-               {"storage": "efs-elastic"}):
-    print(f"{change['storage']:16} {lab.run(quiet.changed(**change)).summary['month_usd']:6,.0f} "
-          "USD a month for a sixtieth of the load")
+lab.curve("month_usd", at=day, over={"io_rate": [20, 100, 300, 600, 1_200]}, by={
+    "provisioned": {"storage": "efs-provisioned", "provisioned_throughput": 45},
+    "elastic": {"storage": "efs-elastic"}})
 
 # %% [markdown]
 # What a bursting file system does, by AWS's table, and what a day of rest is good for:
@@ -321,8 +305,7 @@ for size in (256, 512, 1_024, 1_536, 4_096):
 
 # %%
 stream = lab.Params(storage="efs-elastic", io_size=1_024, io_rate=5_000, queue_depth=10_000)
-for change in ({"new_client": False}, {}, {"instances": 3}):
-    print(f"{lab.run(stream.changed(**change)).summary['throughput_mean']:6,.0f} MiB/s   {change}")
+lab.curve("throughput_mean", at=stream, over={"instances": [1, 2, 3, 4, 6]}, by="new_client")
 
 # %% [markdown]
 # ### What AWS says, and what was measured
@@ -333,11 +316,8 @@ for change in ({"new_client": False}, {}, {"instances": 3}):
 
 # %%
 one = lab.Params(storage="efs-elastic", closed_loop=True, queue_depth=1, io_size=1, duration=60)
-print("clients   reads/s   writes/s")
-for clients in (1, 10, 30, 60, 100, 300):
-    reads, writes = (lab.run(one.changed(instances=clients, read_share=share)).summary["iops_mean"]
-                     for share in (1, 0))
-    print(f"{clients:7} {reads:9,.0f} {writes:10,.0f}")
+lab.curve("iops_mean", at=one, over={"instances": [1, 10, 30, 60, 100, 300]},
+          by={"reads": {"read_share": 1}, "writes": {"read_share": 0}})
 
 # %% [markdown]
 # Little's law again, until the file system is full: at {{read_iops}} to read and {{write_iops}} to

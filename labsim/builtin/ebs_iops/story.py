@@ -116,7 +116,8 @@ def saturated(p) -> float:
     return latency + min(waits, p.timeout)
 
 
-THEORIES = {"I/Os": kit.Theory("for good", sustained),
+SUSTAINED = kit.Theory("for good", sustained)
+THEORIES = {"I/Os": SUSTAINED,
             "Time of an I/O": kit.Theory("Little's law, full", saturated)}
 PANELS = tuple(replace(panel, theory=THEORIES.get(panel.title)) for panel in Storage.PANELS)
 

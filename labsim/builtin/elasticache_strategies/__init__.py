@@ -9,7 +9,7 @@ from pathlib import Path
 from labsim.builtin.elasticache_strategies import model, story
 from labsim.builtin.elasticache_strategies.exercises import EXERCISES
 from labsim.builtin.elasticache_strategies.params import ElasticacheStrategiesParams
-from labsim.declare import Lab
+from labsim.declare import Lab, with_theory
 
 lab = Lab(
     home=Path(__file__).parent,
@@ -17,7 +17,9 @@ lab = Lab(
     summary="A small shelf saves the archive, serves yesterday's edition, and is missed most when "
             "everything on it expires, or a node is lost.",
     topics=("ElastiCache",), Params=ElasticacheStrategiesParams, simulate=model.simulate,
-    estimate=model.estimate, points=model.POINTS, metrics=story.METRICS, presets=story.PRESETS,
+    estimate=model.estimate, points=model.POINTS,
+    metrics=with_theory(story.METRICS, hit_ratio=story.CHE),
+    presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES,
     headline=("hit_ratio", "latency_p95", "stale_share", "cost_usd"),

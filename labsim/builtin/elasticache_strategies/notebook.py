@@ -56,23 +56,16 @@ labsim.lab("elasticache-strategies").explore()
 # No cache: the database works on {{database_servers}} at a time, {{database_time}} each.
 
 # %%
-print("reads/s   load    p95      failed")
-for rate in (2_000, 5_000, 7_000, 7_600, 7_900, 8_200, 9_000):
-    s = labsim.run("elasticache-strategies", strategy="no-cache", read_rate=rate,
-                   write_rate=0).summary
-    print(f"{rate:7,} {s['database_utilization']:6.0%} {1000 * s['latency_p95']:6,.0f} ms "
-          f"{s['failed']:7,.0f}")
+lab.curve("database_utilization", "latency_p95", "failed", strategy="no-cache", write_rate=0,
+          over={"read_rate": [2_000, 5_000, 7_000, 7_600, 7_900, 8_200, 9_000]})
 
 # %% [markdown]
 # So many at a time are quick nearly up to what they can do; then they are slow, then dead. Now with
 # a shelf:
 
 # %%
-for rate in (7_000, 20_000, 28_000, 31_000, 34_000):
-    s = labsim.run("elasticache-strategies", read_rate=rate, write_rate=0).summary
-    print(f"{rate:6,} reads/s: hit ratio {s['hit_ratio']:.0%}, "
-          f"database {s['database_utilization']:4.0%}, p95 {1000 * s['latency_p95']:4,.0f} ms, "
-          f"failed {s['failed']:,.0f}")
+lab.curve("hit_ratio", "database_utilization", "latency_p95", write_rate=0,
+          over={"read_rate": [7_000, 14_000, 20_000, 28_000, 31_000, 34_000]})
 
 # %% [markdown]
 # The same database bears more than three times as many readers.
@@ -80,25 +73,19 @@ for rate in (7_000, 20_000, 28_000, 31_000, 34_000):
 # %% [markdown]
 # ### How much memory?
 #
-# Measured beside Che's approximation, for the default's keys:
+# Beside Che's approximation, for the default's keys:
 
 # %%
-from labsim.builtin.elasticache_strategies import story
-
-print("items that fit   measured   Che")
-for n in (2_500, 12_500, 25_000, 50_000, 100_000, 200_000):
-    p = lab.Params(node_items=n, write_rate=0, database_servers=200)
-    print(f"{p.room:14,} {lab.run(p).summary['hit_ratio']:10.0%} {story.hit_ratio(p):6.0%}")
+lab.curve("hit_ratio", write_rate=0, database_servers=200,
+          over={"node_items": [2_500, 12_500, 25_000, 50_000, 100_000, 200_000]})
 
 # %% [markdown]
 # The first hundredth of the items answers two fifths of the reads. Each doubling gives about as
 # much as the one before. If all were equally popular, it would be a straight line:
 
 # %%
-print("skew   measured   Che")
-for skew in (0.0, 0.5, 1.0, 1.5):
-    p = lab.Params(skew=skew, write_rate=0, database_servers=200)
-    print(f"{skew:4} {lab.run(p).summary['hit_ratio']:10.0%} {story.hit_ratio(p):6.0%}")
+lab.curve("hit_ratio", write_rate=0, database_servers=200,
+          over={"skew": [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5]})
 
 # %% [markdown]
 # ### What does a miss cost?
@@ -107,12 +94,9 @@ for skew in (0.0, 0.5, 1.0, 1.5):
 # cache at all.
 
 # %%
-for trip in (0.001, 0.005, 0.01):
-    for strategy in ("no-cache", "lazy-loading"):
-        s = labsim.run("elasticache-strategies", strategy=strategy, trip_time=trip, skew=0.0,
-                       read_rate=5_000, write_rate=0).summary
-        print(f"trip {1000 * trip:2.0f} ms, {strategy:12} hit ratio {s['hit_ratio']:4.0%}, "
-              f"mean {1000 * s['latency_mean']:4.1f} ms")
+lab.curve("latency_mean", skew=0.0, read_rate=5_000, write_rate=0,
+          over={"trip_time": [0.001, 0.0025, 0.005, 0.0075, 0.01]},
+          by={"strategy": ["no-cache", "lazy-loading"]})
 
 # %% [markdown]
 # With a low hit ratio and a slow cache nothing is left of the gain.
@@ -124,21 +108,16 @@ for trip in (0.001, 0.005, 0.01):
 # and by how much?
 
 # %%
-news = lab.preset("5")
-for change in ({}, {"ttl": 30}, {"ttl": 10}, {"ttl": 2}, {"strategy": "write-through"}):
-    s = lab.run(news.changed(**change)).summary
-    print(f"stale {s['stale_share']:4.0%}, {s['stale_age_max']:4.0f} s at most, hit ratio "
-          f"{s['hit_ratio']:.0%}, database {s['database_utilization']:.0%}   {change}")
+lab.curve("stale_share", "hit_ratio", "database_utilization", "stale_age_max", at="5", over=[
+    {}, {"ttl": 30}, {"ttl": 10}, {"ttl": 2}, {"strategy": "write-through"}])
 
 # %% [markdown]
 # A TTL bounds the age. A short one makes few stale answers and many misses. Write-through has
 # neither, and fills the shelf with what is written, read or not:
 
 # %%
-for rate in (0, 5_000):
-    p = lab.Params(strategy="write-through", write_rate=rate, database_servers=200,
-                   node_items=25_000)
-    print(f"{rate:5,} writes/s: {lab.run(p).summary['evictions']:6,.0f} thrown out")
+lab.curve("evictions", over={"write_rate": [0, 1_000, 2_000, 3_500, 5_000]}, node_items=25_000,
+          strategy="write-through", database_servers=200)
 
 # %%
 lab.run(lab.preset("6")).plot()
@@ -152,24 +131,16 @@ lab.run(lab.preset("6")).plot()
 lab.run(lab.preset("8")).plot()
 
 # %%
-alike = lab.preset("8")
-for change in ({}, {"jitter": 0.2}, {"jitter": 0.5}, {"jitter": 1.0}, {"lock": True},
-               {"ttl": 0}):
-    s = lab.run(alike.changed(**change)).summary
-    print(f"queue {s['queue_max']:4.0f} at most, failed {s['failed']:3.0f}, hit ratio "
-          f"{s['hit_ratio']:.0%}   {change}")
+lab.curve("queue_max", "failed", "hit_ratio", at="8", over=[
+    {}, {"jitter": 0.2}, {"jitter": 0.5}, {"jitter": 1.0}, {"lock": True}, {"ttl": 0}])
 
 # %% [markdown]
 # Jitter spreads the expiries out. A lock does less here, for it isn't the same book that they all
 # want. Where it is:
 
 # %%
-for n in ("10", "11"):
-    p = lab.preset(n)
-    s = lab.run(p).summary
-    j = lab.run(p.changed(jitter=0.5)).summary
-    print(f"{lab.scene(n).title:24} made twice: {s['duplicate_fetches']:5,.0f}, with jitter "
-          f"{j['duplicate_fetches']:5,.0f}; queue {s['queue_max']:5,.0f}")
+lab.curve({"made twice": "duplicate_fetches"}, "queue_max", over=["10", "11"],
+          by={"no jitter": {}, "jitter": {"jitter": 0.5}})
 
 # %% [markdown]
 # Jitter does nothing for one page: it expires at another moment, and everybody goes and makes it.
@@ -177,9 +148,8 @@ for n in ("10", "11"):
 # meanwhile begins another one; if times vary, a lucky one is done early and ends it:
 
 # %%
-for cv in (0, 0.2, 0.5, 1):
-    s = lab.run(lab.preset("10").changed(database_cv=cv)).summary
-    print(f"coefficient of variation {cv:3}: made twice {s['duplicate_fetches']:6,.0f}")
+lab.curve({"made twice": "duplicate_fetches"}, at="10",
+          over={"database_cv": [0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0]})
 
 # %% [markdown]
 # ### The node with the hot key
@@ -187,11 +157,8 @@ for cv in (0, 0.2, 0.5, 1):
 # A key is on one node, however many nodes there are. What does the busiest one get?
 
 # %%
-print("nodes   its part   with a hot key")
-for n in (2, 4, 8, 16):
-    even, hot = (lab.run(lab.Params(nodes=n, skew=skew, database_servers=200)).summary
-                 for skew in (0.9, 1.6))
-    print(f"{n:5} {even['busiest_node_share']:9.0%} {hot['busiest_node_share']:12.0%}")
+lab.curve("busiest_node_share", over={"nodes": [2, 4, 8, 16]}, by={"skew": [0.9, 1.6]},
+          database_servers=200)
 
 # %% [markdown]
 # More nodes are more room. Against a hot key they don't help: keep it in the application, or read
@@ -203,12 +170,11 @@ for n in (2, 4, 8, 16):
 # One node of four is lost. By a ring of hashes, modulo, and with Redis's replicas:
 
 # %%
-print("                         database, most  queue    p99      cost")
-for n in ("12", "13", "14"):
-    r = lab.run(lab.preset(n))
-    s = r.summary
-    print(f"{lab.scene(n).title:24} {r.series['accepted_rate'].value.max():8.0f} req/s "
-          f"{s['queue_max']:6.0f} {1000 * s['latency_p99']:6.0f} ms {s['cost_usd']:8.4f} USD")
+def most(r):
+    return r.series["accepted_rate"].value.max()
+
+
+lab.curve({"database at most (req/s)": most}, "queue_max", "cost_usd", over=["12", "13", "14"])
 
 # %%
 from labsim.services.elasticache import rules
@@ -237,10 +203,7 @@ for replicas in (1, 0):
 # And with Memcached, what does the database have to bear if more than one is lost?
 
 # %%
-for lost in (1, 2, 3):
-    s = lab.run(lab.preset("12").changed(lost_nodes=lost)).summary
-    print(f"{lost} of 4 lost: hit ratio {s['hit_ratio']:.0%}, queue {s['queue_max']:3.0f}, "
-          f"failed {s['failed']:4.0f}")
+lab.curve("hit_ratio", "queue_max", "failed", over={"lost_nodes": [1, 2, 3]}, at="12")
 
 # %% [markdown]
 # ### Sessions
@@ -248,12 +211,12 @@ for lost in (1, 2, 3):
 # A session in a cache is nowhere else.
 
 # %%
-for change in ({}, {"engine": "redis", "replicas": 1}, {"node_items": 5_000, "lost_nodes": 0}):
-    s = lab.run(lab.preset("15").changed(**change)).summary
-    print(f"logged out while busy: {s['sessions_lost']:7,.0f} times   {change}")
+lab.curve({"logged out while busy (times)": "sessions_lost"}, at="15", over={
+    "as it is": {}, "a replica each": {"engine": "redis", "replicas": 1},
+    "too small": {"node_items": 5_000, "lost_nodes": 0}})
 
 # %% [markdown]
-# The last line is a cache that is too small: it throws out sessions that are in use. Size a session
+# The last bar is a cache that is too small: it throws out sessions that are in use. Size a session
 # store for all users, and give each shard a replica.
 
 # %% [markdown]
@@ -276,11 +239,14 @@ storm = lab.preset("16")
 cures = {"no flush": {"faults": ""}, "flush": {}, "nobody retries": {"retry_mode": "none"},
          "retry budget": {"retry_quota": True}, "lock": {"lock": True},
          "timeouts that fit": {"database_timeout": 0.5}}
-for name, change in cures.items():
-    r = lab.run(storm.changed(**change))
-    good, s = r.series["goodput_rate"], r.summary
-    print(f"{name:18} at the end {good.value[good.t > 100].mean():6,.0f} req/s in time, "
-          f"{s['amplification']:.2f} attempts each, abandoned {s['abandoned']:7,.0f}")
+
+
+def at_the_end(r):
+    good = r.series["goodput_rate"]
+    return good.value[good.t > 100].mean() / r.params.read_rate
+
+
+lab.curve({"in time at the end": at_the_end}, "amplification", over=cures, at=storm, seeds=1)
 
 # %% [markdown]
 # A budget stops the retries and not the storm: the queue is as long, and who is first in it has
@@ -289,29 +255,19 @@ for name, change in cures.items():
 # none?
 
 # %%
-from labsim.view.figure import LabFigure
-
-rates = (12_000, 14_000, 16_000, 20_000, 24_000, 28_000)
-axes = LabFigure(figsize=(7, 3)).subplots()
-for name in ("no flush", "flush", "lock"):
-    share = []
-    for rate in rates:
-        good = lab.run(storm.changed(read_rate=rate, **cures[name])).series["goodput_rate"]
-        share.append(good.value[good.t > 100].mean() / rate)
-    axes.plot(rates, share, marker="o", label=name)
-axes.set(xlabel="reads per second", ylabel="answered in time, at the end")
-axes.legend()
-axes.figure
+lab.curve({"in time at the end": at_the_end}, at=storm, seeds=1,
+          over={"read_rate": [12_000, 14_000, 16_000, 20_000, 24_000, 28_000]},
+          by={name: cures[name] for name in ("no flush", "flush", "lock")})
 
 # %% [markdown]
 # Where the flush falls off the other two, the system has two states at the same load, and which it
 # is in depends on its past. A slow database or a lost node pushes it over as well:
 
 # %%
-for fault in ("database slow 30 10 3", "database down 30 10", "cache-1 lost 30 20"):
-    r = lab.run(storm.changed(faults=fault))
-    good = r.series["goodput_rate"]
-    print(f"{fault:22} at the end {good.value[good.t > 100].mean():6,.0f} req/s in time")
+lab.curve({"in time at the end": at_the_end}, at=storm, seeds=1, over={
+    "a slow database": {"faults": "database slow 30 10 3"},
+    "none for a while": {"faults": "database down 30 10"},
+    "a lost node": {"faults": "cache-1 lost 30 20"}})
 
 # %% [markdown]
 # ## Read the model

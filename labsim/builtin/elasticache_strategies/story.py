@@ -167,9 +167,10 @@ def all_reads(p) -> float:
     return p.read_rate * (1 - hit_ratio(p)) + p.write_rate
 
 
+CHE = kit.Theory("Che, or the TTL", hit_ratio)
 PANELS = (
     Panel("Hit ratio", (Line("measured", "hit_ratio"),), marks=("lost", "back"),
-          theory=kit.Theory("Che, or the TTL", hit_ratio), unit="of reads"),
+          theory=CHE, unit="of reads"),
     Panel("Database", (
         Line("requests", "accepted_rate"),
         Line("what it can do", limit=lambda p: p.database_rate)),

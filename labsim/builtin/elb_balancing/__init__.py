@@ -9,7 +9,7 @@ from pathlib import Path
 from labsim.builtin.elb_balancing import model, story
 from labsim.builtin.elb_balancing.exercises import EXERCISES
 from labsim.builtin.elb_balancing.params import ElbBalancingParams
-from labsim.declare import Lab
+from labsim.declare import Lab, with_theory
 
 lab = Lab(
     home=Path(__file__).parent,
@@ -17,7 +17,9 @@ lab = Lab(
     summary="Turns or the shortest line, cookies, zones and health checks decide which targets "
             "drown while others idle, and what a dead one costs until it is noticed.",
     topics=("ELB",), Params=ElbBalancingParams, simulate=model.simulate,
-    estimate=model.estimate, points=model.TICKS, metrics=story.METRICS, presets=story.PRESETS,
+    estimate=model.estimate, points=model.TICKS,
+    metrics=with_theory(story.METRICS, latency_mean=story.LATENCY),
+    presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES,
     headline=("latency_p95", "failed", "load_max", "cost_usd"),

@@ -57,11 +57,8 @@ labsim.lab("elb-balancing").explore()
 # Six targets, {{service_time}} for a request: together they can do three hundred a second.
 
 # %%
-print("req/s  busiest  mean latency        p99  failed")
-for rate in (100, 150, 200, 250, 280, 300, 400):
-    s = labsim.run("elb-balancing", request_rate=rate, duration=600).summary
-    print(f"{rate:5} {s['load_max']:8.2f} {s['latency_mean']:11.3f} s {s['latency_p99']:8.2f} s "
-          f"{s['failed'] / s['offered']:7.1%}")
+lab.curve("latency_mean", "latency_p99", "load_max", {"failed": "failed / offered"}, duration=600,
+          over={"request_rate": [100, 150, 200, 250, 280, 300, 400]})
 
 # %% [markdown]
 # The shares are as even as can be, and yet the wait grows long before the targets are full. Beyond
@@ -77,11 +74,14 @@ for rate in (100, 150, 200, 250, 280, 300, 400):
 # %%
 from labsim import theory
 
+
+def one_line(p):
+    return p.service_time + theory.mmc_wait_mean(p.request_rate, p.service_time, 6)
+
+
 one = lab.Params(a_targets=6, b_targets=0, c_targets=0, request_rate=225)
-for algorithm in ("weighted_random", "round_robin", "least_outstanding_requests"):
-    s = lab.run(one.changed(algorithm=algorithm)).summary
-    print(f"{algorithm:27} mean {s['latency_mean']:.3f} s, p95 {s['latency_p95']:.3f} s")
-print(f"{'one line for all (M/M/c)':27} mean {0.02 + theory.mmc_wait_mean(225, 0.02, 6):.3f} s")
+lab.curve("latency_mean", at=one, theory=one_line, by="algorithm",
+          over={"request_rate": [100, 150, 200, 225, 250, 270]})
 
 # %% [markdown]
 # Turns space the requests out, which halves most of the wait. But who goes where is decided without
@@ -93,12 +93,8 @@ print(f"{'one line for all (M/M/c)':27} mean {0.02 + theory.mmc_wait_mean(225, 0
 # When requests are unlike each other: most take little, a few take very long.
 
 # %%
-print("unevenness   round robin   least outstanding (p99)")
-for cv in (0.0, 1.0, 2.0, 3.0):
-    p = lab.Params(service_cv=cv)
-    turns = lab.run(p).summary["latency_p99"]
-    least = lab.run(p.changed(algorithm="least_outstanding_requests")).summary["latency_p99"]
-    print(f"{cv:10.0f} {turns:11.2f} s {least:17.2f} s")
+lab.curve("latency_p99", over={"service_cv": [0.0, 1.0, 2.0, 3.0]},
+          by={"algorithm": ["round_robin", "least_outstanding_requests"]})
 
 # %%
 lab.run(lab.preset("3")).plot()
@@ -113,23 +109,21 @@ lab.run(lab.preset("3")).plot()
 # DNS shares clients out evenly over the zones. What is a target's part?
 
 # %%
-for name in ("alb", "nlb"):
-    for cross in ("on", "off", "default"):
-        p = lab.Params(balancer=name, cross_zone=cross, a_targets=2, b_targets=8, c_targets=0)
-        s = lab.run(p).summary
-        print(f"{name}, cross-zone {cross:8} zone a {s['share_a']:6.1%} each, "
-              f"zone b {s['share_b']:6.1%} each")
+lab.curve({"a target of zone a": "share_a", "one of zone b": "share_b"},
+          a_targets=2, b_targets=8, c_targets=0, over={
+    f"{name.upper()}, cross-zone {cross}": {"balancer": name, "cross_zone": cross}
+    for name in ("alb", "nlb") for cross in ("on", "off", "default")})
 
 # %% [markdown]
 # Cross-zone on: a tenth each. Off: half of the clients for two targets, half for eight. An ALB
 # crosses by itself, an NLB has to be told, and then data between zones is charged:
 
 # %%
-for number in ("4", "5"):
-    r = lab.run(lab.preset(number))
-    hours = r.params.duration / 3600
-    print(f"{lab.scene(number).title:17} p95 {r.summary['latency_p95']:6.2f} s, "
-          f"between zones {r.cost['data between zones'] / hours:.2f} USD an hour")
+def between_zones(r):
+    return r.cost["data between zones"] / r.params.duration * 3_600
+
+
+lab.curve("latency_p95", {"between zones (USD an hour)": between_zones}, over=["4", "5"])
 
 # %% [markdown]
 # ### What else is different on an NLB?
@@ -137,11 +131,8 @@ for number in ("4", "5"):
 # It doesn't see requests, only connections. A connection stays on its target while it is open.
 
 # %%
-print("connection kept    moved   busiest target")
-for seconds in (1, 60, 600, 3_600):
-    s = labsim.run("elb-balancing", balancer="nlb", cross_zone="on",
-                   connection_time=seconds).summary
-    print(f"{seconds:13,} s {s['moved_share']:8.0%} {s['imbalance']:10.2f} x the mean")
+lab.curve("moved_share", "imbalance", balancer="nlb", cross_zone="on",
+          over={"connection_time": [1, 10, 60, 600, 3_600]})
 
 # %% [markdown]
 # Nobody looks at lines, and nobody takes turns: the target is picked by a hash, once per
@@ -182,11 +173,15 @@ for seconds in (86_400, 60, 10, 1):
 
 # %%
 dead = lab.Params(a_targets=6, b_targets=0, c_targets=0, request_rate=225)
-for fault in ("target-refuses", "target-hangs"):
-    for algorithm in ("round_robin", "least_outstanding_requests"):
-        s = lab.run(dead.changed(fault=fault, algorithm=algorithm)).summary
-        print(f"{fault:14} {algorithm:27} noticed after {s['detection_s']:.0f} s, "
-              f"{s['refused'] + s['timed_out']:5,.0f} requests lost meanwhile")
+
+
+def lost(r):
+    return r.summary["refused"] + r.summary["timed_out"]
+
+
+lab.curve({"lost meanwhile (requests)": lost}, at=dead,
+          over={"fault": ["target-refuses", "target-hangs"]},
+          by={"algorithm": ["round_robin", "least_outstanding_requests"]})
 
 # %% [markdown]
 # With turns it costs its share for as long as it is unnoticed. The shortest line makes it better or
@@ -194,12 +189,8 @@ for fault in ("target-refuses", "target-hangs"):
 # shortest, and draws the requests of the others. Quicker checks?
 
 # %%
-for seconds in (5, 10, 30, 60):
-    s = lab.run(dead.changed(fault="target-refuses", fault_duration=0, health_interval=seconds,
-                             health_timeout=2)).summary
-    low, high = seconds, 2 * seconds
-    print(f"every {seconds:2} s: noticed after {s['detection_s']:5.1f} s (from {low} to "
-          f"{high}), {s['refused']:5,.0f} refused")
+lab.curve("detection_s", "refused", at=dead, fault="target-refuses", fault_duration=0,
+          health_timeout=2, over={"health_interval": [5, 10, 20, 30, 60]})
 
 # %% [markdown]
 # And if every target fails its checks? Then the balancer fails open and sends to all of them.
@@ -216,12 +207,10 @@ print(f"refused by targets {s['refused']:,.0f}, turned away by the balancer {s['
 # The checks are no help. Who is?
 
 # %%
-for algorithm, mitigates in (("least_outstanding_requests", False), ("round_robin", False),
-                             ("weighted_random", False), ("weighted_random", True)):
-    p = lab.preset("8").changed(algorithm=algorithm, anomaly_mitigation=mitigates)
-    s = lab.run(p).summary
-    print(f"{algorithm:27} {'mitigated' if mitigates else '':9} "
-          f"{s['server_errors']:6,.0f} server errors")
+lab.curve("server_errors", at="8", over={
+    "shortest line": {"algorithm": "least_outstanding_requests"},
+    "turns": {"algorithm": "round_robin"}, "a die": {"algorithm": "weighted_random"},
+    "a die, mitigated": {"algorithm": "weighted_random", "anomaly_mitigation": True}})
 
 # %%
 lab.run(lab.preset("9")).plot()
@@ -233,10 +222,16 @@ lab.run(lab.preset("9")).plot()
 # again and again; when it is well it wins its share back little by little. What if most are sick?
 
 # %%
-for sick in (1, 2, 3, 4):
-    p = lab.preset("9").changed(fault_targets=sick, request_rate=100)
-    failed = lab.run(p).summary["server_errors"] / p.request_rate / p.fault_duration
-    print(f"{sick} of 6 sick: {failed:5.1%} failed, {sick / 6:5.1%} of the targets")
+def failed(r):
+    return r.summary["server_errors"] / r.params.request_rate / r.params.fault_duration
+
+
+def share_of_targets(p):
+    return p.fault_targets / 6
+
+
+lab.curve({"failed": failed}, over={"fault_targets": [1, 2, 3, 4, 5]}, at="9", request_rate=100,
+          theory=share_of_targets)
 
 # %% [markdown]
 # Half of the targets is the most it takes from: with more, who is the anomaly?
@@ -250,20 +245,21 @@ for sick in (1, 2, 3, 4):
 # %%
 for event in lab.run(lab.preset("10")).events[:6]:
     print(f"{event.t:6.0f} s  {event.text}")
-for n in (2, 3, 4):
-    p = lab.preset("10").changed(a_targets=n, b_targets=n, c_targets=n)
-    s = lab.run(p).summary
-    print(f"{n} targets per zone: {s['failed']:5,.0f} failed, p99 {s['latency_p99']:5.2f} s")
+
+# %% [markdown]
+# How many targets does each zone need?
+
+# %%
+lab.curve("failed", "latency_p99", at="10", over={
+    f"{n} per zone": {"a_targets": n, "b_targets": n, "c_targets": n} for n in (2, 3, 4)})
 
 # %% [markdown]
 # What fails in the first minute fails whatever the size. But the rest of the outage depends on
 # whether two zones can carry the load of three. Would cross-zone off have been better?
 
 # %%
-for cross in ("on", "off"):
-    s = lab.run(lab.preset("10").changed(cross_zone=cross)).summary
-    print(f"cross-zone {cross:3}: {s['rejected']:,.0f} came to the lost door, "
-          f"{s['timed_out']:,.0f} were sent to a lost target by another node")
+lab.curve({"at the lost door": "rejected", "sent to a lost target": "timed_out"}, at="10",
+          over={"cross_zone": ["on", "off"]})
 
 # %% [markdown]
 # ### Users who try again
@@ -272,12 +268,9 @@ for cross in ("on", "off"):
 # that is left to chance. Guess before you run it: does that help when a zone is lost?
 
 # %%
-print("req/s    answered in time: once   with retries   attempts per request")
-for rate in (150, 200, 210):
-    again = lab.preset("Retries that help").changed(request_rate=rate)
-    once, more = (lab.run(p).summary for p in (again.changed(retry_mode="none"), again))
-    print(f"{rate:5} {once['completed'] / once['offered']:27.0%} "
-          f"{more['completed'] / more['offered']:14.0%} {more['amplification']:22.2f}")
+lab.curve({"answered in time": "completed / offered"}, "amplification", at="Retries that help",
+          seeds=1, over={"request_rate": [150, 200, 210]},
+          by={"once": {"retry_mode": "none"}, "with retries": {}})
 
 # %% [markdown]
 # While two zones have room for all, a retry meets a door and a target that are well, and nearly all
@@ -292,12 +285,13 @@ lab.run(lab.preset("Retry storm")).plot()
 # a **metastable failure**. Without retries the same load comes through by itself. What ends it?
 
 # %%
-storm = lab.preset("Retry storm")
-for cure in ({}, {"retry_quota": True}, {"breaker": True}, {"retry_mode": "none"}):
-    r = lab.run(storm.changed(**cure))
-    t, answered = r.series["completed_rate"].t, r.series["completed_rate"].value
-    print(f"{str(cure):24} {answered[t > 220].mean() / storm.request_rate:5.0%} of what is wanted "
-          f"at the end, {r.summary['late']:6,.0f} answers for nobody")
+def in_the_end(r):
+    answered = r.series["completed_rate"]
+    return answered.value[answered.t > 220].mean() / r.params.request_rate
+
+
+lab.curve({"answered at the end": in_the_end}, {"for nobody": "late"}, at="Retry storm", seeds=1,
+          over=[{}, {"retry_quota": True}, {"breaker": True}, {"retry_mode": "none"}])
 
 # %% [markdown]
 # A budget for retries keeps it smaller. A circuit breaker stops sending while most attempts fail,
@@ -320,22 +314,17 @@ for event in lab.run(lab.Params(faults=faults)).events[:8]:
 # Long requests, and half of the targets are deregistered. How long shall they be waited for?
 
 # %%
-for delay in (0, 10, 60, 300):
-    s = lab.run(lab.preset("13").changed(deregistration_delay=delay)).summary
-    print(f"delay {delay:3} s: {s['cut_off']:.0f} cut off, the last target let go after "
-          f"{s['drain_s']:.0f} s")
+lab.curve("cut_off", "drain_s", at="13",
+          over={"deregistration_delay": [0, 10, 20, 30, 60, 120, 300]})
 
 # %% [markdown]
 # The delay is the most that is waited; a target whose requests have ended is done before. And
 # targets that come cold, with empty caches?
 
 # %%
-for slow in (0, 300):
-    for algorithm in ("round_robin", "least_outstanding_requests"):
-        p = lab.preset("11").changed(slow_start=slow, algorithm=algorithm)
-        s = lab.run(p).summary
-        print(f"slow start {slow:3} s, {algorithm:27} {s['failed']:6,.0f} failed, "
-              f"p99 {s['latency_p99']:5.2f} s")
+lab.curve("failed", "latency_p99", at="11", over={
+    "no slow start": {"slow_start": 0}, "slow start": {"slow_start": 300}},
+    by={"algorithm": ["round_robin", "least_outstanding_requests"]})
 
 # %% [markdown]
 # Slow start works with round robin only. The shortest line doesn't need it: a cold target's line

@@ -171,6 +171,9 @@ def mean_latency(p) -> float:
     return p.service_time + sum(n * share * one for n, share, one in zip(zones, shares, wait))
 
 
+LATENCY = kit.Theory("mean latency", mean_latency)
+
+
 def one_line(p) -> float | None:
     """Mean time to an answer if all targets worked off one line (M/M/c), s: no way of pointing at
     lines can do better. None where it does not apply."""
@@ -186,7 +189,7 @@ def one_line(p) -> float | None:
 
 PANELS = tuple(
     replace(panel, lines=(*panel.lines, Line("one line for all", limit=one_line)),
-            theory=kit.Theory("mean latency", mean_latency))
+            theory=LATENCY)
     if panel.title == "Time to an answer" else
     replace(panel, lines=(Line("attempts", "attempts_rate"), *panel.lines))
     if panel.title == "Requests" else panel for panel in Balancer.PANELS)

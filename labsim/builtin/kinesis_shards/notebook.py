@@ -73,17 +73,16 @@ for key in ("user-1", "user-2", "order-42", "device-7"):
 # which rate is the first record lost?
 
 # %%
-print("  rate  busiest shard  never put  attempts per record")
-for rate in (2_000, 3_000, 3_800, 4_000, 4_500, 6_000):
-    r = lab.run(lab.Params(record_rate=rate))
-    s, busiest = r.summary, r.series["load_max"].value.max()
-    print(f"{rate:6} {busiest:13.2f} {s['incomplete_share']:10.1%} "
-          f"{s['attempts'] / s['offered']:18.2f}")
+def busiest(r):
+    return r.series["load_max"].value.max()
+
+
+lab.curve({"busiest shard (of limit)": busiest}, "incomplete_share",
+          over={"record_rate": [2_000, 3_000, 3_800, 4_000, 4_500, 6_000]})
 
 # %% [markdown]
 # The busiest shard breaks first, a little below the limit of all shards together. From then on
-# retries pile up in front of it, and the counter sees several times the letters that were
-# written.
+# retries pile up in front of it: it is asked for several times what it takes.
 
 # %% [markdown]
 # ### Do different keys mean an even load?
@@ -91,10 +90,8 @@ for rate in (2_000, 3_000, 3_800, 4_000, 4_500, 6_000):
 # The same rate, far from what all shards take together, with more and more keys.
 
 # %%
-print("  keys  share of the hottest shard  never put")
-for keys in (1, 2, 5, 10, 20, 100, 1_000, 10_000):
-    s = labsim.run("kinesis-shards", keys=keys).summary
-    print(f"{keys:6} {s['hottest_shard_share']:27.0%} {s['incomplete_share']:10.1%}")
+lab.curve("hottest_shard_share", "incomplete_share",
+          over={"keys": [1, 2, 5, 10, 20, 100, 1_000, 10_000]})
 
 # %% [markdown]
 # A handful of keys falls into the shards like a handful of dice. Only many keys, each with a
@@ -106,19 +103,13 @@ for keys in (1, 2, 5, 10, 20, 100, 1_000, 10_000):
 # {{preset:2}}: most records have one and the same key.
 
 # %%
-print("shards  never put   cost")
-for shards in (4, 8, 16, 32):
-    s = lab.run(lab.preset("2").changed(shards=shards)).summary
-    print(f"{shards:6} {s['incomplete_share']:10.1%} {s['cost_usd']:6.2f} USD")
+lab.curve("incomplete_share", "cost_usd", at="2", over={"shards": [4, 8, 16, 32]})
 
 # %% [markdown]
 # The other keys move away, the hot one stays. And retries?
 
 # %%
-for retries in (0, 1, 3, 10):
-    s = lab.run(lab.preset("2").changed(retries=retries)).summary
-    print(f"{retries:2} retries: {s['attempts']:12,.0f} attempts, "
-          f"{s['incomplete']:12,.0f} records never put")
+lab.curve("attempts", {"never put": "incomplete"}, at="2", over={"retries": [0, 1, 3, 5, 10]})
 
 # %% [markdown]
 # Retries wait for a quiet moment, and there is none. They cure a burst, not a load.
@@ -130,10 +121,7 @@ for retries in (0, 1, 3, 10):
 # %%
 BURSTS = {"shards": 1, "record_rate": 100, "spike_factor": 200, "spike_start": 10,
           "spike_duration": 0.2, "spike_every": 60}
-for retries in (0, 3, 10):
-    s = labsim.run("kinesis-shards", **BURSTS, retries=retries).summary
-    print(f"{retries:2} retries: {s['offered'] / 1_800:.0f} records/s on average, "
-          f"never put {s['incomplete_share']:5.1%}")
+lab.curve("incomplete_share", over={"retries": [0, 1, 2, 3, 5, 10]}, **BURSTS)
 
 # %% [markdown]
 # On average a sixth of the limit, and yet refused: the limit holds for each second. A burst is
@@ -144,10 +132,8 @@ for retries in (0, 3, 10):
 # The same share, divided among so many keys.
 
 # %%
-print("hot keys  share of the hottest shard  never put")
-for n in (1, 2, 3, 4, 5, 8, 16):
-    s = lab.run(lab.preset("2").changed(hot_keys=n)).summary
-    print(f"{n:8} {s['hottest_shard_share']:27.0%} {s['incomplete_share']:10.1%}")
+lab.curve("hottest_shard_share", "incomplete_share", at="2",
+          over={"hot_keys": [1, 2, 3, 4, 5, 8, 16]})
 
 # %% [markdown]
 # A second hot key is not always a relief: two may meet in a shard, as {{preset:12}} shows. More
@@ -202,10 +188,10 @@ lab.run(lab.preset("6")).plot()
 # Other things break, too: a shard, or consumers that crawl.
 
 # %%
-for fault in ("stream-1 down 300 300", "stream consumers down 300 300",
-              "stream consumers slow 300 300 10"):
-    s = lab.run(p.changed(outage_duration=0, faults=fault)).summary
-    print(f"{fault:33}: {s['failed']:7,.0f} records lost, {s['iterator_age_max']:4.0f} s behind")
+lab.curve("failed", "iterator_age_max", at=p.changed(outage_duration=0), over={
+    "a shard is away": {"faults": "stream-1 down 300 300"},
+    "consumers are away": {"faults": "stream consumers down 300 300"},
+    "consumers are slow": {"faults": "stream consumers slow 300 300 10"}})
 
 # %% [markdown]
 # A consumer that is away loses nothing and falls behind; a shard that is away loses what producers
@@ -219,23 +205,16 @@ for fault in ("stream-1 down 300 300", "stream consumers down 300 300",
 # often as a single one may:
 
 # %%
-print("consumers   shared  enhanced    cost shared  enhanced")
-for n in (1, 2, 3, 5):
-    a, b = (labsim.run("kinesis-shards", consumers=n, fan_out=f, record_size=100,
-                       poll_interval=0.2).summary for f in ("shared", "enhanced"))
-    print(f"{n:9} {a['propagation_mean']:6.2f} s {b['propagation_mean']:7.2f} s"
-          f" {a['cost_usd']:10.2f} USD {b['cost_usd']:5.2f} USD")
+lab.curve("propagation_mean", "cost_usd", over={"consumers": [1, 2, 3, 4, 5]}, by="fan_out",
+          record_size=100, poll_interval=0.2)
 
 # %% [markdown]
 # The client library polls each shard once in {{poll_interval}}, and so does Lambda. How many
 # consumers can there be, and how often may they ask?
 
 # %%
-print("consumers  every   mean   95 of 100  calls refused")
-for n, interval in ((1, 1), (5, 1), (8, 1), (8, 2), (3, 0.5), (3, 0.1)):
-    s = labsim.run("kinesis-shards", consumers=n, poll_interval=interval, record_size=100).summary
-    print(f"{n:9} {interval:4} s {s['propagation_mean']:4.1f} s {s['propagation_p95']:9.1f} s "
-          f"{s['reads_throttled']:14,.0f}")
+lab.curve("propagation_mean", "propagation_p95", "reads_throttled", record_size=100,
+          over={"consumers": [1, 3, 5, 8]}, by={"poll_interval": [0.1, 0.5, 1, 2]})
 
 # %% [markdown]
 # Beyond {{fact:kinesis.get_records_tps}} a shard answers some and refuses the others
@@ -264,20 +243,14 @@ for fan_out, measured in (("shared", "627, 1,580 ms"), ("enhanced", "49, 109 ms"
 # producer library packs them.
 
 # %%
-for number in "89":
-    s = lab.run(lab.preset(number)).summary
-    print(f"{lab.presets[int(number) - 1].title:22} never put {s['incomplete_share']:5.1%}  "
-          f"shards needed {s['shards_needed']:3.0f}  Kinesis records {s['kinesis_records']:11,.0f}")
+lab.curve("incomplete_share", "shards_needed", "kinesis_records", over=["8", "9"])
 
 # %% [markdown]
 # And a record a little above a kilobyte: `PutRecord` rounds every one up, `PutRecords` only the
 # sum of a call.
 
 # %%
-for batch in (1, 2, 10, 500):
-    s = labsim.run("kinesis-shards", record_size=1_100, batch_size=batch).summary
-    print(f"batches of {batch:3}: {rules.charged_bytes(1_100, batch):5.0f} bytes charged, "
-          f"never put {s['incomplete_share']:5.1%}")
+lab.curve("incomplete_share", over={"batch_size": [1, 2, 5, 10, 50, 500]}, record_size=1_100)
 
 # %% [markdown]
 # ### Nobody counts shards: on demand
@@ -293,10 +266,8 @@ lab.run(lab.preset("10")).plot()
 # that remembers the peak of last month has the shards before the load comes:
 
 # %%
-for peak in (0, 2_500_000, 3_000_000):
-    s = lab.run(lab.preset("10").changed(ondemand_peak=peak)).summary
-    print(f"peak of {peak:9,} bytes/s: never put {s['incomplete_share']:5.1%}, "
-          f"shards at the end {s['shards_end']:.0f}")
+lab.curve("incomplete_share", "shards_end", at="10",
+          over={"ondemand_peak": [0, 1_000_000, 2_000_000, 2_500_000, 3_000_000]})
 
 # %% [markdown]
 # ### A stream is not a queue
@@ -305,10 +276,8 @@ for peak in (0, 2_500_000, 3_000_000):
 # ({{retention}}) goes, read or not.
 
 # %%
-for retention in (86_400, 2 * 86_400, 3 * 86_400):
-    s = lab.run(lab.preset("11").changed(retention=retention)).summary
-    print(f"kept for {retention / 86_400:.0f} days: {s['expired']:11,.0f} records lost, "
-          f"oldest read after {s['iterator_age_max'] / 86_400:.1f} days")
+lab.curve({"records lost": "expired"}, "iterator_age_max", at="11",
+          over={"retention": [86_400, 129_600, 172_800, 216_000, 259_200]})
 
 # %% [markdown]
 # ## Read the model

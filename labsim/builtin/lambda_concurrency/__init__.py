@@ -9,7 +9,7 @@ from pathlib import Path
 from labsim.builtin.lambda_concurrency import model, story
 from labsim.builtin.lambda_concurrency.exercises import EXERCISES
 from labsim.builtin.lambda_concurrency.params import LambdaConcurrencyParams
-from labsim.declare import Lab
+from labsim.declare import Lab, with_theory
 
 lab = Lab(
     home=Path(__file__).parent,
@@ -17,7 +17,10 @@ lab = Lab(
     summary="Concurrency is rate times duration; beyond the limit a function is throttled, and "
             "each kind of caller takes that in its own way.",
     topics=("Lambda", "API Gateway"), Params=LambdaConcurrencyParams, simulate=model.simulate,
-    estimate=model.estimate, points=model.POINTS, metrics=story.METRICS, presets=story.PRESETS,
+    estimate=model.estimate, points=model.POINTS,
+    metrics=with_theory(story.METRICS, concurrency_mean=story.UNDER_WAY,
+                        throttled_share=story.TURNED_AWAY),
+    presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES,
     headline=("failed", "latency_p99", "cold_starts", "cost_usd"),

@@ -56,12 +56,9 @@ labsim.lab("lambda-concurrency").explore()
 # environments that wait for them.
 
 # %%
-print(" req/s   needs   under way   throttled      p99")
-for rate in (100, 200, 400, 600, 720, 800, 880, 1_200):
-    s = labsim.run("lambda-concurrency", arrival_rate=rate, spike_factor=1, duration=30,
-                   provisioned=900).summary
-    print(f"{rate:6,} {s['concurrency_needed']:7,.0f} {s['concurrency_max']:11,.0f} "
-          f"{s['throttled_share']:10.1%} {s['latency_p99']:7.2f} s")
+lab.curve({"needs": "concurrency_needed", "under way": "concurrency_max"}, "throttled_share",
+          "latency_p99", spike_factor=1, duration=30, provisioned=900,
+          over={"arrival_rate": [100, 200, 400, 600, 720, 800, 880, 1_200]})
 
 # %% [markdown]
 # Rate times duration is what is under way: Little's law. Up to the account's
@@ -139,10 +136,7 @@ for which, cold in enumerate(by_hand.cold_starts(starts, ends), 1):
 # Six environments for ten requests, six cold starts. A quiet minute, with and without a supply:
 
 # %%
-for n in ("5", "6"):
-    s = lab.run(lab.preset(n)).summary
-    print(f"{lab.scene(n).title:25} {s['cold_starts']:4.0f} cold starts of "
-          f"{s['invocations']:,.0f}, p99 {s['latency_p99']:.2f} s, {s['cost_usd']:.2f} USD")
+lab.curve("cold_starts", "latency_p99", "cost_usd", over=["5", "6"])
 
 # %% [markdown]
 # Provisioned concurrency is paid whether it is used or not; used well, it is even cheaper, for the
@@ -164,11 +158,8 @@ for used in (0.2, 0.4, 0.6, 0.8, 1.0):
 # AWS doesn't say; the logs of somebody's requests do. One request at a time, at random, for a day:
 
 # %%
-print("  req/s   cold starts   environments")
-for rate in (0.001, 0.003, 0.01, 0.1, 1):
-    s = labsim.run("lambda-concurrency", arrival_rate=rate, spike_factor=1, duration=86_400,
-                   cpu_time=2).summary
-    print(f"{rate:7} {s['cold_start_share']:13.1%} {s['environments_mean']:14.1f}")
+lab.curve("cold_start_share", "environments_mean", spike_factor=1, duration=86_400, cpu_time=2,
+          over={"arrival_rate": [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1]}, log=False)
 
 # %% [markdown]
 # When the function has been idle for {{keep_time}}, it has no environment any more. While it works,
@@ -192,9 +183,10 @@ lab.run(lab.preset("20")).plot()
 # By runtime and memory, as somebody measured it:
 
 # %%
-for runtime in rules.RUNTIMES:
-    print(f"{runtime:8}" + "".join(f"  {memory:5,} MB: {rules.cold_start(runtime, memory):4.2f} s"
-                                   for memory in (128, 512, 1_769)))
+lab.curve("latency_mean", over="memory", at="Cold start of .NET, by memory",
+          by={name: {"runtime": name} for name in rules.RUNTIMES})
+
+# %%
 for package in (0, 14, 35):
     print(f"a package of {package:2} MB: {rules.cold_start('nodejs', 1_769, package):4.2f} s")
 
@@ -207,10 +199,7 @@ for package in (0, 14, 35):
 # All functions of a region share one limit.
 
 # %%
-for n in ("7", "8"):
-    s = lab.run(lab.preset(n)).summary
-    print(f"{lab.scene(n).title:22} we lose {s['failed']:5,.0f} requests, the others lack up to "
-          f"{s['others_short']:3,.0f} executions")
+lab.curve({"we lose": "failed"}, {"the others lack": "others_short"}, over=["7", "8"])
 
 # %% [markdown]
 # A reservation is a guarantee for one and taken from all others; and it is also the most that the
@@ -230,13 +219,8 @@ except ValueError as error:
 # misses some; Erlang said how many in the year of the first automatic exchanges.
 
 # %%
-from labsim import theory
-
-for reserved in (40, 50, 60, 70):
-    p = lab.Params(arrival_rate=50, spike_factor=1, cpu_time=1, wait_time=0, work_cv=1,
-                   reserved=reserved, init_time=0, duration=120)
-    print(f"reserved {reserved}: throttled {lab.run(p).summary['throttled_share']:6.1%}, "
-          f"Erlang B {theory.erlang_b(reserved, 50):6.1%}")
+lab.curve("throttled_share", over={"reserved": [40, 45, 50, 55, 60, 65, 70]}, arrival_rate=50,
+          spike_factor=1, cpu_time=1, wait_time=0, work_cv=1, init_time=0, duration=120)
 
 # %% [markdown]
 # ### What do callers do?
@@ -244,12 +228,8 @@ for reserved in (40, 50, 60, 70):
 # The same crowd before the same small function, brought by four kinds of callers.
 
 # %%
-print("caller         lost   done at the end   throttles     p99")
-for n in ("9", "10", "11", "12"):
-    p = lab.preset(n)
-    s = lab.run(p).summary
-    print(f"{p.caller:12} {s['failed']:6,.0f} {s['completed'] / s['offered']:17.0%} "
-          f"{s['throttled']:11,.0f} {s['latency_p99']:7.1f} s")
+lab.curve({"lost": "failed / offered"}, {"done at the end": "completed / offered"}, "throttled",
+          over=["9", "10", "11", "12"])
 
 # %% [markdown]
 # A caller that waits has lost its request. An event is tried again and again, a little later each
@@ -267,12 +247,9 @@ lab.run(lab.preset("10")).plot()
 # nothing.
 
 # %%
-queue = lab.preset("14")
-for change in ({}, {"visibility_timeout": 180}, {"visibility_timeout": 180, "max_receives": 5},
-               {"max_concurrency": 5}):
-    s = lab.run(queue.changed(**change)).summary
-    print(f"throttles {s['throttled']:6,.0f}, dead-lettered {s['dead_lettered']:3,.0f} of "
-          f"{s['offered']:,.0f}   {change}")
+lab.curve("throttled", "dead_lettered", at="14", over=[
+    {}, {"visibility_timeout": 180}, {"visibility_timeout": 180, "max_receives": 5},
+    {"max_concurrency": 5}])
 
 # %% [markdown]
 # AWS advises a visibility timeout of six times the function's and five receives: then hardly a
@@ -349,11 +326,8 @@ for caller, fan_out, *measured in (
 
 # %%
 poison = lab.preset("16")
-for change in ({}, {"batch_attempts": 3}, {"batch_attempts": 3, "bisect_batch": True},
-               {"record_age": 60}):
-    s = lab.run(poison.changed(**change)).summary
-    print(f"given up {s['dead_lettered']:3,.0f}, still waiting {s['waiting_end']:5,.0f}, "
-          f"IteratorAge up to {s['iterator_age_max']:5.1f} s   {change}")
+lab.curve("dead_lettered", "waiting_end", "iterator_age_max", at=poison, over=[
+    {}, {"batch_attempts": 3}, {"batch_attempts": 3, "bisect_batch": True}, {"record_age": 60}])
 
 # %% [markdown]
 # Without a limit each bad record stops its shard, and the IteratorAge grows as fast as the clock
@@ -386,10 +360,7 @@ for memory in (128, 512, 1_024, 1_769, 3_008):
 # vCPU that is so only for code that uses more than one. And the first presets of the lab:
 
 # %%
-for n in ("1", "2", "3", "4"):
-    s = lab.run(lab.preset(n)).summary
-    print(f"{lab.scene(n).title:19} needs {s['concurrency_needed']:5,.0f}, "
-          f"failed {s['failed']:5,.0f}, {s['cost_usd']:.2f} USD")
+lab.curve("concurrency_needed", "failed", "cost_usd", over=["1", "2", "3", "4"])
 
 # %% [markdown]
 # ### API Gateway
@@ -406,10 +377,8 @@ print("ten at once, ten half a second later, ten a second and burst five:",
 # And a small one before our function, with and without a cache:
 
 # %%
-for ttl in (0, 5, 20, 60):
-    s = lab.run(lab.preset("13").changed(cache_ttl=ttl)).summary
-    print(f"cache {ttl:2} s: turned away {s['failed_gateway']:5,.0f}, from the cache "
-          f"{s['cache_hits']:5,.0f}, executions under way {s['concurrency_max']:5,.0f}")
+lab.curve({"turned away": "failed_gateway", "from the cache": "cache_hits"}, "concurrency_max",
+          at="13", over={"cache_ttl": [0, 5, 10, 20, 40, 60]})
 
 # %% [markdown]
 # A cached answer needs no token and no function. What is asked for again and again is cheapest not
@@ -430,10 +399,8 @@ print(f"timed out at the gateway {s['timed_out']:.0f} of {s['offered']:.0f}, "
 
 # %%
 crowd = lab.preset("21")
-for mode in ("none", "at-once", "fixed", "exponential", "full-jitter", "decorrelated-jitter"):
-    s = lab.run(crowd.changed(retry_mode=mode)).summary
-    print(f"{mode:19} attempts {s['attempts']:6,.0f}, never answered {s['failed']:5,.0f}, "
-          f"p99 {s['latency_p99']:4.1f} s")
+lab.curve("attempts", {"never answered": "failed"}, at=crowd, over={"retry_mode": [
+    "none", "at-once", "fixed", "exponential", "full-jitter", "decorrelated-jitter"]})
 
 # %% [markdown]
 # Who tries again at once finds what he found. Who waits helps, but all wait for the same time, and
@@ -449,11 +416,8 @@ labsim.compare(lab.run(crowd), lab.run(lab.preset("22"))).plot()
 # hang up too early make throttles of their own:
 
 # %%
-impatient = lab.preset("23")
-for wait in (0.5, 1, 2, 4, 0):
-    s = lab.run(impatient.changed(client_timeout=wait)).summary
-    print(f"wait {wait or 'for ever':8}  throttled {s['throttled']:6,.0f}, work for nothing "
-          f"{s['late']:6,.0f}, answered {s['completed']:6,.0f}, {s['cost_usd']:.2f} USD")
+lab.curve("throttled", {"work for nothing": "late"}, "completed", at="23", over={
+    f"wait {wait or 'for ever'}": {"client_timeout": wait} for wait in (0.5, 1, 2, 4, 0)})
 
 # %% [markdown]
 # ### A function that waits for a database
@@ -486,11 +450,9 @@ r.plot()
 # clients do, and a smaller limit:
 
 # %%
-for change in ({}, {"timeout": 1.0}, {"limit": 50.0}):
-    s = labsim.simulate(shop, duration=200, faults=slow, **change).summary
-    print(f"answered in time {s['producers.completed']:6,.0f} of {s['producers.offered']:,.0f}, "
-          f"too late {s['producers.late']:6,.0f}, executions {s['app.concurrency_max']:5,.0f}  "
-          f"{change}")
+labsim.curve(shop, {"in time": "producers.completed / producers.offered"}, "app.concurrency_max",
+             over={"as it is": {}, "gives up sooner": {"timeout": 1.0}, "limit": {"limit": 50.0}},
+             duration=200, faults=slow, seeds=1)
 
 # %% [markdown]
 # ### The bill

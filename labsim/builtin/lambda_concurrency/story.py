@@ -241,6 +241,7 @@ def erlang(p) -> float:
                            rules.concurrency(p.arrival_rate, p.mean_duration))
 
 
+UNDER_WAY, TURNED_AWAY = kit.Theory("rate x duration", little), kit.Theory("Erlang B", erlang)
 PANELS = (
     Panel("Requests", (
         Line("attempts", "attempts_rate"), Line("offered", "offered_rate"),
@@ -248,9 +249,9 @@ PANELS = (
     Panel("Executions under way", (
         Line("this function", "in_flight"), Line("environments", "environments"),
         Line("limit", "limit", step=True)), marks=("others", "errors"),
-        theory=kit.Theory("rate x duration", little)),
+        theory=UNDER_WAY),
     Panel("Throttled attempts", (Line("share", "throttled_share"),),
-          theory=kit.Theory("Erlang B", erlang), unit="of all"),
+          theory=TURNED_AWAY, unit="of all"),
     Panel("Time to an answer", (Line("mean", "latency"), Line("IteratorAge", "iterator_age"))),
 )
 

@@ -56,10 +56,8 @@ labsim.lab("retry-storms").explore()
 
 # %%
 story = lab.preset("2")
-for rate in (4, 8, 10, 12, 14, 16, 20):
-    s = lab.run(story.changed(request_rate=rate)).summary
-    print(f"{rate:2} req/s: {s['amplification']:.1f} attempts each, "
-          f"outage {s['outage_s']:2.0f} s, in time at the end {s['goodput_end_share']:4.0%}")
+lab.curve("amplification", {"in time at the end": "goodput_end_share"}, at=story,
+          over={"request_rate": [4, 8, 10, 12, 14, 16, 20]})
 
 # %% [markdown]
 # A little load comes back as soon as the database does. Above some load it never does. The picture
@@ -81,11 +79,8 @@ cured.plot()
 # The same load without the trigger never gets there: twenty runs of each, with other dice.
 
 # %%
-for title, change in (("no trigger", {"faults": ""}), ("trigger", {}),
-                      ("trigger, budget", {"retry_quota": True})):
-    ends = [lab.run(story.changed(**change), seed).summary["goodput_end_share"]
-            for seed in range(1, 21)]
-    print(f"{title:16} in time at the end: {min(ends):4.0%} to {max(ends):4.0%}")
+lab.curve({"in time at the end": "goodput_end_share"}, at=story, seeds=20, over={
+    "no trigger": {"faults": ""}, "trigger": {}, "trigger, budget": {"retry_quota": True}})
 
 # %% [markdown]
 # Two states at one and the same load, and both stay: that is what *metastable* means.
@@ -96,29 +91,11 @@ for title, change in (("no trigger", {"faults": ""}), ("trigger", {}),
 # gap is the window in which the service works until something happens.
 
 # %%
-import numpy as np
+lab.curve({"in time at the end": "goodput_end_share"}, at=story, seeds=1,
+          over={"request_rate": range(2, 36, 2)},
+          by={"nothing happens": {"faults": ""}, "the database is slow for a while": {},
+              "the same, with a retry budget": {"retry_quota": True}})
 
-from labsim.view.figure import LabFigure
-
-rates = np.arange(2, 36, 2.0)
-
-
-def at_the_end(**change):
-    """The share answered in time at the end, for each rate."""
-    return [lab.run(story.changed(request_rate=rate, **change)).summary["goodput_end_share"]
-            for rate in rates.tolist()]
-
-
-# %%
-figure = LabFigure(figsize=(7, 3.2), layout="constrained")
-axes = figure.subplots()
-for label, change, line in (("nothing happens", {"faults": ""}, "-"),
-                            ("the database is slow for a while", {}, "--"),
-                            ("the same, with a retry budget", {"retry_quota": True}, ":")):
-    axes.plot(rates, at_the_end(**change), line, label=label)
-axes.set(xlabel="requests per second", ylabel="in time at the end", ylim=(0, 1.05))
-axes.legend()
-figure
 
 # %% [markdown]
 # Between the first line's fall and the second's lies the hidden capacity: a third of what the
@@ -131,11 +108,14 @@ figure
 # attempts it is one, and q, and q squared, and so on.
 
 # %%
-print("lost    attempts each   by theory")
-for lost in (0.0, 0.1, 0.3, 0.5, 1.0):
-    s = labsim.run("retry-storms", faults=[("clients to web", "lost", 0, 0, lost)]).summary
-    fails = 1 - (1 - lost)**2
-    print(f"{lost:4.0%} {s['amplification']:14.2f} {labsim.theory.amplification(3, fails):12.2f}")
+def geometric(p):
+    lost = 0.0 if not p.faults else float(p.faults.split()[-1])
+    return labsim.theory.amplification(3, 1 - (1 - lost)**2)
+
+
+lab.curve("amplification", theory=geometric, over={f"{lost:.0%} lost": {
+    "faults": f"clients to web lost 0 0 {lost}" if lost else ""}
+    for lost in (0.0, 0.1, 0.3, 0.5, 1.0)})
 
 # %% [markdown]
 # ### A service that slows as it fills
@@ -147,10 +127,8 @@ for lost in (0.0, 0.1, 0.3, 0.5, 1.0):
 lab.run(lab.preset("3")).plot()
 
 # %%
-for most in (0, 2, 4, 8, 16, 100):
-    s = lab.run(lab.preset("3").changed(max_queue=most)).summary
-    print(f"at most {most:3} in line: outage {s['outage_s']:3.0f} s, "
-          f"answered in time {s['goodput_share']:4.0%}")
+lab.curve("outage_s", {"answered in time": "goodput_share"}, at="3",
+          over={"max_queue": [0, 2, 4, 8, 16, 30, 60, 100]})
 
 # %% [markdown]
 # A short queue refuses some at the peak and serves the rest quickly. A long one is kind to
@@ -165,11 +143,9 @@ for most in (0, 2, 4, 8, 16, 100):
 lab.run(lab.preset("4")).plot()
 
 # %%
-pool = lab.preset("4")
-for change in ({}, {"pool": 64}, {"threads": 64}, {"database_timeout": 0.3},
-               {"database_timeout": 0.3, "cancels": True}):
-    s = lab.run(pool.changed(**change)).summary
-    print(f"outage {s['outage_s']:3.0f} s, in time {s['goodput_share']:4.0%}   {change}")
+lab.curve("outage_s", {"in time": "goodput_share"}, at="4", over=[
+    {}, {"pool": 64}, {"threads": 64}, {"database_timeout": 0.3},
+    {"database_timeout": 0.3, "cancels": True}])
 
 # %% [markdown]
 # More connections don't help: the database is what is slow. More threads make it worse, for more
@@ -185,11 +161,8 @@ for change in ({}, {"pool": 64}, {"threads": 64}, {"database_timeout": 0.3},
 lab.run(lab.preset("6")).plot()
 
 # %%
-flush = lab.preset("6")
-for change in ({}, {"retry_quota": True}, {"lock": True}, {"shed_after": 0.4}):
-    s = lab.run(flush.changed(**change)).summary
-    print(f"hit ratio {s['hit_ratio']:4.0%}, in time at the end {s['goodput_end_share']:4.0%}   "
-          f"{change}")
+lab.curve("hit_ratio", {"in time at the end": "goodput_end_share"}, at="6",
+          over=[{}, {"retry_quota": True}, {"lock": True}, {"shed_after": 0.4}])
 
 # %% [markdown]
 # Hardly any query is answered before its web server gives up, so hardly any answer gets into the
@@ -200,11 +173,9 @@ for change in ({}, {"retry_quota": True}, {"lock": True}, {"shed_after": 0.4}):
 # One of four targets answers with an error at once, and passes its health checks.
 
 # %%
-hole = lab.preset("8")
-for change in ({}, {"algorithm": "round_robin"},
-               {"algorithm": "weighted_random", "anomaly_mitigation": True}):
-    s = lab.run(hole.changed(**change)).summary
-    print(f"in time at the end {s['goodput_end_share']:4.0%}   {change or hole.algorithm}")
+lab.curve({"in time at the end": "goodput_end_share"}, at="8", over={
+    "shortest line": {}, "turns": {"algorithm": "round_robin"},
+    "mitigated": {"algorithm": "weighted_random", "anomaly_mitigation": True}})
 
 # %% [markdown]
 # ### Yesterday's queue
@@ -212,10 +183,8 @@ for change in ({}, {"algorithm": "round_robin"},
 # After a spike each answer is too late, for the oldest is served first.
 
 # %%
-stale = lab.preset("9")
-for change in ({}, {"queue_order": "lifo"}, {"max_wait": 0.8}, {"max_queue": 20}):
-    s = lab.run(stale.changed(**change)).summary
-    print(f"outage {s['outage_s']:3.0f} s, in time {s['goodput_share']:4.0%}   {change}")
+lab.curve("outage_s", {"in time": "goodput_share"}, at="9",
+          over=[{}, {"queue_order": "lifo"}, {"max_wait": 0.8}, {"max_queue": 20}])
 
 # %% [markdown]
 # ### Read the model

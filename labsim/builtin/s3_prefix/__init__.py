@@ -10,7 +10,7 @@ from pathlib import Path
 from labsim.builtin.s3_prefix import model, story
 from labsim.builtin.s3_prefix.exercises import EXERCISES
 from labsim.builtin.s3_prefix.params import S3PrefixParams
-from labsim.declare import Lab
+from labsim.declare import Lab, with_theory
 
 lab = Lab(
     home=Path(__file__).parent,
@@ -18,7 +18,8 @@ lab = Lab(
     summary="Keys decide how many partitions share the load; retries come back in waves, "
             "and a KMS quota waits behind them.",
     topics=("S3", "KMS", "SDK retry"), Params=S3PrefixParams, simulate=model.simulate,
-    estimate=model.estimate, points=model.TICKS, metrics=story.METRICS, presets=story.PRESETS,
+    estimate=model.estimate, points=model.TICKS,
+    metrics=with_theory(story.METRICS, goodput=story.ALLOWED), presets=story.PRESETS,
     panels=story.PANELS, boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS,
     exercises=EXERCISES,
     headline=("throttled", "failed", "latency_p99", "cost_usd"),

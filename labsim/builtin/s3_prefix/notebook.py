@@ -52,14 +52,13 @@ labsim.lab("s3-prefix").explore()
 #
 # ### Raise one number until it breaks
 #
-# One prefix, and more and more reads. Nobody tries again.
+# One prefix, and more and more reads. Nobody tries again. How many of them are answered?
 
 # %%
-one = lab.Params(key_scheme="one-prefix", put_rate=0, retry_mode="none", duration=600)
-print("wanted/s  completed/s   503/s")
-for rate in (2_000, 4_000, 5_000, 5_500, 6_000, 8_000):
-    s = lab.run(one.changed(get_rate=rate)).summary
-    print(f"{rate:8,} {s['gets_completed'] / 600:12,.0f} {s['throttled'] / 600:7,.0f}")
+one = lab.Params(key_scheme="one-prefix", partition_time=0, put_rate=0, retry_mode="none",
+                 duration=600)
+lab.curve({"answered (req/s)": "goodput", "503 (req/s)": "throttled / duration"}, at=one,
+          over={"get_rate": [2_000, 4_000, 5_000, 5_500, 6_000, 8_000]})
 
 # %% [markdown]
 # No slow decline: up to {{fact:s3.get_rate_per_prefix}} everything is served, and what is beyond
@@ -68,14 +67,17 @@ for rate in (2_000, 4_000, 5_000, 5_500, 6_000, 8_000):
 # %% [markdown]
 # ### How should keys begin?
 #
-# The same load four times; only the names differ.
+# The same load four times; only the names differ. Who gets no answer?
 
 # %%
 load = lab.Params(get_rate=20_000, put_rate=5_000, prefixes=8, partition_time=0, duration=600)
-for scheme in ("one-prefix", "date", "hashed", "random"):
-    s = lab.run(load.changed(key_scheme=scheme)).summary
-    reads, writes = (1 - s[f"{op}_completed"] / s[f"{op}_offered"] for op in ("gets", "puts"))
-    print(f"{scheme:10} reads lost {reads:4.0%}   writes lost {writes:4.0%}")
+
+
+def lost(of):
+    return lambda r: 1 - r.summary[f"{of}_completed"] / r.summary[f"{of}_offered"]
+
+
+lab.curve({"reads lost": lost("gets"), "writes lost": lost("puts")}, over="key_scheme", at=load)
 
 # %% [markdown]
 # The date in front spreads the reads of many days, but sends all that is written to one prefix.
@@ -117,10 +119,9 @@ figure
 # slowly, as AWS advises. How slowly? Each run lasts as long as its ramp.
 
 # %%
-for minutes in (10, 30, 60, 120):
-    r = lab.run(lab.preset("11").changed(ramp_duration=minutes * 60, duration=minutes * 60))
-    print(f"to {r.params.ramp_factor} times in {minutes:3} minutes: "
-          f"{r.summary['throttled'] / r.summary['attempts']:4.0%} get 503")
+ramps = {f"in {m} minutes": {"ramp_duration": 60 * m, "duration": 60 * m}
+         for m in (10, 30, 60, 120)}
+lab.curve({"get 503": "throttled / attempts"}, over=ramps, at="11")
 
 # %% [markdown]
 # ### How long does a bucket stay warm?
@@ -147,11 +148,17 @@ cooling.plot()
 
 # %%
 many = lab.Params(prefixes=16, get_rate=100_000, put_rate=0, retry_mode="none", duration=10_800)
-for first in (1, 2, 4, 8):
-    r = lab.run(many.changed(start_partitions=first))
-    splits = [event.t for event in r.events if event.kind == "split"]
-    print(f"from {first} partitions: {r.summary['prefixes_effective']:.0f} after "
-          f"{splits[-1] / 60:4.0f} minutes")
+
+
+def warm(r):
+    return max(event.t for event in r.events if event.kind == "split") / 60
+
+
+lab.curve({"all prefixes have their own after (min)": warm}, at=many, seeds=3,
+          over={"start_partitions": [1, 2, 4, 8]})
+
+# %% [markdown]
+# Twice as many at the start, and all are there in less than half of the time.
 
 # %% [markdown]
 # ### Is one prefix one partition for ever?
@@ -161,10 +168,8 @@ for first in (1, 2, 4, 8):
 
 # %%
 busy = lab.preset("9").changed(retry_mode="none")
-for ranges in (1, 2, 4):
-    r = lab.run(busy.changed(key_ranges=ranges))
-    print(f"{ranges} ranges of keys: {r.summary['prefixes_effective']:.0f} partitions at the end, "
-          f"{1 - r.summary['gets_completed'] / r.summary['gets_offered']:4.0%} of the reads lost")
+lab.curve("prefixes_effective", {"reads lost": lost("gets")}, over={"key_ranges": [1, 2, 3, 4, 6]},
+          at=busy)
 
 # %% [markdown]
 # ### Slow Down below the published rate?
@@ -173,11 +178,10 @@ for ranges in (1, 2, 4):
 # allows part of the published rates, and a load that no limit forbids is turned away.
 
 # %%
-for percent in (100, 50, 25):
-    r = lab.run(lab.preset("10").changed(start_rate=percent))
-    grown = [round(event.t) for event in r.events if event.kind == "rate"]
-    print(f"begins at {percent:3}%: {r.summary['throttled']:9,.0f} times 503, "
-          f"grows at {grown or 'no time'}")
+lab.curve("throttled", over={"start_rate": [25, 40, 50, 75, 90, 100]}, at="10")
+
+# %% [markdown]
+# The same load, the same published rate: only how much of it a new bucket allows differs.
 
 # %% [markdown]
 # ### Two seconds of spike, half a minute of waves
@@ -206,16 +210,13 @@ lab.run(lab.preset("7")).plot()
 # Retries can't help where the load is too high for good. The standard mode notices by its tokens.
 
 # %%
-overload = lab.Params(key_scheme="one-prefix", get_rate=11_000, put_rate=0, max_attempts=8,
-                      duration=600)
-for quota in (False, True):
-    s = lab.run(overload.changed(retry_quota=quota)).summary
-    print(f"quota {quota!s:5}: {s['attempts_per_request']:.1f} attempts per request, "
-          f"{s['failed'] / s['gets_offered']:.0%} fail")
+overload = lab.Params(key_scheme="one-prefix", get_rate=11_000, put_rate=0, duration=600)
+lab.curve("attempts_per_request", {"fail": "failed / gets_offered"}, at=overload,
+          over={"max_attempts": [1, 2, 3, 5, 8, 10]}, by="retry_quota")
 
 # %% [markdown]
-# As many are served, since the partition was busy all the time anyway; but several times the
-# traffic was burnt for it.
+# About as many fail however often they try, since the partition is busy all the time anyway;
+# without the quota several times the traffic is burnt for it.
 
 # %% [markdown]
 # And where S3 itself errs for a minute, in half of the answers? Any part can be broken in a run:
@@ -223,10 +224,7 @@ for quota in (False, True):
 # %%
 errs = lab.Params(prefixes=4, get_rate=8_000, put_rate=0, partition_time=0, duration=300,
                   max_attempts=4, faults="bucket errors 60 60 0.5")
-for quota in (False, True):
-    s = lab.run(errs.changed(retry_quota=quota)).summary
-    print(f"quota {quota!s:5}: {s['failed']:7,.0f} fail, amplification {s['amplification']:.2f}, "
-          f"99 of 100 answers within {s['latency_p99']:.1f} s")
+lab.curve("failed", "amplification", "latency_p99", over="retry_quota", at=errs)
 
 # %% [markdown]
 # Here each retry has an even chance, and the quota, which knows only that many fail, forbids most
@@ -238,19 +236,14 @@ for quota in (False, True):
 # Every object encrypted with SSE-KMS costs a KMS call, and the quota is the whole account's.
 
 # %%
-for encryption in ("sse-s3", "sse-kms", "sse-kms-bucket-key"):
-    s = lab.run(lab.preset("4").changed(encryption=encryption)).summary
-    print(f"{encryption:19} KMS throttles {s['throttled_kms'] / 600:5,.0f}/s   "
-          f"cost {s['cost_usd']:6.2f} USD")
+lab.curve({"KMS throttles (req/s)": "throttled_kms / duration"}, "cost_usd", over="encryption",
+          at="4")
 
 # %% [markdown]
 # The course notes know smaller quotas. What would their readers have seen?
 
 # %%
-for side in ("notes", "today"):
-    r = lab.run(lab.preset("4").changed(facts=side))
-    print(f"{side:5}: quota {r.params.kms_quota:6,.0f}/s, "
-          f"throttled {r.summary['throttled_kms'] / 600:5,.0f}/s")
+lab.curve({"KMS throttles (req/s)": "throttled_kms / duration"}, at="4", over="facts")
 
 # %% [markdown]
 # And without envelopes it would be hopeless: how many calls for one file?
@@ -267,10 +260,8 @@ print(f"one file of {size:,} bytes: {size // most:,} direct calls of {most:,}, o
 # A large object fetched as parallel byte ranges: when does it stop paying?
 
 # %%
-for ranges in (1, 2, 4, 8, 16, 32):
-    s = labsim.run("s3-prefix", object_size=100_000_000, ranges=ranges, duration=60).summary
-    print(f"{ranges:3} ranges: half of the downloads within {s['download_p50']:.2f} s, "
-          f"99% within {s['download_p99']:.2f} s")
+lab.curve("download_p50", "download_p99", over={"ranges": [1, 2, 4, 8, 16, 32]},
+          object_size=100_000_000, duration=60)
 
 # %% [markdown]
 # Each connection gives about {{fact:s3.connection_bytes_per_s}}; beyond that the slowest first
@@ -285,12 +276,8 @@ for ranges in (1, 2, 4, 8, 16, 32):
 # was measured; the guide is a click away.
 
 # %%
-for law in ("measured", "documented"):
-    for op in ("get_rate", "put_rate"):
-        only = {"get_rate": 0, "put_rate": 0, op: 100}
-        s = labsim.run("s3-prefix", **only, first_byte=law, duration=60).summary
-        half, most = (1000 * s[f"latency_{q}"] for q in ("p50", "p99"))
-        print(f"{law:10} {op[:3]}: half within {half:3.0f} ms, 99% within {most:3.0f} ms")
+only = {"reads": {"get_rate": 100, "put_rate": 0}, "writes": {"get_rate": 0, "put_rate": 100}}
+lab.curve("latency_p50", "latency_p99", over=only, by="first_byte", duration=60)
 
 # %% [markdown]
 # ### A day at a million requests per second

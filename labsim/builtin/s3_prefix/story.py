@@ -91,8 +91,9 @@ def allowed(p) -> float:
     return min(through, p.kms_quota / calls) if calls else through
 
 
+ALLOWED = kit.Theory("what the prefixes allow", allowed)
 REQUESTS, *OTHERS = Bucket.PANELS
-PANELS = (replace(REQUESTS, theory=kit.Theory("what the prefixes allow", allowed)), *OTHERS)
+PANELS = (replace(REQUESTS, theory=ALLOWED), *OTHERS)
 
 BOXES = (
     Box("Clients", (0, 0), (("wanted/s", "offered_rate"), ("retries/s", "retries_rate")),

@@ -9,7 +9,7 @@ from pathlib import Path
 from labsim.builtin.sqs_asg import model, story
 from labsim.builtin.sqs_asg.exercises import EXERCISES
 from labsim.builtin.sqs_asg.params import SqsAsgParams
-from labsim.declare import Lab
+from labsim.declare import Lab, with_theory
 
 lab = Lab(
     home=Path(__file__).parent,
@@ -17,7 +17,8 @@ lab = Lab(
     summary="A spike hits an SQS queue; alarms, boot time and cooldown decide how long people "
             "wait, and what it costs.",
     topics=("SQS", "ASG", "CloudWatch", "EC2"), Params=SqsAsgParams, simulate=model.simulate,
-    estimate=model.estimate, metrics=story.METRICS, presets=story.PRESETS, panels=story.PANELS,
+    estimate=model.estimate, metrics=with_theory(story.METRICS, wait_mean=story.WAIT),
+    presets=story.PRESETS, panels=story.PANELS,
     boxes=story.BOXES, links=story.LINKS, invariants=story.INVARIANTS, exercises=EXERCISES,
     headline=("wait_p95", "queue_max", "instances_max", "cost_usd"),
     facts=("sqs.backlog_per_instance_rule", "sqs.alarm_scaling", "sqs.visibility_default_s",

@@ -69,31 +69,31 @@ waits = [lab.run(p, seed).summary["wait_mean"] for seed in range(20)]
 print(f"twenty seeds: {min(waits):.2f} to {max(waits):.2f} s, mean {sum(waits) / 20:.2f} s")
 
 # %% [markdown]
+# So a curve here is the mean of several runs, with a bar in which the true mean lies, nineteen
+# times out of twenty (its *confidence interval*). All points roll the same dice.
+#
 # ### Raise one number until it breaks
 #
-# Where is the limit, and what happens just before it?
+# Where is the limit, and what happens just before it? Mark it with a finger before you run the
+# cell.
 
 # %%
-print(" rate  utilization  mean wait   waiting at the end")
-for rate in (1.0, 1.5, 2.0, 2.25, 2.4, 2.5, 2.75):
-    s = lab.run(p.changed(arrival_rate=rate)).summary
-    print(f"{rate:5.2f} {s['utilization']:11.2f} {s['wait_mean']:9.1f} s {s['queue_end']:13}")
+lab.curve("wait_mean", "utilization", at="1",
+          over={"arrival_rate": [1.0, 1.5, 2.0, 2.25, 2.4, 2.5, 2.75]})
 
 # %% [markdown]
-# The wait explodes *before* the limit of instances / service time is reached. Beyond it there is
-# no steady state at all: the backlog grows for as long as you look.
+# The axis of the wait is logarithmic: the wait explodes *before* the limit of instances / service
+# time is reached. Beyond it theory ends, since there is no steady state: the backlog grows for as
+# long as you look.
 
 # %% [markdown]
 # ### The spike: who is to blame for the wait?
 #
-# Three presets, the same arrivals. First the metric gets faster, then the boot.
+# Three presets, the same arrivals. First the metric gets faster, then the boot. Is who waits less
+# dearer? (`wait_p95`, the *percentile*: nineteen of twenty messages wait no longer.)
 
 # %%
-for number in "234":
-    s = lab.run(lab.preset(number)).summary
-    title = lab.scene(number).title
-    print(f"{title:28} p95 wait {s['wait_p95']:4.0f} s   queue max {s['queue_max']:5}"
-          f"   cost {s['cost_usd']:.2f} USD")
+lab.curve("wait_p95", "cost_usd", over=["2", "3", "4"])
 
 # %% [markdown]
 # With {{preset:2}} one message in twenty waits longer than {{result:2:wait_p95}}, with {{preset:4}}
@@ -118,14 +118,13 @@ for event in lab.run(lab.preset("4")).events:
 # workload's affair:
 
 # %%
-for user_data in (0, 60, 120, 240):
-    s = labsim.run("sqs-asg", user_data_time=user_data).summary
-    print(f"user data {user_data:3} s: in service {s['launch_s']:3.0f} s after a launch, "
-          f"p95 wait {s['wait_p95']:4.0f} s, cost {s['cost_usd']:.2f} USD")
+lab.curve("launch_s", "wait_p95", "cost_usd",
+          over={"user_data_time": [0, 60, 120, 180, 240, 300]})
 
 # %% [markdown]
-# So the boot itself is short, and what a script adds to it is not. A golden AMI for what is the
-# same on every instance, user data for what differs.
+# The boot itself is short; what a script adds to it is paid three times, and the line has no bend
+# where it begins to hurt. A golden AMI for what is the same on every instance, user data for what
+# differs.
 
 # %% [markdown]
 # ### Simple scaling and its cooldown
@@ -133,10 +132,8 @@ for user_data in (0, 60, 120, 240):
 # Adding a few at a time, and then not listening: how much does the cooldown cost?
 
 # %%
-for cooldown in (60, 150, 300, 600):
-    s = labsim.run("sqs-asg", policy="simple", user_data_time=0, cooldown=cooldown).summary
-    print(f"cooldown {cooldown:3} s: {s['scale_outs']:2} scale-outs, "
-          f"p95 wait {s['wait_p95']:4.0f} s, cost {s['cost_usd']:.2f} USD")
+lab.curve("wait_p95", "scale_outs", over={"cooldown": [0, 60, 150, 300, 450, 600]},
+          policy="simple", user_data_time=0)
 
 # %% [markdown]
 # The default is {{fact:asg.default_cooldown}}. It protects a group from hiring for the same
@@ -158,10 +155,7 @@ for n in (1, 10, 60):
 # adding while the backlog already shrinks.
 
 # %%
-for number in "458":
-    s = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:34} p95 wait {s['wait_p95']:4.0f} s"
-          f"   instances {s['instances_max']:2}   cost {s['cost_usd']:.2f} USD")
+lab.curve("wait_p95", "instances_max", "cost_usd", over=["4", "5", "8"])
 
 # %% [markdown]
 # And when each message becomes ten times as small, and there are ten times as many? The work is the
@@ -169,12 +163,11 @@ for number in "458":
 
 # %%
 smaller = {"arrival_rate": 10 * p.arrival_rate, "service_time": p.service_time / 10}
-smaller_target = {**smaller, "target_backlog": 10 * p.target_backlog}
-for params in (lab.preset("8"), lab.preset("8").changed(**smaller),
-               lab.preset("4"), lab.preset("4").changed(**smaller_target)):
-    s = lab.run(params).summary
-    print(f"{params.scale_on:22} {params.service_time:.1f} s each   instances "
-          f"{s['instances_max']:2}   cost {s['cost_usd']:.2f} USD")
+depth, backlog = lab.preset("8"), lab.preset("4")
+lab.curve("instances_max", "cost_usd", over={
+    "queue depth": depth, "queue depth, small messages": depth.changed(**smaller),
+    "backlog per instance": backlog, "the same, small messages, target to match":
+    backlog.changed(**smaller, target_backlog=10 * p.target_backlog)})
 
 # %% [markdown]
 # The same depth now means a tenth of the wait, so the alarm hires more than the work needs. Backlog
@@ -186,10 +179,7 @@ for params in (lab.preset("8"), lab.preset("8").changed(**smaller),
 # Consumers that were switched off overnight; a nightly job that sends everything in one go.
 
 # %%
-for number in ("9", "10"):
-    s = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:26} queue max {s['queue_max']:5}   oldest "
-          f"{s['oldest_age_max']:4.0f} s   instances {s['instances_max']}")
+lab.curve("queue_max", "oldest_age_max", "instances_max", over=["9", "10"])
 
 # %%
 lab.run(lab.preset("10")).plot()
@@ -207,10 +197,7 @@ lab.run(lab.preset("6")).plot()
 # So the group shrinks until there is a backlog again, then pays for it.
 
 # %%
-for number in "67":
-    s = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:28} received twice: {s['redelivered']:3}"
-          f"   scale-ins: {s['scale_ins']:2}   p95 wait {s['wait_p95']:4.0f} s")
+lab.curve("redelivered", "scale_ins", "wait_p95", over=["6", "7"])
 
 # %% [markdown]
 # Each scale-in cuts instances off in the middle of a message. It is not lost: it comes back
@@ -241,11 +228,8 @@ print(f"threads {threads:,}, in flight {r.summary['in_flight_max']:,}, "
 # %%
 stale = lab.preset("12")
 calm = stale.changed(spike_factor=1)
-for name, params in (("no spike", calm), ("five minutes of it", stale),
-                     ("stale ones dropped", lab.preset("13"))):
-    s = lab.run(params).summary
-    print(f"{name:18} answered in time {s['goodput']:.2f}/s, sent {s['amplification']:.2f} times,"
-          f" worked on for nobody {s['stale']:6,}")
+lab.curve({"answered in time (req/s)": "goodput", "worked on for nobody": "stale"}, over={
+    "no spike": calm, "five minutes of it": stale, "stale ones dropped": "13"})
 
 # %%
 lab.run(stale).plot()
@@ -257,27 +241,27 @@ lab.run(stale).plot()
 # does it last? At each, hours after a short spike, with and without the cure:
 
 # %%
-print(" load   with all attempts   in time   and stale ones dropped")
-for rate in (0.4, 0.7, 0.9, 2.0):
-    shares = []
-    for params in (stale, lab.preset("13")):
-        r = lab.run(params.changed(arrival_rate=rate, spike_factor=8 / rate,
-                                   spike_duration=120, duration=9_000))
-        done, nobody = (r.series[n].value[-100:].sum() for n in ("completed_rate", "stale_rate"))
-        shares.append(1 - nobody / done)
-    print(f"{rate:5} {rate * stale.max_attempts:15.1f}/s {shares[0]:12.0%} {shares[1]:15.0%}")
+def in_time(r):
+    done, nobody = (r.series[name].value[-100:] for name in ("completed_rate", "stale_rate"))
+    return 1 - nobody.sum() / done.sum()
+
+
+lab.curve({"of the work at the end, in time": in_time}, seeds=2,
+          over={"arrival_rate": [0.4, 0.6, 0.8, 1.0, 1.5]},
+          by={"nothing dropped": stale, "stale ones dropped": "13"},
+          spike_factor=8, spike_duration=120, duration=9_000)
 
 # %% [markdown]
 # Once all attempts together are more than the instances finish, a queue that is full stays full.
-# The same load without the spike never gets there: look at the first row of the table before.
+# The same load without the spike never gets there: look at the first bar of the figure before.
 #
 # A consumer that is broken for a while does the same. Any part can be broken, at any moment:
 
 # %%
 broken = calm.changed(faults="workers down 600 120")
-for name, params in (("down", broken), ("and dropped", broken.changed(max_age=50))):
-    s = lab.run(params).summary
-    print(f"{name:12} answered in time {s['goodput']:.2f}/s")
+lab.curve({"answered in time (req/s)": "goodput"}, over={
+    "no fault": calm, "down for a while": broken,
+    "and stale ones dropped": broken.changed(max_age=50)})
 
 # %% [markdown]
 # ### A whole day

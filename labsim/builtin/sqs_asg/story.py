@@ -42,6 +42,7 @@ def steady_wait(p) -> float:
                             min(p.instances * p.threads, p.in_flight_limit))[0]
 
 
+WAIT = kit.Theory("Erlang C", steady_wait)
 IMPATIENT = {"client_timeout": 60, "retry_mode": "at-once"}
 
 
@@ -133,7 +134,7 @@ PANELS = (
         Line("mean wait", "wait"),
         Line("acceptable latency", limit=lambda p: p.target_backlog * p.service_time / p.threads
              if p.policy != "none" and p.scale_on != "queue-depth" else None)),
-        theory=kit.Theory("mean wait", steady_wait)),
+        theory=replace(WAIT, label="mean wait")),
 )
 
 BOXES = (

@@ -76,11 +76,8 @@ r.plot()
 # Make the timeout longer, step by step.
 
 # %%
-print("timeout  received again  done again  wasted work")
-for timeout in (10, 20, 30, 40, 50, 60):
-    s = lab.run(lab.preset("2").changed(visibility_timeout=timeout)).summary
-    print(f"{timeout:5} s {s['redelivered']:13.0f} {s['duplicates']:12.0f}"
-          f" {s['wasted_work_s']:10.0f} s")
+lab.curve("redelivered", "duplicates", "wasted_work_s", at="2",
+          over={"visibility_timeout": [10, 20, 30, 40, 45, 50, 60]})
 
 # %% [markdown]
 # It stops the moment the timeout is longer than the longest work. That a message comes back does
@@ -91,10 +88,8 @@ for timeout in (10, 20, 30, 40, 50, 60):
 # Because consumers do crash, and nobody tells the queue.
 
 # %%
-print("timeout  done again  p95 from made to done")
-for timeout in (10, 30, 60, 120, 300):
-    s = lab.run(lab.preset("4").changed(visibility_timeout=timeout, duration=900)).summary
-    print(f"{timeout:5} s {s['duplicates']:11.0f} {s['latency_p95']:16.0f} s")
+lab.curve("latency_p95", at="4", duration=900,
+          over={"visibility_timeout": [10, 30, 60, 120, 200, 300]})
 
 # %% [markdown]
 # What is lost waits out the timeout, whole. Short for crashes, long for slow work: one number
@@ -103,11 +98,8 @@ for timeout in (10, 30, 60, 120, 300):
 
 # %%
 mixed = lab.preset("2").changed(crash_share=0.1, duration=900)
-print("timeout  heartbeat  done again  p95 to done  extra calls")
-for timeout, beat in ((30, 0), (60, 0), (120, 0), (30, 20)):
-    s = lab.run(mixed.changed(visibility_timeout=timeout, heartbeat=beat)).summary
-    print(f"{timeout:5} s {beat:8} s {s['duplicates']:9.0f} {s['latency_p95']:12.0f} s"
-          f" {s['change_calls']:10.0f}")
+lab.curve("duplicates", "latency_p95", at=mixed, over={"visibility_timeout": [30, 60, 90, 120]},
+          by={"no heartbeat": {}, "heartbeat": {"heartbeat": 20}})
 
 # %% [markdown]
 # With a heartbeat a short timeout means "has not been heard of", not "takes long".
@@ -156,10 +148,7 @@ for step, answer in zip(steps, play(steps, {"visibility_timeout": 1, "max_receiv
 # ({{fact:sqs.retention_default_s}} by default).
 
 # %%
-for number in "67":
-    s = lab.run(lab.preset(number)).summary
-    print(f"{lab.scene(number).title:24} receives {s['received']:3.0f}, wasted work "
-          f"{s['wasted_work_s']:4.0f} s, dead letters {s['dead_lettered']:.0f}")
+lab.curve("received", "wasted_work_s", "dead_lettered", over=["6", "7"])
 
 # %% [markdown]
 # And the retention of the dead-letter queue itself? A message that spent a day in its queue:
@@ -179,10 +168,8 @@ print(play(steps, {"visibility_timeout": day / 2, "max_receives": 2, "dlq_retent
 # A receive may return up to {{fact:sqs.receive_max_messages}}. Work on them one by one, and:
 
 # %%
-for batch in (1, 2, 5, 10):
-    s = lab.run(lab.preset("8").changed(receive_batch=batch)).summary
-    print(f"{batch:2} at once: received again {s['redelivered']:2.0f}, done again "
-          f"{s['duplicates']:2.0f}, receive calls {s['receive_calls']:3.0f}")
+lab.curve("redelivered", "duplicates", "receive_calls", at="8",
+          over={"receive_batch": [1, 2, 3, 5, 10]})
 
 # %% [markdown]
 # All clocks of a batch start at the receive. The timeout has to cover the batch, not the message.
@@ -194,12 +181,8 @@ for batch in (1, 2, 5, 10):
 
 # %%
 burst = lab.Params(arrivals="at once", messages=60, consumers=8, wait_time=20, duration=900)
-s = lab.run(burst).summary
-print(f"standard          out of order {s['out_of_order']:2.0f}, p95 {s['latency_p95']:4.0f} s")
-for groups in (1, 2, 5, 20):
-    s = lab.run(burst.changed(queue_type="fifo", groups=groups)).summary
-    print(f"FIFO, {groups:2} groups   out of order {s['out_of_order']:2.0f}, "
-          f"p95 {s['latency_p95']:4.0f} s")
+lab.curve("out_of_order", "latency_p95", at=burst, over={"groups": [1, 2, 5, 10, 20]},
+          by="queue_type")
 
 # %% [markdown]
 # With one group, seven of the eight consumers look on: a group has one batch in flight at a time.
@@ -222,10 +205,7 @@ lab.run(lab.preset("11")).plot()
 # group that is not shut. Here it looks at fewer, and half of the messages are of one group:
 
 # %%
-print("looks at  done  of")
-for scan in (20, 40, 120_000):
-    s = lab.run(lab.preset("12").changed(fifo_scan=scan)).summary
-    print(f"{scan:8,} {s['completed']:5.0f} {s['sent']:3.0f}")
+lab.curve({"done": "completed / sent"}, at="12", over={"fifo_scan": [20, 40, 80, 160, 120_000]})
 
 # %% [markdown]
 # What it looks at fills with messages of groups that are shut. Those of the others hang behind, and
@@ -238,11 +218,8 @@ for scan in (20, 40, 120_000):
 # for {{fact:sqs.fifo_dedup_window_s}}.
 
 # %%
-for after in (20, 290, 310):
-    twice = lab.Params(resend_share=0.3, resend_after=after, duration=600)
-    fifo, plain = lab.run(twice.changed(queue_type="fifo")).summary, lab.run(twice).summary
-    print(f"sent again after {after:3} s: done again, FIFO {fifo['duplicates']:.0f}, "
-          f"standard {plain['duplicates']:.0f}")
+lab.curve("duplicates", over={"resend_after": [20, 100, 200, 290, 310]}, by="queue_type",
+          resend_share=0.3, duration=600)
 
 # %% [markdown]
 # "Exactly once" is about sends. It does not help a consumer that is slower than its timeout:
@@ -258,10 +235,8 @@ print(f"FIFO with slow work: done again {s['duplicates']:.0f}")
 # A delay queue hides each new message; in a standard queue a message may bring its own delay.
 
 # %%
-for delay, share in ((0, 0), (30, 0), (30, 0.3)):
-    s = lab.run(lab.preset("14").changed(delay=delay, delayed_share=share)).summary
-    print(f"queue {delay:2} s, {share:.0%} with their own: mean from made to done "
-          f"{s['latency_mean']:4.0f} s")
+lab.curve("latency_mean", at="14", over={"delay": [0, 10, 20, 30]},
+          by={"delayed_share": [0.0, 0.3]})
 
 # %% [markdown]
 # ### The dearest line of the bill
@@ -270,11 +245,15 @@ for delay, share in ((0, 0), (30, 0), (30, 0.3)):
 # such hours.
 
 # %%
-print("wait  pause     calls    empty  mean wait  USD a month")
-for wait, pause in ((0, 0), (0, 1), (0, 10), (5, 0), (20, 0)):
-    s = lab.run(lab.preset("15").changed(wait_time=wait, poll_pause=pause)).summary
-    print(f"{wait:2} s {pause:4} s {s['receive_calls']:9,.0f} {s['empty_receives']:8,.0f}"
-          f" {s['wait_mean']:8.2f} s {s['cost_usd'] * 720:10.2f}")
+def month(r):
+    return 720 * r.summary["cost_usd"]
+
+
+lab.curve({"receive calls": "receive_calls"}, "wait_mean", {"a month (USD)": month}, at="15", over={
+    "short polls": {"wait_time": 0, "poll_pause": 0},
+    "a second between": {"wait_time": 0, "poll_pause": 1},
+    "ten seconds between": {"wait_time": 0, "poll_pause": 10},
+    "long polls of five": {"wait_time": 5}, "long polls of twenty": {"wait_time": 20}})
 
 # %% [markdown]
 # A pause makes short polls cheaper and messages wait. A long poll returns as soon as there is
@@ -286,9 +265,7 @@ for wait, pause in ((0, 0), (0, 1), (0, 10), (5, 0), (20, 0)):
 
 # %%
 rush = lab.preset("17").changed(arrival_rate=4_000, messages=8_000, consumers=0)
-for batch in (1, 2, 5, 10):
-    s = lab.run(rush.changed(send_batch=batch)).summary
-    print(f"{batch:2} in a call: {s['sent'] / rush.duration:5,.0f} messages per second")
+lab.curve({"messages per second": "sent / duration"}, at=rush, over={"send_batch": [1, 2, 5, 10]})
 
 # %% [markdown]
 # A batch is one call, here and on the bill.
@@ -299,11 +276,11 @@ for batch in (1, 2, 5, 10):
 # {{fact:sqs.inflight_max_standard}}. Lower it, and let nobody ever delete.
 
 # %%
-stuck = lab.preset("9")
-for limit, wait in ((10, 0), (40, 0), (40, 20), (120_000, 0)):
-    s = lab.run(stuck.changed(in_flight_limit=limit, wait_time=wait)).summary
-    print(f"limit {limit:7,}, wait {wait:2} s: in flight {s['in_flight_max']:2.0f}, out of reach "
-          f"{s['queue_end']:2.0f}, OverLimit {s['throttled']:4.0f}")
+lab.curve("in_flight_max", "queue_end", "throttled", at="9", over={
+    "limit of ten": {"in_flight_limit": 10, "wait_time": 0},
+    "forty": {"in_flight_limit": 40, "wait_time": 0},
+    "forty, long polls": {"in_flight_limit": 40, "wait_time": 20},
+    "AWS's limit": {"wait_time": 0}})
 
 # %% [markdown]
 # In flight = rate of receives x time held. Consumers that forget to delete fill the tray, and then
