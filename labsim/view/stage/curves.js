@@ -291,15 +291,16 @@ class Curves {
       return;
     }
     const lines = panel.lines.filter(l => l.series && run.has(l.series));
-    const words = lines.map(l => {
+    let words = lines.map(l => {
       const value = run.at(l.series, t);
       return [l.label, isShare(unit) ? amount(value, RULE.share)
         : unit in RULE.families ? amount(value, unit) : compact(value)];
     });
     g.font = `${0.82 * font}px ${look.face}`;
-    const wide = words.reduce((sum, pair) => sum + g.measureText(pair.join(' ')).width
+    const wide = () => words.reduce((sum, pair) => sum + g.measureText(pair.join(' ')).width
       + 2.2 * font, 0);
-    const squeeze = Math.min(1, (end - at) / Math.max(wide, 1));
+    if (wide() > 1.15 * (end - at)) words = words.map(([label]) => [label, '']);
+    const squeeze = Math.min(1, (end - at) / Math.max(wide(), 1));
     lines.forEach((l, n) => {
       const k = panel.lines.indexOf(l), colour = look.lines[k % 4];
       g.strokeStyle = colour;
