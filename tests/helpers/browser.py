@@ -51,8 +51,11 @@ def notebook(path: Path, *cells: str) -> None:
 
 
 @contextlib.contextmanager
-def jupyter(folder: Path):
-    """JupyterLab on `folder`; yields a function from a notebook's name to its address."""
+def jupyter(folder: Path, program: str = "jupyterlab"):
+    """JupyterLab on `folder`, or Notebook 7 (`program` notebook); yields a function from a
+    notebook's name to its address."""
+    app, tree = {"jupyterlab": ("LabApp", "lab/tree"),
+                 "notebook": ("JupyterNotebookApp", "notebooks")}[program]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -64,9 +67,9 @@ def jupyter(folder: Path):
     (config / "jupyter_server_config.json").write_text("{}")
     root = ["--allow-root"] if os.name == "posix" and os.getuid() == 0 else []
     server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}", *root,
+        [sys.executable, "-m", program, "--no-browser", f"--port={port}", *root,
          f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}",
-         "--ServerApp.port_retries=0", "--LabApp.expose_app_in_browser=True",
+         "--ServerApp.port_retries=0", f"--{app}.expose_app_in_browser=True",
          "--LabApp.news_url=", "--LabApp.check_for_updates_class="
          "jupyterlab.handlers.announcements.NeverCheckForUpdate"],
         env={**os.environ, "JUPYTER_CONFIG_DIR": str(config), "LABSIM_HOME": str(config),
@@ -81,7 +84,7 @@ def jupyter(folder: Path):
                 urllib.request.urlopen(f"{base}/api?token={token}", timeout=2).close()
                 break
             time.sleep(0.1)
-        yield lambda name: f"{base}/lab/tree/{name}?token={token}&reset"
+        yield lambda name: f"{base}/{tree}/{name}?token={token}&reset"
     finally:
         server.terminate()
         server.wait(20)

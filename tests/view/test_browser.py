@@ -293,6 +293,27 @@ def test_jupyterlabs_dark_theme(lab_server, page, shots):
                   "{theme: 'JupyterLab Light'})")
 
 
+def test_notebook_7_shows_the_same(tmp_path, shots):
+    """The other program that is built of JupyterLab's parts: alive, in sight, no key lost."""
+    browser.notebook(tmp_path / "ours.ipynb", OURS)
+    with browser.jupyter(tmp_path, "notebook") as address, browser.page(1366, 768) as page:
+        page.set_default_timeout(60_000)
+        page.goto(address("ours.ipynb"))
+        page.wait_for_function("window.jupyterapp?.shell.currentWidget")
+        page.evaluate(browser.RUN_ALL)
+        stage = page.locator(".stage").first
+        stage.locator(".hand .knob").first.wait_for()
+        slider = stage.get_by_label("Arrival rate, slider")
+        slider.press("ArrowRight")
+        stage.locator(".hand .changed", has_text="Arrival rate").wait_for()
+        for key in ("x", "m", "a", "b"):
+            slider.press(key)
+        assert page.locator(".jp-Cell").count() <= 2
+        assert stage.bounding_box()["height"] <= 620 or "narrow" in stage.get_attribute("class")
+        page.screenshot(path=shots / "notebook-7.png")
+        nothing_broken(page)
+
+
 def presses(page, picture, handle, times=12):
     """Median milliseconds from a key press to another picture."""
     return statistics.median(page.evaluate(PRESS, [picture, handle]) for _ in range(times))

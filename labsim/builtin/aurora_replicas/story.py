@@ -126,7 +126,7 @@ BOXES = (
     Box("Writer", (1, 1), (("writes/s", "writes_rate"), ("CPU", "writer_cpu")),
         alarm="writes_failed_rate", breaks="cluster-writer"),
     Box("Storage", (2, 1), (("copies", "copies"),)),
-    Box("CloudWatch", (3, 1), (("% CPU, mean", "cpu_mean"),), alarm="alarm_high"),
+    Box("CloudWatch", (3, 1), (("CPU, mean", "cpu_mean"),), alarm="alarm_high"),
 )
 LINKS = (
     Link("Clients", "Reader endpoint", flows=(("offered_rate", "sent"),

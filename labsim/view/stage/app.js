@@ -140,11 +140,11 @@ class Shown {
   show(run, ghost, anew, at) {
     const was = this.run ? this.player.t / this.run.duration : 0;
     this.run = run;
-    this.ghost = ghost;
+    this.ghost = ghost?.duration === run.duration || this.state?.pinned ? ghost : null;
     this.values = run.params;
     const scene = this.plan.steps[this.step];
     this.scene.show(run);
-    this.curves.show(run, ghost, new Set(run.series.map(([name]) => name)
+    this.curves.show(run, this.ghost, new Set(run.series.map(([name]) => name)
       .filter(name => name.endsWith('|low')).map(name => name.slice(0, -4))));
     const t = typeof at === 'number' ? at : anew ? scene.moment ?? worst(this.plan, run)
       : was * run.duration;
@@ -215,11 +215,12 @@ class Shown {
 
   cards() {
     const {plan, run, ghost} = this, many = this.state?.many ?? {};
+    const same = alike(plan, run, ghost);
     const names = plan.steps[this.step].headline;
     this.part('.cards').replaceChildren(...names.filter(name => name in run.summary).map(name => {
       const metric = plan.metrics[name], value = run.summary[name];
       const [number, unit] = said(value, metric.unit, RULE);
-      const small = many[name] ?? was(metric, value, ghost?.summary[name]);
+      const small = many[name] ?? was(metric, value, ghost?.summary[name], same);
       return node('div', {title: `${name}: ${metric.meaning}`},
         node('dt', {textContent: metric.label}),
         node('dd', {}, node('b', {textContent: number}), ` ${unit}`),

@@ -4,7 +4,8 @@ class Boxes extends Scene {
   part(box) {
     const {g, look, font, run, t} = this;
     const [x, y] = this.corner(box), [w, h] = this.box, pad = 0.5 * font;
-    const rings = Boolean(box.alarm) && run.at(box.alarm, t) > 0;
+    const held = this.held(box);
+    const rings = held.length > 0 || Boolean(box.alarm) && run.at(box.alarm, t) > 0;
     g.fillStyle = look.soft;
     g.strokeStyle = rings ? look.alarm : look.edge;
     g.lineWidth = rings ? 3 : 1.2;
@@ -42,7 +43,7 @@ class Boxes extends Scene {
       h - 2.1 * font);
     else if (y + h - line > 1.1 * font)
       this.picture(box, x + pad, line + 0.45 * font, w - 2 * pad, y + h - line - 0.8 * font);
-    this.broken(box, x, y, w, h);
+    this.broken(held, box, x, y, w, h);
   }
 
   number(name) {
@@ -105,7 +106,10 @@ class Boxes extends Scene {
     const {g, look, font} = this;
     const machines = kinds.some(([, kind]) => ['works', 'boots', 'drains', 'down'].includes(kind));
     const pitch = (machines ? 0.78 : 0.6) * font, across = Math.max(1, Math.floor(w / pitch));
-    const room = across * Math.max(1, Math.floor(h / pitch)), each = nice(most / room);
+    const room = across * Math.max(1, Math.floor((h - 0.8 * font) / pitch));
+    const each = nice(most / room);
+    if (each > 1) this.words(`each ${short(each)}`, x + w, y + 0.5 * font,
+      {size: 0.68, align: 'right', ink: look.faintInk, room: w});
     let i = 0;
     for (const [count, kind] of kinds)
       for (let k = 0; k < Math.ceil(count / each - 1e-6) && i < room; k++, i++) {
@@ -145,7 +149,7 @@ class Boxes extends Scene {
       const tall = Math.max(0.03, Math.min(load, 1.2)) * full;
       g.fillStyle = over ? look.alarm : look.fates.sent;
       g.fillRect(x + i * wide, y + h - tall, Math.max(wide - 2, 1), tall);
-      if (over && wide > 5) this.words('!', x + i * wide + wide / 2 - 1, y + h - 3,
+      if (over && wide > 5) this.words(load > 1.2 ? '\u25b2' : '!', x + i * wide + wide / 2 - 1, y + h - 3,
         {bold: true, size: 0.8, align: 'center', ink: look.paper});
     }
     g.strokeStyle = look.ink;
@@ -159,14 +163,16 @@ class Boxes extends Scene {
     return true;
   }
 
+  // The faults that hold for a box, or for one of several of its kind.
+  held(box) {
+    const {run, t} = this, stem = piece => piece.replace(/-[^-]*$/, '');
+    return run.faults.filter(([part, , from, to]) => box.breaks && from <= t && t < to && (
+      part === box.breaks || /-\d+$/.test(box.breaks) && stem(part) === stem(box.breaks)));
+  }
+
   // Faults that hold: the box crossed out, or a tag if only a part of it is broken.
-  broken(box, x, y, w, h) {
-    const {g, look, run, t, font} = this;
-    if (!box.breaks) return;
-    const stem = piece => piece.replace(/-[^-]*$/, '');
-    const several = /-\d+$/.test(box.breaks);
-    const held = run.faults.filter(([part, , from, to]) => from <= t && t < to
-      && (part === box.breaks || several && stem(part) === stem(box.breaks)));
+  broken(held, box, x, y, w, h) {
+    const {g, look, font} = this, several = /-\d+$/.test(box.breaks);
     if (!held.length) return;
     if (!several && held.some(([, what]) => what === 'down')) {
       g.strokeStyle = look.alarm;

@@ -98,10 +98,11 @@ class Curves {
 
   top(panel, i) {
     const {run} = this;
-    const runs = [run, this.ghost].filter(Boolean);
-    let most = 0;
-    for (const one of runs)
-      for (const line of panel.lines) if (line.series) most = Math.max(most, one.top(line.series));
+    const highest = one => panel.lines.reduce((most, line) =>
+      line.series ? Math.max(most, one.top(line.series)) : most, 0);
+    let most = highest(run);
+    const before = this.ghost ? highest(this.ghost) : 0;
+    if (before < 3 * most) most = Math.max(most, before);   // or the run itself would lie flat
     for (const line of panel.lines)
       if (this.bands.has(line.series)) most = Math.max(most, run.top(`${line.series}|high`));
     const limits = run.limits[i].filter(limit => limit !== null && limit < 4 * (most || 1));
@@ -195,6 +196,7 @@ class Curves {
           DASHES[k % 4], 0.15 * font);
       const limit = run.limits[i][k];
       if (limit === null || limit === undefined) return;
+      if (limit > 1.02 * top) return;
       const at = y + h - h * limit / top;
       g.strokeStyle = look.faintInk;
       g.lineWidth = 1.3;

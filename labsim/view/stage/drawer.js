@@ -70,7 +70,7 @@ class Drawer {
     this.numbers.replaceChildren(table(Object.entries(plan.metrics)
       .filter(([name]) => name in run.summary).map(([name, metric]) => [metric.label,
         amount(run.summary[name], metric.unit), many[name] ?? was(metric, run.summary[name],
-          ghost?.summary[name]), metric.meaning])), ...run.theory.map(textContent =>
+          ghost?.summary[name], alike(plan, run, ghost)), metric.meaning])), ...run.theory.map(textContent =>
       node('p', {textContent})));
     this.log.replaceChildren(...run.events.map(([t, , text]) => {
       const at = node('button', {textContent: clock(t)});

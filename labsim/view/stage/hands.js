@@ -225,12 +225,23 @@ class Stage extends Shown {
   }
 }
 
-// What a number was before, and whether that is better.
-function was(metric, now, before) {
-  if (before === undefined || before === now) return '';
-  const better = metric.better && ((now < before) === (metric.better === 'lower') ? ', better'
-    : ', worse');
-  return `was ${amount(before, metric.unit)}`.replace(` ${metric.unit}`, '') + (better || '');
+// What a number was before; of runs with the same load, whether that is better.
+function was(metric, now, before, alike) {
+  const told = before === undefined ? '' : amount(before, metric.unit);
+  if (!told || told === amount(now, metric.unit)) return '';
+  const better = alike && metric.better && ((now < before) === (metric.better === 'lower')
+    ? ', better' : ', worse');
+  const unit = metric.unit in RULE.families ? '' : ` ${metric.unit}`;
+  return `was ${unit ? told.replace(unit, '') : told}${better || ''}`;
+}
+
+// Whether as much comes in, for as long.
+function alike(plan, run, other) {
+  const source = plan.boxes.flatMap(box => box.show.map(([, name]) => name))
+    .find(name => isRate(run.unit(name)));
+  if (!other || run.duration !== other.duration || !source || !other.has(source)) return false;
+  const [a, b] = [run, other].map(one => one.passed(source)[one.n - 1]);
+  return Math.abs(a - b) <= 0.03 * Math.max(a, b);
 }
 
 function save(name, type, text) {

@@ -1,6 +1,7 @@
 // -- the system: boxes, and what flows between them ----------------------------------------------
 
 const PACE = 9;             // widths of an m that a dot travels in a second on the wall
+const TRICKLE = 0.06;       // of the most: the least that is drawn of what flows at all
 const DENSITY = 9;          // dots a second where most flows
 const nice = value => {     // 1, 2, 3, 5, 10, 20, ...: at least value
   if (value <= 1) return 1;
@@ -22,9 +23,20 @@ class Scene {
     this.flows = this.plan.links.map(link => this.flow(link).filter(([name]) => run.has(name))
       .map(([name, fate]) => ({fate, sums: this.sums(name)})));
     this.most = Math.max(...this.flows.flat().map(({sums}) => steepest(run, sums)), 0);
+    for (const flow of this.flows.flat()) flow.dots = this.dots(flow.sums);
     this.idle = new Set(this.plan.boxes.filter(box => this.plan.links.every(link => link.control
       || link.start !== box.name && link.end !== box.name)));
     this.sides();
+  }
+
+  // How many dots have set out up to each instant: a trickle is seen beside a flood, too.
+  dots(sums) {
+    const {run, most} = this, step = run.duration / (run.n - 1), out = new Float64Array(run.n);
+    for (let i = 1; i < run.n; i++) {
+      const rate = (sums[i] - sums[i - 1]) / step;
+      out[i] = out[i - 1] + (rate > 1e-4 * most ? Math.max(rate, TRICKLE * most) * step : 0);
+    }
+    return out;
   }
 
   // What flows along a link: [series, fate].
@@ -131,11 +143,11 @@ class Scene {
     // So many have set out up to t and up to a flight before: whole numbers between travel now.
     const gone = Math.hypot(x2 - x1, y2 - y1) / (PACE * font) * speed;
     const scale = DENSITY / (this.most * speed || 1);
-    for (const {sums, fate} of flows) {
-      const last = between(run, sums, t) * scale;
-      const first = between(run, sums, Math.max(0, t - gone)) * scale;
+    for (const {dots, fate} of flows) {
+      const last = between(run, dots, t) * scale;
+      const first = between(run, dots, Math.max(0, t - gone)) * scale;
       for (let n = Math.ceil(first + 1e-9); n <= last; n++) {
-        const way = Math.max(0, Math.min(1, (t - reached(run, sums, n / scale)) / gone));
+        const way = Math.max(0, Math.min(1, (t - reached(run, dots, n / scale)) / gone));
         this.dot(x1 + (x2 - x1) * way, y1 + (y2 - y1) * way, fate);
       }
     }
