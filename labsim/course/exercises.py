@@ -103,18 +103,19 @@ class Question:
         return (f'<div style="border-left:4px solid #0072B2;padding:4px 12px">'
                 f"<b>{self.title}.</b> {escape(self.text)}{items}<div><i>{RUN}</i></div></div>")
 
-    def _repr_mimebundle_(self, **kwargs) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         return answerable(repr(self), self._repr_html_(), self.title, lambda: [
             ExerciseAsk(self, self.exercise.id in progress.solved(self.slug))])
 
 
-def answerable(text: str, html: str, label: str, asks) -> dict[str, Any]:
-    """The output of a question: the widget that `asks()` makes, and what says the same without."""
+def answerable(text: str, html: str, label: str, asks) -> tuple[dict, dict]:
+    """The output of a question and its metadata: the widget that `asks()` makes, and what says the
+    same without."""
     try:
         from labsim.course.answering.widget import Answer, place
         from labsim.view.frontend import bundle
     except ImportError:         # anywidget is not there: it can be read, and typed
-        return {"text/plain": text, "text/html": html.replace(RUN, TYPE)}
+        return {"text/plain": text, "text/html": html.replace(RUN, TYPE)}, {}
     if text not in _widgets or _widgets[text].comm is None:
         _widgets[text] = Answer(label, asks())
     return bundle(_widgets[text], place(html), text)

@@ -2,7 +2,6 @@
 
 import functools
 from html import escape
-from typing import Any
 
 from labsim.course import progress
 from labsim.course import questions as cards
@@ -32,7 +31,7 @@ class Quiz:
         return (f'<div style="border-left:4px solid #009E73;padding:4px 12px">{items}'
                 f"<div><i>{RUN}</i></div></div>")
 
-    def _repr_mimebundle_(self, **kwargs) -> dict[str, Any]:
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         def asks():
             known = progress.known()
             return [CardAsk(number, q.question, [c.text for c in q.choices],

@@ -9,8 +9,6 @@
     Box("Users", (0, 0), (("req/s", "offered_rate"),), burst=burst)
 """
 
-import math
-
 from labsim.declare.params import Params, number
 from labsim.engine import RateCurve
 from labsim.errors import ParameterError
@@ -73,29 +71,25 @@ def spiked(p: Params, rate: float, name: str = "spike") -> RateCurve:
     return RateCurve.spike(rate, factor, start, lasts, p.duration, every)
 
 
-def burst(p: Params, t: float, name: str = "spike", factor: float = FEW) -> dict[str, float]:
-    """What a burst at `t` s changes: where there is no spike, one of `factor` times the rate for a
-    twentieth of the run. Else one that is to come begins now, and comes again if that leaves a
-    pause; one that is going on is twice as high; one that is over comes again, or is longer if it
-    is only just over."""
-    high, start, lasts, every = _knobs(p, name)
-    of = {what: f"{name}_{what}" for what in ("factor", "start", "duration", "every")}
-    again, little = of["every"] in p.specs(), p.duration / PART
-    if high <= 1 or not spikes(p, name):
-        return {of["factor"]: factor, of["start"]: t, of["duration"]: little,
-                **({of["every"]: 0.0} if again else {})}
-    if t < start:
-        if again and start - t > lasts:
-            return {of["start"]: t, of["every"]: start - t}
-        longer = min(start + lasts, p.duration) - t
-        return {of["start"]: t, of["duration"]: min(longer, 0.9 * (every or math.inf))}
-    past = math.floor((t - start) / every) if every else 0
-    since, sooner = t - start - past * every, (t - start) / (past + 1)
-    if since < lasts:
-        return {of["factor"]: min(2 * high, p.specs()[of["factor"]].bounds[1])}
-    if again and sooner > lasts:
-        return {of["every"]: sooner}
-    return {of["duration"]: min(since + little, 0.9 * (every or math.inf))}
+def burst(p: Params, t: float, name: str = "spike") -> dict[str, float]:
+    """What a hand that asks for a burst at `t` s changes: the spike comes then, or once more, or
+    lasts longer if it is there already. What was before `t` stays as it was where the knobs can say
+    so."""
+    factor, start, lasts, every = _knobs(p, name)
+    part, again = round(p.duration / PART, 1), hasattr(p, f"{name}_every")
+    twice = {f"{name}_factor": min(2 * factor, p.specs()[f"{name}_factor"].bounds[1])}
+    t = round(min(t, p.duration - part), 1)     # at the end nothing could be seen of it
+    room = not 0 < every <= lasts + part
+    longer = {f"{name}_duration": round(lasts + part, 1)} if room else twice
+    if not spikes(p, name):
+        never = {f"{name}_every": 0.0} if again else {}
+        return {f"{name}_factor": max(factor, FEW), f"{name}_start": t, f"{name}_duration": part,
+                **never}
+    if t < start or not again and t > start + lasts:
+        return {f"{name}_start": t, **longer}
+    if (t - start) % (every or LONGEST) <= lasts:
+        return longer
+    return {f"{name}_every": t - start} if not 0 < every < t - start else twice
 
 
 def _knobs(p: Params, name: str) -> tuple[float, float, float, float]:

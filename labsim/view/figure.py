@@ -8,6 +8,7 @@ import io
 import math
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -55,6 +56,7 @@ def draw(result, pinned=None, style: Style | None = None) -> LabFigure:
     width, height = style.size
     height *= max(1.0, math.ceil(len(lab.panels) / 2) / 2)    # of a system of many parts
     figure = LabFigure(figsize=(width, height), dpi=style.dpi, facecolor=style.paper)
+    FigureCanvasAgg(figure)     # or its canvas would draw nothing
     large = style.large
     figure.subplots_adjust(left=0.075, right=0.97, bottom=0.11 if large else 0.09,
                            top=0.90 if large else 0.92, wspace=0.26, hspace=0.48 if large else 0.4)

@@ -11,6 +11,7 @@ from labsim.view import links
 
 STOPS = 100         # places of a slider, but for the presets' own
 DECADES = 1.7       # powers of ten from which on a slider is logarithmic
+FIRST = 2           # of what a step sets anew: before what it asks about
 LAST = ("duration", "facts")    # they change what is seen, hardly what happens
 
 
@@ -21,7 +22,8 @@ def ranked(lab, step: int) -> list[str]:
     around = [lab.Params(**scene.values).model_dump()
               for scene in scenes[max(step - 1, 0):step + 2]]
     here, before, after = around[min(step, 1)], around[0], around[-1]
-    wanted = scenes[step].hand
+    first = [name for name in moved(lab, step) if name not in LAST][:FIRST]
+    wanted = [*dict.fromkeys([*first, *scenes[step].hand])]
 
     def weight(name):
         return (wanted.index(name) - len(wanted) if name in wanted else 0, name in LAST,

@@ -215,7 +215,7 @@ def test_two_hundred_kills_lose_no_answer_that_the_widget_confirmed(home):
 
 def test_a_cell_that_is_run_again_shows_the_same_widget():
     """So that widgets do not pile up; a closed one is made anew."""
-    ids = {exercise("sqs-asg", 1)._repr_mimebundle_()[
+    ids = {exercise("sqs-asg", 1)._repr_mimebundle_()[0][
         "application/vnd.jupyter.widget-view+json"]["model_id"] for _ in range(10)}
     assert len(ids) == 1 and len(_widgets) == 1
     _widgets[repr(exercise("sqs-asg", 1))].close()
@@ -227,10 +227,10 @@ def test_a_cell_that_is_run_again_shows_the_same_widget():
 def test_without_a_kernel_it_can_be_read(question, capsys):
     """Text and HTML say the question, with one sentence on how to answer; the same bytes whatever
     was answered."""
-    first = question._repr_mimebundle_()
+    first, _ = question._repr_mimebundle_()
     said(question, "b")
     _widgets.clear()
-    again = question._repr_mimebundle_()
+    again, _ = question._repr_mimebundle_()
     for kind in ("text/plain", "text/html"):
         assert first[kind] == again[kind]
     assert first["text/html"].count(RUN) == 1 and RUN not in first["text/plain"]
@@ -239,7 +239,7 @@ def test_without_a_kernel_it_can_be_read(question, capsys):
 def test_without_anywidget_it_can_be_read(monkeypatch):
     """The question, to be typed."""
     monkeypatch.setitem(sys.modules, "labsim.course.answering.widget", None)
-    shown = exercise("sqs-asg", 1)._repr_mimebundle_()
+    shown, _ = exercise("sqs-asg", 1)._repr_mimebundle_()
     assert set(shown) == {"text/plain", "text/html"} and RUN not in shown["text/html"]
     assert "check(lab, number, answer)" in shown["text/html"]
 

@@ -300,7 +300,7 @@ def test_a_study_draws_itself():
                              replications=3, instances=10, duration=600)
     curve = table.plot("wait_p95")
     assert [(line.label, [p.x for p in line.points]) for line in curve.lines] == [
-        ("cooldown 60 s", [1, 5]), ("cooldown 300 s", [1, 5])]
+        ("cooldown 60 s", [1, 5]), ("cooldown 5 min", [1, 5])]
     for line, cooldown in zip(curve.lines, (60, 300)):
         rows = table[(table.metric == "wait_p95") & (table.cooldown == cooldown)]
         assert [(p.mean, p.low, p.high) for p in line.points] == [*zip(

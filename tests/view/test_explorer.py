@@ -226,7 +226,8 @@ def test_the_facts_switch_is_there_where_facts_differ(slug):
 
 def test_a_program_gets_a_fixed_text_and_all_steps():
     """For strict nbval, and for pages without a kernel: the same bytes every time."""
-    first, second = (labsim.lab("sqs-asg").explore()._repr_mimebundle_() for _ in range(2))
+    (first, _), (second, _) = (
+        labsim.lab("sqs-asg").explore()._repr_mimebundle_() for _ in range(2))
     assert first["text/plain"] == "Explorer of sqs-asg"
     assert first["text/html"] == second["text/html"]
     assert "data-live" not in first["text/html"] or 'data-live=""' in first["text/html"]

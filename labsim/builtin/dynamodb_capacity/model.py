@@ -160,7 +160,9 @@ class Capacity(kit.Outcome):
         second both give; on demand there are none."""
         table, most = self.table, rules.BURST_WINDOW * self.table.allowed
         left = np.vstack([table.burst_first, table.burst_left]) * (not table.on_demand)
-        full = np.minimum(left / np.vstack([most[:1], most]), 1.0).min(axis=1)
+        most = np.vstack([most[:1], most])
+        full = np.divide(left, most, out=np.zeros_like(left, dtype=float), where=most > 0)
+        full = np.minimum(full, 1.0).min(axis=1)
         gives = np.maximum(left[:-1] - left[1:], 0.0).sum(axis=1) / self.sim.tick
         return {"tank": (full, "of tank"), "tank_rate": kit.per_tick(gives, "units/s")}
 

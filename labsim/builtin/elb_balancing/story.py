@@ -133,7 +133,7 @@ PRESETS = (
                           "and when the third zone is there again, it doesn't end.",
            {**AGAIN, "request_rate": 210},
            headline=("goodput", "amplification", "late", "failed"),
-           hand=("client_timeout", "max_attempts", "retry_budget"), moment=240),
+           hand=("client_timeout", "max_attempts", "retry_quota"), moment=240),
 )
 
 
