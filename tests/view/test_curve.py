@@ -145,8 +145,8 @@ def test_it_shows_itself_with_its_words():
     first, last = (p.mean for p in curve.lines[0].points)
     assert description(png) == (
         "A queue in front of an Auto Scaling group, mean and 95% interval of 3 runs each, seeds 1 "
-        f"to 3, over Arrival rate (msg/s). wait, mean: {1e3 * first:.3g} ms at 1 msg/s, {1e3 * last:.3g} ms "
-        "at 2 msg/s; theory, Erlang C, is dashed.")
+        f"to 3, over Arrival rate (msg/s). wait, mean: {1e3 * first:.3g} ms at 1 msg/s, "
+        f"{1e3 * last:.3g} ms at 2 msg/s; theory, Erlang C, is dashed.")
     head, _, columns, _, row, _ = repr(curve).splitlines()
     assert head.endswith("3 runs each, seeds 1 to 3")
     assert columns.split("  ")[0] == "Arrival rate (msg/s)" and "wait, mean (s)" in columns
