@@ -263,7 +263,7 @@ def _curve_figure(curve, style=None):
 
 def _explore(lab, **values):
     from labsim.view.explorer import Explorer
-    return Explorer(lab, **values)
+    return Explorer(lab, values)
 
 
 def _trust(lab):

@@ -41,6 +41,7 @@ TIMES = "ms|s|min|h|days?|seconds?|minutes?|hours?"
 BEGIN, END, BLANK = "# >>> solution", "# <<< solution", "# blank: "
 RUN = ("In Jupyter: **Run > Run All Cells**, then turn a knob (in Colab *Runtime > Run all*, in VS "
        "Code *Run All*).")
+COURSE = re.compile(r"^from labsim\.course import (.+)$", re.M)
 IN_EFFECT = f'import labsim\n\nlabsim.use_course("{NAME}")'
 METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
@@ -85,12 +86,25 @@ def generate(chapter: Chapter | Path, solution: bool, typed: bool = False):
         cells.append(cell)
     if not cells:
         raise BuildError(f"{chapter.origin}: has no cells")
+    _import_what_is_called(cells)
     if chapter.own:
         cell = nbformat.v4.new_code_cell(IN_EFFECT, id=f"{chapter.slug[:50]}-course")
         cells.insert(cells[0].cell_type == "markdown", cell)
     notebook.cells, notebook.metadata = cells, METADATA
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+def _import_what_is_called(cells: list) -> None:
+    """Of labsim.course: who answers in widgets types no `check`."""
+    code = [cell for cell in cells if cell.cell_type == "code"]
+
+    def called(found) -> str:
+        names = [name for name in found[1].split(", ")
+                 if any(f"{name}(" in cell.source for cell in code)]
+        return f"from labsim.course import {', '.join(names)}" if names else found[0]
+    for cell in code:
+        cell.source = COURSE.sub(called, cell.source)
 
 
 def _check_marks(source: str, tagged: bool, where: str) -> None:

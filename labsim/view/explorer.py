@@ -57,10 +57,9 @@ class Stage(anywidget.AnyWidget):
 class Explorer(Session):
     """The explorer of `lab`, starting at its defaults (its first step) changed by `values`."""
 
-    def __init__(self, lab, *, step: int = 0, seed: int = 1, wall: bool = False,
-                 dark: bool | None = None, notice: str = "", **values):
-        start = lab.Params(**values) if values or not lab.presets else lab.Params(
-            **{**links.scenes(lab)[step].values})
+    def __init__(self, lab, values: dict | None = None, *, step: int = 0, seed: int = 1,
+                 wall: bool = False, dark: bool | None = None, notice: str = ""):
+        start = lab.Params(**(values or links.scenes(lab)[step].values))
         super().__init__(lab, start.model_dump(), step, seed)
         self.widget = Stage(plan=told(lab), wall=wall, dark=dark)
         self.widget.on_msg(self._heard)
@@ -256,6 +255,5 @@ def opened(labs: dict, slug: str, query: str | None = None) -> Explorer:
     lab, problem = links.lab_of(query, labs, slug)
     asked = links.state(lab, query, LIVE)
     notice = "; ".join(filter(None, (problem, asked.problem)))
-    return Explorer(lab, step=links.scenes(lab).index(asked.preset), seed=asked.seed, wall=True,
-                    dark={"dark": True, "light": False}.get(asked.theme), notice=notice,
-                    **asked.params.model_dump())
+    return Explorer(lab, asked.params.model_dump(), step=links.scenes(lab).index(asked.preset), seed=asked.seed, wall=True,
+                    dark={"dark": True, "light": False}.get(asked.theme), notice=notice)

@@ -130,7 +130,7 @@ class Shown {
     this.root.classList.toggle('dead', yes);
     this.notice(yes ? this.model.get('wall') ? 'The demo\'s kernel does not answer. Reload this '
       + 'page to go on at this step.' : GONE : this.state?.notice);
-    if (yes) this.waiting = null;
+    if (yes) this.waiting = this.going = undefined;
     this.handed = '';
     this.knobs();
     this.told();
