@@ -255,5 +255,6 @@ def opened(labs: dict, slug: str, query: str | None = None) -> Explorer:
     lab, problem = links.lab_of(query, labs, slug)
     asked = links.state(lab, query, LIVE)
     notice = "; ".join(filter(None, (problem, asked.problem)))
-    return Explorer(lab, asked.params.model_dump(), step=links.scenes(lab).index(asked.preset), seed=asked.seed, wall=True,
-                    dark={"dark": True, "light": False}.get(asked.theme), notice=notice)
+    return Explorer(lab, asked.params.model_dump(), step=links.scenes(lab).index(asked.preset),
+                    seed=asked.seed, wall=True, notice=notice,
+                    dark={"dark": True, "light": False}.get(asked.theme))
