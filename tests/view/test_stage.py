@@ -26,7 +26,7 @@ OUTSIDE = """() => {
             if (own.right > box.right + 1 || own.left < box.left - 1)
                 out.push(part.outerHTML.slice(0, 60));
         }
-    for (const part of root.querySelectorAll('h2, .cards b, .say'))
+    for (const part of root.querySelectorAll('.told, .cards b'))
         if (part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).display !== 'inline')
             out.push('cut: ' + part.textContent);
     return out;

@@ -20,13 +20,12 @@ const PAGE = `
 <header>
   <nav aria-label="Steps of the story"><button class="back" title="The step before">\u25c0</button>
   <ol></ol><button class="next" title="The next step">\u25b6</button></nav>
-  <h2></h2>
   <div class="menu"><button class="pin" aria-pressed="false" title="Keep this run to compare with">Pin</button>
   <button class="undo" title="Take the last change back (Z)">Undo</button>
   <button class="large" aria-pressed="false" title="Large type">Aa</button>
   <button class="night" aria-pressed="false" title="Dark or light">\u25d0</button>
   <button class="more" aria-expanded="false">All knobs</button></div>
-  <p class="say" aria-live="polite"></p>
+  <div class="told" aria-live="polite"><h2></h2> <p class="say"></p></div>
 </header>
 <p class="notice" role="alert" hidden></p>
 <dl class="cards"></dl>
