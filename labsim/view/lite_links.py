@@ -21,11 +21,10 @@ def lite_link(base: str, lab, params, seed: int = 1) -> str:
 def lite_code(lab, params, seed: int = 1) -> str:
     """Python that shows the explorer of `lab` in this state."""
     words = "".join(f"{name}={value!r}, " for name, value in to_say(lab, params).items())
+    lines = [f"explorer = labsim.lab({lab.slug!r}).explore({words.removesuffix(', ')})"]
     if seed != 1:
-        words += f"seed={seed:d}"
-    return "\n".join([
-        "import labsim", f"explorer = labsim.lab({lab.slug!r}).explore({words.removesuffix(', ')})",
-        "explorer"])
+        lines.append(f"explorer.reseed({seed:d})")
+    return "\n".join(["import labsim", *lines, "explorer"])
 
 
 def lite_base() -> str | None:

@@ -440,7 +440,7 @@ def test_the_start_page_has_a_slider_that_changes_what_is_shown(look, width, ser
     with reader(served, color_scheme=look) as (page, wrong):
         page.set_viewport_size({"width": width, "height": 800})
         page.goto(served + "index.html")
-        lever = page.get_by_label("Spike factor")
+        lever = page.get_by_role("slider", name="Spike factor")
         seen, moment = set(), page.evaluate(f"{SHOWN}.player.t")
         lever.focus()
         page.keyboard.press("Home")

@@ -172,7 +172,7 @@ def test_at_another_zoom_everything_can_be_read(zoom, lab_server, shots):
         page.wait_for_timeout(300)
         page.screenshot(path=shots / f"zoom-{zoom}.png")
         area = page.locator(".jp-OutputArea-output").first.bounding_box()
-        for part in ("h2", ".say", ".cards", ".scene", ".curves", ".bar", ".hand"):
+        for part in (".told", ".cards", ".scene", ".curves", ".bar", ".hand"):
             box = stage.locator(part).bounding_box()
             assert box["x"] + box["width"] <= area["x"] + area["width"] + 1, part
             assert box["width"] > 150 and box["height"] > 10, part

@@ -67,6 +67,7 @@ class Curves {
   }
 
   draw(t, look) {
+    if (!this.width) return;
     if (this.stale || this.look !== look) {
       this.look = look;
       this.print();

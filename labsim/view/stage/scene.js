@@ -91,10 +91,11 @@ class Scene {
 
   // Where each box is, for the buttons that lie over them.
   places() {
-    return this.plan.boxes.map(box => [box, ...this.corner(box), ...this.box]);
+    return this.box ? this.plan.boxes.map(box => [box, ...this.corner(box), ...this.box]) : [];
   }
 
   draw(t, look, speed) {
+    if (!this.box) return;      // it has no place yet
     const g = this.canvas.getContext('2d');
     g.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     g.clearRect(0, 0, this.width, this.height);
