@@ -51,7 +51,7 @@ for preset in lab.presets:
     assert explorer.error is None and explorer.result.params == lab.preset(preset.title)
 assert lab.trust().passed and len(lab.trust()) == 5
 assert len(quiz("coffee-bar").questions) == 3
-assert "4 baristas for 7,200 s" in exercise("coffee-bar", 1).text
+assert "4 baristas for 2 h" in exercise("coffee-bar", 1).text
 assert labsim.run("coffee-bar", facts="notes").params.brew_time == 30
 lab.run().plot()
 labsim.compare(lab.run(), lab.run(lab.preset("2")))

@@ -236,7 +236,7 @@ def test_an_instructor_gives_a_demo(server, tab, shots):
     stage.locator(".speed").select_option("2")
     stage.locator(".scrub").evaluate("node => { node.value = 0;"
                                      " node.dispatchEvent(new Event('input')); }")
-    stage.locator(".speed").evaluate("node => node.blur()")
+    tab.evaluate("document.activeElement?.shadowRoot?.activeElement?.blur()")
     tab.keyboard.press(" ")
     tab.wait_for_timeout(3_000)
     tab.keyboard.press(" ")

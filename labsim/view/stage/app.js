@@ -155,9 +155,11 @@ class Shown {
   go(step) {
     if (step < 0 || step >= this.plan.steps.length) return;
     const found = this.kept.get(step), live = this.live && !this.dead;
-    if (live) this.tell('step', {value: step});
+    if (live) {
+      this.going = step;
+      this.tell('step', {value: step});
+    }       // what is known is shown at once
     if (!found || live && (this.state.pinned || this.state.seed !== 1)) return;
-    if (live) this.going = step;    // what is known is shown at once
     this.before = this.run;
     this.step = step;
     this.show(found(), this.before ?? null, true);

@@ -91,8 +91,9 @@ class Stage extends Shown {
       return node('li', {}, button);
     }));
     const click = (name, action) => { this.part(name).onclick = action; };
-    click('.back', () => this.go(this.step - 1));
-    click('.next', () => this.go(this.step + 1));
+    const on = way => () => this.go((this.going ?? this.step) + way);
+    click('.back', on(-1));
+    click('.next', on(1));
     click('.play', () => this.player.play());
     click('.was', () => { this.player.play(false); this.player.step(-1); });
     click('.will', () => { this.player.play(false); this.player.step(1); });
