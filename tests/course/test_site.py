@@ -446,7 +446,7 @@ def test_the_start_page_has_a_slider_that_changes_what_is_shown(look, width, ser
         page.keyboard.press("Home")
         for _ in range(int(lever.get_attribute("max")) + 1):
             told = lever.get_attribute("aria-valuetext")
-            assert page.locator(".labsim-try output").inner_text() == told
+            assert page.locator("output[for=labsim-lever]").inner_text() == told
             stage = page.locator(".labsim-stage")
             assert stage.locator("h2").inner_text() == f"Spike factor: {told}"
             seen.add(stage.locator(".cards").inner_text())
