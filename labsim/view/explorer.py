@@ -31,8 +31,6 @@ from labsim.view.told import told
 REPLICATIONS = 30
 PAUSE = 0.4     # seconds without a change before they begin, and between two looks at them
 BREATH = 0.02   # seconds for the sliders between two runs, where there are no threads
-ASKS = ("set", "step", "seed", "undo", "pin", "unpin", "touch", "strike", "mend", "burst", "many",
-        "save")
 
 
 class Stage(anywidget.AnyWidget):
@@ -64,7 +62,7 @@ class Explorer(Session):
         self.widget = Stage(plan=told(lab), wall=wall, dark=dark)
         self.widget.on_msg(self._heard)
         self.replications = self._looking = None
-        self._repeat, self._shown, self._plan_of = False, 0, lab
+        self._repeat, self._shown, self._plan_of, self._ghost_of = False, 0, lab, None
         self.render()
         if notice:
             self.notice = notice
@@ -117,6 +115,8 @@ class Explorer(Session):
                     stage.plan = told(self._plan_of)
                 bands = self.replications.bands() if self.replications else None
                 stage.run = recording(self.result, bands)
+            if self.pinned is not self._ghost_of:       # not with every turn of a knob
+                self._ghost_of = self.pinned
                 stage.ghost = recording(self.pinned) if self.pinned else b""
             stage.state = self._state()
 
@@ -177,60 +177,41 @@ class Explorer(Session):
 
     def _heard(self, _, content, __) -> None:
         """A message of the stage; whatever goes wrong is said on it."""
+        value, at = content.get("value"), content.get("at")
+        acts = {
+            "set": lambda: self._turned(content["values"], content.get("fresh", True)),
+            "step": lambda: self.go(value), "seed": lambda: self.reseed(links.seed_of(str(value))),
+            "undo": self.undo, "pin": self.pin, "unpin": self.unpin,
+            "touch": lambda: self.touch(value, at), "mend": self.mend,
+            "strike": lambda: self._struck(*value, at), "burst": lambda: self.burst(value, at),
+            "many": lambda: self.many(value), "save": lambda: self._saved(value)}
         try:
-            if content.get("do") in ASKS:
-                getattr(self, f"_do_{content['do']}")(content.get("value"), content)
+            if content.get("do") in acts:
+                acts[content["do"]]()
         except Exception as error:
             self._failed(error)
             self._show()
 
-    def _do_set(self, _, content) -> None:
+    def _turned(self, values: dict, fresh: bool) -> None:
+        """A text is for the parameter to read: "5m" is 300 s."""
         specs = self.lab.Params.specs()
         self._put({name: specs[name].parse(value) if isinstance(value, str) and name in specs
-                   else value for name, value in content["values"].items()},
-                  content.get("fresh", True))
+                   else value for name, value in values.items()}, fresh)
         self._soon()
 
-    def _do_step(self, value, _) -> None:
-        self.go(value)
-
-    def _do_seed(self, value, _) -> None:
-        self.reseed(links.seed_of(str(value)))
-
-    def _do_undo(self, *_) -> None:
-        self.undo()
-
-    def _do_pin(self, *_) -> None:
-        self.pin()
-
-    def _do_unpin(self, *_) -> None:
-        self.unpin()
-
-    def _do_touch(self, value, content) -> None:
-        self.touch(value, content["at"])
-
-    def _do_strike(self, value, content) -> None:
-        part, what, lasts, badly = value
+    def _struck(self, part: str, what: str, lasts, badly, at: float) -> None:
         self.strike(part, what, _number("for how long", lasts, "s"),
-                    _number("how badly", badly, ""), content["at"])
+                    _number("how badly", badly, ""), at)
 
-    def _do_mend(self, *_) -> None:
-        self.mend()
-
-    def _do_burst(self, value, content) -> None:
-        self.burst(value, content["at"])
-
-    def _do_many(self, value, _) -> None:
-        self.many(value)
-
-    def _do_save(self, value, _) -> None:
+    def _saved(self, kind: str) -> None:
+        """The run as a file of a kind, for the browser to keep."""
         shown = compare(self.pinned, self.result) if self.pinned else self.result
         makers = {"csv": ("text/csv", lambda: csv_text(self.result)),
                   "json": ("text/json", self.result.to_json),
                   "html": ("text/html", lambda: html(shown)),
                   "pdf": ("application/pdf", lambda: base64.b64encode(pdf(shown)).decode())}
-        kind, make = makers[value]
-        self.widget.send({"file": f"{self.lab.slug}.{value}", "type": kind, "data": make()})
+        media, make = makers[kind]
+        self.widget.send({"file": f"{self.lab.slug}.{kind}", "type": media, "data": make()})
 
     def __repr__(self) -> str:
         return f"Explorer of {self.lab.slug}"
