@@ -35,16 +35,6 @@ def _top(result, line) -> float:
     return float(np.nanmax(result.series[line.series].value, initial=0.0))
 
 
-def described(png: bytes, text: str) -> bytes:
-    """The same picture, with `text` in it."""
-    from PIL import Image, PngImagePlugin
-
-    words, buffer = PngImagePlugin.PngInfo(), io.BytesIO()
-    words.add_itxt(KEY, text)
-    Image.open(io.BytesIO(png)).save(buffer, "PNG", pnginfo=words)
-    return buffer.getvalue()
-
-
 def description(png: bytes) -> str:
     """The text in a picture; empty if there is none."""
     from PIL import Image

@@ -12,8 +12,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 from labsim.study.turned import logarithmic
 from labsim.text import format_value
 from labsim.view.curve_bars import bars
-from labsim.view.curve_layout import entitle, frame, layout, legend, limit, scaled
-from labsim.view.figure import LabFigure
+from labsim.view.curve_layout import entitle, layout, legend, limit, name_of, scaled
+from labsim.view.figure import LabFigure, frame
 from labsim.view.scales import compact, time_unit
 from labsim.view.style import DASHES, Style
 
@@ -70,7 +70,7 @@ def _lines(axes, curve, group: list, style: Style) -> None:
             axes.fill_between(x, *sure, color=look["color"], alpha=0.18, linewidth=0)
             axes.vlines(x, *sure, color=look["color"], linewidth=style.width * 0.8)
         handles += axes.plot(x, mean, marker=MARKERS[i % len(MARKERS)], linewidth=style.width,
-                             markersize=style.font * 0.55, label=_name(line, group),
+                             markersize=style.font * 0.55, label=name_of(line, group),
                              clip_on=False, zorder=3, **look)
         tops += [*sure[1]]
         if line.theory and (line.theory, line.theory_y) not in theories:
@@ -88,11 +88,6 @@ def _lines(axes, curve, group: list, style: Style) -> None:
     _across(axes, curve, style)
     _upwards(axes, curve, group, scale, tops, whole)
     frame(axes, style)
-
-
-def _name(line, group: list) -> str:
-    readings = dict.fromkeys(other.reading.label for other in group)
-    return line.label if len(readings) == 1 and line.label else line.reading.label
 
 
 def _of_theory(line, group: list, i: int, style: Style) -> str:

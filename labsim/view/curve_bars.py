@@ -8,7 +8,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from labsim.study.curve import percent
 from labsim.text import format_value
-from labsim.view.curve_layout import entitle, frame, legend, limit, names_of, scaled
+from labsim.view.curve_layout import entitle, legend, limit, name_of, names_of, scaled
+from labsim.view.figure import frame
 from labsim.view.scales import compact
 from labsim.view.style import Style
 
@@ -24,7 +25,7 @@ def bars(axes, curve, group: list, style: Style) -> None:
     for i, line in enumerate(group):
         colour, hatch = style.lines[i % 4], HATCHES[(i + i // 4) % 4 if len(group) > 1 else 0]
         look = dict(facecolor=colour, edgecolor=style.paper, hatch=hatch, linewidth=0)
-        handles.append(Patch(label=_name(line, group), **look))
+        handles.append(Patch(label=name_of(line, group), **look))
         for point in line.points:
             y = rows[point.x] - 0.4 + each * (i + 0.5)
             mean, end = scale * point.mean, scale * point.mean
@@ -60,10 +61,3 @@ def bars(axes, curve, group: list, style: Style) -> None:
     frame(axes, style)
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
-
-
-def _name(line, group: list) -> str:
-    readings = dict.fromkeys(other.reading.label for other in group)
-    return line.label if len(readings) == 1 and line.label else line.reading.label
-
-

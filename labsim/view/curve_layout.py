@@ -29,6 +29,12 @@ def names_of(curve) -> list[str]:
     return ["\n".join(textwrap.wrap(place.label, LONGEST_NAME)) for place in curve.axis.places]
 
 
+def name_of(line, group: list) -> str:
+    """What the legend of a panel calls a line: what tells it from the others there."""
+    readings = dict.fromkeys(other.reading.label for other in group)
+    return line.label if len(readings) == 1 and line.label else line.reading.label
+
+
 def layout(figure, curve, style: Style):
     """(axes, lines) of each panel; the figure's size is set, and what goes below it is written."""
     groups, width = curve.groups, style.size[0]
@@ -64,6 +70,7 @@ def layout(figure, curve, style: Style):
         axes = figure.add_axes(((left + column * (panel + gap)) / width, bottom / total,
                                 panel / width, height / total))
         axes.set_facecolor(style.paper)
+        axes.set_axisbelow(True)
         axes.panel_inches = panel
         yield axes, group
 
@@ -94,14 +101,12 @@ def legend(axes, handles: list, style: Style) -> None:
     if not labels:
         return
     columns = _columns(labels, axes.panel_inches, style)
-    rows = math.ceil(len(labels) / columns)
     # matplotlib fills columns first; people read rows
     order = [i for column in range(columns) for i in range(column, len(labels), columns)]
     axes.legend([handles[i] for i in order], [labels[i] for i in order], loc="lower left",
                 bbox_to_anchor=(-0.01, 1.0), ncols=columns, frameon=False,
                 fontsize=style.font - 0.5, labelcolor=style.ink, handlelength=2.2,
                 columnspacing=1.0, handletextpad=0.4, borderaxespad=0.2, labelspacing=0.3)
-    axes.legend_rows = rows
 
 
 def _title(curve, group: list, unit: str) -> str:
@@ -147,13 +152,3 @@ def limit(group: list, scale: float, top: float, whole: float) -> float:
     if whole and top >= whole / 10 and highest <= whole * (1 + LUCK):
         return whole
     return 1.08 * top if top > 0 else 1.0
-
-
-def frame(axes, style: Style) -> None:
-    """Axes in the house's style."""
-    axes.grid(True, color=style.grid, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=style.ink, labelsize=style.font - 0.5, length=3)
-    for name, spine in axes.spines.items():
-        spine.set_visible(name in ("left", "bottom"))
-        spine.set_color(style.faint)

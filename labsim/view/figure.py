@@ -100,17 +100,22 @@ def _panel(axes, panel, result, pinned, style: Style) -> None:
         axes.set_xlabel(f"time ({unit})", fontsize=style.font - 0.5, color=style.ink, labelpad=2)
 
 
+def frame(axes, style: Style) -> None:
+    """Axes in the house's style: a faint grid, and lines where they begin."""
+    axes.grid(True, color=style.grid, linewidth=0.8)
+    axes.tick_params(colors=style.ink, labelsize=style.font - 0.5, length=3)
+    for name, spine in axes.spines.items():
+        spine.set_visible(name in ("left", "bottom"))
+        spine.set_color(style.faint)
+
+
 def _frame(axes, panel, style: Style) -> None:
     axes.set_facecolor(style.paper)
     signs = "  ".join(f"{SIGNS[i % 4]} {kind}" for i, kind in enumerate(panel.marks))
     axes.annotate(signs, (1, 1), xycoords="axes fraction", xytext=(0, style.font * 2.0),
                   textcoords="offset points", ha="right", fontsize=style.font - 1,
                   color=style.faint)
-    axes.grid(True, color=style.grid, linewidth=0.8)
-    axes.tick_params(colors=style.ink, labelsize=style.font - 0.5, length=3)
-    for name, spine in axes.spines.items():
-        spine.set_visible(name in ("left", "bottom"))
-        spine.set_color(style.faint)
+    frame(axes, style)
     axes.xaxis.set_major_locator(MaxNLocator(7))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_value(x)))
 
