@@ -11,11 +11,11 @@ from wrong_answers import wrong
 
 import labsim
 from labsim.course import check, exercise, progress, quiz, review
-from labsim.course.answering import knobs
 from labsim.course.answering.asks import Remembering
 from labsim.course.exercises import RUN, _widgets
 from labsim.declare import Back, Choice, Close, Explain, Level, Peak, Predict, Sketch
 from labsim.declare.sketch import Drawn
+from labsim.view.knobs import STOPS
 
 LABS = labsim.labs()
 DESIGNS = [(slug, n) for slug, lab in LABS.items()
@@ -332,7 +332,7 @@ def test_knobs_have_about_a_hundred_steps_and_reach_the_known_solution(slug, num
     shown = widget(exercise(slug, number)).asks[0]
     assert [knob["name"] for knob in shown["knobs"]] == list(e.free)
     for knob in shown["knobs"]:
-        assert 2 <= len(knob["values"]) <= knobs.MOST + 4 and len(knob["texts"]) == len(
+        assert 2 <= len(knob["values"]) <= STOPS + 4 and len(knob["texts"]) == len(
             knob["values"])
         assert len(set(map(str, knob["values"]))) == len(knob["values"])
         assert knob["values"][knob["start"]] == getattr(e.params(lab), knob["name"])
