@@ -71,7 +71,7 @@ class Question:
         if e.kind == "sketch":
             left, right = (e.said(self.lab, x) for x in e.axis(self.lab))
             return [f"Your answer: a curve, {e.label}, from {left} to {right}, as points (x, y)"]
-        return [f"Your answer: a number in {e.unit}, right within {format_value(100 * e.within)}%"]
+        return [f"Your answer: a number in {e.unit}, {e.tolerance}"]
 
     def judged(self, answer: Any) -> tuple[Feedback, str]:
         """What there is to say about an answer, kept by then; and why it could not be kept.

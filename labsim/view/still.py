@@ -15,18 +15,17 @@ from itertools import accumulate
 
 import numpy as np
 
-from labsim.declare.describe import changed, in_full
+from labsim.declare.describe import changed
 from labsim.errors import LabsimError
 from labsim.text import format_value
 from labsim.view import links
 from labsim.view.recording import as_text, recording
 from labsim.view.session import LIVE
 from labsim.view.stage import script
-from labsim.view.told import told
+from labsim.view.told import MOST_SET, in_words_of, told
 
 BARS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 WIDE = 48       # little bars in a row
-MOST_SET = 9    # changed values that are told beside a run
 RUN = "Run this cell to turn the knobs."
 _made: "weakref.WeakKeyDictionary" = weakref.WeakKeyDictionary()
 
@@ -109,16 +108,10 @@ def _step(scene: Scene) -> dict:
     lab, result = scene.result.lab, scene.result
     specs = lab.Params.specs()
     turned = list(changed(lab, result.params).items())[:MOST_SET]
-
-    def said(name, value):
-        return (in_full if isinstance(value, (bool, str)) else _short)(specs[name], value)
     return {"title": scene.title, "say": scene.say, "moment": None,
             "headline": list(lab.headline or [m.name for m in lab.metrics[:4]]),
-            "set": [[specs[name].label, said(name, value)] for name, value in turned]}
-
-
-def _short(spec, value) -> str:
-    return format_value(value, spec.unit)
+            "set": [[specs[name].label, in_words_of(specs[name], value)]
+                    for name, value in turned]}
 
 
 class Still:

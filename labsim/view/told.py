@@ -49,7 +49,7 @@ def _step(lab, place: int, values: dict, still: bool) -> dict:
     found = {"title": scene.name, "say": scene.say, "moment": scene.moment,
              "headline": list(scene.headline or lab.headline
                               or [m.name for m in lab.metrics[:4]]),
-             "set": [[specs[name].label, _in_words(specs[name], values[name])]
+             "set": [[specs[name].label, in_words_of(specs[name], values[name])]
                      for name in chosen]}
     if still:
         return found
@@ -57,7 +57,8 @@ def _step(lab, place: int, values: dict, still: bool) -> dict:
             "ranked": knobs.ranked(lab, place)}
 
 
-def _in_words(spec, value) -> str:
+def in_words_of(spec, value) -> str:
+    """The value of a parameter, for who can't turn it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value if isinstance(value, str) else format_value(value, spec.unit)

@@ -90,9 +90,7 @@ class ExerciseAsk:
     # -- what each kind is answered with ---------------------------------------------------------
 
     def _predict(self) -> dict[str, Any]:
-        within = format_value(100 * self.asked.within)
-        near = f"right within {within}%" if self.asked.within else "exactly"
-        return {"unit": self.asked.unit, "within": near}
+        return {"unit": self.asked.unit, "within": self.asked.tolerance}
 
     def _explain(self) -> dict[str, Any]:
         return {"choices": [choice.text for choice in self.asked.choices]}
