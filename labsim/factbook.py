@@ -71,11 +71,13 @@ class Fact:
     def told(self, side: str) -> str:
         """The value of one side to look at, with its unit; a dash for nothing."""
         text, unit = getattr(self, side), "" if self.unit in ("rule", "count") else self.unit
+        if not text:
+            return "-"
         try:
             return in_full(float(text), unit)
         except ValueError:      # in words
             once = "" if unit in text.replace(")", " ").split() else unit
-            return f"{text} {once}".strip() or "-"
+            return f"{text} {once}".strip()
 
     def noted(self, notes: str) -> "Fact":
         """The fact with other notes. Today's value stays, also where that is the notes' of old."""

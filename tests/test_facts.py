@@ -63,3 +63,10 @@ def test_a_topic_is_a_service_or_the_start_of_its_ids():
     """In any case of letters."""
     assert labsim.facts("kinesis") == labsim.facts("Kinesis Data Streams")
     assert {f.id.split(".")[0] for f in labsim.facts("S3")} == {"s3"}
+
+
+def test_what_a_side_does_not_say_is_a_dash():
+    """And not a unit without a number: of every fact, in every table."""
+    for one in book().values():
+        for side in ("notes", "today"):
+            assert (one.told(side) == "-") == (not getattr(one, side)), one.id
