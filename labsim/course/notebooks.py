@@ -19,7 +19,7 @@ In markdown, {{...}} is filled in:
   {{result:2:wait_p95}}          of preset 2
   {{preset:2}}, {{version}}      a preset's name and step, the version of labsim
   {{run}}                        how to run a notebook, in one line
-  {{labs}}                       the built-in course's labs, each a link to its notebook
+  {{labs}}                       the built-in labs, each a link to its notebook
 """
 
 import ast
@@ -176,7 +176,7 @@ def _value(name: str, lab) -> str:
         return RUN
     if name == "labs":
         return "\n".join(f"* [{chapter.title}]({chapter.name}.ipynb): {chapter.lab.summary}"
-                         for chapter in built_in().chapters if chapter.lab)
+                         for chapter in built_in().chapters if chapter.lab and not chapter.added)
     if name.startswith(("fact:", "notes:")):
         side, id = name.split(":", 1)
         fact = in_effect.book().fact(id)

@@ -116,7 +116,8 @@ def test_the_dark_theme(lab, shots):
             tab.evaluate("""async theme => { await window.jupyterapp.commands.execute(
                 'apputils:change-theme', {theme}); }""", theme)
             tab.wait_for_function(
-                "dark => document.querySelector('.labsim-answer').shadowRoot"
+                "dark => [...document.querySelectorAll('.labsim-answer')]"
+                ".find(node => node.shadowRoot).shadowRoot"
                 ".querySelector('.all').classList.contains('dark') === dark",
                 arg="Dark" in theme)
             asks.nth(3).scroll_into_view_if_needed()

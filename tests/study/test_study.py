@@ -276,9 +276,9 @@ def burn(seconds):
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="wants two cores")
 def test_two_cores_are_nearly_twice_as_fast():
     """0.9 times what the same work, without labsim, gains from two processes at that moment."""
-    runs = 40
     each = min(cpu(lambda: labsim.run("sqs-asg", instances=800, **LONG)) for _ in range(3))
-    assert 0.04 < each < 0.4
+    runs = max(40, round(2 / each))     # some seconds of work, on any machine
+    assert each < 0.4
 
     def seconds(jobs, ours):
         with joblib.parallel_config(backend="loky", n_jobs=jobs):
