@@ -10,8 +10,10 @@ The file is one of three, told apart by its first line:
   their units (`NAME_se`: the standard error of NAME). Seconds count from the start of the run; of
   times (ISO 8601, or s or ms since 1970) the first row is the start. A value is the mean until the
   next row's time, the last one's as long as the one before; an empty cell is no value;
-* what CloudWatch exports (`labsim.traces`): a metric per period, the first of which starts with the
-  run. Its Sum or SampleCount is divided by the period where the series is one per second.
+* an export of one's own system (`labsim.traces`): a metric per period, the first of which starts
+  with the run, or the trace that it replays. A count is divided by the period where the series is
+  one per second. `metric` says which of several; a second metric of the same export shows how far
+  the model is from one's own system.
 
 What is in any other form is refused in one line: file, line, what is there, what is expected.
 """
@@ -27,11 +29,13 @@ import numpy as np
 from labsim.errors import ParameterError, nearest, short, unknown
 from labsim.measurements import Measurement
 from labsim.study.comparison import Comparison, Figure, MeasuredTable
-from labsim.traces.cloudwatch_export import point, read_readings
-from labsim.traces.text_file import TraceError, decoded, read
+from labsim.traces import TraceError, read_readings, read_trace
+from labsim.traces.meaning import COUNTS
+from labsim.traces.moments import moments
+from labsim.traces.text_file import decoded, read
 
+UNITS = {"Milliseconds": 1e-3, "Microseconds": 1e-6, "ms": 1e-3, "us": 1e-6}    # s
 OFFERED = "offered_rate"    # what an export is beside where nothing else is said
-COUNTS = ("Sum", "SampleCount")
 
 
 class OwnTable(MeasuredTable):
@@ -46,18 +50,18 @@ class OwnTable(MeasuredTable):
         return " ".join([super().told(), *self.notes])
 
 
-def beside(result, file, series: str | None = None) -> OwnTable:
+def beside(result, file, series: str | None = None, metric: str = "") -> OwnTable:
     """The file's measurements beside `result`, see above. series: what an export is of, by default
-    what was offered. `LabsimError` for any other file or series."""
+    what was offered; metric: which of the export's. `LabsimError` for any other file or name."""
     if not hasattr(result, "series"):
         raise ParameterError("result", result, "what a run gives, labsim.run(...)")
     if series is not None and series not in result.series:
         raise unknown("series", series, result.series)
     found = read(file, functools.partial(_parse, result, series))
     if found is None:
-        found = _export(result, file, series)
-    elif series is not None:
-        raise ParameterError("series", series, "none: the file names its own")
+        found = _export(result, file, series, metric)
+    elif series is not None or metric:
+        raise ParameterError("series", series or metric, "none: the file names its own")
     comparisons, notes = found
     table = OwnTable(comparison(_own(result, file)) for comparison in comparisons)
     table.notes = tuple(notes)
@@ -141,10 +145,8 @@ def _starts(seconds: bool, rows: list) -> np.ndarray:
     if seconds:
         start = [_number(at, cells[0], "seconds", 0.0) for at, cells in rows]
     else:
-        points = []
-        for at, cells in rows:
-            points.append(point(points, at, cells[0], 0.0))
-        start = [(p.moment - points[0].moment).total_seconds() for p in points]
+        times, _ = moments([cells[0] for _, cells in rows], [at for at, _ in rows])
+        start = (times - times[0]).tolist()
     for (at, _), before, after in zip(rows[1:], start, start[1:]):
         if after <= before:
             raise TraceError(f"{at}: {after:,.10g} s after {before:,.10g} s, expected rows in "
@@ -152,28 +154,46 @@ def _starts(seconds: bool, rows: list) -> np.ndarray:
     return np.array(start)
 
 
-def _export(result, file, series: str | None):
-    """The comparison of what CloudWatch exports, and notes."""
-    readings = read_readings(file)
+def _export(result, file, series: str | None, metric: str):
+    """The comparison of a metric of an export, and notes."""
+    readings = read_readings(file, metric)
     name = series or OFFERED
     if name not in result.series:
         raise ParameterError("series", series, f"one of {', '.join(result.series)}")
-    values, notes = readings.values, []
-    if result.series[name].unit.endswith("/s") and readings.statistic in COUNTS:
+    values, notes = readings.values, [f"{note[:1].upper()}{note[1:]}." for note in readings.notes]
+    if result.series[name].unit.endswith("/s") and readings.kind == COUNTS:
         values = values / readings.period
-        notes = [f"Each period's {readings.statistic} is taken by its {readings.period:g} s, as "
-                 f"{name}."]
-    start = readings.period * np.arange(len(values))
+        notes.append(f"Each count of {readings.name} is taken by its {readings.period:g} s, as "
+                     f"{name}.")
+    values = values * _factor(readings.unit, result.series[name].unit)
+    start = readings.period * np.arange(len(values)) + _after(result.params, readings)
+    values, start = values[start >= 0], start[start >= 0]
+    if not len(start):
+        raise TraceError(f"{Path(file).name}:1: ends before the run begins")
     if len(start) == 1:
         start = np.append(start, readings.period)
         values = np.append(values, math.nan)
     lines = np.full(len(start), readings.lines[0])
-    lines[np.flatnonzero(~np.isnan(values))] = readings.lines[:int((~np.isnan(values)).sum())]
     try:
         curves, more = _curves(result, start, lines, {name: (values, None)})
     except TraceError as error:
         raise TraceError(f"{Path(file).name}:{error}") from None
     return curves, [*notes, *more]
+
+
+def _factor(unit: str, wanted: str) -> float:
+    """From what CloudWatch exports to the series' unit."""
+    if unit == "Percent" and wanted.startswith("of "):
+        return 0.01
+    return UNITS.get(unit, 1.0) if wanted == "s" else 1.0
+
+
+def _after(params, readings) -> float:
+    """When the file begins, s of the run: with it; of a trace that is replayed, by its times."""
+    if getattr(params, "workload", "") != "trace":
+        return 0.0
+    trace = read_trace(params.trace, params.trace_metric, params.trace_as)
+    return readings.start - trace.began - params.trace_start
 
 
 def _curves(result, start: np.ndarray, lines, columns: dict):
