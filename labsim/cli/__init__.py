@@ -8,7 +8,7 @@ status 2.
 import os
 import sys
 
-from labsim.cli import bench, build, learner, present, runs
+from labsim.cli import bench, build, learner, present, runs, traces
 from labsim.cli import command as declared
 from labsim.course import in_effect
 from labsim.errors import LabsimError
@@ -20,8 +20,9 @@ EXAMPLES = """examples:
   labsim show sqs-asg                             parameters, presets and metrics of a lab
   labsim run sqs-asg --arrival-rate 4 --seed 7    one run, its figures as a table
   labsim run sqs-asg --preset 2 --plot spike.png  the second preset, as a picture
+  labsim trace requests.csv                       what a file of your own traffic is
   labsim run sqs-asg --workload trace --trace requests.csv
-                                                  a CloudWatch export, replayed
+                                                  your own traffic, replayed
   labsim sweep sqs-asg --over cooldown=60,300 --policy simple
                                                   a study: means with their intervals
   labsim check sqs-asg                            its known answers
@@ -31,7 +32,7 @@ EXAMPLES = """examples:
   labsim quiz                                     the questions that are due today
   labsim demo sqs-asg --preset 2                  the lab alone, for a projector
 """
-GROUPS = (runs, present, learner, bench, build)     # as they stand in the help
+GROUPS = (runs, traces, present, learner, bench, build)     # as they stand in the help
 COMMANDS = {name: one for group in GROUPS for name, one in declared.DECLARED.items()
             if one.act.__module__ == group.__name__}
 

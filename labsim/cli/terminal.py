@@ -37,6 +37,14 @@ def save(path: str, action) -> None:
     print(f"wrote {path}", file=sys.stderr)
 
 
+def sees_blocks(stream) -> bool:
+    """Whether a terminal or file takes characters beyond ASCII."""
+    try:
+        return bool("\u2581".encode(stream.encoding or "ascii"))
+    except UnicodeEncodeError:
+        return False
+
+
 class Bar:
     """A progress bar on stderr for what takes more than a second, by tqdm where installed."""
 

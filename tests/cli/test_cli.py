@@ -528,3 +528,16 @@ def test_facts_that_differ(says):
     """Where the notes say one thing and AWS another today."""
     text = says("facts", "--diff", "kms")
     assert "5,500" in text and "10,000" in text and "0.03" not in text
+
+
+def test_a_file_of_traffic_is_told_and_drawn(says, refuses, tmp_path, capsys):
+    """What it is, as wide as the terminal, and the command that runs it; refused in one line."""
+    path, png = tmp_path / "my shop.csv", tmp_path / "shop.png"
+    path.write_text("time,requests/s\n2026-03-01 00:00,0.5\n2026-03-01 00:05,2\n")
+    out = says("trace", str(path), "--as", "rate")
+    assert "2 periods of 300 s" in out and "750 requests in all" in out
+    assert f"--trace '{path}' --trace-as rate" in out
+    assert cli.main(["trace", str(path), "--as", "rate", "--plot", str(png)]) == 0
+    assert png.read_bytes().startswith(b"\x89PNG") and capsys.readouterr().out == out
+    assert "trace_as=rate" in refuses("trace", str(path))
+    assert "file name that ends in" in refuses("trace", str(path), "--plot", "shop.txt")
