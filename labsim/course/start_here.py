@@ -64,6 +64,20 @@ except labsim.ParameterError as error:
     print(error)
 
 # %% [markdown]
+# ## And with your own traffic?
+#
+# A lab whose load is a rate replays a file of yours: what CloudWatch exports, an access log, the
+# results of a load test. Drop it on an explorer, or name it. This one is a made-up shop's day:
+
+# %%
+shop = labsim.factbook.data_folder() / "traces" / "shop-day.csv"
+day = labsim.run("elb-balancing", workload="trace", trace=shop, trace_factor=100)
+print(day.notes[0])
+
+# %%
+day.plot()
+
+# %% [markdown]
 # ## Where a number comes from
 #
 # Limits, defaults, delays and prices are facts with a source: what the course notes say, what

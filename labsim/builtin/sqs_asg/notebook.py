@@ -266,13 +266,15 @@ lab.curve({"answered in time (req/s)": "goodput"}, over={
 # %% [markdown]
 # ### A whole day
 #
-# `workload="trace"` replays what CloudWatch exports: the console's CSV, the JSON of the command
-# line, or two columns. This one is a made-up shop with a sale at noon; try your own.
+# `workload="trace"` replays a file: what CloudWatch exports, an access log, two columns. This one
+# is a made-up shop with a sale at noon. Drop a file of your own on the explorer above; in a
+# terminal, `labsim trace FILE` says what it is. The first note says what was read:
 
 # %%
 shop = labsim.factbook.data_folder() / "traces" / "shop-day.csv"
 day = labsim.run("sqs-asg", workload="trace", trace=shop, min_size=5, instances=5)
 s = day.summary
+print(day.notes[0])
 print(f"{s['offered']:,} messages, p95 wait {s['wait_p95']:.0f} s, {s['cost_usd']:.2f} USD")
 
 # %%
