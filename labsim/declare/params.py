@@ -4,7 +4,7 @@ Picture a control panel where every knob carries its name plate: what it sets, i
 how far it turns without force (`slider`), and where it stops for good (`bounds`).
 
 A lab declares a subclass of `Params`; its fields are made by `number`, `integer`, `choice`,
-`flag` and `path`. Types come from the annotations, and pydantic checks them strictly.
+`flag`, `path` and `text`. Types come from the annotations, and pydantic checks them strictly.
 """
 
 import copy
@@ -12,7 +12,7 @@ import math
 import os
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -125,6 +125,11 @@ def path(default: str = "", *, label: str, help: str, group: str, when=None):
     return _field(default, unit="", label=label, help=help, group=group, when=when)
 
 
+def text(default: str = "", *, label: str, help: str, group: str, when=None):
+    """Any text, such as a name in a file; empty for none."""
+    return path(default, label=label, help=help, group=group, when=when)
+
+
 def _faults():
     """What breaks when; see `labsim.declare.faults`."""
     return _field("", unit="", label="Faults", group="Faults", faults=True, help=(
@@ -154,6 +159,7 @@ class Params(BaseModel):
         values = {name: _plain(value, specs[name]) for name, value in values.items()}
         if values.get("facts", specs["facts"].default) == "notes":
             values = {**self.in_notes(), **values}
+        given = {*values, *self.own}
         values = self.complete(values)
         try:
             super().__init__(**values)
@@ -161,6 +167,7 @@ class Params(BaseModel):
             first = error.errors()[0]
             name = first["loc"][0]
             raise specs[name].refusal(first["input"]) from None
+        self.model_fields_set.difference_update(values.keys() - given)      # they follow
         for name, spec in specs.items():
             value = getattr(self, name)
             if spec.bounds and not spec.bounds[0] <= value <= spec.bounds[1]:
@@ -182,10 +189,29 @@ class Params(BaseModel):
     def check(self) -> None:
         """Rules across fields: raise `ParameterError` for the field to change. None here."""
 
+    @property
+    def follows(self) -> set[str]:
+        """Parameters that were not given but follow from others, and do so anew in a copy. None
+        here."""
+        return set()
+
+    def shorter(self) -> Iterator["Params"]:
+        """The same for less and less time, where how long nobody has said. None here."""
+        yield from ()
+
+    def helps(self, name: str) -> bool:
+        """Whether a lower value of the parameter makes a smaller run, if it does at all."""
+        return True
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the input, in words. Nothing here."""
+        return ()
+
     def changed(self, **values) -> "Params":
         """A copy with some values changed, checked anew; see `as_of` for a change of `facts`."""
         side = values.get("facts", self.facts)
-        return type(self)(**{**self.as_of(side, self.model_dump()), **values})
+        return type(self)(**{**self.as_of(side, self.model_dump(exclude=self.follows)), **values})
 
     @classmethod
     def as_of(cls, side: str, values: dict) -> dict:

@@ -20,6 +20,7 @@ import numpy as np
 from labsim.errors import ParameterError, require, require_each
 
 BLOCK = 8_192   # requests made at a time
+LARGE = 32 * BLOCK      # requests of one period that are made in parts, for memory
 
 
 @dataclass(frozen=True)
@@ -183,8 +184,15 @@ def _replay(counts: np.ndarray, period: float, rng: np.random.Generator) -> Iter
     batches = np.cumsum(counts) // BLOCK
     edges = np.flatnonzero(np.diff(batches, append=-1)) + 1
     for first, last in zip(np.concatenate([[0], edges[:-1]]), edges):
-        starts = np.repeat(np.arange(first, last, dtype=float), counts[first:last])
-        yield np.sort((starts + rng.random(len(starts))) * period)
+        large = counts[last - 1] > LARGE        # it ends its batch
+        if first < last - large:
+            these = slice(first, last - large)
+            starts = np.repeat(np.arange(first, last - large, dtype=float), counts[these])
+            yield np.sort((starts + rng.random(len(starts))) * period)
+        if large:
+            parts = -(-int(counts[last - 1]) // (LARGE // 2))
+            for k, n in enumerate(rng.multinomial(counts[last - 1], np.full(parts, 1 / parts))):
+                yield np.sort(last - 1 + (k + rng.random(n)) / parts) * period
 
 
 def at_once(count: int, t: float) -> Iterator[np.ndarray]:

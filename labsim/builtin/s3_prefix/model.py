@@ -37,8 +37,8 @@ def simulate(p: S3PrefixParams, sim: Simulation) -> "Requests":
         quota=sdk.RetryQuota(p.clients) if waits and p.retry_quota else None)
     if ramps(p):
         sim.process(pieces(p, sim))
-    for name, inlet, rate in (("gets", bucket.gets, p.get_rate),
-                              ("puts", bucket.puts, p.put_rate)):
+    for name, inlet, rate in (("gets", bucket.gets, "get_rate"),
+                              ("puts", bucket.puts, "put_rate")):
         inlet.expect(Arrivals.drawn(load(p, rate), sim.record.t, sim.stream(name)))
     return Requests(p, sim, bucket=bucket, kms=account)
 
@@ -67,12 +67,15 @@ class Requests(kit.Outcome):
 
 def ramps(p: S3PrefixParams) -> bool:
     """Whether the rates rise or fall evenly."""
-    return p.ramp_factor != 1 and p.ramp_duration > 0
+    return p.ramp_factor != 1 and p.ramp_duration > 0 and not p.traced
 
 
-def load(p: S3PrefixParams, rate: float) -> RateCurve:
-    """`rate` (1/s) over the run, with its spikes, times a ramp from its start."""
-    curve = kit.spiked(p, rate)
+def load(p: S3PrefixParams, rate: str) -> RateCurve:
+    """One of both rates over the run, with its spikes, times a ramp from its start; its part of a
+    trace is as the trace has it."""
+    curve = kit.load(p, rate)
+    if p.traced:
+        return curve
     if not ramps(p):
         return RateCurve(curve.t, curve.rate * (p.ramp_factor if p.ramp_duration == 0 else 1))
     knots = [t for t in np.linspace(0.0, p.ramp_duration, PIECES + 1).tolist()
@@ -97,14 +100,14 @@ def retry_waits(p: S3PrefixParams) -> list[tuple[float, float]]:
 
 
 def estimate(p: S3PrefixParams) -> Estimate:
-    """What a run will take: as any counted run, with a change at each end of a spike, at each
-    piece of a ramp, and each time that partitions come or go."""
+    """What a run will take: as any counted run, with a change at each end of a spike or period of
+    a trace, at each piece of a ramp, and each time that partitions come or go."""
     prefixes = rules.prefixes_in_use(p.key_scheme, p.prefixes)
     ranges, grown = prefixes * p.key_ranges, 0
     if p.partition_time:
         grown = min(ranges, p.duration // p.partition_time)
         grown += min(grown, p.duration // p.cooling_time)
-    changes = 1 + 2 * kit.spikes(p) + grown + PIECES * ramps(p)
+    changes = 1 + kit.changes(p) + grown + PIECES * ramps(p)
     takes = counted_run(2 * ranges, retry_waits(p), changes, TICKS, p.duration)
     if p.encryption != SSE_S3:      # asked again until the share that KMS throttles is known
         takes["events"] *= 2
