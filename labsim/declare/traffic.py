@@ -151,10 +151,15 @@ def load(p: Params, rate: str, spike: str = "spike") -> RateCurve:
     return curve.split([getattr(p, name) for name in p.rates])[p.rates.index(rate)]
 
 
-def changes(p: Params, spike: str = "spike") -> float:
+def changes(p: Params, spike: str = "spike", above: float = -1.0) -> float:
     """How often the load of a run of `p` changes at once: at the ends of its spikes, or from one
-    period of a file to the next; at least once of a file, be it level."""
-    return len(replayed(p).t) / 2 if traced(p) else 2 * spikes(p, spike)
+    period of a file to the next; at least once of a file, be it level.
+
+    above: of a file only the changes to more requests/s than that, of all its rates together.
+    """
+    if not traced(p):
+        return 2 * spikes(p, spike)
+    return float(np.count_nonzero(replayed(p).rate[::2] > above))
 
 
 def traced(p: Params) -> bool:

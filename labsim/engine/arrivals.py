@@ -22,12 +22,14 @@ APART = 64          # stretches of a curve, from its start, that have dice of th
 @dataclass(frozen=True)
 class Arrivals:
     """Requests that come: `counts[i]`, a whole number, evenly from `t[i]` to `t[i + 1]` s; at
-    `jumps` (s) their rate changes at once, and up to now it was `before` (1/s)."""
+    `jumps` (s) their rate changes at once (`soft`: with a file's next period), and up to now it was
+    `before` (1/s)."""
 
     t: np.ndarray
     counts: np.ndarray
     jumps: np.ndarray | tuple = ()
     before: float = 0.0
+    soft: bool = False
 
     @classmethod
     def drawn(cls, curve: RateCurve, t: np.ndarray, rng: np.random.Generator) -> "Arrivals":
@@ -61,7 +63,7 @@ class Arrivals:
                 share = np.diff(edges[start:start + n + 1])
             counts[here] = rng.multinomial(counts[start], share / share.sum())
         jumps = onto(curve.t[:-1][np.diff(curve.t) == 0], t, near)
-        return cls(edges, counts, jumps, float(curve.rate[0]))
+        return cls(edges, counts, jumps, float(curve.rate[0]), soft=exact)
 
     def on(self, t: np.ndarray) -> np.ndarray:
         """How many come between the instants `t` (sorted, s), of which each of ours is in one or

@@ -18,7 +18,7 @@ from labsim.builtin.s3_prefix.params import S3PrefixParams
 from labsim.engine import Arrivals, Estimate, Order, RateCurve, Simulation, counted_run
 from labsim.services import kms, s3
 from labsim.services.common import retries as sdk
-from labsim.services.kms.rules import SSE_S3
+from labsim.services.kms.rules import SSE_S3, calls_per_object
 from labsim.services.s3 import rules
 
 TICKS = 120             # of the record; steps are as short as they have to be
@@ -99,6 +99,19 @@ def retry_waits(p: S3PrefixParams) -> list[tuple[float, float]]:
     return sdk.waits(p.retry_mode, p.max_attempts, p.retry_base, p.retry_cap)
 
 
+def let_through(p: S3PrefixParams) -> float:
+    """Requests per second, of both kinds in their proportion, of which a bucket that has not
+    adapted turns nobody away, nor KMS."""
+    full = min(p.start_partitions, rules.prefixes_in_use(p.key_scheme, p.prefixes) * p.key_ranges)
+    both, calls = p.get_rate + p.put_rate, calls_per_object(p.encryption)
+    gets = p.get_rate / both if both else 0.5
+    writable = 1 if p.key_scheme == rules.DATE else full
+    each = p.start_rate / 100
+    return min(full * each * rules.GET_RATE / gets if gets else np.inf,
+               writable * each * rules.PUT_RATE / (1 - gets) if gets < 1 else np.inf,
+               p.kms_quota / calls if calls else np.inf)
+
+
 def estimate(p: S3PrefixParams) -> Estimate:
     """What a run will take: as any counted run, with a change at each end of a spike or period of
     a trace, at each piece of a ramp, and each time that partitions come or go."""
@@ -107,8 +120,10 @@ def estimate(p: S3PrefixParams) -> Estimate:
     if p.partition_time:
         grown = min(ranges, p.duration // p.partition_time)
         grown += min(grown, p.duration // p.cooling_time)
-    changes = 1 + kit.changes(p) + grown + PIECES * ramps(p)
-    takes = counted_run(2 * ranges, retry_waits(p), changes, TICKS, p.duration)
+    close = kit.changes(p, above=let_through(p))
+    changes = 1 + close + grown + PIECES * ramps(p)
+    takes = counted_run(2 * ranges, retry_waits(p), changes, TICKS, p.duration,
+                        kit.changes(p) - close)
     if p.encryption != SSE_S3:      # asked again until the share that KMS throttles is known
         takes["events"] *= 2
     return Estimate(requests=0, lower="prefixes" if prefixes > p.key_ranges else "key_ranges",
