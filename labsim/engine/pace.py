@@ -20,7 +20,7 @@ LONGEST = 1.0       # s of a step while something changes
 SHORTEST = 0.05     # s
 FOLLOWED = 0.5      # s of a step at most, while single requests are asked and answered
 SETTLED = 2.0       # s for which steps stay short where nobody comes back
-SOFT = 1.0          # steps' worth of a period of a file after which nobody comes back: two quick ones
+SOFT = 1.0          # of a step's work for a period of a file that nobody waits in: two quick steps
 BINS = 64, 512      # at most, for the longest wait; of a crowd that comes back as a crowd
 
 

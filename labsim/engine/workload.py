@@ -184,15 +184,13 @@ def _replay(counts: np.ndarray, period: float, rng: np.random.Generator) -> Iter
     batches = np.cumsum(counts) // BLOCK
     edges = np.flatnonzero(np.diff(batches, append=-1)) + 1
     for first, last in zip(np.concatenate([[0], edges[:-1]]), edges):
-        large = counts[last - 1] > LARGE        # it ends its batch
-        if first < last - large:
-            these = slice(first, last - large)
-            starts = np.repeat(np.arange(first, last - large, dtype=float), counts[these])
-            yield np.sort((starts + rng.random(len(starts))) * period)
+        large = counts[first] > LARGE       # it begins its batch
         if large:
-            parts = -(-int(counts[last - 1]) // (LARGE // 2))
-            for k, n in enumerate(rng.multinomial(counts[last - 1], np.full(parts, 1 / parts))):
-                yield np.sort(last - 1 + (k + rng.random(n)) / parts) * period
+            parts = -(-int(counts[first]) // (LARGE // 2))
+            for k, n in enumerate(rng.multinomial(counts[first], np.full(parts, 1 / parts))):
+                yield np.sort(first + (k + rng.random(n)) / parts) * period
+        starts = np.repeat(np.arange(first + large, last, dtype=float), counts[first + large:last])
+        yield np.sort((starts + rng.random(len(starts))) * period)
 
 
 def at_once(count: int, t: float) -> Iterator[np.ndarray]:
