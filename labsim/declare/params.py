@@ -10,90 +10,20 @@ A lab declares a subclass of `Params`; its fields are made by `number`, `integer
 import copy
 import math
 import os
-import re
 import typing
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from labsim import factbook
-from labsim.declare.amounts import Unclear, amount
 from labsim.declare.faults import as_text
-from labsim.errors import ParameterError, nearest, short, unknown
+from labsim.declare.parameter_spec import ParameterSpec
+from labsim.errors import ParameterError, unknown
 from labsim.factbook import FactBook
-from labsim.text import TRUTH
 
-ROOM = __name__.rpartition(".")[0]      # fields that are declared here come after a lab's own
-
-
-@dataclass(frozen=True)
-class ParameterSpec:
-    """The name plate of one parameter: all that a slider, an option or a table shows of it."""
-
-    name: str
-    type: type
-    default: Any
-    unit: str
-    label: str
-    help: str
-    group: str
-    bounds: tuple[float, float] | None = None   # hard: enforced, both ends included
-    slider: tuple[float, float] | None = None   # soft: where the slider ends
-    step: float | None = None
-    choices: tuple[str, ...] = ()
-    options: tuple[float, ...] = ()             # the values worth a menu instead of a slider
-    fact: str | None = None                     # id in facts.csv of the number it comes from
-    when: tuple[str, tuple] | None = None       # shown only if another parameter is one of these
-    faults: bool = False                        # a list of faults, kept as a text
-
-    @property
-    def allowed(self) -> str:
-        """What values are allowed, in words."""
-        if self.choices:
-            return "one of " + ", ".join(self.choices)
-        if self.type is bool:
-            return "True or False"
-        if self.faults:
-            return 'rows such as "db slow 600 120 5"'
-        if self.type is str:
-            return "a text"
-        kind = "a whole number" if self.type is int else "a number"
-        low, high = self.bounds
-        return f"{kind} from {low:,.10g} to {high:,.10g} {self.unit}".rstrip()
-
-    def parse(self, text: str):
-        """The value that a text, of a command line or a link, means; bounds are not checked.
-
-        A number may have a suffix that fits the unit ("5m" of s, "10k" of req/s, "1GiB" of bytes)
-        and thousands separated by commas. Choices, and yes or no, are read in any case, with `_`,
-        `-` and blanks alike. ParameterError for a number that is none.
-        """
-        if self.type is bool:
-            return TRUTH.get(text.strip().casefold(), text)
-        if self.type is str:
-            return next((c for c in self.choices if _folded(c) == _folded(text)), text)
-        try:
-            value = amount(text, self.unit, share=self.bounds[1] <= 1)
-        except Unclear as unclear:
-            raise ParameterError(self.name, text, self.allowed,
-                                 f"{self.name}: given {short(text)}; {unclear}") from None
-        except ValueError:
-            raise self.refusal(text) from None
-        return int(value) if self.type is int and value.is_integer() else value
-
-    def refusal(self, value) -> ParameterError:
-        """The error for a value that is not allowed; it suggests the nearest choice."""
-        error = ParameterError(self.name, value, self.allowed)
-        near = nearest(_folded(str(value)), self.choices, cutoff=0.55) if self.choices else ""
-        if near.startswith("did you mean"):
-            return ParameterError(self.name, value, self.allowed, f"{error}; {near}")
-        return error
-
-
-def _folded(text: str) -> str:
-    return re.sub(r"[\s_-]+", "-", text.strip().casefold())
+# Fields that are declared here come after a lab's own, unless it puts them into a group of its own.
+ROOM = __name__.rpartition(".")[0]
 
 
 def _field(default, **plate):
@@ -125,9 +55,7 @@ def path(default: str = "", *, label: str, help: str, group: str, when=None):
     return _field(default, unit="", label=label, help=help, group=group, when=when)
 
 
-def text(default: str = "", *, label: str, help: str, group: str, when=None):
-    """Any text, such as a name in a file; empty for none."""
-    return path(default, label=label, help=help, group=group, when=when)
+text = path     # of any other text, such as a name in a file
 
 
 def _faults():
@@ -196,7 +124,7 @@ class Params(BaseModel):
         return set()
 
     def shorter(self) -> Iterator["Params"]:
-        """The same for less and less time, where how long nobody has said. None here."""
+        """The same for less and less time. None here."""
         yield from ()
 
     def helps(self, name: str) -> bool:
@@ -273,10 +201,15 @@ class Params(BaseModel):
         """{name: ParameterSpec} of every parameter, in the order declared."""
         if "_specs" not in cls.__dict__:
             shared = [name for base in cls.__mro__[1:] if base.__module__.startswith(ROOM)
-                      for name in vars(base).get("__annotations__", ()) if name in cls.model_fields]
+                      for name in vars(base).get("__annotations__", ())
+                      if name in cls.model_fields and _group(base, name) == _group(cls, name)]
             names = [*(name for name in cls.model_fields if name not in shared), *shared]
             cls._specs = {name: _spec(name, cls.model_fields[name]) for name in names}
         return cls._specs
+
+
+def _group(cls: type[Params], name: str) -> str:
+    return cls.model_fields[name].json_schema_extra["group"]
 
 
 def _spec(name: str, field) -> ParameterSpec:
