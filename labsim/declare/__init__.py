@@ -39,22 +39,24 @@ from labsim.declare.invariants import (
 from labsim.declare.lab import Lab
 from labsim.declare.metrics import VOCABULARY, Count, Metric, Summary, of_part, with_theory
 from labsim.declare.outcome import Outcome, mean, quantile, quantiles, share, whole
-from labsim.declare.params import Params, choice, flag, integer, number, path
+from labsim.declare.params import Params, choice, flag, integer, number, path, text
 from labsim.declare.result import Result, Series, Span
 from labsim.declare.retry import Breaker, Retry
 from labsim.declare.sketch import Back, Close, Level, Peak, Sketch
 from labsim.declare.spike import burst, check_spikes, every_knob, spike_knobs, spiked, spikes
+from labsim.declare.traffic import BY_RATE, TraceParams, changes, load, replayed, traced
 from labsim.declare.users import Users
 from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
 
 __all__ = [
-    "ALWAYS", "Asked", "AskedInlet", "Back", "Box", "Breaker", "BudgetError", "CLIENT_METRICS",
-    "COST_ADDS_UP", "Choice", "Client", "ClientParams", "Close", "Component", "Count",
-    "CountedOutlet", "CountedPart", "CountedProducers", "Design", "Explain", "Feedback",
-    "Inlet", "Invariant", "Lab", "LabsimError", "Level", "Line", "Link", "MOST_BARS", "Metric",
-    "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Outlet", "Panel", "ParameterError",
-    "Params", "Peak", "Predict", "Preset", "Result", "ResultError", "Retry", "Room", "Series",
-    "Sketch", "Span", "Summary", "Theory", "Users", "VOCABULARY", "adds_up", "bar_name", "bars",
-    "burst", "check_spikes", "choice", "conserved", "every_knob", "flag", "integer", "mean",
-    "metric", "near", "number", "of_part", "path", "per_tick", "percent", "quantile", "quantiles",
-    "share", "single", "spike_knobs", "spiked", "spikes", "whole", "with_theory"]
+    "ALWAYS", "Asked", "AskedInlet", "BY_RATE", "Back", "Box", "Breaker", "BudgetError",
+    "CLIENT_METRICS", "COST_ADDS_UP", "Choice", "Client", "ClientParams", "Close", "Component",
+    "Count", "CountedOutlet", "CountedPart", "CountedProducers", "Design", "Explain",
+    "Feedback", "Inlet", "Invariant", "Lab", "LabsimError", "Level", "Line", "Link",
+    "MOST_BARS", "Metric", "NOTHING_IS_NEGATIVE", "NotApplicable", "Outcome", "Outlet", "Panel",
+    "ParameterError", "Params", "Peak", "Predict", "Preset", "Result", "ResultError", "Retry",
+    "Room", "Series", "Sketch", "Span", "Summary", "Theory", "TraceParams", "Users",
+    "VOCABULARY", "adds_up", "bar_name", "bars", "burst", "changes", "check_spikes", "choice",
+    "conserved", "every_knob", "flag", "integer", "load", "mean", "metric", "near", "number",
+    "of_part", "path", "per_tick", "percent", "quantile", "quantiles", "replayed", "share",
+    "single", "spike_knobs", "spiked", "spikes", "text", "traced", "whole", "with_theory"]

@@ -58,7 +58,7 @@ class Inlet(Port):
         if not isinstance(arrivals, Arrivals):
             t, counts = self.part.record.t, np.asarray(arrivals, dtype=np.int64)
             arrivals = Arrivals(t, counts, before=float(counts[0] / t[1]))
-        self.sim.pace.jumps(arrivals.jumps)
+        self.sim.pace.jumps(arrivals.jumps, arrivals.soft)
         self.arrivals.append(arrivals)
         self._sent = True
 

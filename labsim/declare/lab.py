@@ -5,6 +5,7 @@ Picture the plan of a stage: the knobs, the play (`simulate`), what is measured,
 """
 
 import copyreg
+import itertools
 import pkgutil
 import re
 import threading
@@ -84,20 +85,41 @@ class Lab:
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
             raise ParameterError("seed", seed, "a whole number from 0 to 2**63 - 1")
         params = self.Params() if params is None else params
+        budget = budget or Budget()
+        params = self.fitting(params, budget)
         estimate = self.estimate(params)
-        if excess := (budget or Budget()).excess(estimate):
-            name = estimate.lower
+        if excess := budget.excess(estimate):
+            name = self._to_lower(params, estimate, budget)
             raise BudgetError(name, getattr(params, name),
                               f"a smaller run: this one would take {excess}; lower {name}")
         served = min(estimate.requests, estimate.served)    # who only waits takes no loop
         sim = Simulation(seed, params.duration, points=self.points, progress=progress, stop=stop,
                          big=estimate.requests > BIG, fast=worth_compiling(served))
+        for note in params.notes:
+            sim.log("note", note)
         outcome = self.simulate(params, sim)
+        outcome.notes = (*params.notes, *outcome.notes)
         schedule(sim, checked(params.faults))
         outcome.run()
         result = self.result(outcome, params, seed)
         sim.parts.clear()   # they hold the run, and it them: now they can go
         return result
+
+    def fitting(self, params: Params, budget: Budget | None = None) -> Params:
+        """`params`, or, of a file whose `duration` nobody has given, as much of it from its start
+        on as fits `budget`, if any does: half of it, a quarter, ..."""
+        if params.follows:
+            for fewer in itertools.chain([params], params.shorter()):
+                if not (budget or Budget()).excess(self.estimate(fewer)):
+                    return fewer
+        return params
+
+    def _to_lower(self, params: Params, estimate: Estimate, budget: Budget) -> str:
+        """The parameter to lower so that a run fits: of a file its `duration`, if that is enough;
+        never one that has no effect."""
+        if any(not budget.excess(self.estimate(fewer)) for fewer in params.shorter()):
+            return "duration"
+        return estimate.lower if params.helps(estimate.lower) else "trace_factor"
 
     def result(self, outcome: Outcome, params: Params, seed: int) -> Result:
         """What a run that has ended is summed up in."""

@@ -4,96 +4,26 @@ Picture a control panel where every knob carries its name plate: what it sets, i
 how far it turns without force (`slider`), and where it stops for good (`bounds`).
 
 A lab declares a subclass of `Params`; its fields are made by `number`, `integer`, `choice`,
-`flag` and `path`. Types come from the annotations, and pydantic checks them strictly.
+`flag`, `path` and `text`. Types come from the annotations, and pydantic checks them strictly.
 """
 
 import copy
 import math
 import os
-import re
 import typing
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from labsim import factbook
-from labsim.declare.amounts import Unclear, amount
 from labsim.declare.faults import as_text
-from labsim.errors import ParameterError, nearest, short, unknown
+from labsim.declare.parameter_spec import ParameterSpec
+from labsim.errors import ParameterError, unknown
 from labsim.factbook import FactBook
-from labsim.text import TRUTH
 
-ROOM = __name__.rpartition(".")[0]      # fields that are declared here come after a lab's own
-
-
-@dataclass(frozen=True)
-class ParameterSpec:
-    """The name plate of one parameter: all that a slider, an option or a table shows of it."""
-
-    name: str
-    type: type
-    default: Any
-    unit: str
-    label: str
-    help: str
-    group: str
-    bounds: tuple[float, float] | None = None   # hard: enforced, both ends included
-    slider: tuple[float, float] | None = None   # soft: where the slider ends
-    step: float | None = None
-    choices: tuple[str, ...] = ()
-    options: tuple[float, ...] = ()             # the values worth a menu instead of a slider
-    fact: str | None = None                     # id in facts.csv of the number it comes from
-    when: tuple[str, tuple] | None = None       # shown only if another parameter is one of these
-    faults: bool = False                        # a list of faults, kept as a text
-
-    @property
-    def allowed(self) -> str:
-        """What values are allowed, in words."""
-        if self.choices:
-            return "one of " + ", ".join(self.choices)
-        if self.type is bool:
-            return "True or False"
-        if self.faults:
-            return 'rows such as "db slow 600 120 5"'
-        if self.type is str:
-            return "a text"
-        kind = "a whole number" if self.type is int else "a number"
-        low, high = self.bounds
-        return f"{kind} from {low:,.10g} to {high:,.10g} {self.unit}".rstrip()
-
-    def parse(self, text: str):
-        """The value that a text, of a command line or a link, means; bounds are not checked.
-
-        A number may have a suffix that fits the unit ("5m" of s, "10k" of req/s, "1GiB" of bytes)
-        and thousands separated by commas. Choices, and yes or no, are read in any case, with `_`,
-        `-` and blanks alike. ParameterError for a number that is none.
-        """
-        if self.type is bool:
-            return TRUTH.get(text.strip().casefold(), text)
-        if self.type is str:
-            return next((c for c in self.choices if _folded(c) == _folded(text)), text)
-        try:
-            value = amount(text, self.unit, share=self.bounds[1] <= 1)
-        except Unclear as unclear:
-            raise ParameterError(self.name, text, self.allowed,
-                                 f"{self.name}: given {short(text)}; {unclear}") from None
-        except ValueError:
-            raise self.refusal(text) from None
-        return int(value) if self.type is int and value.is_integer() else value
-
-    def refusal(self, value) -> ParameterError:
-        """The error for a value that is not allowed; it suggests the nearest choice."""
-        error = ParameterError(self.name, value, self.allowed)
-        near = nearest(_folded(str(value)), self.choices, cutoff=0.55) if self.choices else ""
-        if near.startswith("did you mean"):
-            return ParameterError(self.name, value, self.allowed, f"{error}; {near}")
-        return error
-
-
-def _folded(text: str) -> str:
-    return re.sub(r"[\s_-]+", "-", text.strip().casefold())
+# Fields that are declared here come after a lab's own, unless it puts them into a group of its own.
+ROOM = __name__.rpartition(".")[0]
 
 
 def _field(default, **plate):
@@ -125,6 +55,9 @@ def path(default: str = "", *, label: str, help: str, group: str, when=None):
     return _field(default, unit="", label=label, help=help, group=group, when=when)
 
 
+text = path     # of any other text, such as a name in a file
+
+
 def _faults():
     """What breaks when; see `labsim.declare.faults`."""
     return _field("", unit="", label="Faults", group="Faults", faults=True, help=(
@@ -154,6 +87,7 @@ class Params(BaseModel):
         values = {name: _plain(value, specs[name]) for name, value in values.items()}
         if values.get("facts", specs["facts"].default) == "notes":
             values = {**self.in_notes(), **values}
+        given = {*values, *self.own}
         values = self.complete(values)
         try:
             super().__init__(**values)
@@ -161,6 +95,7 @@ class Params(BaseModel):
             first = error.errors()[0]
             name = first["loc"][0]
             raise specs[name].refusal(first["input"]) from None
+        self.model_fields_set.difference_update(values.keys() - given)      # they follow
         for name, spec in specs.items():
             value = getattr(self, name)
             if spec.bounds and not spec.bounds[0] <= value <= spec.bounds[1]:
@@ -182,10 +117,29 @@ class Params(BaseModel):
     def check(self) -> None:
         """Rules across fields: raise `ParameterError` for the field to change. None here."""
 
+    @property
+    def follows(self) -> set[str]:
+        """Parameters that were not given but follow from others, and do so anew in a copy. None
+        here."""
+        return set()
+
+    def shorter(self) -> Iterator["Params"]:
+        """The same for less and less time. None here."""
+        yield from ()
+
+    def helps(self, name: str) -> bool:
+        """Whether a lower value of the parameter makes a smaller run, if it does at all."""
+        return True
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the input, in words. Nothing here."""
+        return ()
+
     def changed(self, **values) -> "Params":
         """A copy with some values changed, checked anew; see `as_of` for a change of `facts`."""
         side = values.get("facts", self.facts)
-        return type(self)(**{**self.as_of(side, self.model_dump()), **values})
+        return type(self)(**{**self.as_of(side, self.model_dump(exclude=self.follows)), **values})
 
     @classmethod
     def as_of(cls, side: str, values: dict) -> dict:
@@ -247,10 +201,15 @@ class Params(BaseModel):
         """{name: ParameterSpec} of every parameter, in the order declared."""
         if "_specs" not in cls.__dict__:
             shared = [name for base in cls.__mro__[1:] if base.__module__.startswith(ROOM)
-                      for name in vars(base).get("__annotations__", ()) if name in cls.model_fields]
+                      for name in vars(base).get("__annotations__", ())
+                      if name in cls.model_fields and _group(base, name) == _group(cls, name)]
             names = [*(name for name in cls.model_fields if name not in shared), *shared]
             cls._specs = {name: _spec(name, cls.model_fields[name]) for name in names}
         return cls._specs
+
+
+def _group(cls: type[Params], name: str) -> str:
+    return cls.model_fields[name].json_schema_extra["group"]
 
 
 def _spec(name: str, field) -> ParameterSpec:

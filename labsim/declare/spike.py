@@ -55,9 +55,9 @@ def check_spikes(p: Params, name: str = "spike") -> None:
 
 
 def spikes(p: Params, name: str = "spike") -> float:
-    """How many there are in a run, or so."""
+    """How many there are in a run, or so; none where a file is replayed."""
     factor, start, lasts, every = _knobs(p, name)
-    if factor == 1 or not lasts or start >= p.duration:
+    if factor == 1 or not lasts or start >= p.duration or getattr(p, "traced", False):
         return 0
     return (p.duration - start) / every if every else 1
 
@@ -74,7 +74,9 @@ def spiked(p: Params, rate: float, name: str = "spike") -> RateCurve:
 def burst(p: Params, t: float, name: str = "spike") -> dict[str, float]:
     """What a hand that asks for a burst at `t` s changes: the spike comes then, or once more, or
     lasts longer if it is there already. What was before `t` stays as it was where the knobs can say
-    so."""
+    so. A file that is replayed has no burst, but it may be twice as much."""
+    if getattr(p, "traced", False):
+        return {"trace_factor": min(2 * p.trace_factor, p.specs()["trace_factor"].bounds[1])}
     factor, start, lasts, every = _knobs(p, name)
     part, again = round(p.duration / PART, 1), hasattr(p, f"{name}_every")
     twice = {f"{name}_factor": min(2 * factor, p.specs()[f"{name}_factor"].bounds[1])}

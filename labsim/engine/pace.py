@@ -20,6 +20,7 @@ LONGEST = 1.0       # s of a step while something changes
 SHORTEST = 0.05     # s
 FOLLOWED = 0.5      # s of a step at most, while single requests are asked and answered
 SETTLED = 2.0       # s for which steps stay short where nobody comes back
+SOFT = 1.0          # of a step's work for a period of a file that nobody waits in: two quick steps
 BINS = 64, 512      # at most, for the longest wait; of a crowd that comes back as a crowd
 
 
@@ -65,15 +66,15 @@ def settling(waits: list[tuple[float, float]]) -> float:
 
 
 def most_steps(waits: list[tuple[float, float]], changes: float, points: int,
-               duration: float) -> float:
+               duration: float, periods: float = 0.0) -> float:
     """How many steps a run of `duration` s with so many `points` in its record takes at most, if
-    load or capacity change so often."""
+    load or capacity change so often; beside it the `periods` of a file in which nobody waits."""
     least, parts, calm = shortest(waits), growth(waits), min(settling(waits), duration)
     even, longest = parts * least, parts * LONGEST      # s since the change: until steps grow, and
     steps = min(calm, even) / least                     # until they are as long as they may be
     steps += parts * math.log(min(calm, longest) / even) if calm > even else 0.0
     steps += max(0.0, calm - longest) / LONGEST
-    return points + changes + min(changes * steps, duration / least)
+    return points + changes + min(changes * steps, duration / least) + SOFT * periods
 
 
 def bins(waits: list[tuple[float, float]]) -> tuple[float, float]:
@@ -83,10 +84,10 @@ def bins(waits: list[tuple[float, float]]) -> tuple[float, float]:
 
 
 def counted_run(keys: float, waits: list[tuple[float, float]], changes: float, points: int,
-                duration: float) -> dict[str, float]:
+                duration: float, periods: float = 0.0) -> dict[str, float]:
     """What a run of so many `keys` will take (fields of an `Estimate`), if load or capacity change
-    so often and the record has so many `points`."""
-    steps = most_steps(waits, changes, points, duration)
+    so often, the record has so many `points`, and nobody waits in so many `periods` of a file."""
+    steps = most_steps(waits, changes, points, duration, periods)
     longest, width = bins(waits)
     a_step = sum((high - low + LONGEST) / width + 3 for low, high in waits)     # bins, at most
     kept = keys * (4 * points + len(waits) * longest / width)
@@ -102,7 +103,7 @@ class Pace:
     def __init__(self, sim, order: int):
         self._sim, self._order = sim, order
         self._parts: list[Callable[[Step], float]] = []
-        self._jumps: list[np.ndarray] = []
+        self._jumps: dict[bool, list[np.ndarray]] = {False: [], True: []}   # soft ones, too
         self._least, self._growth = LONGEST, growth([])
         self._settled = self._settling = 0.0        # short steps, at least and at most
         self._stirred, self._awaited, self._most = True, -1.0, math.inf
@@ -130,9 +131,10 @@ class Pace:
         """A part finds out by a step what changes: after each change some are short."""
         self._settled = SETTLED
 
-    def jumps(self, times: np.ndarray) -> None:
-        """At these times (s) a rate changes at once."""
-        self._jumps.append(np.asarray(times, dtype=float))
+    def jumps(self, times: np.ndarray, soft: bool = False) -> None:
+        """At these times (s) a rate changes at once. soft: from one period of a file to the next:
+        a step is short then, and further ones only if somebody waits."""
+        self._jumps[soft].append(np.asarray(times, dtype=float))
 
     def changed(self) -> None:
         """Something is about to change: when the step ends that is being made, or else now."""
@@ -144,19 +146,23 @@ class Pace:
 
     def _run(self):
         sim, ends, least = self._sim, self._sim.record.t[1:].tolist(), self._least
-        jumps = np.unique(np.concatenate([*self._jumps, [np.inf]]))
-        jumps = iter(jumps[jumps > 0].tolist())
-        jump, k, now, since, ahead = next(jumps), 0, 0.0, 0.0, 0.0
+        jumps, softs = (iter(np.unique(np.concatenate([*self._jumps[soft], [np.inf]])).tolist())
+                        for soft in (False, True))
+        jump, soft, k, now, since, ahead, calm = 0.0, 0.0, 0, 0.0, 0.0, 0.0, 0.0
         while k < len(ends):
             yield sim.until(now, self._order)
-            if self._stirred or now >= jump:
+            if self._stirred or now >= min(jump, soft):
+                calm = self._settled if self._stirred or now >= jump else max(
+                    calm - (now - since), min(self._settled, least))
                 since, length, self._stirred = now, least, False
                 while jump <= now:
                     jump = next(jumps)
-            end = min(ends[k], jump, now + max(ahead, least), now + self._most)
+                while soft <= now:
+                    soft = next(softs)
+            end = min(ends[k], jump, soft, now + max(ahead, least), now + self._most)
             if sim.env.peek() < end:
                 end = max(sim.env.peek(), min(now + least, end))
-            if now - since < (self._settling if now < self._awaited else self._settled):
+            if now - since < (self._settling if now < self._awaited else calm):
                 while length < LONGEST and now - since >= 2 * length * self._growth:
                     length = min(2 * length, LONGEST)
                 end = min(end, now + length)

@@ -20,6 +20,7 @@ import numpy as np
 from labsim.errors import ParameterError, require, require_each
 
 BLOCK = 8_192   # requests made at a time
+LARGE = 32 * BLOCK      # requests of one period that are made in parts, for memory
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,12 @@ def _replay(counts: np.ndarray, period: float, rng: np.random.Generator) -> Iter
     batches = np.cumsum(counts) // BLOCK
     edges = np.flatnonzero(np.diff(batches, append=-1)) + 1
     for first, last in zip(np.concatenate([[0], edges[:-1]]), edges):
-        starts = np.repeat(np.arange(first, last, dtype=float), counts[first:last])
+        large = counts[first] > LARGE       # it begins its batch
+        if large:
+            parts = -(-int(counts[first]) // (LARGE // 2))
+            for k, n in enumerate(rng.multinomial(counts[first], np.full(parts, 1 / parts))):
+                yield np.sort(first + (k + rng.random(n)) / parts) * period
+        starts = np.repeat(np.arange(first + large, last, dtype=float), counts[first + large:last])
         yield np.sort((starts + rng.random(len(starts))) * period)
 
 

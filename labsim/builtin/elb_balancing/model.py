@@ -51,7 +51,7 @@ def simulate(p: ElbBalancingParams, sim: Simulation) -> "Balancing":
         checks=elb.HealthChecks(p.health_interval, p.health_timeout, p.unhealthy_threshold,
                                 p.healthy_threshold),
         target_price=p.target_price, random=sim.stream)
-    load = Load(lambda _: kit.spiked(p, p.request_rate))
+    load = Load(lambda _: kit.load(p, "request_rate"))
     users = elb.Users(sim, "users", load, balancer, count=p.users, cv=p.user_cv,
                       visit=p.visit_time, retry=p.retry, random=sim.stream)
     if p.fault != "none":
@@ -98,7 +98,8 @@ def estimate(p: ElbBalancingParams) -> Estimate:
     followed = attempts(p) if p.retry else 0.0
     targets, nodes = sum(p.counts) + p.add_targets, sum(n > 0 for n in p.counts)
     in_scope = targets if p.crosses else targets / nodes
-    often = p.balancer == rules.NLB and p.kept * ROUNDS * p.request_rate < BLOCK
+    rate = requests / p.duration if p.traced else p.request_rate
+    often = p.balancer == rules.NLB and p.kept * ROUNDS * rate < BLOCK
     alone = p.quiet and not p.kept      # nothing but the lines matters
     picking = requests * (((80 if alone else 140) + in_scope) * LOOKED_AT
                           if p.picks == rules.LEAST else
@@ -126,7 +127,7 @@ def estimate(p: ElbBalancingParams) -> Estimate:
 
 def asked(p: ElbBalancingParams) -> float:
     """Requests that are to be expected."""
-    return kit.spiked(p, p.request_rate).cumulative[-1]
+    return float(kit.load(p, "request_rate").cumulative[-1])
 
 
 def attempts(p: ElbBalancingParams) -> float:

@@ -3,15 +3,17 @@
 from typing import Literal
 
 from labsim.declare import (
+    BY_RATE,
     ClientParams,
+    TraceParams,
     check_spikes,
     choice,
     every_knob,
     flag,
     integer,
+    load,
     number,
     spike_knobs,
-    spikes,
 )
 from labsim.errors import ParameterError
 from labsim.services.elb import rules as elb
@@ -30,18 +32,22 @@ def targets(default: int, zone: str):
         help=f"Targets in zone {zone} at the start; with none the zone is not enabled.")
 
 
-class ElbBalancingParams(ClientParams):
+class ElbBalancingParams(ClientParams, TraceParams):
     """Parameters of `elb-balancing`."""
+
+    rates = ("request_rate",)
 
     request_rate: float = number(
         200, unit="req/s", bounds=(0, 100_000), slider=(10, 10_000), step=10, label="Request rate",
-        group=LOAD, help="Requests per second of all users together, outside of a spike.")
+        group=LOAD, when=BY_RATE,
+        help="Requests per second of all users together, outside of a spike.")
     spike_factor: float
     spike_start: float
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(
-        1, 120, 15, group=LOAD, starts=(0, 900), lasts=(0, 300), steps=(0.5, 10, 5))
-    spike_every: float = every_knob(LOAD)
+        1, 120, 15, group=LOAD, starts=(0, 900), lasts=(0, 300), steps=(0.5, 10, 5),
+        when=BY_RATE)
+    spike_every: float = every_knob(LOAD, when=BY_RATE)
     service_time: float = number(
         0.02, unit="s", bounds=(0.001, 3_600), slider=(0.005, 0.5), step=0.005,
         label="Service time", group=LOAD,
@@ -227,8 +233,9 @@ class ElbBalancingParams(ClientParams):
 
     @property
     def busiest_rate(self) -> float:
-        """Requests per second in a spike, or outside of it, whichever is more."""
-        return self.request_rate * (max(1.0, self.spike_factor) if spikes(self) else 1.0)
+        """Requests per second in a spike, or outside of it, whichever is more; or in a trace's
+        busiest period."""
+        return float(load(self, "request_rate").rate.max())
 
     @property
     def quiet(self) -> bool:

@@ -141,7 +141,7 @@ def undisturbed(p) -> None:
     """`NotApplicable` unless the same targets serve everybody all the time."""
     if not p.quiet:
         raise kit.NotApplicable("targets come, leave or die")
-    if kit.spikes(p):
+    if kit.changes(p):
         raise kit.NotApplicable("the rate changes")
     if p.kept:
         raise kit.NotApplicable("users stay with a target")

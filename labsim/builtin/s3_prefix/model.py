@@ -18,7 +18,7 @@ from labsim.builtin.s3_prefix.params import S3PrefixParams
 from labsim.engine import Arrivals, Estimate, Order, RateCurve, Simulation, counted_run
 from labsim.services import kms, s3
 from labsim.services.common import retries as sdk
-from labsim.services.kms.rules import SSE_S3
+from labsim.services.kms.rules import SSE_S3, calls_per_object
 from labsim.services.s3 import rules
 
 TICKS = 120             # of the record; steps are as short as they have to be
@@ -37,8 +37,8 @@ def simulate(p: S3PrefixParams, sim: Simulation) -> "Requests":
         quota=sdk.RetryQuota(p.clients) if waits and p.retry_quota else None)
     if ramps(p):
         sim.process(pieces(p, sim))
-    for name, inlet, rate in (("gets", bucket.gets, p.get_rate),
-                              ("puts", bucket.puts, p.put_rate)):
+    for name, inlet, rate in (("gets", bucket.gets, "get_rate"),
+                              ("puts", bucket.puts, "put_rate")):
         inlet.expect(Arrivals.drawn(load(p, rate), sim.record.t, sim.stream(name)))
     return Requests(p, sim, bucket=bucket, kms=account)
 
@@ -67,12 +67,15 @@ class Requests(kit.Outcome):
 
 def ramps(p: S3PrefixParams) -> bool:
     """Whether the rates rise or fall evenly."""
-    return p.ramp_factor != 1 and p.ramp_duration > 0
+    return p.ramp_factor != 1 and p.ramp_duration > 0 and not p.traced
 
 
-def load(p: S3PrefixParams, rate: float) -> RateCurve:
-    """`rate` (1/s) over the run, with its spikes, times a ramp from its start."""
-    curve = kit.spiked(p, rate)
+def load(p: S3PrefixParams, rate: str) -> RateCurve:
+    """One of both rates over the run, with its spikes, times a ramp from its start; its part of a
+    trace is as the trace has it."""
+    curve = kit.load(p, rate)
+    if p.traced:
+        return curve
     if not ramps(p):
         return RateCurve(curve.t, curve.rate * (p.ramp_factor if p.ramp_duration == 0 else 1))
     knots = [t for t in np.linspace(0.0, p.ramp_duration, PIECES + 1).tolist()
@@ -96,16 +99,31 @@ def retry_waits(p: S3PrefixParams) -> list[tuple[float, float]]:
     return sdk.waits(p.retry_mode, p.max_attempts, p.retry_base, p.retry_cap)
 
 
+def let_through(p: S3PrefixParams) -> float:
+    """Requests per second, of both kinds in their proportion, of which a bucket that has not
+    adapted turns nobody away, nor KMS."""
+    full = min(p.start_partitions, rules.prefixes_in_use(p.key_scheme, p.prefixes) * p.key_ranges)
+    both, calls = p.get_rate + p.put_rate, calls_per_object(p.encryption)
+    gets = p.get_rate / both if both else 0.5
+    writable = 1 if p.key_scheme == rules.DATE else full
+    each = p.start_rate / 100
+    return min(full * each * rules.GET_RATE / gets if gets else np.inf,
+               writable * each * rules.PUT_RATE / (1 - gets) if gets < 1 else np.inf,
+               p.kms_quota / calls if calls else np.inf)
+
+
 def estimate(p: S3PrefixParams) -> Estimate:
-    """What a run will take: as any counted run, with a change at each end of a spike, at each
-    piece of a ramp, and each time that partitions come or go."""
+    """What a run will take: as any counted run, with a change at each end of a spike or period of
+    a trace, at each piece of a ramp, and each time that partitions come or go."""
     prefixes = rules.prefixes_in_use(p.key_scheme, p.prefixes)
     ranges, grown = prefixes * p.key_ranges, 0
     if p.partition_time:
         grown = min(ranges, p.duration // p.partition_time)
         grown += min(grown, p.duration // p.cooling_time)
-    changes = 1 + 2 * kit.spikes(p) + grown + PIECES * ramps(p)
-    takes = counted_run(2 * ranges, retry_waits(p), changes, TICKS, p.duration)
+    close = kit.changes(p, above=let_through(p))
+    changes = 1 + close + grown + PIECES * ramps(p)
+    takes = counted_run(2 * ranges, retry_waits(p), changes, TICKS, p.duration,
+                        kit.changes(p) - close)
     if p.encryption != SSE_S3:      # asked again until the share that KMS throttles is known
         takes["events"] *= 2
     return Estimate(requests=0, lower="prefixes" if prefixes > p.key_ranges else "key_ranges",

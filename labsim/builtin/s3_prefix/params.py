@@ -3,7 +3,8 @@
 from typing import Literal
 
 from labsim.declare import (
-    Params,
+    BY_RATE,
+    TraceParams,
     check_spikes,
     choice,
     every_knob,
@@ -19,27 +20,34 @@ RETRIED = ("retry_mode", ("at-once", *SPACED[1]))
 KMS = ("encryption", ("sse-kms", "sse-kms-bucket-key"))
 
 
-class S3PrefixParams(Params):
+class S3PrefixParams(TraceParams):
     """Parameters of `s3-prefix`."""
+
+    rates = ("get_rate", "put_rate")
 
     get_rate: float = number(
         8_000, unit="req/s", bounds=(0, 100_000_000), slider=(0, 50_000), step=500,
-        label="GET rate", group=LOAD, help="GET requests per second, outside the spike.")
+        label="GET rate", group=LOAD,
+        help="GET requests per second, outside the spike; of a trace's requests its part of both.")
     put_rate: float = number(
         1_000, unit="req/s", bounds=(0, 100_000_000), slider=(0, 20_000), step=250,
-        label="PUT rate", group=LOAD, help="PUT requests per second, outside the spike.")
+        label="PUT rate", group=LOAD,
+        help="PUT requests per second, outside the spike; of a trace's requests its part of both.")
     spike_factor: float
     spike_start: float
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(
-        1, 60, 5, group=LOAD, of="both rates during the spike", lasts=(0, 600), steps=(0.5, 10, 5))
-    spike_every: float = every_knob(LOAD)
+        1, 60, 5, group=LOAD, of="both rates during the spike", lasts=(0, 600), steps=(0.5, 10, 5),
+        when=BY_RATE)
+    spike_every: float = every_knob(LOAD, when=BY_RATE)
     ramp_factor: float = number(
         1, unit="x", bounds=(0, 1_000), slider=(0, 10), step=0.5, label="Ramp factor", group=LOAD,
+        when=BY_RATE,
         help="Both rates go evenly from the start of the run to so many times as much; 1 for none.")
     ramp_duration: float = number(
         1_800, unit="s", bounds=(0, 8_640_000), slider=(0, 7_200), step=60, label="Ramp lasts",
-        group=LOAD, help="How long the rates take for that; 0: they are there from the start.")
+        group=LOAD, when=BY_RATE,
+        help="How long the rates take for that; 0: they are there from the start.")
     duration: float = number(
         3_600, unit="s", bounds=(10, 8_640_000), slider=(60, 14_400), step=60, label="Duration",
         group=LOAD, help="Simulated time; a tick of the model is a part of it.")

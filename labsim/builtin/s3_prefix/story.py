@@ -80,7 +80,7 @@ PRESETS = (
 def allowed(p) -> float:
     """Requests per second that get through at a steady load: each operation up to the limits of
     the prefixes that it meets, both up to the KMS quota."""
-    if p.spike_factor != 1 or p.ramp_factor != 1:
+    if p.traced or p.spike_factor != 1 or p.ramp_factor != 1:
         raise kit.NotApplicable("the load changes")
     if p.partition_time:
         raise kit.NotApplicable("the bucket has yet to split")

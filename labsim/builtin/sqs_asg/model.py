@@ -17,16 +17,8 @@ clients wait, or something breaks, message by message on the agenda.
 import numpy as np
 
 from labsim import declare as kit
-from labsim.builtin.sqs_asg.params import SqsAsgParams, load
-from labsim.engine import (
-    Estimate,
-    RateCurve,
-    ServiceTimes,
-    Simulation,
-    at_once,
-    merged,
-    replay,
-)
+from labsim.builtin.sqs_asg.params import SqsAsgParams
+from labsim.engine import Estimate, RateCurve, ServiceTimes, Simulation, at_once, merged
 from labsim.engine.workload import BLOCK
 from labsim.services import autoscaling, ec2, sqs
 from labsim.services.cloudwatch.rules import STANDARD_RESOLUTION
@@ -35,7 +27,9 @@ FOLLOWED, WAITED_FOR = 0.5, 0.4     # events that a message takes on the agenda;
 
 
 def curve(p: SqsAsgParams) -> RateCurve:
-    """The arrival rate over time, for all workloads but the trace; a burst comes beside it."""
+    """The arrival rate over time; a burst comes beside it."""
+    if p.traced:
+        return kit.load(p, "arrival_rate")
     if p.workload == "steady":
         return RateCurve.steady(p.arrival_rate, p.duration)
     if p.workload == "diurnal":
@@ -44,17 +38,6 @@ def curve(p: SqsAsgParams) -> RateCurve:
         return kit.spiked(p, p.arrival_rate)
     return RateCurve.ramp(p.arrival_rate, p.spike_factor, p.spike_start, p.spike_duration,
                           p.duration)
-
-
-def arrivals(p: SqsAsgParams, sim: Simulation):
-    """Blocks of arrival times, and notes on what was done to a trace."""
-    rng = sim.stream("arrivals")
-    if p.workload != "trace":
-        return curve(p).arrivals(rng), ()
-    trace = load(p.trace)
-    counts = np.diff(np.floor(np.cumsum(trace.counts) * p.trace_factor), prepend=0)
-    blocks = replay(counts.astype(np.int64), trace.period, rng)
-    return (block[block <= p.duration] for block in blocks), trace.notes
 
 
 def policy(p: SqsAsgParams, group: autoscaling.Group, metric) -> autoscaling.policies.Policy:
@@ -73,9 +56,9 @@ def policy(p: SqsAsgParams, group: autoscaling.Group, metric) -> autoscaling.pol
         out_steps=[(0.0, t, out), (t, 3 * t, 2 * out), (3 * t, far, 4 * out)])
 
 
-def send(p: SqsAsgParams, sim: Simulation, queue: sqs.Queue, blocks) -> kit.Client | None:
+def send(p: SqsAsgParams, sim: Simulation, queue: sqs.Queue) -> kit.Client | None:
     """Messages come; with clients who wait for the result, who are returned."""
-    sources = [blocks]
+    sources = [curve(p).arrivals(sim.stream("arrivals"))]
     if p.burst_size and p.burst_start <= p.duration:
         sources.append(at_once(p.burst_size, p.burst_start))
     if p.retry is None:
@@ -89,14 +72,11 @@ def send(p: SqsAsgParams, sim: Simulation, queue: sqs.Queue, blocks) -> kit.Clie
 
 def simulate(p: SqsAsgParams, sim: Simulation) -> "Backlog":
     """Messages arrive, instances take them, alarms on the backlog move the group."""
-    blocks, notes = arrivals(p, sim)
-    for note in notes:
-        sim.log("note", note)
     queue = sqs.Queue(sim, "orders", p.visibility_timeout, backlog=p.backlog, threads=p.threads,
                       in_flight_limit=p.in_flight_limit, order=p.order,
                       max_age=p.max_age or float("inf"), price=p.request_price,
                       random=sim.stream("service"))
-    clients = send(p, sim, queue, blocks)
+    clients = send(p, sim, queue)
     fleet = ec2.Fleet(sim, "workers", p.boot_time + p.user_data_time, consumes=queue,
                       work=ServiceTimes(p.service_time, p.service_cv), drain=p.drain,
                       price=p.instance_price, random=sim.stream("consumer"))
@@ -110,7 +90,7 @@ def simulate(p: SqsAsgParams, sim: Simulation) -> "Backlog":
                   else queue.backlog_per(fleet, p.metric_period, "backlog per instance"))
         rule = policy(p, group, metric)
     return Backlog(p, sim, clients=clients, queue=queue, fleet=fleet, group=group, metric=metric,
-                   policy=rule, notes=notes)
+                   policy=rule)
 
 
 class Backlog(kit.Outcome):
@@ -153,14 +133,8 @@ def sends(p: SqsAsgParams, peak: float, backlog: float, each: float) -> float:
 def estimate(p: SqsAsgParams) -> Estimate:
     """What a run will take: its messages, the ticks of the metric, of its two alarms and of the
     policy, and the instances that it may start."""
-    if p.workload == "trace":
-        trace = load(p.trace)
-        inside = trace.counts[:int(p.duration // trace.period) + 1]
-        messages, lower = float(inside.sum()) * p.trace_factor, "trace_factor"
-        peak = float(inside.max(initial=0)) * p.trace_factor / trace.period
-    else:
-        rate = curve(p)
-        messages, lower, peak = float(rate.cumulative[-1]), "arrival_rate", float(rate.rate.max())
+    rate = curve(p)
+    messages, lower, peak = float(rate.cumulative[-1]), "arrival_rate", float(rate.rate.max())
     at_once = p.backlog + p.burst_size
     messages += at_once
     if at_once > messages / 2:

@@ -3,12 +3,11 @@
 from typing import Literal
 
 from labsim import factbook
-from labsim.declare import ClientParams, choice, flag, integer, number, path, spike_knobs
+from labsim.declare import ClientParams, TraceParams, choice, flag, integer, number, spike_knobs
 from labsim.declare.client_knobs import CLIENTS
 from labsim.errors import ParameterError
 from labsim.services.autoscaling.rules import CHANGE
 from labsim.services.cloudwatch.rules import PERIODS, fits, is_period, most_datapoints
-from labsim.traces.cloudwatch_export import TraceError, read_trace
 
 LOAD, WORK, SCALING, INSTANCES, COST = "Load", "Work", "Scaling", "Instances", "Cost"
 SHAPED = ("workload", ("spike", "ramp"))
@@ -20,8 +19,10 @@ ADJUSTS = ("policy", ("simple", "step"))
 ONCE = 3_000    # messages of a burst whose size is not said
 
 
-class SqsAsgParams(ClientParams):
+class SqsAsgParams(ClientParams, TraceParams):
     """Parameters of `sqs-asg`."""
+
+    rates = ("arrival_rate",)
 
     workload: Literal["steady", "spike", "ramp", "diurnal", "trace"] = choice(
         "spike", label="Workload", group=LOAD, help="How the arrival rate changes over time.")
@@ -50,13 +51,6 @@ class SqsAsgParams(ClientParams):
         0, unit="messages", bounds=(0, 10_000_000), slider=(0, 20_000), step=100,
         label="Backlog at the start", group=LOAD,
         help="Messages that wait when the run begins; their age counts from then.")
-    trace: str = path(
-        label="Trace file", group=LOAD, when=("workload", ("trace",)),
-        help="A CloudWatch export to replay: its counts per period become arrivals.")
-    trace_factor: float = number(
-        1, unit="x", bounds=(0, 10_000), slider=(1, 100), step=1, label="Trace multiplied by",
-        group=LOAD, help="Every count of the trace is multiplied by this.",
-        when=("workload", ("trace",)))
     duration: float = number(
         5_400, unit="s", bounds=(60, 8_640_000), slider=(1800, 86_400), step=600,
         label="Duration", group=LOAD,
@@ -191,22 +185,10 @@ class SqsAsgParams(ClientParams):
 
     @classmethod
     def complete(cls, values: dict) -> dict:
-        """A trace says how long it is, unless `duration` says less. A burst, which was a workload
-        of its own once, comes beside a steady one."""
+        """A burst, which was a workload of its own once, comes beside a steady one."""
         if values.get("workload") == "burst":
             values = {"burst_size": ONCE, **values, "workload": "steady"}
-        if values.get("workload") != "trace":
-            return values
-        if not values.get("trace"):
-            raise ParameterError("trace", "", 'the path of a CloudWatch export (workload="trace")')
-        given = values.get("duration")
-        try:
-            whole = load(values["trace"]).duration
-        except ParameterError:
-            if given is None:
-                raise
-            return values       # the values say all; whoever runs them needs the file
-        return {**values, "duration": whole if given is None else min(given, whole)}
+        return super().complete(values)
 
     def check(self) -> None:
         """min <= instances <= max where a policy may move them; alarms that CloudWatch has."""
@@ -222,11 +204,3 @@ class SqsAsgParams(ClientParams):
         for name in ("high_datapoints", "low_datapoints") if self.policy != "none" else ():
             if not fits(self.metric_period, getattr(self, name)):
                 raise ParameterError(name, getattr(self, name), most_datapoints(self.metric_period))
-
-
-def load(file: str):
-    """The trace in `file`; what is wrong with it is an error of the parameter `trace`."""
-    try:
-        return read_trace(file)
-    except TraceError as error:
-        raise ParameterError("trace", file, f"a CloudWatch export: {error}") from None
