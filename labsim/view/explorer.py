@@ -14,7 +14,7 @@ import traitlets as t
 
 from labsim.declare.amounts import amount
 from labsim.declare.describe import csv_text
-from labsim.errors import ParameterError
+from labsim.errors import LabsimError, ParameterError
 from labsim.text import format_value
 from labsim.view import links
 from labsim.view.compare import compare
@@ -30,6 +30,7 @@ from labsim.view.told import told
 
 REPLICATIONS = 30
 PAUSE = 0.4     # seconds without a change before they begin, and between two looks at them
+NO_FILE = "No traffic of your own yet: drop a file on the picture, or choose one (Own traffic)"
 BREATH = 0.02   # seconds for the sliders between two runs, where there are no threads
 
 
@@ -63,6 +64,7 @@ class Explorer(Session):
         self.widget.on_msg(self._heard)
         self.replications = self._looking = None
         self._repeat, self._shown, self._plan_of, self._ghost_of = False, 0, lab, None
+        self._pieces = []
         self.render()
         if notice:
             self.notice = notice
@@ -175,7 +177,7 @@ class Explorer(Session):
 
     # -- what a hand asks for ----------------------------------------------------------------------
 
-    def _heard(self, _, content, __) -> None:
+    def _heard(self, _, content, buffers) -> None:
         """A message of the stage; whatever goes wrong is said on it."""
         value, at = content.get("value"), content.get("at")
         acts = {
@@ -184,6 +186,8 @@ class Explorer(Session):
             "undo": self.undo, "pin": self.pin, "unpin": self.unpin,
             "touch": lambda: self.touch(value, at), "mend": self.mend,
             "strike": lambda: self._struck(*value, at), "burst": lambda: self.burst(value, at),
+            "file": lambda: self._came(value, buffers, *content.get("part", (0, 1)),
+                                       content.get("files", 1)),
             "many": lambda: self.many(value), "save": lambda: self._saved(value)}
         try:
             if content.get("do") in acts:
@@ -202,6 +206,25 @@ class Explorer(Session):
     def _struck(self, part: str, what: str, lasts, badly, at: float) -> None:
         self.strike(part, what, _number("for how long", lasts, "s"),
                     _number("how badly", badly, ""), at)
+
+    def _came(self, name: str, buffers, place: int, pieces: int, files: int) -> None:
+        """A piece of a file of one's own, for no message may be as long as a file; with the last
+        one it is run. files: how many were given at once."""
+        self._pieces = [*self._pieces[:place], *map(bytes, buffers)]
+        if place + 1 < pieces:
+            return
+        got, self._pieces = self._pieces, []
+        if len(got) != pieces:
+            raise LabsimError(f"{name}: a part of it got lost on its way; drop it once more")
+        self.bring(name, b"".join(got))
+        if files > 1:
+            self.notice = self.notice or f"Of {files} files one is used: {name}"
+            self._show()
+
+    def _failed(self, error: Exception) -> None:
+        super()._failed(error)
+        if getattr(error, "name", "") == "trace" and error.given == "":
+            self.notice = NO_FILE
 
     def _saved(self, kind: str) -> None:
         """The run as a file of a kind, for the browser to keep."""

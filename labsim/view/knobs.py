@@ -12,6 +12,9 @@ from labsim.view import links
 STOPS = 100         # places of a slider, but for the presets' own
 DECADES = 1.7       # powers of ten from which on a slider is logarithmic
 FIRST = 2           # of what a step sets anew: before what it asks about
+# Of a file of one's own: what is said about it, and which knobs come first while it runs.
+OF_A_FILE = ("trace_metric", "trace_as", "trace_factor", "trace_start")
+OWN = ("trace_factor", "trace_start", "trace_metric", "duration")
 LAST = ("duration", "facts")    # they change what is seen, hardly what happens
 
 
@@ -39,9 +42,10 @@ def ranked(lab, step: int) -> list[str]:
 
 
 def shown(lab, name: str) -> bool:
-    """Whether a hand may set this parameter: no free text, and no switch that changes nothing."""
+    """Whether a hand may set this parameter: no path, and no switch that changes nothing."""
     spec = lab.Params.specs()[name]
-    return not links.is_text(spec) and (name != "facts" or lab.facts_differ)
+    free = links.is_text(spec) and name not in OF_A_FILE
+    return not free and (name != "facts" or lab.facts_differ)
 
 
 def moved(lab, step: int) -> list[str]:

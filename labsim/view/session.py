@@ -7,17 +7,22 @@ it. What was changed can be taken back, step by step.
 """
 
 import asyncio
+from itertools import count
+from pathlib import PurePath
 
+from labsim import traces
 from labsim.declare.describe import as_code
 from labsim.declare.faults import as_text, checked
 from labsim.engine import Budget
 from labsim.errors import LabsimError, ParameterError, unknown
-from labsim.view import links
+from labsim.text import format_value
+from labsim.view import knobs, links
 
 LIVE = Budget(seconds=1.5)  # what a slider may start; a run by hand may take more
 DELAY = 0.002       # seconds in which further changes join the same run
 SHARE = 10          # a fault lasts such a part of the run, if nothing else is said
 MOST_BACK = 100     # changes that can be taken back
+_files: dict[str, bytes] = {}   # of one's own that have been run, by their names
 
 
 class Session:
@@ -34,6 +39,7 @@ class Session:
         self.notice = ""
         self._history: list[tuple[dict, int, int]] = []
         self._waiting = None
+        self._unfitted = False      # a file came, and how long it is has not been seen yet
 
     # -- what a learner, a test and a button do alike ----------------------------------------------
 
@@ -46,6 +52,7 @@ class Session:
         """The step of the story at this place, from 0, with its own parameters."""
         scenes = links.scenes(self.lab)
         self._keep()
+        self._unfitted = False
         self.step = min(max(int(step), 0), len(scenes) - 1)
         self.values = self.lab.Params(**scenes[self.step].values).model_dump()
         self.at = None
@@ -65,6 +72,7 @@ class Session:
         """Take the last change back."""
         if self._history:
             self.values, self.step, self.seed = self._history.pop()
+            self._unfitted = False
             self.render()
 
     def pin(self) -> None:
@@ -112,6 +120,36 @@ class Session:
             raise unknown("source", box, sources)
         self.set(**sources[box](self.result.params, at))
 
+    def bring(self, name: str, raw: bytes) -> None:
+        """Run the traffic in a file of one's own, as it is and as much of it as fits; its bytes
+        `raw` stay in memory, under its name.
+
+        `LabsimError` for a file that can't be read: nothing changes then. One that leaves a choice,
+        such as which of its metrics is meant, is taken; its knob says so.
+        """
+        start = self.lab.Params().model_dump()
+        if "trace" not in start:
+            raise LabsimError(f"{self.lab.title} takes no traffic of your own")
+        given, name = name, _name(name, raw)
+        if len(raw) > traces.MAX_BYTES:
+            raise traces.TraceError(f"{given}: {format_value(len(raw), 'bytes')}, at most "
+                                    f"{format_value(traces.MAX_BYTES, 'bytes')}")
+        traces.bring(name, raw)
+        base = self.values if self.error is None else self.result.params.model_dump()
+        own = {**base, **{knob: start[knob] for knob in knobs.OF_A_FILE if knob in start},
+               "workload": "trace", "trace": name}
+        try:
+            self._fitted(own)
+        except ParameterError as error:
+            if error.name not in knobs.OF_A_FILE:
+                said = error.__context__    # what the reader says, word for word
+                raise traces.TraceError(str(said).replace(name, given)) if isinstance(
+                    said, traces.TraceError) else error from None
+        _files[name] = raw
+        self._put(own)
+        self._unfitted = True
+        self.render()
+
     # -- what it is, in words ----------------------------------------------------------------------
 
     @property
@@ -137,16 +175,24 @@ class Session:
             self._waiting.cancel()      # this is the run that others wait for
             self._waiting = None
         try:
+            if self._unfitted:
+                self.values, self._unfitted = self._fitted(self.values), False
             self.result = self.lab.run(self.lab.Params(**self.values), self.seed, budget=LIVE)
             self.error, self.notice = None, ""
         except Exception as error:      # shown, and kept in self.error
             self._failed(error)
         self._show()
 
+    def _fitted(self, values: dict) -> dict:
+        """These values, for as long as their file is, or as what a slider may start can be."""
+        values = {name: value for name, value in values.items() if name != "duration"}
+        return self.lab.fitting(self.lab.Params(**values), LIVE).model_dump()
+
     def _failed(self, error: Exception) -> None:
         self.error = error
         kind = "" if isinstance(error, LabsimError) else f"{type(error).__name__}: "
-        known = isinstance(error, ParameterError) and error.name in self.lab.Params.specs()
+        known = (isinstance(error, ParameterError) and error.name in self.lab.Params.specs()
+                 and knobs.shown(self.lab, error.name))
         self.notice = "" if known else f"{kind}{error}"
 
     def _keep(self) -> None:
@@ -175,3 +221,14 @@ class Session:
 
     def _show(self) -> None:
         raise NotImplementedError
+
+
+def _name(name: str, raw: bytes) -> str:
+    """The name for these bytes: another one where other bytes have run under it, so that undo can
+    go back to those."""
+    name = " ".join(str(name).split()) or "traffic"
+    path = PurePath(name)
+    others = (f"{path.stem} ({i}){path.suffix}" for i in count(2))
+    while _files.get(name, raw) != raw:
+        name = next(others)
+    return name

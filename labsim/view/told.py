@@ -4,6 +4,7 @@ Picture the programme that is handed out before the play: who is in it, and in w
 happens in it is in the recordings.
 """
 
+from labsim import traces
 from labsim.declare.drawing import MOST_BARS
 from labsim.text import format_value
 from labsim.view import knobs, links
@@ -16,6 +17,8 @@ def told(lab, *, still: bool = False) -> dict:
 
     steps: title, say, values (all), what the step moves, the knobs as ranked, the headline, what is
     set in words, the moment to open at (s). knobs: {name: plate}. boxes, links, panels, metrics.
+    own: which knobs come first while a file of one's own runs, and how large one may be (bytes);
+    None where the lab takes none.
     """
     specs = lab.Params.specs()
     scenes = [lab.Params(**scene.values).model_dump() for scene in links.scenes(lab)]
@@ -26,6 +29,8 @@ def told(lab, *, still: bool = False) -> dict:
         "slug": lab.slug, "title": lab.title, "most_bars": MOST_BARS,
         "steps": [_step(lab, i, values, still) for i, values in enumerate(scenes)],
         "knobs": plates,
+        "own": {"knobs": [name for name in knobs.OWN if name in plates],
+                "most": traces.MAX_BYTES} if "trace" in specs else None,
         "boxes": [{"name": b.name, "at": list(b.at), "show": [list(pair) for pair in b.show],
                    "alarm": b.alarm, "bars": list(b.bars) if b.bars else None,
                    "breaks": b.breaks, "bursts": b.burst is not None} for b in lab.boxes],
