@@ -24,9 +24,12 @@ MODEL = """([source, traits]) => {
                 this.traits[name] = name === 'run' || name === 'ghost' ? bytes(value) : value;
             for (const name of Object.keys(changes)) this.tell('change:' + name);
         },
-        send(content) {
+        send(content, callbacks, buffers = []) {
             this.sent.push(content);
-            if (!window.deaf) window.kernel(content).then(changes => this.take(changes));
+            const text = data => Array.from(new Uint8Array(data), c => String.fromCharCode(c))
+                .join('');
+            if (!window.deaf) window.kernel(content, buffers.map(data => btoa(text(data))))
+                .then(changes => this.take(changes));
         },
     };
     const url = URL.createObjectURL(new Blob([source], {type: 'text/javascript'}));
@@ -65,8 +68,8 @@ class Tin:
                                     ".firstChild.dataset.t !== undefined")
         return self.page.locator(".stage")
 
-    def _heard(self, content):
-        self.explorer._heard(self.explorer.widget, content, [])
+    def _heard(self, content, buffers):
+        self.explorer._heard(self.explorer.widget, content, [*map(base64.b64decode, buffers)])
         if self.explorer._waiting is not None:      # there is no loop of a kernel here
             self.explorer.render()
         return self._changes()

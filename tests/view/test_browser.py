@@ -7,6 +7,7 @@ from pathlib import Path
 
 import browser
 import pytest
+from dragged import Drag
 from over_labs import some_labs
 
 import labsim
@@ -264,6 +265,37 @@ def test_a_kernel_that_is_gone_leaves_the_picture(how, lab_server, page):
     page.wait_for_timeout(800)
     assert stage.locator(".clock").inner_text() != before
     nothing_broken(page)
+
+
+def test_traffic_of_ones_own_comes_in_and_nowhere_else(lab_server, page, tmp_path, shots):
+    """A file larger than a message may be is dropped, another chosen, and taken back; JupyterLab
+    takes no part, no file is written, and no server hears of it but by the kernel's own line."""
+    rows = "\n".join(f"2026-03-02 {i // 12:02}:{i % 12 * 5:02}:00,100" for i in range(24))
+    (tmp_path / "large.csv").write_text(f"timestamp,value\n{rows}\n" + "\n" * (12 * 2**20))
+    (tmp_path / "small.csv").write_text(f"timestamp,value\n{rows}\n")
+    stage, asked = explored(page, lab_server("ours.ipynb")), []
+    stage.scroll_into_view_if_needed()
+    height, where = stage.bounding_box()["height"], page.url
+    page.on("request", lambda request: asked.append((request.method, request.url)))
+    box = stage.locator(".show").bounding_box()
+    drag = Drag(page, tmp_path / "large.csv", at=(box["x"] + 99, box["y"] + 50))
+    stage.locator(".drop", has_text="Drop it here").wait_for()
+    stage.screenshot(path=shots / "own-traffic-above.png")
+    drag.drop()
+    stage.locator("h2", has_text="Own traffic: large.csv").wait_for()
+    assert "2,400 requests in all" in stage.locator(".say").inner_text()
+    with page.expect_file_chooser() as chosen:
+        stage.get_by_role("button", name="Own traffic\u2026").press("Space")
+    chosen.value.set_files(tmp_path / "small.csv")
+    stage.locator("h2", has_text="Own traffic: small.csv").wait_for()
+    stage.screenshot(path=shots / "own-traffic.png")
+    page.keyboard.press("z")
+    stage.locator("h2", has_text="Own traffic: large.csv").wait_for()
+    assert stage.bounding_box()["height"] == height and page.url == where
+    page.wait_for_timeout(500)
+    assert not [url for method, url in asked if method != "GET" and "/workspaces/" not in url]
+    nothing_broken(page)
+    assert page.problems == []
 
 
 def test_two_views_of_one_explorer_show_the_same(lab_server, page):

@@ -10,6 +10,7 @@ import urllib.request
 import alone
 import browser
 import pytest
+from dragged import Drag
 from over_labs import LABS, each_lab, some_labs
 from test_browser import USUAL, presses
 
@@ -268,6 +269,25 @@ def test_an_instructor_gives_a_demo(server, tab, shots):
     assert browser.violations(tab) == []
     tab.keyboard.press("Escape")
     stage.locator(".drawer").wait_for(state="hidden")
+    assert tab.problems == []
+
+
+@in_browser
+def test_traffic_of_ones_own_on_a_wall(server, tab, tmp_path, shots):
+    """Dropped anywhere on the page; everything is in the window as before; the page's address,
+    which comes back to its state, names no file."""
+    rows = "\n".join(f"2026-03-02 {i // 12:02}:{i % 12 * 5:02}:00,100" for i in range(24))
+    (tmp_path / "orders.csv").write_text(f"timestamp,value\n{rows}\n")
+    visit(tab, f"{server}?lab=sqs-asg")
+    Drag(tab, tmp_path / "orders.csv", at=(2, 700)).drop()
+    shows(tab, "Own traffic: orders.csv")
+    fits(tab)
+    tab.screenshot(path=shots / "demo-own-traffic.png")
+    tab.wait_for_timeout(700)
+    assert "trace" not in tab.url
+    assert browser.violations(tab) == []
+    tab.keyboard.press("z")
+    shows(tab, LABS["sqs-asg"].presets[0].name)
     assert tab.problems == []
 
 

@@ -5,7 +5,8 @@ and whoever sits in front of the stage turns the clock back and forth by hand. E
 moves is the browser's business; the kernel hears of it when a knob is turned.
 
 The script is these files, one after the other: how a recording is read, the system, the figure,
-the knobs, the player, and what holds them together. Nothing in them knows any lab.
+the knobs, the player, files of one's own, and what holds them together. Nothing in them knows any
+lab.
 """
 
 import functools
@@ -15,7 +16,7 @@ from importlib.resources import files
 from labsim.text import RULE
 
 SCRIPTS = ("said", "text", "recording", "scene", "boxes", "curves", "knobs", "drawer", "player",
-           "app", "hands", "meet", "main")
+           "own", "app", "hands", "meet", "main")
 
 
 def read(name: str) -> str:

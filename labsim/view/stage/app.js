@@ -24,8 +24,11 @@ const PAGE = `
   <button class="undo" title="Take the last change back (Z)">Undo</button>
   <button class="large" aria-pressed="false" title="Large type">Aa</button>
   <button class="night" aria-pressed="false" title="Dark or light">\u25d0</button>
+  <button class="own" hidden title="A file of it: ${KINDS}; or drop one on the picture"
+  >Own traffic\u2026</button><input type="file" aria-label="Own traffic" hidden>
   <button class="more" aria-expanded="false">All knobs</button></div>
-  <div class="told" aria-live="polite"><h2></h2> <p class="say"></p></div>
+  <div class="told" aria-live="polite"><div><h2></h2> <p class="say"></p>
+  <button class="rest" aria-expanded="false" hidden></button></div></div>
 </header>
 <p class="notice" role="alert" hidden></p>
 <dl class="cards"></dl>
@@ -46,7 +49,8 @@ const PAGE = `
 </div>
 <section class="hand" aria-label="Knobs at hand"></section>
 <aside class="drawer" aria-label="All knobs and numbers" hidden></aside>
-<p class="words" aria-live="polite"></p>`;
+<p class="words" aria-live="polite"></p>
+<div class="drop" role="status" hidden><span></span></div>`;
 
 class Shown {
   constructor(model, host, runs) {
@@ -83,7 +87,6 @@ class Shown {
     const moved = state.step !== this.step || !this.run, data = this.model.get('run');
     if (moved) this.before = this.run;
     this.step = state.step ?? 0;
-    this.notice(state.notice);
     const key = `${state.pinned} ${state.at}`;
     if (data?.byteLength && (data !== this.data || key !== this.key)) {
       const run = data === this.data ? this.run : opened(data);
@@ -98,46 +101,73 @@ class Shown {
     this.knobs(state.error);
     this.told();
     this.drawer?.refresh();
+    this.notice();
     this.address(state.link);
   }
 
-  notice(text) {
+  // What went wrong, unless its knob says it.
+  notice() {
+    const {notice, error} = this.state ?? {}, drawer = !this.part('.drawer').hidden && this.drawer;
+    const beside = error && (this.rows?.[error.name] || drawer?.rows?.[error.name]);
+    const text = this.trouble || (this.dead ? this.model.get('wall') ? 'The demo\'s kernel does not '
+      + 'answer. Reload this page to go on at this step.' : GONE
+      : notice || (error && !beside ? error.text : ''));
     this.part('.notice').hidden = !text;
-    this.part('.notice').textContent = text ?? '';
+    this.part('.notice').textContent = text;
   }
 
-  // A page of its own comes back to this state when it is loaded again.
+  // What the kernel need not be asked about; it stays until something else is asked for.
+  complain(text) { this.trouble = text; this.notice(); }
+
+  // The name of the file of one's own that runs, if one does.
+  get brought() {
+    const {workload, trace} = this.live && this.plan.own && this.run?.params || {};
+    return workload === 'trace' && trace !== this.plan.steps[this.step].values.trace
+      ? trace.split(/[\\/]/).pop() : '';
+  }
+
+  // A page of its own comes back to this state when it is loaded again, but for a file.
   address(link) {
-    if (!link || !document.body.dataset.labsimPage || link === this.linked) return;
+    if (!link || this.brought || !document.body.dataset.labsimPage || link === this.linked) return;
     this.linked = link;
     clearTimeout(this.linking);
     this.linking = setTimeout(() => history.replaceState(null, '', link + (
       this.root.classList.contains('dark') ? '&theme=dark' : '')), 500);
   }
 
-  answered() { clearTimeout(this.waiting); this.waiting = null; if (this.dead) this.die(false); }
+  answered() {
+    clearTimeout(this.waiting);
+    this.waiting = null;
+    this.own.answered();
+    if (this.dead) this.die(false);
+  }
 
-  tell(what, more = {}) {
+  // longer: so much more patience, milliseconds.
+  tell(what, more = {}, buffers = [], longer = 0) {
     if (!this.live) return;
-    try { this.model.send({do: what, ...more}); } catch { this.die(true); return; }
-    this.waiting ??= setTimeout(() => this.die(true), PATIENCE);
+    if (this.trouble) this.complain('');
+    try { this.model.send({do: what, ...more}, undefined, buffers); }
+    catch { this.die(true); return; }
+    if (longer) { clearTimeout(this.waiting); this.waiting = null; }
+    this.waiting ??= setTimeout(() => this.die(true), PATIENCE + longer);
   }
 
   // Without a kernel the last picture stays, and plays.
   die(yes) {
     this.dead = yes;
     this.root.classList.toggle('dead', yes);
-    this.notice(yes ? this.model.get('wall') ? 'The demo\'s kernel does not answer. Reload this '
-      + 'page to go on at this step.' : GONE : this.state?.notice);
+    this.trouble = '';
+    if (yes) this.own.answered();
     if (yes) this.waiting = this.going = undefined;
     this.handed = '';
     this.knobs();
     this.told();
+    this.notice();
   }
 
   // -- showing -----------------------------------------------------------------------------------
   show(run, ghost, anew, at) {
-    const was = this.run ? this.player.t / this.run.duration : 0;
+    const was = this.run ? this.player.t / this.run.duration : 0, file = this.brought;
     this.run = run;
     this.ghost = ghost?.duration === run.duration || this.state?.pinned ? ghost : null;
     this.values = run.params;
@@ -145,8 +175,8 @@ class Shown {
     this.scene.show(run);
     this.curves.show(run, this.ghost, new Set(run.series.map(([name]) => name)
       .filter(name => name.endsWith('|low')).map(name => name.slice(0, -4))));
-    const t = typeof at === 'number' ? at : anew ? scene.moment ?? worst(this.plan, run)
-      : was * run.duration;
+    const t = typeof at === 'number' ? at : this.brought !== file && this.brought
+      ? worst(this.plan, run) : anew ? scene.moment ?? worst(this.plan, run) : was * run.duration;
     this.player.load(run, moments(this.plan, run), t);
     this.cards();
     this.touchable();
@@ -168,9 +198,14 @@ class Shown {
   }
 
   told() {
-    const {plan, step} = this, scene = plan.steps[step];
-    this.part('h2').textContent = scene.title;
-    if (this.part('.say').textContent !== scene.say) this.part('.say').textContent = scene.say;
+    const {plan, step, brought} = this, scene = plan.steps[step];
+    const say = brought ? this.run.notes.map(sentence).join(' ') : scene.say;
+    this.part('h2').textContent = brought ? `Own traffic: ${brought}` : scene.title;
+    this.part('h2').title = brought;
+    const anew = this.part('.say').textContent !== say;
+    if (anew) this.part('.say').textContent = say;
+    this.part('.told').classList.toggle('brought', Boolean(brought));
+    this.folded(anew ? false : undefined);
     this.part('ol').querySelectorAll('button').forEach((button, i) => {
       if (i === step) button.setAttribute('aria-current', 'step');
       else button.removeAttribute('aria-current');
@@ -182,6 +217,15 @@ class Shown {
     this.part('.pin').setAttribute('aria-pressed', Boolean(pinned));
     this.part('.pin').textContent = pinned ? 'Unpin' : 'Pin';
     this.part('.undo').disabled = !undo;
+  }
+
+  // What is said about a file has two lines; the rest comes over the picture when asked for.
+  folded(open = this.part('.told').classList.contains('open')) {
+    const told = this.part('.told'), rest = this.part('.rest');
+    told.classList.toggle('open', open);
+    rest.textContent = open ? 'Less' : 'All notes';
+    rest.setAttribute('aria-expanded', open);
+    rest.hidden = !this.brought || !open && told.firstChild.scrollHeight <= told.clientHeight + 2;
   }
 
   draw(t) {

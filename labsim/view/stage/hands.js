@@ -3,8 +3,9 @@
 class Stage extends Shown {
   atHand() {
     const {plan, values, step} = this;
-    return plan.steps[step].ranked.filter(name => matters(plan.knobs, values, name))
-      .slice(0, AT_HAND);
+    const first = values.workload === 'trace' && plan.own ? plan.own.knobs : [];
+    return [...new Set([...first, ...plan.steps[step].ranked])]
+      .filter(name => matters(plan.knobs, values, name)).slice(0, AT_HAND);
   }
 
   knobs(error = null) {
@@ -100,6 +101,7 @@ class Stage extends Shown {
     click('.pin', () => this.tell(this.state?.pinned ? 'unpin' : 'pin'));
     click('.undo', () => this.tell('undo'));
     click('.more', () => this.unfold());
+    click('.rest', () => this.folded(!this.part('.told').classList.contains('open')));
     click('.night', () => { this.chosen = !this.root.classList.contains('dark'); this.themed();
       this.linked = ''; this.address(this.state?.link); });
     click('.large', event => {
@@ -160,6 +162,7 @@ class Stage extends Shown {
     where.addEventListener('keydown', event => {
       const inside = event.composedPath()[0];
       if (event.key === 'Escape' && !this.part('.drawer').hidden) this.unfold(false);
+      if (event.key === 'Escape') this.folded(false);
       const plain = !event.ctrlKey && !event.altKey && !event.metaKey;
       const undo = (event.ctrlKey || event.metaKey) && event.key === 'z';
       const keeps = inside.matches?.('input, select, textarea')
@@ -172,6 +175,7 @@ class Stage extends Shown {
       if (!undo || inside.type !== 'text') event.stopPropagation();
     }, on);
     if (wall) this.letGo(on);
+    this.own = new Own(this, on);
     this.watch = new ResizeObserver(() => this.fit());
     this.watch.observe(this.root);
     const themes = new MutationObserver(() => this.themed());
@@ -222,7 +226,7 @@ class Stage extends Shown {
       const place = part.canvas.parentElement;
       part.size(place.clientWidth, place.clientHeight, devicePixelRatio, font);
     }
-    if (this.run) { this.touchable(); this.player.soon(); }
+    if (this.run) { this.touchable(); this.folded(); this.player.soon(); }
   }
 }
 

@@ -26,6 +26,8 @@ function clock(t, duration = Infinity) {    // 12:30 or 1:02:30, with days befor
   return days + (h || d ? `${h}:${two(m)}` : m) + `:${two(t % 60)}`;
 }
 
+const sentence = text => text && text[0].toUpperCase() + text.slice(1).replace(/\.?$/, '.');
+
 // Text on a canvas (`to`: its g, look and font), squeezed into its room; gives the width used.
 function write({g, look, font}, text, x, y, {bold = false, size = 1, room = 1e4, align = 'left',
   ink = look.ink, halo = false} = {}) {
