@@ -371,7 +371,7 @@ def cdn(core, tmp_path_factory):
 
 
 # What needs no numpy: the facts, the journal of progress, widgets, and what is lacking.
-IN_CONSOLE = """
+IN_CONSOLE = '''
 import asyncio, os, sys, threading, types
 import anywidget, labsim, labsim.errors, simpy, ipywidgets
 package = sys.modules["labsim.declare"] = types.ModuleType("labsim.declare")
@@ -394,15 +394,23 @@ def later(_):
     asyncio.get_running_loop().call_later(0.01, lambda: setattr(label, "value", "after"))
 button.on_click(later)
 class Scripted(anywidget.AnyWidget):
-    _esm = "export default {render({el}) { el.textContent = 'of its own script' }}"
-ipywidgets.VBox([button, label, Scripted()])
-"""
+    _esm = """export default {render({model, el}) {
+        el.textContent = 'of its own script';
+        model.send({}, undefined, [new Uint8Array([1, 2, 3]).buffer]);
+    }}"""
+bytes_of = ipywidgets.Label("")
+scripted = Scripted()
+scripted.on_msg(lambda _, __, buffers: setattr(
+    bytes_of, "value", f"came: {[*map(bytes, buffers)]}"))
+ipywidgets.VBox([button, label, scripted, bytes_of])
+'''
 
 
 @needs_chromium
 def test_labsim_is_there_when_the_kernel_is(site, cdn):
     """In the real Pyodide, with no install: facts, progress beside the notebooks, widgets, also
-    such as the stage is; and what Python lacks there is what `as_in_browser.py` takes away."""
+    such as the stage is, with bytes that a page sends; and what Python lacks there is what
+    `as_in_browser.py` takes away."""
     with opened(site, cdn) as (page, base, outside):
         page.goto(f"{base}repl/index.html?kernel=python&toolbar=1&code={quote(IN_CONSOLE)}")
         button = page.get_by_role("button", name="Later")
@@ -413,6 +421,7 @@ def test_labsim_is_there_when_the_kernel_is(site, cdn):
         button.click()
         page.get_by_text("after", exact=True).wait_for(timeout=10_000)
         page.get_by_text("of its own script", exact=True).wait_for(timeout=10_000)
+        page.get_by_text("came: [b'\\x01\\x02\\x03']", exact=True).wait_for(timeout=10_000)
         assert not [url for url in outside if not url.startswith(CDN)]
     assert printed[:5] == [
         "/drive/progress/progress.jsonl 2 progress",
