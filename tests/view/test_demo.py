@@ -210,6 +210,8 @@ def test_a_demo_of_every_lab(slug, server, tab, shots):
     tab.get_by_text(lab.presets[1].say).first.wait_for()
     fits(tab)
     tab.screenshot(path=shots / f"demo-{slug}.png")
+    face = "document.querySelector('[data-lm-suppress-shortcuts]').stage.look.face"
+    assert "system-ui" in tab.evaluate(face)        # of the canvases, as of the rest
     tab.keyboard.press("PageUp")
     shows(tab, lab.presets[0].name)
     fits(tab)

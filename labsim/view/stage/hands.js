@@ -213,6 +213,7 @@ class Stage extends Shown {
   // Canvases as large as their places; scene and curves beside or above each other.
   fit() {
     const {root} = this, font = parseFloat(getComputedStyle(root).fontSize);
+    if (!this.look.face) this.themed();     // it was made before it was in the page
     root.classList.toggle('narrow', root.clientWidth < 69 * font);
     const show = this.part('.show'), {clientWidth: w, clientHeight: h} = show;
     if (!w || !h) return;
