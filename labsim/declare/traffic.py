@@ -189,9 +189,8 @@ def _read(file: str, metric: str, values: str):
     try:
         return read_trace(file, metric, values)
     except TraceError as error:
-        name = getattr(error, "parameter", "trace")
-        given = {"trace_metric": metric, "trace_as": values}.get(name, file)
-        raise ParameterError(name, given, f"a file of counts per period: {error}") from None
+        given = {"trace_metric": metric}.get(error.parameter, file)
+        raise ParameterError(error.parameter, given, "counts per period", str(error)) from None
 
 
 def _first(start: float, period: float) -> int:

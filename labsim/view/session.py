@@ -15,7 +15,6 @@ from labsim.declare.describe import as_code
 from labsim.declare.faults import as_text, checked
 from labsim.engine import Budget
 from labsim.errors import LabsimError, ParameterError, unknown
-from labsim.text import format_value
 from labsim.view import knobs, links
 
 LIVE = Budget(seconds=1.5)  # what a slider may start; a run by hand may take more
@@ -130,10 +129,7 @@ class Session:
         start = self.lab.Params().model_dump()
         if "trace" not in start:
             raise LabsimError(f"{self.lab.title} takes no traffic of your own")
-        given, name = name, _name(name, raw)
-        if len(raw) > traces.MAX_BYTES:
-            raise traces.TraceError(f"{given}: {format_value(len(raw), 'bytes')}, at most "
-                                    f"{format_value(traces.MAX_BYTES, 'bytes')}")
+        name = _name(name, raw)
         traces.bring(name, raw)
         base = self.values if self.error is None else self.result.params.model_dump()
         own = {**base, **{knob: start[knob] for knob in knobs.OF_A_FILE if knob in start},
@@ -142,9 +138,7 @@ class Session:
             self._fitted(own)
         except ParameterError as error:
             if error.name not in knobs.OF_A_FILE:
-                said = error.__context__    # what the reader says, word for word
-                raise traces.TraceError(str(said).replace(name, given)) if isinstance(
-                    said, traces.TraceError) else error from None
+                raise
         _files[name] = raw
         self._put(own)
         self._unfitted = True
