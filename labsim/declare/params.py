@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from labsim import factbook
 from labsim.declare.faults import as_text
 from labsim.declare.parameter_spec import ParameterSpec
-from labsim.errors import ParameterError, unknown
+from labsim.errors import unknown
 from labsim.factbook import FactBook
 
 # Fields that are declared here come after a lab's own, unless it puts them into a group of its own.

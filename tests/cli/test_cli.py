@@ -203,7 +203,8 @@ def test_the_report_says_what_was_changed_and_done_to_the_input(says, tmp_path):
     trace = tmp_path / "trace.csv"
     trace.write_text("2026-01-01T00:00:00Z,9\n2026-01-01T00:05:00Z,9\n2026-01-01T00:15:00Z,9\n")
     text = says("run", SLUG, "--workload", "trace", "--trace", str(trace), "--boot-time", "90")
-    assert f"trace {trace}; " in " ".join(text.split()) and "boot_time 90 s" in text
+    told = " ".join(text.split())
+    assert f"trace {trace}; " in told and "boot_time 90 s" in told
     assert "\nNote: " in text
 
 
