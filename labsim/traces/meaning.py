@@ -15,7 +15,7 @@ from labsim.traces.column import Column
 
 COUNTS, RATE, TOTAL, STATISTIC = "counts", "rate", "total", "statistic"
 VALUES = ("file", COUNTS, RATE, TOTAL)
-RISES = 8       # so many values that never fall, and mostly rise, are no counts by chance
+RISES = 24       # so many values that never fall, and mostly rise, are no counts by chance
 UNITS = (("Percent", "a percentage"), ("Count/Second", ""), ("Bytes", "a number of bytes"),
          ("Bits", "a number of bits"), ("Seconds", "a time"), ("s", "a time"), ("ms", "a time"),
          ("%", "a percentage"), ("Milliseconds", "a time"), ("Microseconds", "a time"))

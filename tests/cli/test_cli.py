@@ -101,7 +101,7 @@ def test_every_example_of_the_help_is_understood():
     for line in examples:
         words = line.strip().split("  ")[0].split()[1:]
         assert cli.read(words).command is cli.COMMANDS[words[0]]
-    assert len(examples) == 12
+    assert len(examples) == 13
 
 
 @each_lab
