@@ -55,7 +55,7 @@ class TraceParams(Params):
         help="What the file's values are: as it says itself, counts per period, a rate per second, "
              "or a running total.")
     trace_factor: float = number(
-        1, unit="x", bounds=(0, 10_000), slider=(1, 100), step=1, label="Trace multiplied by",
+        1, unit="x", bounds=(0, 10_000), slider=(1, 100), step=1, label="Multiplied by",
         group=OWN, help="Every count of the trace is multiplied by this.", when=BY_TRACE)
     trace_start: float = number(
         0, unit="s", bounds=(0, 1e9), slider=(0, 604_800), step=3_600, label="Trace from",
