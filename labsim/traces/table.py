@@ -16,11 +16,13 @@ from labsim.traces.text_file import TraceError, lines
 
 MAX_COLUMNS = 1_000
 NOTHING = ("", "null", "none", "nan", "-", "n/a", "na")     # no value
-PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+# None is longer than 60 characters, or matching would take long.
+PLAIN = re.compile(r"(?=.{1,60}$)[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+NUMBER = re.compile(r"(?=.{1,60}$)[-+]?[\d.,'\u2009\u00a0\u202f ]*\d[\d.,]*([eE][-+]?\d+)?")
 # 1,234,567.5 and 1.234.567,5; a blank or an apostrophe between thousands is taken out before.
 ENGLISH = re.compile(r"-?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?")
 EUROPEAN = re.compile(r"-?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?")
-BLANKS = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(\D|$))")
+BLANKS = re.compile(r"(?<=\d)[ \u2009\u00a0\u202f'\u2019](?=\d{3}(\D|$))")
 
 
 def separated(raw: bytes) -> tuple[str, Iterator[tuple[int, list[str]]]]:
@@ -94,9 +96,7 @@ def _reading(texts: list[tuple[str, int]], european: bool):
             lambda text: float(BLANKS.sub("", text).replace(".", "").replace(",", "."))]
     for text, line in texts:
         if not any(form.fullmatch(BLANKS.sub("", text)) for form in (PLAIN, ENGLISH, EUROPEAN)):
-            unit = re.match(r"[-+]?[\d.,]+\s*[^\d\s.,]", text)
-            raise TraceError(f"{line}: {short(text)} is no number" + (
-                ": export it without its unit" if unit else ""))
+            raise TraceError(f"{line}: {short(text)} is no number, expected a plain count")
     able = [way for way, forms in zip(ways, ((ENGLISH, PLAIN), (EUROPEAN,)))
             if (european or way is ways[0]) and all(
                 any(form.fullmatch(BLANKS.sub("", text)) for form in forms) for text, _ in texts)]

@@ -9,7 +9,7 @@ order of time, on a grid of periods: the file's own, else the greatest common di
 
 import functools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from labsim.traces.table import figures
 from labsim.traces.text_file import MAX_BYTES, TraceError, Unnamed, mark, read
 
 MAX_PERIODS, MAX_COUNT, FEW = 1_000_000, 1e12, 8
+NEARLY = 1.12       # times as long, as is a month of another, or a day on which clocks change
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,11 +106,12 @@ def chosen(found: list[Column], metric: str, path, any_kind: bool = False) -> Co
                           f"{nearest(metric, [column.called for column in found])}")
         found = named
     sums = [c for c in found if not c.statistic or c.statistic.casefold() == "sum"]
-    if len({column.name for column in found}) == 1 and len(sums) == 1 < len(found):
+    if len({(c.name, c.of) for c in found}) == 1 and len(sums) == 1 < len(found):
         others = ", ".join(c.statistic for c in found if c is not sums[0])
         return sums[0].noting(f"of each period its Sum, not its {others}")
-    if len(found) > 1 and not metric and not any_kind:
-        counts = [c for c in found if meaning.kind(c, Path(path).stem, _some(c))[0] == "counts"]
+    if len(found) > 1 and not any_kind and not metric:
+        counts = [c for c in found if not c.part and meaning.kind(
+            c, Path(path).stem, _some(c))[0] in (meaning.COUNTS, meaning.TOTAL)]
         if len(counts) == 1:
             return counts[0].noting(f"of {len(found)} series: {counts[0].called}")
     if len(found) > 1:
@@ -143,7 +145,7 @@ class Grid:
         self.start = float(times[0])
         self._refuse_twice(times, lines)
         at = times - times[0]
-        self.period = column.period or self._divisor(at, lines)
+        self.period = column.period or self._found(at, lines)
         i = np.rint(at / self.period).astype(np.int64)
         off = np.abs(at - i * self.period)
         far = (off > min(1.0, self.period / 10)) | (np.diff(i, prepend=-1) == 0)
@@ -153,7 +155,7 @@ class Grid:
                              f"period of {self.period:g} s")
         if i[-1] >= MAX_PERIODS:
             raise TraceError(f"{lines[-1]}: period {i[-1] + 1:,} of {self.period:g} s, at most "
-                             f"{MAX_PERIODS:,}: export longer periods")
+                             f"{MAX_PERIODS:,}: export longer periods, or a shorter time")
         if off.max() > 0.001:
             self.notes.append(f"timestamps up to {off.max():.3g} s off the period taken as on it")
         self.values = np.full(i[-1] + 1, np.nan)
@@ -179,10 +181,10 @@ class Grid:
                                             or clock_change(t - 3_600, t))
             raise TraceError(f"{lines[twice[0] + 1]}: {self.when(t - self.start)} twice, expected "
                              "once" + (f": local time, clocks change {change}; export in UTC"
-                                       if change else ""))
+                                       if change else ": one series, a row per time"))
 
-    def _divisor(self, at: np.ndarray, lines: np.ndarray) -> float:
-        """The greatest common divisor of the steps; the commonest, where they only tremble."""
+    def _found(self, at: np.ndarray, lines: np.ndarray) -> float:
+        """The greatest common divisor of the steps; where they only tremble, what they are."""
         if len(at) < 2:
             raise TraceError(f"{lines[0]}: one time, expected two or more: nothing says how long "
                              "a period is")
@@ -191,15 +193,20 @@ class Grid:
         ticks = np.maximum(np.rint(steps / unit), 1).astype(np.int64)
         divisor = float(np.gcd.reduce(ticks)) * unit
         kinds, often = np.unique(ticks, return_counts=True)
-        common = float(kinds[often.argmax()]) * unit    # of equals the shortest
-        if divisor < min(60.0, common / 2) and 2 * often.max() >= len(ticks):
-            off = np.abs(at - np.rint(at / common) * common)
-            if (off <= min(1.0, common / 10)).all():
-                return common
-            far = int((off > min(1.0, common / 10)).argmax())
-            raise TraceError(f"{lines[far]}: {self.when(float(at[far]))} is {off[far]:g} s off the "
-                             f"period of {common:g} s, which most steps have")
-        return divisor
+        near = ticks[ticks < NEARLY * kinds[0]]
+        common = kinds[often.argmax()] if 2 * often.max() >= len(ticks) else np.median(near)
+        common = float(common) * unit
+        common = np.rint(common) or common
+        if near.max() == kinds[0] and (divisor >= min(60.0, common / 2)
+                                       or 2 * often.max() < len(ticks)):
+            return divisor
+        far = np.abs(at - np.rint(at / common) * common)
+        if (far > min(1.0, common / 10)).any():
+            k = int((far > min(1.0, common / 10)).argmax())
+            raise TraceError(
+                f"{lines[k]}: {self.when(float(at[k]))} is {far[k]:,.10g} s off periods of "
+                f"{common:,.10g} s, expected periods of one length, such as hours in UTC")
+        return common
 
     def _say_jumps(self, times: np.ndarray) -> None:
         """Local time that jumps over an hour."""
@@ -222,12 +229,14 @@ def _counts(column: Column, values: str, path: str) -> Trace:
         return found if values == "file" else values
     told()
     grid = Grid(column)
+    column = replace(column, period=grid.period)
     taken_as = told(grid.values)
-    if (grid.values < 0).any() or not (~np.isnan(grid.values)).any():
-        raise TraceError(f"{column.lines[0]}: {short(column.called)} has "
-                         f"{'values below 0' if (grid.values < 0).any() else 'no value'}, expected "
-                         "counts")
-    counts, treated = meaning.counted(grid.values, taken_as, grid.period)
+    wrong = np.flatnonzero(grid.values < 0)
+    if len(wrong) or not grid.lines:
+        k = (~np.isnan(grid.values[:wrong[0]])).sum() if len(wrong) else 0
+        raise TraceError(f"{[*grid.lines, column.lines[0]][k]}: {short(column.called)} has "
+                         f"{'a value below 0' if len(wrong) else 'no value'}, expected counts")
+    counts, treated = meaning.counted(column, grid.values, taken_as, grid.period)
     if np.nanmax(counts) > MAX_COUNT:
         raise TraceError(f"{column.lines[0]}: a count of {np.nanmax(counts):.3g}, at most "
                          f"{MAX_COUNT:g}")
@@ -246,7 +255,8 @@ def _counts(column: Column, values: str, path: str) -> Trace:
     numbers.setflags(write=False)
     what = (f"{many(len(numbers))} of {grid.period:,.10g} s from {grid.when(0)} to "
             f"{grid.when(len(numbers) * grid.period)}, {numbers.sum():,} requests in all")
-    return Trace(0.0, grid.period, numbers, grid.first, grid.start, gaps, (what, *notes), column.called)
+    return Trace(0.0, grid.period, numbers, grid.first, grid.start, gaps, (what, *notes),
+                 column.called)
 
 
 def many(n: int) -> str:

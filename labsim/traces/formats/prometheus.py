@@ -28,7 +28,9 @@ def columns(source):
             raise TraceError(f"1: {short(values)}, expected a list of [time, value]")
         made.append(Column([f"{t:.3f}" for t, _ in values], [str(v) for _, v in values],
                            [1] * len(values), f"{name}{{{rest}}}" if rest else name,
-                           also=(name,) if name else ()))
+                           also=(name,) if name else (),
+                           # A counter's name, as Prometheus asks for it.
+                           kind="total" if name.endswith(("_total", "_count")) else ""))
     if not made:
         raise TraceError("1: 0 series, expected one: the query found nothing")
     return made
