@@ -30,7 +30,8 @@ WORDS = {       # of a name or a unit; "_" between words that follow each other
     MOMENT: "visible inflight in_flight concurrent concurrency depth backlog hosts healthy "
             "unhealthy instances memory users user_count host_count vus available free "
             "temperature gauge credit credits active database_connections queue_length queue_size "
-            "not_visible messages_delayed current_connections pending waiting replicas pods threads lag",
+            "not_visible messages_delayed current_connections pending waiting replicas pods "
+            "threads lag",
     "an amount of money": "cost costs price revenue charges usd eur $ € £",
     "a number of capacity units": "capacity_units",
     "rounded": "thousand thousands million millions",

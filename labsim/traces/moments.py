@@ -55,14 +55,20 @@ def moments(texts: Sequence[str], lines: Sequence[int]) -> tuple[np.ndarray, boo
         size = SIZES[len(re.match(r"\d+", texts[0])[0])][1]
         return np.array([float(text) for text in texts]) / size, True
     read = _as_digits if form.startswith("digits") else _as_iso
-    found: list[float] = []
     try:
-        for text in texts:
-            found.append(read(text).timestamp())
+        return (np.fromiter((read(text).timestamp() for text in texts), float, len(texts)),
+                form.endswith("with an offset"))
     except ValueError:
-        raise TraceError(f"{lines[len(found)]}: {short(text)} is no time: there is no such day or "
+        k = next(k for k, text in enumerate(texts) if not _is_read(read, text))
+        raise TraceError(f"{lines[k]}: {short(texts[k])} is no time: there is no such day or "
                          "hour") from None
-    return np.array(found), form.endswith("with an offset")
+
+
+def _is_read(read, text: str) -> bool:
+    try:
+        return bool(read(text))
+    except ValueError:
+        return False
 
 
 def _form(text: str) -> str:
@@ -84,8 +90,8 @@ def _form(text: str) -> str:
 
 def _as_written(text: str) -> str:
     """Without what says nothing: a weekday, "@", a zone's name beside its offset."""
-    if len(text) <= 25 and text[-1:].isdigit():      # most
-        return text.strip().replace("/", "-")
+    if text[:1].isdigit() and text[-1:] in "0123456789Z":       # most
+        return text.replace("/", "-")
     text = re.sub(r"^\s*(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? |\(.*\)\s*$", "", text)
     text = re.sub(r"\s*(UTC|GMT)(?=[+-]\d|$)", "", text.strip()) + "Z" * text.strip().endswith(
         ("UTC", "GMT"))

@@ -14,7 +14,7 @@ from labsim.errors import short
 from labsim.traces.column import Column
 from labsim.traces.text_file import TraceError, lines
 
-MAX_COLUMNS = 1_000
+MAX_COLUMNS, MOST = 1_000, 1e300
 NOTHING = ("", "null", "none", "nan", "-", "n/a", "na")     # no value
 # None is longer than 60 characters, or matching would take long.
 PLAIN = re.compile(r"(?=.{1,60}$)[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -64,29 +64,23 @@ def _rows(raw: bytes, mark: str, skip: int) -> Iterator[tuple[int, list[str]]]:
 
 def figures(column: Column) -> np.ndarray:
     """The values as numbers, shape (n,), NaN where there is none; `TraceError` for any other."""
-    texts = column.values
-    if all(type(value) in (int, float) for value in texts):
-        found = np.array([_finite(v, line) for v, line in zip(texts, column.lines)], dtype=float)
-        return found
-    texts = ["" if v is None else str(v).strip() for v in texts]
-    there = [(text, line) for text, line in zip(texts, column.lines)
-             if text.casefold() not in NOTHING]
-    if all(map(PLAIN.fullmatch, (text for text, _ in there))) and not column.european:
-        reading = float
+    values = column.values
+    if all(type(value) in (int, float) for value in values):
+        found = np.array([value if abs(value) <= MOST else np.inf for value in values], dtype=float)
     else:
-        reading = _reading(there, column.european)
-    return np.array([_finite(reading(text), line) if text.casefold() not in NOTHING else np.nan
-                     for text, line in zip(texts, column.lines)], dtype=float)
-
-
-def _finite(number, line: int) -> float:
-    try:
-        number = float(number)
-    except OverflowError:
-        number = np.inf
-    if not np.isfinite(number):
-        raise TraceError(f"{line}: {short(number)} is no number that can be counted")
-    return number
+        texts = ["" if value is None else str(value).strip() for value in values]
+        none = [text.casefold() in NOTHING for text in texts]
+        reading = float
+        if column.european or not all(no or PLAIN.fullmatch(text)
+                                      for text, no in zip(texts, none)):
+            reading = _reading([(text, line) for text, line, no in zip(
+                texts, column.lines, none) if not no], column.european)
+        found = np.fromiter((np.nan if no else reading(text) for text, no in zip(texts, none)),
+                            float, len(texts))
+    if len(wrong := np.flatnonzero(np.isinf(found))):
+        raise TraceError(f"{column.lines[wrong[0]]}: {short(values[wrong[0]])} is no number that "
+                         "can be counted")
+    return found
 
 
 def _reading(texts: list[tuple[str, int]], european: bool):

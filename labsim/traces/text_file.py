@@ -20,7 +20,7 @@ from pathlib import Path
 
 from labsim.errors import LabsimError
 
-MAX_BYTES, MAX_LINES = 64 * 2**20, 1_000_000
+MAX_BYTES, MAX_LINES, MAX_LINE = 64 * 2**20, 1_000_000, 2**17
 CHUNK, MAX_ZIPPED = 2**20, 1_000
 KNOWN = {b"PAR1": "a Parquet file", b"%PDF": "a PDF", b"\x89PNG": "a picture",
          b"SQLi": "a database", b"7z\xbc\xaf": "a 7z archive", b"BZh": "a bzip2 archive",
@@ -119,9 +119,6 @@ def unpacked(raw: bytes, most: int = MAX_BYTES) -> bytes:
                 raw = file.read(most + 1)
     if len(raw) > most:
         raise TraceError(f"1: unpacked more than {most:,} bytes: export a shorter time")
-    if (many := max(raw.count(b"\n"), raw.count(b"\r"))) > MAX_LINES:
-        raise TraceError(f"1: {many:,} lines, at most {MAX_LINES:,}: export a shorter time, or "
-                         "longer periods")
     for magic, what in KNOWN.items():
         if raw.startswith(magic):
             raise TraceError(f"1: {what}, expected text: export CSV or JSON")
@@ -155,4 +152,14 @@ def decoded(raw: bytes) -> str:
 
 def lines(raw: bytes) -> Iterator[str]:
     """The lines of a file's text with their ends, one after the other."""
-    return io.TextIOWrapper(io.BytesIO(raw), encoding(raw), newline="")
+    if (many := max(raw.count(b"\n"), raw.count(b"\r"))) > MAX_LINES:
+        raise TraceError(f"1: {many:,} lines, at most {MAX_LINES:,}: export a shorter time, or "
+                         "longer periods")
+    file = io.TextIOWrapper(io.BytesIO(raw), encoding(raw), newline="")
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise TraceError(f"{number}: a line of more than {MAX_LINE:,} characters, expected "
+                             "times and counts")
+        yield line

@@ -22,7 +22,7 @@ from labsim.traces.moments import EPOCH, clock_change, moments
 from labsim.traces.table import figures
 from labsim.traces.text_file import MAX_BYTES, TraceError, Unnamed, mark, read
 
-MAX_PERIODS, MAX_COUNT, FEW = 1_000_000, 1e12, 8
+MAX_PERIODS, MAX_COUNT, MOST_TIME, FEW, MANY = 1_000_000, 1e12, 7.26e9, 8, 50
 NEARLY = 1.12       # times as long, as is a month of another, or a day on which clocks change
 
 
@@ -77,8 +77,8 @@ def read_readings(path, metric: str = "") -> Readings:
         column = chosen(columns(raw, path), metric, path, any_kind=True)
         grid = Grid(column)
         found, _ = meaning.kind(column, Path(path).stem, grid.values)
-        return Readings(grid.period, grid.values, grid.first, found, grid.lines, column.called,
-                        column.unit, grid.start, (*column.notes, *grid.notes))
+        return Readings(grid.period, grid.values, grid.first, found, tuple(grid.lines.tolist()),
+                        column.called, column.unit, grid.start, (*column.notes, *grid.notes))
     return read(path, parse)
 
 
@@ -109,7 +109,7 @@ def chosen(found: list[Column], metric: str, path, any_kind: bool = False) -> Co
     if len({(c.name, c.of) for c in found}) == 1 and len(sums) == 1 < len(found):
         others = ", ".join(c.statistic for c in found if c is not sums[0])
         return sums[0].noting(f"of each period its Sum, not its {others}")
-    if len(found) > 1 and not any_kind and not metric:
+    if 1 < len(found) <= MANY and not any_kind and not metric:
         counts = [c for c in found if not c.part and meaning.kind(
             c, Path(path).stem, _some(c))[0] in (meaning.COUNTS, meaning.TOTAL)]
         if len(counts) == 1:
@@ -136,6 +136,9 @@ class Grid:
         self.notes: list[str] = []
         times, self.offset = moments(column.times, column.lines)
         values, lines = figures(column), np.asarray(column.lines)
+        if len(wrong := np.flatnonzero((times < 0) | (times > MOST_TIME))):
+            raise TraceError(f"{lines[wrong[0]]}: {short(column.times[wrong[0]])}, expected a year "
+                             "from 1970 to 2200")
         if (np.diff(times) < 0).any():
             order = np.argsort(times, kind="stable")
             newest = (np.diff(times) < 0).all()
@@ -160,7 +163,7 @@ class Grid:
             self.notes.append(f"timestamps up to {off.max():.3g} s off the period taken as on it")
         self.values = np.full(i[-1] + 1, np.nan)
         self.values[i] = values
-        self.lines = tuple(lines[~np.isnan(values)].tolist())
+        self.lines = lines[~np.isnan(values)]
         self._say_jumps(times)
 
     @property
@@ -232,7 +235,7 @@ def _counts(column: Column, values: str, path: str) -> Trace:
     column = replace(column, period=grid.period)
     taken_as = told(grid.values)
     wrong = np.flatnonzero(grid.values < 0)
-    if len(wrong) or not grid.lines:
+    if len(wrong) or not len(grid.lines):
         k = (~np.isnan(grid.values[:wrong[0]])).sum() if len(wrong) else 0
         raise TraceError(f"{[*grid.lines, column.lines[0]][k]}: {short(column.called)} has "
                          f"{'a value below 0' if len(wrong) else 'no value'}, expected counts")

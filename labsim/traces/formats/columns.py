@@ -2,6 +2,7 @@
 Logs Insights and Grafana write; with or without a head, with an index, a unit, a name per row."""
 
 import re
+from array import array
 from collections.abc import Iterable
 
 from labsim.errors import short
@@ -22,7 +23,7 @@ DAY = re.compile(r"\d+\D\d+\D\d+")
 SAYS = ("unit", "statistic", "stat", "period", "_span")     # columns that say something of another
 NAMES = ("metric", "metric_name", "metricname", "name", "label", "series", "_field", "_measurement")
 LOOKED_AT = 50      # rows that say what a column is
-MOST_SERIES = 1_000
+MOST_SERIES, MOST_CELLS = 1_000, 6_000_000
 
 
 def columns(source):
@@ -89,7 +90,7 @@ class Table:
     """Rows as columns: `head`, `cells` and `lines`; `times`, of which the name is `time_head`."""
 
     def __init__(self, rows: Iterable[tuple[int, list[str]]]):
-        self.head, self.cells, self.lines = [], [], []
+        self.head, self.cells, self.lines = [], [], array("q")
         comments: list[str] = []
         for at, row in rows:
             if not self.lines and not self.head and row[0][:1] == "#" and row[0] != "#":
@@ -120,6 +121,8 @@ class Table:
         width = len(self.cells)
         if len(row) != width and any(row[width:]) or len(row) < min(width, 2):
             raise TraceError(f"{at}: columns: {len(row)}, expected {width}")
+        if len(self.lines) * width > MOST_CELLS:
+            raise TraceError(f"{at}: more than {MOST_CELLS:,} cells, expected fewer columns")
         self.lines.append(at)
         for i, column in enumerate(self.cells):
             column.append(row[i] if i < len(row) else "")

@@ -66,7 +66,7 @@ def _column(said: dict[str, list[str]], i: int, column: Column) -> Column:
 
 def described(column: Column, label: str) -> Column:
     """With what a full label ends with: metric, statistic, period."""
-    if not (found := SUMMARY.search(label)):
+    if not (found := SUMMARY.search(label[-200:])):
         return column
     return replace(column, name=found[1] or column.name, statistic=column.statistic or found[2],
                    period=column.period or float(found[3]), also=(*column.also, column.name, label))
