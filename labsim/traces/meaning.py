@@ -139,9 +139,8 @@ def counted(column: Column, values: np.ndarray, kind_: str,
     if kind_ != TOTAL:
         return values, ()
     known = np.flatnonzero(~np.isnan(values))
-    counts, steps = np.full(len(values), np.nan), np.diff(values[known])
-    fell = steps < 0
-    counts[known[1:]] = np.where(fell, values[known[1:]], steps)
-    counts[known[0]] = 0.0      # what came before it is in it
+    counts, steps = np.full(len(values) - 1, np.nan), np.diff(values[known])
+    fell = steps < 0        # then what is there since it began again
+    counts[known[1:] - 1] = np.where(fell, values[known[1:]], steps)
     again = f"; it fell {fell.sum()}x, where it began again" if fell.any() else ""
     return counts, (f"each value is a running total, of which the differences count{again}",)

@@ -234,12 +234,13 @@ def _counts(column: Column, values: str, path: str) -> Trace:
     grid = Grid(column)
     column = replace(column, period=grid.period)
     taken_as = told(grid.values)
-    wrong = np.flatnonzero(grid.values < 0)
-    if len(wrong) or not len(grid.lines):
-        k = (~np.isnan(grid.values[:wrong[0]])).sum() if len(wrong) else 0
-        raise TraceError(f"{[*grid.lines, column.lines[0]][k]}: {short(column.called)} has "
-                         f"{'a value below 0' if len(wrong) else 'no value'}, expected counts")
+    if len(wrong := np.flatnonzero(grid.values < 0)):
+        line = grid.lines[(~np.isnan(grid.values[:wrong[0]])).sum()]
+        raise TraceError(f"{line}: {short(column.called)} is {grid.values[wrong[0]]:,.10g}, "
+                         "expected counts of 0 or more")
     counts, treated = meaning.counted(column, grid.values, taken_as, grid.period)
+    if np.isnan(counts).all():
+        raise TraceError(f"{column.lines[0]}: {short(column.called)} has no value, expected counts")
     if np.nanmax(counts) > MAX_COUNT:
         raise TraceError(f"{column.lines[0]}: a count of {np.nanmax(counts):.3g}, at most "
                          f"{MAX_COUNT:g}")
