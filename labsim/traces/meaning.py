@@ -16,6 +16,7 @@ from labsim.traces.column import Column, seconds
 COUNTS, RATE, TOTAL, STATISTIC = "counts", "rate", "total", "statistic"
 VALUES = ("file", COUNTS, RATE, TOTAL)
 RISES = 8       # so many values that never fall, and mostly rise, are no counts by chance
+QUOTIENT = re.compile(r"\)\s*/|/\s*(\d+\s*$|PERIOD\()")       # count(*)/300, m1/PERIOD(m1)
 LENGTHS = {1: "second", 60: "minute", 3_600: "hour", 86_400: "day", 604_800: "week"}
 ARE_COUNTS = set("count counts request requests hits messages invocations views events records "
                  "calls orders clicks".split())
@@ -34,8 +35,15 @@ WORDS = {       # of a name or a unit; "_" between words that follow each other
             "threads lag",
     "an amount of money": "cost costs price revenue charges usd eur $ € £",
     "a number of capacity units": "capacity_units",
+    "a code": "status status_code response_code id",
     "rounded": "thousand thousands million millions",
 }
+TO_DO = {RATE: "; trace_as=rate multiplies it by the period, trace_as=counts takes it as it is",
+         TOTAL: "; trace_as=total takes its differences, trace_as=counts takes it as it is",
+         STATISTIC: ", no count: export it as Sum, or say what it is by trace_as=counts, rate or "
+                    "total",
+         "": ", no count: export what was counted, such as RequestCount or NumberOfMessagesSent, "
+             "as Sum; if it is one after all, trace_as=counts"}
 STATISTICS = set("avg average mean median max maximum minimum stddev percentile quantile".split())
 
 
@@ -65,6 +73,8 @@ def kind(column: Column, file: str = "", values: np.ndarray | None = None) -> tu
         return STATISTIC, f"each period's {found[0]}"
     if {"rate", "irate", "throughput"} & set(words):
         return RATE, "a rate per second, it seems"
+    if QUOTIENT.search(column.name):
+        return RATE, "a quotient: a rate per second?"
     if {"cumulative", "cumulated", "running"} & set(words):
         return TOTAL, "a running total"
     if column.kind or column.statistic or values is None:
@@ -99,7 +109,7 @@ def _about(name: str) -> str:
 def _per(column: Column) -> tuple[float, str]:
     """Of a rate the length of time in it (s), and how it is said; 0 where no word says one."""
     words = "_".join([*_words(column.name), *_words(column.unit)]) + "_"
-    if re.search(r"(^|_)([rqt]|req)ps_|(^|_)iops_", words):
+    if re.search(r"(^|_)([rqtcw]|req)ps_|(^|_)iops_", words):
         return 1, " per second"
     found = re.search(r"(?:^|_)(?:per_?|[rqt]p(?=m_))(?:(\d+)_)?([a-z]+)_", words)
     length = seconds(f"{found[1] or 1} {found[2]}") if found else 0
@@ -116,17 +126,7 @@ def _words(name: str) -> list[str]:
 
 def refusal(column: Column, found: str, why: str) -> str:
     """One line: that it is no count, and what to do."""
-    what = f"{column.lines[0]}: {short(column.called)} is {why}"
-    if found == RATE:
-        return (f"{what}; trace_as=rate multiplies it by the period, trace_as=counts "
-                "takes it as it is")
-    if found == TOTAL:
-        return f"{what}; trace_as=total takes its differences, trace_as=counts takes it as it is"
-    if found == STATISTIC:
-        return (f"{what}, no count: export it as Sum, or say what it is by trace_as=counts, "
-                "rate or total")
-    return (f"{what}, no count: export what was counted, such as RequestCount or "
-            "NumberOfMessagesSent, as Sum; if it is one after all, trace_as=counts")
+    return f"{column.lines[0]}: {short(column.called)} is {why}{TO_DO[found]}"
 
 
 def counted(column: Column, values: np.ndarray, kind_: str,

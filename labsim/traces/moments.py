@@ -9,8 +9,9 @@ offset a time is taken as it stands.
 
 import re
 import warnings
+from array import array
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 from dateutil import tz
@@ -54,21 +55,14 @@ def moments(texts: Sequence[str], lines: Sequence[int]) -> tuple[np.ndarray, boo
     if form.endswith("since 1970"):
         size = SIZES[len(re.match(r"\d+", texts[0])[0])][1]
         return np.array([float(text) for text in texts]) / size, True
-    read = _as_digits if form.startswith("digits") else _as_iso
+    read, found = _as_digits if form.startswith("digits") else _as_iso, array("d")
     try:
-        return (np.fromiter((read(text).timestamp() for text in texts), float, len(texts)),
-                form.endswith("with an offset"))
+        for text in texts:
+            found.append(read(text).timestamp())
     except ValueError:
-        k = next(k for k, text in enumerate(texts) if not _is_read(read, text))
-        raise TraceError(f"{lines[k]}: {short(texts[k])} is no time: there is no such day or "
+        raise TraceError(f"{lines[len(found)]}: {short(text)} is no time: there is no such day or "
                          "hour") from None
-
-
-def _is_read(read, text: str) -> bool:
-    try:
-        return bool(read(text))
-    except ValueError:
-        return False
+    return np.array(found), form.endswith("with an offset")
 
 
 def _form(text: str) -> str:
@@ -114,13 +108,18 @@ def _two_ways(texts: Sequence[str], lines: Sequence[int]) -> tuple[np.ndarray, b
     orders = ((False,) if re.match(r"\d{4}", written[0]) else        # the year, the month, the day
               (True,) if re.match(r"\d{1,2}\.\d", written[0]) else   # with points the day first
               (False, True))
+    if worded := re.search("[A-Za-z]{3}", written[0]):      # May may be a short name or a long one
+        orders = (False, True)
     for first in orders:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")     # pandas says which of the two it has tried
             try:
-                readings.append(pd.to_datetime(pd.Series(written), dayfirst=first))
+                readings.append(pd.to_datetime(pd.Series(written), dayfirst=first and not worded,
+                                               format="mixed" if first and worded else None))
             except (ValueError, OverflowError):
                 continue
+        if worded:
+            break
     if not readings:
         raise TraceError(f"{lines[0]}: {short(texts[0])} is no time that is read, or others are "
                          "written in another way: write 2026-03-01T12:00:00Z")
@@ -136,14 +135,10 @@ def _two_ways(texts: Sequence[str], lines: Sequence[int]) -> tuple[np.ndarray, b
 def clock_change(before: float, after: float, back: bool = False) -> str:
     """Where clocks are put forward between two local times, or back to `after` (s since 1970):
     "on 12 March 2023 in America/New_York"; "" for nowhere."""
-    whole = timedelta(hours=1)
-    at = (EPOCH + timedelta(seconds=after if back else before)).replace(tzinfo=None)
+    at = (after if back else before) // 3_600 * 3_600
     for name in ZONES:
-        zone = tz.gettz(name)
-        for hour in (at, at + whole) if not back else (at,):
-            hour = hour.replace(minute=0, second=0, microsecond=0)
-            there = tz.datetime_ambiguous(hour, zone) if back else not tz.datetime_exists(
-                hour, zone)
-            if there and (back or hour < EPOCH.replace(tzinfo=None) + timedelta(seconds=after)):
-                return f"on {hour.day} {hour:%B %Y} in {name}"
+        for hour in [at] if back else [hour for hour in (at, at + 3_600) if hour < after]:
+            zone, local = tz.gettz(name), datetime.fromtimestamp(hour, UTC).replace(tzinfo=None)
+            if tz.datetime_ambiguous(local, zone) if back else not tz.datetime_exists(local, zone):
+                return f"on {local.day} {local:%B %Y} in {name}"
     return ""

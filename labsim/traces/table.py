@@ -12,6 +12,7 @@ import numpy as np
 
 from labsim.errors import short
 from labsim.traces.column import Column
+from labsim.traces.moments import is_time
 from labsim.traces.text_file import TraceError, lines
 
 MAX_COLUMNS, MOST = 1_000, 1e300
@@ -39,11 +40,12 @@ def separated(raw: bytes) -> tuple[str, Iterator[tuple[int, list[str]]]]:
     return mark, _rows(raw, mark, 0)
 
 
-def _evenness(head: list[str], mark: str) -> tuple[int, int]:
-    """How many of the lines have as many cells as most of them, at least two; and how many."""
-    widths = [len(cells) for cells in csv.reader(head, delimiter=mark) if len(cells) > 1]
+def _evenness(head: list[str], mark: str) -> tuple[int, int, int]:
+    """How many of the lines have a time; how many as many cells as most, two or more; and those."""
+    rows = [cells for cells in csv.reader(head, delimiter=mark) if len(cells) > 1]
+    widths = [len(cells) for cells in rows]
     most = max(widths, key=widths.count, default=0)
-    return widths.count(most), -most
+    return sum(any(map(is_time, cells)) for cells in rows), widths.count(most), -most
 
 
 def _rows(raw: bytes, mark: str, skip: int) -> Iterator[tuple[int, list[str]]]:

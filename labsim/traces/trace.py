@@ -110,12 +110,14 @@ def chosen(found: list[Column], metric: str, path, any_kind: bool = False) -> Co
         others = ", ".join(c.statistic for c in found if c is not sums[0])
         return sums[0].noting(f"of each period its Sum, not its {others}")
     if 1 < len(found) <= MANY and not any_kind and not metric:
-        counts = [c for c in found if not c.part and meaning.kind(
-            c, Path(path).stem, _some(c))[0] in (meaning.COUNTS, meaning.TOTAL)]
+        counts = [c for c in found if not c.part and meaning.kind(c, Path(path).stem, _some(c))[0]
+                  in (meaning.COUNTS, meaning.TOTAL)]
         if len(counts) == 1:
             return counts[0].noting(f"of {len(found)} series: {counts[0].called}")
     if len(found) > 1:
-        names = [column.called for column in found]
+        names = [c.called for c in found]
+        if len(set(names)) < len(names):
+            names = [(c.also or (c.called,))[0] or c.called for c in found]
         more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
         raise Unnamed(f"1: {len(found)} series, expected one; trace_metric says which: "
                       f"{', '.join(names[:FEW])}{more}")
@@ -200,12 +202,12 @@ class Grid:
         common = kinds[often.argmax()] if 2 * often.max() >= len(ticks) else np.median(near)
         common = float(common) * unit
         common = np.rint(common) or common
-        if near.max() == kinds[0] and (divisor >= min(60.0, common / 2)
+        if near.max() == kinds[0] and (divisor >= min(60.0, common / 8)
                                        or 2 * often.max() < len(ticks)):
             return divisor
         far = np.abs(at - np.rint(at / common) * common)
-        if (far > min(1.0, common / 10)).any():
-            k = int((far > min(1.0, common / 10)).argmax())
+        k = int((far > min(1.0, common / 10)).argmax())
+        if far[k] > min(1.0, common / 10):
             raise TraceError(
                 f"{lines[k]}: {self.when(float(at[k]))} is {far[k]:,.10g} s off periods of "
                 f"{common:,.10g} s, expected periods of one length, such as hours in UTC")

@@ -75,9 +75,9 @@ def prometheus(counts=COUNTS, name="", period=15):
 
 
 ALB = ('{kind} {time} app/my-loadbalancer/50dc6c495c0c9188 192.168.131.39:2817 {target} 0.000 '
-       '0.001 0.000 {status} - 34 366 "GET http://www.example.com:80/a\\"b HTTP/1.1" "curl/7.46.0" - - '
-       'arn:aws:elasticloadbalancing:us-east-2:1:targetgroup/t/73e2d6bc24d8a067 "Root=1-58337262" '
-       '"-" "-" 0 2018-07-02T22:22:48.364000Z "forward" "-" "-" "-" "-" "-" "-"\n')
+       '0.001 0.000 {status} - 34 366 "GET http://www.example.com:80/a\\"b HTTP/1.1" "curl/7.46.0" '
+       '- - arn:aws:elasticloadbalancing:us-east-2:1:targetgroup/t/73e2 "Root=1-58337262" "-" "-" '
+       '0 2018-07-02T22:22:48.364000Z "forward" "-" "-" "-" "-" "-" "-"\n')
 CLASSIC = ('{time} my-loadbalancer 192.168.131.39:2817 10.0.0.1:80 0.000073 0.001048 0.000057 '
            '{status} {status} 0 29 "GET http://www.example.com:80/ HTTP/1.1" "curl/7.38.0" - -\n')
 S3 = ('79a59df900b949e5 DOC-EXAMPLE-BUCKET1 [{time}] 192.0.2.3 79a59df900b949e5 3E57427F3EXAMPLE '

@@ -22,6 +22,7 @@ CLOCK = re.compile(r"\d\d?:\d\d(:\d\d)?( [AP]M)?", re.I)
 DAY = re.compile(r"\d+\D\d+\D\d+")
 SAYS = ("unit", "statistic", "stat", "period", "_span")     # columns that say something of another
 NAMES = ("metric", "metric_name", "metricname", "name", "label", "series", "_field", "_measurement")
+KEYS = re.compile(r"(\b|_)(status|(http|status|response)_?code|id|port|shard|table)$", re.I)
 LOOKED_AT = 50      # rows that say what a column is
 MOST_SERIES, MOST_CELLS = 1_000, 6_000_000
 
@@ -48,6 +49,11 @@ def from_rows(rows: Iterable[tuple[int, list[str]]], european: bool = False) -> 
             numbers.append(i)
         elif there:
             (named if head[i].casefold() in NAMES else others).append(i)
+    # Where there is another: the only column of numbers is no index, and tells nothing apart.
+    numbers = [i for i in numbers if not table.is_index(i)] or numbers
+    keys = [i for i in numbers if KEYS.search(head[i])]
+    if len(keys) < len(numbers):
+        numbers, others = [i for i in numbers if i not in keys], others + keys
     if not numbers:     # some that are none are said by whoever reads them
         wrong = [i for i in others if any(map(NUMBER.fullmatch, cells[i][:LOOKED_AT]))]
         numbers, others = wrong, [i for i in others if i not in wrong]
@@ -68,6 +74,8 @@ def from_rows(rows: Iterable[tuple[int, list[str]]], european: bool = False) -> 
         told = {name: texts[i] for name, i in said.items()}
         for i in numbers:
             own = head[i] if head[i] not in STATISTICS else ""
+            if own == head[i] and len(numbers) > 1 and (not own or head.count(own) > 1):
+                own = f"{own} column {i + 1}".strip()
             called = " ".join(filter(None, (texts[j] for j in named)))
             found = PERIOD.search(table.time_head) or WINDOW.search(own)
             period = told.get("period") or told.get("_span") or (found[1] if found else "")
@@ -138,17 +146,17 @@ class Table:
         return next((i for i in named if i in looks), (looks or named)[0])
 
     def there(self) -> list[int]:
-        """The places of what is no time and no index."""
+        """The places of what is no time."""
         return [i for i, column in enumerate(self.cells) if i != self.time and not (
             all(map(is_time, column[:LOOKED_AT])) and (TIMELY.search(self.head[i]) or not all(map(
-                NUMBER.fullmatch, column[:LOOKED_AT])))) and not self._is_index(i)]
+                NUMBER.fullmatch, column[:LOOKED_AT]))))]
 
-    def _is_index(self, i: int) -> bool:
+    def is_index(self, i: int) -> bool:
         """Whether a column only numbers the rows."""
         if self.head[i].casefold() not in ("", "index", "unnamed: 0", "#", "no", "row"):
             return False
         first = self.cells[i][0]
-        return first in ("0", "1") and len(self.lines) > 1 and all(
+        return first in ("0", "1") and len(self.lines) > (1 if any(self.head) else 2 + i) and all(
             cell == str(int(first) + k) for k, cell in enumerate(self.cells[i]))
 
 

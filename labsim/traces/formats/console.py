@@ -18,8 +18,8 @@ from labsim.traces.text_file import TraceError
 
 KEYS = {"id", "statuscode", "messages", "full label", "label", "period", "statistic", "unit",
         "account", "account id", "region", "namespace", "metric name", "dimensions"}
-SUMMARY = re.compile(r"(?:(\S+)\s+)?(Sum|SampleCount|Average|Maximum|Minimum|IQM|"
-                     r"(?:p|tm|wm|tc|ts|pr)\d[\d.]*)\s+(\d+)\s*$", re.I)
+SUMMARY = re.compile(r"(?:(\S+)\s+)?(Sum|SampleCount|Average|Maximum|Minimum|IQM|(?:p|tm|wm|tc|ts|"
+                     r"pr)(?:\d[\d.]*|\([^()]*\)))\s+(\d{1,7})\s*$", re.I)
 
 
 def columns(source):
