@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import re
 import zipfile
 from datetime import datetime, timedelta
@@ -37,7 +38,7 @@ from exports import (
 
 from labsim.traces import TraceError, read_trace
 
-NAB = Path("/tmp/nab")      # Numenta's series, where somebody has put them
+NAB = Path(os.environ.get("LABSIM_NAB", "nowhere"))     # a folder with Numenta's CloudWatch series
 
 
 def read(folder, text, name="file.csv", **options):
@@ -242,7 +243,7 @@ def test_the_period_is_the_files_own_or_the_divisor(content, periods, period, to
     assert (len(trace.counts), trace.period, trace.counts.sum()) == (periods, period, total)
 
 
-@pytest.mark.skipif(not NAB.is_dir(), reason="the series are not on this machine")
+@pytest.mark.skipif(not NAB.is_dir(), reason="LABSIM_NAB names no folder")
 def test_numentas_series():
     """Counts are summed; percentages, bytes and means are no counts."""
     for path in NAB.glob("*.csv"):
