@@ -23,19 +23,21 @@ class Column:
     unit: str = ""
     period: float = 0.0         # s, where the file says it
     kind: str = ""              # "counts", "rate", "total" where the format is one of that
+    of: str = ""                # which of several: a host, a method
+    part: bool = False          # of another: taken where it is asked for
     notes: tuple[str, ...] = ()
     also: tuple[str, ...] = ()  # other names that it goes by
     european: bool = False      # a comma may be the decimal point
 
     @property
     def called(self) -> str:
-        """Its name, with the statistic where the file says one."""
-        return " ".join(filter(None, (self.name, self.statistic))) or "value"
+        """Its name, with the statistic and of what it is, where the file says it."""
+        return " ".join(filter(None, (self.of, self.name, self.statistic))) or "value"
 
     def answers(self, wanted: str) -> bool:
         """Whether it goes by this name, in any case."""
         return wanted.strip().casefold() in [
-            name.casefold() for name in (self.called, self.name, *self.also) if name]
+            name.casefold() for name in (self.called, self.name, self.of, *self.also) if name]
 
     def noting(self, *notes: str) -> "Column":
         """The same, with more to say."""

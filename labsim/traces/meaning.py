@@ -11,33 +11,40 @@ import re
 import numpy as np
 
 from labsim.errors import short
-from labsim.traces.column import Column
+from labsim.traces.column import Column, seconds
 
 COUNTS, RATE, TOTAL, STATISTIC = "counts", "rate", "total", "statistic"
 VALUES = ("file", COUNTS, RATE, TOTAL)
 RISES = 24       # so many values that never fall, and mostly rise, are no counts by chance
-UNITS = (("Percent", "a percentage"), ("Count/Second", ""), ("Bytes", "a number of bytes"),
-         ("Bits", "a number of bits"), ("Seconds", "a time"), ("s", "a time"), ("ms", "a time"),
-         ("%", "a percentage"), ("Milliseconds", "a time"), ("Microseconds", "a time"))
+QUOTIENT = re.compile(r"\)\s*/|/\s*(\d+\s*$|PERIOD\()")       # count(*)/300, m1/PERIOD(m1)
+LENGTHS = {1: "second", 60: "minute", 3_600: "hour", 86_400: "day", 604_800: "week"}
 ARE_COUNTS = set("count counts request requests hits messages invocations views events records "
                  "calls orders clicks".split())
-WORDS = {
-    "a percentage": "percent percentage pct utilization utilisation % cpu load1 load5 load15",
-    "a number of bytes": "bytes byte kb mb gb kib mib gib bits kilobytes megabytes",
-    "a time": "latency duration ms milliseconds seconds age p50 p90 p95 p99 ttfb elapsed",
-    "what there is at a moment": "visible inflight concurrent concurrency depth backlog hosts "
-                                 "healthy unhealthy instances memory users vus available free "
-                                 "temperature gauge credit credits",
+MOMENT = "what there is at a moment"
+WORDS = {       # of a name or a unit; "_" between words that follow each other
+    "a percentage": "percent percentage pct utilization utilisation % cpu load1 load5 load15 ratio "
+                    "error_rate hit_rate miss_rate success_rate failure_rate burst_balance",
+    "a number of bytes": "bytes byte kb mb gb kib mib gib bits kilobytes megabytes gigabytes "
+                         "kilobits megabits network_in network_out message_size mbps",
+    "a time": "latency duration ms milliseconds microseconds seconds age ttfb elapsed time_taken "
+              "response_time wait_time service_time processing_time",
+    MOMENT: "visible inflight in_flight concurrent concurrency depth backlog hosts healthy "
+            "unhealthy instances memory users user_count host_count vus available free "
+            "temperature gauge credit credits active database_connections queue_length queue_size "
+            "not_visible messages_delayed current_connections pending waiting replicas pods "
+            "threads lag",
+    "an amount of money": "cost costs price revenue charges usd eur $ € £",
+    "a number of capacity units": "capacity_units",
+    "a code": "status status_code response_code id",
+    "rounded": "thousand thousands million millions",
 }
-PHRASES = {     # of several words, in this order
-    "a number of bytes": ("network in", "network out", "disk read", "disk write", "message size"),
-    "a time": ("response time", "wait time", "service time", "processing time"),
-    "what there is at a moment": ("active connection", "database connections", "queue length",
-                                  "queue size", "in flight", "not visible", "messages delayed",
-                                  "concurrent executions", "current connections"),
-}
-PER_SECOND = re.compile(r"/\s*s(ec(ond)?)?\b|per[ _]?sec(ond)?\b|\b[rqt]ps\b|persecond", re.I)
-PER_MINUTE = re.compile(r"/\s*min(ute)?\b|per[ _]?min(ute)?\b|\brpm\b", re.I)
+TO_DO = {RATE: "; trace_as=rate multiplies it by the period, trace_as=counts takes it as it is",
+         TOTAL: "; trace_as=total takes its differences, trace_as=counts takes it as it is",
+         STATISTIC: ", no count: export it as Sum, or say what it is by trace_as=counts, rate or "
+                    "total",
+         "": ", no count: export what was counted, such as RequestCount or NumberOfMessagesSent, "
+             "as Sum; if it is one after all, trace_as=counts"}
+STATISTICS = set("avg average mean median max maximum minimum stddev percentile quantile".split())
 
 
 def kind(column: Column, file: str = "", values: np.ndarray | None = None) -> tuple[str, str]:
@@ -47,26 +54,31 @@ def kind(column: Column, file: str = "", values: np.ndarray | None = None) -> tu
     file: the name of the file, which may say what its only column is. values: in the order of time,
     to be asked where no word says it.
     """
-    if column.kind:
-        return column.kind, ""
-    if column.statistic.casefold() == "samplecount":
+    if column.kind == COUNTS or column.statistic.casefold() == "samplecount":
         return COUNTS, ""
-    if PER_SECOND.search(f"{column.name} {column.unit}") or column.unit == "Count/Second":
-        about = _about(column.name, column.unit)
-        return ("", f"{about} per second") if about else (RATE, "a rate per second")
-    about = _about(column.name, column.unit)
+    about = _about(column.name) or _about(column.unit)
+    length, per = _per(column)
     if not about and column.name.casefold() in ("", "value", "values"):
         if not ARE_COUNTS & set(_words(file)):
-            about = _about(file, "")
+            about = _about(file)
             about += ", as the file's name says" if about else ""
     if about:
-        return "", about
+        return "", about + per
+    if length == 1 or length and values is not None and length != column.period:
+        return RATE, f"a rate{per}"
+    words = _words(column.name)
     if column.statistic and column.statistic.casefold() != "sum":
         return STATISTIC, f"each period's {column.statistic}"
-    if PER_MINUTE.search(f"{column.name} {column.unit}"):
-        return "", "a rate per minute"
-    if column.statistic or values is None:
-        return COUNTS, ""
+    if found := [word for word in words if word in STATISTICS or re.fullmatch(r"p\d+", word)]:
+        return STATISTIC, f"each period's {found[0]}"
+    if {"rate", "irate", "throughput"} & set(words):
+        return RATE, "a rate per second, it seems"
+    if QUOTIENT.search(column.name):
+        return RATE, "a quotient: a rate per second?"
+    if {"cumulative", "cumulated", "running"} & set(words):
+        return TOTAL, "a running total"
+    if column.kind or column.statistic or values is None:
+        return column.kind or COUNTS, ""
     return _by_numbers(column, values)
 
 
@@ -76,7 +88,8 @@ def _by_numbers(column: Column, values: np.ndarray) -> tuple[str, str]:
     steps = np.diff(there)
     if len(steps) + 1 >= RISES and (steps >= 0).all() and (steps > 0).sum() > len(steps) / 2:
         return TOTAL, "a running total, it seems: it never falls"
-    if "total" in _words(column.name)[-1:] and len(there) > 2 and (steps >= 0).mean() > 0.9:
+    if re.search(r"total\s*({|$)", column.name, re.I) and len(there) > 2 and (
+            steps >= 0).mean() > 0.7:
         return TOTAL, "a running total, it seems"
     fractions = there[there % 1 != 0]
     if len(fractions):
@@ -84,52 +97,50 @@ def _by_numbers(column: Column, values: np.ndarray) -> tuple[str, str]:
     return COUNTS, ""
 
 
-def _about(name: str, unit: str) -> str:
-    """What unit and name say it is; "" where that may be counted."""
-    for known, what in UNITS:
-        if unit.casefold().removesuffix("/second").removeprefix("kilo").removeprefix("mega") \
-                .removeprefix("giga").removeprefix("tera") == known.casefold():
-            return what
+def _about(name: str) -> str:
+    """What the words of a name or a unit say it is; "" where that may be counted."""
     words = _words(name)
-    if "%" in name:
-        return "a percentage"
-    for what, phrases in PHRASES.items():
-        if any(f" {phrase} " in f" {' '.join(words)} " for phrase in phrases):
-            return what
-    return next((what for what, known in WORDS.items() if set(known.split()) & set(words)), "")
+    joined = f"_{'_'.join(words)}_"
+    number_of = "count" in words[:1] + words[-1:]      # of a name: how many, whatever of
+    return next((what for what, known in WORDS.items() if not number_of or what == MOMENT
+                 for word in known.split() if f"_{word}_" in joined), "")
+
+
+def _per(column: Column) -> tuple[float, str]:
+    """Of a rate the length of time in it (s), and how it is said; 0 where no word says one."""
+    words = "_".join([*_words(column.name), *_words(column.unit)]) + "_"
+    if re.search(r"(^|_)([rqtcw]|req)ps_|(^|_)iops_", words):
+        return 1, " per second"
+    found = re.search(r"(?:^|_)(?:per_?|[rqt]p(?=m_))(?:(\d+)_)?([a-z]+)_", words)
+    length = seconds(f"{found[1] or 1} {found[2]}") if found else 0
+    said = found and (LENGTHS.get(length) or f"{found[1]} {found[2]}")
+    return length, f" per {said}" if length else ""
 
 
 def _words(name: str) -> list[str]:
     """The words in a name, "TargetResponseTime" and "target_response_time" alike."""
-    return [word.casefold() for word in
-            re.findall(r"p\d\d|[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d*|%", name)]
+    return [{"/": "per"}.get(word, word.casefold()) for word in re.findall(
+        r"IOPS|p\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+(?:\d+(?!\d*[a-z]))?|\d+|[%/$€£]",
+        re.sub(r"\{[^{}]*\}", "", name[:200]))]
 
 
 def refusal(column: Column, found: str, why: str) -> str:
     """One line: that it is no count, and what to do."""
-    what = f"{column.lines[0]}: {short(column.called)} is {why}"
-    if found == RATE:
-        return (f"{what}; trace_as=rate multiplies it by the period, trace_as=counts "
-                "takes it as it is")
-    if found == TOTAL:
-        return f"{what}; trace_as=total takes its differences, trace_as=counts takes it as it is"
-    if found == STATISTIC:
-        return (f"{what}, no count: export it as Sum, or say what it is by trace_as=counts, "
-                "rate or total")
-    return (f"{what}, no count: export what was counted, such as RequestCount or "
-            "NumberOfMessagesSent, as Sum")
+    return f"{column.lines[0]}: {short(column.called)} is {why}{TO_DO[found]}"
 
 
-def counted(values: np.ndarray, kind_: str, period: float) -> tuple[np.ndarray, tuple[str, ...]]:
+def counted(column: Column, values: np.ndarray, kind_: str,
+            period: float) -> tuple[np.ndarray, tuple[str, ...]]:
     """Counts per period of what is `kind_`, NaN where there is no value, and what was done."""
     if kind_ == RATE:
-        return values * period, (f"each value is a rate per second, multiplied by {period:g} s",)
+        length, per = _per(column)
+        return values * (period / (length or 1)), (
+            f"each value is a rate{per or ' per second'}, multiplied by {period:g} s",)
     if kind_ != TOTAL:
         return values, ()
     known = np.flatnonzero(~np.isnan(values))
-    counts, steps = np.full(len(values), np.nan), np.diff(values[known])
-    fell = steps < 0
-    counts[known[1:]] = np.where(fell, values[known[1:]], steps)
-    counts[known[0]] = 0.0      # what came before it is in it
-    again = f"; it began again {fell.sum()} times" if fell.any() else ""
+    counts, steps = np.full(len(values) - 1, np.nan), np.diff(values[known])
+    fell = steps < 0        # then what is there since it began again
+    counts[known[1:] - 1] = np.where(fell, values[known[1:]], steps)
+    again = f"; it fell {fell.sum()}x, where it began again" if fell.any() else ""
     return counts, (f"each value is a running total, of which the differences count{again}",)

@@ -12,15 +12,18 @@ import numpy as np
 
 from labsim.errors import short
 from labsim.traces.column import Column
+from labsim.traces.moments import is_time
 from labsim.traces.text_file import TraceError, lines
 
-MAX_COLUMNS = 1_000
+MAX_COLUMNS, MOST = 1_000, 1e300
 NOTHING = ("", "null", "none", "nan", "-", "n/a", "na")     # no value
-PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+# None is longer than 60 characters, or matching would take long.
+PLAIN = re.compile(r"(?=.{1,60}$)[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+NUMBER = re.compile(r"(?=.{1,60}$)[-+]?[\d.,'\u2009\u00a0\u202f ]*\d[\d.,]*([eE][-+]?\d+)?")
 # 1,234,567.5 and 1.234.567,5; a blank or an apostrophe between thousands is taken out before.
 ENGLISH = re.compile(r"-?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?")
 EUROPEAN = re.compile(r"-?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?")
-BLANKS = re.compile(r"(?<=\d)[ \u00a0\u202f'\u2019](?=\d{3}(\D|$))")
+BLANKS = re.compile(r"(?<=\d)[ \u2009\u00a0\u202f'\u2019](?=\d{3}(\D|$))")
 
 
 def separated(raw: bytes) -> tuple[str, Iterator[tuple[int, list[str]]]]:
@@ -37,11 +40,12 @@ def separated(raw: bytes) -> tuple[str, Iterator[tuple[int, list[str]]]]:
     return mark, _rows(raw, mark, 0)
 
 
-def _evenness(head: list[str], mark: str) -> tuple[int, int]:
-    """How many of the lines have as many cells as most of them, at least two; and how many."""
-    widths = [len(cells) for cells in csv.reader(head, delimiter=mark) if len(cells) > 1]
+def _evenness(head: list[str], mark: str) -> tuple[int, int, int]:
+    """How many of the lines have a time; how many as many cells as most, two or more; and those."""
+    rows = [cells for cells in csv.reader(head, delimiter=mark) if len(cells) > 1]
+    widths = [len(cells) for cells in rows]
     most = max(widths, key=widths.count, default=0)
-    return widths.count(most), -most
+    return sum(any(map(is_time, cells)) for cells in rows), widths.count(most), -most
 
 
 def _rows(raw: bytes, mark: str, skip: int) -> Iterator[tuple[int, list[str]]]:
@@ -62,29 +66,23 @@ def _rows(raw: bytes, mark: str, skip: int) -> Iterator[tuple[int, list[str]]]:
 
 def figures(column: Column) -> np.ndarray:
     """The values as numbers, shape (n,), NaN where there is none; `TraceError` for any other."""
-    texts = column.values
-    if all(type(value) in (int, float) for value in texts):
-        found = np.array([_finite(v, line) for v, line in zip(texts, column.lines)], dtype=float)
-        return found
-    texts = ["" if v is None else str(v).strip() for v in texts]
-    there = [(text, line) for text, line in zip(texts, column.lines)
-             if text.casefold() not in NOTHING]
-    if all(map(PLAIN.fullmatch, (text for text, _ in there))) and not column.european:
-        reading = float
+    values = column.values
+    if all(type(value) in (int, float) for value in values):
+        found = np.array([value if abs(value) <= MOST else np.inf for value in values], dtype=float)
     else:
-        reading = _reading(there, column.european)
-    return np.array([_finite(reading(text), line) if text.casefold() not in NOTHING else np.nan
-                     for text, line in zip(texts, column.lines)], dtype=float)
-
-
-def _finite(number, line: int) -> float:
-    try:
-        number = float(number)
-    except OverflowError:
-        number = np.inf
-    if not np.isfinite(number):
-        raise TraceError(f"{line}: {short(number)} is no number that can be counted")
-    return number
+        texts = ["" if value is None else str(value).strip() for value in values]
+        none = [text.casefold() in NOTHING for text in texts]
+        reading = float
+        if column.european or not all(no or PLAIN.fullmatch(text)
+                                      for text, no in zip(texts, none)):
+            reading = _reading([(text, line) for text, line, no in zip(
+                texts, column.lines, none) if not no], column.european)
+        found = np.fromiter((np.nan if no else reading(text) for text, no in zip(texts, none)),
+                            float, len(texts))
+    if len(wrong := np.flatnonzero(np.isinf(found))):
+        raise TraceError(f"{column.lines[wrong[0]]}: {short(values[wrong[0]])} is no number that "
+                         "can be counted")
+    return found
 
 
 def _reading(texts: list[tuple[str, int]], european: bool):
@@ -94,9 +92,7 @@ def _reading(texts: list[tuple[str, int]], european: bool):
             lambda text: float(BLANKS.sub("", text).replace(".", "").replace(",", "."))]
     for text, line in texts:
         if not any(form.fullmatch(BLANKS.sub("", text)) for form in (PLAIN, ENGLISH, EUROPEAN)):
-            unit = re.match(r"[-+]?[\d.,]+\s*[^\d\s.,]", text)
-            raise TraceError(f"{line}: {short(text)} is no number" + (
-                ": export it without its unit" if unit else ""))
+            raise TraceError(f"{line}: {short(text)} is no number, expected a plain count")
     able = [way for way, forms in zip(ways, ((ENGLISH, PLAIN), (EUROPEAN,)))
             if (european or way is ways[0]) and all(
                 any(form.fullmatch(BLANKS.sub("", text)) for form in forms) for text, _ in texts)]

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from labsim.errors import LabsimError
 
-MAX_BYTES = 64 * 2**20
-CHUNK = 2**20
+MAX_BYTES, MAX_LINES, MAX_LINE = 64 * 2**20, 1_000_000, 2**17
+CHUNK, MAX_ZIPPED = 2**20, 1_000
 KNOWN = {b"PAR1": "a Parquet file", b"%PDF": "a PDF", b"\x89PNG": "a picture",
          b"SQLi": "a database", b"7z\xbc\xaf": "a 7z archive", b"BZh": "a bzip2 archive",
          b"\xfd7zX": "an xz archive", b"\x28\xb5\x2f\xfd": "a zstd archive",
@@ -107,6 +107,8 @@ def unpacked(raw: bytes, most: int = MAX_BYTES) -> bytes:
     if raw.startswith(b"\x1f\x8b"):
         raw = gzip.GzipFile(fileobj=io.BytesIO(raw)).read(most + 1)
     elif raw.startswith(b"PK\x03\x04"):
+        if (many := raw.count(b"PK\x01\x02")) > MAX_ZIPPED:     # or their list takes long
+            raise TraceError(f"1: a zip of {many:,} files, expected one")
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
             if "[Content_Types].xml" in names:
@@ -132,12 +134,14 @@ def _text(raw: bytes) -> bytes:
     """The same, if they are text; a NUL is none."""
     decoder = codecs.getincrementaldecoder(encoding(raw))()
     for at in range(0, len(raw), CHUNK):
+        part, what = raw[at:at + CHUNK], ""
         try:
-            wrong = "\0" in decoder.decode(raw[at:at + CHUNK], at + CHUNK >= len(raw))
+            if "\0" in decoder.decode(part, at + CHUNK >= len(raw)):
+                what = "a binary file"
         except UnicodeDecodeError:
-            wrong = True
-        if wrong:
-            raise TraceError(f"{line_at(raw, at)}: a binary file, expected text in UTF-8")
+            what = "a binary file" if b"\0" in part else "in another encoding"
+        if what:
+            raise TraceError(f"{line_at(raw, at)}: {what}, expected text in UTF-8")
     return raw
 
 
@@ -148,4 +152,14 @@ def decoded(raw: bytes) -> str:
 
 def lines(raw: bytes) -> Iterator[str]:
     """The lines of a file's text with their ends, one after the other."""
-    return io.TextIOWrapper(io.BytesIO(raw), encoding(raw), newline="")
+    if (many := max(raw.count(b"\n"), raw.count(b"\r"))) > MAX_LINES:
+        raise TraceError(f"1: {many:,} lines, at most {MAX_LINES:,}: export a shorter time, or "
+                         "longer periods")
+    file = io.TextIOWrapper(io.BytesIO(raw), encoding(raw), newline="")
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise TraceError(f"{number}: a line of more than {MAX_LINE:,} characters, expected "
+                             "times and counts")
+        yield line

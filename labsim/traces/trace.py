@@ -9,7 +9,7 @@ order of time, on a grid of periods: the file's own, else the greatest common di
 
 import functools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from labsim.traces.moments import EPOCH, clock_change, moments
 from labsim.traces.table import figures
 from labsim.traces.text_file import MAX_BYTES, TraceError, Unnamed, mark, read
 
-MAX_PERIODS, MAX_COUNT, FEW = 1_000_000, 1e12, 8
+MAX_PERIODS, MAX_COUNT, MOST_TIME, FEW, MANY = 1_000_000, 1e12, 7.26e9, 8, 50
+NEARLY = 1.12       # times as long, as is a month of another, or a day on which clocks change
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +77,8 @@ def read_readings(path, metric: str = "") -> Readings:
         column = chosen(columns(raw, path), metric, path, any_kind=True)
         grid = Grid(column)
         found, _ = meaning.kind(column, Path(path).stem, grid.values)
-        return Readings(grid.period, grid.values, grid.first, found, grid.lines, column.called,
-                        column.unit, grid.start, (*column.notes, *grid.notes))
+        return Readings(grid.period, grid.values, grid.first, found, tuple(grid.lines.tolist()),
+                        column.called, column.unit, grid.start, (*column.notes, *grid.notes))
     return read(path, parse)
 
 
@@ -105,15 +106,18 @@ def chosen(found: list[Column], metric: str, path, any_kind: bool = False) -> Co
                           f"{nearest(metric, [column.called for column in found])}")
         found = named
     sums = [c for c in found if not c.statistic or c.statistic.casefold() == "sum"]
-    if len({column.name for column in found}) == 1 and len(sums) == 1 < len(found):
+    if len({(c.name, c.of) for c in found}) == 1 and len(sums) == 1 < len(found):
         others = ", ".join(c.statistic for c in found if c is not sums[0])
         return sums[0].noting(f"of each period its Sum, not its {others}")
-    if len(found) > 1 and not metric and not any_kind:
-        counts = [c for c in found if meaning.kind(c, Path(path).stem, _some(c))[0] == "counts"]
+    if 1 < len(found) <= MANY and not any_kind and not metric:
+        counts = [c for c in found if not c.part and meaning.kind(c, Path(path).stem, _some(c))[0]
+                  in (meaning.COUNTS, meaning.TOTAL)]
         if len(counts) == 1:
             return counts[0].noting(f"of {len(found)} series: {counts[0].called}")
     if len(found) > 1:
-        names = [column.called for column in found]
+        names = [c.called for c in found]
+        if len(set(names)) < len(names):
+            names = [(c.also or (c.called,))[0] or c.called for c in found]
         more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
         raise Unnamed(f"1: {len(found)} series, expected one; trace_metric says which: "
                       f"{', '.join(names[:FEW])}{more}")
@@ -134,6 +138,9 @@ class Grid:
         self.notes: list[str] = []
         times, self.offset = moments(column.times, column.lines)
         values, lines = figures(column), np.asarray(column.lines)
+        if len(wrong := np.flatnonzero((times < 0) | (times > MOST_TIME))):
+            raise TraceError(f"{lines[wrong[0]]}: {short(column.times[wrong[0]])}, expected a year "
+                             "from 1970 to 2200")
         if (np.diff(times) < 0).any():
             order = np.argsort(times, kind="stable")
             newest = (np.diff(times) < 0).all()
@@ -143,7 +150,7 @@ class Grid:
         self.start = float(times[0])
         self._refuse_twice(times, lines)
         at = times - times[0]
-        self.period = column.period or self._divisor(at, lines)
+        self.period = column.period or self._found(at, lines)
         i = np.rint(at / self.period).astype(np.int64)
         off = np.abs(at - i * self.period)
         far = (off > min(1.0, self.period / 10)) | (np.diff(i, prepend=-1) == 0)
@@ -153,12 +160,12 @@ class Grid:
                              f"period of {self.period:g} s")
         if i[-1] >= MAX_PERIODS:
             raise TraceError(f"{lines[-1]}: period {i[-1] + 1:,} of {self.period:g} s, at most "
-                             f"{MAX_PERIODS:,}: export longer periods")
+                             f"{MAX_PERIODS:,}: export longer periods, or a shorter time")
         if off.max() > 0.001:
             self.notes.append(f"timestamps up to {off.max():.3g} s off the period taken as on it")
         self.values = np.full(i[-1] + 1, np.nan)
         self.values[i] = values
-        self.lines = tuple(lines[~np.isnan(values)].tolist())
+        self.lines = lines[~np.isnan(values)]
         self._say_jumps(times)
 
     @property
@@ -179,10 +186,10 @@ class Grid:
                                             or clock_change(t - 3_600, t))
             raise TraceError(f"{lines[twice[0] + 1]}: {self.when(t - self.start)} twice, expected "
                              "once" + (f": local time, clocks change {change}; export in UTC"
-                                       if change else ""))
+                                       if change else ": one series, a row per time"))
 
-    def _divisor(self, at: np.ndarray, lines: np.ndarray) -> float:
-        """The greatest common divisor of the steps; the commonest, where they only tremble."""
+    def _found(self, at: np.ndarray, lines: np.ndarray) -> float:
+        """The greatest common divisor of the steps; where they only tremble, what they are."""
         if len(at) < 2:
             raise TraceError(f"{lines[0]}: one time, expected two or more: nothing says how long "
                              "a period is")
@@ -191,15 +198,20 @@ class Grid:
         ticks = np.maximum(np.rint(steps / unit), 1).astype(np.int64)
         divisor = float(np.gcd.reduce(ticks)) * unit
         kinds, often = np.unique(ticks, return_counts=True)
-        common = float(kinds[often.argmax()]) * unit    # of equals the shortest
-        if divisor < min(60.0, common / 2) and 2 * often.max() >= len(ticks):
-            off = np.abs(at - np.rint(at / common) * common)
-            if (off <= min(1.0, common / 10)).all():
-                return common
-            far = int((off > min(1.0, common / 10)).argmax())
-            raise TraceError(f"{lines[far]}: {self.when(float(at[far]))} is {off[far]:g} s off the "
-                             f"period of {common:g} s, which most steps have")
-        return divisor
+        near = ticks[ticks < NEARLY * kinds[0]]
+        common = kinds[often.argmax()] if 2 * often.max() >= len(ticks) else np.median(near)
+        common = float(common) * unit
+        common = np.rint(common) or common
+        if near.max() == kinds[0] and (divisor >= min(60.0, common / 8)
+                                       or 2 * often.max() < len(ticks)):
+            return divisor
+        far = np.abs(at - np.rint(at / common) * common)
+        k = int((far > min(1.0, common / 10)).argmax())
+        if far[k] > min(1.0, common / 10):
+            raise TraceError(
+                f"{lines[k]}: {self.when(float(at[k]))} is {far[k]:,.10g} s off periods of "
+                f"{common:,.10g} s, expected periods of one length, such as hours in UTC")
+        return common
 
     def _say_jumps(self, times: np.ndarray) -> None:
         """Local time that jumps over an hour."""
@@ -222,12 +234,15 @@ def _counts(column: Column, values: str, path: str) -> Trace:
         return found if values == "file" else values
     told()
     grid = Grid(column)
+    column = replace(column, period=grid.period)
     taken_as = told(grid.values)
-    if (grid.values < 0).any() or not (~np.isnan(grid.values)).any():
-        raise TraceError(f"{column.lines[0]}: {short(column.called)} has "
-                         f"{'values below 0' if (grid.values < 0).any() else 'no value'}, expected "
-                         "counts")
-    counts, treated = meaning.counted(grid.values, taken_as, grid.period)
+    if len(wrong := np.flatnonzero(grid.values < 0)):
+        line = grid.lines[(~np.isnan(grid.values[:wrong[0]])).sum()]
+        raise TraceError(f"{line}: {short(column.called)} is {grid.values[wrong[0]]:,.10g}, "
+                         "expected counts of 0 or more")
+    counts, treated = meaning.counted(column, grid.values, taken_as, grid.period)
+    if np.isnan(counts).all():
+        raise TraceError(f"{column.lines[0]}: {short(column.called)} has no value, expected counts")
     if np.nanmax(counts) > MAX_COUNT:
         raise TraceError(f"{column.lines[0]}: a count of {np.nanmax(counts):.3g}, at most "
                          f"{MAX_COUNT:g}")
@@ -246,7 +261,8 @@ def _counts(column: Column, values: str, path: str) -> Trace:
     numbers.setflags(write=False)
     what = (f"{many(len(numbers))} of {grid.period:,.10g} s from {grid.when(0)} to "
             f"{grid.when(len(numbers) * grid.period)}, {numbers.sum():,} requests in all")
-    return Trace(0.0, grid.period, numbers, grid.first, grid.start, gaps, (what, *notes), column.called)
+    return Trace(0.0, grid.period, numbers, grid.first, grid.start, gaps, (what, *notes),
+                 column.called)
 
 
 def many(n: int) -> str:

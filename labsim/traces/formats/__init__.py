@@ -19,7 +19,8 @@ from labsim.errors import short
 from labsim.traces.table import separated
 from labsim.traces.text_file import TraceError, decoded, encoding, line_at
 
-MOST_JSON, MOST_PARTS = 32 * 2**20, 1_500_000      # bytes; commas and brackets
+# Bytes; commas and brackets, as many as a year of minutes has; of what Python has printed fewer.
+MOST_JSON, MOST_PARTS, MOST_PRINTED = 48 * 2**20, 1_500_000, 50_000
 LAST = "columns"
 DATETIME = re.compile(r"datetime\.datetime\(([\d, ]+)(?:, tzinfo=(?:tz(?:utc|local)\(\)|"
                       r"datetime\.timezone\.utc))?\)")
@@ -39,14 +40,21 @@ class Source:
         return self.raw[:4_000].decode(encoding(self.raw), "ignore")
 
     @functools.cached_property
+    def text(self) -> str:
+        """All of it."""
+        return decoded(self.raw)
+
+    @functools.cached_property
     def documents(self) -> list:
         """The JSON documents that follow each other in it; [] if it isn't JSON."""
         if not self.head.lstrip().startswith(("{", "[")):
             return []
-        if len(self.raw) > MOST_JSON or sum(map(self.raw.count, (b",", b"[", b"{"))) > MOST_PARTS:
+        printed = re.match(r"\s*[\[{]+\s*'", self.head)
+        if len(self.raw) > MOST_JSON or sum(map(self.raw.count, (b",", b"[", b"{"))) > (
+                MOST_PRINTED if printed else MOST_PARTS):
             raise TraceError("1: more JSON than is read: export CSV, or a shorter time")
-        text = decoded(self.raw)
-        if re.match(r"\s*\{'", text):
+        text = self.text
+        if printed:
             return [_python(text)]
         found, at, skip = [], 0, re.compile(r"\s*").match
         decode = json.JSONDecoder(object_pairs_hook=functools.partial(_object, text)).raw_decode
@@ -74,8 +82,7 @@ def known() -> list:
 
 def line_of(source: Source, key: str) -> int:
     """The line of a JSON key; 1 where it is not found."""
-    text = decoded(source.raw)
-    return line_at(text, max(text.find(f'"{key}"'), 0))
+    return line_at(source.text, max(source.text.find(f'"{key}"'), 0))
 
 
 def _object(text: str, pairs: list[tuple]) -> dict:

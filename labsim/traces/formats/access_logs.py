@@ -8,15 +8,16 @@ from labsim.traces.column import Column
 from labsim.traces.text_file import TraceError, lines
 
 TIME = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z? "
-FORMS = (   # name, line, and which groups are the second and the status
-    ("an Application Load Balancer", re.compile(
+FORMS = (   # what a line is, and its form: the groups are the second and the status
+    ("request", re.compile(     # ALB
         rf"(?:https?|h2|grpcs?|wss?) {TIME}\S+ \S+ \S+ \S+ \S+ \S+ (\d+|-)")),
-    ("a Network Load Balancer", re.compile(rf"tls \S+ {TIME}()")),
-    ("a Classic Load Balancer", re.compile(rf"{TIME}\S+ \S+ \S+ \S+ \S+ \S+ (\d+|-) ")),
-    ("CloudFront", re.compile(r"(\d{4}-\d\d-\d\d\t\d\d:\d\d:\d\d)\t(?:[^\t]*\t){6}(\d+|-)")),
-    ("S3 or a web server", re.compile(
-        r"[^\[\"]{0,500}\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] [^\"]{0,2000}"
-        r"\"(?:[^\"\\]|\\.)*\" (\d+|-)")),
+    ("connection", re.compile(rf"tls \S+ {TIME}()")),       # NLB
+    ("request", re.compile(rf"{TIME}\S+ \S+:\d+ \S+ \S+ \S+ \S+ (\d+|-) ")),    # Classic
+    ("request", re.compile(     # CloudFront
+        r"(\d{4}-\d\d-\d\d\t\d\d:\d\d:\d\d)\t(?:[^\t]*\t){6}(\d+|-)")),
+    ("request", re.compile(     # S3 and web servers
+        r"[^\[\"]{0,500}\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] [^\"]{0,2000}?"
+        r"(?:\"(?:[^\"\\]|\\.)*\"|(?<= )-) (\d{3}|-) ")),
 )
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
@@ -25,7 +26,7 @@ def columns(source):
     """Requests, and those of them with a status of 5xx, of each second."""
     first = next((line for line in source.head.splitlines() if not line.startswith("#")
                   and line.strip()), "")
-    form = next((form for _, form in FORMS if form.match(first)), None)
+    what, form = next((one for one in FORMS if one[1].match(first)), ("", None))
     if form is None:
         return []
     requests, failed = Counter(), Counter()
@@ -40,10 +41,9 @@ def columns(source):
         failed[found[1]] += found[2].startswith("5")
     times = sorted((_iso(time), time) for time in requests)
     return [Column([iso for iso, _ in times], [count[time] for _, time in times],
-                   [1] * len(times), name, "Sum", "Count", 1.0, "counts" if count is requests
-                   else "counts", ("each line of the log is a request",) if count is requests
-                   else ())
-            for name, count in (("requests", requests), ("5xx", failed))][:1 + any(failed.values())]
+                   [1] * len(times), name, "Sum", "Count", 1.0, "counts", part=count is failed,
+                   notes=(f"each line of the log is a {what}",))
+            for name, count in ((f"{what}s", requests), ("5xx", failed)) if any(count.values())]
 
 
 def _iso(time: str) -> str:

@@ -18,8 +18,8 @@ from labsim.traces.text_file import TraceError
 
 KEYS = {"id", "statuscode", "messages", "full label", "label", "period", "statistic", "unit",
         "account", "account id", "region", "namespace", "metric name", "dimensions"}
-SUMMARY = re.compile(r"(?:(\S+)\s+)?(Sum|SampleCount|Average|Maximum|Minimum|IQM|"
-                     r"(?:p|tm|wm|tc|ts|pr)\d[\d.]*)\s+(\d+)\s*$", re.I)
+SUMMARY = re.compile(r"(?:(\S+)\s+)?(Sum|SampleCount|Average|Maximum|Minimum|IQM|(?:p|tm|wm|tc|ts|"
+                     r"pr)(?:\d[\d.]*|\([^()]*\)))\s+(\d{1,7})\s*$", re.I)
 
 
 def columns(source):
@@ -66,7 +66,7 @@ def _column(said: dict[str, list[str]], i: int, column: Column) -> Column:
 
 def described(column: Column, label: str) -> Column:
     """With what a full label ends with: metric, statistic, period."""
-    if not (found := SUMMARY.search(label)):
+    if not (found := SUMMARY.search(label[-200:])):
         return column
     return replace(column, name=found[1] or column.name, statistic=column.statistic or found[2],
                    period=column.period or float(found[3]), also=(*column.also, column.name, label))

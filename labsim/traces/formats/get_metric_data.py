@@ -26,20 +26,19 @@ def columns(source):
         elif isinstance(page, list) and page and all(
                 isinstance(one, dict) and "Timestamps" in one for one in page):
             results += page
-    if not results:
-        if source.documents and any(isinstance(page, dict) and "MetricDataResults" in page
-                                    for page in source.documents):
-            raise TraceError(f"{line_of(source, 'MetricDataResults')}: 0 results, expected one")
-        return []
+    found = [_column(source, result) for result in results]
+    if any("MetricDataResults" in page for page in source.documents if isinstance(page, dict)) \
+            and not any(column.times for column in found):
+        raise TraceError(f"{line_of(source, 'MetricDataResults')}: no values in {len(found)} "
+                         "results, expected some: look at the times and the dimensions")
     made = {}
-    for result in results:
-        one = _column(source, result)
+    for one in found:
         key = one.also[:1] or (one.name,)
         if before := made.get(key):
             one = replace(one, times=[*before.times, *one.times], values=[
                 *before.values, *one.values], lines=[*before.lines, *one.lines])
         made[key] = one
-    return [column.noting(*notes) for column in made.values()]
+    return [column.noting(*notes) for column in made.values() if column.times]
 
 
 def _said(message) -> str:
@@ -53,15 +52,16 @@ def _column(source, result) -> Column:
     for key, found in (("Timestamps", times), ("Values", values)):
         if not isinstance(found, list):
             raise TraceError(f"{line_of(source, key)}: {key} is {short(found)}, expected a list")
-    if len(times) != len(values) or not times:
+    if len(times) != len(values):
         raise TraceError(f"{line}: {len(values)} Values of {len(times)} Timestamps, expected as "
-                         "many, one or more")
+                         "many")
     if wrong := [v for v in values if type(v) not in (int, float)]:
         raise TraceError(f"{line_of(source, 'Values')}: {short(wrong[0])} in Values, expected "
                          "numbers")
     status = result.get("StatusCode", "Complete")
-    notes = () if status == "Complete" else (f"incomplete: StatusCode {short(status)}",)
+    notes = [f"incomplete: StatusCode {short(status)}"] * (status != "Complete") + [
+        f"incomplete: CloudWatch says {_said(m)}" for m in result.get("Messages") or ()]
     label, id_ = str(result.get("Label") or ""), str(result.get("Id") or "")
     column = Column([str(t) for t in times], values, [line] * len(times), label,
-                    also=tuple(filter(None, (id_,))), notes=notes)
+                    also=tuple(filter(None, (id_,))), notes=tuple(notes))
     return described(column, label)

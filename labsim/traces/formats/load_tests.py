@@ -57,7 +57,7 @@ def _locust(source):
         except (KeyError, ValueError):
             raise TraceError(f"{lines[0]}: a {name} that is no whole number") from None
         made.append(Column(times, np.diff(total, prepend=0).tolist(), lines, called, "Sum", "Count",
-                           kind="counts", also=(name,), notes=(
+                           kind="counts", part=called == "failures", also=(name,), notes=(
                                "locust's running totals, of which the differences count",)))
     return made + [Column(times, [row[place[name]] for row in cells], lines, name)
                    for name in ("User Count", "Total Average Response Time", "50%", "95%")

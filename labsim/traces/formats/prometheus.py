@@ -4,6 +4,8 @@ from labsim.errors import short
 from labsim.traces.column import Column
 from labsim.traces.text_file import TraceError
 
+ENDS = ("_total", "_count", "_bucket")
+
 
 def columns(source):
     """A column per series, named as Prometheus writes it."""
@@ -28,7 +30,12 @@ def columns(source):
             raise TraceError(f"1: {short(values)}, expected a list of [time, value]")
         made.append(Column([f"{t:.3f}" for t, _ in values], [str(v) for _, v in values],
                            [1] * len(values), f"{name}{{{rest}}}" if rest else name,
-                           also=(name,) if name else ()))
+                           also=(name,) if name else (), notes=tuple(
+                               f"incomplete: Prometheus says {short(warning)}"
+                               for warning in page.get("warnings") or ()),
+                           # As Prometheus asks for it, a counter's name ends so; a rule's has ":".
+                           kind="total" if (total := name.endswith(ENDS)) else "",
+                           unit="gauge" if name and not total and ":" not in name else ""))
     if not made:
         raise TraceError("1: 0 series, expected one: the query found nothing")
     return made
