@@ -12,7 +12,7 @@ __all__ = [
     "BudgetError", "LabsimError", "ParameterError", "Result", "ResultError", "__version__",
     "ask", "beside", "breaker", "compare", "curve", "exponential", "facts", "fixed", "gamma", "lab",
     "labs", "measured", "ramp", "retry", "run", "simulate", "spike", "steady", "sweep", "theory",
-    "use_course", "users",
+    "trace", "use_course", "users",
 ]
 
 
@@ -165,6 +165,16 @@ def spike(rate: float, factor: float, *, start: float, length: float):
     """`rate` requests/s, and `factor` times as many for `length` s from `start` s on."""
     from labsim.engine import Load
     return Load.spike(rate, factor, start, length)
+
+
+def trace(file, metric: str = "", values: str = "file", *, factor: float = 1.0, start: float = 0.0):
+    """Load of your own: the requests in a file, `factor` times as many, from `start` (s into it).
+
+    metric: which of several series; values: what they are, "file" (as it says itself), "counts",
+    "rate" (1/s) or "total". `labsim trace FILE` in a terminal says what a file is.
+    """
+    from labsim.declare.traffic import replaying
+    return replaying(file, metric, values, factor=factor, start=start)
 
 
 def ramp(rate: float, factor: float, *, start: float, length: float):

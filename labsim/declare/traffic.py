@@ -13,15 +13,15 @@ nobody knows how many came in it. Where `duration` ends within a period, its par
 import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from labsim.declare.params import Params, choice, number, path, text
 from labsim.declare.spike import spiked, spikes
-from labsim.engine import RateCurve, Replayed, scaled
-from labsim.errors import ParameterError
+from labsim.engine import Load, RateCurve, Replayed, scaled
+from labsim.errors import ParameterError, require_each
 from labsim.text import format_value
 from labsim.traces import TraceError, read_trace
 
@@ -149,6 +149,20 @@ def load(p: Params, rate: str, spike: str = "spike") -> RateCurve:
     if len(p.rates) == 1:
         return curve
     return curve.split([getattr(p, name) for name in p.rates])[p.rates.index(rate)]
+
+
+def replaying(file, metric: str = "", values: str = "file", *, factor: float = 1.0,
+              start: float = 0.0) -> Load:
+    """A `Load` of what came in a file: `factor` times as much, from the period in which `start` (s
+    into the file) is; nothing comes after its end. `TraceError` for a file that can't be replayed.
+    """
+    require_each(factor=factor, start=start)
+    found = read_trace(file, metric, values)
+    first = _first(start, found.period)
+    if first >= len(found.counts):
+        raise ParameterError("start", start, f"below {found.duration:,.10g} s, the length of the "
+                                             "file")
+    return Load(partial(_window, found, first, factor=factor))
 
 
 def changes(p: Params, spike: str = "spike", above: float = -1.0) -> float:

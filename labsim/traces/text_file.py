@@ -43,7 +43,11 @@ class Unnamed(TraceError):
 
 
 def bring(name: str, raw: bytes) -> None:
-    """Keep a file's bytes in memory: `name` then means them, and no file of that path."""
+    """Keep a file's bytes in memory: `name` then means them, and no file of that path.
+    `TraceError` for too many."""
+    if len(raw) > MAX_BYTES:
+        raise TraceError(f"{name}:1: {len(raw):,} bytes, at most {MAX_BYTES:,}: export a shorter "
+                         "time")
     _brought[name] = raw
 
 

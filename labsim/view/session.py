@@ -129,7 +129,7 @@ class Session:
         start = self.lab.Params().model_dump()
         if "trace" not in start:
             raise LabsimError(f"{self.lab.title} takes no traffic of your own")
-        name = _name(name, raw)
+        given, name = name, _name(name, raw)
         traces.bring(name, raw)
         base = self.values if self.error is None else self.result.params.model_dump()
         own = {**base, **{knob: start[knob] for knob in knobs.OF_A_FILE if knob in start},
@@ -138,7 +138,7 @@ class Session:
             self._fitted(own)
         except ParameterError as error:
             if error.name not in knobs.OF_A_FILE:
-                raise
+                raise traces.TraceError(str(error).replace(name, given, 1)) from None
         _files[name] = raw
         self._put(own)
         self._unfitted = True

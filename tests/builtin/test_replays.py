@@ -10,6 +10,8 @@ from labsim.declare import replayed
 from labsim.declare.traffic import TraceParams
 from labsim.engine import Budget, Replayed
 from labsim.errors import BudgetError, ParameterError
+from labsim.services import ec2, sqs
+from labsim.traces import TraceError
 
 # {lab: what its requests are counted by}
 OFFERED = {
@@ -167,3 +169,26 @@ def test_the_labs_of_this_file_are_all_that_replay():
     import over_labs
     assert {slug for slug, lab in over_labs.LABS.items()
             if issubclass(lab.Params, TraceParams)} == set(OFFERED)
+
+
+def test_a_system_of_ones_own_replays_a_file(tmp_path):
+    """Exactly its requests, so many times as many, from where it is to begin; what can't be is
+    refused before anything runs."""
+    path = tmp_path / "own.csv"
+    path.write_text("timestamp,requests\n" + "".join(
+        f"{1_772_323_200 + 60 * i},{n}\n" for i, n in enumerate((5, 0, 40, 7))))
+
+    def counter(sim, factor=1.0, start=0.0):
+        orders = sqs.Queue(sim, "orders")
+        ec2.Fleet(sim, "workers", consumes=orders, work=labsim.exponential(1), size=2)
+        sim.send(labsim.trace(path, factor=factor, start=start), to=orders)
+
+    def offered(**options):
+        return labsim.simulate(counter, duration=300, **options).summary["orders.offered"]
+    assert (offered(), offered(factor=3.0), offered(start=100.0)) == (52, 156, 47)
+    assert offered(start=120.0) == 47
+    for options in ({"factor": -1.0}, {"start": 240.0}):
+        with pytest.raises(labsim.ParameterError):
+            offered(**options)
+    with pytest.raises(TraceError, match="own.csv:1: no series"):
+        labsim.trace(path, "errors")

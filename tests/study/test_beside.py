@@ -108,13 +108,16 @@ def test_what_is_after_the_end_is_left_out_and_said(tmp_path):
     ("seconds,queue\n0,1", "2: one row, expected two or more"),
     ("seconds,queue\n0,\n9,", "2: queue has no value within the run, expected one or more"),
     ("seconds,queue\n9000,1\n9900,2", "2: until 9,900 s, expected a time within the run's 900 s"),
-    ("time,queue\n2026-01-01,1\nfoo,2", "3: 'foo' is no time (ISO 8601, epoch s or ms)"),
-    ("time,queue\n1767225600,1\n2026-01-02,2", "3: '2026-01-02' is without a UTC offset, expected "
-                                               "s since 1970"),
+    ("time,queue\n2026-01-01,1\nfoo,2", "3: 'foo' is no time, expected ISO 8601 without an "
+                                            "offset"),
+    ("time,queue\n1767225600,1\n2026-01-02,2", "3: '2026-01-02' is ISO 8601 without an offset, "
+                                               "expected s since 1970"),
     ('"metric,value', "1: not CSV: unexpected end of data"),
     (b"\x00\x01", "1: a binary file, expected text in UTF-8"),
-    ('{"x": 1}', "1: other JSON, expected an object with Datapoints or MetricDataResults"),
-    ("timestamp,value\n2026-01-01 00:00:00,x\n", "2: count 'x', expected a number, 0 to 1e+12"),
+    ('{"x": 1}', "1: other JSON, expected that of get-metric-statistics, get-metric-data, Logs "
+                 "Insights, Prometheus or k6"),
+    ("timestamp,value\n2026-01-01 00:00:00,x\n", "2: no number beside the time but 'x', expected a "
+                                                 "plain count per period"),
     ("timestamp,value\n2026-01-01 00:00:00,1\n2026-01-01 01:00:00,1\n",
      "2: until 3,600 s, expected a time within the run's 900 s"),
 ])

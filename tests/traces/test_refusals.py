@@ -50,7 +50,7 @@ BAD = {
                          "1: 2 series, expected one; trace_metric says which: RequestCount, Err"),
     "metric data, CPU": (metric_data(result(label="CPUUtilization")), "6: 'CPUUtilization' is a p"),
     "a rate": (plain([.5, 1.25], head="t,v"), "a rate per second?; trace_as=rate multiplies"),
-    "a total": (plain(range(10, 20)), "trace_as=total takes its differences"),
+    "a total": (plain(range(10, 40)), "trace_as=total takes its differences"),
     "prometheus, latency": (prometheus(name="request_duration_seconds_sum"), "is a time"),
     "prometheus, a gauge": (prometheus(name="queue"), "is what there is at a moment"),
     "console, trimmed": (console(full="a RequestCount TM(10%:90%) 300"), "each period's TM("),

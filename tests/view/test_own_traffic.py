@@ -12,13 +12,21 @@ from over_labs import LABS
 
 import labsim
 from labsim import traces
-from labsim.builtin.sqs_asg.params import SqsAsgParams
-from labsim.errors import LabsimError, ParameterError
-from labsim.traces import TraceError
+from labsim.errors import LabsimError
+from labsim.services import ec2, sqs
+from labsim.traces import TraceError, text_file
 from labsim.view import knobs, still
 
 TAKES = [slug for slug, lab in LABS.items() if "trace" in lab.Params.specs()]
-TAKES_NONE = next(slug for slug in LABS if slug not in TAKES)
+
+
+def takes_none():
+    """The explorer of a system, whose load is what wires it says."""
+    def counter(sim):
+        orders = sqs.Queue(sim, "orders")
+        ec2.Fleet(sim, "workers", consumes=orders, work=labsim.exponential(1), size=2)
+        sim.send(1, to=orders)
+    return labsim.simulate(counter, duration=600).lab.explore()
 
 
 def export(counts=(120, 180, 60, 240, 90, 30) * 4, day="2026-03-02"):
@@ -69,7 +77,7 @@ def test_undo_goes_back_to_another_file_of_the_same_name():
 
 
 @pytest.mark.parametrize("raw, told", [
-    (b"", "nothing.csv:1: "), (b"\x89PNG\0", "nothing.csv:1: a binary file"),
+    (b"", "nothing.csv:1: "), (b"\x89PNG\0", "nothing.csv:1: a picture, expected text"),
     (b"a,b,c\n1,2,3\n", "nothing.csv:2: ")])
 def test_a_refused_file_is_one_line_and_the_last_run_stays(raw, told):
     """As the reader says it, by the name that it has, though others had it before; nothing is to
@@ -88,18 +96,12 @@ def test_a_refused_file_is_one_line_and_the_last_run_stays(raw, told):
     assert explorer.values["workload"] == "trace" and not explorer.notice
 
 
-def test_a_file_that_leaves_a_choice_is_taken_and_its_knob_asks(monkeypatch):
+def test_a_file_that_leaves_a_choice_is_taken_and_its_knob_asks():
     """Which metric is meant: said beside the knob; with an answer the whole file is run."""
-    complete = SqsAsgParams.complete.__func__
-
-    def several(cls, values):
-        if values.get("workload") == "trace" and not values.get("trace_metric"):
-            raise ParameterError("trace_metric", "", "one of orders, payments")
-        return complete(cls, values)
-    monkeypatch.setattr(SqsAsgParams, "complete", classmethod(several))
+    two = export().decode().replace("value", "orders,payments").replace(":00,", ":00,7,").encode()
     explorer = labsim.lab("sqs-asg").explore()
     run = explorer.widget.run
-    hear(explorer, export(), do="file", value="two-metrics.csv")
+    hear(explorer, two, do="file", value="two-metrics.csv")
     assert explorer.widget.state["error"]["name"] == "trace_metric" and not explorer.notice
     assert explorer.widget.state["values"]["workload"] == "trace" and explorer.widget.run == run
     hear(explorer, do="set", values={"trace_metric": "orders"})
@@ -118,7 +120,7 @@ def test_a_long_trace_is_run_as_far_as_it_fits():
 
 def test_a_lab_that_takes_none_says_so():
     """In a line; and a run with a trace but no file asks for one."""
-    explorer = LABS[TAKES_NONE].explore()
+    explorer = takes_none()
     assert explorer.widget.plan["own"] is None
     hear(explorer, export(), do="file", value="a.csv")
     assert explorer.notice == f"{explorer.lab.title} takes no traffic of your own"
@@ -141,9 +143,9 @@ def test_a_file_in_pieces_is_whole_again(monkeypatch):
     for i, piece in enumerate(parts):
         hear(explorer, piece, do="file", value="parts.csv", part=[i, 3])
     assert explorer.error is None and explorer.result.params.trace == "parts.csv"
-    monkeypatch.setattr(traces, "MAX_BYTES", 1000)
+    monkeypatch.setattr(text_file, "MAX_BYTES", 1000)
     hear(explorer, bytes(1001), do="file", value="large.csv")
-    assert explorer.notice.startswith("large.csv: ") and "at most" in explorer.notice
+    assert explorer.notice.startswith("large.csv:1: ") and "at most" in explorer.notice
 
 
 # -- in a browser ---------------------------------------------------------------------------------
@@ -278,7 +280,7 @@ def test_what_is_said_has_two_lines_and_a_button_for_the_rest(tab, monkeypatch):
 def test_where_none_is_taken_the_browser_stays_too(tab, files):
     """Another lab; a kernel that is gone; a saved notebook; a report: a line says what to do."""
     page = tab.page
-    tab.show(LABS[TAKES_NONE].explore())
+    tab.show(takes_none())
     assert page.locator(".own").is_hidden()
     drag = Drag(page, files / "orders.csv")
     page.locator(".drop", has_text="takes no traffic of your own").wait_for()

@@ -8,7 +8,6 @@ takes any table, comes last.
 
 import ast
 import functools
-import importlib
 import json
 import pkgutil
 import re
@@ -77,7 +76,7 @@ class Source:
 def known() -> list:
     """The modules of the formats, in the order in which they are asked."""
     names = sorted((m.name for m in pkgutil.iter_modules(__path__)), key=lambda n: (n == LAST, n))
-    return [importlib.import_module(f"{__name__}.{name}") for name in names]
+    return [pkgutil.resolve_name(f"{__name__}.{name}") for name in names]
 
 
 def line_of(source: Source, key: str) -> int:
