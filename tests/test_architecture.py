@@ -152,7 +152,7 @@ def test_the_public_names():
         "BudgetError", "LabsimError", "ParameterError", "Result", "ResultError", "__version__",
         "ask", "beside", "breaker", "compare", "curve", "exponential", "facts", "fixed", "gamma",
         "lab", "labs", "measured", "ramp", "retry", "run", "simulate", "spike", "steady", "sweep",
-        "theory", "use_course", "users"])
+        "theory", "trace", "use_course", "users"])
     for name in labsim.__all__:
         assert getattr(labsim, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'lap'"):

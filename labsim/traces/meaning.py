@@ -60,7 +60,7 @@ def kind(column: Column, file: str = "", values: np.ndarray | None = None) -> tu
     length, per = _per(column)
     if not about and column.name.casefold() in ("", "value", "values"):
         if not ARE_COUNTS & set(_words(file)):
-            about = _about(file)
+            about = _about(re.sub("[$%]", " ", file))     # signs in it mean something else
             about += ", as the file's name says" if about else ""
     if about:
         return "", about + per
