@@ -16,8 +16,12 @@ OFFERED = {
     "sqs-asg": lambda r: r.summary["offered"],
     "s3-prefix": lambda r: r.summary["gets_offered"] + r.summary["puts_offered"],
     "elb-balancing": lambda r: r.summary["offered"],
+    "elasticache-strategies": lambda r: r.summary["offered"],
+    "retry-storms": lambda r: r.summary["offered"],
 }
 each_traced = pytest.mark.parametrize("slug", OFFERED)
+PER_SECOND = {"retry-storms": 8}    # where each request is followed from part to part,
+FEWEST = {"retry-storms": 30}       # and so few periods of a long file are run
 COUNTS = [300, 0, 601, 900, 77, 77, 1, 250]
 
 
@@ -83,13 +87,13 @@ def test_a_file_sets_the_time_unless_somebody_does(slug, tmp_path):
     lab, short = labsim.lab(slug), write(tmp_path, [5, 5], 2)
     least, most = lab.Params.specs()["duration"].bounds
     r = lab.run(lab.Params(workload="trace", trace=short))
-    assert r.params.duration == least and OFFERED[slug](r) == 10
-    assert any("the file ends after 4 s" in note for note in r.notes)
+    assert r.params.duration == max(least, 4) and OFFERED[slug](r) == 10
+    assert least <= 4 or any("the file ends after 4 s" in note for note in r.notes)
     years = write(tmp_path, [3] * 3_000, 86_400)
     p = lab.Params(workload="trace", trace=years)
     assert p.duration == most and p.follows == {"duration"}
     assert any("days are run" in note for note in p.notes)
-    assert p.changed(trace=short).duration == least and p.changed(facts="notes").follows
+    assert p.changed(trace=short).duration == max(least, 4) and p.changed(facts="notes").follows
     assert not p.changed(duration=3_600).follows and p.changed(duration=3_600).duration == 3_600
     assert lab.Params(**p.model_dump()) == p
 
@@ -102,7 +106,7 @@ def test_what_can_not_be_replayed_names_the_parameter(slug, tmp_path):
                         ({"trace": file, "trace_start": 480.0}, "trace_start"),
                         ({"trace": file, "trace_start": -1.0}, "trace_start"),
                         ({"trace": file, "duration": "long"}, "duration"),
-                        ({"trace": file, "duration": 1.0}, "duration"),
+                        ({"trace": file, "duration": 0.5}, "duration"),
                         ({"trace": file, "trace_as": "sum"}, "trace_as")):
         with pytest.raises(ParameterError) as caught:
             lab.Params(workload="trace", **wrong)
@@ -115,7 +119,8 @@ def test_what_can_not_be_replayed_names_the_parameter(slug, tmp_path):
 @each_traced
 def test_a_run_of_unsaid_length_is_cut_to_what_fits(slug, tmp_path):
     """By halves, in whole periods, and it says so; who said how long is told to lower that."""
-    lab, file = labsim.lab(slug), write(tmp_path, [6_000, 6_060] * 240)
+    some = PER_SECOND.get(slug, 100) * 60
+    lab, file = labsim.lab(slug), write(tmp_path, [some, some + 60] * 240)
     p = lab.Params(workload="trace", trace=file)
     budget = Budget(seconds=lab.estimate(p).seconds / 3)
     r = lab.run(p, budget=budget)
@@ -146,7 +151,7 @@ def test_long_files_run_within_the_budget(slug, periods, period, rate, tmp_path)
     r = lab.run(p)
     took, n = time.process_time() - begin, r.params.duration / period
     print(f"measured: {slug}, {periods:,} periods of {period} s: {n:,.0f} of them in {took:.1f} s")
-    assert took < 60 and n >= 200
+    assert took < 60 and n >= FEWEST.get(slug, 200)
     if n == int(n):
         assert OFFERED[slug](r) == counts[:int(n)].sum()
 
