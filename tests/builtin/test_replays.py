@@ -17,6 +17,7 @@ OFFERED = {
     "s3-prefix": lambda r: r.summary["gets_offered"] + r.summary["puts_offered"],
     "elb-balancing": lambda r: r.summary["offered"],
     "elasticache-strategies": lambda r: r.summary["offered"],
+    "lambda-concurrency": lambda r: r.summary["offered"],
     "retry-storms": lambda r: r.summary["offered"],
 }
 each_traced = pytest.mark.parametrize("slug", OFFERED)
