@@ -18,12 +18,14 @@ OFFERED = {
     "elb-balancing": lambda r: r.summary["offered"],
     "elasticache-strategies": lambda r: r.summary["offered"],
     "lambda-concurrency": lambda r: r.summary["offered"],
+    "asg-policies": lambda r: r.summary["offered"],
     "retry-storms": lambda r: r.summary["offered"],
 }
 each_traced = pytest.mark.parametrize("slug", OFFERED)
 PER_SECOND = {"retry-storms": 8}    # where each request is followed from part to part,
 FEWEST = {"retry-storms": 30}       # and so few periods of a long file are run
-COUNTS = [300, 0, 601, 900, 77, 77, 1, 250]
+COUNTS = [300, 0, 601, 900, 77, 77, 1, 250, 33, 40, 2, 0, 120, 81, 90, 97]
+LENGTH = 60 * len(COUNTS)
 
 
 def write(folder, counts, period=60):
@@ -42,14 +44,14 @@ def test_every_count_is_replayed(slug, tmp_path):
     def run(**values):
         return lab.run(lab.Params(workload="trace", trace=file, **values))
     whole = run()
-    assert whole.params.duration == 480 and OFFERED[slug](whole) == sum(COUNTS)
+    assert whole.params.duration == LENGTH and OFFERED[slug](whole) == sum(COUNTS)
     assert OFFERED[slug](run(trace_factor=2.5)) == int(2.5 * sum(COUNTS))
     assert OFFERED[slug](run(trace_start=150)) == sum(COUNTS[2:])
-    half = (int(2.5 * 1_578) - int(2.5 * 1_501) + 1) // 2       # of the third minute, rounded
-    assert OFFERED[slug](run(trace_start=120, trace_factor=2.5, duration=150)) == (
-        int(2.5 * 1_501) + half)
+    ten, eleven = int(2.5 * sum(COUNTS[2:12])), int(2.5 * sum(COUNTS[2:13]))
+    assert OFFERED[slug](run(trace_start=120, trace_factor=2.5, duration=630)) == (
+        ten + (eleven - ten + 1) // 2)      # half of the eleventh minute, rounded
     longer = run(duration=5_000)
-    assert longer.params.duration == 480 and OFFERED[slug](longer) == sum(COUNTS)
+    assert longer.params.duration == LENGTH and OFFERED[slug](longer) == sum(COUNTS)
     for r in (whole, longer):
         assert all(law.holds(r) for law in lab.invariants)
 
@@ -59,11 +61,13 @@ def test_the_rate_and_its_spikes_have_no_effect_beside_a_file(slug, tmp_path):
     """They say so in a note; of two rates the proportion remains."""
     lab, file = labsim.lab(slug), write(tmp_path, COUNTS)
     rates = lab.Params.rates
-    p = lab.Params(workload="trace", trace=file, spike_factor=3.0, **{rates[0]: 7.0})
+    spike = next(name for name in ("spike_factor", "flash_factor", "day_swing")
+                 if name in lab.Params.specs())
+    p = lab.Params(workload="trace", trace=file, **{spike: 0.75, rates[0]: 7.0})
     idle = p.idle()
-    assert idle["spike_factor"] == "workload" and (rates[0] in idle) == (len(rates) == 1)
+    assert idle[spike] == "workload" and (rates[0] in idle) == (len(rates) == 1)
     plain, other = lab.run(lab.Params(workload="trace", trace=file)), lab.run(p)
-    assert any(note.startswith("spike_factor has no effect") for note in other.notes)
+    assert any(note.startswith(f"{spike} has no effect") for note in other.notes)
     if len(rates) == 1:
         assert other.summary == plain.summary
     own = lab.Params(trace_factor=2.0)
@@ -104,7 +108,7 @@ def test_what_can_not_be_replayed_names_the_parameter(slug, tmp_path):
     """In the words of whoever reads the file, too; values that say all need no file."""
     lab, file = labsim.lab(slug), write(tmp_path, COUNTS)
     for wrong, name in (({}, "trace"), ({"trace": "nowhere.csv"}, "trace"), ({"trace": 3}, "trace"),
-                        ({"trace": file, "trace_start": 480.0}, "trace_start"),
+                        ({"trace": file, "trace_start": float(LENGTH)}, "trace_start"),
                         ({"trace": file, "trace_start": -1.0}, "trace_start"),
                         ({"trace": file, "duration": "long"}, "duration"),
                         ({"trace": file, "duration": 0.5}, "duration"),
@@ -112,8 +116,8 @@ def test_what_can_not_be_replayed_names_the_parameter(slug, tmp_path):
         with pytest.raises(ParameterError) as caught:
             lab.Params(workload="trace", **wrong)
         assert caught.value.name == name, wrong
-    with pytest.raises(ParameterError, match="480 s, the length of the file"):
-        lab.Params(workload="trace", trace=file, trace_start=500.0)
+    with pytest.raises(ParameterError, match=f"{LENGTH} s, the length of the file"):
+        lab.Params(workload="trace", trace=file, trace_start=LENGTH + 20.0)
     assert lab.Params(workload="trace", trace="nowhere.csv", duration=600.0).duration == 600
 
 
@@ -123,7 +127,7 @@ def test_a_run_of_unsaid_length_is_cut_to_what_fits(slug, tmp_path):
     some = PER_SECOND.get(slug, 100) * 60
     lab, file = labsim.lab(slug), write(tmp_path, [some, some + 60] * 240)
     p = lab.Params(workload="trace", trace=file)
-    budget = Budget(seconds=lab.estimate(p).seconds / 3)
+    budget = Budget(seconds=1.01 * lab.estimate(p.changed(duration=7_200.0)).seconds)
     r = lab.run(p, budget=budget)
     assert r.params.duration == lab.fitting(p, budget).duration
     assert 480 * 60 / 16 <= r.params.duration < 480 * 60 and r.params.duration % 60 == 0
