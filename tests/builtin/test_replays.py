@@ -19,6 +19,7 @@ OFFERED = {
     "elasticache-strategies": lambda r: r.summary["offered"],
     "lambda-concurrency": lambda r: r.summary["offered"],
     "asg-policies": lambda r: r.summary["offered"],
+    "cloudfront-cache": lambda r: r.summary["offered"],
     "retry-storms": lambda r: r.summary["offered"],
 }
 each_traced = pytest.mark.parametrize("slug", OFFERED)
