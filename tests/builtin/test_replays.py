@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import labsim
+from labsim.builtin.asg_policies.traffic import hourly
 from labsim.declare import replayed
 from labsim.declare.traffic import TraceParams
 from labsim.engine import Budget, Replayed
@@ -160,6 +161,39 @@ def test_long_files_run_within_the_budget(slug, periods, period, rate, tmp_path)
     assert took < 60 and n >= FEWEST.get(slug, 200)
     if n == int(n):
         assert OFFERED[slug](r) == counts[:int(n)].sum()
+
+
+def test_a_forecast_has_the_days_before_in_the_same_file(tmp_path):
+    """At most so many as the history has; of the first day it knows the day itself."""
+    lab, hours = labsim.lab("asg-policies"), np.repeat([3_600, 7_200, 36_000, 18_000], 24)
+    hours[24] += 3_600
+    file = write(tmp_path, hours * 100, 3_600)
+
+    def known(**values):
+        return hourly(lab.Params(workload="trace", trace=file, duration=86_400.0, **values)) / 100
+    assert known() == pytest.approx(np.ones(24))
+    assert known(trace_start=86_400.0, trace_factor=3.0) == pytest.approx(3 * np.ones(24))
+    two = known(trace_start=2 * 86_400.0)
+    assert two[1:] == pytest.approx(1.5 * np.ones(23)) and two[0] == pytest.approx(2)
+    assert known(trace_start=3 * 86_400.0, history_days=1) == pytest.approx(10 * np.ones(24))
+    assert known(trace_start=2 * 86_400.0, today_factor=4.0) == pytest.approx(two)
+
+
+def test_a_cache_hits_as_often_whatever_the_chance_of_a_minute(tmp_path):
+    """As at the same rate without a file: what is by chance settles nothing anew."""
+    counts = np.random.default_rng(1).poisson(1_200_000, 60)
+    lab, file = labsim.lab("elasticache-strategies"), write(tmp_path, counts)
+    traced = lab.run(lab.Params(workload="trace", trace=file))
+    level = lab.run(lab.Params(duration=3_600.0))
+    assert traced.summary["hit_ratio"] == pytest.approx(level.summary["hit_ratio"], abs=0.003)
+
+
+def test_a_function_needs_what_comes_within_one_request(tmp_path):
+    """In a file's busiest stretch of that length."""
+    lab, file = labsim.lab("lambda-concurrency"), write(tmp_path, [60, 600, 60, 60])
+    for work, needed in ((0.75, 10), (119.75, 660), (60 - 0.25 + 30, 630)):
+        r = lab.run(lab.Params(workload="trace", trace=file, cpu_time=work, timeout=900.0))
+        assert r.summary["concurrency_needed"] == pytest.approx(needed)
 
 
 def test_a_million_periods_are_made_at_once():
