@@ -44,7 +44,15 @@ from labsim.declare.result import Result, Series, Span
 from labsim.declare.retry import Breaker, Retry
 from labsim.declare.sketch import Back, Close, Level, Peak, Sketch
 from labsim.declare.spike import burst, check_spikes, every_knob, spike_knobs, spiked, spikes
-from labsim.declare.traffic import BY_RATE, TraceParams, changes, load, replayed, traced
+from labsim.declare.traffic import (
+    BY_RATE,
+    TraceParams,
+    changes,
+    load,
+    replayed,
+    traced,
+    whole_file,
+)
 from labsim.declare.users import Users
 from labsim.errors import BudgetError, LabsimError, NotApplicable, ParameterError, ResultError
 
@@ -59,4 +67,5 @@ __all__ = [
     "VOCABULARY", "adds_up", "bar_name", "bars", "burst", "changes", "check_spikes", "choice",
     "conserved", "every_knob", "flag", "integer", "load", "mean", "metric", "near", "number",
     "of_part", "path", "per_tick", "percent", "quantile", "quantiles", "replayed", "share",
-    "single", "spike_knobs", "spiked", "spikes", "text", "traced", "whole", "with_theory"]
+    "single", "spike_knobs", "spiked", "spikes", "text", "traced", "whole", "whole_file",
+    "with_theory"]

@@ -15,7 +15,7 @@ from labsim.engine.lru_cache import LruCache
 from labsim.engine.pace import FOLLOWED, Step, counted_run
 from labsim.engine.popularity import draw_keys, popularity, scatter
 from labsim.engine.recorder import Recorder, so_far
-from labsim.engine.replayed import Replayed, scaled
+from labsim.engine.replayed import Gradual, Replayed, scaled
 from labsim.engine.rows import Rows, Source, together
 from labsim.engine.servers import Servers
 from labsim.engine.simulation import Cancelled, Event, Order, Simulation, Wake
@@ -26,8 +26,8 @@ from labsim.engine.waits import drawn_waits
 from labsim.engine.workload import Load, RateCurve, ServiceTimes, at_once, merged, replay
 
 __all__ = [
-    "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event",
-    "FOLLOWED", "KeySample", "LastSecond", "Load", "LruCache", "Order", "RateCurve", "Recorder",
+    "Arrivals", "Attempts", "Budget", "Cancelled", "Coming", "Due", "Estimate", "Event", "FOLLOWED",
+    "Gradual", "KeySample", "LastSecond", "Load", "LruCache", "Order", "RateCurve", "Recorder",
     "Replayed", "Rows", "STILL", "Servers", "ServiceTimes", "Simulation", "Source", "Station",
     "Step", "TokenBucket", "Wake", "at_once", "counted_run", "draw_keys", "drawn_waits",
     "held_at_first", "key_sample", "merged", "one_by_one", "popularity", "replay", "scaled",

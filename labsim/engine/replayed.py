@@ -84,6 +84,25 @@ class Replayed(RateCurve):
             yield block + cut
 
 
+class Gradual:
+    """The arrivals of a `Replayed` curve step by step, in whole numbers: in a period each comes at
+    any time, as the `dice` say."""
+
+    def __init__(self, curve: Replayed, dice: np.random.Generator):
+        self._edges, self._upto = curve.edges, np.append(0, np.cumsum(curve.counts))
+        self._dice, self._k, self._came = dice, 0, 0    # the period that it is in; who came so far
+
+    def during(self, begin: float, end: float) -> int:
+        """How many come from `begin`, where the last step ended, to `end` s."""
+        before, k = self._came, int(self._edges.searchsorted(end, side="right")) - 1
+        if k > self._k:
+            self._k, self._came, begin = k, int(self._upto[k]), self._edges[k]
+        if k < len(self._edges) - 1 and end > begin:
+            part = (end - begin) / (self._edges[k + 1] - begin)
+            self._came += int(self._dice.binomial(int(self._upto[k + 1]) - self._came, part))
+        return self._came - before
+
+
 def scaled(counts: np.ndarray, factor: float) -> np.ndarray:
     """Whole numbers that are `factor` times the `counts`: fractions are carried on to the next.
     Up to a factor of 1 none is more than its count."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labsim.engine import Arrivals, RateCurve, Replayed, scaled
+from labsim.engine import Arrivals, Gradual, RateCurve, Replayed, scaled
 from labsim.engine.workload import LARGE
 
 
@@ -70,3 +70,19 @@ def test_a_factor_carries_fractions_on():
     assert scaled(counts, 0.29).sum() == 29 and scaled(counts, 0.29).max() == 1
     assert scaled(counts, 2.5).sum() == 250 and scaled(counts, 0).sum() == 0
     assert scaled(counts, 1) is counts
+
+
+def test_step_by_step_they_are_whole_and_exact_at_the_end_of_each_period():
+    """However long the steps; within a period each comes at any time."""
+    counts = np.array([300, 0, 7, 12_000, 55])
+    curve = Replayed.of(counts, 10.0, 45.0)
+    rng = np.random.default_rng(1)
+    for ends in (np.arange(0.5, 45.1, 0.5), np.array([3.0, 31.0, 45.0]), np.array([45.0])):
+        come, begin, upto = Gradual(curve, rng), 0.0, {}
+        for end in ends.tolist():
+            upto[end] = upto.get(begin, 0) + come.during(begin, end)
+            begin = end
+        assert upto[45.0] == curve.total == 12_335
+        if 10.0 in upto:
+            assert [upto[t] for t in (10.0, 20.0, 30.0, 40.0)] == [300, 300, 307, 12_307]
+            assert upto[35.0] - 307 == pytest.approx(6_000, abs=6 * 55)

@@ -4,7 +4,7 @@ Picture six supermarkets that get exactly the same shoppers, minute by minute. T
 thing only: the rule by which the manager opens and closes tills. At closing time the wages and the
 shoppers who walked out are counted.
 
-Start reading at `simulate`.
+Start reading at `simulate`; what comes is in `traffic`.
 
 *Models:* requests counted in cells of ten seconds at any rate, none followed and none sampled,
 since the question is how many of a day are missed, not how long one waits; CPU is load / capacity.
@@ -19,17 +19,17 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.asg_policies.params import MOST, POLICIES, AsgPoliciesParams
-from labsim.engine import Estimate, RateCurve, Simulation, stream
+from labsim.builtin.asg_policies.traffic import DAY, arrivals, expected, hourly
+from labsim.engine import Estimate, Simulation, stream
 from labsim.services import autoscaling, ec2
 from labsim.services.autoscaling import rules
 from labsim.services.autoscaling.cpu_alarms import AHEAD
 from labsim.services.autoscaling.policies import SCALE_IN_STEP
-from labsim.services.autoscaling.predictive import HOUR, forecast
+from labsim.services.autoscaling.predictive import forecast
 from labsim.services.ec2 import bill, launch
-from labsim.services.elb.web_tier import CELL, WebTier, between, curve_rates, edges, traffic
+from labsim.services.elb.web_tier import WebTier
 
 STEPS = 0.3, 0.6        # of the target above it: where step scaling doubles its adjustment
-DAY = 86_400
 BASIC = 300             # s: the metric period that costs nothing
 # What each takes, in events; an action and a plan look at all instances, too.
 RUN, LAUNCH, READY, ACTION, ALL, PLAN, FEW = 150, 1.4, 0.7, 6.0, 0.1, 1.4, 0.005
@@ -39,34 +39,6 @@ ROUGH = stream(0, "rough").standard_normal(ROUGH_STEPS + 1)     # the same for e
 MOST_LOAD = 10.0        # of a group's capacity that is told apart
 SYSTEM_DISK = 8.0       # GB of a root volume besides the memory
 SHORT = {"target-tracking": "tracking"}     # names of policies in metrics and series
-
-
-def usual(p: AsgPoliciesParams) -> RateCurve:
-    """The request rate of an ordinary day: what history knows."""
-    if p.workload == "day":
-        return RateCurve.diurnal(p.arrival_rate, p.peak_factor, DAY, p.duration)
-    return RateCurve.steady(p.arrival_rate, p.duration)
-
-
-def expected(p: AsgPoliciesParams, cell: float = CELL) -> np.ndarray:
-    """Today's expected requests per second in cells of so many s, (cells,)."""
-    curve = RateCurve.ramp(p.arrival_rate, p.peak_factor, p.ramp_start, p.ramp_duration,
-                           p.duration) if p.workload == "ramp" else usual(p)
-    ends = edges(p.duration, cell)
-    return p.today_factor * between(curve_rates(curve, ends), ends, p.flash_start,
-                                    p.flash_duration, p.flash_factor)
-
-
-def arrivals(p: AsgPoliciesParams, sim: Simulation) -> np.ndarray:
-    """Today's requests per second, (cells,)."""
-    return traffic(expected(p), p.variability, p.duration, sim.stream("arrivals"),
-                   sim.stream("variability"))
-
-
-def hourly(p: AsgPoliciesParams) -> np.ndarray:
-    """The usual mean rate of each hour, (hours,); the last one may go on after the end."""
-    ends = np.append(np.arange(0.0, p.duration, HOUR), p.duration)
-    return curve_rates(usual(p), ends)
 
 
 @dataclass(frozen=True)
@@ -162,7 +134,7 @@ def site(p: AsgPoliciesParams, sim: Simulation, rates: np.ndarray, loads: np.nda
 def simulate(p: AsgPoliciesParams, sim: Simulation) -> "SixGroups":
     """The same requests to six groups, each scaled in its own way, none touching another."""
     rates = arrivals(p, sim)
-    loads = forecast(hourly(p), p.history_days, p.variability, sim.stream("history"))
+    loads = forecast(hourly(p), p.history_days, p.noise, sim.stream("history"))
     sites = {name: site(p, sim, rates, loads, name) for name in POLICIES}
     return SixGroups(p, sim, sites=sites, **vars(sites[p.policy]))
 
@@ -206,7 +178,7 @@ class SixGroups(kit.Outcome):
 def extreme(p: AsgPoliciesParams, points: int, every: float, rate: float) -> float:
     """The most by which so many datapoints in a row are beyond the mean of `every` s, a factor."""
     window = max(points * p.metric_period, 60)
-    sigma = math.hypot(p.variability, 1 / math.sqrt(60 * max(rate, 1e-6))) * math.sqrt(60 / window)
+    sigma = math.hypot(p.noise, 1 / math.sqrt(60 * max(rate, 1e-6))) * math.sqrt(60 / window)
     return math.exp(min(sigma * math.sqrt(2 * math.log(max(every / window, 1.0))), 1.0))
 
 
@@ -274,10 +246,11 @@ def estimate(p: AsgPoliciesParams) -> Estimate:
     launches and actions; launches that are given up and Spot taken back are added to them."""
     hook, cold, resume = until_it_serves(p)
     serves, comes = hook.passed(resume if p.boot in launch.POOLED else cold)
-    every, days = max(p.metric_period, 60, p.duration / ROUGH_STEPS), p.duration / DAY
+    days = p.duration / DAY
+    every = max(p.metric_period, 60, min(p.duration, 2 * DAY) / ROUGH_STEPS)
     means = expected(p, every)
-    noise = 0.8 * p.variability / math.sqrt(max(every, p.metric_period * p.high_datapoints) / 60)
-    means = (means * np.exp(noise * ROUGH[:len(means)])).tolist()
+    noise = 0.8 * p.noise / math.sqrt(max(every, p.metric_period * p.high_datapoints) / 60)
+    means = (means * np.exp(noise * np.resize(ROUGH, len(means)))).tolist()
     tracking, step, simple = (walk(p, kind, means, every, serves, comes)
                               for kind in ("target-tracking", "step", "simple"))
     ahead, there = foreseen(p), days + 1

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from labsim import factbook
-from labsim.declare import ParameterError, Params, choice, flag, integer, number
+from labsim.declare import ParameterError, TraceParams, choice, flag, integer, number
 from labsim.services.autoscaling.rules import CHANGE
 from labsim.services.cloudwatch.rules import PERIODS, fits, is_period, most_datapoints
 from labsim.services.ec2.launch import HIBERNATED, POOLED, STOPPED, USER_DATA
@@ -11,18 +11,23 @@ from labsim.services.ec2.launch import HIBERNATED, POOLED, STOPPED, USER_DATA
 TRAFFIC, POLICY, AHEAD = "Traffic", "Policies that react", "Policies that know ahead"
 INSTANCES, BOOT, SPOT, COST = "Instances", "Until it serves", "Spot", "Cost"
 POLICIES = ("target-tracking", "step", "simple", "scheduled", "predictive", "together")
-LONGEST = 172_800   # s, two days
+LONGEST = 172_800   # s, two days, within which the lab's own traffic changes
+MONTH = 2_678_400   # s, of a run
+INVENTED = ("workload", ("day", "ramp", "steady"))
 MOST = 1_000        # instances of the account, which no group and no forecast can exceed
 
 
-class AsgPoliciesParams(Params):
+class AsgPoliciesParams(TraceParams):
     """Parameters of `asg-policies`."""
 
-    workload: Literal["day", "ramp", "steady"] = choice(
+    rates = ("arrival_rate",)
+
+    workload: Literal["day", "ramp", "steady", "trace"] = choice(
         "day", label="Workload", group=TRAFFIC, help="How the request rate changes over time.")
     arrival_rate: float = number(
         2_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 20_000), step=500,
-        label="Request rate", group=TRAFFIC, help="Requests per second at night, or before a ramp.")
+        label="Request rate", group=TRAFFIC, when=INVENTED,
+        help="Requests per second at night, or before a ramp.")
     peak_factor: float = number(
         5, unit="x", bounds=(0, 50), slider=(1, 10), step=0.5, label="Peak factor",
         group=TRAFFIC, help="The rate at noon, or after the ramp, in multiples of that.",
@@ -35,22 +40,24 @@ class AsgPoliciesParams(Params):
         group=TRAFFIC, help="How long the rate rises; 0: it jumps.", when=("workload", ("ramp",)))
     flash_factor: float = number(
         3, unit="x", bounds=(0, 50), slider=(1, 6), step=0.5, label="Flash crowd",
-        group=TRAFFIC, help="The rate is so many times as high for a while; 1 for none. No policy "
-                            "knows of it before.")
+        group=TRAFFIC, when=INVENTED,
+        help="The rate is so many times as high for a while; 1 for none. No policy knows of it "
+             "before. A trace has its own.")
     flash_start: float = number(
         57_600, unit="s", bounds=(0, LONGEST), slider=(0, 86_400), step=1_800,
-        label="Flash crowd comes at", group=TRAFFIC, help="When it begins.")
+        label="Flash crowd comes at", group=TRAFFIC, when=INVENTED, help="When it begins.")
     flash_duration: float = number(
         2_700, unit="s", bounds=(0, LONGEST), slider=(0, 14_400), step=300,
-        label="Flash crowd stays", group=TRAFFIC, help="How long it lasts.")
+        label="Flash crowd stays", group=TRAFFIC, when=INVENTED, help="How long it lasts.")
     today_factor: float = number(
         1, unit="x", bounds=(0, 50), slider=(0.2, 3), step=0.1, label="Today against history",
         group=TRAFFIC, help="All of today's traffic in multiples of what it was on other days.")
     variability: float = number(
         0.05, unit="of rate", bounds=(0, 0.3), slider=(0, 0.3), step=0.01, label="Variability",
-        group=TRAFFIC, help="Coefficient of variation of a minute's rate around the curve.")
+        group=TRAFFIC, when=INVENTED,
+        help="Coefficient of variation of a minute's rate around the curve.")
     duration: float = number(
-        86_400, unit="s", bounds=(600, LONGEST), slider=(3_600, LONGEST), step=3_600,
+        86_400, unit="s", bounds=(600, MONTH), slider=(3_600, LONGEST), step=3_600,
         label="Duration", group=TRAFFIC, help="Simulated time.")
 
     policy: Literal["target-tracking", "step", "simple", "scheduled", "predictive", "together"] = (
@@ -112,7 +119,8 @@ class AsgPoliciesParams(Params):
     history_days: int = integer(
         14, unit="days", bounds=(1, 14), slider=(1, 14), step=1, label="History",
         group=AHEAD, fact="asg.predictive_history_days",
-        help="Predictive: days whose same hour is averaged for the forecast.")
+        help="Predictive: days whose same hour is averaged for the forecast. Of a trace the days "
+             "before in the file; where it has none, the forecast knows what comes.")
     prelaunch: float = number(
         300, unit="s", bounds=(0, 3_540), slider=(0, 1_800), step=60, label="Launch ahead",
         group=AHEAD, fact="asg.predictive_prelaunch",
@@ -209,6 +217,11 @@ class AsgPoliciesParams(Params):
     spot_discount: float = number(
         70, unit="%", bounds=(0, 100), slider=(0, 90), step=5, label="Spot discount", group=COST,
         help="Off the On-Demand price; at most 90 is advertised.")
+
+    @property
+    def noise(self) -> float:
+        """Coefficient of variation of a minute's rate around what is expected; a trace has none."""
+        return 0.0 if self.traced else self.variability
 
     def check(self) -> None:
         """min <= instances, schedule <= max; alarms that CloudWatch has; no Spot in a warm pool."""

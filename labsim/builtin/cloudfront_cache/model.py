@@ -49,7 +49,8 @@ def simulate(p: CloudfrontCacheParams, sim: Simulation) -> "Shops":
     if p.outage != "none":
         origin.fault(p.outage_start, p.outage_duration, p.outage)
     delivery = (edges if p.by_edges else buckets)(p, sim, site, origin)
-    cloudfront.Viewers(sim, "viewers", p.request_rate, delivery, shares=p.shares,
+    rate = kit.load(p, "request_rate") if p.traced else p.request_rate
+    cloudfront.Viewers(sim, "viewers", rate, delivery, shares=p.shares,
                        swing=p.day_swing, warm_up=p.warm_up, retry=p.retry,
                        random=sim.stream)
     return Shops(p, sim, site=site, origin=origin, delivery=delivery)
@@ -103,10 +104,18 @@ QUICK = 0.5         # s; viewers who wait no longer give up for want of anything
 RANKS = 40          # of popularity that stand for all
 
 
+def busiest_rate(p: CloudfrontCacheParams) -> float:
+    """Requests per second of all viewers; of a trace those of its busiest tick."""
+    if not p.traced:
+        return p.request_rate
+    ticks = np.linspace(0.0, p.duration, TICKS + 1)
+    return float(kit.load(p, "request_rate").expected(ticks).max()) / ticks[1]
+
+
 def asked(p: CloudfrontCacheParams) -> float:
     """Requests per second that the origin gets, roughly: one per cycle of TTL and gap at a few
     ranks of popularity."""
-    rate = p.request_rate * p.let_in
+    rate = busiest_rate(p) * p.let_in
     if not p.by_edges:
         return rate
     ranks = np.geomspace(1, p.objects, RANKS)
@@ -141,7 +150,7 @@ def estimate(p: CloudfrontCacheParams) -> Estimate:
     windows += told + 2
     changes = 2 * (p.outage != "none" and p.outage_start < p.duration)
     changes += 2 * len(checked(p.faults)) + (0 < p.client_timeout < p.origin_time + QUICK)
-    if p.request_rate and (changes or p.origin == "server"):
+    if busiest_rate(p) and (changes or p.origin == "server"):
         windows += steps(p.retry, SLOWEST, 1 + changes, p.duration)
     objects, served = min(p.objects, FOLLOWED), len(set(p.serving))
     caches = 1 if p.shield else served if p.regional else (

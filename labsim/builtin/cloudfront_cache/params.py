@@ -3,7 +3,15 @@
 import math
 from typing import Literal
 
-from labsim.declare import ClientParams, choice, flag, integer, number
+from labsim.declare import (
+    BY_RATE,
+    ClientParams,
+    TraceParams,
+    choice,
+    flag,
+    integer,
+    number,
+)
 from labsim.declare.client_knobs import CLIENTS
 from labsim.errors import ParameterError
 from labsim.services.cloudfront import rules as cloudfront
@@ -28,8 +36,10 @@ def share(default: float, who: str, label: str):
         help=f"Part of the requests that come from {who}; the rest comes from the US.")
 
 
-class CloudfrontCacheParams(ClientParams):
+class CloudfrontCacheParams(ClientParams, TraceParams):
     """Parameters of `cloudfront-cache`."""
+
+    rates = ("request_rate",)
 
     clients: int = integer(
         1_000, unit="clients", bounds=(1, 1_000_000), slider=(100, 100_000), step=100,
@@ -38,17 +48,21 @@ class CloudfrontCacheParams(ClientParams):
 
     request_rate: float = number(
         1_000, unit="req/s", bounds=(0, 1_000_000), slider=(100, 100_000), step=100,
-        label="Request rate", group=VIEWERS, help="Requests per second of all viewers, mean.")
+        label="Request rate", group=VIEWERS, when=BY_RATE,
+        help="Requests per second of all viewers, mean.")
     europe_share: float = share(0.3, "Europe", "From Europe")
     asia_share: float = share(0.2, "Asia", "From Asia")
     south_america_share: float = share(0.1, "South America", "From S. America")
     day_swing: float = number(
         0, unit="of mean", bounds=(0, 1), slider=(0, 1), step=0.1, label="Day and night",
-        group=VIEWERS,
-        help="How much more viewers of a region ask in their evening than in the mean of a day.")
+        group=VIEWERS, when=BY_RATE,
+        help="How much more viewers of a region ask in their evening than in the mean of a day. A "
+             "trace has its own days, the same in all regions.")
     warm_up: float = number(
         0, unit="s", bounds=(0, 8_640_000), slider=(0, 86_400), step=3_600, label="Warm-up",
-        group=VIEWERS, help="Requests so long before the start fill the caches and don't count.")
+        group=VIEWERS,
+        help="Requests so long before the start fill the caches and don't count; with a trace they "
+             "come at its mean rate.")
     duration: float = number(
         86_400, unit="s", bounds=(600, 8_640_000), slider=(7_200, 172_800), step=3_600,
         label="Duration", group=VIEWERS, help="Simulated time.")

@@ -132,7 +132,7 @@ def steady_offload(p) -> float:
     is one. A cache key that tells copies apart makes as many objects of each."""
     if not p.by_edges:
         raise kit.NotApplicable("nothing is cached")
-    if p.day_swing or p.outage != "none":
+    if p.traced or p.day_swing or p.outage != "none":
         raise kit.NotApplicable("rates change, or the origin is away")
     if p.change_every and p.update != "expire":
         raise kit.NotApplicable("copies go before they expire")

@@ -31,6 +31,7 @@ from labsim.services.elasticache.pace import (
     FIRST,
     GROWTH,
     SETTLING,
+    landmarks,
     plan,
 )
 from labsim.services.elasticache.readers import STEPS
@@ -59,7 +60,7 @@ def simulate(p: ElasticacheStrategiesParams, sim: Simulation) -> "CacheAside":
                warm=p.warm)
     cache = elasticache.Cluster(sim, "cache", **nodes) if follow else (
         elasticache.SampledCluster(sim, "cache", skew=p.skew, **nodes))
-    reads = Load(lambda _: kit.spiked(p, p.read_rate))
+    reads = Load(lambda _: kit.load(p, "read_rate"))
     readers = None      # nobody waits for an answer
     database = (rds.Database if follow else rds.CountedDatabase)(sim, "database", **work)
     if p.lost_nodes and cached:
@@ -91,7 +92,7 @@ def followed(p: ElasticacheStrategiesParams) -> bool:
 
 def asked(p: ElasticacheStrategiesParams) -> float:
     """Reads that are to be expected."""
-    return kit.spiked(p, p.read_rate).cumulative[-1]
+    return float(kit.load(p, "read_rate").cumulative[-1])
 
 
 class CacheAside(kit.Outcome):
@@ -138,8 +139,12 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
         return Estimate(requests=COST * (asked(p) + p.write_rate * p.duration) + keys,
                         events=REPORT, lower="read_rate")
     crowded = min(p.duration / CLOSE, STEPS) if p.retry else 0.0    # steps while anybody comes back
+    jumps, others = 2.0 * kit.spikes(p), 0
+    if p.traced:
+        jumps, others = map(len, landmarks(kit.load(p, "read_rate")))
     if p.strategy == NONE:
-        return Estimate(requests=0, events=REPORT + STEP / 3 * max(POINTS, crowded),
+        return Estimate(requests=0,
+                        events=REPORT + STEP / 3 * (max(POINTS, crowded) + jumps + others),
                         lower="read_rate")
     few = key_sample(p.keys, p.skew, 20, 20)
     through = p.write_rate * (p.strategy == THROUGH)
@@ -153,7 +158,7 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     cycle = shortest_cycle(reads, done * fills, p.ttl * (1 - p.jitter / 2) or math.inf,
                            0.0 if sessions else p.trip_time + p.database_time, sessions)
     replaced = p.failover_time if p.copies else p.replace_time
-    changes = 1.0 + 2.0 * kit.spikes(p) + bool(p.lost_nodes) * sum(
+    changes = 1.0 + jumps + bool(p.lost_nodes) * sum(
         at < p.duration for at in (p.lost_at, p.lost_at + replaced))
     longest, settle = plan(p.duration, p.duration / POINTS, stay, cycle, p.ttl or math.inf)
     growing = max(math.log(max(longest, FIRST) / FIRST), 1) / math.log(GROWTH)
@@ -173,7 +178,7 @@ def estimate(p: ElasticacheStrategiesParams) -> Estimate:
     small = shaken + (min(ECHOES, p.duration / p.ttl) if p.ttl else 0.0)
     if p.retry:
         steps, slow = max(steps, crowded), min(slow, crowded)
-    steps += slow + small * growing + close / cycle / 2
+    steps += slow + small * growing + close / cycle / 2 + others
     size = min(p.keys, 2_500) / 2_500
     return Estimate(requests=0, events=REPORT + STEP * (0.25 + 0.75 * size) * steps,
                     lower="read_rate")

@@ -3,15 +3,17 @@
 from typing import Literal
 
 from labsim.declare import (
+    BY_RATE,
     ClientParams,
+    TraceParams,
     check_spikes,
     choice,
     every_knob,
     flag,
     integer,
+    load,
     number,
     spike_knobs,
-    spikes,
 )
 from labsim.errors import ParameterError
 from labsim.services.elasticache import cache_aside
@@ -24,23 +26,27 @@ FETCHED = ("strategy", (cache_aside.LAZY, cache_aside.THROUGH))
 REPLICATED = ("engine", (REDIS,))
 
 
-class ElasticacheStrategiesParams(ClientParams):
+class ElasticacheStrategiesParams(ClientParams, TraceParams):
     """Parameters of `elasticache-strategies`."""
+
+    rates = ("read_rate",)
 
     read_rate: float = number(
         20_000, unit="req/s", bounds=(0, 1_000_000), slider=(0, 100_000), step=1_000,
-        label="Read rate", group=REQUESTS,
+        label="Read rate", group=REQUESTS, when=BY_RATE,
         help="Reads per second, of all keys, outside of a spike.")
     spike_factor: float
     spike_start: float
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(
         1, 20, 5, group=REQUESTS, of="the read rate during the spike", starts=(0, 120),
-        lasts=(0, 60), steps=(0.5, 5, 1))
-    spike_every: float = every_knob(REQUESTS)
+        lasts=(0, 60), steps=(0.5, 5, 1), when=BY_RATE)
+    spike_every: float = every_knob(REQUESTS, when=BY_RATE)
     write_rate: float = number(
         500, unit="req/s", bounds=(0, 1_000_000), slider=(0, 5_000), step=100, label="Write rate",
-        group=REQUESTS, help="Writes per second, of keys as popular as those read.")
+        group=REQUESTS,
+        help="Writes per second, of keys as popular as those read. They go on beside a trace, "
+             "whose requests are all reads.")
     keys: int = integer(
         1_000_000, unit="keys", bounds=(1, 1_000_000), slider=(1_000, 1_000_000), step=1_000,
         label="Keys", group=REQUESTS,
@@ -137,8 +143,9 @@ class ElasticacheStrategiesParams(ClientParams):
 
     @property
     def busiest_rate(self) -> float:
-        """Reads per second in a spike, or outside of it, whichever is more."""
-        return self.read_rate * (max(1.0, self.spike_factor) if spikes(self) else 1.0)
+        """Reads per second in a spike, or outside of it, whichever is more; or in a trace's
+        busiest period."""
+        return float(load(self, "read_rate").rate.max())
 
     @property
     def copies(self) -> int:

@@ -131,7 +131,7 @@ def hit_ratio(p) -> float:
         raise kit.NotApplicable("there is no cache that is filled from a database")
     if p.lost_nodes:
         raise kit.NotApplicable("nodes are lost")
-    if kit.spikes(p):
+    if kit.changes(p):
         raise kit.NotApplicable("the rate changes")
     sample = key_sample(p.keys, p.skew)
     reads, touched = sample.share * p.read_rate, sample.share * p.read_rate

@@ -20,7 +20,7 @@ import numpy as np
 
 from labsim import declare as kit
 from labsim.builtin.lambda_concurrency.params import LambdaConcurrencyParams
-from labsim.engine import Estimate, Order, ServiceTimes, Simulation
+from labsim.engine import Estimate, Order, Replayed, ServiceTimes, Simulation
 from labsim.services import api_gateway, lambda_
 from labsim.services.lambda_ import event_source_mappings as mappings
 from labsim.services.lambda_ import rules
@@ -29,6 +29,7 @@ from labsim.services.lambda_.retrying import Retrying
 
 POINTS = 120
 FOLLOWED = 8.0          # microseconds for an attempt of a client who waits for its answer
+RATES = 33              # of a trace, from none to its highest, that are looked at
 GUESSES = 20            # at how many attempts there are, each from the last one
 REPORT = 30             # what the metrics take, in control events
 
@@ -42,7 +43,7 @@ def simulate(p: LambdaConcurrencyParams, sim: Simulation) -> "Crowd":
         error_share=0.0 if p.error_start else p.error_share, poison_share=p.poison_share)
     if p.error_share and (p.error_start or p.error_duration < p.duration):
         sim.process(errors(p, sim, function))
-    curve = kit.spiked(p, p.arrival_rate)
+    curve = kit.load(p, "arrival_rate")
     caller, clients = callers(p, sim, function), None
     arrivals = curve.arrivals(sim.stream("arrivals"))
     if p.comes_back:
@@ -142,25 +143,39 @@ class Crowd(kit.Outcome):
         return {**self.function.cost(), **self.caller.cost()}
 
     def concurrency_needed(self) -> float:
-        """Executions under way at the highest rate, if none is throttled."""
+        """Executions under way at the highest rate, if none is throttled; of a trace, of all that
+        come within the duration of one."""
         p = self.p
+        if p.traced:
+            return most_within(kit.replayed(p), p.mean_duration)
         return rules.concurrency(p.arrival_rate, p.mean_duration) * max(
             1.0, p.spike_factor if p.spike_duration else 1.0)
+
+
+def most_within(curve: Replayed, length: float) -> float:
+    """The most requests that come within `length` s, if those of a period come evenly."""
+    upto, ends = np.append(0, np.cumsum(curve.counts)), curve.edges
+    return max(float(np.max(np.abs(np.interp(ends + by, ends, upto) - upto)))
+               for by in (-length, length))
 
 
 def estimate(p: LambdaConcurrencyParams) -> Estimate:
     """What a run will take: requests, attempts at them, and batches that wait to be let in."""
     spike = min(p.spike_duration * max(1.0, kit.spikes(p)), max(0.0, p.duration - p.spike_start))
     requests = p.arrival_rate * (p.duration + (p.spike_factor - 1) * spike)
-    busiest = p.arrival_rate * max(1.0, p.spike_factor if spike else 1.0)
+    rate, busiest = p.arrival_rate, p.arrival_rate * max(1.0, p.spike_factor if spike else 1.0)
+    if p.traced:
+        trace = kit.replayed(p)
+        requests, busiest = float(trace.total), float(trace.rate.max())
+        rate = requests / p.duration
     least = min(p.limit(True), p.limit(False))
     takes = max(min(p.mean_duration, p.timeout), 1e-3)
     served = min(1.0, rules.served_rate(busiest, takes, least) / max(busiest, 1e-9))
     fails = 1.0 if p.timeout < p.mean_duration else min(1.0, p.error_share + p.poison_share)
     if p.comes_back:
-        peak = p.arrival_rate * p.spike_factor * spike
-        asked = attempts(p, busiest) * peak + attempts(p, p.arrival_rate) * max(
-            0.0, requests - peak)
+        peak = rate * p.spike_factor * spike
+        asked = asked_in(p, trace) if p.traced else (
+            attempts(p, busiest) * peak + attempts(p, rate) * max(0.0, requests - peak))
         return _estimated(FOLLOWED * asked, 590.0 * asked)
     if p.caller in (rules.SYNCHRONOUS, rules.GATEWAY):
         alone = min(1.0, p.work_cv / 1.5)
@@ -168,7 +183,7 @@ def estimate(p: LambdaConcurrencyParams) -> Estimate:
             alone = 1.0                                 # more at once than may be started
         each = 0.33 + 0.6 * alone
         if p.duration > rules.shortest(p.life_time, p.keep_time, p.spare_time):
-            cold = min(1.0, math.exp(-p.arrival_rate * min(p.keep_time, p.spare_time))
+            cold = min(1.0, math.exp(-rate * min(p.keep_time, p.spare_time))
                        + takes / max(p.life_time, takes))
             each = 1.2 + 1.5 * cold                     # environments end
         if p.caller == rules.GATEWAY:
@@ -229,6 +244,13 @@ def attempts(p: LambdaConcurrencyParams, rate: float) -> float:
         lost = 1.0 - min(1.0, served) * (1.0 - fails)
         each = sum(lost**n for n in range(most))
     return each
+
+
+def asked_in(p: LambdaConcurrencyParams, trace: Replayed) -> float:
+    """The same for all requests of a trace together."""
+    rates = trace.counts / np.diff(trace.edges)
+    some = np.linspace(0.0, rates.max(), RATES)
+    return float(trace.counts @ np.interp(rates, some, [attempts(p, rate) for rate in some]))
 
 
 def _waits(seconds: float) -> float:

@@ -3,8 +3,10 @@
 from typing import Literal
 
 from labsim.declare import (
+    BY_RATE,
     ClientParams,
     Retry,
+    TraceParams,
     check_spikes,
     choice,
     every_knob,
@@ -30,23 +32,25 @@ MEASURED = ("runtime", rules.RUNTIMES)
 NO_RESERVATION = -1     # as Terraform's aws_lambda_function writes "no reservation"
 
 
-class LambdaConcurrencyParams(ClientParams):
+class LambdaConcurrencyParams(ClientParams, TraceParams):
     """Parameters of `lambda-concurrency`."""
+
+    rates = ("arrival_rate",)
 
     caller: Literal["synchronous", "api-gateway", "asynchronous", "sqs", "kinesis"] = choice(
         "synchronous", label="Caller", group=CALLS,
         help="Who invokes the function, and so what a throttle does.")
     arrival_rate: float = number(
         200, unit="req/s", bounds=(0, 1_000_000), slider=(0, 10_000), step=10,
-        label="Request rate",
+        label="Request rate", when=BY_RATE,
         group=CALLS, help="Requests, events, messages or records per second.")
     spike_factor: float
     spike_start: float
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(
         6, 20, 10, group=CALLS, most=10_000, longest=864_000, factors=(1, 25), starts=(0, 120),
-        lasts=(0, 120), steps=(1, 5, 5))
-    spike_every: float = every_knob(CALLS)
+        lasts=(0, 120), steps=(1, 5, 5), when=BY_RATE)
+    spike_every: float = every_knob(CALLS, when=BY_RATE)
     duration: float = number(
         60, unit="s", bounds=(1, 864_000), slider=(30, 600), step=10, label="Duration",
         group=CALLS, help="Simulated time.")

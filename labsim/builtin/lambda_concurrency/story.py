@@ -214,7 +214,7 @@ def steady(p) -> None:
         raise kit.NotApplicable("clients give up, or come back")
     if p.faults:
         raise kit.NotApplicable("something breaks")
-    if p.spike_factor != 1 and p.spike_duration:
+    if p.traced or p.spike_factor != 1 and p.spike_duration:
         raise kit.NotApplicable("the rate changes")
     if p.other_concurrency and p.other_duration and p.reserved == NO_RESERVATION:
         raise kit.NotApplicable("other functions come and go")

@@ -59,7 +59,7 @@ def simulate(p: RetryStormsParams, sim: Simulation) -> "Storm":
         max_queue=p.max_queue, order=p.queue_order, max_wait=p.max_wait or math.inf,
         algorithm=p.algorithm,
         anomaly_mitigation=p.anomaly_mitigation and p.algorithm == RANDOM)
-    clients = Client(sim, "clients", web, Load(lambda duration: kit.spiked(p, p.request_rate)),
+    clients = Client(sim, "clients", web, Load(lambda duration: kit.load(p, "request_rate")),
                      retry=p.retry)
     return Storm(p, sim, database=database, cache=cache, app=app, web=web, clients=clients)
 
@@ -135,8 +135,11 @@ def estimate(p: RetryStormsParams) -> Estimate:
     breaks, is too full or is waited for too shortly, a part of each of them at the database."""
     wanted = p.request_rate * (p.duration + (p.spike_factor - 1) * min(
         math.ceil(kit.spikes(p)) * p.spike_duration, max(p.duration - p.spike_start, 0)))
-    full = max(p.request_rate * p.query_time / p.vcpus,
-               p.request_rate * p.work_time / (p.targets * p.threads))
+    rate = p.request_rate
+    if p.traced:
+        load = kit.load(p, "request_rate")
+        wanted, rate = float(load.cumulative[-1]), float(load.rate.max())
+    full = rate * max(p.query_time / p.vcpus, p.work_time / (p.targets * p.threads))
     hasty = p.query_time > min(p.database_timeout or math.inf, p.client_timeout or math.inf) / 3
     trouble = bool(p.faults or kit.spikes(p) or full > FULL or hasty)
     more = (p.max_attempts - 1) * (p.retry_mode != "none")

@@ -3,7 +3,9 @@
 from typing import Literal
 
 from labsim.declare import (
+    BY_RATE,
     ClientParams,
+    TraceParams,
     check_spikes,
     choice,
     every_knob,
@@ -20,20 +22,23 @@ CACHED = ("cached", (True,))
 PATIENT = 100_000       # requests in a line that has no end
 
 
-class RetryStormsParams(ClientParams):
+class RetryStormsParams(ClientParams, TraceParams):
     """Parameters of `retry-storms`."""
+
+    rates = ("request_rate",)
 
     request_rate: float = number(
         20, unit="req/s", bounds=(0, 10_000), slider=(0, 60), step=1, label="Request rate",
-        group=LOAD, help="Requests per second that users want, retries not counted.")
+        group=LOAD, when=BY_RATE, help="Requests per second that users want, retries not counted.")
     spike_factor: float
     spike_start: float
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(
-        1, 20, 10, group=LOAD, starts=(0, 120), lasts=(0, 60), steps=(0.5, 5, 5))
-    spike_every: float = every_knob(LOAD)
+        1, 20, 10, group=LOAD, starts=(0, 120), lasts=(0, 60), steps=(0.5, 5, 5),
+        when=BY_RATE)
+    spike_every: float = every_knob(LOAD, when=BY_RATE)
     duration: float = number(
-        60, unit="s", bounds=(10, 86_400), slider=(30, 300), step=10, label="Duration",
+        60, unit="s", bounds=(10, 8_640_000), slider=(30, 300), step=10, label="Duration",
         group=LOAD, help="Simulated time.")
 
     targets: int = integer(

@@ -5,7 +5,8 @@ how many came in this quarter of an hour and how many left with what.
 
 *Models:* windows of time, within which all rates are steady: no longer than a tick, cut where
 something changes; how many requests to expect in each; what became of them, in shares; whole
-numbers at the end, that add up to a Poisson number of all. *Leaves out:* who is who.
+numbers at the end, that add up to a Poisson number of all, or to a file's. *Leaves out:* who is
+who; that a file's periods within a tick differ.
 
 Data plane: counted.
 """
@@ -136,8 +137,10 @@ class Ledger:
     # -- at the end --------------------------------------------------------------------------
 
     def tally(self) -> Tally:
-        """In whole numbers. Hits and refusals are Poisson, and so are all together."""
-        rng, part = self.random, self.part
+        """In whole numbers. Hits and refusals are Poisson, and so are all together; where it is
+        known how many came they are as expected."""
+        rng, part, came = self.random, self.part, self.viewers.totals()
+        poisson = rng.poisson if came is None else np.array
         together = np.zeros_like(self.expected)
         for here in range(REGIONS):
             together[:, self.serving == here] = self.expected[:, self.serving == here].sum(
@@ -145,10 +148,11 @@ class Ledger:
         mine = ratio(self.expected, together)       # of what their region serves
         new, old, extras = (x[..., self.serving] * mine for x in (
             np.maximum(self.sums - self.old, 0.0), self.old, self.extras))
-        new[HIT], old[HIT] = rng.poisson(new[HIT]), rng.poisson(old[HIT])
-        new[REFUSED] = rng.poisson(self.expected * (1.0 - self.let_in))
-        came = np.array([self.viewers.random(f"viewers {region}").poisson(many) for region, many
-                         in zip(world.REGIONS, self.expected.sum(axis=0))])
+        new[HIT], old[HIT] = poisson(new[HIT]), poisson(old[HIT])
+        new[REFUSED] = poisson(self.expected * (1.0 - self.let_in))
+        if came is None:
+            came = np.array([self.viewers.random(f"viewers {region}").poisson(many) for region,
+                             many in zip(world.REGIONS, self.expected.sum(axis=0))])
         if self.returns:
             offered = whole(self.expected * ratio(came, self.expected.sum(axis=0)))
             came = came + self.returns.more(came)

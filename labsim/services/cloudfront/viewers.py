@@ -4,7 +4,8 @@ Picture people in armchairs on four continents. Each wants what the others want,
 them want it in the evening.
 
 *Models:* Poisson requests from each region, by day and night; objects by popularity; any edge of
-the region; how old a signed URL is when it is clicked (exponential).
+the region; how old a signed URL is when it is clicked (exponential). Of a file's traffic each count
+is exact, and each region has its share of it at any time.
 *Leaves out:* a viewer's own cache and second visit; who waits no longer.
 
 Data plane: counted where they alone come to a delivery, tick by tick; else request-level, drawn at
@@ -21,7 +22,7 @@ import numpy as np
 
 from labsim.declare import Component, Count, Line, Panel, per_tick
 from labsim.declare.retry import Retry
-from labsim.engine import Rows, Simulation, together
+from labsim.engine import RateCurve, Replayed, Rows, Simulation, together
 from labsim.errors import ParameterError
 from labsim.services.common import regions as world
 
@@ -47,7 +48,8 @@ class Delivering(Protocol):
 
 
 class Viewers(Component):
-    """Viewers who send `rate` requests per second to a delivery, in the mean of a day.
+    """Viewers who send `rate` requests per second to a delivery, in the mean of a day; or those of
+    a file (`Replayed`), and in the warm-up as many as in its mean.
 
     shares: by region. swing: how much more they ask in their evening. warm_up: how long before
     the start they begin, s. follow: each request is followed, even if nobody needs it. retry: what
@@ -61,14 +63,16 @@ class Viewers(Component):
     PANELS = (Panel("Offered", (Line("offered", "offered_rate"),)),)
     shows = (("req/s", "offered_rate"),)
 
-    def __init__(self, sim: Simulation, name: str, rate: float, to: Delivering, *,
+    def __init__(self, sim: Simulation, name: str, rate: float | Replayed, to: Delivering, *,
                  shares: tuple[float, ...] = SHARES, swing: float = 0.0, warm_up: float = 0.0,
                  follow: bool = False, retry: Retry | None = None,
                  random: Callable[[str], np.random.Generator] | None = None):
         super().__init__(sim, name)
         if len(shares) != len(world.REGIONS):
             raise ParameterError("shares", shares, f"one of each of {', '.join(world.REGIONS)}")
-        for what, value in (("rate", rate), ("shares", min(shares)), ("swing", swing),
+        self.counted = isinstance(rate, Replayed)       # it is known how many come
+        mean = rate.total / sim.duration if self.counted else rate
+        for what, value in (("rate", mean), ("shares", min(shares)), ("swing", swing),
                             ("warm_up", warm_up)):
             if not value >= 0:
                 raise ParameterError(what, value, "at least 0")
@@ -78,24 +82,41 @@ class Viewers(Component):
         self.random = random or (lambda use: sim.stream(f"{name} {use}"))
         self.warm_up, self.follow, self.retry = warm_up, follow, retry
         self._to = weakref.ref(to)
-        self._curves = [world.awake(here, rate * share, swing, -warm_up, sim.duration)
-                        for here, share in enumerate(shares)]
+        self._curves = rate.split(shares) if self.counted else [
+            world.awake(here, rate * share, swing, -warm_up, sim.duration)
+            for here, share in enumerate(shares)]
         to.visitors.append(self)
         self.link(to)
 
     def expected(self, t: np.ndarray) -> np.ndarray:
         """How many requests to expect from each region between the instants `t`, (len(t) - 1,
         regions)."""
+        if self.counted:
+            return np.stack([np.diff(np.interp(t, curve.t, curve.cumulative) + (
+                curve.total / self.sim.duration) * np.minimum(t, 0.0))
+                for curve in self._curves], axis=1)
         return np.stack([curve.expected(t + self.warm_up) for curve in self._curves], axis=1)
+
+    def totals(self) -> np.ndarray | None:
+        """How many requests there are from each region, if that is known, (regions,)."""
+        return np.array([curve.total for curve in self._curves]) if self.counted else None
+
+    def _times(self, here: int) -> Iterator[np.ndarray]:
+        """When they come from a region, s, in blocks."""
+        curve, dice = self._curves[here], self.random(f"viewers {world.REGIONS[here]}")
+        if self.counted and self.warm_up:
+            before = RateCurve.steady(curve.total / self.sim.duration, self.warm_up)
+            yield from (block - self.warm_up for block in before.arrivals(dice))
+        for block in curve.arrivals(dice):
+            yield block if self.counted else block - self.warm_up
 
     @cached_property
     def requests(self) -> Requests:
         """All of them, one by one."""
         to, columns = self._to(), []
         for here, region in enumerate(world.REGIONS):
-            blocks = [*self._curves[here].arrivals(self.random(f"viewers {region}")), np.empty(0)]
             columns.append(requests(
-                np.concatenate(blocks) - self.warm_up, np.full(1, here), to,
+                np.concatenate([*self._times(here), np.empty(0)]), np.full(1, here), to,
                 lambda use, region=region: self.random(f"{use} {region}")))
         return together(columns)
 

@@ -4,17 +4,23 @@ Picture a guard on his round: when the alarm has rung he looks every moment, the
 by and by only as often as he has to write into his book.
 
 *Models:* steps that grow from a small one after each change and where items expire together, up to
-what a cache that turns over allows, or the book; whether all has settled. *Leaves out:* what
-happens in a step.
+what a cache that turns over allows, or the book; whether all has settled; of a file's traffic only
+what changes at once and by much. *Leaves out:* what happens in a step.
 """
 
+from bisect import bisect_right
+
 import numpy as np
+
+from labsim.engine import RateCurve, Replayed
 
 FIRST, GROWTH = 0.01, 1.3   # s of the first step after a change, and how much longer the next is
 ECHOES = 5          # times that what was loaded together expires nearly together
 CLOSE, AFTER = 0.5, 10.0    # s of a step at most where requests stand in line, and s after a change
 STEPS = 400         # of a run at most, or what has settled is in steady state
 SETTLING = 300      # steps after a change at most, in which it settles
+SHARP, SURE = 1.5, 6.0      # times as much, and standard deviations of chance: a change by much
+EDGES = 2_000       # of a file's other periods, at most, a step ends there
 
 
 def plan(duration: float, tick: float, stay: float, cycle: float, ttl: float) -> tuple:
@@ -28,13 +34,31 @@ def plan(duration: float, tick: float, stay: float, cycle: float, ttl: float) ->
         x for x in (3 * stay, (ECHOES + 1) * ttl) if x < np.inf)
 
 
+def landmarks(curve: RateCurve) -> tuple[np.ndarray, np.ndarray]:
+    """When the rate of `curve` changes at once, s, so that nothing is settled any more; and when it
+    is a bit another from then on, as from one period of a file to the next."""
+    jumps = curve.t[1:][np.diff(curve.t) == 0]
+    if not isinstance(curve, Replayed):
+        return jumps, np.empty(0)
+    rate = curve.rate[::2]
+    high, low = np.maximum(rate[1:], rate[:-1]), np.minimum(rate[1:], rate[:-1])
+    sharp = (high > SHARP * low) & ((high - low) * curve.period > SURE * np.sqrt(
+        high * curve.period))
+    others = jumps[~sharp]
+    if len(others) > EDGES:
+        grid = np.linspace(0.0, curve.t[-1], EDGES, endpoint=False)
+        others = others[np.unique(np.searchsorted(others, grid)[grid <= others[-1]])]
+    return jumps[sharp], others
+
+
 class Pace:
-    """Steps of at most `longest` s, which end at each of the instants `t` of the record and at the
-    `jumps` of the load. What was loaded together lives for `ttl` s. `settle`: s after a change
-    until all is in steady state. calm: the begin is none, things are as they have been."""
+    """Steps of at most `longest` s, which end at each of the instants `t` of the record, at the
+    `jumps` of the load, and at its `others`, where it changes a bit. What was loaded together lives
+    for `ttl` s. `settle`: s after a change until all is in steady state. calm: the begin is none,
+    things are as they have been."""
 
     def __init__(self, t: np.ndarray, longest: float, settle: float, ttl: float, jumps: set[float],
-                 calm: bool):
+                 calm: bool, others: set[float] = frozenset()):
         self.longest, self.settle, self.steady = longest, settle, False
         self._t, self._at, self._size = t.tolist(), 0, CLOSE if calm else FIRST
         self._changed, self._steps = 0.0, 0     # when something changed last, and steps since then
@@ -42,6 +66,7 @@ class Pace:
         self.careful = np.inf       # s of a step at most while requests stand in line or come back
         echoes = {ttl * n for n in range(1, ECHOES + 1)}
         self.marks = {mark: mark in jumps for mark in sorted(jumps | echoes) if 0 < mark < t[-1]}
+        self._ends = sorted({*self.marks, *others} - {0.0, t[-1]})
 
     def end(self, now: float, goal: float, standing: float) -> float:
         """Where the step ends that begins at `now`, s, and is not to go beyond `goal`, where
@@ -54,7 +79,8 @@ class Pace:
             longest = min(longest, CLOSE)
         if standing:
             longest = min(longest, self.careful)
-        mark = next((mark for mark in self.marks if mark > now), goal)
+        k = bisect_right(self._ends, now)
+        mark = self._ends[k] if k < len(self._ends) else goal
         end = min(now + min(self._size, longest), goal, tick, mark)
         self._size = min(self._size, longest) * GROWTH
         self._steps += 1

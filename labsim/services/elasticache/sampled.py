@@ -19,11 +19,11 @@ items were loaded together; held against `Application` in the tests.
 import numpy as np
 
 from labsim.declare import Retry
-from labsim.engine import Load, Simulation
+from labsim.engine import Gradual, Load, Replayed, Simulation
 from labsim.errors import ParameterError, require
 from labsim.services.elasticache.answers import INVARIANTS, METRICS, PANELS
 from labsim.services.elasticache.followed import FollowedKeys
-from labsim.services.elasticache.pace import Pace, plan
+from labsim.services.elasticache.pace import Pace, landmarks, plan
 from labsim.services.elasticache.readers import Readers
 from labsim.services.elasticache.rules import LAZY, NONE, SESSIONS, THROUGH, refuse_nonsense
 from labsim.services.elasticache.sampled_cluster import NEVER, SampledCluster
@@ -64,11 +64,16 @@ class SampledApplication(FollowedKeys):
         self.latest = np.full(len(cache.sample), -NEVER)    # and when the last query for it ends
         self._stampede = Stampede(database.work, self.random)
         self._now, self._wait, self._admits = 0.0, 0.0, 1.0
+        self._counts = [Gradual(curve, self.random) if isinstance(curve, Replayed) else None
+                        for curve in self.curves]       # how many come, where that is known
+        self._upto = [curve.cumulative for curve in self.curves]
         self._even = all((curve.rate == curve.rate[0]).all() for curve in self.curves)
         self._rates(0.0, sim.duration)
-        jumps = {t for curve in self.curves for t in curve.t[1:][np.diff(curve.t) == 0].tolist()}
+        jumps, others = ({t for curve in self.curves for t in landmarks(curve)[k].tolist()}
+                         for k in (0, 1))
         warm = warm and strategy in (LAZY, THROUGH)
-        self._pace = Pace(sim.record.t, *self._planned(), self.ttl, jumps, warm or strategy == NONE)
+        self._pace = Pace(sim.record.t, *self._planned(), self.ttl, jumps, warm or strategy == NONE,
+                          others)
         self.turnover = Turnover(self)
         self.readers, self._part = retry and Readers(self, retry), 0.0
         if retry:
@@ -101,7 +106,9 @@ class SampledApplication(FollowedKeys):
         """Reads and writes to be expected; of each key per second they are kept as well."""
         length = end - begin
         rates = [curve.rate[0] if self._even else
-                 curve.expected(np.array([begin, end]))[0] / length for curve in self.curves]
+                 float(np.diff(np.interp([begin, end], curve.t, upto))[0]) / length if counts else
+                 curve.expected(np.array([begin, end]))[0] / length
+                 for curve, upto, counts in zip(self.curves, self._upto, self._counts)]
         if begin == 0 or not self._even:
             sample = self.cluster.sample
             self.reads, self.writes = (sample.share * rate for rate in rates)
@@ -154,7 +161,9 @@ class SampledApplication(FollowedKeys):
         else:
             self._follow(begin, end)
             self.cluster.throw_out()
-        offered, wrote = self.random.poisson(reads), self.random.poisson(writes)
+        offered, wrote = (
+            counts.during(begin, end) if counts else self.random.poisson(expected)
+            for counts, expected in zip(self._counts, (reads, writes)))
         fresh = offered
         if readers:
             reads = float(self.weighed.sum()) * length
