@@ -92,17 +92,17 @@ def measured(topic: str):
     return about(topic, in_effect.labs().values())
 
 
-def beside(result, file, series: str | None = None):
+def beside(result, file, series: str | None = None, metric: str = ""):
     """A file of one's own measurements beside a result: a table that shows itself, with `plot()`.
 
     file: a CSV of "metric,value" or "metric,value,se"; a CSV whose first column is "time" (ISO
-    8601, or s or ms since 1970) or "seconds", the others series of the result by name; or what
-    CloudWatch exports, see `labsim.study.beside`. series: which one an export is beside, where
-    that is not what was offered. `LabsimError` names the file, the line, what is there and what is
-    expected.
+    8601, or s or ms since 1970) or "seconds", the others series of the result by name; or an
+    export of your own system, see `labsim.study.beside`. series: which one an export is beside,
+    where that is not what was offered; metric: which of the export's. `LabsimError` names the file,
+    the line, what is there and what is expected.
     """
     from labsim.study.beside import beside
-    return beside(result, file, series)
+    return beside(result, file, series, metric)
 
 
 def use_course(file=None) -> None:

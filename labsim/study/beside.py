@@ -32,7 +32,7 @@ from labsim.study.comparison import Comparison, Figure, MeasuredTable
 from labsim.traces import TraceError, read_readings, read_trace
 from labsim.traces.meaning import COUNTS
 from labsim.traces.moments import moments
-from labsim.traces.text_file import decoded, read
+from labsim.traces.text_file import Unnamed, decoded, read
 
 UNITS = {"Milliseconds": 1e-3, "Microseconds": 1e-6, "ms": 1e-3, "us": 1e-6}    # s
 OFFERED = "offered_rate"    # what an export is beside where nothing else is said
@@ -156,7 +156,10 @@ def _starts(seconds: bool, rows: list) -> np.ndarray:
 
 def _export(result, file, series: str | None, metric: str):
     """The comparison of a metric of an export, and notes."""
-    readings = read_readings(file, metric)
+    try:
+        readings = read_readings(file, metric)
+    except Unnamed as error:
+        raise TraceError(str(error).replace("trace_metric", "metric")) from None
     name = series or OFFERED
     if name not in result.series:
         raise ParameterError("series", series, f"one of {', '.join(result.series)}")

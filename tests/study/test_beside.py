@@ -1,5 +1,7 @@
 """A file of one's own beside a run: read exactly, or refused with its line."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -78,6 +80,52 @@ def test_an_export_of_another_statistic_is_no_count(tmp_path):
             "2026/03/02 00:00:00,3.5\n2026/03/02 00:01:00,4.5\n")
     (one,) = laid(tmp_path, text, "offered_rate")
     assert [f.measured for f in one.figures] == [3.5, 4.5]
+
+
+def two_metrics(folder, first=0):
+    """A console's CSV of what was sent and how old the oldest was, a row per minute; the second
+    metric begins `first` minutes later."""
+    rows = "".join(f"2026/03/02 00:{m:02}:00,{60 + m},{m if m >= first else ''}\n"
+                   for m in range(15))
+    path = folder / "both.csv"
+    path.write_text("Id,m1,m2\nStatusCode,Complete,Complete\nMessages,,\n"
+                    "Full label,eu:AWS/SQS QueueName:orders NumberOfMessagesSent Sum 60,"
+                    "eu:AWS/SQS QueueName:orders ApproximateAgeOfOldestMessage Maximum 60\n"
+                    "Label,NumberOfMessagesSent,ApproximateAgeOfOldestMessage\n" + rows)
+    return path
+
+
+def test_a_second_metric_of_the_same_export_is_beside_the_run_of_the_first(tmp_path):
+    """Each value at its own time, also where the run begins within the file."""
+    path = two_metrics(tmp_path, first=4)
+    run = labsim.run("sqs-asg", workload="trace", trace=str(path))
+    (ages,) = labsim.beside(run, path, "wait", metric="ApproximateAgeOfOldestMessage")
+    assert ages.name == "wait" and ages.unit == "s"
+    assert [(f.x, f.measured) for f in ages.figures] == [(60.0 * m, m) for m in range(4, 15)]
+    (sent,) = labsim.beside(run, path, metric="NumberOfMessagesSent")
+    assert [f.measured for f in sent.figures][:2] == [1.0, 61 / 60]
+    later = labsim.run("sqs-asg", workload="trace", trace=str(path), trace_start=300)
+    (ages,) = labsim.beside(later, path, "wait", metric="ApproximateAgeOfOldestMessage Maximum")
+    assert [(f.x, f.measured) for f in ages.figures][:2] == [(0.0, 5), (60.0, 6)]
+
+
+def test_which_metric_is_asked_where_there_are_several(tmp_path):
+    """All are named; one that isn't there has the nearest suggested."""
+    path = two_metrics(tmp_path)
+    with pytest.raises(TraceError, match="expected one; metric says which"):
+        labsim.beside(RUN, path)
+    with pytest.raises(TraceError, match="did you mean NumberOfMessagesSent"):
+        labsim.beside(RUN, path, metric="NumberOfMessageSent")
+
+
+def test_units_of_cloudwatch_become_the_series_own(tmp_path):
+    """Milliseconds beside seconds."""
+    points = [{"Timestamp": f"2026-03-02T00:{m:02}:00Z", "Average": 250.0 * m,
+               "Unit": "Milliseconds"} for m in range(1, 5)]
+    path = tmp_path / "latency.json"
+    path.write_text(json.dumps({"Label": "Latency", "Datapoints": points}))
+    (one,) = labsim.beside(RUN, path, "wait")
+    assert [f.measured for f in one.figures] == [0.25, 0.5, 0.75, 1.0]
 
 
 def test_what_is_after_the_end_is_left_out_and_said(tmp_path):
