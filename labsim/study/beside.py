@@ -42,7 +42,7 @@ class OwnTable(MeasuredTable):
     """What a file of one's own has beside a result; `notes`: what of it was left out."""
 
     columns = ("Measured", "There", "The model gives", "Error", "", "File")
-    whose = "Your measurements"
+    whose, there = "Your measurements", "yours"
     notes: tuple[str, ...] = ()
 
     def told(self) -> str:

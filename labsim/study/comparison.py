@@ -105,7 +105,7 @@ class MeasuredTable(tuple):
     """Comparisons: text in a terminal, a table in a notebook; those that are off come first."""
 
     columns = ("Measured on AWS", "There", "The model gives", "Error", "", "When and by whom")
-    whose = "Measurements on AWS"
+    whose, there = "Measurements on AWS", "AWS"
 
     def __new__(cls, comparisons: Iterable[Comparison] = ()):
         """Of these comparisons, those that are off first."""

@@ -90,7 +90,7 @@ def _range(axes, table, style: Style) -> None:
         measured, here = comparison.said("measured"), comparison.said("model")
         if (unit := here.rpartition(" ")[2]) and not unit[0].isdigit():     # said once
             measured = measured.removesuffix(f" {unit}")
-        axes.text(1.03, y, f"AWS {measured}, here {here}",
+        axes.text(1.03, y, f"{table.there} {measured}, here {here}",
                   va="top", fontsize=style.font - 1, **places)
     finest = 1.25 if edge < 2 else 1.5 if edge < 4 else 2
     ticks = [1, *(step for step in STEPS if finest <= step <= edge and (step != 3 or edge < 8))]
