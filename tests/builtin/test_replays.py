@@ -24,10 +24,11 @@ OFFERED = {
     "asg-policies": lambda r: r.summary["offered"],
     "cloudfront-cache": lambda r: r.summary["offered"],
     "retry-storms": lambda r: r.summary["offered"],
+    "sqs-delivery": lambda r: r.summary["offered"],
 }
 each_traced = pytest.mark.parametrize("slug", OFFERED)
 PER_SECOND = {"retry-storms": 8}    # where each request is followed from part to part,
-FEWEST = {"retry-storms": 30}       # and so few periods of a long file are run
+FEWEST = {"retry-storms": 30, "sqs-delivery": 100}       # and so few periods of a long file are run
 COUNTS = [300, 0, 601, 900, 77, 77, 1, 250, 33, 40, 2, 0, 120, 81, 90, 97]
 LENGTH = 60 * len(COUNTS)
 
@@ -65,9 +66,9 @@ def test_the_rate_and_its_spikes_have_no_effect_beside_a_file(slug, tmp_path):
     """They say so in a note; of two rates the proportion remains."""
     lab, file = labsim.lab(slug), write(tmp_path, COUNTS)
     rates = lab.Params.rates
-    spike = next(name for name in ("spike_factor", "flash_factor", "day_swing")
-                 if name in lab.Params.specs())
-    p = lab.Params(workload="trace", trace=file, **{spike: 0.75, rates[0]: 7.0})
+    shape = {"spike_factor": 0.75, "flash_factor": 0.75, "day_swing": 0.75, "messages": 7}
+    spike = next(name for name in shape if name in lab.Params.specs())
+    p = lab.Params(workload="trace", trace=file, **{spike: shape[spike], rates[0]: 7.0})
     idle = p.idle()
     assert idle[spike] == "workload" and (rates[0] in idle) == (len(rates) == 1)
     plain, other = lab.run(lab.Params(workload="trace", trace=file)), lab.run(p)

@@ -97,9 +97,7 @@ class Items:
 
     def __init__(self, p: SqsDeliveryParams, sim: Simulation):
         n = wanted(p)
-        gaps = sim.stream("arrivals").standard_exponential(n)
-        at = {"random": lambda: np.cumsum(gaps) / p.arrival_rate, "at once": lambda: np.zeros(n),
-              "even": lambda: np.arange(n) / p.arrival_rate}[p.arrivals]()
+        at = times(p, n, sim.stream("arrivals"))
         n += p.burst_size       # they come last, so that the others' luck stays as it was
         at = np.append(at, np.full(p.burst_size, p.burst_start))
         self.made = at[at < p.duration]
@@ -145,13 +143,26 @@ class Items:
         return [(float(times[b[-1]]), [items[k] for k in b]) for b in batches]
 
 
+def times(p: SqsDeliveryParams, n: int, rng: np.random.Generator) -> np.ndarray:
+    """When the `n` items are made, s."""
+    if p.traced:
+        return np.concatenate([np.zeros(0), *kit.load(p, "arrival_rate").arrivals(rng)])
+    gaps = rng.standard_exponential(n)
+    if p.arrivals == "at once":
+        return np.zeros(n)
+    return (np.cumsum(gaps) if p.arrivals == "random" else np.arange(n)) / p.arrival_rate
+
+
 def some(share: float, n: float) -> int:
     """How many of `n` a share is: at least one, unless it is none."""
     return min(max(int(share * n + 0.5), 1), int(n)) if share else 0
 
 
 def wanted(p: SqsDeliveryParams) -> int:
-    """Items to draw: `messages`, or fewer if the run is too short for them at any luck."""
+    """Items to draw: a file's, or `messages`, or fewer if the run is too short for them at any
+    luck."""
+    if p.traced:
+        return kit.replayed(p).total
     if p.arrivals == "at once":
         return p.messages
     return int(min(p.messages, p.arrival_rate * p.duration * 1.2 + 100)) if p.arrival_rate else 0
@@ -170,7 +181,8 @@ def producer(p: SqsDeliveryParams, sim: Simulation, client: Client, items: Items
 def estimate(p: SqsDeliveryParams) -> Estimate:
     """What a run will take: sends, and deliveries of each message, as many as its fate demands
     and consumers can work on in that time; events of 18 microseconds."""
-    n = wanted(p) if p.arrivals == "at once" else min(p.messages, p.arrival_rate * p.duration)
+    all_come = p.traced or p.arrivals == "at once"
+    n = wanted(p) if all_come else min(p.messages, p.arrival_rate * p.duration)
     n += p.burst_size
     fifo = p.queue_type == "fifo"
     if fifo:
@@ -213,10 +225,12 @@ def hidden(p: SqsDeliveryParams, held: float) -> float:
 def deliveries(p: SqsDeliveryParams, n: float) -> Deliveries:
     """About how many there will be of `n` messages: by kind of message, and at most as often as
     the consumers have time for."""
-    sent_by = 0.0 if p.arrivals == "at once" else min(n / max(p.arrival_rate, 1e-9), p.duration)
+    rate = n / p.duration if p.traced else p.arrival_rate
+    sent_by = 0.0 if p.arrivals == "at once" and not p.traced else min(
+        n / max(rate, 1e-9), p.duration)
     hidden_first = delay = p.delay + p.delayed_share * (p.message_delay - p.delay)
     if sent_by > 0:     # until a batch is full
-        delay += (min(p.send_batch, n) - 1) / 2 / p.arrival_rate
+        delay += (min(p.send_batch, n) - 1) / 2 / rate
     within = min(sent_by, p.duration - delay)       # so early that they can be received
     life = min(p.duration - delay - within / 2, p.retention - hidden_first)
     n *= within / sent_by if sent_by else 1.0

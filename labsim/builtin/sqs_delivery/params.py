@@ -3,7 +3,7 @@
 from typing import Literal
 
 from labsim import factbook
-from labsim.declare import Params, choice, flag, integer, number
+from labsim.declare import BY_RATE, TraceParams, choice, flag, integer, number
 from labsim.errors import ParameterError
 from labsim.services.sqs.rules import MOST_ENTRIES
 
@@ -13,14 +13,17 @@ FIFO, STANDARD = ("queue_type", ("fifo",)), ("queue_type", ("standard",))
 DAY = 86_400
 
 
-class SqsDeliveryParams(Params):
+class SqsDeliveryParams(TraceParams):
     """Parameters of `sqs-delivery`."""
+
+    rates = ("arrival_rate",)
 
     messages: int = integer(
         25, unit="messages", bounds=(0, 1_000_000), slider=(1, 1_000), step=1, label="Messages",
-        group=SENDING, help="Messages that the producer sends, if the run lasts long enough.")
+        group=SENDING, when=BY_RATE,
+        help="Messages that the producer sends, if the run lasts long enough.")
     arrivals: Literal["random", "even", "at once"] = choice(
-        "even", label="They come", group=SENDING,
+        "even", label="They come", group=SENDING, when=BY_RATE,
         help="At random times (Poisson), evenly spaced, or all at the start.")
     arrival_rate: float = number(
         0.2, unit="msg/s", bounds=(0, 10_000), slider=(0, 2), step=0.05, label="Arrival rate",

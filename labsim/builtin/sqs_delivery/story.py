@@ -147,6 +147,8 @@ def little(p) -> float:
                 "copies": p.duplicate_share, "repeats": p.resend_share}
     if there := [name for name, share in troubles.items() if share]:
         raise kit.NotApplicable(f"there are {' and '.join(there)}")
+    if p.traced:
+        raise kit.NotApplicable("messages come as a file says")
     if p.burst_size or p.arrivals == "at once" or p.receive_batch > 1 or p.queue_type == "fifo":
         raise kit.NotApplicable("messages come at once, are received together, or wait for a group")
     theory.utilization(p.arrival_rate, p.service_time + 2 * p.call_time, max(p.consumers, 1))
