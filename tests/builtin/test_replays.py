@@ -13,11 +13,13 @@ from labsim.errors import BudgetError, ParameterError
 
 # {lab: what its requests are counted by}
 OFFERED = {
+    "aurora-replicas": lambda r: r.summary["offered"],
     "sqs-asg": lambda r: r.summary["offered"],
     "s3-prefix": lambda r: r.summary["gets_offered"] + r.summary["puts_offered"],
     "elb-balancing": lambda r: r.summary["offered"],
 }
 each_traced = pytest.mark.parametrize("slug", OFFERED)
+SPIKES = "spike_factor", "peak_factor", "busy_factor"
 COUNTS = [300, 0, 601, 900, 77, 77, 1, 250]
 
 
@@ -54,11 +56,12 @@ def test_the_rate_and_its_spikes_have_no_effect_beside_a_file(slug, tmp_path):
     """They say so in a note; of two rates the proportion remains."""
     lab, file = labsim.lab(slug), write(tmp_path, COUNTS)
     rates = lab.Params.rates
-    p = lab.Params(workload="trace", trace=file, spike_factor=3.0, **{rates[0]: 7.0})
+    spike = next(name for name in lab.Params.specs() if name in SPIKES)
+    p = lab.Params(workload="trace", trace=file, **{spike: 3.0, rates[0]: 7.0})
     idle = p.idle()
-    assert idle["spike_factor"] == "workload" and (rates[0] in idle) == (len(rates) == 1)
+    assert idle[spike] == "workload" and (rates[0] in idle) == (len(rates) == 1)
     plain, other = lab.run(lab.Params(workload="trace", trace=file)), lab.run(p)
-    assert any(note.startswith("spike_factor has no effect") for note in other.notes)
+    assert any(note.startswith(f"{spike} has no effect") for note in other.notes)
     if len(rates) == 1:
         assert other.summary == plain.summary
     own = lab.Params(trace_factor=2.0)
