@@ -15,6 +15,7 @@ from labsim.errors import BudgetError, ParameterError
 OFFERED = {
     "aurora-replicas": lambda r: r.summary["offered"],
     "dynamodb-capacity": lambda r: r.summary["reads_offered"] + r.summary["writes_offered"],
+    "ebs-iops": lambda r: r.summary["offered"],
     "kinesis-shards": lambda r: r.summary["offered"],
     "sqs-asg": lambda r: r.summary["offered"],
     "s3-prefix": lambda r: r.summary["gets_offered"] + r.summary["puts_offered"],
