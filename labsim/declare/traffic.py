@@ -148,7 +148,7 @@ def load(p: Params, rate: str, spike: str = "spike") -> RateCurve:
     curve = replayed(p)
     if len(p.rates) == 1:
         return curve
-    return curve.split([getattr(p, name) for name in p.rates])[p.rates.index(rate)]
+    return curve.split(_weights(p))[p.rates.index(rate)]
 
 
 def replaying(file, metric: str = "", values: str = "file", *, factor: float = 1.0,
@@ -165,15 +165,28 @@ def replaying(file, metric: str = "", values: str = "file", *, factor: float = 1
     return Load(partial(_window, found, first, factor=factor))
 
 
-def changes(p: Params, spike: str = "spike", above: float = -1.0) -> float:
+def _weights(p: TraceParams) -> list[float]:
+    return [getattr(p, name) for name in p.rates]
+
+
+def changes(p: Params, spike: str = "spike", above: float = -1.0, weights=None) -> float:
     """How often the load of a run of `p` changes at once: at the ends of its spikes, or from one
     period of a file to the next; at least once of a file, be it level.
 
     above: of a file only the changes to more requests/s than that, of all its rates together.
+    weights: of the parts that a file's requests are split into, if these are not the rates: in
+    whole numbers a level whole may have parts that are not.
     """
     if not traced(p):
         return 2 * spikes(p, spike)
-    return float(np.count_nonzero(replayed(p).rate[::2] > above))
+    curve = replayed(p)
+    weights = _weights(p) if weights is None else weights
+    if len(weights) == 1:
+        return float(np.count_nonzero(curve.rate[::2] > above))
+    spans = np.diff(curve.edges)
+    differ = np.any([np.diff(part.counts / spans, prepend=-1.0) for part in curve.split(weights)],
+                    axis=0)
+    return float(np.count_nonzero(differ & (curve.counts / spans > above)))
 
 
 def traced(p: Params) -> bool:

@@ -61,6 +61,10 @@ class Replayed(RateCurve):
         """All arrivals."""
         return int(self.counts.sum())
 
+    def times(self, factor: float) -> "Replayed":
+        """So many times as many, in whole numbers: fractions are carried on to the next period."""
+        return self._level(self.edges, scaled(self.counts, factor), self.period)
+
     def split(self, weights) -> list["Replayed"]:
         """Each one's part in proportion to its weight (evenly, if all are 0): whole numbers in
         every period, whose sum is exact."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 import labsim
 from labsim.builtin.dynamodb_capacity.by_hand import decreases
+from labsim.services.dynamodb import bill
 
 LAB = labsim.lab("dynamodb-capacity")
 
@@ -249,3 +250,17 @@ def test_a_burst_raises_the_load(preset, part):
     calm, busy = (LAB.run(each).summary for each in (p, burst))
     assert (busy["reads_offered"] + busy["writes_offered"]
             > 1.02 * (calm["reads_offered"] + calm["writes_offered"]))
+
+
+def test_the_peak_of_a_file_is_its_busiest_minute(tmp_path):
+    """Capacity for the peak is for that, however long a tick of the record is."""
+    minutes = [600] * 6_000
+    minutes[77] = 60_000
+    file = tmp_path / "minutes.csv"
+    file.write_text("timestamp,value\n" + "".join(
+        f"{np.datetime64('2026-01-01T00:00') + np.timedelta64(k, 'm')}:00,{n}\n"
+        for k, n in enumerate(minutes)))
+    s = labsim.run("dynamodb-capacity", workload="trace", trace=str(file), read_rate=0,
+                   write_rate=1, mode="on-demand").summary
+    assert s["writes_offered"] == sum(minutes) and s["reads_offered"] == 0
+    assert s["cost_at_peak"] == pytest.approx(bill.provisioned_price(0, 1_000, 100), rel=1e-3)

@@ -325,3 +325,17 @@ def test_a_burst_raises_the_load(preset, part):
     burst = LAB.Params(**{**preset.values, **LAB.boxes[0].burst(p, part * p.duration)})
     calm, busy = (LAB.run(each).summary["offered"] for each in (p, burst))
     assert busy > 1.01 * calm
+
+
+def test_a_file_says_when_ios_come_so_that_no_loop_is_closed(tmp_path):
+    """It is said so, and the run is that of an open loop."""
+    file = tmp_path / "minutes.csv"
+    file.write_text("timestamp,value\n" + "".join(
+        f"2026-01-01T00:{minute:02}:00,{60_000 * (1 + minute % 2)}\n" for minute in range(20)))
+    lab = labsim.lab("ebs-iops")
+    p = lab.Params(workload="trace", trace=str(file), storage="gp3")
+    closed = p.changed(closed_loop=True)
+    assert closed.idle()["closed_loop"] == closed.idle()["io_rate"] == "workload"
+    open_, same = lab.run(p), lab.run(closed)
+    assert same.summary == open_.summary and open_.summary["offered"] == 20 * 90_000
+    assert any(note.startswith("closed_loop has no effect") for note in same.notes)

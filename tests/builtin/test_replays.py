@@ -16,6 +16,10 @@ from labsim.traces import TraceError
 
 # {lab: what its requests are counted by}
 OFFERED = {
+    "aurora-replicas": lambda r: r.summary["offered"],
+    "dynamodb-capacity": lambda r: r.summary["reads_offered"] + r.summary["writes_offered"],
+    "ebs-iops": lambda r: r.summary["offered"],
+    "kinesis-shards": lambda r: r.summary["offered"],
     "sqs-asg": lambda r: r.summary["offered"],
     "s3-prefix": lambda r: r.summary["gets_offered"] + r.summary["puts_offered"],
     "elb-balancing": lambda r: r.summary["offered"],
@@ -66,7 +70,8 @@ def test_the_rate_and_its_spikes_have_no_effect_beside_a_file(slug, tmp_path):
     """They say so in a note; of two rates the proportion remains."""
     lab, file = labsim.lab(slug), write(tmp_path, COUNTS)
     rates = lab.Params.rates
-    shape = {"spike_factor": 0.75, "flash_factor": 0.75, "day_swing": 0.75, "messages": 7}
+    shape = {"spike_factor": 0.75, "peak_factor": 0.75, "busy_factor": 0.75, "flash_factor": 0.75,
+             "day_swing": 0.75, "messages": 7}
     spike = next(name for name in shape if name in lab.Params.specs())
     p = lab.Params(workload="trace", trace=file, **{spike: shape[spike], rates[0]: 7.0})
     idle = p.idle()
@@ -148,6 +153,7 @@ def test_a_run_of_unsaid_length_is_cut_to_what_fits(slug, tmp_path):
     assert caught.value.name not in {*p.idle(), *p.rates}
 
 
+@pytest.mark.long
 @each_traced
 @pytest.mark.parametrize("periods, period, rate", [(86_400, 1, 40), (43_200, 60, 3),
                                                    (8_760, 3_600, 1)])

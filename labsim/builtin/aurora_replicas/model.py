@@ -18,7 +18,7 @@ import numpy as np
 from labsim import declare as kit
 from labsim.builtin.aurora_replicas.params import AuroraReplicasParams
 from labsim.declare.faults import checked
-from labsim.engine import Arrivals, Estimate, RateCurve, Simulation
+from labsim.engine import Arrivals, Estimate, Load, RateCurve, Simulation
 from labsim.services import aurora, autoscaling
 from labsim.services.aurora.reader_endpoint import MOST_LOOKUPS, MOST_RETURNS, SHORTEST
 from labsim.services.aurora.rules import AURORA, SHORTEST_TTL
@@ -54,15 +54,32 @@ def wire(p: AuroraReplicasParams, sim: Simulation) -> aurora.Cluster:
                 sim, name, cluster, clients=p.clients, pool_size=p.pool_size,
                 lifetime=p.connection_lifetime, ttl=p.dns_ttl, big=big if share else None,
                 rate=always(p) * part, retry=p.retry)
-            if kit.spikes(p):
-                more = kit.spiked(p, p.read_rate * part)
-                more = RateCurve(more.t, more.rate - endpoint.rate)
-                endpoint.expect(Arrivals.drawn(more, sim.record.t, sim.stream(f"{name} spike")))
+            come_beside(p, endpoint, part)
     return cluster
 
 
+def come_beside(p: AuroraReplicasParams, endpoint: aurora.Endpoint, part: float) -> None:
+    """Through an endpoint comes its `part` of the reads that don't come all the time: those of a
+    spike, or of a trace, whose shares of both endpoints are whole numbers."""
+    sim = endpoint.sim
+    if p.traced:
+        first, last = kit.load(p, "read_rate").split(shares(p))
+        endpoint.sent(Load(lambda _: last if endpoint.big else first), f"{endpoint.name} clients")
+    elif kit.spikes(p):
+        more = kit.spiked(p, p.read_rate * part)
+        more = RateCurve(more.t, more.rate - endpoint.rate)
+        endpoint.expect(Arrivals.drawn(more, sim.record.t, sim.stream(f"{endpoint.name} spike")))
+
+
+def shares(p: AuroraReplicasParams) -> list[float]:
+    """Of the reads, through the reader endpoint and the custom one."""
+    return [1.0 - p.custom_share, p.custom_share]
+
+
 def always(p: AuroraReplicasParams) -> float:
-    """Reads per second that come all the time, in a spike and outside."""
+    """Reads per second that come all the time, in a spike and outside; none of a trace's."""
+    if p.traced:
+        return 0.0
     return p.read_rate * (min(p.spike_factor, 1.0) if kit.spikes(p) else 1.0)
 
 
@@ -107,7 +124,7 @@ def estimate(p: AuroraReplicasParams) -> Estimate:
     fails = 0 < p.failover_at < p.duration
     returns = 2 * min(p.clients, MOST_RETURNS, p.dns_ttl / SHORTEST + 1) if fails else 0
     points = p.duration / STANDARD_RESOLUTION if p.scales else 0    # steps end at datapoints
-    ticks = TICKS + points + 2 * kit.spikes(p)
+    ticks = TICKS + points + kit.changes(p, weights=shares(p))
     again = steps_with_returns(p.retry, p.read_timeout,
                                1 + 4 * fails + 2 * len(checked(p.faults)) + points / 8, p.duration)
     steps = ticks + endpoints * returns + 8

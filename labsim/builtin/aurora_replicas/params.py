@@ -3,7 +3,9 @@
 from typing import Literal
 
 from labsim.declare import (
+    BY_RATE,
     ClientParams,
+    TraceParams,
     check_spikes,
     choice,
     every_knob,
@@ -33,12 +35,15 @@ PROXIED = ("proxy", (True,))
 SILENT = ("silent_failure", (True,))
 
 
-class AuroraReplicasParams(ClientParams):
+class AuroraReplicasParams(ClientParams, TraceParams):
     """Parameters of `aurora-replicas`."""
+
+    rates = ("read_rate",)
 
     read_rate: float = number(
         3_000, unit="reads/s", bounds=(0, 100_000_000), slider=(0, 12_000), step=100,
-        label="Read rate", group=LOAD, help="Reads per second through the reader endpoint.")
+        label="Read rate", group=LOAD, when=BY_RATE,
+        help="Reads per second through the reader endpoint.")
     write_rate: float = number(
         200, unit="writes/s", bounds=(0, 1_000_000), slider=(0, 2_000), step=50,
         label="Write rate", group=LOAD, help="Writes per second, all to the writer.")
@@ -46,10 +51,10 @@ class AuroraReplicasParams(ClientParams):
     spike_start: float
     spike_duration: float
     spike_factor, spike_start, spike_duration = spike_knobs(
-        1, 600, 90, group=LOAD, of="the read rate during the spike")
-    spike_every: float = every_knob(LOAD)
+        1, 600, 90, group=LOAD, of="the read rate during the spike", when=BY_RATE)
+    spike_every: float = every_knob(LOAD, when=BY_RATE)
     duration: float = number(
-        1_800, unit="s", bounds=(60, 604_800), slider=(600, 7_200), step=300, label="Duration",
+        1_800, unit="s", bounds=(60, 8_640_000), slider=(600, 7_200), step=300, label="Duration",
         group=LOAD, help="Simulated time; a tick of the model is a part of it.")
 
     engine: Literal["aurora", "rds"] = choice(

@@ -75,7 +75,7 @@ PRESETS = (
 
 def even_latency(p) -> float:
     """Mean latency of a read, s, if every replica got the same: M/M/c."""
-    if p.failover_at or p.copies_lost or p.scales or p.custom_share or kit.spikes(p):
+    if p.failover_at or p.copies_lost or p.scales or p.custom_share or kit.changes(p):
         raise kit.NotApplicable("the cluster changes, or a part of the reads goes its own way")
     writes = p.write_rate if p.engine == RDS or not p.replicas else 0.0
     room = p.instance_capacity - min(writes, p.apply_rate if p.replicas else writes) * p.write_cost

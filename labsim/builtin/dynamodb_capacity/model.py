@@ -18,15 +18,16 @@ from labsim.builtin.dynamodb_capacity.params import ON_DEMAND, SCALED, DynamodbC
 from labsim.engine import Arrivals, Estimate, RateCurve, Simulation, counted_run, popularity
 from labsim.services import dynamodb
 from labsim.services.common import retries as sdk
-from labsim.services.dynamodb import bill, dax, rules
+from labsim.services.dynamodb import bill, dax, growth, rules
 from labsim.services.dynamodb.latency import Times
-from labsim.services.dynamodb.measures import READ
+from labsim.services.dynamodb.measures import READ, WRITE
 from labsim.services.dynamodb.partitions import NEAR
 
 TICKS = 120             # of the record; steps are as short as they have to be
 DAY = 86_400
 LONGEST_WAIT = 20.0     # s before a retry
 MOST_UNITS = 1e7        # that auto scaling goes up to
+REFILLED = 900.0        # s until a tank is as good as full again
 A_RETRY = 5e3           # numbers touched in the time that one retry adds to a step's event
 
 
@@ -37,7 +38,7 @@ def simulate(p: DynamodbCapacityParams, sim: Simulation) -> "Capacity":
     cache = index = scaling = None
     if p.dax:
         cache = dynamodb.Dax(
-            sim, "DAX", reads, p.read_rate, consistency=p.consistency, query_share=p.query_share,
+            sim, "DAX", reads, usual_reads(p), consistency=p.consistency, query_share=p.query_share,
             room=p.dax_items, item_ttl=p.item_ttl, query_ttl=p.query_ttl, nodes=p.dax_nodes,
             price=p.dax_price, random=sim.stream("hits"))
         left = cache.get_misses, cache.query_misses
@@ -57,17 +58,26 @@ def simulate(p: DynamodbCapacityParams, sim: Simulation) -> "Capacity":
                                        most=MOST_UNITS, delay=p.scaling_delay)
     if cache:
         cache.missed.to(table.reads)
-    for rate, to, name in ((p.read_rate * float(reads.sum()), (cache or table).reads, "reads"),
-                           (p.write_rate, table.writes, "writes")):
-        to.expect(Arrivals.drawn(rate_curve(p, rate), sim.record.t, sim.stream(name)))
+    for rate, each, to, name in (
+            ("read_rate", float(reads.sum()), (cache or table).reads, "reads"),
+            ("write_rate", 1.0, table.writes, "writes")):
+        to.expect(Arrivals.drawn(rate_curve(p, rate, each), sim.record.t, sim.stream(name)))
     return Capacity(p, sim, cache=cache, table=table, index=index, scaling=scaling)
 
 
-def rate_curve(p: DynamodbCapacityParams, rate: float) -> RateCurve:
-    """Requests per second over time."""
+def rate_curve(p: DynamodbCapacityParams, rate: str, each: float = 1.0) -> RateCurve:
+    """Requests per second over time, of one of both rates, each of which makes so many."""
+    if p.traced:
+        return kit.load(p, rate).times(round(each, 9))
+    rate = getattr(p, rate) * each
     if p.workload == "day":
         return RateCurve.diurnal(rate, p.peak_factor, DAY, p.duration)
     return kit.spiked(p, rate, "peak")
+
+
+def usual_reads(p: DynamodbCapacityParams) -> float:
+    """Reads per second outside the busy time, or the mean of a trace's."""
+    return kit.load(p, "read_rate").total / p.duration if p.traced else p.read_rate
 
 
 def asked(p: DynamodbCapacityParams) -> tuple[np.ndarray, np.ndarray]:
@@ -135,6 +145,16 @@ class Capacity(kit.Outcome):
         """How often auto scaling raised ("outs") or lowered ("ins") a capacity."""
         return getattr(self.scaling, which) if self.scaling else 0
 
+    def cost_at_peak(self) -> float:
+        """What it costs with capacity for its peak all along, USD; of a trace for the busiest
+        period, which may be much shorter than a tick."""
+        wanted = self.wanted
+        if self.p.traced:
+            missed = 1.0 - kit.share(self.hits.sum(), self.offered[READ])
+            each = missed * float(asked(self.p)[READ].sum()), 1.0
+            wanted = np.vstack([wanted, np.array(most_wanted(self.p)) * each])
+        return bill.at_peak(wanted, self.hours)
+
     def cost_on_demand(self) -> float:
         """What the traffic of the table costs on demand, USD."""
         return bill.on_demand(self.wanted, self.sim.tick)
@@ -148,7 +168,7 @@ class Capacity(kit.Outcome):
             "again_rate": np.maximum(table.attempted.sum(axis=1) - came, 0.0),
             "served_rate": table.served.sum(axis=1),
             "completed_rate": table.served.sum(axis=1) + self.hits,
-            "failed_rate": table.attempts.gone.sum(axis=1)}
+            "failed_rate": np.maximum(table.attempts.gone.sum(axis=1), 0.0)}    # but for rounding
         return {**table.series(), **{name: self.per_second(counts, "req/s")
                                      for name, counts in rates.items()},
                 "hit_share": kit.per_tick(self.hits / np.maximum(
@@ -185,25 +205,56 @@ class Capacity(kit.Outcome):
 
 def estimate(p: DynamodbCapacityParams) -> Estimate:
     """What a run will take: as any counted run, with a change at each end of a peak, where a tank
-    runs dry, where partitions split, and where auto scaling changes a capacity that is too low."""
+    runs dry, where partitions split, where auto scaling changes a capacity that is too low, and
+    where a trace brings more than is there."""
     parts = rules.first_partitions(bought(p)[0], *rules.at_first(*bought(p), p.previous_peak))
     more, splits = split(p, parts)
     parts += more
     if p.index:
         parts += rules.partitions(0, p.index_capacity)
-    rises = p.duration / DAY + 1 if p.workload == "day" else 1 + kit.spikes(p, "peak")
-    changes = 4 * rises + splits
+    rises = 1 + (kit.spikes(p, "peak") if p.workload == "steady" else p.duration / DAY)
+    close = close_changes(p) if p.traced else 0.0
+    dry = 2 * min(close, p.duration / REFILLED)         # tanks that run dry in a trace
+    changes = splits + (2 + close + dry if p.traced else 4 * rises)
     looks = 0.0
     if p.mode == SCALED:
         looks = p.duration / dynamodb.scaling.AT_MOST
         changes += 2 * min(rises * outs(p),
                            2 * p.duration / (rules.HIGH_SECONDS + p.scaling_delay))
-    run = counted_run(2 * parts, waits(p), changes, TICKS, p.duration)
+    run = counted_run(2 * parts, waits(p), changes, TICKS, p.duration,
+                      kit.changes(p, "peak") - close if p.traced else 0.0)
     run["touched"] += looks * parts * 100 + run["events"] * A_RETRY * len(waits(p))
     run["events"] += 6 * looks
     cache = 10.0 if p.dax and p.consistency == rules.EVENTUAL else 0.5   # per key
     return Estimate(requests=cache * p.keys, **run,
                     lower="write_capacity" if p.mode != ON_DEMAND else "previous_peak")
+
+
+def close_changes(p: DynamodbCapacityParams) -> float:
+    """How often a trace changes to more requests/s than get through: at first; where capacity
+    follows, those of the time that it takes, and for a hot key all along."""
+    both = p.read_rate + p.write_rate
+    part = np.array([p.read_rate, p.write_rate]) / both if both else np.full(2, 0.5)
+    keys, capacity = asked(p), np.array(rules.at_first(*bought(p), p.previous_peak))
+    each = part * (read_units(p, keys[READ] * (1 - p.query_share), keys[READ] * p.query_share)
+                   * keys[READ].sum(), write_units(p))      # units of a request
+    hot = each * [of.max() / of.sum() for of in keys] / rules.partition_limits(p.consistency)
+    stuck = 1 / max(hot.max(), 1e-9)
+    enough = min(stuck, float((capacity / np.maximum(each, 1e-9)).min()))
+    if p.index:
+        units = part[WRITE] * rules.write_units(p.index_size)
+        room = min(p.index_keys * rules.PARTITION_WRITES,
+                   math.inf if p.mode == ON_DEMAND else p.index_capacity)
+        stuck = min(stuck, room / max(units, 1e-9))
+        enough = min(stuck, enough)
+    close = kit.changes(p, "peak", enough)
+    if p.mode not in (ON_DEMAND, SCALED):
+        return close
+    top = np.array(most_wanted(p)) / capacity
+    takes = (growth.AFTER * (2 + math.log2(max(1.0, float(top.max())))) if p.mode == ON_DEMAND
+             else outs(p) * (1 + p.duration / DAY) * (rules.HIGH_SECONDS + p.scaling_delay))
+    return min(close, kit.changes(p, "peak", stuck)
+               + kit.changes(p, "peak") * takes / p.duration)
 
 
 def split(p: DynamodbCapacityParams, parts: int) -> tuple[float, float]:
@@ -224,8 +275,10 @@ def most_wanted(p: DynamodbCapacityParams) -> tuple[float, float]:
     """Read and write units/s at the peak."""
     reads, writes = asked(p)
     top = max(1.0, p.peak_factor)
-    return (p.read_rate * top * read_units(p, reads * (1 - p.query_share), reads * p.query_share),
-            p.write_rate * top * write_units(p))
+    most = [float(kit.load(p, rate).rate.max()) if p.traced else getattr(p, rate) * top
+            for rate in p.rates]
+    return (most[READ] * read_units(p, reads * (1 - p.query_share), reads * p.query_share),
+            most[WRITE] * write_units(p))
 
 
 def outs(p: DynamodbCapacityParams) -> float:

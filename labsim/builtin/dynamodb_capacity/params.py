@@ -3,7 +3,7 @@
 from typing import Literal
 
 from labsim.declare import (
-    Params,
+    TraceParams,
     check_spikes,
     choice,
     every_knob,
@@ -22,18 +22,23 @@ SPACED = ("retry_mode", ("fixed", "exponential", "full-jitter", "decorrelated-ji
 RETRIED = ("retry_mode", ("at-once", *SPACED[1]))
 
 
-class DynamodbCapacityParams(Params):
+class DynamodbCapacityParams(TraceParams):
     """Parameters of `dynamodb-capacity`."""
 
-    workload: Literal["steady", "day"] = choice(
+    rates = ("read_rate", "write_rate")
+
+    workload: Literal["steady", "day", "trace"] = choice(
         "steady", label="Workload", group=TRAFFIC,
-        help="The same rate with one busy time, or a wave with a day's length.")
+        help="The same rate with one busy time, a wave with a day's length, or a file of your "
+             "traffic.")
     read_rate: float = number(
         400, unit="req/s", bounds=(0, 10_000_000), slider=(0, 5_000), step=100,
-        label="Read rate", group=TRAFFIC, help="Reads per second, outside the busy time.")
+        label="Read rate", group=TRAFFIC, help="Reads per second, outside the busy time; of a "
+                                               "trace's requests its part of both.")
     write_rate: float = number(
         100, unit="req/s", bounds=(0, 10_000_000), slider=(0, 2_000), step=50,
-        label="Write rate", group=TRAFFIC, help="Writes per second, outside the busy time.")
+        label="Write rate", group=TRAFFIC, help="Writes per second, outside the busy time; of a "
+                                                "trace's requests its part of both.")
     peak_factor: float
     peak_start: float
     peak_duration: float

@@ -31,7 +31,7 @@ METRICS = (
     Metric("latency_p99", "s", "99 of 100 answers come within this", "lower",
            lambda o: o.latency.p99),
     Metric("cost_at_peak", "USD", "what this traffic costs with capacity for its peak all along",
-           value=lambda o: bill.at_peak(o.wanted, o.hours),
+           value=model.Capacity.cost_at_peak,
            label="cost with capacity for the peak"),
     Metric("cost_scaled", "USD", "and with capacity that follows it at the target",
            value=lambda o: bill.followed(o.wanted, o.p.target / 100, o.hours),
@@ -129,7 +129,7 @@ PRESETS = (
 def allowed(p) -> float:
     """Write units/s that are consumed at a steady load for good: as many as come, the capacity, or
     what the partitions of the keys do once all splits that help are made."""
-    if p.peak_factor != 1 or p.mode not in MODES[:1]:
+    if p.traced or p.peak_factor != 1 or p.mode not in MODES[:1]:
         raise kit.NotApplicable("the load or the capacity changes")
     if p.index or not p.adaptive:
         raise kit.NotApplicable("an index or even shares limit")
@@ -149,7 +149,7 @@ PANELS = tuple(replace(panel, theory=kit.Theory("for good", allowed))
 
 
 def burst(p, t: float) -> dict:
-    """A peak at `t` s more; of a day, twice the height at noon."""
+    """A peak at `t` s more; of a day, twice the height at noon; of a trace, twice as much."""
     if p.workload == "day":
         return {"peak_factor": min(2 * p.peak_factor, 1_000)}
     return kit.burst(p, t, "peak")

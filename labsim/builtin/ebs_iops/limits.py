@@ -29,7 +29,7 @@ def notes(p: EbsIopsParams) -> tuple[str, ...]:
     if p.storage == LOCAL:
         return ()
     own, found = on_efs(p) if p.on_efs else on_ebs(p)
-    peak = math.inf if p.closed_loop else p.io_rate * max(1.0, p.busy_factor)
+    peak = math.inf if p.keeps else p.busiest_rate
     paid = p.storage in (ebs.IO1, ebs.IO2) or (
         p.storage == ebs.GP3 and p.provisioned_iops > p.stripes * ebs.GP3_IOPS)
     biting = [limit for limit in found if limit.rate < own * (1 - 1e-9)

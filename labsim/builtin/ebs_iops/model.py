@@ -26,16 +26,17 @@ TICKS = 240             # of the record, however long the run is
 PIECE = 0.5             # a piece's share of a control event's time
 PER_TAP = 0.3           # as much more for each bucket of the instance
 PER_BURST = 2.5         # pieces: from two to six, by what empties and fills
+PER_PERIOD = 0.5        # of a trace: a piece, which nothing else is done for
 KEPT = 16               # numbers kept of a piece
 
 
 def simulate(p: EbsIopsParams, sim: Simulation) -> "Disk":
     """I/Os come, the device passes what it may; perhaps the instance is stopped."""
     storage = made(p, sim)
-    if p.closed_loop:
+    if p.keeps:
         storage.keep(Load(lambda duration: kit.spiked(p, p.queue_depth * p.users, "busy")))
     else:
-        storage.ios.follow(kit.spiked(p, p.io_rate, "busy"), sim.stream("ios"))
+        storage.ios.follow(kit.load(p, "io_rate", "busy"), sim.stream("ios"))
     if p.stop_at:
         storage.stop(p.stop_at, p.stop_time)
     return Disk(p, sim, storage=storage)
@@ -61,7 +62,7 @@ def made(p: EbsIopsParams, sim: Simulation) -> Storage:
 
 def depth(p: EbsIopsParams) -> float:
     """I/Os under way at a time at most, of all instances."""
-    more = max(1.0, p.busy_factor) if p.closed_loop else 1.0
+    more = max(1.0, p.busy_factor) if p.keeps else 1.0
     return p.queue_depth * p.users * more
 
 
@@ -91,7 +92,8 @@ class Disk(kit.Outcome):
 
 def estimate(p: EbsIopsParams) -> Estimate:
     """What a run will take: pieces, whatever the rate."""
-    pieces = TICKS + PER_BURST * kit.spikes(p, "busy")
+    pieces = TICKS + (
+        PER_PERIOD * kit.changes(p) if p.traced else PER_BURST * kit.spikes(p, "busy"))
     taps = p.on_ebs * (bool(p.base_iops) + bool(p.base_throughput))
     return Estimate(requests=0, events=PIECE * (1 + PER_TAP * taps) * pieces, cells=KEPT * pieces,
                     lower="duration")

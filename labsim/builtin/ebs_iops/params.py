@@ -3,12 +3,14 @@
 from typing import Literal
 
 from labsim.declare import (
-    Params,
+    BY_RATE,
+    TraceParams,
     check_spikes,
     choice,
     every_knob,
     flag,
     integer,
+    load,
     number,
     spike_knobs,
 )
@@ -30,11 +32,13 @@ FILES = ("storage", efs.MODES)
 OPEN = ("closed_loop", (False,))
 
 
-class EbsIopsParams(Params):
+class EbsIopsParams(TraceParams):
     """Parameters of `ebs-iops`."""
 
+    rates = ("io_rate",)
+
     closed_loop: bool = flag(
-        False, label="Closed loop", group=LOAD,
+        False, label="Closed loop", group=LOAD, when=BY_RATE,
         help="The application keeps as many I/Os outstanding as the queue depth says, and sends "
              "the next when one is done, as fio does; else I/Os come at their rate, whatever "
              "happens.")
@@ -57,8 +61,9 @@ class EbsIopsParams(Params):
     busy_factor, busy_start, busy_duration = spike_knobs(
         1, 7_200, 3_600, group=LOAD, name="Busy time", factors=(1, 20), starts=(0, 28_800),
         lasts=(0, 28_800), steps=(0.5, 600, 600),
-        of="the rate (in a closed loop: the I/Os outstanding) during the busy time")
-    busy_every: float = every_knob(LOAD, "Busy time")
+        of="the rate (in a closed loop: the I/Os outstanding) during the busy time",
+        when=BY_RATE)
+    busy_every: float = every_knob(LOAD, "Busy time", BY_RATE)
     queue_depth: int = integer(
         32, unit="I/Os", bounds=(1, 100_000), slider=(1, 128), step=1, label="Queue depth",
         group=LOAD, help="I/Os that the application has under way at a time, at most; in a closed "
@@ -205,6 +210,19 @@ class EbsIopsParams(Params):
                                  f"at most {efs.MOST_PROVISIONED:,.0f} MiB/s with EFS")
         if self.boot_volume and (not self.on_ebs or not ebs.may_boot(self.storage)):
             raise ParameterError("boot_volume", True, f"False with {self.storage}")
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it is a closed loop: of a trace it is known when I/Os come."""
+        return self.closed_loop and not self.traced
+
+    @property
+    def busiest_rate(self) -> float:
+        """I/Os per second in the busy time, or outside of it, whichever is more; or in a trace's
+        busiest period."""
+        if self.traced:
+            return float(load(self, "io_rate").rate.max())
+        return self.io_rate * max(1.0, self.busy_factor)
 
     @property
     def on_ebs(self) -> bool:

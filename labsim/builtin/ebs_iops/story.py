@@ -95,24 +95,24 @@ PRESETS = (
 
 def sustained(p) -> float:
     """I/Os/s that are done once the credits are gone: as many as come, or the steady limit."""
-    if p.busy_factor != 1 and p.busy_duration:
+    if p.traced or p.busy_factor != 1 and p.busy_duration:
         raise kit.NotApplicable("the load changes")
     if p.stop_at:
         raise kit.NotApplicable("the instance is stopped")
     steady = model.seen(p).steady
-    return steady if p.closed_loop else min(p.io_rate, steady)
+    return steady if p.keeps else min(p.io_rate, steady)
 
 
 def saturated(p) -> float:
     """Time at the storage and in line when it is full: Little's law for all who wait, s."""
     here = model.seen(p)
-    if not p.closed_loop and p.io_rate < 1.05 * here.burst:
+    sustained(p)
+    if not p.keeps and p.io_rate < 1.05 * here.burst:
         raise kit.NotApplicable("the storage keeps up, or only just falls behind")
     if here.steady < here.burst:
         raise kit.NotApplicable("the limit changes when the credits are gone")
-    sustained(p)
     latency = here.device.latency
-    waits = p.queue_depth * p.users / here.steady - latency if p.closed_loop else p.timeout
+    waits = p.queue_depth * p.users / here.steady - latency if p.keeps else p.timeout
     return latency + min(waits, p.timeout)
 
 

@@ -32,8 +32,8 @@ def simulate(p: KinesisShardsParams, sim: Simulation) -> "Shards":
         outage=(p.outage_start, p.outage_duration),
         retention=p.retention, mode=p.mode, split_after=p.ondemand_split_time,
         call_bytes=p.fact("kinesis.put_records_bytes_max"), random=sim.stream)
-    curve = kit.spiked(p, p.record_rate)
-    stream.records.expect(Arrivals.drawn(curve, sim.record.t, sim.stream("records")))
+    stream.records.expect(Arrivals.drawn(kit.load(p, "record_rate"), sim.record.t,
+                                         sim.stream("records")))
     if p.mode == rules.PROVISIONED and p.split_at:
         kinesis.split_shards(stream, p.split_at, p.split_what, p.reshard_time)
     if p.mode == rules.PROVISIONED and p.merge_at:
@@ -68,19 +68,42 @@ def puts(p: KinesisShardsParams) -> rules.Puts:
 
 def shards_needed(p: KinesisShardsParams) -> int:
     """Shards that the highest rate needs if all get the same."""
-    peak = p.record_rate * max(1.0, p.spike_factor if p.spike_duration else 1.0)
-    each = puts(p)
+    peak, each = top_rate(p), puts(p)
     return rules.shards_needed(peak / each.full, peak * each.charged, p.consumers, p.fan_out)
 
 
+def top_rate(p: KinesisShardsParams) -> float:
+    """Records per second at the most: in the spike, or in a trace's busiest period."""
+    if p.traced:
+        return float(kit.load(p, "record_rate").rate.max())
+    return p.record_rate * max(1.0, p.spike_factor if p.spike_duration else 1.0)
+
+
+def close_changes(p: KinesisShardsParams, splits: float) -> float:
+    """How often the load changes while a shard may turn records away. Of a trace: to more than
+    takes them all; on demand only as long as it takes until enough shards are split, but for a
+    key that is too much for any."""
+    if not p.traced:
+        return kit.changes(p)
+    shares, shards = popularity(p.keys, p.key_skew, p.hot_key_share, p.hot_keys), start(p)
+    by_chance = 1 / shards + 2 / math.sqrt(shards * p.keys)     # of keys that are all alike
+    limit, hottest = puts(p).limit(), float(shares.max())
+    close = kit.changes(p, above=limit / min(1.0, max(hottest, by_chance)))
+    if p.mode == rules.ON_DEMAND:
+        until = (2 + math.log2(1 + splits / shards)) * p.ondemand_split_time
+        close = min(close, kit.changes(p, above=limit / hottest)
+                    + kit.changes(p) * until / p.duration)
+    return close
+
+
 def estimate(p: KinesisShardsParams) -> Estimate:
-    """What a run will take: as any counted run, with a change at each end of a spike or an outage
-    and at each round of splits."""
+    """What a run will take: as any counted run, with a change at each end of a spike or an outage,
+    at each round of splits, and where a trace brings a shard more than it takes."""
     first, splits, rounds, watched = start(p), 0.0, 0.0, 0.0
     if p.mode == rules.ON_DEMAND:
         lasts = p.spike_duration >= p.ondemand_split_time
-        top = p.record_rate * (max(1.0, p.spike_factor) if p.spike_duration else 1.0)
-        peak = p.record_rate * (max(1.0, p.spike_factor) if lasts else 1.0)
+        top = top_rate(p)
+        peak = top if p.traced else p.record_rate * (max(1.0, p.spike_factor) if lasts else 1.0)
         rounds = p.duration // p.ondemand_split_time        # each at most doubles them
         shares = popularity(p.keys, p.key_skew, p.hot_key_share, p.hot_keys)
         busy = puts(p).limit(SPLIT_RECORDS, SPLIT_BYTES)
@@ -92,10 +115,11 @@ def estimate(p: KinesisShardsParams) -> Estimate:
     elif 0 < p.split_at < p.duration:
         splits = first if p.split_what == "all" else 1
         rounds = min(splits, 1 + splits * p.reshard_time)       # those of a second are one change
-    changes = 3 + 2 * kit.spikes(p) + rounds
+    close = close_changes(p, splits)
+    changes = 3 + close + rounds
     columns = first + 2 * splits        # closed shards stay
     waits = rules.retry_waits(p.retries, p.retry_wait)
-    run = counted_run(columns, waits, changes, TICKS, p.duration)
+    run = counted_run(columns, waits, changes, TICKS, p.duration, kit.changes(p) - close)
     run["events"] += 10 * splits + 5 * watched
     run["touched"] += columns * (watched * (60 + 12 * len(waits)) + 60 * TICKS)
     for what in ("touched", "cells"):       # the stream's own, beside the attempts

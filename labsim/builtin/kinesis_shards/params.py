@@ -3,7 +3,8 @@
 from typing import Literal
 
 from labsim.declare import (
-    Params,
+    BY_RATE,
+    TraceParams,
     check_spikes,
     choice,
     every_knob,
@@ -20,12 +21,15 @@ STREAM, CONSUMERS = "Stream", "Consumers"
 PROVISIONED, ON_DEMAND = ("mode", ("provisioned",)), ("mode", ("on-demand",))
 
 
-class KinesisShardsParams(Params):
+class KinesisShardsParams(TraceParams):
     """Parameters of `kinesis-shards`."""
+
+    rates = ("record_rate",)
 
     record_rate: float = number(
         3_000, unit="records/s", bounds=(0, 100_000_000), slider=(0, 20_000), step=100,
-        label="Record rate", group=LOAD, help="Records per second, outside the spike.")
+        label="Record rate", group=LOAD, when=BY_RATE,
+        help="Records per second, outside the spike.")
     record_size: int = integer(
         500, unit="bytes", bounds=(1, 10_485_760), slider=(50, 10_000), step=50,
         label="Record size", group=LOAD,
@@ -33,8 +37,9 @@ class KinesisShardsParams(Params):
     spike_factor: float
     spike_start: float
     spike_duration: float
-    spike_factor, spike_start, spike_duration = spike_knobs(1, 300, 300, group=LOAD)
-    spike_every: float = every_knob(LOAD)
+    spike_factor, spike_start, spike_duration = spike_knobs(
+        1, 300, 300, group=LOAD, when=BY_RATE)
+    spike_every: float = every_knob(LOAD, when=BY_RATE)
     duration: float = number(
         1_800, unit="s", bounds=(10, 8_640_000), slider=(300, 14_400), step=300,
         label="Duration", group=LOAD,

@@ -74,7 +74,7 @@ class Offers:
 
     def _look_ahead(self) -> None:
         arrivals = self._inlet.arrivals
-        self._edges = edges = np.unique(np.concatenate([some.t for some in arrivals]))
+        self._edges = edges = np.unique(np.concatenate([self._cuts(some) for some in arrivals]))
         seconds, known = np.diff(edges), [some for some, _ in self._clients]
 
         def rate(arrivals):
@@ -87,6 +87,13 @@ class Offers:
         self._known = np.append(np.maximum(expected, 0.0) / seconds, 0.0)
         self._sure = rate([some for some in arrivals if not any(some is one for one in known)])
         self._ends = np.append(edges[1:], np.inf)[::-1].tolist()
+
+    def _cuts(self, arrivals: Arrivals) -> np.ndarray:
+        """Where its rate may be another, s: where a file's period is as the one before it isn't."""
+        if not arrivals.soft:
+            return arrivals.t
+        record = self._inlet.part.record.t
+        return arrivals.t[np.isin(arrivals.t, np.concatenate([record, arrivals.jumps]))]
 
     def changes(self, now: float) -> float:
         """When the rate jumps next, s."""

@@ -14,7 +14,7 @@ from labsim import declare as kit
 from labsim.declare.component import producers_name
 from labsim.declare.plate import kind
 from labsim.declare.users import nobody_waits
-from labsim.engine import Load, RateCurve
+from labsim.engine import Load, RateCurve, Replayed
 
 SLOPE_STEPS = 60        # of a piece whose rate rises or falls
 
@@ -27,9 +27,13 @@ def changes(curve: RateCurve) -> np.ndarray:
 
 
 def counted(curve: RateCurve, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """I/Os that come by chance at the rate of `curve`: from which instants on, s, and how many.
+    """I/Os that come by chance at the rate of `curve`: from which instants on, s, and how many; of
+    a file's exactly as many.
     What is drawn first are the busiest times, so that a burst is the same wherever it is, and
     however long the run."""
+    if isinstance(curve, Replayed):
+        t = np.unique(curve.t)
+        return t, np.add.reduceat(curve.counts, np.searchsorted(curve.edges, t[:-1]))
     t = changes(curve)
     expected = np.maximum(curve.expected(t), 0.0)       # a slope that ends at nothing, rounded
     busiest = np.argsort(-np.round(expected / np.diff(t), 6), kind="stable")    # equals in time
