@@ -413,3 +413,15 @@ def test_a_spike_of_reads(factor):
     inside = (usual.t > 600) & (usual.t <= 900)
     assert other.value[inside].mean() == pytest.approx(factor * 3_000, rel=0.02)
     assert other.value[~inside].mean() == pytest.approx(3_000, rel=0.01)
+
+
+def test_a_file_s_reads_through_two_endpoints(tmp_path):
+    """All come, in whole numbers; a level whole may have parts that change, which is told ahead."""
+    file = tmp_path / "minutes.csv"
+    file.write_text("timestamp,value\n" + "".join(
+        f"2026-01-01T{k // 60:02}:{k % 60:02}:00,{7_001}\n" for k in range(120)))
+    lab = labsim.lab("aurora-replicas")
+    p = lab.Params(workload="trace", trace=str(file), custom_endpoint_share=0.35)
+    r = lab.run(p)
+    assert r.summary["offered"] == 120 * 7_001 and all(law.holds(r) for law in lab.invariants)
+    assert lab.estimate(p).events > 100 + lab.estimate(p.changed(custom_endpoint_share=0)).events

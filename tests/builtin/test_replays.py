@@ -32,7 +32,7 @@ OFFERED = {
 }
 each_traced = pytest.mark.parametrize("slug", OFFERED)
 PER_SECOND = {"retry-storms": 8}    # where each request is followed from part to part,
-FEWEST = {"retry-storms": 30, "sqs-delivery": 100}       # and so few periods of a long file are run
+FEWEST = {"retry-storms": 30, "sqs-delivery": 100}  # and so few periods of a long file are run
 COUNTS = [300, 0, 601, 900, 77, 77, 1, 250, 33, 40, 2, 0, 120, 81, 90, 97]
 LENGTH = 60 * len(COUNTS)
 

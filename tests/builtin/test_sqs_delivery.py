@@ -324,3 +324,23 @@ def test_a_burst_comes_beside_the_others_and_leaves_their_luck():
     before = usual.series["sent"].t < 60
     for name in ("sent", "in_flight", "deleted", "crashes"):
         assert (usual.series[name].value[before] == more.series[name].value[before]).all()
+
+
+def test_a_file_s_messages_in_groups_and_calls(tmp_path):
+    """Each is sent once, with a burst beside them; how the producer calls is as without a file."""
+    file = tmp_path / "minutes.csv"
+    file.write_text("timestamp,value\n" + "".join(
+        f"2026-01-01T00:{minute:02}:00,{n}\n" for minute, n in enumerate([300, 0, 601, 77])))
+    lab = labsim.lab("sqs-delivery")
+    r = lab.run(lab.Params(workload="trace", trace=str(file), queue_type="fifo", send_batch=10,
+                           hot_group=0.5, burst_size=22, arrivals="at once", messages=3))
+    assert r.summary["offered"] == r.summary["sent"] == 1_000 and r.summary["send_calls"] == 100
+    offered = r.series["offered"]
+    assert offered.value[offered.t <= 59.9].max() <= 300 and offered.value[-1] == 1_000
+    assert [note.split()[0] for note in r.notes[1:]] == ["messages", "arrivals"]
+
+
+def test_a_burst_alone_is_a_load():
+    """Where no messages come at a rate."""
+    lab = labsim.lab("sqs-delivery")
+    assert lab.run(lab.Params(arrival_rate=0, burst_size=5, send_batch=2)).summary["sent"] == 5

@@ -26,6 +26,7 @@ from labsim.services.sqs.consumers import broken_off
 from labsim.services.sqs.messages import DEDUPLICATION
 from labsim.services.sqs.rules import batch_entries
 
+KEPT = 20.0     # of a message, as room for so many numbers
 MOST_DICE = 8   # deliveries of a message whose crashes are drawn for it alone
 
 
@@ -97,7 +98,7 @@ class Items:
 
     def __init__(self, p: SqsDeliveryParams, sim: Simulation):
         n = wanted(p)
-        at = times(p, n, sim.stream("arrivals"))
+        at = times(p, sim.stream("arrivals"), n)
         n += p.burst_size       # they come last, so that the others' luck stays as it was
         at = np.append(at, np.full(p.burst_size, p.burst_start))
         self.made = at[at < p.duration]
@@ -143,14 +144,14 @@ class Items:
         return [(float(times[b[-1]]), [items[k] for k in b]) for b in batches]
 
 
-def times(p: SqsDeliveryParams, n: int, rng: np.random.Generator) -> np.ndarray:
-    """When the `n` items are made, s."""
+def times(p: SqsDeliveryParams, dice: np.random.Generator, n: int) -> np.ndarray:
+    """When `n` items are made, s; those of a trace all within the run."""
     if p.traced:
-        return np.concatenate([np.zeros(0), *kit.load(p, "arrival_rate").arrivals(rng)])
-    gaps = rng.standard_exponential(n)
-    if p.arrivals == "at once":
-        return np.zeros(n)
-    return (np.cumsum(gaps) if p.arrivals == "random" else np.arange(n)) / p.arrival_rate
+        at = np.concatenate([np.empty(0), *kit.load(p, "arrival_rate").arrivals(dice)])
+        return np.minimum(at, math.nextafter(p.duration, 0))
+    gaps = dice.standard_exponential(n)
+    return {"random": lambda: np.cumsum(gaps) / p.arrival_rate, "at once": lambda: np.zeros(n),
+            "even": lambda: np.arange(n) / p.arrival_rate}[p.arrivals]()
 
 
 def some(share: float, n: float) -> int:
@@ -159,12 +160,10 @@ def some(share: float, n: float) -> int:
 
 
 def wanted(p: SqsDeliveryParams) -> int:
-    """Items to draw: a file's, or `messages`, or fewer if the run is too short for them at any
+    """Items to draw: a trace's, `messages`, or fewer if the run is too short for them at any
     luck."""
-    if p.traced:
-        return kit.replayed(p).total
-    if p.arrivals == "at once":
-        return p.messages
+    if p.traced or p.all_at_once:
+        return p.to_make
     return int(min(p.messages, p.arrival_rate * p.duration * 1.2 + 100)) if p.arrival_rate else 0
 
 
@@ -181,8 +180,8 @@ def producer(p: SqsDeliveryParams, sim: Simulation, client: Client, items: Items
 def estimate(p: SqsDeliveryParams) -> Estimate:
     """What a run will take: sends, and deliveries of each message, as many as its fate demands
     and consumers can work on in that time; events of 18 microseconds."""
-    all_come = p.traced or p.arrivals == "at once"
-    n = wanted(p) if all_come else min(p.messages, p.arrival_rate * p.duration)
+    n = wanted(p) if p.traced or p.all_at_once else min(
+        p.messages, p.arrival_rate * p.duration)
     n += p.burst_size
     fifo = p.queue_type == "fifo"
     if fifo:
@@ -198,7 +197,7 @@ def estimate(p: SqsDeliveryParams) -> Estimate:
         0.65 if p.retention > p.duration else 1.6) * n + 1.5 * p.consumers + (
         1.9 + 0.3 / made.together + in_vain + 0.6 * p.release_failed * bool(p.poison_share)
         + 1e-3 * full * p.consumers) * made.count + (0.5 + 0.1 * made.together) * made.beats,
-        cells=601.0 * p.consumers, lower="messages")
+        cells=601.0 * p.consumers + KEPT * n, lower="messages")
 
 
 class Deliveries(NamedTuple):
@@ -225,12 +224,10 @@ def hidden(p: SqsDeliveryParams, held: float) -> float:
 def deliveries(p: SqsDeliveryParams, n: float) -> Deliveries:
     """About how many there will be of `n` messages: by kind of message, and at most as often as
     the consumers have time for."""
-    rate = n / p.duration if p.traced else p.arrival_rate
-    sent_by = 0.0 if p.arrivals == "at once" and not p.traced else min(
-        n / max(rate, 1e-9), p.duration)
+    sent_by = min(n / p.usual_rate, p.duration) if p.usual_rate and not p.all_at_once else 0.0
     hidden_first = delay = p.delay + p.delayed_share * (p.message_delay - p.delay)
     if sent_by > 0:     # until a batch is full
-        delay += (min(p.send_batch, n) - 1) / 2 / rate
+        delay += (min(p.send_batch, n) - 1) / 2 / p.usual_rate
     within = min(sent_by, p.duration - delay)       # so early that they can be received
     life = min(p.duration - delay - within / 2, p.retention - hidden_first)
     n *= within / sent_by if sent_by else 1.0

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from labsim import factbook
-from labsim.declare import BY_RATE, TraceParams, choice, flag, integer, number
+from labsim.declare import BY_RATE, TraceParams, choice, flag, integer, number, replayed
 from labsim.errors import ParameterError
 from labsim.services.sqs.rules import MOST_ENTRIES
 
@@ -199,6 +199,21 @@ class SqsDeliveryParams(TraceParams):
         0.5, unit="USD/million", bounds=(0, 1_000), slider=(0, 1), step=0.1,
         label="Request price", group=COST, fact="sqs.price_per_million_fifo",
         help="Per million requests to a FIFO queue.", when=FIFO)
+
+    @property
+    def to_make(self) -> int:
+        """Messages that the producer is to make, but for a burst: a trace's, or so many."""
+        return replayed(self).total if self.traced else self.messages
+
+    @property
+    def all_at_once(self) -> bool:
+        """Whether they are all made at the start."""
+        return self.arrivals == "at once" and not self.traced
+
+    @property
+    def usual_rate(self) -> float:
+        """Messages made per second; of a trace the mean."""
+        return self.to_make / self.duration if self.traced else self.arrival_rate
 
     def check(self) -> None:
         """No delay of a single message in a FIFO queue; the largest message of notes or today."""

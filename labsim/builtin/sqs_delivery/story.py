@@ -36,7 +36,7 @@ THROUGH = ("sent", "completed", "send_calls", "latency_p95")
 
 def burst(p, t: float) -> dict:
     """A third as many as come in the whole run, all at once."""
-    return {"burst_size": p.burst_size + max(p.messages // 3, 5),
+    return {"burst_size": min(p.burst_size + max(p.to_make // 3, 5), 1_000_000),
             "burst_start": round(min(t, 0.9 * p.duration), 2)}
 
 
@@ -145,6 +145,8 @@ def little(p) -> float:
     """Messages in flight on average while the producer sends: rate x time held."""
     troubles = {"crashes": p.crash_share, "poison": p.poison_share, "slow ones": p.slow_share,
                 "copies": p.duplicate_share, "repeats": p.resend_share}
+    if p.traced:
+        raise kit.NotApplicable("the rate changes")
     if there := [name for name, share in troubles.items() if share]:
         raise kit.NotApplicable(f"there are {' and '.join(there)}")
     if p.traced:
@@ -164,7 +166,7 @@ PANELS = (
         Line("visible", "queue", step=True), Line("in flight", "in_flight", step=True),
         Line("unsent", "unsent", step=True),
         Line("in flight at most", limit=lambda p: p.in_flight_limit
-             if p.in_flight_limit <= p.messages else None)),
+             if p.in_flight_limit <= p.to_make else None)),
         marks=("crash",), theory=kit.Theory("Little's law", little)),
     Panel("API calls", (
         Line("in vain", "empty_calls"), Line("others", "other_calls"))),
