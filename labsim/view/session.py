@@ -36,9 +36,9 @@ class Session:
         self.lab, self.values, self.step, self.seed = lab, values, step, seed
         self.result = self.pinned = self.error = self.at = None
         self.notice = ""
-        self._history: list[tuple[dict, int, int]] = []
+        self._history: list[tuple[dict, int, int, bool]] = []
         self._waiting = None
-        self._unfitted = False      # a file came, and how long it is has not been seen yet
+        self._follows = False       # how long a run is follows from its file: no hand has said it
 
     # -- what a learner, a test and a button do alike ----------------------------------------------
 
@@ -51,7 +51,7 @@ class Session:
         """The step of the story at this place, from 0, with its own parameters."""
         scenes = links.scenes(self.lab)
         self._keep()
-        self._unfitted = False
+        self._follows = False
         self.step = min(max(int(step), 0), len(scenes) - 1)
         self.values = self.lab.Params(**scenes[self.step].values).model_dump()
         self.at = None
@@ -70,8 +70,7 @@ class Session:
     def undo(self) -> None:
         """Take the last change back."""
         if self._history:
-            self.values, self.step, self.seed = self._history.pop()
-            self._unfitted = False
+            self.values, self.step, self.seed, self._follows = self._history.pop()
             self.render()
 
     def pin(self) -> None:
@@ -141,7 +140,7 @@ class Session:
                 raise traces.TraceError(str(error).replace(name, given, 1)) from None
         _files[name] = raw
         self._put(own)
-        self._unfitted = True
+        self._follows = True
         self.render()
 
     # -- what it is, in words ----------------------------------------------------------------------
@@ -169,8 +168,8 @@ class Session:
             self._waiting.cancel()      # this is the run that others wait for
             self._waiting = None
         try:
-            if self._unfitted:
-                self.values, self._unfitted = self._fitted(self.values), False
+            if self._follows and self.values["workload"] == "trace":
+                self.values = self._fitted(self.values)
             self.result = self.lab.run(self.lab.Params(**self.values), self.seed, budget=LIVE)
             self.error, self.notice = None, ""
         except Exception as error:      # shown, and kept in self.error
@@ -190,7 +189,8 @@ class Session:
         self.notice = "" if known else f"{kind}{error}"
 
     def _keep(self) -> None:
-        self._history = [*self._history, (self.values, self.step, self.seed)][-MOST_BACK:]
+        self._history = [*self._history, (
+            self.values, self.step, self.seed, self._follows)][-MOST_BACK:]
 
     def _put(self, values: dict, fresh: bool = True) -> None:
         """Take other values; what goes with another side of the facts comes along. fresh: they are
@@ -200,6 +200,7 @@ class Session:
         self.at = None
         if fresh:
             self._keep()
+        self._follows = self._follows and "duration" not in values
         self.values = {**self.lab.Params.as_of(side, self.values), **values}
 
     def _soon(self) -> None:

@@ -118,6 +118,26 @@ def test_a_long_trace_is_run_as_far_as_it_fits():
     assert explorer.error is None and 0 < explorer.result.params.duration < 288 * 300
 
 
+def test_how_long_a_run_is_follows_from_the_file_until_a_hand_says_it():
+    """Turned up, less of it fits, and down again more; what a hand says stays, and is undone."""
+    explorer = labsim.lab("sqs-asg").explore()
+    explorer.bring("day.csv", export(np.full(288, 2_000)))
+    assert explorer.result.params.duration == 86_400
+    explorer.set(trace_factor=1_000.0)
+    assert explorer.error is None and explorer.result.params.duration < 86_400
+    explorer.set(trace_factor=2.0)
+    assert explorer.result.params.duration == 86_400
+    explorer.set(duration=600.0)
+    explorer.set(trace_factor=3.0)
+    assert explorer.result.params.duration == 600
+    explorer.undo()
+    explorer.undo()
+    explorer.set(trace_factor=1_000.0)
+    assert explorer.error is None and 600 < explorer.result.params.duration < 86_400
+    explorer.set(workload="steady")
+    assert explorer.error is None and explorer.result.params.workload == "steady"
+
+
 def test_a_lab_that_takes_none_says_so():
     """In a line; and a run with a trace but no file asks for one."""
     explorer = takes_none()
