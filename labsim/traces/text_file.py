@@ -62,11 +62,11 @@ def mark(path) -> tuple:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def read(path, parse: Callable, max_bytes: int = MAX_BYTES):
+def read(path, parse: Callable):
     """What `parse` makes of the bytes of the file at `path`; `TraceError` for any other file."""
     name = printable(Path(path).name or os.fspath(path))
     try:
-        return parse(_text(unpacked(_bytes(path, max_bytes), max_bytes)))
+        return parse(_text(unpacked(_bytes(path))))
     except TraceError as error:     # of `parse`: LINE: what is there, ...
         raise type(error)(f"{name}:{error}") from None
     except json.JSONDecodeError as error:
@@ -93,23 +93,21 @@ def line_at(raw, place: int) -> int:
     return raw.count(b"\n" if isinstance(raw, bytes) else "\n", 0, place) + 1
 
 
-def _bytes(path, most: int) -> bytes:
+def _bytes(path) -> bytes:
     if (raw := _brought.get(os.fspath(path))) is None:
         path = Path(path)
-        if (size := path.stat().st_size) > most:
-            raise TraceError(f"1: {size:,} bytes, at most {most:,}: export a shorter time")
+        if (size := path.stat().st_size) > MAX_BYTES:
+            raise TraceError(f"1: {size:,} bytes, at most {MAX_BYTES:,}: export a shorter time")
         if not path.is_file():
             raise TraceError("1: a folder or a device, expected a file")
-        raw = path.read_bytes()
-    if len(raw) > most:
-        raise TraceError(f"1: {len(raw):,} bytes, at most {most:,}: export a shorter time")
+        return path.read_bytes()
     return raw
 
 
-def unpacked(raw: bytes, most: int = MAX_BYTES) -> bytes:
+def unpacked(raw: bytes) -> bytes:
     """What is in a gzip, or in a zip of one file; other bytes as they are."""
     if raw.startswith(b"\x1f\x8b"):
-        raw = gzip.GzipFile(fileobj=io.BytesIO(raw)).read(most + 1)
+        raw = gzip.GzipFile(fileobj=io.BytesIO(raw)).read(MAX_BYTES + 1)
     elif raw.startswith(b"PK\x03\x04"):
         if (many := raw.count(b"PK\x01\x02")) > MAX_ZIPPED:     # or their list takes long
             raise TraceError(f"1: a zip of {many:,} files, expected one")
@@ -120,9 +118,9 @@ def unpacked(raw: bytes, most: int = MAX_BYTES) -> bytes:
             if len(names) != 1:
                 raise TraceError(f"1: a zip of {len(names)} files, expected one")
             with archive.open(names[0]) as file:
-                raw = file.read(most + 1)
-    if len(raw) > most:
-        raise TraceError(f"1: unpacked more than {most:,} bytes: export a shorter time")
+                raw = file.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise TraceError(f"1: unpacked more than {MAX_BYTES:,} bytes: export a shorter time")
     for magic, what in KNOWN.items():
         if raw.startswith(magic):
             raise TraceError(f"1: {what}, expected text: export CSV or JSON")

@@ -20,7 +20,7 @@ from labsim.traces import formats, meaning
 from labsim.traces.column import Column
 from labsim.traces.moments import EPOCH, clock_change, moments
 from labsim.traces.table import figures
-from labsim.traces.text_file import MAX_BYTES, TraceError, Unnamed, mark, read
+from labsim.traces.text_file import TraceError, Unnamed, mark, read
 
 MAX_PERIODS, MAX_COUNT, MOST_TIME, FEW, MANY = 1_000_000, 1e12, 7.26e9, 8, 50
 NEARLY = 1.12       # times as long, as is a month of another, or a day on which clocks change
@@ -30,7 +30,6 @@ NEARLY = 1.12       # times as long, as is a month of another, or a day on which
 class Trace:
     """Counts per period, and what was done to the data to get them."""
 
-    start: float                        # of the first period, s of the trace: 0
     period: float                       # s
     counts: np.ndarray                  # int64, shape (n,), read-only
     first: str                          # ISO time; has a UTC offset where the file says one
@@ -60,7 +59,7 @@ class Readings:
     notes: tuple[str, ...]
 
 
-def read_trace(path, metric: str = "", values: str = "file", max_bytes: int = MAX_BYTES) -> Trace:
+def read_trace(path, metric: str = "", values: str = "file") -> Trace:
     """The trace in the file at `path`; `TraceError` for any other file.
 
     metric: which of several series; by default the only one that is a count. values: what they are,
@@ -68,7 +67,7 @@ def read_trace(path, metric: str = "", values: str = "file", max_bytes: int = MA
     """
     if values not in meaning.VALUES:
         raise ParameterError("trace_as", values, f"one of {', '.join(meaning.VALUES)}")
-    return _trace(os.fspath(path), mark(path), metric, values, max_bytes)
+    return _trace(os.fspath(path), mark(path), metric, values)
 
 
 def read_readings(path, metric: str = "") -> Readings:
@@ -83,9 +82,8 @@ def read_readings(path, metric: str = "") -> Readings:
 
 
 @functools.lru_cache(maxsize=4)     # a lab reads its trace several times for one run
-def _trace(path: str, _: tuple, metric: str, values: str, max_bytes: int) -> Trace:
-    return read(path, lambda raw: _counts(
-        chosen(columns(raw, path), metric, path), values, path), max_bytes)
+def _trace(path: str, _: tuple, metric: str, values: str) -> Trace:
+    return read(path, lambda raw: _counts(chosen(columns(raw, path), metric, path), values, path))
 
 
 def columns(raw: bytes, path) -> list[Column]:
@@ -261,7 +259,7 @@ def _counts(column: Column, values: str, path: str) -> Trace:
     numbers.setflags(write=False)
     what = (f"{many(len(numbers))} of {grid.period:,.10g} s from {grid.when(0)} to "
             f"{grid.when(len(numbers) * grid.period)}, {numbers.sum():,} requests in all")
-    return Trace(0.0, grid.period, numbers, grid.first, grid.start, gaps, (what, *notes),
+    return Trace(grid.period, numbers, grid.first, grid.start, gaps, (what, *notes),
                  column.called)
 
 

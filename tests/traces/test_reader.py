@@ -12,7 +12,7 @@ from exports import COUNTS, ISO, console, insights, metric_data, plain, result, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labsim.traces import TraceError, bring, read_readings, read_trace
+from labsim.traces import TraceError, bring, read_readings, read_trace, text_file
 
 SIMPLE = "%Y-%m-%d %H:%M:%S"
 FORMATS = [plain, console, statistics, lambda counts: metric_data(result(counts)), insights]
@@ -33,7 +33,7 @@ def test_round_trips(tmp_path_factory, counts):
     for form in FORMATS:
         trace = read(folder, form(counts))
         assert trace.counts.tolist() == counts and trace.counts.dtype == np.int64
-        assert (trace.start, trace.period, trace.gaps) == (0, 300, ())
+        assert (trace.period, trace.gaps) == (300, ())
         assert trace.notes[0].endswith(f" {sum(counts):,} requests in all")
 
 
@@ -148,12 +148,14 @@ def test_bytes_may_be_brought_and_readings_need_not_be_counts():
         read_trace("mine.csv")
 
 
-def test_the_limit_of_size_can_be_set(tmp_path):
-    """A file of exactly `max_bytes` is read, one byte more is not."""
+def test_the_limit_of_size(tmp_path, monkeypatch):
+    """A file of exactly `MAX_BYTES` is read, one byte more is not."""
     size = len(plain([1, 2]))
-    assert read(tmp_path, plain([1, 2]), max_bytes=size).counts.tolist() == [1, 2]
+    monkeypatch.setattr(text_file, "MAX_BYTES", size)
+    assert read(tmp_path, plain([1, 2])).counts.tolist() == [1, 2]
+    monkeypatch.setattr(text_file, "MAX_BYTES", size - 1)
     with pytest.raises(TraceError, match=f"file:1: {size} bytes, at most {size - 1}"):
-        read(tmp_path, plain([1, 2]), max_bytes=size - 1)
+        read(tmp_path, plain([1, 2]))
 
 
 @pytest.mark.parametrize("name, message", [
