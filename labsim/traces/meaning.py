@@ -44,6 +44,7 @@ TO_DO = {RATE: "; trace_as=rate multiplies it by the period, trace_as=counts tak
                     "total",
          "": ", no count: export what was counted, such as RequestCount or NumberOfMessagesSent, "
              "as Sum; if it is one after all, trace_as=counts"}
+OF_A_FILE = re.compile(r"(?:^|_)(cpu|percent|utili[sz]ation|bytes|network_(?:in|out))(?:_|$)")
 STATISTICS = set("avg average mean median max maximum minimum stddev percentile quantile".split())
 
 
@@ -60,7 +61,8 @@ def kind(column: Column, file: str = "", values: np.ndarray | None = None) -> tu
     length, per = _per(column)
     if not about and column.name.casefold() in ("", "value", "values"):
         if not ARE_COUNTS & set(_words(file)):
-            about = _about(re.sub("[$%]", " ", file))     # signs in it mean something else
+            found = OF_A_FILE.search("_".join(_words(file)))    # "ms" in it is no unit
+            about = _about(found[1]) if found else ""
             about += ", as the file's name says" if about else ""
     if about:
         return "", about + per

@@ -219,3 +219,21 @@ VALUES = st.recursive(
 def test_no_json_raises_anything_else(tmp_path_factory, junk):
     """JSON of the right names and any types: a trace or a TraceError of one line."""
     tries(tmp_path_factory.mktemp("junk"), json.dumps(junk))
+
+
+@pytest.mark.parametrize("name, counts", [
+    ("plain_epoch_ms.csv", True), ("thousands_quoted.csv", True), ("average_of_users.csv", True),
+    ("latency-test of 50%.csv", True), ("cpu_request_count.csv", True),
+    ("ec2_cpu_utilization_24ae8d.csv", False), ("i-a2eb1cd9_NetworkIn.csv", False),
+    ("ec2_disk_write_bytes_1ef3de.csv", False)])
+def test_the_name_of_a_file_says_what_its_only_column_is(name, counts, tmp_path):
+    """Where the column is called value, and in words that nobody has in a name by chance."""
+    path = tmp_path / name
+    path.write_text(plain([5, 7, 9]))
+    if counts:
+        assert read_trace(path).counts.sum() == 21
+    else:
+        with pytest.raises(TraceError, match="as the file's name says"):
+            read_trace(path)
+    path.write_text(plain([5, 7, 9], head="timestamp,requests"))
+    assert read_trace(path).counts.sum() == 21
