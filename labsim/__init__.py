@@ -167,14 +167,17 @@ def spike(rate: float, factor: float, *, start: float, length: float):
     return Load.spike(rate, factor, start, length)
 
 
-def trace(file, metric: str = "", values: str = "file", *, factor: float = 1.0, start: float = 0.0):
-    """Load of your own: the requests in a file, `factor` times as many, from `start` (s into it).
+def trace(file, *, trace_metric: str = "", trace_as: str = "file", trace_factor: float = 1.0,
+          trace_start: float = 0.0):
+    """Load of your own: the requests in a file, `trace_factor` times as many, from `trace_start` (s
+    into it) on.
 
-    metric: which of several series; values: what they are, "file" (as it says itself), "counts",
-    "rate" (1/s) or "total". `labsim trace FILE` in a terminal says what a file is.
+    trace_metric: which of several series; trace_as: what they are, "file" (as it says itself),
+    "counts", "rate" (1/s) or "total". `labsim trace FILE` in a terminal says what a file is.
     """
     from labsim.declare.traffic import replaying
-    return replaying(file, metric, values, factor=factor, start=start)
+    return replaying(file, trace_metric=trace_metric, trace_as=trace_as, trace_factor=trace_factor,
+                     trace_start=trace_start)
 
 
 def ramp(rate: float, factor: float, *, start: float, length: float):

@@ -6,9 +6,11 @@ from labsim.errors import ParameterError
 
 
 @command("trace", argument("file", metavar="FILE", help="an export of your own traffic"),
-         argument("--metric", default="", metavar="NAME", help="which of several series"),
-         argument("--as", dest="kind", default="file", metavar="KIND", help="what its values are: "
-                  "counts, rate (per second) or total (running); by default as the file says"),
+         argument("--metric", "--trace-metric", default="", metavar="NAME",
+                  help="which of several series"),
+         argument("--as", "--trace-as", dest="kind", default="file", metavar="KIND",
+                  help="what its values are: counts, rate (per second) or total (running); by "
+                       "default as the file says"),
          argument("--plot", metavar="FILE", help="draw it into FILE (png, svg or pdf)"))
 def trace(args) -> None:
     """what a file of your own traffic is: how many periods and requests, drawn"""

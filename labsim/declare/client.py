@@ -13,7 +13,7 @@ Data plane: request-level, exact, on the `Agenda`; some microseconds for each at
 import math
 
 from labsim.declare.asking import Asking
-from labsim.declare.component import Component, too_late
+from labsim.declare.component import Component, of_load
 from labsim.declare.retry import Retry
 from labsim.declare.users import Users
 from labsim.engine import Load, Simulation
@@ -43,7 +43,7 @@ class Client(Asking):
             self._agenda.arrivals(curve.arrivals(sim.stream(f"{name} arrivals")), self._come)
 
     def notes(self) -> tuple[str, ...]:
-        return (*super().notes(), *too_late(self))
+        return (*super().notes(), *of_load(self))
 
     def _come(self, t: float) -> None:
         self.request(t, None)

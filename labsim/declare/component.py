@@ -189,7 +189,7 @@ class Producers(Component):
         self.link(to)
 
     def notes(self) -> tuple[str, ...]:
-        return too_late(self)
+        return of_load(self)
 
     def _send(self, to: Component) -> None:
         to.feed(self._blocks())
@@ -205,11 +205,19 @@ class Producers(Component):
         return {"offered_rate": (self.record.rate("offered"), "req/s")}
 
 
-def too_late(sender: Component) -> tuple[str, ...]:
-    """A note if the load of who sends would change when the run has ended."""
-    changes, ends = getattr(sender.load, "changes", 0.0), sender.sim.duration
-    return (f"the load of {sender.name} does not change: that begins at {changes:,g} s, and the "
-            f"run ends at {ends:,g} s",) if changes >= ends else ()
+def of_load(sender: Component) -> tuple[str, ...]:
+    """Notes on the load of who sends: where it comes from; that it would change when the run has
+    ended, or ends before."""
+    load, end, notes = sender.load, sender.sim.duration, []
+    if isinstance(load, Load):
+        notes += load.notes
+        if load.changes >= end:
+            notes.append(f"the load of {sender.name} does not change: that begins at "
+                         f"{load.changes:,g} s, and the run ends at {end:,g} s")
+        if load.ends < end:
+            notes.append(f"the load of {sender.name} ends at {load.ends:,g} s, and nothing comes "
+                         "after that")
+    return tuple(notes)
 
 
 def producers_name(part: Component) -> str:

@@ -151,18 +151,19 @@ def load(p: Params, rate: str, spike: str = "spike") -> RateCurve:
     return curve.split(_weights(p))[p.rates.index(rate)]
 
 
-def replaying(file, metric: str = "", values: str = "file", *, factor: float = 1.0,
-              start: float = 0.0) -> Load:
-    """A `Load` of what came in a file: `factor` times as much, from the period in which `start` (s
-    into the file) is; nothing comes after its end. `TraceError` for a file that can't be replayed.
-    """
-    require_each(factor=factor, start=start)
-    found = read_trace(file, metric, values)
-    first = _first(start, found.period)
+def replaying(file, *, trace_metric: str = "", trace_as: str = "file", trace_factor: float = 1.0,
+              trace_start: float = 0.0) -> Load:
+    """A `Load` of what came in a file: `trace_factor` times as much, from the period in which
+    `trace_start` (s into the file) is; nothing comes after its end. `TraceError` for a file that
+    can't be replayed."""
+    require_each(trace_factor=trace_factor, trace_start=trace_start)
+    found = read_trace(file, trace_metric, trace_as)
+    first = _first(trace_start, found.period)
     if first >= len(found.counts):
-        raise ParameterError("start", start, f"below {found.duration:,.10g} s, the length of the "
-                                             "file")
-    return Load(partial(_window, found, first, factor=factor))
+        raise ParameterError("trace_start", trace_start,
+                             f"below {found.duration:,.10g} s, the length of the file")
+    return Load(partial(_window, found, first, factor=trace_factor), notes=found.notes,
+                ends=(len(found.counts) - first) * found.period)
 
 
 def _weights(p: TraceParams) -> list[float]:
@@ -216,7 +217,7 @@ def _read(file: str, metric: str, values: str):
     try:
         return read_trace(file, metric, values)
     except TraceError as error:
-        given = {"trace_metric": metric}.get(error.parameter, file)
+        given = {"trace_metric": metric, "trace_as": values}.get(error.parameter, file)
         raise ParameterError(error.parameter, given, "counts per period", str(error)) from None
 
 

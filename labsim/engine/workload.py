@@ -127,13 +127,16 @@ class RateCurve:
 @dataclass(frozen=True)
 class Load:
     """Requests per second over a run of any length; `curve(duration)` is the `RateCurve`.
-    changes: when its spike or ramp begins, s; minus infinity without one.
+    changes: when its spike or ramp begins, s; minus infinity without one. ends: when nothing comes
+    any more, s. notes: on where it comes from.
 
     ParameterError for a rate, factor or time below zero, or that is no finite number.
     """
 
     curve: Callable[[float], RateCurve]
     changes: float = -math.inf
+    ends: float = math.inf
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def steady(cls, rate: float) -> "Load":

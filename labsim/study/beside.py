@@ -22,6 +22,7 @@ import csv
 import functools
 import io
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,10 @@ from labsim.traces.meaning import COUNTS
 from labsim.traces.moments import moments
 from labsim.traces.text_file import Unnamed, decoded, read
 
+# What AWS, k6 and locust say in milliseconds, where the file doesn't say it.
+MILLISECONDS = re.compile(r"FirstByteLatency|TotalRequestLatency|SuccessfulRequestLatency|Duration|"
+                          r"IteratorAge|IntegrationLatency|http_req_\w+|Response Time|\d\d%|_ms\b|"
+                          r"\bms\b")
 UNITS = {"Milliseconds": 1e-3, "Microseconds": 1e-6, "ms": 1e-3, "us": 1e-6}    # s
 OFFERED = "offered_rate"    # what an export is beside where nothing else is said
 
@@ -168,7 +173,11 @@ def _export(result, file, series: str | None, metric: str):
         values = values / readings.period
         notes.append(f"Each count of {readings.name} is taken by its {readings.period:g} s, as "
                      f"{name}.")
-    values = values * _factor(readings.unit, result.series[name].unit)
+    factor = _factor(readings, result.series[name].unit)
+    values = values * factor
+    if factor != 1 or result.series[name].unit == "s" and not readings.unit:
+        said = {1e-3: "milliseconds", 1e-6: "microseconds", 0.01: "percent"}.get(factor, "seconds")
+        notes.append(f"{readings.name} is taken as {said}.")
     start = readings.period * np.arange(len(values)) + _after(result.params, readings)
     values, start = values[start >= 0], start[start >= 0]
     if not len(start):
@@ -184,11 +193,13 @@ def _export(result, file, series: str | None, metric: str):
     return curves, [*notes, *more]
 
 
-def _factor(unit: str, wanted: str) -> float:
-    """From what CloudWatch exports to the series' unit."""
-    if unit == "Percent" and wanted.startswith("of "):
+def _factor(readings, wanted: str) -> float:
+    """From what was exported to the series' unit."""
+    if readings.unit == "Percent" and wanted.startswith("of "):
         return 0.01
-    return UNITS.get(unit, 1.0) if wanted == "s" else 1.0
+    if wanted == "s" and not readings.unit and MILLISECONDS.search(readings.name):
+        return 1e-3
+    return UNITS.get(readings.unit, 1.0) if wanted == "s" else 1.0
 
 
 def _after(params, readings) -> float:

@@ -24,17 +24,18 @@ MOMENT = "what there is at a moment"
 WORDS = {       # of a name or a unit; "_" between words that follow each other
     "a percentage": "percent percentage pct utilization utilisation % cpu load1 load5 load15 ratio "
                     "error_rate hit_rate miss_rate success_rate failure_rate burst_balance",
+    "a time": "latency first_byte duration ms milliseconds microseconds seconds age ttfb elapsed "
+              "time_taken response_time wait_time service_time processing_time",
     "a number of bytes": "bytes byte kb mb gb kib mib gib bits kilobytes megabytes gigabytes "
                          "kilobits megabits network_in network_out message_size mbps",
-    "a time": "latency duration ms milliseconds microseconds seconds age ttfb elapsed time_taken "
-              "response_time wait_time service_time processing_time",
     MOMENT: "visible inflight in_flight concurrent concurrency depth backlog hosts healthy "
             "unhealthy instances memory users user_count host_count vus available free "
             "temperature gauge credit credits active database_connections queue_length queue_size "
-            "not_visible messages_delayed current_connections pending waiting replicas pods "
-            "threads lag",
+            "not_visible messages_delayed current_connections curr_connections pending "
+            "waiting replicas pods threads lag",
     "an amount of money": "cost costs price revenue charges usd eur $ € £",
-    "a number of capacity units": "capacity_units",
+    "a number of capacity units": "capacity_units lcu lcus lc_us",
+    "a part of it": "per_target per_host per_instance",
     "a code": "status status_code response_code id",
     "rounded": "thousand thousands million millions",
 }
@@ -55,7 +56,7 @@ def kind(column: Column, file: str = "", values: np.ndarray | None = None) -> tu
     file: the name of the file, which may say what its only column is. values: in the order of time,
     to be asked where no word says it.
     """
-    if column.kind == COUNTS or column.statistic.casefold() == "samplecount":
+    if column.kind == COUNTS or column.statistic.casefold().replace(" ", "") == "samplecount":
         return COUNTS, ""
     about = _about(column.name) or _about(column.unit)
     length, per = _per(column)

@@ -78,7 +78,8 @@ def _form(text: str) -> str:
         return "ISO 8601 with an offset" if iso[1] else "ISO 8601 without an offset"
     parts = re.findall(r"\d+", text.partition(":")[0])
     if len(parts) + bool(re.search(r"[A-Za-z]{3}", text)) >= 3 and WORDED.fullmatch(text):
-        return "written with a year" if re.search(r"(?<!\d)\d{4}(?!\d)", text) else ""
+        year = re.search(r"(?<!\d)(19[7-9]|2[01]\d)\d(?!\d)", text)
+        return "written with a year" if year else ""
     return ""
 
 

@@ -42,6 +42,12 @@ class Unnamed(TraceError):
     parameter = "trace_metric"
 
 
+class Unsaid(TraceError):
+    """A series of which the file doesn't say enough to count it: `trace_as` says what it is."""
+
+    parameter = "trace_as"
+
+
 def bring(name: str, raw: bytes) -> None:
     """Keep a file's bytes in memory: `name` then means them, and no file of that path.
     `TraceError` for too many."""
@@ -143,7 +149,8 @@ def _text(raw: bytes) -> bytes:
         except UnicodeDecodeError:
             what = "a binary file" if b"\0" in part else "in another encoding"
         if what:
-            raise TraceError(f"{line_at(raw, at)}: {what}, expected text in UTF-8")
+            raise TraceError(f"{line_at(raw, at)}: {what}, expected text in UTF-8"
+                             + (": save as CSV UTF-8" if "encoding" in what else ""))
     return raw
 
 

@@ -20,7 +20,7 @@ from labsim.traces import formats, meaning
 from labsim.traces.column import Column
 from labsim.traces.moments import EPOCH, clock_change, moments
 from labsim.traces.table import figures
-from labsim.traces.text_file import TraceError, Unnamed, mark, read
+from labsim.traces.text_file import TraceError, Unnamed, Unsaid, mark, read
 
 MAX_PERIODS, MAX_COUNT, MOST_TIME, FEW, MANY = 1_000_000, 1e12, 7.26e9, 8, 50
 NEARLY = 1.12       # times as long, as is a month of another, or a day on which clocks change
@@ -192,6 +192,9 @@ class Grid:
             raise TraceError(f"{lines[0]}: one time, expected two or more: nothing says how long "
                              "a period is")
         steps = np.diff(at)
+        if len(cut := np.flatnonzero(np.diff(steps))) == 1 and FEW <= cut[0] < len(steps) - FEW:
+            raise TraceError(f"{lines[cut[0] + 1]}: periods of {steps[0]:,.10g} s, and of "
+                             f"{steps[-1]:,.10g} s from here on, expected one length")
         unit = 1.0 if (np.abs(steps - np.rint(steps)) < 1e-3).all() else 1e-3
         ticks = np.maximum(np.rint(steps / unit), 1).astype(np.int64)
         divisor = float(np.gcd.reduce(ticks)) * unit
@@ -228,7 +231,7 @@ def _counts(column: Column, values: str, path: str) -> Trace:
     def told(there=None) -> str:        # by words, before anything else is looked at
         found, why = meaning.kind(column, Path(path).stem, there)
         if values == "file" and why:
-            raise TraceError(meaning.refusal(column, found, why))
+            raise (Unsaid if found else TraceError)(meaning.refusal(column, found, why))
         return found if values == "file" else values
     told()
     grid = Grid(column)

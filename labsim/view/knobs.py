@@ -14,7 +14,7 @@ DECADES = 1.7       # powers of ten from which on a slider is logarithmic
 FIRST = 2           # of what a step sets anew: before what it asks about
 # Of a file of one's own: what is said about it, and which knobs come first while it runs.
 OF_A_FILE = ("trace_metric", "trace_as", "trace_factor", "trace_start")
-OWN = ("trace_factor", "trace_start", "trace_metric", "duration")
+OWN = ("trace_factor", "trace_start", "trace_metric", "trace_as", "duration")
 LAST = ("duration", "facts")    # they change what is seen, hardly what happens
 
 

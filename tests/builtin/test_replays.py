@@ -233,14 +233,17 @@ def test_a_system_of_ones_own_replays_a_file(tmp_path):
     def counter(sim, factor=1.0, start=0.0):
         orders = sqs.Queue(sim, "orders")
         ec2.Fleet(sim, "workers", consumes=orders, work=labsim.exponential(1), size=2)
-        sim.send(labsim.trace(path, factor=factor, start=start), to=orders)
+        sim.send(labsim.trace(path, trace_factor=factor, trace_start=start), to=orders)
 
     def offered(**options):
         return labsim.simulate(counter, duration=300, **options).summary["orders.offered"]
     assert (offered(), offered(factor=3.0), offered(start=100.0)) == (52, 156, 47)
     assert offered(start=120.0) == 47
+    notes = labsim.simulate(counter, duration=300).notes
+    assert any("52 requests in all" in note for note in notes)
+    assert any("ends at 240 s, and nothing comes after" in note for note in notes)
     for options in ({"factor": -1.0}, {"start": 240.0}):
         with pytest.raises(labsim.ParameterError):
             offered(**options)
     with pytest.raises(TraceError, match="own.csv:1: no series"):
-        labsim.trace(path, "errors")
+        labsim.trace(path, trace_metric="errors")

@@ -126,6 +126,10 @@ def test_units_of_cloudwatch_become_the_series_own(tmp_path):
     path.write_text(json.dumps({"Label": "Latency", "Datapoints": points}))
     (one,) = labsim.beside(RUN, path, "wait")
     assert [f.measured for f in one.figures] == [0.25, 0.5, 0.75, 1.0]
+    path.write_text("timestamp,FirstByteLatency\n2026-03-02 00:00,250\n2026-03-02 00:05,500\n")
+    table = labsim.beside(RUN, path, "wait")
+    assert [f.measured for f in table[0].figures] == [0.25, 0.5]
+    assert "FirstByteLatency is taken as milliseconds." in table.told()
 
 
 def test_what_is_after_the_end_is_left_out_and_said(tmp_path):

@@ -237,3 +237,9 @@ def test_the_name_of_a_file_says_what_its_only_column_is(name, counts, tmp_path)
             read_trace(path)
     path.write_text(plain([5, 7, 9], head="timestamp,requests"))
     assert read_trace(path).counts.sum() == 21
+
+
+def test_samples_are_counted_as_the_console_writes_them(tmp_path):
+    """Of a latency, too: as many as there were requests."""
+    text = console(full="eu:AWS/ApplicationELB TargetResponseTime Sample count 300")
+    assert read(tmp_path, text).counts.sum() == sum(COUNTS)

@@ -111,6 +111,18 @@ def test_a_file_that_leaves_a_choice_is_taken_and_its_knob_asks():
     assert explorer.values["workload"] != "trace" and explorer.error is None
 
 
+def test_a_rate_is_taken_and_its_knob_asks_what_it_is():
+    """Said beside the knob, in sight; with an answer its requests are run."""
+    explorer = labsim.lab("sqs-asg").explore()
+    rate = export().replace(b"value", b"requests/s")
+    hear(explorer, rate, do="file", value="grafana.csv")
+    error = explorer.widget.state["error"]
+    assert error["name"] == "trace_as" and "trace_as=rate multiplies it" in error["text"]
+    assert "trace_as" in explorer.widget.plan["own"]["knobs"]
+    hear(explorer, do="set", values={"trace_as": "rate"})
+    assert explorer.error is None and "864,000 requests in all" in explorer.result.notes[0]
+
+
 def test_a_long_trace_is_run_as_far_as_it_fits():
     """As much as a slider may start."""
     explorer = labsim.lab("sqs-asg").explore()

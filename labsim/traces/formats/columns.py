@@ -161,5 +161,5 @@ class Table:
 
 
 def _is_data(cells: list[str]) -> bool:
-    return any(map(NUMBER.fullmatch, cells)) or any(
-        is_time(cell) and not cell.isalpha() for cell in cells)
+    """Whether a row is no head: it has a number, or times alone."""
+    return any(map(NUMBER.fullmatch, cells)) or all(map(is_time, filter(None, cells)))

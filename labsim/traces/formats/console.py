@@ -18,13 +18,15 @@ from labsim.traces.text_file import TraceError
 
 KEYS = {"id", "statuscode", "messages", "full label", "label", "period", "statistic", "unit",
         "account", "account id", "region", "namespace", "metric name", "dimensions"}
-SUMMARY = re.compile(r"(?:(\S+)\s+)?(Sum|SampleCount|Average|Maximum|Minimum|IQM|(?:p|tm|wm|tc|ts|"
-                     r"pr)(?:\d[\d.]*|\([^()]*\)))\s+(\d{1,7})\s*$", re.I)
+LABEL = re.compile(r'^"?(full )?label"?[,;\t]', re.I | re.M)
+SUMMARY = re.compile(r"(?:(\S+)\s+)?(Sum|Sample ?Count|Average|Maximum|Minimum|IQM|(?:p|tm|wm|"
+                     r"tc|ts|pr)(?:\d[\d.]*|\([^()]*\)))\s+(\d{1,7})\s*$", re.I)
 
 
 def columns(source):
     """A column per metric; the description's last words are statistic and period."""
-    if source.first[:1] == [] or source.first[0].casefold() not in KEYS:
+    if source.first[:1] == [] or source.first[0].casefold() not in KEYS or not LABEL.search(
+            source.head):
         return []
     mark, rows = source.table
     described_as: dict[str, list[str]] = {}

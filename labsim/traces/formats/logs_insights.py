@@ -16,7 +16,7 @@ def columns(source):
                 isinstance(f, dict) and {"field", "value"} <= set(f) for f in row):
             raise TraceError(f"1: {short(row)}, expected a list of fields with field and value")
         rows.append({f["field"]: str(f["value"]) for f in row if f["field"] != "@ptr"})
-    if not rows:
+    if not any(rows):
         raise TraceError("1: 0 results, expected stats count(*) by bin(5m)")
     head = list(dict.fromkeys(name for row in rows for name in row))
     found = from_rows([(1, head), *((1, [row.get(name, "") for name in head]) for row in rows)])
