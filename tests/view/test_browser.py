@@ -271,7 +271,8 @@ def test_traffic_of_ones_own_comes_in_and_nowhere_else(lab_server, page, tmp_pat
     """A file larger than a message may be is dropped, another chosen, and taken back; JupyterLab
     takes no part, no file is written, and no server hears of it but by the kernel's own line."""
     rows = "\n".join(f"2026-03-02 {i // 12:02}:{i % 12 * 5:02}:00,100" for i in range(24))
-    (tmp_path / "large.csv").write_text(f"timestamp,value\n{rows}\n" + "\n" * (12 * 2**20))
+    nothing = (" " * 1_023 + "\n") * (12 * 2**10)
+    (tmp_path / "large.csv").write_text(f"timestamp,value\n{rows}\n{nothing}")
     (tmp_path / "small.csv").write_text(f"timestamp,value\n{rows}\n")
     stage, asked = explored(page, lab_server("ours.ipynb")), []
     stage.scroll_into_view_if_needed()
