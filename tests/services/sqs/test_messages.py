@@ -165,8 +165,9 @@ def test_a_pile_gives_any_of_the_oldest(steps, window):
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=12), st.integers(0, 20),
        st.integers(0, 20), st.integers(400, 900))
 def test_who_looks_next_is_found_without_asking_everybody(starts, wait, pause, now):
-    """Of all who sleep nobody would look before the one that is found."""
-    call_time = 3
+    """Of all who sleep nobody would look before the one that is found. Asked between the instants
+    at which polls begin or end, where no rounding decides."""
+    call_time, now = 3, now + 0.5
     sleepers = Sleepers(wait / 10, (max(wait, call_time) + pause) / 10)
     for start in sorted(starts):
         sleepers.add(sleepers.idle(start / 10))
