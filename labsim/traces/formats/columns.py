@@ -89,6 +89,13 @@ def from_rows(rows: Iterable[tuple[int, list[str]]], european: bool = False) -> 
     return made
 
 
+def from_dicts(rows: list[dict]) -> list[Column]:
+    """The series of a table whose rows name their cells; None is no cell."""
+    head = list(dict.fromkeys(name for row in rows for name in row))
+    return from_rows([(1, head), *((1, ["" if (cell := row.get(name)) is None else str(cell)
+                                        for name in head]) for row in rows)])
+
+
 def _plain(name: str) -> bool:
     """Whether a column's name says nothing."""
     return name.casefold() in ("", "value", "values")

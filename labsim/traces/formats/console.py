@@ -40,8 +40,7 @@ def columns(source):
             body.append((line, [key, *cells]))
     if not body:
         raise TraceError("1: a description and no row after it, expected times and values")
-    width = max(len(cells) for cells in described_as.values())
-    width = max([width] if width else [1])
+    width = max(1, *map(len, described_as.values()))
     for line, cells in body:
         if len([c for c in cells[width + 1:] if c]) or len(cells) < 2:
             raise TraceError(f"{line}: {len(cells)} columns, expected {width + 1}")

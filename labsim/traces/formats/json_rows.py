@@ -1,7 +1,7 @@
 """JSON that is a table: a list of flat objects, or one of them per line, as jq and many services
 write it."""
 
-from labsim.traces.formats.columns import from_rows
+from labsim.traces.formats.columns import from_dicts
 
 
 def columns(source):
@@ -11,6 +11,4 @@ def columns(source):
     if len(rows) < 2 or not all(isinstance(row, dict) and row and not any(
             isinstance(cell, dict | list) for cell in row.values()) for row in rows):
         return []
-    head = list(dict.fromkeys(name for row in rows for name in row))
-    return from_rows([(1, head), *((1, ["" if (cell := row.get(name)) is None else str(cell)
-                                        for name in head]) for row in rows)])
+    return from_dicts(rows)

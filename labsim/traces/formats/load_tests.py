@@ -20,7 +20,7 @@ def columns(source):
     if source.first[:2] == ["Timestamp", "User Count"]:
         return _locust(source)
     if source.first[:3] == ["metric_name", "timestamp", "metric_value"]:
-        rows = (row for row in source.table[1])
+        rows = source.table[1]
         next(rows)
         return _k6((cells[0], cells[1], cells[2]) for _, cells in rows if len(cells) > 2)
     if source.first[:3] == ["Type", "Name", "Request Count"]:

@@ -1,7 +1,7 @@
 """The JSON of `aws logs get-query-results`: rows of fields, with `bin(5m)` for the time."""
 
 from labsim.errors import short
-from labsim.traces.formats.columns import from_rows
+from labsim.traces.formats.columns import from_dicts
 from labsim.traces.text_file import TraceError
 
 
@@ -18,8 +18,7 @@ def columns(source):
         rows.append({f["field"]: str(f["value"]) for f in row if f["field"] != "@ptr"})
     if not any(rows):
         raise TraceError("1: 0 results, expected stats count(*) by bin(5m)")
-    head = list(dict.fromkeys(name for row in rows for name in row))
-    found = from_rows([(1, head), *((1, [row.get(name, "") for name in head]) for row in rows)])
+    found = from_dicts(rows)
     status = str(page.get("status") or "Complete")
     return [c if status == "Complete" else c.noting(f"incomplete: the query's status is {status}")
             for c in found]
