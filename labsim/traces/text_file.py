@@ -57,6 +57,16 @@ def bring(name: str, raw: bytes) -> None:
     _brought[name] = raw
 
 
+def brought(name: str) -> bytes | None:
+    """The bytes that are kept under a name, if there are any."""
+    return _brought.get(name)
+
+
+def forget(name: str) -> None:
+    """Keep what was brought under this name no longer."""
+    _brought.pop(name, None)
+
+
 def mark(path) -> tuple:
     """Tells whether a file is still the same."""
     if (raw := _brought.get(os.fspath(path))) is not None:

@@ -21,7 +21,6 @@ LIVE = Budget(seconds=1.5)  # what a slider may start; a run by hand may take mo
 DELAY = 0.002       # seconds in which further changes join the same run
 SHARE = 10          # a fault lasts such a part of the run, if nothing else is said
 MOST_BACK = 100     # changes that can be taken back
-_files: dict[str, bytes] = {}   # of one's own that have been run, by their names
 
 
 class Session:
@@ -129,6 +128,7 @@ class Session:
         if "trace" not in start:
             raise LabsimError(f"{self.lab.title} takes no traffic of your own")
         given, name = name, _name(name, raw)
+        known = traces.brought(name) is not None
         traces.bring(name, raw)
         base = self.values if self.error is None else self.result.params.model_dump()
         own = {**base, **{knob: start[knob] for knob in knobs.OF_A_FILE if knob in start},
@@ -137,8 +137,9 @@ class Session:
             self._fitted(own)
         except ParameterError as error:
             if error.name not in knobs.OF_A_FILE:
+                if not known:
+                    traces.forget(name)
                 raise traces.TraceError(str(error).replace(name, given, 1)) from None
-        _files[name] = raw
         self._put(own)
         self._follows = True
         self.render()
@@ -224,6 +225,6 @@ def _name(name: str, raw: bytes) -> str:
     name = " ".join(str(name).split()) or "traffic"
     path = PurePath(name)
     others = (f"{path.stem} ({i}){path.suffix}" for i in count(2))
-    while _files.get(name, raw) != raw:
+    while traces.brought(name) not in (None, raw):
         name = next(others)
     return name
